@@ -1,0 +1,89 @@
+"""Every error that houseprice raises on purpose.
+
+::
+
+    HousePriceError
+    ├── MarketError            a market's contract or sales can't be used
+    ├── InputError             what the user gave can't be read as a whole
+    ├── ModelError             a model can't be trained or asked
+    │   └── StoreError         a stored model can't be trusted, found or written
+    └── BackendError           whoever answers valuations could not
+        ├── BackendTimeout     it did not answer in time
+        ├── BackendUnavailable it can't be reached or is too busy
+        └── BackendRejected    it answered that it will not
+
+A fault in one row of a table is not an error of this tree: it is a
+:class:`houseprice.market.problems.Problem`, and costs that row alone.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+__all__ = [
+    "BackendError",
+    "BackendRejected",
+    "BackendTimeout",
+    "BackendUnavailable",
+    "HousePriceError",
+    "InputError",
+    "MarketError",
+    "ModelError",
+    "StoreError",
+]
+
+
+class HousePriceError(Exception):
+    """The one class to catch: its text is a sentence for the user."""
+
+
+class MarketError(HousePriceError):
+    """A market folder breaks its contract.
+
+    Parameters
+    ----------
+    file : Path
+        The file at fault.
+    key : str
+        Where in the file, as a dotted path ("fields.LotArea.range"); empty for the whole file.
+    reason : str
+        What is wrong and what would be right.
+    """
+
+    def __init__(self, file: Path, key: str, reason: str) -> None:
+        place = f"{file}: {key}" if key else str(file)
+        super().__init__(f"{place}: {reason}")
+        self.file = file
+        self.key = key
+        self.reason = reason
+
+    def __reduce__(self) -> tuple[type[MarketError], tuple[Path, str, str]]:
+        return type(self), (self.file, self.key, self.reason)
+
+
+class InputError(HousePriceError):
+    """What the user gave can't be read at all (empty file, wrong format, over a limit)."""
+
+
+class ModelError(HousePriceError):
+    """A model can't be trained, or can't answer what was asked."""
+
+
+class StoreError(ModelError):
+    """A stored model is missing, damaged, or made by other versions."""
+
+
+class BackendError(HousePriceError):
+    """The backend that values houses failed."""
+
+
+class BackendTimeout(BackendError):
+    """The backend did not answer in time."""
+
+
+class BackendUnavailable(BackendError):
+    """The backend can't be reached, or is too busy."""
+
+
+class BackendRejected(BackendError):
+    """The backend answered that it will not value these houses."""

@@ -1,0 +1,255 @@
+"""The market contract: every fact about a field, read once from ``market.toml``.
+
+A market is a folder. Its contract says what each column is called, what people call it, which
+values are legal, what a blank means and which way it may move the price. Training, checks, forms,
+files, charts and the API all read these objects and repeat nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tomllib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import date
+from functools import cached_property
+from pathlib import Path
+from typing import Literal, Self
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pydantic import Field as Setting
+from pydantic import ValidationError, model_validator
+
+from houseprice.errors import MarketError
+from houseprice.market.expressions import Expression, ExpressionError
+from houseprice.market.fields import Facts, Field, Level, Sign
+
+__all__ = [
+    "Contract",
+    "Derived",
+    "Field",
+    "Group",
+    "Level",
+    "Price",
+    "Roles",
+    "Rule",
+    "Summary",
+    "load_contract",
+]
+
+
+class Group(Facts):
+    """A heading under which fields stand together in forms and lists."""
+
+    key: str
+    title: str
+    help: str = ""
+
+
+class Derived(Facts):
+    """A feature computed from fields."""
+
+    label: str
+    expression: str
+    sign: Sign | None = None
+    scale: Literal["log"] | None = None
+
+
+class Rule(Facts):
+    """A sentence about two or more fields; a house that breaks it gets a warning."""
+
+    code: str
+    check: str
+    fields: tuple[str, ...]
+    message: str
+    expected: str
+
+
+class Price(Facts):
+    """The column to learn, and how money is written."""
+
+    column: str
+    label: str
+    currency: str
+    symbol: str
+    range: tuple[float, float]
+
+
+class Roles(Facts):
+    """Which field plays which part, so that no code needs a column's name."""
+
+    location: str
+    area: str
+    built: str
+    sale_year: str
+    sale_month: str
+
+
+class Summary(Facts):
+    """What the market is and where its files lie."""
+
+    name: str = Setting(pattern=r"^[a-z][a-z0-9_]*$")
+    title: str
+    description: str
+    source: str
+    sales: str
+    sample: str
+    as_of: date
+    id: str
+    price: Price
+    roles: Roles
+
+
+class Contract(Facts):
+    """A whole market contract. Build it with :func:`load_contract`."""
+
+    market: Summary
+    groups: tuple[Group, ...]
+    fields: dict[str, Field]
+    derived: dict[str, Derived] = Setting(default_factory=dict)
+    rules: tuple[Rule, ...] = ()
+    sha256: str
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        groups = {group.key for group in self.groups}
+        for name, field in self.fields.items():
+            with _place(f"fields.{name}"):
+                if field.group not in groups:
+                    raise ValueError(f"there is no group {field.group!r}")
+                if field.absent_when and not field.is_numeric and "NA" not in field.codes:
+                    raise ValueError("absent_when needs a level NA")
+                if field.typical_by and not self._is_level(field.typical_by):
+                    raise ValueError(f"typical_by: {field.typical_by!r} is no field with levels")
+                for text in (field.absent_when, field.follows):
+                    self._parsed(text)
+        for name, part in self.derived.items():
+            with _place(f"derived.{name}"):
+                self._parsed(part.expression)
+        for number, rule in enumerate(self.rules):
+            with _place(f"rules.{number}"):
+                self._parsed(rule.check)
+                self._known(rule.fields)
+        with _place("market.roles"):
+            self._known(self.market.roles.model_dump().values())
+            if not self._is_level(self.market.roles.location):
+                raise ValueError("location must be a field with levels")
+        labels = [field.label for field in self.fields.values()]
+        twice = sorted({label for label in labels if labels.count(label) > 1})
+        if twice:
+            raise ValueError(f"fields: two fields share the label {', '.join(twice)}")
+        return self
+
+    def _is_level(self, name: str) -> bool:
+        return name in self.fields and not self.fields[name].is_numeric
+
+    def _known(self, names: Iterable[str]) -> None:
+        missing = [name for name in names if name not in self.fields]
+        if missing:
+            raise ValueError(f"there is no field {', '.join(missing)}")
+
+    def _parsed(self, text: str | None) -> None:
+        if text is not None:
+            Expression(text, self.fields)
+
+    @cached_property
+    def columns(self) -> tuple[str, ...]:
+        """The columns of clean houses, in order."""
+        return tuple(self.fields)
+
+    @cached_property
+    def absent_rules(self) -> dict[str, Expression]:
+        """By field: when a blank means that there is none of it."""
+        return self._expressions("absent_when")
+
+    @cached_property
+    def following(self) -> dict[str, Expression]:
+        """By field: what a blank follows from."""
+        return self._expressions("follows")
+
+    @cached_property
+    def rule_checks(self) -> tuple[Expression, ...]:
+        """The checks of :attr:`rules`, in their order: 0 where a house breaks one."""
+        return tuple(Expression(rule.check, self.fields) for rule in self.rules)
+
+    @cached_property
+    def features(self) -> dict[str, Expression]:
+        """The expressions of :attr:`derived` by name."""
+        return {
+            name: Expression(part.expression, self.fields) for name, part in self.derived.items()
+        }
+
+    def _expressions(self, key: str) -> dict[str, Expression]:
+        return {
+            name: Expression(getattr(field, key), self.fields)
+            for name, field in self.fields.items()
+            if getattr(field, key)
+        }
+
+    def words(self, houses: pd.DataFrame) -> pd.DataFrame:
+        """Give clean houses back with their levels in words; numbers stay numbers."""
+        return self._levels_as(houses, "labels")
+
+    def codes(self, houses: pd.DataFrame) -> pd.DataFrame:
+        """Give clean houses back with their levels as a file would hold them."""
+        return self._levels_as(houses, "codes")
+
+    def _levels_as(self, houses: pd.DataFrame, what: Literal["labels", "codes"]) -> pd.DataFrame:
+        columns: dict[str, object] = {}
+        for name, field in self.fields.items():
+            values = houses[name].to_numpy(np.float64)
+            columns[name] = _named(values, getattr(field, what)) if field.levels else values
+        return pd.DataFrame(columns, index=houses.index)
+
+
+@contextmanager
+def _place(key: str) -> Iterator[None]:
+    """Put the key of the contract before the reason of a refusal."""
+    try:
+        yield
+    except (ValueError, ExpressionError) as error:
+        raise ValueError(f"{key}: {error}") from None
+
+
+def load_contract(path: Path) -> Contract:
+    """Read and check a market contract.
+
+    Parameters
+    ----------
+    path : Path
+        A market folder, or its ``market.toml``.
+
+    Raises
+    ------
+    MarketError
+        Naming the file, the key and the reason, if the contract can't be used.
+    """
+    file = path / "market.toml" if path.is_dir() else path
+    try:
+        text = file.read_bytes()
+        facts = tomllib.loads(text.decode("utf-8"))
+    except OSError as error:
+        raise MarketError(file, "", f"can't be read ({error.strerror})") from None
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise MarketError(file, "", f"is not valid TOML ({error})") from None
+    fields = facts.get("fields")
+    if isinstance(fields, dict):
+        for name, field in fields.items():
+            if isinstance(field, dict):
+                field["column"] = name
+    try:
+        return Contract.model_validate({**facts, "sha256": hashlib.sha256(text).hexdigest()})
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        key = ".".join(str(part) for part in first["loc"])
+        reason = first["msg"].removeprefix("Value error, ")
+        if not key and ": " in reason:
+            key, reason = reason.split(": ", 1)
+        raise MarketError(file, key, reason) from None
+
+
+def _named(positions: NDArray[np.float64], names: tuple[str, ...]) -> NDArray[np.object_]:
+    table = np.array([*names, None], dtype=object)
+    return table[np.where(np.isnan(positions), len(names), positions).astype(np.intp)]

@@ -1,0 +1,204 @@
+"""What the sales say about price, as small tables: the figures behind every chart.
+
+Each function takes :class:`~houseprice.market.selection.Sales` (some or all of a market's) and
+gives a frame with plain column names; money is in the market's currency. No sales give no rows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from houseprice.market.selection import Sales
+
+__all__ = [
+    "SPREAD",
+    "Glance",
+    "blanks",
+    "by_level",
+    "by_location",
+    "by_period",
+    "by_year",
+    "distribution",
+    "glance",
+    "points",
+    "trend",
+]
+
+SPREAD = {
+    "lowest_tenth": 0.10,
+    "lower_quarter": 0.25,
+    "median": 0.50,
+    "upper_quarter": 0.75,
+    "highest_tenth": 0.90,
+}
+"""The columns that tell a spread of prices, and the share of sales below each."""
+
+
+@dataclass(frozen=True)
+class Glance:
+    """The market in five numbers."""
+
+    sales: int
+    first_year: int
+    last_year: int
+    median_price: float
+    median_price_per_area: float
+
+
+def glance(sales: Sales) -> Glance:
+    """Sum the sales up; there must be one at the least."""
+    years = sales.values(sales.contract.market.roles.sale_year)
+    return Glance(
+        sales=len(sales),
+        first_year=int(np.nanmin(years)),
+        last_year=int(np.nanmax(years)),
+        median_price=float(sales.prices.median()),
+        median_price_per_area=float(np.nanmedian(sales.price_per_area)),
+    )
+
+
+def distribution(sales: Sales, bars: int = 36) -> pd.DataFrame:
+    """Count sales by price, in about `bars` steps of a round width: from, to, sales."""
+    if not len(sales):
+        return pd.DataFrame({"from": [], "to": [], "sales": []})
+    prices = sales.prices.to_numpy(np.float64)
+    step = _round_step((prices.max() - prices.min()) / bars)
+    first, last = np.floor(prices.min() / step), np.floor(prices.max() / step)
+    edges = step * np.arange(first, last + 2)
+    counts, _ = np.histogram(prices, edges)
+    return pd.DataFrame({"from": edges[:-1], "to": edges[1:], "sales": counts})
+
+
+def points(sales: Sales, column: str) -> pd.DataFrame:
+    """One row a sale where the field is known: id, location, value, price."""
+    location = sales.contract.fields[sales.contract.market.roles.location]
+    frame = pd.DataFrame(
+        {
+            "id": sales.ids.to_numpy(),
+            "location": [location.words(value) for value in sales.values(location.column)],
+            "value": sales.values(column),
+            "price": sales.prices.to_numpy(np.float64),
+        }
+    )
+    return frame[frame["value"].notna()].reset_index(drop=True)
+
+
+def trend(sales: Sales, column: str, stops: int = 40) -> pd.DataFrame:
+    """Middle price along a numeric field: value, sales, lower_quarter, median, upper_quarter.
+
+    At each of up to `stops` values between the 2nd and 98th percentile: the quartiles of price
+    among the tenth of the sales (15 at the least) nearest in that field. A moving median bends to
+    no single dear house, and needs no formula to be believed.
+    """
+    known = points(sales, column).sort_values("value", kind="stable")
+    values, prices = known["value"].to_numpy(), known["price"].to_numpy()
+    size = max(15, round(len(known) / 10))
+    rows = []
+    if len(known) >= size:
+        grid = np.unique(np.quantile(values, np.linspace(0.02, 0.98, stops), method="nearest"))
+        for stop in grid:
+            near = np.argsort(np.abs(values - stop), kind="stable")[:size]
+            # Sales that tie with the furthest one belong to it as much as those that were taken.
+            reach = np.abs(values[near[-1]] - stop)
+            near = np.abs(values - stop) <= reach
+            quartiles = np.quantile(prices[near], [0.25, 0.5, 0.75])
+            rows.append((stop, int(near.sum()), *quartiles))
+    names = ["value", "sales", "lower_quarter", "median", "upper_quarter"]
+    return pd.DataFrame(rows, columns=names)
+
+
+def by_level(sales: Sales, column: str) -> pd.DataFrame:
+    """Spread of price by level, or by number of a count: level, sales and :data:`SPREAD`.
+
+    Ordered levels and numbers keep their order; others stand by their middle price, lowest first.
+    Levels without a sale are left out; "not known" stands last.
+    """
+    field = sales.contract.fields[column]
+    frame = _spread(sales.prices, sales.values(column))
+    if field.kind == "nominal" and column != sales.contract.market.roles.sale_month:
+        middle = frame["median"].mask(frame.index.isna().tolist(), np.inf)
+        frame = frame.iloc[middle.to_numpy().argsort(kind="stable")]
+    frame.insert(0, "level", [field.words(value) for value in frame.index])
+    return frame.reset_index(drop=True)
+
+
+def by_location(sales: Sales) -> pd.DataFrame:
+    """Spread of price by location, lowest middle first, with the middle price by unit of area."""
+    role = sales.contract.market.roles.location
+    frame = by_level(sales, role)
+    field = sales.contract.fields[role]
+    places = [field.words(value) for value in sales.values(role)]
+    middle = pd.Series(sales.price_per_area).groupby(places).median()
+    return frame.assign(median_per_area=frame["level"].map(middle))
+
+
+def by_year(sales: Sales, column: str) -> pd.DataFrame:
+    """Spread of price by a field that holds years: year, sales and :data:`SPREAD`."""
+    frame = _spread(sales.prices, sales.values(column))
+    frame = frame[frame.index.notna()]
+    frame.insert(0, "year", frame.index.astype(int))
+    return frame.reset_index(drop=True)
+
+
+def by_period(sales: Sales, months: int = 3) -> pd.DataFrame:
+    """Spread of price by the time of sale: start, period ("Q1 2008"), sales and :data:`SPREAD`.
+
+    `months` is the length of a period: 1, 3 or 12. A period without a sale is left out.
+    """
+    roles = sales.contract.market.roles
+    year, month = sales.values(roles.sale_year), sales.values(roles.sale_month)
+    # The levels of the month stand in calendar order: their position is the month less one.
+    number = np.floor((12 * year + month) / months)
+    frame = _spread(sales.prices, number)
+    frame = frame[frame.index.notna()]
+    first = (frame.index.to_numpy() * months).astype(int)
+    starts = [pd.Timestamp(int(at // 12), int(at % 12) + 1, 1) for at in first]
+    frame.insert(0, "start", pd.DatetimeIndex(starts))
+    frame.insert(1, "period", [_period(start, months) for start in starts])
+    return frame.reset_index(drop=True)
+
+
+def blanks(sales: Sales) -> pd.DataFrame:
+    """How often each field is not known, or known to be absent: column, field, counts and shares.
+
+    Only fields with either; the least known first.
+    """
+    rows = []
+    for column, field in sales.contract.fields.items():
+        values = sales.values(column)
+        unknown = int(np.isnan(values).sum())
+        none = int((values == field.absent).sum()) if "NA" in field.codes else 0
+        if unknown or none:
+            rows.append((column, field.label, unknown, none))
+    frame = pd.DataFrame(rows, columns=["column", "field", "not_known", "has_none"])
+    for name in ("not_known", "has_none"):
+        frame[f"share_{name}"] = frame[name] / len(sales)
+    return frame.sort_values(["not_known", "has_none"], ascending=False, ignore_index=True)
+
+
+def _spread(prices: pd.Series, keys: NDArray[np.float64]) -> pd.DataFrame:
+    """Count and quantiles of price by key, keys in order and NaN last."""
+    groups = prices.astype(float).groupby(keys, dropna=False)
+    frame = pd.DataFrame({"sales": groups.size()})
+    for name, share in SPREAD.items():
+        frame[name] = groups.quantile(share)
+    return frame
+
+
+def _period(start: pd.Timestamp, months: int) -> str:
+    if months == 12:
+        return f"{start.year}"
+    if months == 3:
+        return f"Q{start.quarter} {start.year}"
+    return f"{start:%b %Y}"
+
+
+def _round_step(width: float) -> float:
+    """The least of 1, 2, 2.5, 5, 10 ... times a power of ten that is not below `width`."""
+    width = max(width, 1.0)
+    power = 10.0 ** np.floor(np.log10(width))
+    return float(next(step * power for step in (1, 2, 2.5, 5, 10) if step * power >= width))

@@ -1,0 +1,28 @@
+"""Everything that houseprice reads from the environment, typed, in one place."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+__all__ = ["Settings"]
+
+
+class Settings(BaseSettings):
+    """Settings from ``HOUSEPRICE_*`` variables; each has a default that works on a laptop."""
+
+    model_config = SettingsConfigDict(env_prefix="HOUSEPRICE_", frozen=True)
+
+    market: str | None = Field(
+        None, description="Name of an embedded market, or path of a folder; empty: the embedded one"
+    )
+    model_dir: Path = Field(
+        Path.home() / ".cache" / "houseprice" / "models",
+        description="Folder of the trained model versions",
+    )
+    max_upload_mb: int = Field(20, ge=1, description="Largest file to upload, in megabytes")
+    max_rows: int = Field(100_000, ge=1, description="Most houses in one uploaded file")
+    max_columns: int = Field(500, ge=1, description="Most columns in one uploaded file")
+    max_cell_chars: int = Field(1_000, ge=1, description="Longest cell of an uploaded file")

@@ -1,0 +1,284 @@
+"""The checks: what is coerced, filled and refused, and what each is called."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from houseprice.errors import InputError
+from houseprice.market.checks import Checked, check, check_prices
+from houseprice.market.contract import Contract, load_contract
+from houseprice.market.domain import Domain
+from houseprice.market.problems import PROBLEM_COLUMNS, Problem, problem_frame
+from houseprice.market.sales import Market, read_rows
+from tests.hamlet import hamlet_sales, write_hamlet
+
+HOUSE: dict[str, object] = {
+    "key": "x1",
+    "size": "120",
+    "ground floor": "60",
+    "grade": "B",
+    "quarter": "N",
+    "garden": "y",
+    "beds": "3",
+    "built": "1990",
+    "sold": "2019",
+    "month": "2",
+    "boiler": "2001",
+}
+
+
+@pytest.fixture(scope="module")
+def contract(tmp_path_factory: pytest.TempPathFactory) -> Contract:
+    return load_contract(write_hamlet(tmp_path_factory.mktemp("hamlet")))
+
+
+def checked(contract: Contract, **changes: object) -> Checked:
+    return check(pd.DataFrame([HOUSE | changes], dtype=object), contract)
+
+
+def only(result: Checked) -> Problem:
+    assert len(result.problems) == 1, result.problems
+    return result.problems[0]
+
+
+def test_a_whole_house_passes_without_a_word(contract: Contract) -> None:
+    result = checked(contract)
+    assert result.problems == ()
+    assert result.valid.tolist() == [True]
+    assert result.houses.columns.tolist() == list(contract.columns)
+    assert result.houses.loc[0].tolist() == [120, 60, 2, 0, 1, 3, 1990, 2019, 1, 2001]
+
+
+@pytest.mark.parametrize(
+    ("field", "raw", "clean"),
+    [
+        ("size", 120, 120),
+        ("size", "  120 ", 120),
+        ("size", "120.5", 120.5),
+        ("size", "1.2e2", 120),
+        ("beds", "3.0", 3),
+        ("beds", 3.0, 3),
+        ("month", 2.0, 1),
+        ("month", "2.0", 1),
+        ("garden", True, 1),
+        ("garden", np.True_, 1),
+        ("grade", "Grand", 3),
+        ("grade", "NA", 0),
+    ],
+    ids=repr,
+)
+def test_a_harmless_spelling_is_read_without_a_word(
+    contract: Contract, field: str, raw: object, clean: float
+) -> None:
+    result = checked(contract, **{field: raw})
+    assert result.problems == ()
+    assert result.houses.loc[0, field] == clean
+
+
+@pytest.mark.parametrize(
+    ("field", "raw", "clean"),
+    [
+        ("size", "0,120", 120),
+        ("size", "120 sq m", 120),
+        ("ground floor", "1'000", 1000),
+        ("grade", " grand", 3),
+        ("grade", "fine", 2),
+        ("quarter", "NORTH  bank", 0),
+    ],
+)
+def test_an_odd_spelling_is_read_and_said(
+    contract: Contract, field: str, raw: object, clean: float
+) -> None:
+    result = checked(contract, **{field: raw})
+    problem = only(result)
+    assert result.houses.loc[0, field] == clean
+    assert (problem.field, problem.code, problem.severity) == (field, "read_as", "note")
+
+
+@pytest.mark.parametrize(
+    ("field", "raw", "code"),
+    [
+        ("size", "-5", "below_limit"),
+        ("size", -5, "below_limit"),
+        ("size", "99999", "above_limit"),
+        ("size", "big", "not_a_number"),
+        ("size", True, "not_a_number"),
+        ("size", "1,25", "not_a_number"),
+        ("size", "12_0", "not_a_number"),
+        ("size", "٣", "not_a_number"),
+        ("size", [120], "not_a_number"),
+        ("size", {"a": 1}, "not_a_number"),
+        ("size", "inf", "not_finite"),
+        ("size", math.inf, "not_finite"),
+        ("size", "1e309", "not_finite"),
+        pytest.param("size", 10**5000, "not_finite", id="huge"),
+        pytest.param("size", "9" * 10_000, "too_long", id="long"),
+        ("size", "", "required"),
+        ("size", None, "required"),
+        ("size", math.nan, "required"),
+        ("size", "NA", "required"),
+        ("beds", "2.5", "not_whole"),
+        ("built", "2031", "future_year"),
+        ("built", "1066", "below_limit"),
+        ("grade", "D", "unknown_level"),
+        ("quarter", "Atlantis", "unknown_level"),
+        pytest.param("quarter", "x" * 10_000, "unknown_level", id="long level"),
+        ("garden", "maybe", "unknown_level"),
+    ],
+    ids=repr,
+)
+def test_a_wrong_value_is_an_error_on_its_row_and_field_alone(
+    contract: Contract, field: str, raw: object, code: str
+) -> None:
+    rows = pd.DataFrame([HOUSE, HOUSE | {field: raw}, HOUSE], dtype=object)
+    result = check(rows, contract)
+    problem = only(result)
+    assert (problem.row, problem.field, problem.code, problem.severity) == (2, field, code, "error")
+    assert result.valid.tolist() == [True, False, True]
+    assert contract.fields[field].label in problem.message
+    assert problem.expected
+    assert len(problem.message) < 200
+    assert problem.read is not None
+    assert len(problem.read) < 80
+
+
+def test_a_near_miss_is_told_what_was_probably_meant(contract: Contract) -> None:
+    problem = only(checked(contract, quarter="Nort bank"))
+    assert "Did you mean N (North bank)?" in problem.message
+
+
+@pytest.mark.parametrize(
+    ("changes", "field", "code", "clean"),
+    [
+        ({"garden": "n", "beds": ""}, "beds", "blank_absent", 0),
+        ({"ground floor": ""}, "ground floor", "blank_follows", 60),
+        ({"boiler": ""}, "boiler", "blank_follows", 1990),
+        ({"month": ""}, "month", "blank_start", 3),
+    ],
+)
+def test_a_blank_that_the_contract_decides_is_filled_and_noted(
+    contract: Contract, changes: dict[str, object], field: str, code: str, clean: float
+) -> None:
+    result = checked(contract, **changes)
+    problem = only(result)
+    assert (problem.field, problem.code, problem.severity) == (field, code, "note")
+    assert result.houses.loc[0, field] == clean
+
+
+def test_a_blank_that_only_sales_can_fill_stays_unknown_with_a_warning(contract: Contract) -> None:
+    result = checked(contract, beds="")
+    problem = only(result)
+    assert (problem.code, problem.severity) == ("blank_typical", "warning")
+    assert "same quarter" in problem.message
+    assert np.isnan(result.houses.loc[0, "beds"])
+
+
+def test_a_fill_may_wait_for_another_fill(contract: Contract) -> None:
+    rows = pd.DataFrame([HOUSE], dtype=object).drop(columns=["sold", "month"])
+    assert check(rows, contract).houses.loc[0, ["sold", "month"]].tolist() == [2020, 3]
+
+
+def test_an_impossible_value_that_the_contract_forgives_is_filled_like_a_blank(
+    contract: Contract,
+) -> None:
+    result = checked(contract, boiler="2207")
+    assert [problem.code for problem in result.problems] == ["beyond_limit", "blank_follows"]
+    assert result.valid.all()
+    assert result.houses.loc[0, "boiler"] == 1990
+
+
+def test_missing_columns_are_named_together(contract: Contract) -> None:
+    rows = pd.DataFrame([{"size": "100", "garden": "n"}] * 2)
+    result = check(rows, contract)
+    general = [problem for problem in result.problems if problem.row is None]
+    assert [(problem.code, problem.severity) for problem in general] == [
+        ("missing_required_columns", "error"),
+        ("missing_columns", "warning"),
+    ]
+    assert "quarter (Quarter)" in general[0].message
+    assert "grade (Grade)" in general[1].message
+    assert not result.valid.any()
+
+
+def test_unknown_columns_are_noted_and_a_key_and_a_price_are_not(contract: Contract) -> None:
+    problem = only(checked(contract, colour="red", paid="1"))
+    assert (problem.code, problem.severity) == ("unknown_columns", "note")
+    assert "colour" in problem.message
+    assert "paid" not in problem.message
+
+
+def test_two_columns_of_one_name_are_refused_by_name(contract: Contract) -> None:
+    rows = pd.DataFrame([["1", "2"]], columns=["size", "size"])
+    with pytest.raises(InputError, match="more than one column named size"):
+        check(rows, contract)
+
+
+def test_facts_that_contradict_each_other_get_a_warning(contract: Contract) -> None:
+    problem = only(checked(contract, built="2020", boiler="2020", sold="2019"))
+    assert (problem.code, problem.severity) == ("sold_before_built", "warning")
+    assert problem.read == "Year sold 2019, Year built 2020"
+
+
+def test_a_house_unlike_all_sales_gets_a_warning(contract: Contract) -> None:
+    sales = check(hamlet_sales().astype(str).query("quarter != 'H'"), contract).houses
+    rows = pd.DataFrame([HOUSE | {"size": "900", "quarter": "H"}])
+    problems = check(rows, contract, Domain.of(sales, contract)).problems
+    assert [(p.field, p.code) for p in problems] == [
+        ("size", "outside_sales"),
+        ("quarter", "unseen_level"),
+    ]
+
+
+def test_a_table_of_no_rows_gives_no_rows(contract: Contract) -> None:
+    result = check(pd.DataFrame([HOUSE]).head(0), contract)
+    assert result.houses.shape == (0, len(contract.columns))
+    assert result.valid.shape == (0,)
+
+
+def test_prices_are_checked_like_any_number(contract: Contract) -> None:
+    prices, problems = check_prices(pd.Series(["120,000", "", "-1"]), contract)
+    assert prices.iloc[0] == 120_000
+    assert [(problem.row, problem.code) for problem in problems] == [
+        (1, "read_as"),
+        (3, "below_limit"),
+        (2, "required"),
+    ]
+
+
+def test_problems_become_a_table(contract: Contract) -> None:
+    frame = problem_frame(checked(contract, size="-5").problems)
+    assert tuple(frame.columns) == PROBLEM_COLUMNS
+    assert frame.loc[0, ["row", "code"]].tolist() == [1, "below_limit"]
+    assert problem_frame([]).columns.tolist() == list(PROBLEM_COLUMNS)
+
+
+def test_the_public_file_of_houses_to_value_passes_whole(market: Market) -> None:
+    rows = read_rows(market.sample_path)
+    result = check(rows, market.contract, Domain.of(market.houses, market.contract))
+    assert result.valid.all()
+    assert len(result.houses) == 1459
+
+
+def test_the_public_file_passes_whole_as_plain_pandas_reads_it(market: Market) -> None:
+    plain = pd.read_csv(market.sample_path)
+    assert check(plain, market.contract).valid.all()
+
+
+def test_each_spelling_is_read_alike_alone_and_among_others(market: Market) -> None:
+    rows = read_rows(market.sample_path).head(40)
+    together = check(rows, market.contract).houses
+    alone = [
+        check(rows.iloc[[number]].reset_index(drop=True), market.contract).houses
+        for number in range(len(rows))
+    ]
+    pd.testing.assert_frame_equal(pd.concat(alone, ignore_index=True), together)
+
+
+def test_sales_and_contract_can_be_read_from_any_folder(tmp_path: Path) -> None:
+    contract = load_contract(write_hamlet(tmp_path / "second"))
+    assert check(hamlet_sales(50), contract).valid.all()
