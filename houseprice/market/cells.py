@@ -142,7 +142,7 @@ def _read_level(field: Field, text: str) -> Cell:
         return Cell(float(TRUTHS[spelling]))
     if _WHOLE.fullmatch(text):
         # A code such as 60 comes as "60.0" from a column that pandas took for numbers.
-        text = spelling = text.split(".")[0]
+        text = spelling = text.partition(".")[0]
     position = field.spellings.get(spelling)
     if position is None:
         if text.casefold() in BLANKS:

@@ -179,9 +179,7 @@ def _unknown_columns(rows: pd.DataFrame, contract: Contract) -> Iterator[Problem
     own = {*contract.columns, contract.market.id, contract.market.price.column}
     names = [str(name) for name in rows.columns if name not in own]
     if names:
-        message = (
-            f"{len(names)} columns are not used and were kept as they are: {', '.join(names)}."
-        )
+        message = f"Not used, and kept as they are: {', '.join(names)}."
         yield Problem(None, None, "unknown_columns", "note", message)
 
 

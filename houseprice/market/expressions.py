@@ -47,7 +47,7 @@ class Expression:
     Parameters
     ----------
     text : str
-        For example ``"max(YearSold - YearBuilt, 0)"`` or ``"Garage == 'NA'"``.
+        For example ``"max(sold - built, 0)"`` or ``"garden == 'n'"``.
     fields : mapping of str to FieldFacts
         The fields that it may name. Levels (ordinal, nominal, flag) compare with their codes; an
         ordinal or a flag counts as its rank 0, 1, 2… in arithmetic; a nominal only compares.

@@ -90,9 +90,9 @@ def points(sales: Sales, column: str) -> pd.DataFrame:
 def trend(sales: Sales, column: str, stops: int = 40) -> pd.DataFrame:
     """Middle price along a numeric field: value, sales, lower_quarter, median, upper_quarter.
 
-    At each of up to `stops` values between the 2nd and 98th percentile: the quartiles of price
-    among the tenth of the sales (15 at the least) nearest in that field. A moving median bends to
-    no single dear house, and needs no formula to be believed.
+    At up to `stops` places: the quartiles of price among a tenth of the sales (15 at the least)
+    that are nearest to each other in that field, at their middle value. A moving median bends to no
+    single dear house, and needs no formula to be believed.
     """
     known = points(sales, column).sort_values("value", kind="stable")
     values, prices = known["value"].to_numpy(), known["price"].to_numpy()
@@ -106,9 +106,10 @@ def trend(sales: Sales, column: str, stops: int = 40) -> pd.DataFrame:
             reach = np.abs(values[near[-1]] - stop)
             near = np.abs(values - stop) <= reach
             quartiles = np.quantile(prices[near], [0.25, 0.5, 0.75])
-            rows.append((stop, int(near.sum()), *quartiles))
+            # At both ends the sales lie to one side of the stop: their own middle is the place.
+            rows.append((float(np.median(values[near])), int(near.sum()), *quartiles))
     names = ["value", "sales", "lower_quarter", "median", "upper_quarter"]
-    return pd.DataFrame(rows, columns=names)
+    return pd.DataFrame(rows, columns=names).drop_duplicates("value", ignore_index=True)
 
 
 def by_level(sales: Sales, column: str) -> pd.DataFrame:
@@ -120,8 +121,8 @@ def by_level(sales: Sales, column: str) -> pd.DataFrame:
     field = sales.contract.fields[column]
     frame = _spread(sales.prices, sales.values(column))
     if field.kind == "nominal" and column != sales.contract.market.roles.sale_month:
-        middle = frame["median"].mask(frame.index.isna().tolist(), np.inf)
-        frame = frame.iloc[middle.to_numpy().argsort(kind="stable")]
+        unknown = np.isnan(frame.index.to_numpy(np.float64))
+        frame = frame.iloc[np.lexsort((frame["median"], unknown))]
     frame.insert(0, "level", [field.words(value) for value in frame.index])
     return frame.reset_index(drop=True)
 
@@ -151,8 +152,9 @@ def by_period(sales: Sales, months: int = 3) -> pd.DataFrame:
     """
     roles = sales.contract.market.roles
     year, month = sales.values(roles.sale_year), sales.values(roles.sale_month)
-    # The levels of the month stand in calendar order: their position is the month less one.
-    number = np.floor((12 * year + month) / months)
+    # The levels of the month stand in calendar order, and share the year among them.
+    share = 12 / len(sales.contract.fields[roles.sale_month].levels)
+    number = np.floor((12 * year + np.floor(month * share)) / months)
     frame = _spread(sales.prices, number)
     frame = frame[frame.index.notna()]
     first = (frame.index.to_numpy() * months).astype(int)

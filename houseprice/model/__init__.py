@@ -1,0 +1,1 @@
+"""What learns: features, regressor, range, valuation, and how good they are."""

@@ -1,0 +1,73 @@
+"""Files that survive a kill at any moment, and a lock that frees itself."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+if sys.platform != "win32":
+    import fcntl
+
+__all__ = ["exclusive", "replace_file", "sync_folder", "write_file"]
+
+
+def write_file(path: Path, data: bytes) -> None:
+    """Write a new file, readable by its owner only, and wait until the disk has it."""
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def replace_file(path: Path, data: bytes) -> None:
+    """Write a file so that a reader sees the old content or the new, never a part of either."""
+    beside = path.with_name(f".{path.name}-{secrets.token_hex(6)}")
+    try:
+        write_file(beside, data)
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Wait until the disk has the names in a folder (a rename is lost in a power cut otherwise)."""
+    if os.name != "posix":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def exclusive(path: Path, waiting: Callable[[], None] | None = None) -> Iterator[None]:
+    """Hold a lock file against other processes and threads; the system frees it if we are killed.
+
+    Parameters
+    ----------
+    path : Path
+        The file to lock. It stays behind, empty: removing it would let two holders in.
+    waiting : callable, optional
+        Called once if somebody else holds the lock, before waiting for it without a limit.
+
+    Notes
+    -----
+    Windows has no ``flock``, and nothing is locked there. What the lock saves is work done twice:
+    the store itself relies on renames alone.
+    """
+    with path.open("ab") as file:
+        if sys.platform != "win32":
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if waiting is not None:
+                    waiting()
+                fcntl.flock(file, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,153 @@
+"""Honest ranges: out-of-fold, normalised conformal prediction in log space.
+
+The residuals of houses that a model had not seen say how far it errs. A second model learns where
+it errs much (its *difficulty*), each residual is divided by the difficulty foretold, and the order
+statistics of these scores turn the difficulty of a new house into a range at any level
+(Papadopoulos et al. 2002 for normalised scores; Vovk 2015 for the use of folds; Lei et al. 2018,
+section 5.2). What is not known of a house adds to its difficulty, with scores of its own.
+"""
+
+from __future__ import annotations
+
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
+from sklearn.linear_model import GammaRegressor
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.validation import check_is_fitted
+
+from houseprice.errors import ModelError
+
+__all__ = ["LEVELS", "ConformalRange", "check_level"]
+
+Floats = NDArray[np.float64]
+
+LEVELS = (0.5, 0.95)
+"""The smallest and the largest level that a range can be asked for."""
+
+
+class ConformalRange(BaseEstimator):
+    """From the traits of a house to the half-width of its range in log price.
+
+    Parameters
+    ----------
+    alpha : float
+        Penalty of the gamma regression (log link) of the size of residuals on traits.
+    floor : float
+        Added to the size of residuals: no house is valued without any error.
+    clip : float
+        Traits are cut at this many standard deviations, so that no giant gets an endless range.
+
+    Attributes
+    ----------
+    scores_ : ndarray, sorted
+        Residual over scale of the sales as they were known.
+    blank_scores_ : ndarray, sorted
+        The same of sales with facts blanked out.
+    blank_weight_ : float
+        How much the spread that blanks cause counts.
+    out_of_fold_difficulty_ : ndarray of shape (n_sales,)
+        The difficulty of each sale, foretold from the other folds.
+    """
+
+    def __init__(self, alpha: float = 0.3, floor: float = 0.01, clip: float = 3.0) -> None:
+        self.alpha = alpha
+        self.floor = floor
+        self.clip = clip
+
+    def fit(
+        self, traits: Floats, residuals: Floats, blanks: Floats, folds: NDArray[np.intp]
+    ) -> Self:
+        """Learn from the out-of-fold residuals of sales as they were known.
+
+        Parameters
+        ----------
+        traits : ndarray of shape (n_sales, n_traits)
+        residuals : ndarray of shape (n_sales,)
+            Log price minus its out-of-fold prediction.
+        blanks : ndarray of shape (n_sales,)
+            Spread of the log price that unknown facts cause.
+        folds : ndarray of int, shape (n_sales,)
+            The fold that each sale was held out in. Scales are foretold across the same folds.
+        """
+        size = np.abs(residuals)
+        target = np.minimum(size, np.quantile(size, 0.99)) + self.floor
+        self.blank_weight_ = 1.0
+        self._fold_models = {}
+        self.out_of_fold_difficulty_ = np.empty(len(residuals))
+        for fold in np.unique(folds):
+            out = folds == fold
+            model = self._difficulty(traits[~out], target[~out])
+            self._fold_models[int(fold)] = model
+            self.out_of_fold_difficulty_[out] = self._base(model, traits[out])
+        self._model = self._difficulty(traits, target)
+        self.scores_ = np.sort(size / self._scale(self.out_of_fold_difficulty_, blanks))
+        self.blank_scores_ = self.scores_
+        return self
+
+    def fit_blanks(
+        self, traits: Floats, residuals: Floats, blanks: Floats, folds: NDArray[np.intp]
+    ) -> Self:
+        """Learn from residuals of held-out sales with facts blanked out; arguments as in `fit`."""
+        check_is_fitted(self, "scores_")
+        base = np.empty(len(residuals))
+        for fold, model in self._fold_models.items():
+            base[folds == fold] = self._base(model, traits[folds == fold])
+        size = np.abs(residuals)
+
+        def misfit(weight: float) -> float:
+            scale = np.hypot(base, weight * blanks)
+            return float(np.mean(np.log(scale)) + np.log(np.mean(size / scale)))
+
+        self.blank_weight_ = min(np.arange(0.5, 3.01, 0.1).tolist(), key=misfit)
+        self.blank_scores_ = np.sort(size / self._scale(base, blanks))
+        return self
+
+    def difficulty(self, traits: Floats) -> Floats:
+        """Return how far log prices of such houses stray, blanks apart, shape (n_houses,)."""
+        check_is_fitted(self, "scores_")
+        return self._base(self._model, traits)
+
+    def half_width(self, difficulty: Floats, blanks: Floats, level: float) -> Floats:
+        """Return the half-width in log price of ranges that hold the price `level` of the time.
+
+        The scores of blanked-out sales count in the measure in which blanks make the scale.
+        """
+        check_level(level)
+        scale = self._scale(difficulty, blanks)
+        share = 1.0 - (difficulty / scale) ** 2
+        usual = _quantile(self.scores_, level)
+        blanked = max(usual, _quantile(self.blank_scores_, level))
+        return scale * (usual + share * (blanked - usual))
+
+    def _scale(self, base: Floats, blanks: Floats) -> Floats:
+        scale: Floats = np.hypot(base, self.blank_weight_ * blanks)
+        return scale
+
+    def _difficulty(self, traits: Floats, target: Floats) -> tuple[StandardScaler, GammaRegressor]:
+        scaler = StandardScaler().fit(traits)
+        gamma = GammaRegressor(alpha=self.alpha, solver="newton-cholesky", max_iter=100)
+        return scaler, gamma.fit(self._clipped(scaler, traits), target)
+
+    def _base(self, model: tuple[StandardScaler, GammaRegressor], traits: Floats) -> Floats:
+        scaler, gamma = model
+        log_size: Floats = self._clipped(scaler, traits) @ gamma.coef_ + gamma.intercept_
+        return np.exp(log_size)
+
+    def _clipped(self, scaler: StandardScaler, traits: Floats) -> Floats:
+        clipped: Floats = np.clip((traits - scaler.mean_) / scaler.scale_, -self.clip, self.clip)
+        return clipped
+
+
+def check_level(level: float) -> None:
+    """Raise ModelError unless `level` is one that ranges can be given for."""
+    if not LEVELS[0] <= level <= LEVELS[1]:
+        raise ModelError(f"a range can be given for 50 % to 95 % of houses, not for {level:.0%}")
+
+
+def _quantile(scores: Floats, level: float) -> float:
+    """The ceil((n + 1) level)-th smallest score, which makes the range conformal."""
+    position = min(int(np.ceil((len(scores) + 1) * level)), len(scores))
+    return float(scores[position - 1])

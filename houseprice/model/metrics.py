@@ -1,0 +1,164 @@
+"""How far estimates are from prices, and how honest their ranges are.
+
+Every function takes the prices first and the estimates (or the limits of the range) second, as
+arrays of equal length in the same money, and returns a float. Shares are between 0 and 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+__all__ = [
+    "coverage",
+    "mae",
+    "mean_ape",
+    "mean_width",
+    "median_ape",
+    "median_ratio",
+    "point_metrics",
+    "r2",
+    "range_metrics",
+    "rmse",
+    "rmsle",
+    "winkler",
+    "within",
+]
+
+Floats = NDArray[np.float64]
+
+
+def rmsle(price: ArrayLike, estimate: ArrayLike) -> float:
+    """Root mean square of ln(estimate) - ln(price).
+
+    The measure of the public competition on these sales, with plain logarithms; scikit-learn's
+    ``root_mean_squared_log_error`` takes ln(1 + x), the same to five digits at house prices.
+    """
+    price, estimate = _pair(price, estimate)
+    return float(np.sqrt(np.mean((np.log(estimate) - np.log(price)) ** 2)))
+
+
+def rmse(price: ArrayLike, estimate: ArrayLike) -> float:
+    """Root mean square error, in money."""
+    price, estimate = _pair(price, estimate)
+    return float(np.sqrt(np.mean((estimate - price) ** 2)))
+
+
+def mae(price: ArrayLike, estimate: ArrayLike) -> float:
+    """Mean absolute error, in money."""
+    price, estimate = _pair(price, estimate)
+    return float(np.mean(np.abs(estimate - price)))
+
+
+def r2(price: ArrayLike, estimate: ArrayLike) -> float:
+    """Share of the variance of prices that is explained: 1 - sum of squares left / sum in all.
+
+    Not a number if all prices are equal.
+    """
+    price, estimate = _pair(price, estimate)
+    total = float(np.sum((price - price.mean()) ** 2))
+    return 1.0 - float(np.sum((estimate - price) ** 2)) / total if total > 0 else float("nan")
+
+
+def median_ape(price: ArrayLike, estimate: ArrayLike) -> float:
+    """Median of abs(estimate - price) / price: the error that vendors of valuations publish."""
+    return float(np.median(_absolute_share(price, estimate)))
+
+
+def mean_ape(price: ArrayLike, estimate: ArrayLike) -> float:
+    """Mean of abs(estimate - price) / price."""
+    return float(np.mean(_absolute_share(price, estimate)))
+
+
+def within(share: float) -> Callable[[ArrayLike, ArrayLike], float]:
+    """Return a metric: the share of estimates that lie within `share` of the price.
+
+    ``within(0.1)`` is the "percentage within 10 %" (PPE10) of the European AVM Alliance.
+    """
+
+    def share_within(price: ArrayLike, estimate: ArrayLike) -> float:
+        return float(np.mean(_absolute_share(price, estimate) <= share))
+
+    return share_within
+
+
+def median_ratio(price: ArrayLike, estimate: ArrayLike) -> float:
+    """Median of estimate / price (IAAO, Standard on Ratio Studies 2013, section 5.3); 1 is fair."""
+    price, estimate = _pair(price, estimate)
+    return float(np.median(estimate / price))
+
+
+def coverage(price: ArrayLike, low: ArrayLike, high: ArrayLike) -> float:
+    """Share of prices inside their range, limits included."""
+    price, low, high = _ranges(price, low, high)
+    return float(np.mean((low <= price) & (price <= high)))
+
+
+def mean_width(estimate: ArrayLike, low: ArrayLike, high: ArrayLike) -> float:
+    """Mean of (high - low) / estimate."""
+    estimate, low, high = _ranges(estimate, low, high)
+    return float(np.mean((high - low) / estimate))
+
+
+def winkler(
+    price: ArrayLike, low: ArrayLike, high: ArrayLike, level: float, estimate: ArrayLike
+) -> float:
+    """Mean interval score as a share of the estimate: width plus a fine for each price missed.
+
+    (high - low) + 2/a max(low - price, 0) + 2/a max(price - high, 0) with a = 1 - level; lower is
+    better (Winkler 1972; Gneiting and Raftery 2007, section 6.2). Each house's score is divided by
+    its estimate, so that dear houses do not drown the rest.
+    """
+    price, low, high = _ranges(price, low, high)
+    fine = 2.0 / (1.0 - level)
+    missed = np.maximum(low - price, 0.0) + np.maximum(price - high, 0.0)
+    return float(np.mean((high - low + fine * missed) / np.asarray(estimate, dtype=np.float64)))
+
+
+def point_metrics(price: ArrayLike, estimate: ArrayLike) -> dict[str, float]:
+    """Return every metric of the estimates alone, by name."""
+    measures: dict[str, Callable[[ArrayLike, ArrayLike], float]] = {
+        "rmsle": rmsle,
+        "rmse": rmse,
+        "mae": mae,
+        "r2": r2,
+        "median_ape": median_ape,
+        "mean_ape": mean_ape,
+        "within_5": within(0.05),
+        "within_10": within(0.10),
+        "within_20": within(0.20),
+        "median_ratio": median_ratio,
+    }
+    return {name: measure(price, estimate) for name, measure in measures.items()}
+
+
+def range_metrics(
+    price: ArrayLike, estimate: ArrayLike, low: ArrayLike, high: ArrayLike, level: float
+) -> dict[str, float]:
+    """Return the metrics of ranges at `level`, by name: coverage_90, width_90, winkler_90."""
+    percent = round(100 * level)
+    return {
+        f"coverage_{percent}": coverage(price, low, high),
+        f"width_{percent}": mean_width(estimate, low, high),
+        f"winkler_{percent}": winkler(price, low, high, level, estimate),
+    }
+
+
+def _pair(price: ArrayLike, estimate: ArrayLike) -> tuple[Floats, Floats]:
+    price = np.asarray(price, dtype=np.float64)
+    estimate = np.asarray(estimate, dtype=np.float64)
+    if price.shape != estimate.shape or price.ndim != 1 or price.size == 0:
+        raise ValueError("prices and estimates must be two lists of the same length, not empty")
+    return price, estimate
+
+
+def _ranges(middle: ArrayLike, low: ArrayLike, high: ArrayLike) -> tuple[Floats, Floats, Floats]:
+    middle, low = _pair(middle, low)
+    return middle, low, _pair(middle, high)[1]
+
+
+def _absolute_share(price: ArrayLike, estimate: ArrayLike) -> Floats:
+    price, estimate = _pair(price, estimate)
+    return np.abs(estimate - price) / price

@@ -1,0 +1,42 @@
+"""What a form states of a house, and what it leaves to follow."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from houseprice.market.checks import check
+from houseprice.market.opening import opening_row
+from houseprice.market.sales import Market
+from houseprice.market.typical_house import typical_house
+
+
+@pytest.fixture
+def row(market: Market) -> dict[str, object]:
+    return opening_row(market.contract, typical_house(market), market.contract.columns)
+
+
+def test_an_opened_row_is_read_back_as_the_same_house(
+    market: Market, row: dict[str, object]
+) -> None:
+    result = check(pd.DataFrame([row], dtype=object), market.contract)
+    np.testing.assert_allclose(result.houses.loc[0], typical_house(market))
+    assert {problem.severity for problem in result.problems} <= {"note"}
+
+
+def test_only_facts_that_follow_stay_blank(market: Market, row: dict[str, object]) -> None:
+    blank = {column for column, value in row.items() if value is None}
+    assert blank
+    assert blank <= set(market.contract.following)
+
+
+def test_of_two_facts_that_follow_from_each_other_the_more_important_is_stated(
+    market: Market,
+) -> None:
+    columns, house = market.contract.columns, typical_house(market)
+    first = opening_row(market.contract, house, ["1stFlrSF", "2ndFlrSF"])
+    second = opening_row(market.contract, house, ["2ndFlrSF", "1stFlrSF"])
+    assert (first["1stFlrSF"], first["2ndFlrSF"] is None) == (None, False)
+    assert (second["1stFlrSF"] is None, second["2ndFlrSF"]) == (False, None)
+    assert set(first) == set(columns)

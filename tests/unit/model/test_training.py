@@ -1,0 +1,169 @@
+"""Training ends with a model that may be used, and is not done twice."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from houseprice.errors import StoreError
+from houseprice.market.sales import Market, load_market
+from houseprice.model.durable import exclusive
+from houseprice.model.store import ModelStore
+from houseprice.model.training import ensure, train
+from tests.hamlet import CONTRACT, write_hamlet
+
+FEW = 80
+
+
+@pytest.fixture(scope="module")
+def village(tmp_path_factory: pytest.TempPathFactory) -> Market:
+    """The hamlet with so few sales that it is learned quickly."""
+    return load_market(write_hamlet(tmp_path_factory.mktemp("village"), n_sales=FEW))
+
+
+@pytest.fixture(scope="module")
+def heard() -> list[tuple[float, str]]:
+    """What the training below told of its progress."""
+    return []
+
+
+@pytest.fixture(scope="module")
+def trained(
+    village: Market, heard: list[tuple[float, str]], tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """The folder of a store with one trained model; nobody changes it."""
+    folder = tmp_path_factory.mktemp("trained") / "models"
+    train(village, ModelStore(folder), lambda share, words: heard.append((share, words)))
+    return folder
+
+
+@pytest.fixture
+def store(trained: Path, tmp_path: Path) -> ModelStore:
+    """A copy of the store with one trained model."""
+    return ModelStore(Path(shutil.copytree(trained, tmp_path / "models")))
+
+
+def unheard(share: float, words: str) -> None:
+    raise AssertionError(f"nothing was to be trained, but: {words}")
+
+
+def test_a_trained_model_is_active_with_figures_of_held_out_sales_and_every_field_ranked(
+    store: ModelStore, village: Market
+) -> None:
+    (version,) = store.versions()
+    assert version.active
+    loaded = store.load(contract=village.contract)
+    assert loaded.manifest.rows == FEW
+    metrics = loaded.manifest.metrics
+    assert {"rmsle", "mae", "r2", "median_ape", "coverage_90", "width_90"} <= set(metrics)
+    on_own_sales = np.median(
+        np.abs(loaded.model.predict(village.houses) / village.prices.to_numpy() - 1)
+    )
+    assert metrics["median_ape"] > on_own_sales  # a figure of its own sales would flatter
+    assert set(loaded.importance["column"]) == set(village.contract.columns)
+    assert loaded.importance["importance_pct"].is_monotonic_decreasing
+
+
+@pytest.mark.usefixtures("trained")
+def test_progress_goes_from_nothing_to_all_and_never_back(heard: list[tuple[float, str]]) -> None:
+    shares = [share for share, _ in heard]
+    assert shares == sorted(shares)
+    assert shares[0] == 0
+    assert shares[-1] == 1
+    assert all(words for _, words in heard)
+
+
+def test_the_same_seed_gives_the_same_values(
+    store: ModelStore, village: Market, tmp_path: Path
+) -> None:
+    again = ModelStore(tmp_path / "again")
+    train(village, again, random_state=0)
+    first, second = (each.load().model.value(village.houses) for each in (store, again))
+    np.testing.assert_array_equal(first.to_numpy(), second.to_numpy())
+
+
+def test_a_usable_model_is_loaded_without_training(store: ModelStore, village: Market) -> None:
+    loaded = ensure(village, store, unheard)
+    assert loaded.manifest.model_version == store.active()
+
+
+def test_without_a_model_one_is_trained_and_the_log_says_why(
+    village: Market, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "houseprice")
+    store = ModelStore(tmp_path / "empty")
+    with ThreadPoolExecutor(3) as threads:
+        loaded = list(threads.map(lambda _: ensure(village, store), range(3)))
+    (version,) = store.versions()  # three asked at once, one trained, two waited for it
+    assert {each.manifest.model_version for each in loaded} == {version.name}
+    assert "there is none to use: There is no model" in caplog.text
+
+
+def test_who_waits_for_a_training_is_told_and_takes_what_came_of_it(
+    store: ModelStore, village: Market
+) -> None:
+    waits = threading.Event()
+
+    def told(share: float, words: str) -> None:
+        assert share == 0
+        assert "Waiting" in words
+        waits.set()
+
+    active = (store.folder / "active").read_bytes()
+    (store.folder / "active").unlink()
+    with ThreadPoolExecutor(1) as threads:
+        with exclusive(store.folder / "training.lock"):
+            loaded = threads.submit(ensure, village, store, told)
+            assert waits.wait(60)
+            (store.folder / "active").write_bytes(active)
+        assert loaded.result().manifest.model_version == store.active()
+    assert len(store.versions()) == 1
+
+
+def test_new_sales_make_a_new_model(
+    store: ModelStore, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "houseprice")
+    grown = load_market(write_hamlet(tmp_path / "grown", n_sales=FEW + 10))
+    old = store.active()
+    loaded = ensure(grown, store)
+    assert loaded.manifest.rows == FEW + 10
+    assert store.active() == loaded.manifest.model_version != old
+    assert "trained on other sales" in caplog.text
+    assert store.rollback() == old
+
+
+def test_a_new_contract_makes_a_new_model(
+    store: ModelStore, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "houseprice")
+    text = CONTRACT.replace('title = "Hamlet"', 'title = "Greater Hamlet"')
+    renamed = load_market(write_hamlet(tmp_path / "renamed", text, n_sales=FEW))
+    assert ensure(renamed, store).manifest.market_title == "Greater Hamlet"
+    assert "trained on another contract" in caplog.text
+
+
+def test_a_damaged_model_is_replaced_by_a_new_one(
+    store: ModelStore, village: Market, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "houseprice")
+    (version,) = store.versions()
+    (store.folder / version.name / "model.joblib").write_bytes(b"rust")
+    assert ensure(village, store).manifest.model_version != version.name
+    assert "is damaged" in caplog.text
+
+
+def test_a_store_that_cannot_be_written_to_is_told_before_the_work(
+    village: Market, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    store = ModelStore(tmp_path / "file" / "models")
+    for attempt in (train, ensure):
+        with pytest.raises(StoreError, match="HOUSEPRICE_MODEL_DIR"):
+            attempt(village, store, unheard)
