@@ -1,0 +1,1 @@
+"""Who answers: one protocol for everything that values houses."""

@@ -1,0 +1,120 @@
+"""The backend protocol: the only way to a value.
+
+A page, a command or the API hands in rows as they came; what comes back is one valuation a row, in
+order, whoever answered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Protocol
+
+import pandas as pd
+
+from houseprice.market.problems import Problem
+
+__all__ = ["DEFAULT_INTERVAL", "VALUATION_COLUMNS", "About", "Answer", "Backend", "Progress"]
+
+Progress = Callable[[float, str], None]
+"""Called with the share done (0 to 1) and what is being done, in words."""
+
+DEFAULT_INTERVAL = 0.9
+
+VALUATION_COLUMNS = (
+    "row",
+    "status",
+    "predicted_price",
+    "price_low",
+    "price_high",
+    "interval",
+    "fsd",
+    "confidence",
+    "reason_codes",
+    "message",
+    "comparables",
+    "model_version",
+    "valued_at",
+)
+
+
+@dataclass(frozen=True)
+class About:
+    """What stands behind the answers of a backend.
+
+    Attributes
+    ----------
+    backend : str
+        Where the answers come from, in words ("this computer").
+    model_version, package_version : str
+    market_title : str
+    as_of : date
+        The date that values stand for.
+    trained_at : datetime
+        With its time zone.
+    n_sales : int
+        Sales that the model learned from.
+    metrics : dict of str to float
+        Accuracy on sales that the model did not see, by the names of
+        :func:`houseprice.model.metrics.accuracy`.
+    """
+
+    backend: str
+    model_version: str
+    package_version: str
+    market_title: str
+    as_of: date
+    trained_at: datetime
+    n_sales: int
+    metrics: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Valuations with what the checks had to say.
+
+    Attributes
+    ----------
+    valuations : DataFrame, shape (n_rows, 13)
+        Columns :data:`VALUATION_COLUMNS`, one row an input row, in order. Money is unrounded, in
+        the market's currency; on a row with status "error" every number is missing.
+    problems : tuple of Problem
+    """
+
+    valuations: pd.DataFrame
+    problems: tuple[Problem, ...]
+
+
+class Backend(Protocol):
+    """Something that values houses."""
+
+    def about(self) -> About:
+        """Tell which model answers, and how good it is."""
+        ...
+
+    def value(
+        self,
+        rows: pd.DataFrame,
+        *,
+        interval: float = DEFAULT_INTERVAL,
+        progress: Progress | None = None,
+    ) -> Answer:
+        """Check and value rows as they came (see :func:`houseprice.market.checks.check`).
+
+        Raises
+        ------
+        InputError
+            If the table as a whole can't be used.
+        BackendError
+            If the backend can't answer.
+        """
+        ...
+
+    def importance(self) -> pd.DataFrame:
+        """Importance of each field, most important first (columns of ``model.importance``)."""
+        ...
+
+    def effect(self, column: str) -> pd.DataFrame:
+        """Average price along the values of one field (columns of ``model.importance``)."""
+        ...

@@ -1,0 +1,33 @@
+"""Which backend answers: chosen by the settings, here alone."""
+
+from __future__ import annotations
+
+from houseprice.backend.base import Backend, Progress
+from houseprice.backend.local import LocalBackend
+from houseprice.market.sales import Market, load_market
+from houseprice.model.store import ModelStore
+from houseprice.model.training import ensure
+from houseprice.settings import Settings
+
+__all__ = ["open_backend"]
+
+
+def open_backend(
+    settings: Settings, progress: Progress | None = None, market: Market | None = None
+) -> Backend:
+    """Open the backend that the settings ask for.
+
+    Parameters
+    ----------
+    settings : Settings
+    progress : Progress, optional
+        Told how far a training is, if no usable model is stored yet.
+    market : Market, optional
+        Saves loading it again where it is loaded already.
+
+    Raises
+    ------
+    MarketError, ModelError, BackendError
+    """
+    market = market or load_market(settings.market)
+    return LocalBackend(ensure(market, ModelStore(settings.model_dir), progress), market)

@@ -1,0 +1,147 @@
+"""What every backend promises, on a market made in the test."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from houseprice.backend.base import VALUATION_COLUMNS, Backend
+from houseprice.errors import InputError, ModelError
+from houseprice.market.sales import Market, read_rows
+
+NUMBERS = ["predicted_price", "price_low", "price_high", "interval", "fsd", "confidence"]
+
+
+@pytest.fixture
+def rows(hamlet: Market) -> pd.DataFrame:
+    return read_rows(hamlet.sample_path)
+
+
+def test_every_row_is_answered_once_and_in_order(backend: Backend, rows: pd.DataFrame) -> None:
+    answer = backend.value(rows)
+    assert tuple(answer.valuations.columns) == VALUATION_COLUMNS
+    assert answer.valuations["row"].tolist() == list(range(1, len(rows) + 1))
+    assert set(answer.valuations["status"]) == {"ok"}
+    assert (answer.valuations["interval"] == 0.9).all()
+
+
+def test_a_value_lies_inside_its_range_and_near_what_was_paid(
+    backend: Backend, hamlet: Market, rows: pd.DataFrame
+) -> None:
+    frame = backend.value(rows).valuations
+    assert (frame["price_low"] < frame["predicted_price"]).all()
+    assert (frame["predicted_price"] < frame["price_high"]).all()
+    paid = hamlet.prices.head(len(rows)).to_numpy()
+    assert np.median(np.abs(frame["predicted_price"] / paid - 1)) < 0.12
+
+
+def test_confidence_is_a_hundred_less_the_spread_in_percent(
+    backend: Backend, rows: pd.DataFrame
+) -> None:
+    frame = backend.value(rows).valuations
+    np.testing.assert_allclose(frame["confidence"], 100 * (1 - frame["fsd"]))
+    middle = backend.value(rows, interval=0.68).valuations
+    half_width = (middle["price_high"] - middle["price_low"]) / 2
+    np.testing.assert_allclose(frame["fsd"], half_width / frame["predicted_price"])
+
+
+def test_a_bad_row_costs_itself_alone(backend: Backend, rows: pd.DataFrame) -> None:
+    clean = backend.value(rows).valuations
+    spoilt = rows.copy()
+    spoilt.loc[3, "size"] = "-5"
+    answer = backend.value(spoilt)
+    bad, good = answer.valuations.loc[3], answer.valuations.drop(index=3)
+    assert bad["status"] == "error"
+    assert bad[NUMBERS].isna().all()
+    assert bad["reason_codes"] == "below_limit:size"
+    assert "-5" in bad["message"]
+    assert bad[["model_version", "valued_at"]].tolist() == ["", ""]
+    np.testing.assert_allclose(
+        good[NUMBERS].astype(float), clean.drop(index=3)[NUMBERS].astype(float), rtol=1e-9
+    )
+    assert [problem.row for problem in answer.problems] == [4]
+
+
+def test_a_blank_widens_the_range_and_is_told(backend: Backend, rows: pd.DataFrame) -> None:
+    sparse = rows.drop(columns=["grade", "built", "boiler", "garden", "beds"])
+    whole, thin = backend.value(rows).valuations, backend.value(sparse).valuations
+    assert set(thin["status"]) == {"warning"}
+    assert thin["fsd"].mean() > 1.2 * whole["fsd"].mean()
+    assert set(thin["reason_codes"]) == {"missing_columns"}
+
+
+def test_one_row_is_valued_as_among_many(backend: Backend, rows: pd.DataFrame) -> None:
+    together = backend.value(rows).valuations
+    alone = backend.value(rows.iloc[[7]].reset_index(drop=True)).valuations
+    np.testing.assert_allclose(
+        alone.loc[0, NUMBERS].astype(float), together.loc[7, NUMBERS].astype(float), rtol=1e-9
+    )
+
+
+def test_a_wider_interval_holds_the_narrower_one(backend: Backend, rows: pd.DataFrame) -> None:
+    narrow, wide = (backend.value(rows, interval=level).valuations for level in (0.68, 0.8))
+    assert (wide["price_low"] < narrow["price_low"]).all()
+    assert (wide["price_high"] > narrow["price_high"]).all()
+
+
+def test_an_interval_that_nobody_calibrated_is_refused(
+    backend: Backend, rows: pd.DataFrame
+) -> None:
+    with pytest.raises(ModelError, match="50 % to 95 %"):
+        backend.value(rows, interval=1.5)
+
+
+def test_a_table_that_is_unclear_as_a_whole_is_refused(backend: Backend) -> None:
+    with pytest.raises(InputError, match="size"):
+        backend.value(pd.DataFrame([["1", "2"]], columns=["size", "size"]))
+
+
+def test_no_rows_give_no_valuations(backend: Backend, rows: pd.DataFrame) -> None:
+    answer = backend.value(rows.head(0))
+    assert answer.valuations.empty
+    assert tuple(answer.valuations.columns) == VALUATION_COLUMNS
+
+
+def test_progress_ends_at_the_end(backend: Backend, rows: pd.DataFrame) -> None:
+    shares: list[float] = []
+    backend.value(rows, progress=lambda share, _: shares.append(share))
+    assert shares
+    assert shares == sorted(shares)
+    assert shares[-1] == 1.0
+
+
+def test_it_tells_what_it_stands_on(backend: Backend, hamlet: Market) -> None:
+    about = backend.about()
+    assert about.market_title == "Hamlet"
+    assert about.n_sales == len(hamlet.prices)
+    assert about.as_of == hamlet.contract.market.as_of
+    assert about.trained_at <= datetime.now(UTC)
+    assert 0 < about.metrics["median_ape"] < 0.12
+    assert about.model_version.startswith("hamlet-")
+
+
+def test_importance_names_every_field_and_finds_the_one_that_matters(
+    backend: Backend, hamlet: Market
+) -> None:
+    importance = backend.importance()
+    assert set(importance["column"]) == set(hamlet.contract.columns)
+    assert importance["column"].iloc[0] == "size"
+    assert importance["importance_pct"].is_monotonic_decreasing
+
+
+def test_the_effect_of_more_of_a_good_thing_never_falls(backend: Backend) -> None:
+    effect = backend.effect("size")
+    assert effect["price"].is_monotonic_increasing
+    assert (effect["low"] <= effect["price"]).all()
+    assert (effect["price"] <= effect["high"]).all()
+
+
+def test_an_answer_belongs_to_whoever_asked(backend: Backend) -> None:
+    importance, effect = backend.importance(), backend.effect("size")
+    importance["importance_pct"] = 0.0
+    effect["price"] = 0.0
+    assert backend.importance()["importance_pct"].max() > 0
+    assert (backend.effect("size")["price"] > 0).all()

@@ -1,0 +1,74 @@
+"""A small market, and a backend that values its houses by one rule."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from houseprice.backend.base import VALUATION_COLUMNS, About, Answer, Progress
+from houseprice.market.checks import check
+from houseprice.market.contract import Contract, load_contract
+from houseprice.settings import Settings
+from tests.hamlet import write_hamlet
+
+
+class Surveyor:
+    """A backend for which each square metre is worth 1,000.125, and which remembers its calls."""
+
+    def __init__(self, contract: Contract) -> None:
+        self.contract = contract
+        self.asked: list[pd.DataFrame] = []
+
+    def about(self) -> About:
+        day = datetime(2021, 1, 1, tzinfo=UTC)
+        return About("this test", "hamlet-1", "0", "Hamlet", date(2020, 12, 31), day, 240)
+
+    def value(
+        self, rows: pd.DataFrame, *, interval: float = 0.9, progress: Progress | None = None
+    ) -> Answer:
+        self.asked.append(rows)
+        checked = check(rows, self.contract)
+        price = np.where(checked.valid, checked.houses["size"] * 1000.125, np.nan)
+        warned = {p.row for p in checked.problems if p.severity == "warning"}
+        frame = pd.DataFrame(index=range(len(rows)), columns=list(VALUATION_COLUMNS), dtype=object)
+        frame["row"] = np.arange(1, len(rows) + 1)
+        frame["status"] = [
+            "error" if not valid else "warning" if row + 1 in warned else "ok"
+            for row, valid in enumerate(checked.valid)
+        ]
+        frame["predicted_price"] = price
+        frame["price_low"], frame["price_high"] = price * 0.9, price * 1.1
+        frame["interval"] = np.where(checked.valid, interval, np.nan)
+        frame["fsd"] = np.where(checked.valid, 0.0612345, np.nan)
+        frame["confidence"] = np.where(checked.valid, 93.87655, np.nan)
+        for column in ("reason_codes", "message", "comparables"):
+            frame[column] = ""
+        frame["model_version"] = np.where(checked.valid, "hamlet-1", "")
+        frame["valued_at"] = np.where(checked.valid, "2021-01-01T00:00:00+00:00", "")
+        if progress:
+            progress(1.0, "done")
+        return Answer(frame, checked.problems)
+
+    def importance(self) -> pd.DataFrame:
+        return pd.DataFrame()
+
+    def effect(self, column: str) -> pd.DataFrame:
+        return pd.DataFrame({"value": [], "label": []}, index=[]).assign(field=column)
+
+
+@pytest.fixture(scope="session")
+def contract(tmp_path_factory: pytest.TempPathFactory) -> Contract:
+    return load_contract(write_hamlet(tmp_path_factory.mktemp("hamlet")))
+
+
+@pytest.fixture
+def surveyor(contract: Contract) -> Surveyor:
+    return Surveyor(contract)
+
+
+@pytest.fixture(scope="session")
+def limits() -> Settings:
+    return Settings()
