@@ -1,0 +1,1 @@
+"""The commands of ``houseprice``, one a module; heavy imports wait until a command runs."""

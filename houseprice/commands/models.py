@@ -1,0 +1,83 @@
+"""``houseprice models``: the trained versions, and which one answers."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from houseprice.commands.console import AsJson, read_settings
+
+if TYPE_CHECKING:
+    from houseprice.model.store import ModelStore, Version
+
+__all__ = ["models"]
+
+models = typer.Typer(
+    invoke_without_command=True, help="List the trained models; choose the one that answers."
+)
+
+Name = Annotated[str, typer.Argument(metavar="VERSION", help="As in the list: ames-0.1.0-1")]
+
+
+@models.callback()
+def show(context: typer.Context, as_json: AsJson = False) -> None:
+    """List the trained models; choose the one that answers."""
+    if context.invoked_subcommand is not None:
+        return
+    store = _store()
+    versions = store.versions()
+    if as_json:
+        typer.echo(json.dumps([_facts(version) for version in versions], indent=2))
+    elif versions:
+        typer.echo("\n".join(map(_line, versions)))
+    else:
+        typer.echo(f"There is no model in {store.folder} yet. Train one: houseprice train.")
+
+
+@models.command()
+def activate(version: Name) -> None:
+    """Let a version answer from now on."""
+    _store().activate(version)
+    typer.echo(f"{version} is active.")
+
+
+@models.command()
+def rollback() -> None:
+    """Go back to the version that was active before."""
+    from houseprice.market.sales import load_market
+
+    market = load_market(read_settings().market).contract.market.name
+    typer.echo(f"{_store().rollback(market)} is active.")
+
+
+def _store() -> ModelStore:
+    from houseprice.model.store import ModelStore
+
+    return ModelStore(read_settings().model_dir)
+
+
+def _line(version: Version) -> str:
+    mark = "*" if version.active else " "
+    if version.manifest is None:
+        return f"{mark} {version.name}  {version.fault}"
+    manifest = version.manifest
+    error = manifest.metrics.get("median_ape")
+    accuracy = "" if error is None else f"  median error {100 * error:.1f} %"
+    line = (
+        f"{mark} {version.name}  {manifest.created_at:%Y-%m-%d %H:%M} UTC"
+        f"  {manifest.rows:,} sales{accuracy}"
+    )
+    return f"{line}  {version.fault}" if version.fault else line
+
+
+def _facts(version: Version) -> dict[str, Any]:
+    manifest = version.manifest.model_dump(mode="json") if version.manifest else None
+    return {
+        "model_version": version.name,
+        "active": version.active,
+        "usable": version.fault is None,
+        "fault": version.fault,
+        "manifest": manifest,
+    }

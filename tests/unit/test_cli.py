@@ -1,0 +1,410 @@
+"""The command line: exit status, results on standard output, messages on standard error."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from io import StringIO
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import houseprice
+from houseprice import logs
+from houseprice.backend.base import VALUATION_COLUMNS
+from houseprice.cli import main
+from houseprice.commands.console import Console
+from houseprice.commands.figures import in_words, table, written
+from houseprice.market.sales import read_rows
+from tests.hamlet import write_hamlet
+
+pytestmark = pytest.mark.usefixtures("fresh_logs", "surroundings")
+
+HEAVY = {"joblib", "numpy", "pandas", "plotly", "pydantic", "sklearn", "streamlit"}
+
+
+@dataclass
+class Result:
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A market that is learned quickly, in ``hamlet``; models go beside it."""
+    folder = tmp_path_factory.mktemp("place")
+    write_hamlet(folder / "hamlet", n_sales=120)
+    return folder
+
+
+@pytest.fixture
+def surroundings(monkeypatch: pytest.MonkeyPatch, place: Path) -> None:
+    monkeypatch.setenv("HOUSEPRICE_MARKET", str(place / "hamlet"))
+    monkeypatch.setenv("HOUSEPRICE_MODEL_DIR", str(place / "models"))
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]):
+    """Run the command in this process."""
+
+    def run(*arguments: object) -> Result:
+        with pytest.raises(SystemExit) as left:
+            main([str(argument) for argument in arguments])
+        out, err = capsys.readouterr()
+        return Result(int(left.value.code or 0), out, err)
+
+    return run
+
+
+def process(root: Path, *arguments: object, **kwargs) -> subprocess.CompletedProcess[str]:
+    """Run the command as a user does, in a process of its own."""
+    command = [sys.executable, "-m", "houseprice", *map(str, arguments)]
+    return subprocess.run(command, cwd=root, capture_output=True, text=True, check=False, **kwargs)
+
+
+@pytest.fixture
+def trained(run, place: Path) -> Path:
+    """The folder of the models, with one model of the hamlet that answers."""
+    if not (place / "models" / "active").exists():
+        assert run("train", "--quiet").code == 0
+    return place / "models"
+
+
+@pytest.fixture
+def houses(place: Path) -> Path:
+    return place / "hamlet" / "to_value.csv"
+
+
+@pytest.fixture
+def some_bad(tmp_path: Path, houses: Path) -> Path:
+    """Three houses: one good, one with a level that is none, one without its floor area."""
+    rows = read_rows(houses).head(3).assign(remark=["=1+1", "ä", "x,y"])
+    rows.loc[1, "quarter"] = "Z"
+    rows.loc[2, "size"] = ""
+    path = tmp_path / "some bad.csv"
+    rows.to_csv(path, index=False)
+    return path
+
+
+# Around all commands
+
+
+def test_help_names_every_command_and_loads_nothing_heavy(run, root: Path) -> None:
+    shown = run("--help")
+    assert shown.code == 0
+    for command in ("train", "evaluate", "predict", "app", "models"):
+        assert f"\u2502 {command} " in shown.out
+    code = "import sys, houseprice.cli; print(*sys.modules)"
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True
+    )
+    assert HEAVY & set(loaded.stdout.split()) == set()
+
+
+def test_the_version_is_told(run) -> None:
+    assert run("--version") == Result(0, f"houseprice {houseprice.__version__}\n", "")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["fly"],
+        ["--fast"],
+        ["predict"],
+        ["predict", "no such file.csv"],
+        ["predict", "."],
+        ["evaluate", "--folds", "1"],
+        ["train", "--seed", "-1"],
+        ["models", "activate"],
+        ["app", "--port", "99999"],
+    ],
+    ids=" ".join,
+)
+def test_a_wrong_call_exits_with_2_and_says_so_on_standard_error(run, arguments) -> None:
+    result = run(*arguments)
+    assert (result.code, result.out) == (2, "")
+    assert "Error" in result.err
+
+
+@pytest.mark.parametrize("interval", ["0.4", "0.96", "90", "nan", "wide"])
+def test_an_interval_outside_50_to_95_percent_is_a_wrong_call(run, houses, interval) -> None:
+    assert run("predict", houses, "--interval", interval).code == 2
+
+
+def test_a_setting_that_makes_no_sense_is_a_wrong_call(run, monkeypatch) -> None:
+    monkeypatch.setenv("HOUSEPRICE_MAX_ROWS", "many")
+    result = run("models")
+    assert result.code == 2
+    assert "HOUSEPRICE_MAX_ROWS" in result.err
+
+
+def test_a_failure_is_one_sentence_and_exit_1(root: Path) -> None:
+    failed = process(root, "train", env={**os.environ, "HOUSEPRICE_MARKET": "atlantis"})
+    assert (failed.returncode, failed.stdout) == (1, "")
+    (line,) = failed.stderr.splitlines()
+    assert line.startswith("Error: atlantis: no market there")
+
+
+def test_verbose_shows_where_a_failure_came_from(run, monkeypatch) -> None:
+    monkeypatch.setenv("HOUSEPRICE_MARKET", "atlantis")
+    result = run("--verbose", "train")
+    assert result.code == 1
+    assert "Traceback" in result.err
+
+
+def test_messages_can_be_json(run, trained: Path, houses: Path) -> None:
+    result = run("--log-json", "predict", houses)
+    lines = [json.loads(line) for line in result.err.splitlines()]
+    assert {"rows": 20, "errors": 0}.items() <= lines[-1].items()
+    assert run("--log-json", "models", "activate", "x").err.startswith('{"time": ')
+
+
+# train, evaluate, models
+
+
+def test_train_makes_a_model_that_answers_and_prints_its_figures(run, place: Path, root) -> None:
+    result = run("train", "--json")
+    assert result.code == 0
+    manifest = json.loads(result.out)
+    assert manifest["market_name"] == "hamlet"
+    assert manifest["metrics"]["median_ape"] < 0.2
+    (active,) = [line for line in run("models").out.splitlines() if line.startswith("*")]
+    assert f"{manifest['model_version']} " in active
+
+    words = run("train", "--seed", "1")
+    assert "Half of the values are off by at most" in words.out
+    assert "is active. It learned from 120 sales" in words.err
+
+
+def test_evaluate_prints_the_figures_beside_what_anybody_could_guess(run) -> None:
+    result = run("evaluate", "--folds", "2", "--repeats", "1", "--json")
+    assert result.code == 0
+    found = json.loads(result.out)
+    assert (found["folds"], found["repeats"], found["seed"], found["rows"]) == (2, 1, 0, 120)
+    assert 0 < found["metrics"]["rmsle"] < found["baselines"]["median_price"]["rmsle"]
+
+
+def test_evaluate_lays_its_figures_out_as_a_table(run) -> None:
+    result = run("evaluate", "--folds", "2", "--repeats", "1")
+    header, first = result.out.splitlines()[:2]
+    assert header.split()[:3] == ["model", "median", "price"]
+    assert first.startswith("Error of the logarithm of the price (RMSLE)")
+    assert "120 sales in 2 folds" in result.err
+
+
+def test_figures_are_aligned_with_their_units() -> None:
+    shown = table(["a", "longer"], [{"mae": 1234.6, "within_10": 0.5}, {"mae": 9.0}], "€")
+    assert shown.splitlines() == [
+        "                                      a  longer",
+        "Average error                    €1,235      €9",
+        "Values within 10 % of the price  50.0 %",
+    ]
+    assert in_words("coverage_80") == "Prices inside their 80 % range"
+    assert in_words("cod") == "cod"
+    assert written("rmsle", 0.12345, "$") == "0.1235"
+
+
+def test_progress_is_a_line_now_and_then_where_no_bar_can_be_drawn(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    logs.set_up()
+    with Console(quiet=False, bars=False, patience_s=0).progress("Reading") as tell:
+        tell(0.5, "Learning")
+    with Console(quiet=False, bars=False).progress("Reading") as tell:
+        tell(0.5, "Too early")
+    with Console(quiet=True, bars=True, patience_s=0).progress("Reading") as tell:
+        tell(0.5, "Not asked for")
+    assert capsys.readouterr() == ("", "Learning (50%)\n")
+
+
+def test_a_progress_bar_stays_out_of_the_results(capsys: pytest.CaptureFixture[str]) -> None:
+    with Console(quiet=False, bars=True).progress("Reading") as tell:
+        tell(0.5, "Learning")
+    assert capsys.readouterr().out == ""
+
+
+def test_models_are_listed_activated_and_rolled_back(run, trained: Path) -> None:
+    assert run("train", "--quiet").code == 0
+    listed = json.loads(run("models", "--json").out)
+    names = [each["model_version"] for each in listed]
+    assert [each["active"] for each in listed] == [False] * (len(names) - 1) + [True]
+    assert listed[-1]["usable"]
+    assert listed[-1]["manifest"]["rows"] == 120
+    assert run("models", "rollback").out == f"{names[-2]} is active.\n"
+    assert run("models", "activate", names[-1]).out == f"{names[-1]} is active.\n"
+    shown = run("models").out.splitlines()
+    assert [line.startswith("* ") for line in shown] == [each["active"] for each in listed]
+
+
+def test_without_a_model_the_list_says_what_to_do(run, monkeypatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOUSEPRICE_MODEL_DIR", str(tmp_path / "none"))
+    result = run("models")
+    assert result.code == 0
+    assert "Train one: houseprice train" in result.out
+    assert json.loads(run("models", "--json").out) == []
+    failed = run("models", "rollback")
+    assert (failed.code, failed.out) == (1, "")
+
+
+def test_a_damaged_version_is_listed_with_what_is_wrong(
+    run, trained, monkeypatch, tmp_path
+) -> None:
+    monkeypatch.setenv("HOUSEPRICE_MODEL_DIR", str(tmp_path))
+    broken = tmp_path / "hamlet-0.1.0-1"
+    broken.mkdir()
+    (broken / "manifest.json").write_text("{}", encoding="utf-8")
+    assert "damaged or was changed" in run("models").out
+    (entry,) = json.loads(run("models", "--json").out)
+    assert (entry["usable"], entry["manifest"]) == (False, None)
+    assert run("models", "activate", broken.name).code == 1
+
+
+# predict
+
+
+def test_every_row_comes_out_once_with_the_users_columns_first(
+    run, trained: Path, some_bad: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "out.csv"
+    result = run("predict", some_bad, "-o", output, "--interval", "0.8")
+    assert (result.code, result.out) == (0, "")
+    given, answered = read_rows(some_bad), read_rows(output)
+    assert list(answered.columns) == [*given.columns, *VALUATION_COLUMNS]
+    pd.testing.assert_frame_equal(answered[given.columns], given)
+    assert answered["row"].tolist() == ["1", "2", "3"]
+    assert answered["status"].isin(["ok", "warning"]).tolist() == [True, False, False]
+    assert answered["predicted_price"].eq("").tolist() == [False, True, True]
+    assert answered["interval"][0] == "0.8"
+    low, price, high = answered.loc[0, ["price_low", "predicted_price", "price_high"]].astype(float)
+    assert low < price < high
+    assert "3 rows:" in result.err
+    assert "2 with an error and no value" in result.err
+    assert "  required: 1" in result.err
+
+
+def test_strict_turns_error_rows_into_exit_1_and_still_writes_all(
+    run, trained: Path, some_bad: Path, houses: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "out.csv"
+    assert run("predict", some_bad, "-o", output, "--strict").code == 1
+    assert len(read_rows(output)) == 3
+    assert run("predict", houses, "-o", output, "--strict").code == 0
+    assert len(read_rows(output)) == 20
+
+
+def test_without_an_output_the_table_goes_to_standard_output(
+    run, trained: Path, houses: Path
+) -> None:
+    result = run("predict", houses, "--quiet")
+    assert (result.code, result.err) == (0, "")
+    table = pd.read_csv(StringIO(result.out))
+    assert len(table) == 20
+    assert table["predicted_price"].between(1_000, 5_000_000).all()
+
+
+def test_quiet_still_tells_an_error(run, trained: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty.csv").touch()
+    result = run("predict", tmp_path / "empty.csv", "--quiet")
+    assert (result.code, result.out, result.err) == (1, "", "Error: empty.csv is empty.\n")
+
+
+@pytest.mark.parametrize("way", ["itself", "symlink", "hardlink", "roundabout"])
+def test_the_input_is_never_written_over(
+    run, some_bad: Path, tmp_path: Path, monkeypatch, way: str
+) -> None:
+    before = some_bad.read_bytes()
+    output = tmp_path / "other.csv"
+    if way == "itself":
+        output = some_bad
+    elif way == "symlink":
+        output.symlink_to(some_bad)
+    elif way == "hardlink":
+        output.hardlink_to(some_bad)
+    else:
+        monkeypatch.chdir(tmp_path)
+        output = Path("..") / tmp_path.name / some_bad.name
+    result = run("predict", some_bad, "-o", output)
+    assert result.code == 2
+    assert "never" in result.err
+    assert some_bad.read_bytes() == before
+
+
+@pytest.mark.parametrize("output", [".", "no such folder/out.csv", os.devnull])
+def test_an_output_that_cannot_be_a_file_is_refused_before_any_work(
+    run, houses: Path, output: str
+) -> None:
+    assert run("predict", houses, "-o", output).code == 2
+
+
+def test_an_output_stays_as_it_was_if_the_work_fails(run, trained, tmp_path: Path) -> None:
+    bad, output = tmp_path / "bad.csv", tmp_path / "out.csv"
+    bad.write_bytes(b"size\n")
+    output.write_bytes(b"precious")
+    assert run("predict", bad, "-o", output).code == 1
+    assert output.read_bytes() == b"precious"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["bad.csv", "out.csv"]
+
+
+def test_predict_trains_a_model_first_if_there_is_none(
+    root: Path, houses: Path, tmp_path: Path
+) -> None:
+    folder = {"HOUSEPRICE_MODEL_DIR": str(tmp_path / "models")}
+    done = process(root, "predict", houses, env={**os.environ, **folder})
+    assert done.returncode == 0
+    assert len(done.stdout.splitlines()) == 21
+    assert (tmp_path / "models" / "active").is_file()
+    assert "Traceback" not in done.stderr
+
+
+def test_a_reader_that_goes_away_is_no_traceback(root: Path, trained: Path, houses: Path) -> None:
+    command = [sys.executable, "-m", "houseprice", "predict", str(houses)]
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        done = subprocess.run(
+            command, cwd=root, stdout=writer, stderr=subprocess.PIPE, text=True, check=False
+        )
+    finally:
+        os.close(writer)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+
+
+# app
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the stand-in is a shell script")
+def test_app_becomes_the_server_at_the_port_that_was_asked_for(root: Path, tmp_path: Path) -> None:
+    python = tmp_path / "python"
+    python.write_text('#!/bin/sh\necho "$@" "$PORT" "$HOUSEPRICE_ADDRESS" $$\n', encoding="utf-8")
+    python.chmod(0o755)
+    code = (
+        "import sys; from houseprice.cli import main; "
+        "sys.executable = sys.argv[1]; main(sys.argv[2:])"
+    )
+
+    def start(*options: str, **more: str) -> list[str]:
+        with subprocess.Popen(
+            [sys.executable, "-c", code, str(python), "app", *options],
+            cwd=root,
+            env={**os.environ, **more},
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as app:
+            said = app.communicate()[0].split()
+            assert said.pop() == str(app.pid)  # a signal to us reaches the server
+        return said
+
+    server = ["-m", "houseprice.ui.server"]
+    assert start() == [*server, "8501", "127.0.0.1"]
+    assert start(PORT="7000") == [*server, "7000", "127.0.0.1"]
+    assert start("--port", "7001", "--address", "127.0.0.2", PORT="7000") == [
+        *server,
+        "7001",
+        "127.0.0.2",
+    ]

@@ -1,0 +1,84 @@
+"""Logs go to standard error, for people or for programs."""
+
+from __future__ import annotations
+
+import json
+import logging
+import warnings
+
+import pytest
+
+from houseprice import logs
+
+pytestmark = pytest.mark.usefixtures("fresh_logs")
+
+
+def test_people_see_sentences_of_commands_and_warnings_and_no_more(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    logs.set_up()
+    logging.getLogger(logs.SPOKEN).info("3 rows: all ok.")
+    logging.getLogger(logs.SPOKEN).warning("A row is odd.")
+    logging.getLogger(logs.SPOKEN).error("It failed.")
+    logging.getLogger("houseprice.model.store").info("saved")
+    logging.getLogger("houseprice.model.store").warning("others may write")
+    out, err = capsys.readouterr()
+    assert out == ""
+    *spoken, warning = err.splitlines()
+    assert spoken == ["3 rows: all ok.", "Warning: A row is odd.", "Error: It failed."]
+    assert warning.endswith(" WARNING houseprice.model.store: others may write")
+
+
+def test_verbose_tells_what_is_done(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.set_up(verbose=True)
+    logging.getLogger("houseprice.model.store").debug("looked")
+    assert capsys.readouterr().err.endswith(" DEBUG houseprice.model.store: looked\n")
+
+
+def test_json_is_an_object_a_line_with_the_extra_facts(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.set_up(as_json=True)
+    logger = logging.getLogger(logs.SPOKEN)
+    logger.info("%d rows\nread", 3, extra={"rows": 3, "place": logs})
+    try:
+        int("odd")
+    except ValueError:
+        logger.exception("It failed.")
+    first, second = map(json.loads, capsys.readouterr().err.splitlines())
+    assert first.pop("time").endswith("+00:00")
+    assert "houseprice.logs" in first.pop("place")
+    assert first == {"level": "info", "logger": logs.SPOKEN, "message": "3 rows\nread", "rows": 3}
+    assert second["level"] == "error"
+    assert second["exception"].endswith("with base 10: 'odd'")
+
+
+def test_python_warnings_are_json_too(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.set_up(as_json=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        logging.captureWarnings(False)  # catch_warnings put the plain way back
+        logging.captureWarnings(True)
+        warnings.warn("getting old", FutureWarning, stacklevel=1)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "getting old" in json.loads(line)["message"]
+
+
+def test_setting_up_twice_does_not_say_all_twice(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.set_up()
+    logs.set_up()
+    logging.getLogger(logs.SPOKEN).info("once")
+    assert capsys.readouterr().err == "once\n"
+
+
+def test_a_closed_stream_stops_nobody(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Closed:
+        def write(self, _: str) -> None:
+            raise BrokenPipeError
+
+    logs.set_up()
+    monkeypatch.setattr(logging, "raiseExceptions", False)
+    with monkeypatch.context() as patch:
+        patch.setattr("sys.stderr", Closed())
+        logging.getLogger(logs.SPOKEN).info("nobody hears this")
+    assert capsys.readouterr().err == ""
