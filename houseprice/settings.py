@@ -22,7 +22,13 @@ class Settings(BaseSettings):
         Path.home() / ".cache" / "houseprice" / "models",
         description="Folder of the trained model versions",
     )
+    address: str = Field("127.0.0.1", description="Where the app listens; 0.0.0.0 is everywhere")
+    port: int = Field(
+        8501, ge=1, le=65_535, validation_alias="PORT", description="Where the app is served"
+    )
     max_upload_mb: int = Field(20, ge=1, description="Largest file to upload, in megabytes")
     max_rows: int = Field(100_000, ge=1, description="Most houses in one uploaded file")
     max_columns: int = Field(500, ge=1, description="Most columns in one uploaded file")
-    max_cell_chars: int = Field(1_000, ge=1, description="Longest cell of an uploaded file")
+    max_cell_chars: int = Field(
+        32_767, ge=1, description="Longest cell of an uploaded file (a spreadsheet's own limit)"
+    )

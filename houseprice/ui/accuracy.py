@@ -1,0 +1,36 @@
+"""How good the values are, in words, from the metrics that a backend publishes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from houseprice.ui.messages import percent
+
+__all__ = ["accuracy_in_words"]
+
+
+def accuracy_in_words(metrics: Mapping[str, float]) -> list[str]:
+    """Say the metrics that people ask for, the typical error first; what is not there is not said.
+
+    Parameters
+    ----------
+    metrics : mapping of str to float
+        By the names of :mod:`houseprice.model.metrics`; shares between 0 and 1.
+    """
+    said = []
+    if "median_ape" in metrics:
+        error = percent(metrics["median_ape"])
+        said.append(f"**Half of the values** are within **{error}** of the sale price.")
+    within = [
+        f"{percent(metrics[f'within_{limit}'], 0)} are within {limit} %"
+        for limit in (10, 20)
+        if f"within_{limit}" in metrics
+    ]
+    if within:
+        said.append(f"{' and '.join(within)}.".replace("are", "of the values are", 1))
+    if "coverage_90" in metrics:
+        said.append(
+            "A range is given with each value, and is meant to hold the sale price in 90 % of "
+            f"cases. **It held it in {percent(metrics['coverage_90'])}.**"
+        )
+    return said

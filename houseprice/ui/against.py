@@ -1,0 +1,44 @@
+"""Price against any one fact: the chart that suits its kind, its figures and its sentence."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from houseprice.market import profile
+from houseprice.market.fields import Field
+from houseprice.market.selection import Sales
+from houseprice.ui import charts_prices, charts_time, findings
+from houseprice.ui.charts_time import FEW_YEARS
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+__all__ = ["price_against"]
+
+
+def price_against(sales: Sales, field: Field) -> tuple[str, go.Figure, pd.DataFrame]:
+    """Pick the chart for a field: dots for sizes, dots by year for years, boxes for the rest.
+
+    Returns
+    -------
+    finding : str
+    drawn : Figure
+    frame : DataFrame
+        What the chart draws.
+    """
+    contract, column = sales.contract, field.column
+    if field.kind == "number":
+        frame, trend = profile.points(sales, column), profile.trend(sales, column)
+        drawn = charts_prices.price_by_number(frame, trend, field, contract)
+        return findings.trend_finding(trend, field, contract), drawn, frame
+    if field.kind == "year":
+        frame, trend = profile.by_year(sales, column), profile.trend(sales, column)
+        drawn = charts_time.price_by_year(frame, trend, field, contract)
+        # A handful of years is its own trend.
+        told = frame.rename(columns={"year": "value"}) if len(frame) <= FEW_YEARS else trend
+        return findings.trend_finding(told, field, contract), drawn, frame
+    frame = profile.by_level(sales, column)
+    drawn = charts_prices.price_by_level(frame, field, contract)
+    return findings.level_finding(frame, contract), drawn, frame

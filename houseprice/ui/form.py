@@ -1,0 +1,141 @@
+"""The form of one house, made from the contract: a widget a field, findings beside it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from houseprice.market.cells import limits, read_cell
+from houseprice.market.contract import Contract
+from houseprice.market.fields import Field
+from houseprice.market.problems import Problem
+from houseprice.ui.plain_text import plain
+
+__all__ = ["HouseForm", "read_link"]
+
+FOLLOWS = "from other facts"
+NOT_KNOWN = "not known"
+
+
+class HouseForm:
+    """Draws the fields of one house and collects what was entered.
+
+    Parameters
+    ----------
+    contract : Contract
+    opening : dict of str to object
+        What the form opens with, by column: a number, the code of a level, or None for a blank.
+
+    Attributes
+    ----------
+    row : dict of str to object
+        What was entered so far, by column, in the same way.
+    """
+
+    def __init__(self, contract: Contract, opening: Mapping[str, Any]) -> None:
+        self.contract = contract
+        self.opening = opening
+        self.row: dict[str, object] = {}
+        self._beside: dict[str, DeltaGenerator] = {}
+
+    def draw(self, columns: Iterable[str]) -> None:
+        """Draw fields in two columns, in the given order, read row by row."""
+        wanted = list(columns)
+        for start in range(0, len(wanted), 2):
+            for place, column in zip(st.columns(2), wanted[start : start + 2], strict=False):
+                with place:
+                    self.row[column] = self._widget(self.contract.fields[column])
+                    self._beside[column] = st.empty()
+
+    def tell(self, problems: Iterable[Problem]) -> None:
+        """Put each finding beside its field; cautions wait until there are no errors."""
+        found = list(problems)
+        shown = "error" if any(p.severity == "error" for p in found) else "warning"
+        colour = {"error": "red", "warning": "orange"}[shown]
+        lines: dict[str, list[str]] = {}
+        for problem in found:
+            if problem.severity == shown and problem.field in self._beside:
+                text = f":small[:{colour}[{plain(problem.sentence)}]]"
+                lines.setdefault(problem.field, []).append(text)
+        for column, texts in lines.items():
+            self._beside[column].markdown("  \n".join(texts))
+
+    def reset(self) -> None:
+        """Put every field back to where it opened; for a button's ``on_click``."""
+        for column, value in self.opening.items():
+            st.session_state[column] = value
+
+    def _widget(self, spec: Field) -> object:
+        opening = self.opening[spec.column]
+        placeholder = FOLLOWS if spec.follows else NOT_KNOWN
+        if spec.levels:
+            return st.selectbox(
+                spec.label,
+                spec.codes,
+                index=None if opening is None else spec.codes.index(opening),
+                format_func=lambda code: spec.labels[spec.codes.index(code)],
+                placeholder=placeholder,
+                help=_level_help(spec),
+                key=spec.column,
+                bind="query-params",
+                persist_state="session",
+            )
+        # No limits on the widget: a browser would refuse without a reason. The checks say it.
+        return st.number_input(
+            f"{spec.label} ({spec.unit})" if spec.unit else spec.label,
+            value=opening,
+            step=_step(spec, opening),
+            placeholder=placeholder,
+            help=f"{spec.help} Expected: {limits(spec)}.",
+            key=spec.column,
+            bind="query-params",
+            persist_state="session",
+        )
+
+
+def read_link(contract: Contract, parameters: Mapping[str, str]) -> list[str]:
+    """Take a house from the address as it came, and say which facts of it can't be read.
+
+    The widgets understand their own labels and plain numbers, and ignore anything else without a
+    word. Here a code or another spelling of a level is understood too, and the rest is told.
+    """
+    respelt: dict[str, str] = {}
+    sentences = []
+    for column, text in parameters.items():
+        spec = contract.fields.get(column)
+        if spec is None or not text:
+            continue
+        cell = read_cell(spec, text, contract.market.as_of)
+        if spec.levels and not math.isnan(cell.value):
+            if text not in spec.labels:
+                respelt[column] = spec.labels[int(cell.value)]
+        elif cell.finding and not _is_number(text):
+            sentences.append(plain(cell.finding.message))
+    if respelt:
+        st.query_params.update(respelt)
+        st.rerun()
+    return sentences
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _step(spec: Field, opening: object) -> float:
+    """Tens where sizes go into the thousands; a float where the opening is one."""
+    assert spec.range is not None
+    step = 10 if spec.kind == "number" and spec.range[1] >= 1_000 else 1
+    return float(step) if isinstance(opening, float) else step
+
+
+def _level_help(spec: Field) -> str:
+    lines = [f"- **{level.label}**: {level.help}" for level in spec.levels if level.help]
+    return "\n".join([spec.help, "", *lines]) if lines else spec.help

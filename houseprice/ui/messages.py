@@ -1,0 +1,82 @@
+"""Numbers and problems in words."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import pandas as pd
+
+from houseprice.backend.base import About
+from houseprice.market.contract import Contract
+from houseprice.market.problems import Problem
+
+__all__ = [
+    "confidence_band",
+    "money",
+    "percent",
+    "problem_table",
+    "provenance",
+    "rounding_step",
+]
+
+
+def money(contract: Contract, value: float, step: float = 1.0) -> str:
+    """Write an amount with its currency, rounded to a multiple of ``step``: "$181,000"."""
+    amount = round(value / step) * step
+    sign = "−" if amount < 0 else ""
+    return f"{sign}{contract.market.price.symbol}{abs(amount):,.0f}"
+
+
+def rounding_step(half_width: float) -> float:
+    """The step to round a value to, so that its digits do not claim more than is known.
+
+    The largest of 1, 2, 5, 10… that is a tenth of the half-width of the 68 % range at the most.
+    """
+    tenth = max(half_width / 10, 1.0)
+    power = 10.0 ** math.floor(math.log10(tenth))
+    return max(step * power for step in (1, 2, 5) if step * power <= tenth)
+
+
+def percent(share: float, digits: int = 1) -> str:
+    """Write a share as a percentage: 0.0512 is "5.1 %"."""
+    return f"{100 * share:.{digits}f} %"
+
+
+def confidence_band(confidence: float) -> str:
+    """The word for a confidence of 0 to 100.
+
+    High from 92, medium from 85, else low: the bands at which the realised error of held-out sales
+    changes clearly.
+    """
+    if confidence >= 92:
+        return "high"
+    return "medium" if confidence >= 85 else "low"
+
+
+def provenance(about: About) -> str:
+    """Say what a value stands on: date, sales, model."""
+    return (
+        f"Values as of {about.as_of:%B %Y}, from {about.n_sales:,} sales in {about.market_title}. "
+        f"Model {about.model_version}, answered by {about.backend}. An estimate, not an appraisal."
+    )
+
+
+def problem_table(problems: Sequence[Problem], contract: Contract) -> pd.DataFrame:
+    """Problems as a table for people: row, field in words, what is wrong, what was read."""
+    return pd.DataFrame(
+        [
+            {
+                "Row": problem.row,
+                "Field": contract.fields[problem.field].label
+                if problem.field in contract.fields
+                else (problem.field or ""),
+                "Kind": problem.severity,
+                "What is the matter": problem.message,
+                "Read": problem.read or "",
+                "What would do": problem.expected or "",
+            }
+            for problem in problems
+        ],
+        columns=["Row", "Field", "Kind", "What is the matter", "Read", "What would do"],
+    ).astype({"Row": "Int64"})

@@ -1,0 +1,67 @@
+"""A chart with its sentence and the figures behind it: the three never stand apart."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import streamlit as st
+
+from houseprice.batch.writing import to_csv
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+__all__ = ["download", "in_words", "panel"]
+
+NO_LOGO = {"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"]}
+
+
+def panel(
+    finding: str,
+    drawn: go.Figure,
+    frame: pd.DataFrame,
+    *,
+    key: str,
+    headers: Mapping[str, str] | None = None,
+) -> None:
+    """Show what to see, the chart, and a button with its figures.
+
+    Parameters
+    ----------
+    finding : str
+        One sentence, computed from the frame; also the chart's text for those who can't see it.
+    drawn : Figure
+    frame : DataFrame
+        What the chart draws.
+    key : str
+        Unique in the app; also names the file.
+    headers : mapping of str to str, optional
+        Words for the frame's columns, where their own names do not say enough.
+    """
+    st.markdown(finding.replace("$", "\\$"))
+    st.plotly_chart(drawn, key=key, alt=finding, config=NO_LOGO)
+    download("The figures behind this chart", in_words(frame, headers), key=f"{key}_figures")
+
+
+def download(label: str, frame: pd.DataFrame, *, key: str) -> None:
+    """A quiet button that gives a frame as a CSV file, made only when it is pressed."""
+    st.download_button(
+        label,
+        lambda: to_csv(frame, neutralise=True, newline="\r\n", bom=True),
+        file_name=f"{key}.csv",
+        mime="text/csv",
+        key=key,
+        on_click="ignore",
+        type="tertiary",
+        icon=":material/download:",
+    )
+
+
+def in_words(frame: pd.DataFrame, headers: Mapping[str, str] | None = None) -> pd.DataFrame:
+    """Give a frame the headers that people read: "lower_quarter" is "Lower quarter"."""
+    told = headers or {}
+    return frame.drop(columns="column", errors="ignore").rename(
+        columns=lambda name: told.get(name, str(name).replace("_", " ").capitalize())
+    )

@@ -1,0 +1,118 @@
+"""Home: what this is, the market at a glance, how good the values are, and where to start."""
+
+import streamlit as st
+
+from houseprice.market.profile import by_location, by_period, glance
+from houseprice.market.selection import Selection
+from houseprice.ui.accuracy import accuracy_in_words
+from houseprice.ui.messages import money
+from houseprice.ui.session import backend, market
+
+contract = market().contract
+sales = Selection().of(market())
+seen = glance(sales)
+about = backend().about()
+area = contract.fields[contract.market.roles.area]
+location = contract.fields[contract.market.roles.location]
+quarters, places = by_period(sales), by_location(sales)
+
+st.title(f"What is a home in {contract.market.title} worth?")
+st.markdown(
+    "Tell what you know about a house and get its value with an honest range, or value a whole "
+    "spreadsheet at once. Every value rests on "
+    f"{seen.sales:,} real sales from {seen.first_year} to {seen.last_year}, which you can explore."
+)
+
+st.space("small")
+STARTS = (
+    (
+        "pages/value/house.py",
+        ":material/real_estate_agent:",
+        "Value a house",
+        "Open the form",
+        "Start from the typical home, change what you know, and see the value move.",
+    ),
+    (
+        "pages/value/csv.py",
+        ":material/table:",
+        "Value a CSV",
+        "Bring a file",
+        "Bring a list of houses. Every row comes back with a value or with the reason why not.",
+    ),
+    (
+        "pages/market/explore.py",
+        ":material/query_stats:",
+        "Explore the sales",
+        "See the sales",
+        "See what homes went for: by place, size, quality and time of sale.",
+    ),
+)
+for column, (page, icon, title, action, text) in zip(st.columns(3), STARTS, strict=True):
+    with column.container(border=True, height="stretch", key=f"card_{page}"):
+        st.subheader(title, anchor=False)
+        st.markdown(text)
+        st.space("stretch")
+        if st.button(action, icon=icon, key=f"go_{page}", width="stretch"):
+            st.switch_page(page)
+
+st.space("small")
+st.header("The market at a glance", anchor=False)
+with st.grid(4, min_column_width=200):
+    st.metric(
+        f"Sales, {seen.first_year} to {seen.last_year}",
+        f"{seen.sales:,}",
+        help="The bars show the number of sales by quarter.",
+        border=True,
+        chart_data=quarters["sales"],
+        chart_type="bar",
+        height="stretch",
+    )
+    st.metric(
+        "Median sale price",
+        money(contract, seen.median_price, 500),
+        help="Half of the homes sold for less, half for more. The line goes by quarter.",
+        border=True,
+        chart_data=quarters["median"],
+        height="stretch",
+    )
+    st.metric(
+        f"Median price per {area.unit}",
+        money(contract, seen.median_price_per_area),
+        help=f"By {area.label.lower()}. The bars go by {location.label.lower()}.",
+        border=True,
+        chart_data=places["median_per_area"],
+        chart_type="bar",
+        height="stretch",
+    )
+    st.metric(
+        f"Median by {location.label.lower()}",
+        f"{money(contract, places['median'].min() / 1000)}k to "
+        f"{money(contract, places['median'].max() / 1000)}k",
+        help=f"The lowest and the highest median price of the {len(places)} in the market.",
+        border=True,
+        chart_data=places["median"],
+        chart_type="bar",
+        height="stretch",
+    )
+
+st.space("small")
+left, right = st.columns(2, gap="large")
+with left:
+    st.header("How good the values are", anchor=False)
+    st.markdown("\n".join(f"- {sentence}" for sentence in accuracy_in_words(about.metrics)))
+    st.caption(
+        f"Model {about.model_version}, trained {about.trained_at:%d %B %Y}. Measured on sales that "
+        "the model had not seen: each was valued by a model fitted on the others."
+    )
+    st.page_link("pages/market/drivers.py", label="What drives price", icon=":material/bar_chart:")
+with right:
+    st.header("What it can't do", anchor=False)
+    st.markdown(
+        f"- Values stand for **{about.as_of:%B %Y}**, the end of the sales. They are not today's "
+        "prices.\n"
+        f"- It knows **one market**: {contract.market.description}\n"
+        "- It has seen **no house from inside**. A view, a smell or a leaking roof is not in the "
+        "facts.\n"
+        "- A value is **an estimate, not an appraisal**: don't lend or sell on it alone."
+    )
+    st.caption(f"Source: {contract.market.source}.")

@@ -1,0 +1,75 @@
+"""Value a CSV: a table of houses goes up, and comes back with a value or a reason in each row."""
+
+import streamlit as st
+
+from houseprice.batch.template import template
+from houseprice.market.typical_house import typical_house
+from houseprice.ui.csv_outcome import UPLOAD, answer, answer_upload, forget_removed, outcome
+from houseprice.ui.csv_result import show_houses, show_problems, show_summary, show_values
+from houseprice.ui.csv_sample import sample
+from houseprice.ui.csv_tables import column_guide
+from houseprice.ui.panel import download
+from houseprice.ui.plain_text import plain
+from houseprice.ui.session import backend, market, settings
+
+contract = market().contract
+needed = [field.label for field in contract.fields.values() if field.required]
+
+st.title("Value a CSV")
+st.markdown(
+    "Upload a table of houses, one a row, as your spreadsheet saves it. It comes back with a value "
+    "and a range beside each house, or with the reason why there is none."
+)
+
+left, right = st.columns(2, gap="large")
+with left:
+    st.markdown(
+        "**1. Make a table.** The template has every column, with a typical house as an example. "
+        "What you don't know may stay blank, and columns of your own, such as an address, may "
+        "stand in it."
+    )
+    download("Template (CSV)", template(contract, typical_house(market())), key="houses_template")
+    n_sample = sample().n_houses
+    tried = n_sample > 0 and st.button(
+        f"Try it with {n_sample:,} houses", key="csv_sample", icon=":material/play_arrow:"
+    )
+with right:
+    st.markdown(
+        "**2. Upload it.** This app values the table, shows it to nobody else, and forgets it "
+        "when you leave."
+    )
+    upload = st.file_uploader(
+        "Your table (CSV)",
+        type=["csv", "txt", "tsv"],
+        max_upload_size=settings().max_upload_mb,
+        key=UPLOAD,
+        on_change=forget_removed,
+        help=f"Up to {settings().max_rows:,} houses, as CSV with commas, semicolons or tabs.",
+    )
+    work = st.container()
+
+with st.expander("What each column means, and what to write into it"):
+    guide = column_guide(contract)
+    st.dataframe(guide, hide_index=True, key="csv_guide", alt="Every column with its legal values")
+    download("This list (CSV)", guide, key="columns_of_a_house")
+
+with work:
+    if tried:
+        answer(sample().data, market().sample_path.name)
+    else:
+        answer_upload(upload)
+
+result = outcome()
+if result is None:
+    st.info(
+        f"Nothing here yet. A house needs {plain(', '.join(needed))}; with everything else blank "
+        "it still gets a value, with a wider range.",
+        icon=":material/table:",
+    )
+elif result.scored is None:
+    st.error(plain(result.failure or ""), icon=":material/error:")
+else:
+    show_summary(result.scored, result.name, contract, backend().about())
+    show_problems(result.scored, contract)
+    show_houses(result.scored, contract)
+    show_values(result.scored, market().prices, contract)

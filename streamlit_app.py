@@ -1,0 +1,42 @@
+"""Entry of the app: page settings and navigation. Run with ``make run`` or ``streamlit run``."""
+
+import streamlit as st
+
+from houseprice.ui.frame import sidebar, told_in_words
+
+# The pages lie one folder down on purpose: Streamlit takes any file directly in pages/ for a page
+# of its own, and would show it without this frame.
+PAGES = {
+    "": [
+        st.Page("pages/start/home.py", title="Home", icon=":material/home:", default=True),
+    ],
+    "Value": [
+        st.Page(
+            "pages/value/house.py",
+            title="Value a house",
+            icon=":material/real_estate_agent:",
+            url_path="house",
+        ),
+        st.Page("pages/value/csv.py", title="Value a CSV", icon=":material/table:", url_path="csv"),
+    ],
+    "The market": [
+        st.Page(
+            "pages/market/explore.py",
+            title="Explore the sales",
+            icon=":material/query_stats:",
+            url_path="explore",
+        ),
+        st.Page(
+            "pages/market/drivers.py",
+            title="What drives price",
+            icon=":material/bar_chart:",
+            url_path="drivers",
+        ),
+    ],
+}
+
+st.set_page_config(page_title="houseprice", page_icon="🏠", layout="wide")
+page = st.navigation(PAGES)
+with told_in_words():
+    sidebar()
+    page.run()

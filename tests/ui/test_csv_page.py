@@ -1,0 +1,233 @@
+"""The CSV page as a visitor uses it: template, sample, upload, result, and nothing left behind."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from houseprice.market.checks import check
+from houseprice.market.contract import Contract
+from houseprice.market.problems import Problem
+from houseprice.market.sales import Market
+from houseprice.ui.charts_valued import comparison, comparison_chart, comparison_finding
+from houseprice.ui.csv_tables import column_guide, kinds_of_problem
+from houseprice.ui.plain_text import plain
+
+PAGE = "pages/value/csv.py"
+
+
+@pytest.fixture
+def app(root: Path, model_dir: Path) -> AppTest:
+    app = AppTest.from_file(root / "streamlit_app.py", default_timeout=60).run()
+    return app.switch_page(PAGE).run()
+
+
+def upload(app: AppTest, text: str | bytes, name: str = "homes.csv") -> AppTest:
+    data = text.encode() if isinstance(text, str) else text
+    app.file_uploader(key="csv").upload(name, data, "text/csv").run()
+    assert not app.exception
+    return app
+
+
+def metrics(app: AppTest) -> dict[str, str]:
+    return {metric.label: metric.value for metric in app.metric}
+
+
+def lines(market: Market, n_houses: int) -> list[str]:
+    return market.sample_path.read_text(encoding="utf-8").splitlines()[: n_houses + 1]
+
+
+def mixed(market: Market) -> str:
+    """Twelve good houses, one of -5 square feet, one with a cell too many."""
+    rows = list(csv.reader(lines(market, 12)))
+    wrong = dict(zip(rows[0], rows[3], strict=True)) | {"GrLivArea": "-5"}
+    out = io.StringIO()
+    csv.writer(out).writerows([*rows, list(wrong.values()), [*rows[1], "surplus"]])
+    return out.getvalue()
+
+
+def test_the_empty_page_says_what_to_do(app: AppTest, market: Market) -> None:
+    assert not app.exception
+    assert app.title[0].value == "Value a CSV"
+    needed = [field.label for field in market.contract.fields.values() if field.required]
+    assert all(label in app.info[0].value for label in needed)
+    labels = [button.proto.label for button in app.get("download_button")]
+    assert labels == ["Template (CSV)", "This list (CSV)"]
+
+
+def test_the_sample_is_valued_at_a_click(app: AppTest) -> None:
+    button = app.button(key="csv_sample")
+    assert button.label == "Try it with 1,459 houses"
+    button.click().run()
+    assert not app.exception
+    assert metrics(app)["Valued"] == "1,459"
+    assert metrics(app)["Without a value"] == "0"
+    assert metrics(app)["Value of all together"].startswith("$2")
+    assert len(app.get("plotly_chart")) == 1
+    labels = [button.proto.label for button in app.get("download_button")]
+    assert "Download the valued table (CSV)" in labels
+
+
+def test_good_rows_are_valued_and_wrong_ones_come_first_with_their_reason(
+    app: AppTest, market: Market
+) -> None:
+    upload(app, mixed(market))
+    assert metrics(app)["Houses"] == "14"
+    assert metrics(app)["Valued"] == "12"
+    assert metrics(app)["Without a value"] == "2"
+    kinds = app.dataframe[1].value
+    assert kinds["What is the matter"].tolist()[:2] == [
+        "A number smaller than possible",
+        "A row with too few or too many cells",
+    ]
+    houses = app.dataframe[2].value
+    assert houses["row"].tolist()[:2] == [13, 14]
+    assert houses["status"].tolist()[:2] == ["No value", "No value"]
+    assert "Living area" in houses["message"].iloc[0]
+    assert "surplus" in houses["message"].iloc[1]
+    assert houses["predicted_price"].notna().tolist() == [False] * 2 + [True] * 12
+
+
+def test_the_result_outlives_a_visit_to_another_page(app: AppTest, market: Market) -> None:
+    upload(app, mixed(market))
+    app.switch_page("pages/value/house.py").run()
+    app.switch_page(PAGE).run()
+    assert metrics(app)["Houses"] == "14"
+
+
+def test_a_second_table_replaces_the_first_and_taking_it_out_clears_the_page(
+    app: AppTest, market: Market
+) -> None:
+    upload(app, mixed(market))
+    upload(app, "\n".join(lines(market, 3)), "others.csv")
+    assert metrics(app)["Houses"] == "3"
+    assert "others" in app.header[0].value
+    app.file_uploader(key="csv").set_value(None).run()
+    assert not app.metric
+
+
+def test_the_same_table_is_not_valued_twice(app: AppTest, market: Market) -> None:
+    upload(app, mixed(market))
+    first = app.session_state["csv_outcome"]
+    upload(app, mixed(market))
+    assert app.session_state["csv_outcome"] is first
+    upload(app, mixed(market), "renamed.csv")
+    assert app.session_state["csv_outcome"].name == "renamed.csv"
+
+
+def test_the_sample_can_be_tried_while_a_file_is_up(app: AppTest, market: Market) -> None:
+    upload(app, mixed(market))
+    app.button(key="csv_sample").click().run()
+    app.run()
+    assert metrics(app)["Houses"] == "1,459"
+
+
+def test_one_visitor_never_sees_the_table_of_another(
+    app: AppTest, market: Market, root: Path
+) -> None:
+    upload(app, mixed(market))
+    other = AppTest.from_file(root / "streamlit_app.py", default_timeout=60).run()
+    other.switch_page(PAGE).run()
+    assert not other.metric
+    assert not other.header
+
+
+@pytest.mark.parametrize(
+    ("data", "sentence"),
+    [
+        (b"", "is empty"),
+        (b"PK\x03\x04", "an Excel workbook"),
+        (b"a,b\n1,\x00\n", "not a text file"),
+        (b"a,a\n1,2\n", "more than one column named a"),
+    ],
+)
+def test_what_is_no_table_is_refused_in_words(app: AppTest, data: bytes, sentence: str) -> None:
+    upload(app, data)
+    assert sentence in app.error[0].value.replace("\\", "")
+    assert not app.metric
+
+
+def test_a_file_over_the_limit_is_refused_by_the_server(app: AppTest) -> None:
+    upload(app, bytes(21 * 2**20))
+    assert "21.0 MB; at most 20" in app.error[0].value.replace("\\", "")
+
+
+def test_missing_columns_are_named_and_no_row_is_lost(app: AppTest) -> None:
+    upload(app, "GrLivArea,note\n1500,x\n1600,y\n")
+    assert "No house can be valued without" in app.error[0].value
+    assert metrics(app)["Without a value"] == "2"
+    assert "Value of all together" not in metrics(app)
+
+
+def test_what_a_file_says_is_never_read_as_markdown(app: AppTest, market: Market) -> None:
+    header, *rows = lines(market, 2)
+    image = "![x](http://elsewhere.example/x.png)"
+    upload(app, "\n".join([f"{header},{image}", *(f"{row},1" for row in rows)]), f"{image}.csv")
+    shown = [element.value for element in [*app.info, *app.warning, *app.error, *app.header]]
+    assert any("elsewhere" in text for text in shown)
+    assert not any("](" in text or "![" in text for text in shown)
+
+
+def test_marks_are_escaped_and_words_stay() -> None:
+    assert plain("a *b* [c](d)\n$e$") == r"a \*b\* \[c\]\(d\) \$e\$"
+
+
+def test_a_kind_of_problem_counts_rows_and_says_a_rule_in_its_own_words(market: Market) -> None:
+    contract = market.contract
+    rule = contract.rules[0]
+    problems = [
+        *(Problem(row, rule.fields[0], rule.code, "warning", "so") for row in range(1, 8)),
+        Problem(2, "LotArea", "below_limit", "error", "small"),
+        Problem(2, "GrLivArea", "below_limit", "error", "small"),
+        Problem(3, None, "brand_new", "error", "new"),
+        Problem(3, None, "read_as", "note", "a note"),
+        Problem(None, None, "missing_columns", "warning", "all"),
+    ]
+    kinds = kinds_of_problem(problems, contract)
+    assert kinds["Rows"].tolist() == [1, 1, 7]
+    assert kinds["Result"].tolist() == ["No value", "No value", "With a warning"]
+    assert kinds["What is the matter"].tolist()[1:] == ["Brand new", rule.message.rstrip(".")]
+    assert kinds["First rows"].tolist()[2] == "1, 2, 3, 4, 5 …"
+
+
+def test_the_guide_names_every_column_and_what_is_legal(contract: Contract) -> None:
+    guide = column_guide(contract).set_index("Column")
+    assert list(guide.index) == list(contract.columns)
+    assert "WD = " in guide.loc["SaleType", "What to write"]
+    assert guide.loc["GrLivArea", "Needed"] == "yes"
+
+
+@pytest.fixture
+def contract(market: Market) -> Contract:
+    return market.contract
+
+
+def test_the_chart_compares_shares_and_loses_no_house(market: Market, contract: Contract) -> None:
+    values = market.prices.sample(100, random_state=0).reset_index(drop=True) * 1.1
+    frame = comparison(values, market.prices)
+    assert frame["houses"].sum() == 100
+    assert frame[["houses_pct", "sales_pct"]].sum().tolist() == pytest.approx([100, 100])
+    assert (frame["from"].iloc[1:].to_numpy() == frame["to"].iloc[:-1].to_numpy()).all()
+    bars, outline = comparison_chart(frame, contract).data
+    assert list(bars.y) == frame["houses_pct"].tolist()
+    assert list(outline.y) == frame["sales_pct"].tolist()
+
+
+@pytest.mark.parametrize(
+    ("factor", "words"), [(1.2, "20 % more than"), (0.9, "10 % less than"), (1, "as much as")]
+)
+def test_the_sentence_says_how_the_houses_compare(
+    market: Market, contract: Contract, factor: float, words: str
+) -> None:
+    finding = comparison_finding(market.prices * factor, market.prices, contract)
+    assert f"{words} the middle sale of the market ($163,000)" in finding
+
+
+def test_the_sample_passes_its_own_checks(market: Market, contract: Contract) -> None:
+    from houseprice.market.sales import read_rows
+
+    assert check(read_rows(market.sample_path), contract).valid.all()

@@ -1,0 +1,108 @@
+"""The form of one house, through the entry script."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+PAGE = "pages/value/house.py"
+
+
+@pytest.fixture
+def page(root: Path, model_dir: Path) -> AppTest:
+    del model_dir  # trained, and in the environment
+    app = AppTest.from_file(str(root / "streamlit_app.py"), default_timeout=60).run()
+    return app.switch_page(PAGE).run()
+
+
+def value(page: AppTest) -> str:
+    assert not page.exception
+    return str(page.metric[0].value)
+
+
+def shown(page: AppTest) -> str:
+    return "\n".join(str(block.value) for block in [*page.markdown, *page.caption])
+
+
+def test_it_opens_with_the_typical_house_valued_with_range_date_and_model(page: AppTest) -> None:
+    assert value(page).startswith("$")
+    text = shown(page)
+    assert " to $" in text
+    assert "Confidence" in text
+    assert "July 2010" in text
+    assert "Model ames-" in text
+
+
+def test_every_field_of_the_contract_is_in_the_form(page: AppTest) -> None:
+    from houseprice.market.sales import load_market
+
+    keys = {widget.key for widget in [*page.number_input, *page.selectbox]}
+    assert keys == set(load_market().contract.columns)
+
+
+def test_a_larger_house_is_worth_more(page: AppTest) -> None:
+    before = value(page)
+    page.number_input(key="GrLivArea").set_value(2600).run()
+    after = value(page)
+    assert int(after.strip("$").replace(",", "")) > int(before.strip("$").replace(",", ""))
+
+
+def test_parts_follow_a_total_that_was_changed(page: AppTest) -> None:
+    page.number_input(key="GrLivArea").set_value(2600).run()
+    assert not any("adding up" in str(block.value) for block in page.markdown)
+    assert page.number_input(key="1stFlrSF").value is None
+
+
+def test_an_impossible_fact_gives_a_reason_beside_its_field_and_no_value(page: AppTest) -> None:
+    page.number_input(key="GrLivArea").set_value(-5).run()
+    assert not page.exception
+    assert len(page.metric) == 0
+    assert "-5 is below" in page.error[0].value
+    assert ":red[" in shown(page)
+    page.number_input(key="GrLivArea").set_value(1600).run()
+    assert value(page).startswith("$")
+
+
+def test_the_form_survives_a_change_of_page(page: AppTest) -> None:
+    page.number_input(key="GrLivArea").set_value(2345).run()
+    page.selectbox(key="KitchenQual").set_value("Ex").run()
+    before = value(page)
+    page.switch_page("pages/start/home.py").run()
+    page.switch_page(PAGE).run()
+    assert page.number_input(key="GrLivArea").value == 2345
+    assert page.selectbox(key="KitchenQual").value == "Ex"
+    assert value(page) == before
+
+
+def test_a_link_reopens_its_house_in_codes_or_in_words(root: Path, model_dir: Path) -> None:
+    del model_dir
+    app = AppTest.from_file(str(root / "streamlit_app.py"), default_timeout=60)
+    app.query_params["GrLivArea"] = "2100"
+    app.query_params["KitchenQual"] = "Excellent"
+    app.query_params["OverallQual"] = "8"
+    page = app.run().switch_page(PAGE).run()
+    assert page.number_input(key="GrLivArea").value == 2100
+    assert page.selectbox(key="KitchenQual").value == "Ex"
+    assert page.selectbox(key="OverallQual").value == "8"
+
+
+def test_what_a_link_says_wrongly_is_told(root: Path, model_dir: Path) -> None:
+    del model_dir
+    app = AppTest.from_file(str(root / "streamlit_app.py"), default_timeout=60)
+    app.query_params["Neighborhood"] = "Atlantis"
+    app.query_params["LotArea"] = "abc"
+    page = app.run().switch_page(PAGE).run()
+    told = " ".join(warning.value for warning in page.warning)
+    assert "Atlantis" in told
+    assert "abc" in told
+    assert value(page).startswith("$")
+
+
+def test_a_reset_goes_back_to_the_typical_house(page: AppTest) -> None:
+    before = value(page)
+    page.number_input(key="GrLivArea").set_value(2345).run()
+    assert value(page) != before
+    page.button[0].click().run()
+    assert value(page) == before
