@@ -45,7 +45,7 @@ class MarketError(HousePriceError):
     file : Path
         The file at fault.
     key : str
-        Where in the file, as a dotted path ("fields.LotArea.range"); empty for the whole file.
+        Where in the file, as a dotted path ("fields.size.range"); empty for the whole file.
     reason : str
         What is wrong and what would be right.
     """
