@@ -59,11 +59,13 @@ clean:  ## remove what was made here: .venv, caches and test results (trained mo
 .venv/.installed: requirements.txt | $(BIN)/python
 	@echo "Installing the packages that the app needs (once, a minute or two) ..."
 	$(PIP) install --requirement requirements.txt
+	$(PIP) install --no-deps --editable .
 	@touch $@
 
 .venv/.installed-test: requirements-dev.txt | $(BIN)/python
 	@echo "Installing the packages that the app and its tests need (once, a minute or two) ..."
 	$(PIP) install --requirement requirements-dev.txt
+	$(PIP) install --no-deps --editable .
 	@touch $@
 
 $(BIN)/python:

@@ -18,7 +18,7 @@ models = typer.Typer(
     invoke_without_command=True, help="List the trained models; choose the one that answers."
 )
 
-Name = Annotated[str, typer.Argument(metavar="VERSION", help="As in the list: ames-0.1.0-1")]
+Name = Annotated[str, typer.Argument(metavar="VERSION", help="As in the list")]
 
 
 @models.callback()

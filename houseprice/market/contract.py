@@ -123,6 +123,7 @@ class Contract(Facts):
                     raise ValueError("absent_when needs a level NA")
                 if field.typical_by and not self._is_level(field.typical_by):
                     raise ValueError(f"typical_by: {field.typical_by!r} is no field with levels")
+                self._refuse_circle(name)
                 for text in (field.absent_when, field.follows):
                     self._parsed(text)
         for name, part in self.derived.items():
@@ -141,6 +142,14 @@ class Contract(Facts):
         if twice:
             raise ValueError(f"fields: two fields share the label {', '.join(twice)}")
         return self
+
+    def _refuse_circle(self, name: str) -> None:
+        """A typical value can't wait for itself."""
+        chain = [name]
+        while (by := self.fields[chain[-1]].typical_by) in self.fields and by is not None:
+            if by in chain:
+                raise ValueError(f"typical_by goes in a circle: {', '.join([*chain, by])}")
+            chain.append(by)
 
     def _is_level(self, name: str) -> bool:
         return name in self.fields and not self.fields[name].is_numeric

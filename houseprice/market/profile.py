@@ -52,13 +52,9 @@ class Glance:
 def glance(sales: Sales) -> Glance:
     """Sum the sales up; there must be one at the least."""
     years = sales.values(sales.contract.market.roles.sale_year)
-    return Glance(
-        sales=len(sales),
-        first_year=int(np.nanmin(years)),
-        last_year=int(np.nanmax(years)),
-        median_price=float(sales.prices.median()),
-        median_price_per_area=float(np.nanmedian(sales.price_per_area)),
-    )
+    first, last = int(np.nanmin(years)), int(np.nanmax(years))
+    median, per_area = float(sales.prices.median()), float(np.nanmedian(sales.price_per_area))
+    return Glance(len(sales), first, last, median, per_area)
 
 
 def distribution(sales: Sales, bars: int = 36) -> pd.DataFrame:
@@ -108,8 +104,8 @@ def trend(sales: Sales, column: str, stops: int = 40) -> pd.DataFrame:
             quartiles = np.quantile(prices[near], [0.25, 0.5, 0.75])
             # At both ends the sales lie to one side of the stop: their own middle is the place.
             rows.append((float(np.median(values[near])), int(near.sum()), *quartiles))
-    names = ["value", "sales", "lower_quarter", "median", "upper_quarter"]
-    return pd.DataFrame(rows, columns=names).drop_duplicates("value", ignore_index=True)
+    frame = pd.DataFrame(rows, columns=["value", "sales", *list(SPREAD)[1:4]])
+    return frame.drop_duplicates("value", ignore_index=True)
 
 
 def by_level(sales: Sales, column: str) -> pd.DataFrame:
@@ -129,10 +125,9 @@ def by_level(sales: Sales, column: str) -> pd.DataFrame:
 
 def by_location(sales: Sales) -> pd.DataFrame:
     """Spread of price by location, lowest middle first, with the middle price by unit of area."""
-    role = sales.contract.market.roles.location
-    frame = by_level(sales, role)
-    field = sales.contract.fields[role]
-    places = [field.words(value) for value in sales.values(role)]
+    field = sales.contract.fields[sales.contract.market.roles.location]
+    frame = by_level(sales, field.column)
+    places = [field.words(value) for value in sales.values(field.column)]
     middle = pd.Series(sales.price_per_area).groupby(places).median()
     return frame.assign(median_per_area=frame["level"].map(middle))
 
@@ -187,16 +182,13 @@ def _spread(prices: pd.Series, keys: NDArray[np.float64]) -> pd.DataFrame:
     groups = prices.astype(float).groupby(keys, dropna=False)
     frame = pd.DataFrame({"sales": groups.size()})
     for name, share in SPREAD.items():
-        frame[name] = groups.quantile(share)
+        frame[name] = groups.quantile(share).round(2)
     return frame
 
 
 def _period(start: pd.Timestamp, months: int) -> str:
-    if months == 12:
-        return f"{start.year}"
-    if months == 3:
-        return f"Q{start.quarter} {start.year}"
-    return f"{start:%b %Y}"
+    names = {3: f"Q{start.quarter} {start.year}", 12: f"{start.year}"}
+    return names.get(months, f"{start:%b %Y}")
 
 
 def _round_step(width: float) -> float:

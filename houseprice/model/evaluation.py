@@ -116,9 +116,8 @@ def out_of_fold_evaluation(
 ) -> Evaluation:
     """Judge a fitted model by the folds of its own fit, at no further cost.
 
-    Every price was foretold without its sale. The quantiles of the ranges come from all sales at
-    once, so that coverage is right by construction on average: see :func:`cross_validate` for the
-    honest figure.
+    Every price was foretold, and every range drawn, without its sale. :func:`cross_validate` goes
+    further: it fits every step anew, repeatedly.
 
     Parameters
     ----------

@@ -83,7 +83,8 @@ class ConformalRange(BaseEstimator):
             self._fold_models[int(fold)] = model
             self.out_of_fold_difficulty_[out] = self._base(model, traits[out])
         self._model = self._difficulty(traits, target)
-        self.scores_ = np.sort(size / self._scale(self.out_of_fold_difficulty_, blanks))
+        self._seen = size, blanks, folds
+        self.scores_ = np.sort(self._held_out_scores())
         self.blank_scores_ = self.scores_
         return self
 
@@ -103,6 +104,7 @@ class ConformalRange(BaseEstimator):
 
         self.blank_weight_ = min(np.arange(0.5, 3.01, 0.1).tolist(), key=misfit)
         self.blank_scores_ = np.sort(size / self._scale(base, blanks))
+        self.scores_ = np.sort(self._held_out_scores())
         return self
 
     def difficulty(self, traits: Floats) -> Floats:
@@ -116,11 +118,37 @@ class ConformalRange(BaseEstimator):
         The scores of blanked-out sales count in the measure in which blanks make the scale.
         """
         check_level(level)
+        return self._stretched(difficulty, blanks, self.scores_, level)
+
+    def held_out_half_width(self, level: float) -> Floats:
+        """Return the half-widths of the sales of the fit, each from the other folds alone.
+
+        Neither its difficulty nor the quantile knows the sale, so that its coverage is honest.
+        """
+        check_level(level)
+        _, blanks, folds = self._seen
+        scores = self._held_out_scores()
+        half = np.empty(len(scores))
+        for fold in np.unique(folds):
+            out = folds == fold
+            half[out] = self._stretched(
+                self.out_of_fold_difficulty_[out], blanks[out], np.sort(scores[~out]), level
+            )
+        return half
+
+    def _stretched(
+        self, difficulty: Floats, blanks: Floats, scores: Floats, level: float
+    ) -> Floats:
         scale = self._scale(difficulty, blanks)
         share = 1.0 - (difficulty / scale) ** 2
-        usual = _quantile(self.scores_, level)
+        usual = _quantile(scores, level)
         blanked = max(usual, _quantile(self.blank_scores_, level))
-        return scale * (usual + share * (blanked - usual))
+        stretched: Floats = scale * (usual + share * (blanked - usual))
+        return stretched
+
+    def _held_out_scores(self) -> Floats:
+        size, blanks, _ = self._seen
+        return size / self._scale(self.out_of_fold_difficulty_, blanks)
 
     def _scale(self, base: Floats, blanks: Floats) -> Floats:
         scale: Floats = np.hypot(base, self.blank_weight_ * blanks)

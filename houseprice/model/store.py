@@ -4,7 +4,7 @@
 
     <store>/
       active                      versions activated, one a line, the last one answers
-      ames-0.1.0-1/
+      town-0.1.0-1/
         manifest.json             what the model is, and the checksums of the other two
         model.joblib
         importance.csv

@@ -103,7 +103,7 @@ class ValuationModel(RegressorMixin, BaseEstimator):
         tell(0.95, "Learning how far values can be off")
         learned = calibrate(self.folds_, self.regressor_, houses, y, self.random_state)
         self.range_, self.blank_cost_, self.out_of_fold_ = learned
-        tell(1.0, "Done")
+        tell(1.0, "Learned")
         return self
 
     def predict(self, houses: pd.DataFrame | Floats) -> Floats:
@@ -168,12 +168,7 @@ class ValuationModel(RegressorMixin, BaseEstimator):
         """
         check_is_fitted(self, "regressor_")
         log_price = self.out_of_fold_["log_price"].to_numpy()
-        half = self.range_.half_width(
-            self.out_of_fold_["difficulty"].to_numpy(),
-            self.out_of_fold_["blank_spread"].to_numpy(),
-            interval,
-        )
-        low, high = self._limits(log_price, half)
+        low, high = self._limits(log_price, self.range_.held_out_half_width(interval))
         price = self._legal(np.exp(log_price))
         return pd.DataFrame({"predicted_price": price, "price_low": low, "price_high": high})
 

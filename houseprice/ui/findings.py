@@ -52,9 +52,17 @@ def trend_finding(trend: pd.DataFrame, field: Field, contract: Contract) -> str:
 def level_finding(frame: pd.DataFrame, contract: Contract) -> str:
     """The levels with the highest and the lowest middle price."""
     told = frame[frame["level"] != "not known"]
-    told = told[told["sales"] >= FEW] if (told["sales"] >= FEW).sum() > 1 else told
+    if told.empty:
+        return "It is not known for any of these sales."
     if len(told) < 2:
-        return f"All of these sales are alike in this: {frame['level'].iloc[0]}."
+        return f"All of these sales are alike in this: {told['level'].iloc[0]}."
+    most, of = ends(told, "sales")[1], told["sales"].sum()
+    told = told[told["sales"] >= FEW]
+    if len(told) < 2:
+        return (
+            f"“{most['level']}” is the commonest, with {most['sales']:,} of {of:,} sales. "
+            "There are too few others to compare prices."
+        )
     low, high = ends(told, "median")
     return (
         f"“{high['level']}” has the highest middle price, {_price(high, contract)} "

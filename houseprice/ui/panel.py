@@ -60,8 +60,11 @@ def download(label: str, frame: pd.DataFrame, *, key: str) -> None:
 
 
 def in_words(frame: pd.DataFrame, headers: Mapping[str, str] | None = None) -> pd.DataFrame:
-    """Give a frame the headers that people read: "lower_quarter" is "Lower quarter"."""
+    """Give a frame the headers that people read ("lower_quarter" is "Lower quarter"), and days."""
     told = headers or {}
-    return frame.drop(columns="column", errors="ignore").rename(
-        columns=lambda name: told.get(name, str(name).replace("_", " ").capitalize())
+    days = {str(name): frame[name].dt.date for name in frame.select_dtypes("datetime")}
+    return (
+        frame.assign(**days)
+        .drop(columns="column", errors="ignore")
+        .rename(columns=lambda name: told.get(name, str(name).replace("_", " ").capitalize()))
     )

@@ -52,7 +52,8 @@ for column, (page, icon, title, action, text) in zip(st.columns(3), STARTS, stri
         st.subheader(title, anchor=False)
         st.markdown(text)
         st.space("stretch")
-        if st.button(action, icon=icon, key=f"go_{page}", width="stretch"):
+        kind = "primary" if page == STARTS[0][0] else "secondary"
+        if st.button(action, icon=icon, key=f"go_{page}", type=kind, width="stretch"):
             st.switch_page(page)
 
 st.space("small")

@@ -72,7 +72,8 @@ def market_talk(source: str, columns: set[str]) -> list[str]:
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
         words = set(re.findall(r"\w+", token.string))
         exact = token.string.strip("\"'")
-        hits = (words & odd) | ({exact} & columns) | {word for word in words if word == "Ames"}
+        market = {word for word in words if word.casefold() == "ames"}
+        hits = (words & odd) | ({exact} & columns) | market
         found += [f"{token.start[0]}: {word}" for word in sorted(hits)]
     return found
 

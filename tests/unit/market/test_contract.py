@@ -77,6 +77,12 @@ def test_its_hash_is_that_of_the_file(contract: Contract, tmp_path: Path) -> Non
         ('typical_by = "quarter"', 'typical_by = "size"', "fields.beds", "no field with levels"),
         ('unit = "beds"\nrange = [0, 20]', 'unit = "beds"', "fields.beds", "needs a range"),
         ('sign = "-"', 'sign = "minus"', "derived.age.sign", "should be"),
+        (
+            'help = "Where it stands."',
+            'help = "x"\ntypical_by = "quarter"',
+            "fields.quarter",
+            "circle",
+        ),
         ('start = "4"', 'start = "9"', "fields.month", "start must be one of"),
         ("absent_when = \"garden == 'n'\"", "absent_when = \"garden == 'x'\"", "fields.beds", "no"),
         ('name = "hamlet"', 'name = "../hamlet"', "market.name", "should match"),

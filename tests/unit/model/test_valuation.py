@@ -177,7 +177,7 @@ def test_progress_rises_from_nothing_to_done_in_words(hamlet):
     shares = [share for share, _ in told]
     assert shares == sorted(shares)
     assert shares[0] == 0
-    assert told[-1] == (1.0, "Done")
+    assert told[-1] == (1.0, "Learned")
     assert all(words for _, words in told)
 
 

@@ -62,9 +62,17 @@ def test_levels_with_few_sales_or_not_known_are_not_held_up(contract: Contract) 
 
 def test_one_level_alone_is_said_to_be_all(contract: Contract) -> None:
     assert "alike" in findings.level_finding(levels({"Paved": 1.0}), contract)
+    assert "not known for any" in findings.level_finding(levels({"not known": 1.0}), contract)
     assert "All of these sales lie in Hill" in findings.location_finding(
         levels({"Hill": 100_000}), contract
     )
+
+
+def test_one_level_with_nearly_all_sales_is_compared_with_none(contract: Contract) -> None:
+    frame = levels({"Gravel": 90_000, "Paved": 150_000})
+    frame.loc[0, "sales"] = 3
+    text = findings.level_finding(frame, contract)
+    assert text.startswith("“Paved” is the commonest, with 20 of 23 sales.")
 
 
 def test_places_are_compared_by_how_many_times_dearer(contract: Contract) -> None:
