@@ -17,6 +17,7 @@ from houseprice.ui.plain_text import plain
 
 __all__ = ["HouseForm", "read_link"]
 
+ABREAST = 3
 FOLLOWS = "from other facts"
 NOT_KNOWN = "not known"
 
@@ -43,10 +44,11 @@ class HouseForm:
         self._beside: dict[str, DeltaGenerator] = {}
 
     def draw(self, columns: Iterable[str]) -> None:
-        """Draw fields in two columns, in the given order, read row by row."""
+        """Draw fields side by side, in the given order, read row by row."""
         wanted = list(columns)
-        for start in range(0, len(wanted), 2):
-            for place, column in zip(st.columns(2), wanted[start : start + 2], strict=False):
+        for start in range(0, len(wanted), ABREAST):
+            row = wanted[start : start + ABREAST]
+            for place, column in zip(st.columns(ABREAST), row, strict=False):
                 with place:
                     self.row[column] = self._widget(self.contract.fields[column])
                     self._beside[column] = st.empty()

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import streamlit as st
 
 from houseprice.backend.base import About, Answer
 from houseprice.market.contract import Contract
+from houseprice.market.problems import Problem, Severity
 from houseprice.ui.messages import confidence_band, money, percent, provenance, rounding_step
 from houseprice.ui.plain_text import plain
 
-__all__ = ["show_valuation"]
+__all__ = ["show_caveats", "show_valuation"]
 
 
 def show_valuation(answer: Answer, contract: Contract, about: About) -> None:
@@ -22,43 +25,67 @@ def show_valuation(answer: Answer, contract: Contract, about: About) -> None:
     contract : Contract
     about : About
     """
+    with st.container(border=True, key="valuation"):
+        if answer.valuations["status"].iloc[0] == "error":
+            _show_errors(answer.problems)
+        else:
+            _show_value(answer, contract, about)
+
+
+def show_caveats(problems: Iterable[Problem]) -> None:
+    """Offer what to know about the value; a caution also stands beside its field."""
+    found = list(problems)
+    warnings, notes = _of(found, "warning"), _of(found, "note")
+    if warnings:
+        title = _counted(len(warnings), "thing to know about this value", "things to know about it")
+        with st.expander(title, icon=":material/warning:"):
+            _bullets(warnings)
+    if notes:
+        with st.expander(_counted(len(notes), "fact was worked out", "facts were worked out")):
+            _bullets(notes)
+
+
+def _show_value(answer: Answer, contract: Contract, about: About) -> None:
     valuation = answer.valuations.iloc[0]
-    if valuation["status"] == "error":
-        errors = [problem for problem in answer.problems if problem.severity == "error"]
-        with st.container(border=True, key="valuation"):
-            st.subheader("No value yet")
-            st.error(
-                "  \n".join(plain(problem.message) for problem in errors),
-                icon=":material/edit_note:",
-            )
-            st.caption("Mend what is marked in red, and the value comes back.")
-        return
     value, fsd = valuation["predicted_price"], valuation["fsd"]
     step = rounding_step(value * fsd)
     low, high = (money(contract, valuation[key], step) for key in ("price_low", "price_high"))
-    with st.container(border=True, key="valuation"):
+    price, span, trust = st.columns([3, 4, 4], vertical_alignment="center")
+    with price:
         st.metric("Estimated value", money(contract, value, step))
+    with span:
         st.markdown(
-            f"**{low} to {high}**  \n"
-            f"In {percent(valuation['interval'], 0)} of cases like this one the sale price lies "
-            "in this range."
+            f"**{low} to {high}**  \n:small[The sale price lies in this range for "
+            f"{percent(valuation['interval'], 0)} of such houses.]"
         )
+    with trust:
         st.markdown(
-            f"Confidence **{confidence_band(valuation['confidence'])}** "
-            f"({valuation['confidence']:.0f} of 100): two sales in three lie within "
-            f"{percent(fsd, 0)} of the value."
+            f"**{confidence_band(valuation['confidence']).capitalize()} confidence**, "
+            f"{valuation['confidence']:.0f} of 100  \n:small[Two sale prices in three lie within "
+            f"{percent(fsd, 0)} of the value.]"
         )
-        st.caption(
-            "Facts that you leave as they are count as those of the typical house. "
-            + provenance(about)
-        )
-    warnings = [problem for problem in answer.problems if problem.severity == "warning"]
-    if warnings:
-        with st.expander(f"{len(warnings)} things to know about this value", expanded=True):
-            for problem in warnings:
-                st.markdown(f"- {plain(problem.message)}")
-    notes = [problem for problem in answer.problems if problem.severity == "note"]
-    if notes:
-        with st.expander(f"{len(notes)} facts were worked out"):
-            for problem in notes:
-                st.markdown(f"- {plain(problem.message)}")
+    st.caption(
+        "Facts that you leave as they are count as those of the typical house. " + provenance(about)
+    )
+
+
+def _show_errors(problems: Iterable[Problem]) -> None:
+    st.subheader("No value yet", anchor=False)
+    st.error(
+        "  \n".join(plain(problem.message) for problem in _of(problems, "error")),
+        icon=":material/edit_note:",
+    )
+    st.caption("Mend what is marked in red, and the value comes back.")
+
+
+def _of(problems: Iterable[Problem], severity: Severity) -> list[Problem]:
+    return [problem for problem in problems if problem.severity == severity]
+
+
+def _bullets(problems: Iterable[Problem]) -> None:
+    for problem in problems:
+        st.markdown(f"- {plain(problem.message)}")
+
+
+def _counted(number: int, one: str, many: str) -> str:
+    return f"{number} {one if number == 1 else many}"

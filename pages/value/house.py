@@ -4,7 +4,7 @@ import pandas as pd
 import streamlit as st
 
 from houseprice.ui.form import HouseForm, read_link
-from houseprice.ui.result import show_valuation
+from houseprice.ui.result import show_caveats, show_valuation
 from houseprice.ui.session import backend, market, typical_row
 
 MOST_IMPORTANT = 10
@@ -21,27 +21,26 @@ st.markdown(
 for sentence in unreadable:
     st.warning(f"Part of the link could not be used. {sentence}", icon=":material/link_off:")
 
-left, right = st.columns([3, 2], gap="large")
-with right:
-    result = st.container()
-with left:
-    ranked = [c for c in backend().importance()["column"] if not contract.fields[c].at_sale]
-    first = ranked[:MOST_IMPORTANT]
+result = st.container()
+ranked = [c for c in backend().importance()["column"] if not contract.fields[c].at_sale]
+first = ranked[:MOST_IMPORTANT]
+with st.container(horizontal=True, vertical_alignment="bottom"):
     st.subheader("What matters most")
-    form.draw(first)
-    st.subheader("Everything else")
-    tabs = st.tabs([group.title for group in contract.groups])
-    for tab, group in zip(tabs, contract.groups, strict=True):
-        with tab:
-            st.caption(group.help)
-            form.draw(
-                column
-                for column, spec in contract.fields.items()
-                if spec.group == group.key and column not in first
-            )
-    st.button("Back to the typical house", on_click=form.reset, icon=":material/restart_alt:")
+    st.button("Start again", on_click=form.reset, icon=":material/restart_alt:", type="tertiary")
+form.draw(first)
+st.subheader("Everything else")
+tabs = st.tabs([group.title for group in contract.groups])
+for tab, group in zip(tabs, contract.groups, strict=True):
+    with tab:
+        st.caption(group.help)
+        form.draw(
+            column
+            for column, spec in contract.fields.items()
+            if spec.group == group.key and column not in first
+        )
 
 answer = backend().value(pd.DataFrame([form.row], dtype=object))
 form.tell(answer.problems)
 with result:
     show_valuation(answer, contract, backend().about())
+    show_caveats(answer.problems)
