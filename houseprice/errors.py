@@ -3,6 +3,7 @@
 ::
 
     HousePriceError
+    ├── SettingsError          a variable of the environment makes no sense
     ├── MarketError            a market's contract or sales can't be used
     ├── InputError             what the user gave can't be read as a whole
     ├── ModelError             a model can't be trained or asked
@@ -29,12 +30,17 @@ __all__ = [
     "InputError",
     "MarketError",
     "ModelError",
+    "SettingsError",
     "StoreError",
 ]
 
 
 class HousePriceError(Exception):
     """The one class to catch: its text is a sentence for the user."""
+
+
+class SettingsError(HousePriceError):
+    """A ``HOUSEPRICE_*`` variable holds what it can't."""
 
 
 class MarketError(HousePriceError):

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-__all__ = ["Settings"]
+from houseprice.errors import SettingsError
+
+__all__ = ["Settings", "read_settings"]
 
 
 class Settings(BaseSettings):
@@ -32,3 +34,20 @@ class Settings(BaseSettings):
     max_cell_chars: int = Field(
         32_767, ge=1, description="Longest cell of an uploaded file (a spreadsheet's own limit)"
     )
+
+
+def read_settings() -> Settings:
+    """Read the environment.
+
+    Raises
+    ------
+    SettingsError
+        Naming the variable and what is wrong with it.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        name = "_".join(str(part) for part in first["loc"]).upper()
+        variable = name if name == "PORT" else f"HOUSEPRICE_{name}"
+        raise SettingsError(f"{variable}: {first['msg']}, not {first['input']!r}.") from None

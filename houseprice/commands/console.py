@@ -94,13 +94,10 @@ class Console:
 
 def read_settings() -> Settings:
     """Read the environment; a value that makes no sense is a wrong call."""
-    from pydantic import ValidationError
-
-    from houseprice.settings import Settings
+    from houseprice import settings
+    from houseprice.errors import SettingsError
 
     try:
-        return Settings()
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        name = "HOUSEPRICE_" + "_".join(str(part) for part in first["loc"]).upper()
-        raise typer.BadParameter(f"{name}: {first['msg']}") from None
+        return settings.read_settings()
+    except SettingsError as error:
+        raise typer.BadParameter(str(error)) from None

@@ -17,7 +17,7 @@ from houseprice.errors import HousePriceError
 from houseprice.market.opening import opening_row
 from houseprice.market.sales import Market, load_market
 from houseprice.market.typical_house import typical_house
-from houseprice.settings import Settings
+from houseprice.settings import Settings, read_settings
 
 __all__ = ["backend", "market", "settings", "typical_row", "warm"]
 
@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 @st.cache_resource(show_spinner=False)
 def settings() -> Settings:
     """The settings of this process."""
-    return Settings()
+    return read_settings()
 
 
 @st.cache_resource(show_spinner=False)

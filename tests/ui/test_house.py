@@ -30,7 +30,7 @@ def test_it_opens_with_the_typical_house_valued_with_range_date_and_model(page: 
     assert value(page).startswith("$")
     text = shown(page)
     assert " to $" in text
-    assert "Confidence" in text
+    assert "confidence" in text
     assert "July 2010" in text
     assert "Model ames-" in text
 
