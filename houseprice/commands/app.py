@@ -8,8 +8,6 @@ from typing import Annotated
 
 import typer
 
-from houseprice.commands.console import read_settings
-
 __all__ = ["app"]
 
 Port = Annotated[
@@ -22,7 +20,6 @@ Address = Annotated[
 
 def app(port: Port = 8501, address: Address = "127.0.0.1") -> None:
     """Open the pages: explore the market, value a house, value a file."""
-    read_settings()  # a wrong variable is told here, in words, and not by a server that dies
     settings = {"PORT": str(port), "HOUSEPRICE_ADDRESS": address}
     command = [sys.executable, "-m", "houseprice.ui.server"]
     # The server takes this process over, so that a signal to us reaches it.

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import logging
+import sys
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -16,7 +17,8 @@ from pathlib import Path
 
 import streamlit as st
 
-from houseprice.ui.session import settings, warm
+from houseprice.errors import SettingsError
+from houseprice.settings import read_settings
 
 __all__ = ["main"]
 
@@ -31,13 +33,18 @@ async def _lifespan(_: st.App) -> AsyncIterator[None]:
 
 
 def _warm() -> None:
-    # Two seconds of imports that the first chart need not wait for.
+    # Seconds of imports that neither the server's start nor the first visitor need wait for.
+    importlib.import_module("houseprice.ui.session").warm()
     importlib.import_module("plotly.express")
-    warm()
 
 
 def main() -> None:
     """Serve until stopped; ``PORT`` and ``HOUSEPRICE_ADDRESS`` say where."""
+    try:
+        settings = read_settings()
+    except SettingsError as error:
+        sys.stderr.write(f"Error: {error}\n")
+        sys.exit(2)
     # It warns of what is meant here: work outside a visitor's session.
     logging.getLogger("streamlit.runtime.scriptrunner_utils.script_run_context").setLevel("ERROR")
     # Outside a session this has one effect: Streamlit stops looking for pages by file name.
@@ -45,9 +52,9 @@ def main() -> None:
     app = st.App(SCRIPT, lifespan=_lifespan)
     app.run(
         config={
-            "server.port": settings().port,
-            "server.address": settings().address,
-            "server.maxUploadSize": settings().max_upload_mb,
+            "server.port": settings.port,
+            "server.address": settings.address,
+            "server.maxUploadSize": settings.max_upload_mb,
             "server.fileWatcherType": "none",
         }
     )
