@@ -23,26 +23,28 @@ Flags = NDArray[np.bool_]
 
 
 def fill_blanks(
-    columns: dict[str, Floats], told: Mapping[str, Flags], missing: set[str], contract: Contract
+    columns: Mapping[str, Floats],
+    blanks: Mapping[str, Flags],
+    missing: set[str],
+    contract: Contract,
 ) -> Iterator[Problem]:
     """Fill blanks in place and yield what was filled.
 
     Parameters
     ----------
-    columns : dict of str to array
+    columns : mapping of str to array
         Clean values by field, NaN where nothing usable was read; changed in place.
-    told : mapping of str to bool array
-        Where the user did tell something, usable or not: never filled.
+    blanks : mapping of str to bool array
+        Where nothing was told, by field; a field without any blank may be left out. What was told,
+        usable or not, is never filled.
     missing : set of str
         Fields whose whole column is missing: filled alike, but told once for the table elsewhere.
     """
-    blank = {name: np.isnan(values) & ~told[name] for name, values in columns.items()}
-    blank = {name: where for name, where in blank.items() if where.any()}
     # A fill may be what another one waits for: go on until nothing more can be told.
     progress = True
     while progress:
         progress = False
-        for name, where in blank.items():
+        for name, where in blanks.items():
             field = contract.fields[name]
             if field.required:
                 continue
@@ -54,7 +56,7 @@ def fill_blanks(
                 columns[name][filled] = proposal[filled]
                 if name not in missing:
                     yield from _told(field, code, np.flatnonzero(filled), proposal)
-    for name, where in blank.items():
+    for name, where in blanks.items():
         field = contract.fields[name]
         if field.required or name in missing:
             continue

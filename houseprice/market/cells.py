@@ -53,6 +53,9 @@ class Cell:
         return math.isnan(self.value) and not refused
 
 
+_BLANK = Cell(math.nan)
+
+
 def read_cell(field: Field, raw: object, as_of: date) -> Cell:
     """Read one raw value (text, number, truth value, None) as a field of the contract.
 
@@ -62,7 +65,7 @@ def read_cell(field: Field, raw: object, as_of: date) -> Cell:
     if field.levels:
         return _read_level(field, text)
     if text.casefold() in BLANKS:
-        return Cell(math.nan)
+        return _BLANK
     return _read_number(field, text, as_of)
 
 
@@ -84,6 +87,8 @@ def limits(field: Field) -> str:
 
 
 def _text(raw: object) -> str:
+    if isinstance(raw, str):
+        return raw.strip()
     if raw is None:
         return ""
     if isinstance(raw, bool) or not isinstance(raw, Real):
@@ -96,17 +101,16 @@ def _text(raw: object) -> str:
 
 
 def _read_number(field: Field, text: str, as_of: date) -> Cell:
-    plain = text.removesuffix(field.unit).strip() if field.unit else text
-    grouped = _GROUPED.fullmatch(plain)
-    if grouped:
-        plain = plain.replace(grouped.group(1), "")
     if len(text) > LONGEST_NUMBER:
         return _refused(field, text, "too_long", f"{len(text):,} characters are no number.")
-    if _INFINITE.fullmatch(plain) or (_PLAIN.fullmatch(plain) and math.isinf(float(plain))):
-        return _refused(field, text, "not_finite", f"{shown(text)} is beyond all numbers.")
-    if not _PLAIN.fullmatch(plain):
-        return _refused(field, text, "not_a_number", f"«{shown(text)}» is no number.")
+    plain = text
+    if not _PLAIN.fullmatch(text):
+        plain = _bared(field, text)
+        if not _PLAIN.fullmatch(plain) and not _INFINITE.fullmatch(plain):
+            return _refused(field, text, "not_a_number", f"«{shown(text)}» is no number.")
     value = float(plain)
+    if math.isinf(value):
+        return _refused(field, text, "not_finite", f"{shown(text)} is beyond all numbers.")
     illegal = _illegal(field, value, text, as_of)
     if illegal and field.beyond == "unknown":
         reason = f"{field.label}: {text} can't be right and was read as not known."
@@ -114,6 +118,13 @@ def _read_number(field: Field, text: str, as_of: date) -> Cell:
     if illegal:
         return _refused(field, text, *illegal)
     return Cell(value, None if plain == text else _read_as(field, text, value))
+
+
+def _bared(field: Field, text: str) -> str:
+    """The number without its unit and the marks between thousands."""
+    plain = text.removesuffix(field.unit).strip() if field.unit else text
+    grouped = _GROUPED.fullmatch(plain)
+    return plain.replace(grouped.group(1), "") if grouped else plain
 
 
 def _illegal(field: Field, value: float, text: str, as_of: date) -> tuple[str, str] | None:
@@ -146,7 +157,7 @@ def _read_level(field: Field, text: str) -> Cell:
     position = field.spellings.get(spelling)
     if position is None:
         if text.casefold() in BLANKS:
-            return Cell(math.nan)
+            return _BLANK
         return Cell(math.nan, _unknown_level(field, text))
     exact = text in (field.codes[position], field.labels[position])
     return Cell(float(position), None if exact else _read_as(field, text, float(position)))

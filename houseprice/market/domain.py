@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from houseprice.market.contract import Contract
+from houseprice.market.fields import Field
 from houseprice.market.problems import Problem
 
 __all__ = ["Domain"]
@@ -45,27 +46,46 @@ class Domain:
                 lower[name], upper[name] = float(known.min()), float(known.max())
         return cls(lower, upper, levels)
 
-    def problems(self, houses: pd.DataFrame, contract: Contract) -> Iterator[Problem]:
-        """Warn of each value that no sale had."""
-        matrix = houses.to_numpy(np.float64)
-        for column, (name, field) in enumerate(contract.fields.items()):
-            values = matrix[:, column]
-            if field.levels:
-                seen = np.isin(values, list(self.levels[name])) | np.isnan(values)
-                for row in np.flatnonzero(~seen):
-                    label = field.words(values[row])
-                    message = f"{field.label}: no sale in this market had «{label}»."
-                    yield Problem(int(row) + 1, name, "unseen_level", "warning", message, label)
-            elif name in self.lower:
-                yield from self._numbers(values, name, contract)
+    def problems(self, houses: NDArray[np.float64], contract: Contract) -> Iterator[Problem]:
+        """Warn of each value that no sale had.
 
-    def _numbers(
-        self, values: NDArray[np.float64], name: str, contract: Contract
-    ) -> Iterator[Problem]:
-        field = contract.fields[name]
-        lower, upper = self.lower[name], self.upper[name]
-        for row in np.flatnonzero((values < lower) | (values > upper)):
-            read = field.words(values[row])
-            span = f"{field.words(lower)} to {field.words(upper)}"
-            message = f"{field.label}: {read} is outside what the sales cover ({span})."
-            yield Problem(int(row) + 1, name, "outside_sales", "warning", message, read)
+        Parameters
+        ----------
+        houses : ndarray of shape (n_fields, n_rows)
+            Clean values, a row per field of the contract.
+        """
+        outside = self._outside(houses, contract)
+        for i in np.flatnonzero(outside.any(axis=1)).tolist():
+            field = contract.fields[contract.columns[i]]
+            for row in np.flatnonzero(outside[i]).tolist():
+                yield self._told(field, row + 1, float(houses[i, row]))
+
+    def _outside(self, houses: NDArray[np.float64], contract: Contract) -> NDArray[np.bool_]:
+        """Mark the values outside; what is not known never is."""
+        names = contract.columns
+        lower = np.array([self.lower.get(name, -np.inf) for name in names])
+        upper = np.array([self.upper.get(name, np.inf) for name in names])
+        outside: NDArray[np.bool_] = (houses < lower[:, np.newaxis]) | (
+            houses > upper[:, np.newaxis]
+        )
+        levelled = [i for i, name in enumerate(names) if name in self.levels]
+        if levelled:
+            width = max(len(contract.fields[names[i]].levels) for i in levelled)
+            seen = np.zeros((len(levelled), width + 1), dtype=bool)
+            seen[:, width] = True
+            for own, i in zip(seen, levelled, strict=True):
+                own[[*self.levels[names[i]]]] = True
+            positions = houses[levelled]
+            positions[np.isnan(positions)] = width
+            outside[levelled] = ~np.take_along_axis(seen, positions.astype(np.intp), axis=1)
+        return outside
+
+    def _told(self, field: Field, row: int, value: float) -> Problem:
+        read = field.words(value)
+        if field.levels:
+            message = f"{field.label}: no sale in this market had «{read}»."
+            return Problem(row, field.column, "unseen_level", "warning", message, read)
+        lower, upper = self.lower[field.column], self.upper[field.column]
+        span = f"{field.words(lower)} to {field.words(upper)}"
+        message = f"{field.label}: {read} is outside what the sales cover ({span})."
+        return Problem(row, field.column, "outside_sales", "warning", message, read)
