@@ -21,9 +21,10 @@ class SplineElasticNet(RegressorMixin, BaseEstimator):
 
     The splines have their knots at quantiles and stay constant beyond the outermost ones, so that
     only the straight part speaks for houses larger than most; measures are cut at `clip` standard
-    deviations, so that it does not speak for giants. After the fit each column's
-    spline is one piecewise quadratic; it is kept in truncated powers,
-    ``a t + sum(c_k max(t - k, 0)**2)``, which a few array operations evaluate for all columns.
+    deviations, so that it does not speak for giants. Columns with a sign only rise, or only
+    fall. After the fit each column's spline is one piecewise quadratic; it is kept in truncated
+    powers, ``a t + sum(c_k max(t - k, 0)**2)``, which a few array operations evaluate for all
+    columns.
 
     Parameters
     ----------
@@ -47,10 +48,10 @@ class SplineElasticNet(RegressorMixin, BaseEstimator):
     def __init__(
         self,
         n_measures: int | None = None,
-        clip: float = 4.0,
+        clip: float = 3.5,
         alpha: float = 0.008,
         l1_ratio: float = 0.4,
-        n_knots: int = 6,
+        n_knots: int = 8,
     ) -> None:
         self.n_measures = n_measures
         self.clip = clip
@@ -58,27 +59,43 @@ class SplineElasticNet(RegressorMixin, BaseEstimator):
         self.l1_ratio = l1_ratio
         self.n_knots = n_knots
 
-    def fit(self, X: Floats, y: Floats) -> Self:
-        """Fit on a dense matrix, standardised, and a target of the same length."""
+    def fit(self, X: Floats, y: Floats, signs: Floats | None = None) -> Self:
+        """Fit on a dense matrix, standardised, and a target of the same length.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_rows, n_features)
+        y : ndarray of shape (n_rows,)
+        signs : ndarray of shape (n_features,), optional
+            1 where the answer must never fall in a column, -1 where it must never rise, else 0.
+        """
         self.n_features_in_ = np.shape(X)[1]
         self._reach = np.full(self.n_features_in_, np.inf)
         self._reach[: self.n_measures] = self.clip
         X = np.clip(X, -self._reach, self._reach)
+        signs = np.zeros(X.shape[1]) if signs is None else signs
         splines = self._splines(X)
-        parts = [spline.transform(X[:, [column]]) for column, spline in splines.items()]
+        parts, owner = [], []
+        for column, spline in splines.items():
+            basis = spline.transform(X[:, [column]])
+            # Sums from the right rise throughout: weights of one sign make a monotone curve.
+            rising = basis[:, ::-1].cumsum(axis=1)[:, ::-1]
+            parts.append(rising[:, 1:] if signs[column] else basis[:, :-1])
+            owner += [column] * parts[-1].shape[1]
         bends = np.concatenate(parts, axis=1) if parts else np.empty((len(X), 0))
         scaler = StandardScaler().fit(bends) if parts else None
         if scaler is not None:
             bends = scaler.transform(bends)
-        net = ElasticNet(alpha=self.alpha, l1_ratio=self.l1_ratio, max_iter=5000, tol=1e-3)
-        net.fit(np.concatenate([X, bends], axis=1), y)
-        self.coef_ = net.coef_[: X.shape[1]].copy()
-        self.intercept_ = float(net.intercept_)
-        weights = net.coef_[X.shape[1] :]
+        owners = np.array(owner, dtype=np.intp)
+        weights = self._net(
+            np.concatenate([X, bends], axis=1), y, np.concatenate([signs, signs[owners]])
+        )
+        self.coef_ = weights[: X.shape[1]].copy()
+        weights = weights[X.shape[1] :]
         if scaler is not None:
             weights = weights / scaler.scale_
             self.intercept_ -= float(weights @ scaler.mean_)
-        self._fold(splines, weights)
+        self._fold(splines, weights, signs)
         return self
 
     def predict(self, X: Floats) -> Floats:
@@ -91,6 +108,19 @@ class SplineElasticNet(RegressorMixin, BaseEstimator):
         answer: Floats = X @ self.coef_ + inside @ self._slopes + bends @ self._bends
         return answer + self.intercept_
 
+    def _net(self, columns: Floats, y: Floats, signs: Floats) -> Floats:
+        """Fit the net; a column without a sign comes twice, once for each direction."""
+        free = signs == 0
+        net = ElasticNet(
+            alpha=self.alpha, l1_ratio=self.l1_ratio, max_iter=5000, tol=1e-3, positive=True
+        )
+        turned = np.where(free, 1.0, signs)
+        net.fit(np.concatenate([columns * turned, -columns[:, free]], axis=1), y)
+        weights: Floats = net.coef_[: len(signs)] * turned
+        weights[free] -= net.coef_[len(signs) :]
+        self.intercept_ = float(net.intercept_)
+        return weights
+
     def _splines(self, X: Floats) -> dict[int, SplineTransformer]:
         levels = np.linspace(0.0, 1.0, self.n_knots)
         splines = {}
@@ -101,12 +131,11 @@ class SplineElasticNet(RegressorMixin, BaseEstimator):
                     degree=2,
                     knots=knots[:, np.newaxis],
                     extrapolation="constant",
-                    include_bias=False,
                 )
                 splines[column] = spline.fit(X[:, [column]])
         return splines
 
-    def _fold(self, splines: dict[int, SplineTransformer], weights: Floats) -> None:
+    def _fold(self, splines: dict[int, SplineTransformer], weights: Floats, signs: Floats) -> None:
         """Write each column's weighted spline in truncated powers of its position in [0, 1]."""
         columns: list[int] = []
         lower: list[float] = []
@@ -117,11 +146,13 @@ class SplineElasticNet(RegressorMixin, BaseEstimator):
         bends: list[float] = []
         start = 0
         for column, spline in splines.items():
-            n_basis = spline.n_features_out_
+            n_basis = spline.n_features_out_ - 1
             own = weights[start : start + n_basis]
             start += n_basis
             if not own.any():
                 continue
+            # Back to weights of the plain basis.
+            own = np.append(0.0, own.cumsum()) if signs[column] else np.append(own, 0.0)
             knots = spline.bsplines_[0].t[2:-2]
             places = (knots - knots[0]) / (knots[-1] - knots[0])
             points = np.unique(np.linspace(places[:-1], places[1:], 4))

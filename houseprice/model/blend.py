@@ -15,12 +15,15 @@ from sklearn.utils.validation import check_is_fitted
 
 from houseprice.market.contract import Contract
 from houseprice.model.additive import SplineElasticNet
-from houseprice.model.features import FeatureBuilder
+from houseprice.model.features import FeatureBuilder, matrix_of
 from houseprice.model.kernel import RelevanceKernelRegressor
+from houseprice.model.promises import TOLERANCE, steps
 
 __all__ = ["BlendRegressor", "traits", "unlike_the_rest"]
 
 Floats = NDArray[np.float64]
+
+_ROUNDS = 3  # without one field, another may break its sign
 
 
 class BlendRegressor(RegressorMixin, BaseEstimator):
@@ -38,6 +41,9 @@ class BlendRegressor(RegressorMixin, BaseEstimator):
     extreme : float
         Sales whose price is this many robust deviations from what a quick linear model says
         without them are left out of the fit (see :func:`unlike_the_rest`).
+    ignored : tuple of str, optional
+        Fields whose own columns don't count in the kernel machine. By default those that would move
+        the value of some sale against their sign; the additive model keeps signs by itself.
     random_state : int
 
     Attributes
@@ -47,6 +53,8 @@ class BlendRegressor(RegressorMixin, BaseEstimator):
     members_ : tuple of two fitted regressors
     kept_ : ndarray of bool, shape (n_sales,)
         The sales that were fitted.
+    ignored_ : list of str
+        The fields whose own columns don't count in the kernel machine.
     """
 
     def __init__(
@@ -54,11 +62,13 @@ class BlendRegressor(RegressorMixin, BaseEstimator):
         contract: Contract,
         weights: tuple[float, float] = (0.45, 0.55),
         extreme: float = 7.0,
+        ignored: tuple[str, ...] | None = None,
         random_state: int = 0,
     ) -> None:
         self.contract = contract
         self.weights = weights
         self.extreme = extreme
+        self.ignored = ignored
         self.random_state = random_state
 
     def fit(self, houses: pd.DataFrame, log_prices: Floats) -> Self:
@@ -72,11 +82,36 @@ class BlendRegressor(RegressorMixin, BaseEstimator):
         y = log_prices[self.kept_]
         self.scaler_ = StandardScaler().fit(matrix)
         X = self.scaler_.transform(matrix)
-        self.members_ = (
-            SplineElasticNet(self.features_.n_measures_).fit(X, y),
-            RelevanceKernelRegressor().fit(X, y),
-        )
+        signs = self.features_.signs_
+        alone = np.where(self.features_.shared_, 0.0, signs)
+        additive = SplineElasticNet(self.features_.n_measures_).fit(X, y, alone)
+        self.members_ = additive, RelevanceKernelRegressor().fit(X, y, signs)
+        if self.ignored is not None:
+            self.ignored_ = list(self.ignored)
+            if self.ignored_:
+                self.members_ = additive, self._kernel_without(self.ignored_, X, y)
+            return self
+        self.ignored_ = []
+        asked = self.features_.typical_.fill(matrix_of(houses[self.kept_], self.contract))
+        for _ in range(_ROUNDS):
+            breaking = self._breaking(asked)
+            if not breaking:
+                break
+            self.ignored_ += breaking
+            self.members_ = additive, self._kernel_without(self.ignored_, X, y)
         return self
+
+    def _kernel_without(self, fields: list[str], X: Floats, y: Floats) -> RelevanceKernelRegressor:
+        columns = np.concatenate([self.features_.columns_of(name) for name in fields])
+        return RelevanceKernelRegressor().fit(X, y, self.features_.signs_, columns)
+
+    def _breaking(self, houses: Floats) -> list[str]:
+        """Name the fields that the kernel sees and that move some value against their sign."""
+        return [
+            column
+            for column, gain in steps(self.predict, houses, self.contract)
+            if gain.min() < -TOLERANCE and column not in self.ignored_
+        ]
 
     def design(self, houses: pd.DataFrame | Floats) -> Floats:
         """Return the standardised matrix that the members see."""

@@ -43,6 +43,11 @@ class FeatureBuilder(TransformerMixin, BaseEstimator):
         levels as "field=code".
     n_measures_ : int
         How many columns are measures; all others are indicators.
+    signs_ : ndarray of shape (n_columns,)
+        The direction that the contract promises of each column: 1, -1, or 0 for none.
+    shared_ : ndarray of bool, shape (n_columns,)
+        Fields that also enter derived features without a sign, so that only the sum of their
+        columns can keep a promise.
     typical_ : Typical
         What unknown values are taken to be.
     """
@@ -117,6 +122,30 @@ class FeatureBuilder(TransformerMixin, BaseEstimator):
             for column in table.T:
                 shown = [code for code, one in zip(codes, column, strict=True) if one]
                 self.names_.append(f"{name}={shown[0] if len(shown) == 1 else 'any other'}")
+        signs = [fields[name].sign for name in ranked]
+        signs += [part.sign for part in derived.values()]
+        self.signs_ = np.zeros(len(self.names_))
+        self.signs_[: len(signs)] = [{"+": 1.0, "-": -1.0, None: 0.0}[sign] for sign in signs]
+        unsigned = (
+            expression.names
+            for (expression, _), part in zip(self._parts, derived.values(), strict=True)
+            if part.sign is None
+        )
+        shared = {name for names in unsigned for name in names}
+        self.shared_ = np.array([name in shared for name in self.names_])
+
+    def columns_of(self, field: str) -> NDArray[np.intp]:
+        """Return the positions of the columns that this field moves, apart from facts of the sale.
+
+        Of the derived features only those that no other fact of the house enters.
+        """
+        at_sale = {name for name, facts in self.contract.fields.items() if facts.at_sale}
+        own = {
+            name
+            for (expression, _), name in zip(self._parts, self.contract.derived, strict=True)
+            if field in expression.names and set(expression.names) <= at_sale | {field}
+        }
+        return np.flatnonzero([name == field or name in own for name in self.names_])
 
 
 def matrix_of(houses: pd.DataFrame | Floats, contract: Contract) -> Floats:

@@ -78,8 +78,8 @@ def log_prices_of(houses: pd.DataFrame, prices: ArrayLike, n_folds: int) -> Floa
     values = np.asarray(prices, dtype=np.float64)
     if values.shape != (len(houses),):
         raise ModelError("there must be one price for each house")
-    if len(values) < 10 * n_folds:
-        raise ModelError(f"a model needs at least {10 * n_folds} sales, not {len(values)}")
+    if len(values) < 5 * n_folds:
+        raise ModelError(f"a model needs at least {5 * n_folds} sales, not {len(values)}")
     if not (np.isfinite(values) & (values > 0)).all():
         raise ModelError("every price must be a number above zero")
     return np.log(values)

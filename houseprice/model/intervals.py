@@ -2,9 +2,10 @@
 
 The residuals of houses that a model had not seen say how far it errs. A second model learns where
 it errs much (its *difficulty*), each residual is divided by the difficulty foretold, and the order
-statistics of these scores turn the difficulty of a new house into a range at any level
-(Papadopoulos et al. 2002 for normalised scores; Vovk 2015 for the use of folds; Lei et al. 2018,
-section 5.2). What is not known of a house adds to its difficulty, with scores of its own.
+statistics of these scores turn the difficulty of a new house into a range at any level. Prices far
+below what a house is worth are more frequent than prices far above, so that each side has its own
+order statistic (Linusson et al. 2014 for signed errors; Papadopoulos et al. 2002 for normalised
+scores; Vovk 2015 for the use of folds). Blanks add to the difficulty, with scores of their own.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ LEVELS = (0.5, 0.95)
 
 
 class ConformalRange(BaseEstimator):
-    """From the traits of a house to the half-width of its range in log price.
+    """From the traits of a house to how far its range reaches below and above, in log price.
 
     Parameters
     ----------
@@ -43,7 +44,7 @@ class ConformalRange(BaseEstimator):
     Attributes
     ----------
     scores_ : ndarray, sorted
-        Residual over scale of the sales as they were known.
+        Residual over scale of the sales as they were known; below zero where they sold for less.
     blank_scores_ : ndarray, sorted
         The same of sales with facts blanked out.
     blank_weight_ : float
@@ -83,7 +84,7 @@ class ConformalRange(BaseEstimator):
             self._fold_models[int(fold)] = model
             self.out_of_fold_difficulty_[out] = self._base(model, traits[out])
         self._model = self._difficulty(traits, target)
-        self._seen = size, blanks, folds
+        self._seen = residuals, blanks, folds
         self.scores_ = np.sort(self._held_out_scores())
         self.blank_scores_ = self.scores_
         return self
@@ -103,7 +104,7 @@ class ConformalRange(BaseEstimator):
             return float(np.mean(np.log(scale)) + np.log(np.mean(size / scale)))
 
         self.blank_weight_ = min(np.arange(0.5, 3.01, 0.1).tolist(), key=misfit)
-        self.blank_scores_ = np.sort(size / self._scale(base, blanks))
+        self.blank_scores_ = np.sort(residuals / self._scale(base, blanks))
         self.scores_ = np.sort(self._held_out_scores())
         return self
 
@@ -112,43 +113,59 @@ class ConformalRange(BaseEstimator):
         check_is_fitted(self, "scores_")
         return self._base(self._model, traits)
 
-    def half_width(self, difficulty: Floats, blanks: Floats, level: float) -> Floats:
-        """Return the half-width in log price of ranges that hold the price `level` of the time.
+    def reach(self, difficulty: Floats, blanks: Floats, level: float) -> tuple[Floats, Floats]:
+        """Return how far below and above ranges go that hold the price `level` of the time.
 
-        The scores of blanked-out sales count in the measure in which blanks make the scale.
+        In log price, two arrays of shape (n_houses,). The scores of blanked-out sales count in the
+        measure in which blanks make the scale.
         """
         check_level(level)
         return self._stretched(difficulty, blanks, self.scores_, level)
 
-    def held_out_half_width(self, level: float) -> Floats:
-        """Return the half-widths of the sales of the fit, each from the other folds alone.
+    def half_width(self, difficulty: Floats, blanks: Floats, level: float) -> Floats:
+        """Return half the width in log price of the ranges of `reach`, shape (n_houses,)."""
+        below, above = self.reach(difficulty, blanks, level)
+        half: Floats = 0.5 * (below + above)
+        return half
 
-        Neither its difficulty nor the quantile knows the sale, so that its coverage is honest.
+    def held_out_reach(self, level: float) -> tuple[Floats, Floats]:
+        """Return the reach below and above of the sales of the fit, from the other folds alone.
+
+        Neither its difficulty nor the quantiles know the sale, so that its coverage is honest.
         """
         check_level(level)
         _, blanks, folds = self._seen
         scores = self._held_out_scores()
-        half = np.empty(len(scores))
+        below, above = np.empty(len(scores)), np.empty(len(scores))
         for fold in np.unique(folds):
             out = folds == fold
-            half[out] = self._stretched(
+            below[out], above[out] = self._stretched(
                 self.out_of_fold_difficulty_[out], blanks[out], np.sort(scores[~out]), level
             )
+        return below, above
+
+    def held_out_half_width(self, level: float) -> Floats:
+        """Return half the width of the ranges of `held_out_reach`, shape (n_sales,)."""
+        below, above = self.held_out_reach(level)
+        half: Floats = 0.5 * (below + above)
         return half
 
     def _stretched(
         self, difficulty: Floats, blanks: Floats, scores: Floats, level: float
-    ) -> Floats:
+    ) -> tuple[Floats, Floats]:
         scale = self._scale(difficulty, blanks)
         share = 1.0 - (difficulty / scale) ** 2
-        usual = _quantile(scores, level)
-        blanked = max(usual, _quantile(self.blank_scores_, level))
-        stretched: Floats = scale * (usual + share * (blanked - usual))
-        return stretched
+        below, above = (
+            scale * (usual + share * (max(usual, blanked) - usual))
+            for usual, blanked in zip(
+                _tails(scores, level), _tails(self.blank_scores_, level), strict=True
+            )
+        )
+        return below, above
 
     def _held_out_scores(self) -> Floats:
-        size, blanks, _ = self._seen
-        return size / self._scale(self.out_of_fold_difficulty_, blanks)
+        residuals, blanks, _ = self._seen
+        return residuals / self._scale(self.out_of_fold_difficulty_, blanks)
 
     def _scale(self, base: Floats, blanks: Floats) -> Floats:
         scale: Floats = np.hypot(base, self.blank_weight_ * blanks)
@@ -175,7 +192,8 @@ def check_level(level: float) -> None:
         raise ModelError(f"a range can be given for 50 % to 95 % of houses, not for {level:.0%}")
 
 
-def _quantile(scores: Floats, level: float) -> float:
-    """The ceil((n + 1) level)-th smallest score, which makes the range conformal."""
-    position = min(int(np.ceil((len(scores) + 1) * level)), len(scores))
-    return float(scores[position - 1])
+def _tails(scores: Floats, level: float) -> tuple[float, float]:
+    """The ceil((n + 1) share)-th score of each side, with half of the rest beyond each."""
+    share = 0.5 + 0.5 * level
+    position = min(int(np.ceil((len(scores) + 1) * share)), len(scores))
+    return max(0.0, float(-scores[len(scores) - position])), max(0.0, float(scores[position - 1]))

@@ -47,7 +47,7 @@ class RelevanceKernelRegressor(RegressorMixin, BaseEstimator):
 
     def __init__(
         self,
-        clip: float = 3.0,
+        clip: float = 2.5,
         C: float = 1.5,
         gamma: float = 0.2,
         epsilon: float = 0.01,
@@ -59,11 +59,32 @@ class RelevanceKernelRegressor(RegressorMixin, BaseEstimator):
         self.epsilon = epsilon
         self.ridge = ridge
 
-    def fit(self, X: Floats, y: Floats) -> Self:
-        """Fit on a dense matrix, standardised, and a target of the same length."""
+    def fit(
+        self,
+        X: Floats,
+        y: Floats,
+        signs: Floats | None = None,
+        ignored: NDArray[np.intp] | None = None,
+    ) -> Self:
+        """Fit on a dense matrix, standardised, and a target of the same length.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_rows, n_features)
+        y : ndarray of shape (n_rows,)
+        signs : ndarray of shape (n_features,), optional
+            1, -1 or 0: a column whose ridge coefficient speaks against its sign doesn't count.
+        ignored : ndarray of int, optional
+            Columns that don't count.
+        """
         X = self._clipped(X)
         self.n_features_in_ = X.shape[1]
-        self.relevance_ = np.sqrt(np.abs(Ridge(alpha=self.ridge).fit(X, y).coef_))
+        slopes = Ridge(alpha=self.ridge).fit(X, y).coef_
+        self.relevance_ = np.sqrt(np.abs(slopes))
+        if signs is not None:
+            self.relevance_[slopes * signs < 0] = 0.0
+        if ignored is not None:
+            self.relevance_[ignored] = 0.0
         self.relevance_ /= np.linalg.norm(self.relevance_) or 1.0
         machine = SVR(C=self.C, gamma=self.gamma, epsilon=self.epsilon)
         machine.fit(X * self.relevance_, y)
