@@ -9,13 +9,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from houseprice.errors import ModelError
 from houseprice.market.contract import Contract
-from houseprice.market.fields import Field
 from houseprice.model.features import matrix_of
 from houseprice.model.folds import Fold
+from houseprice.model.grid import curve_values
 from houseprice.model.metrics import mae, mean_ape
 from houseprice.model.valuation import Progress, ValuationModel
 
-__all__ = ["curve_values", "effect_curve", "permutation_importance"]
+__all__ = ["effect_curve", "permutation_importance"]
 
 Floats = NDArray[np.float64]
 
@@ -98,7 +98,7 @@ def effect_curve(
     field : str
         A column of the contract.
     values : array of float, optional
-        Clean values; by default those that :func:`curve_values` picks.
+        Clean values; by default those that :func:`houseprice.model.grid.curve_values` picks.
     max_houses : int
         If there are more houses, this many are taken, evenly spaced.
 
@@ -128,23 +128,6 @@ def effect_curve(
             "high": np.quantile(prices, 0.9, axis=1),
         }
     )
-
-
-def curve_values(field: Field, known: Floats, n_values: int = 25) -> Floats:
-    """Pick values to draw an effect at: each level or count that occurs, else an even grid.
-
-    The grid spans the middle 98 % of the known values: beyond them a curve would be a guess.
-    """
-    known = known[np.isfinite(known)]
-    if known.size == 0:
-        raise ModelError(f"{field.label}: no house has a known value")
-    occurring = np.unique(known)
-    if field.levels or len(occurring) <= n_values:
-        return occurring
-    lower, upper = np.quantile(known, [0.01, 0.99])
-    step = (upper - lower) / (n_values - 1)
-    step = max(1.0, float(f"{step:.1g}")) if (occurring % 1 == 0).all() else float(f"{step:.1g}")
-    return np.arange(np.ceil(lower / step), np.floor(upper / step) + 1) * step
 
 
 def _errors(fold: Fold, houses: Floats, paid: Floats) -> Floats:
