@@ -15,6 +15,12 @@ _WORDS = {
     "median_ape": "Half of the values are off by at most",
     "mean_ape": "Average error, of the price",
     "median_ratio": "Median of value over price",
+    "bias": "Median error, of the price (bias)",
+    "cod": "Spread of the ratios (COD)",
+    "prd": "Dear against cheap, by sums (PRD)",
+    "prb": "Dear against cheap, by slope (PRB)",
+    "mki": "Dear against cheap, by shares (MKI)",
+    "vei": "Dear against cheap, by groups (VEI)",
 }
 _LEVELLED = {
     "within": "Values within {} % of the price",
@@ -23,7 +29,7 @@ _LEVELLED = {
     "winkler": "Interval score of the {} % range, of the value",
 }
 _MONEY = frozenset({"rmse", "mae"})
-_PLAIN = {"rmsle": 4, "r2": 3, "median_ratio": 3}
+_PLAIN = {"rmsle": 4, "r2": 3, "median_ratio": 3, "cod": 1, "prd": 3, "prb": 3, "mki": 3, "vei": 1}
 
 
 def in_words(metric: str) -> str:
@@ -41,8 +47,8 @@ def written(metric: str, value: float | None, symbol: str) -> str:
     if metric in _MONEY:
         return f"{symbol}{value:,.0f}"
     if metric in _PLAIN:
-        return f"{value:.{_PLAIN[metric]}f}"
-    return f"{100 * value:.1f} %"
+        return _rounded(value, _PLAIN[metric])
+    return f"{_rounded(100 * value, 1)} %"
 
 
 def table(headers: Sequence[str], metrics: Iterable[Mapping[str, float]], symbol: str) -> str:
@@ -67,3 +73,8 @@ def table(headers: Sequence[str], metrics: Iterable[Mapping[str, float]], symbol
         "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]).rstrip()
         for row in rows
     )
+
+
+def _rounded(value: float, digits: int) -> str:
+    """Write a number without a minus before nothing but zeros."""
+    return f"{round(value, digits) + 0.0:.{digits}f}"

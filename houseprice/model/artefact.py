@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from math import isfinite
 from pathlib import Path
+from typing import Any
 
 import joblib
 import pandas as pd
@@ -21,9 +22,11 @@ import pandas as pd
 import houseprice
 from houseprice.errors import StoreError
 from houseprice.market.sales import Market
+from houseprice.model.card import CARD_FACTS, CARD_TEXT, Card, card_facts, finished_card
 from houseprice.model.folders import MANIFEST
 from houseprice.model.manifest import Manifest, data_sha256, file_facts
 from houseprice.model.names import version_name
+from houseprice.model.report import Report
 from houseprice.model.software import code_sha256, libraries_here
 from houseprice.model.valuation import ValuationModel
 
@@ -48,25 +51,51 @@ _UNREADABLE = (
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """A model that passed every check, with its manifest and its importance table."""
+    """A model that passed every check, with its manifest, its importance table and its card."""
 
     model: ValuationModel
     manifest: Manifest
     importance: pd.DataFrame
+    card: Card
 
 
-def packed(model: ValuationModel, importance: pd.DataFrame) -> Files:
-    """Return the content of a version's files, the manifest excepted, by name."""
+def packed(
+    model: ValuationModel,
+    market: Market,
+    metrics: Mapping[str, float],
+    importance: pd.DataFrame,
+    report: Report | None = None,
+) -> tuple[Files, dict[str, Any]]:
+    """Return the files of a version that do not bear its name, and the facts of its card."""
     artefact = io.BytesIO()
     joblib.dump(model, artefact)
     table = importance.to_csv(index=False, lineterminator="\n").encode()
-    return {MODEL: artefact.getvalue(), IMPORTANCE: table}
+    card = card_facts(model, market, metrics, importance, report)
+    return {MODEL: artefact.getvalue(), IMPORTANCE: table}, card
 
 
-def describe(market: Market, metrics: Mapping[str, float], files: Files, number: int) -> Manifest:
-    """Write the manifest of a version made here and now."""
+def describe(
+    market: Market,
+    metrics: Mapping[str, float],
+    files: Files,
+    number: int,
+    card: Mapping[str, Any],
+) -> tuple[Manifest, Files]:
+    """Write the manifest and the card of a version made here and now.
+
+    Parameters
+    ----------
+    market : Market
+    metrics : mapping of str to float
+    files : dict of str to bytes
+        What :func:`packed` gave.
+    number : int
+        Of the version.
+    card : mapping
+        What :func:`packed` gave.
+    """
     summary = market.contract.market
-    return Manifest(
+    manifest = Manifest(
         model_version=version_name(summary.name, number),
         package_version=houseprice.__version__,
         code_sha256=code_sha256(),
@@ -81,6 +110,9 @@ def describe(market: Market, metrics: Mapping[str, float], files: Files, number:
         created_at=datetime.now(UTC),
         files={name: file_facts(data) for name, data in files.items()},
     )
+    named = finished_card(card, manifest).files()
+    every = manifest.files | {name: file_facts(data) for name, data in named.items()}
+    return manifest.model_copy(update={"files": every}), named
 
 
 def verified(folder: Path) -> tuple[Manifest, Files]:
@@ -94,7 +126,7 @@ def verified(folder: Path) -> tuple[Manifest, Files]:
     manifest = Manifest.read(folder / MANIFEST)
     manifest.check_versions()
     files = {}
-    for name in (MODEL, IMPORTANCE):
+    for name in (MODEL, IMPORTANCE, CARD_FACTS, CARD_TEXT):
         try:
             files[name] = (folder / name).read_bytes()
         except OSError as error:
@@ -128,4 +160,4 @@ def opened(manifest: Manifest, files: Files) -> LoadedModel:
         )
     table = io.BytesIO(files[IMPORTANCE])
     importance = pd.read_csv(table, keep_default_na=False, na_values=[""])
-    return LoadedModel(model, manifest, importance)
+    return LoadedModel(model, manifest, importance, Card.read(files))

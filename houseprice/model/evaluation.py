@@ -1,9 +1,6 @@
-"""How good the valuations are: repeated cross-validation, with plain baselines beside."""
+"""How good the valuations are on sales that the model had not seen, with baselines beside."""
 
 from __future__ import annotations
-
-from collections.abc import Iterable
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -12,63 +9,22 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
 from sklearn.model_selection import RepeatedKFold
 
-from houseprice.market.contract import Contract
+from houseprice.errors import ModelError
 from houseprice.market.sales import Market
-from houseprice.model.metrics import point_metrics, range_metrics, rmsle
+from houseprice.model.baselines import baseline_estimates
+from houseprice.model.evaluated import LEVELS, Evaluation
 from houseprice.model.valuation import Progress, ValuationModel
 
-__all__ = ["LEVELS", "Evaluation", "cross_validate", "out_of_fold_evaluation"]
+__all__ = [
+    "LEVELS",
+    "Evaluation",
+    "cross_validate",
+    "evaluate_houses",
+    "out_of_fold_evaluation",
+    "out_of_time_evaluation",
+]
 
 Floats = NDArray[np.float64]
-
-LEVELS = (0.68, 0.80, 0.90)
-"""The levels that ranges are judged at."""
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """What came out of valuing sales that the model had not seen.
-
-    Attributes
-    ----------
-    values : DataFrame
-        One row per sale and repeat: ``row`` (position of the sale), ``repeat``, ``fold``,
-        ``price``, ``predicted_price``, and ``low_90``, ``high_90`` and so on for each level; the
-        baselines' estimates in ``baseline_*``.
-    """
-
-    values: pd.DataFrame
-
-    @property
-    def metrics(self) -> dict[str, float]:
-        """Every metric by name. ``rmsle`` is the mean over folds, the rest are over all rows."""
-        price, estimate = self.values["price"], self.values["predicted_price"]
-        found = point_metrics(price, estimate)
-        found["rmsle"] = self._mean_rmsle("predicted_price")
-        for level in LEVELS:
-            low, high = (self.values[f"{end}_{round(100 * level)}"] for end in ("low", "high"))
-            found |= range_metrics(price, estimate, low, high, level)
-        return found
-
-    @property
-    def baselines(self) -> dict[str, dict[str, float]]:
-        """The metrics of estimates that anybody could make, by the baseline's name."""
-        found = {}
-        for column in self.values.columns:
-            if column.startswith("baseline_"):
-                metrics = point_metrics(self.values["price"], self.values[column])
-                metrics["rmsle"] = self._mean_rmsle(column)
-                found[column.removeprefix("baseline_")] = metrics
-        return found
-
-    def frame(self) -> pd.DataFrame:
-        """Return the values of each sale, with the error as a share of the price."""
-        error = self.values["predicted_price"] / self.values["price"] - 1.0
-        return self.values.assign(error=error)
-
-    def _mean_rmsle(self, column: str) -> float:
-        folds = self.values.groupby(["repeat", "fold"])
-        return float(np.mean([rmsle(part["price"], part[column]) for _, part in folds]))
 
 
 def cross_validate(
@@ -108,7 +64,7 @@ def cross_validate(
         parts.append(part.assign(repeat=repeat, fold=fold))
         if progress is not None:
             progress((done + 1) / n_folds, f"Fold {done + 1} of {n_folds} valued")
-    return _evaluation(parts)
+    return Evaluation.of(parts)
 
 
 def out_of_fold_evaluation(
@@ -131,9 +87,58 @@ def out_of_fold_evaluation(
         values = pd.DataFrame({"row": np.flatnonzero(out), "price": paid[out]})
         for level in LEVELS:
             _add_range(values, model.held_out_values(level)[out], level)
-        _add_baselines(values, model.contract, houses[~out], paid[~out], houses[out])
-        parts.append(values.assign(repeat=0, fold=fold))
-    return _evaluation(parts)
+        guesses = baseline_estimates(model.contract, houses[~out], paid[~out], houses[out])
+        parts.append(values.join(guesses).assign(repeat=0, fold=fold))
+    return Evaluation.of(parts)
+
+
+def out_of_time_evaluation(
+    market: Market, model: ValuationModel | None = None
+) -> tuple[Evaluation, int]:
+    """Value the sales of the last year by a model fitted on those of the years before alone.
+
+    Returns
+    -------
+    evaluation : Evaluation
+    year : int
+        The last year of the sales.
+
+    Raises
+    ------
+    ModelError
+        If there are too few sales in the years before.
+    """
+    model = ValuationModel(market.contract) if model is None else model
+    years = market.houses[market.contract.market.roles.sale_year].to_numpy(np.float64)
+    last = np.nanmax(years)
+    before, after = np.flatnonzero(years < last), np.flatnonzero(years == last)
+    if before.size == 0:
+        raise ModelError("all sales are of one year, so that none can be foretold from the past")
+    prices = market.prices.to_numpy(np.float64)
+    values = _value_fold(clone(model), market.houses, prices, before, after)
+    return Evaluation.of([values.assign(repeat=0, fold=0)]), int(last)
+
+
+def evaluate_houses(
+    model: ValuationModel, market: Market, houses: pd.DataFrame, prices: ArrayLike
+) -> Evaluation:
+    """Value houses with known prices by a fitted model; the baselines learn from the market.
+
+    Parameters
+    ----------
+    model : fitted ValuationModel
+    market : Market
+        What the model learned from.
+    houses : DataFrame of shape (n_houses, n_fields)
+        Clean houses.
+    prices : array of shape (n_houses,)
+    """
+    values = pd.DataFrame({"row": range(len(houses)), "price": np.asarray(prices, np.float64)})
+    for level in LEVELS:
+        _add_range(values, model.value(houses, level), level)
+    known = market.prices.to_numpy(np.float64)
+    guesses = baseline_estimates(market.contract, market.houses, known, houses)
+    return Evaluation.of([values.join(guesses).assign(repeat=0, fold=0)])
 
 
 def _value_fold(
@@ -148,33 +153,10 @@ def _value_fold(
     values = pd.DataFrame({"row": held_out, "price": prices[held_out]})
     for level in LEVELS:
         _add_range(values, model.value(asked, level), level)
-    _add_baselines(values, model.contract, known, prices[rows], asked)
-    return values
+    return values.join(baseline_estimates(model.contract, known, prices[rows], asked))
 
 
 def _add_range(values: pd.DataFrame, answer: pd.DataFrame, level: float) -> None:
     values["predicted_price"] = answer["predicted_price"].to_numpy()
     for end in ("low", "high"):
         values[f"{end}_{round(100 * level)}"] = answer[f"price_{end}"].to_numpy()
-
-
-def _add_baselines(
-    values: pd.DataFrame,
-    contract: Contract,
-    known: pd.DataFrame,
-    prices: Floats,
-    asked: pd.DataFrame,
-) -> None:
-    """Add the median price, and the median price per area of the market area times the area."""
-    roles = contract.market.roles
-    values["baseline_median_price"] = np.median(prices)
-    per_area = pd.Series(prices / known[roles.area].to_numpy())
-    rates = per_area.groupby(known[roles.location].to_numpy()).median()
-    rate = asked[roles.location].map(rates).fillna(per_area.median())
-    values["baseline_location_price_per_area"] = (rate * asked[roles.area]).to_numpy()
-
-
-def _evaluation(parts: Iterable[pd.DataFrame]) -> Evaluation:
-    values = pd.concat(parts, ignore_index=True)
-    first = ["row", "repeat", "fold", "price", "predicted_price"]
-    return Evaluation(values[first + [name for name in values.columns if name not in first]])

@@ -25,11 +25,13 @@ _UNFINISHED = ".saving-"
 _LEFT_OVER_S = 3600
 """An unfinished folder of this age belongs to nobody any more."""
 
+Described = Callable[[int], tuple[Manifest, Mapping[str, bytes]]]
+
 logger = logging.getLogger(__name__)
 
 
 def add_version(
-    store: Path, files: Mapping[str, bytes], describe: Callable[[int], Manifest], number: int
+    store: Path, files: Mapping[str, bytes], describe: Described, number: int
 ) -> Manifest:
     """Write a version to a folder beside, and rename it when the disk has all of it.
 
@@ -37,9 +39,10 @@ def add_version(
     ----------
     store : Path
     files : mapping of str to bytes
-        Content of the files, the manifest excepted.
+        Content of the files that do not bear the version's name.
     describe : callable
-        Gives the manifest of the version with a number.
+        Gives the manifest of the version with a number, and the content of the files that bear its
+        name.
     number : int
         The number to take, or the next one that no other process takes first.
     """
@@ -49,8 +52,10 @@ def add_version(
         try:
             for name, data in files.items():
                 write_file(unfinished / name, data)
-            while not _finished(unfinished, store, manifest := describe(number)):
+            manifest, named = describe(number)
+            while not _finished(unfinished, store, manifest, named):
                 number += 1
+                manifest, named = describe(number)
         finally:
             shutil.rmtree(unfinished, ignore_errors=True)
     return manifest
@@ -92,10 +97,13 @@ def warn_of_writers(store: Path) -> None:
         )
 
 
-def _finished(unfinished: Path, store: Path, manifest: Manifest) -> bool:
+def _finished(
+    unfinished: Path, store: Path, manifest: Manifest, named: Mapping[str, bytes]
+) -> bool:
     """Give a version its manifest and its name; False if the name is taken."""
-    (unfinished / MANIFEST).unlink(missing_ok=True)
-    write_file(unfinished / MANIFEST, manifest.to_json())
+    for name, data in {**named, MANIFEST: manifest.to_json()}.items():
+        (unfinished / name).unlink(missing_ok=True)
+        write_file(unfinished / name, data)
     sync_folder(unfinished)
     final = store / manifest.model_version
     try:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 __all__ = [
+    "bias",
     "coverage",
     "mae",
     "mean_ape",
@@ -90,6 +91,14 @@ def median_ratio(price: ArrayLike, estimate: ArrayLike) -> float:
     return float(np.median(estimate / price))
 
 
+def bias(price: ArrayLike, estimate: ArrayLike) -> float:
+    """Median of (estimate - price) / price (European AVM Alliance); above 0, values are too high.
+
+    The same as the median ratio less 1.
+    """
+    return median_ratio(price, estimate) - 1.0
+
+
 def coverage(price: ArrayLike, low: ArrayLike, high: ArrayLike) -> float:
     """Share of prices inside their range, limits included."""
     price, low, high = _ranges(price, low, high)
@@ -130,6 +139,7 @@ def point_metrics(price: ArrayLike, estimate: ArrayLike) -> dict[str, float]:
         "within_10": within(0.10),
         "within_20": within(0.20),
         "median_ratio": median_ratio,
+        "bias": bias,
     }
     return {name: measure(price, estimate) for name, measure in measures.items()}
 

@@ -5,9 +5,10 @@
     <store>/
       active                      versions activated, one a line, the last one answers
       town-0.1.0-1/
-        manifest.json             what the model is, and the checksums of the other two
+        manifest.json             what the model is, and the checksums of the others
         model.joblib
         importance.csv
+        card.md, card.json        the model card
 
 A version is written to a folder beside and renamed, so a kill at any moment leaves what was there
 usable. Nothing is opened before its checksum and the versions of the software agree; what that does
@@ -39,6 +40,7 @@ from houseprice.model.folders import (
 )
 from houseprice.model.manifest import Manifest
 from houseprice.model.names import is_name, number_of, version_name
+from houseprice.model.report import Report
 from houseprice.model.valuation import ValuationModel
 
 __all__ = ["LoadedModel", "ModelStore", "Version"]
@@ -86,8 +88,9 @@ class ModelStore:
         market: Market,
         metrics: Mapping[str, float],
         importance: pd.DataFrame,
+        report: Report | None = None,
     ) -> Version:
-        """Save a fitted model as a new version, which is not active yet.
+        """Save a fitted model, with the card of its report, as a new version; not active yet.
 
         Raises
         ------
@@ -95,10 +98,10 @@ class ModelStore:
             If the folder can't be written to.
         """
         make_folder(self.folder)
-        files = packed(model, importance)
+        files, card = packed(model, market, metrics, importance, report)
         number = self._next_number(market)
         manifest = add_version(
-            self.folder, files, lambda taken: describe(market, metrics, files, taken), number
+            self.folder, files, lambda taken: describe(market, metrics, files, taken, card), number
         )
         logger.info("saved model version %s", manifest.model_version)
         return Version(manifest.model_version, active=False, manifest=manifest)

@@ -12,6 +12,8 @@ from houseprice.model.durable import exclusive
 from houseprice.model.evaluation import out_of_fold_evaluation
 from houseprice.model.folders import make_folder, writing
 from houseprice.model.importance import permutation_importance
+from houseprice.model.progress import part_of
+from houseprice.model.report import Report, report_on
 from houseprice.model.store import LoadedModel, ModelStore, Version
 from houseprice.model.valuation import Progress, ValuationModel
 
@@ -20,6 +22,9 @@ __all__ = ["ensure", "train"]
 _FITTED = 0.35
 _RANKED = 0.97
 """Shares of the time of a training at which its parts are done, as measured on the first market."""
+
+_RESAMPLES = 200
+"""Samples for the intervals of the card: a training should not wait for more."""
 
 logger = logging.getLogger(__name__)
 
@@ -47,20 +52,21 @@ def train(
         store.folder
     )  # a folder that can't be written to is told before the work, not after it
     model = ValuationModel(market.contract, random_state=random_state)
-    model.fit(market.houses, market.prices, progress=_part(progress, 0.0, _FITTED))
-    metrics = out_of_fold_evaluation(model, market.houses, market.prices).metrics
+    model.fit(market.houses, market.prices, progress=part_of(progress, 0.0, _FITTED))
+    held_out = out_of_fold_evaluation(model, market.houses, market.prices)
+    report = report_on(held_out, market.houses, market.contract, _RESAMPLES, random_state)
     importance = permutation_importance(
         model,
         market.houses,
         market.prices,
         random_state=random_state,
-        progress=_part(progress, _FITTED, _RANKED),
+        progress=part_of(progress, _FITTED, _RANKED),
     )
-    _part(progress, _RANKED, 1.0)(0.0, "Saving the model")
-    version = store.save(model, market, metrics, importance)
+    part_of(progress, _RANKED, 1.0)(0.0, "Saving the model")
+    version = store.save(model, market, _metrics(report), importance, report)
     store.activate(version.name)
     logger.info("trained %s in %.1f s", version.name, perf_counter() - started)
-    _part(progress, _RANKED, 1.0)(1.0, "Done")
+    part_of(progress, _RANKED, 1.0)(1.0, "Done")
     return Version(version.name, active=True, manifest=version.manifest)
 
 
@@ -74,7 +80,7 @@ def ensure(market: Market, store: ModelStore, progress: Progress | None = None) 
     ModelError
         If a model can't be trained, or (a StoreError) can't be saved.
     """
-    tell = _part(progress, 0.0, 1.0)
+    tell = part_of(progress, 0.0, 1.0)
     try:
         return _usable(market, store)
     except StoreError as error:
@@ -102,11 +108,7 @@ def _usable(market: Market, store: ModelStore) -> LoadedModel:
     return loaded
 
 
-def _part(progress: Progress | None, start: float, end: float) -> Progress:
-    """Let a part of the work report its own share from 0 to 1."""
-
-    def tell(share: float, words: str) -> None:
-        if progress is not None:
-            progress(start + share * (end - start), words)
-
-    return tell
+def _metrics(report: Report) -> dict[str, float]:
+    """The metrics of the report with the figures of its ratio study."""
+    figures = zip(report.equity["figure"], report.equity["value"], strict=True)
+    return {**{str(name): float(value) for name, value in figures}, **report.metrics}

@@ -18,7 +18,6 @@ from houseprice import logs
 from houseprice.backend.base import VALUATION_COLUMNS
 from houseprice.cli import main
 from houseprice.commands.console import Console
-from houseprice.commands.figures import in_words, table, written
 from houseprice.market.sales import read_rows
 from tests.hamlet import write_hamlet
 
@@ -179,34 +178,6 @@ def test_train_makes_a_model_that_answers_and_prints_its_figures(run, place: Pat
     words = run("train", "--seed", "1")
     assert "Half of the values are off by at most" in words.out
     assert "is active. It learned from 120 sales" in words.err
-
-
-def test_evaluate_prints_the_figures_beside_what_anybody_could_guess(run) -> None:
-    result = run("evaluate", "--folds", "2", "--repeats", "1", "--json")
-    assert result.code == 0
-    found = json.loads(result.out)
-    assert (found["folds"], found["repeats"], found["seed"], found["rows"]) == (2, 1, 0, 120)
-    assert 0 < found["metrics"]["rmsle"] < found["baselines"]["median_price"]["rmsle"]
-
-
-def test_evaluate_lays_its_figures_out_as_a_table(run) -> None:
-    result = run("evaluate", "--folds", "2", "--repeats", "1")
-    header, first = result.out.splitlines()[:2]
-    assert header.split()[:3] == ["model", "median", "price"]
-    assert first.startswith("Error of the logarithm of the price (RMSLE)")
-    assert "120 sales in 2 folds" in result.err
-
-
-def test_figures_are_aligned_with_their_units() -> None:
-    shown = table(["a", "longer"], [{"mae": 1234.6, "within_10": 0.5}, {"mae": 9.0}], "€")
-    assert shown.splitlines() == [
-        "                                      a  longer",
-        "Average error                    €1,235      €9",
-        "Values within 10 % of the price  50.0 %",
-    ]
-    assert in_words("coverage_80") == "Prices inside their 80 % range"
-    assert in_words("cod") == "cod"
-    assert written("rmsle", 0.12345, "$") == "0.1235"
 
 
 def test_progress_is_a_line_now_and_then_where_no_bar_can_be_drawn(

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from houseprice.errors import ModelError
-from houseprice.model.importance import curve_values, effect_curve, permutation_importance
+from houseprice.model.importance import effect_curve, permutation_importance
 
 
 @pytest.fixture(scope="module")
@@ -73,14 +73,6 @@ def test_an_effect_curve_of_one_house_is_its_own_value_at_other_facts(valuer, ha
     curve = effect_curve(valuer, house, "grade", values=[0.0, 3.0])
     expected = [valuer.predict(house.assign(grade=grade))[0] for grade in (0.0, 3.0)]
     np.testing.assert_allclose(curve["price"], expected)
-
-
-def test_curves_are_drawn_at_round_numbers_within_the_known_values(hamlet):
-    values = curve_values(hamlet.contract.fields["size"], np.linspace(41.3, 298.7, 400))
-    assert len(values) <= 30
-    assert values[0] >= 41.3
-    assert values[-1] <= 298.7
-    np.testing.assert_array_equal(values % 10, 0)
 
 
 def test_a_field_that_is_not_there_or_never_known_has_no_curve(valuer, hamlet):

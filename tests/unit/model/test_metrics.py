@@ -23,6 +23,7 @@ def test_errors_as_shares_agree_with_hand_computation():
     assert metrics.median_ape(PRICE, ESTIMATE) == pytest.approx((0.1 + 0.1) / 2)
     assert metrics.mean_ape(PRICE, ESTIMATE) == pytest.approx((0.1 + 0.1 + 0.0 + 0.25) / 4)
     assert metrics.median_ratio(PRICE, ESTIMATE) == pytest.approx((1.0 + 1.1) / 2)
+    assert metrics.bias(PRICE, ESTIMATE) == pytest.approx(0.05)
 
 
 def test_rmsle_is_the_root_mean_square_of_log_ratios():

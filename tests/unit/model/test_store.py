@@ -80,6 +80,17 @@ def test_a_saved_model_comes_back_with_its_facts_and_values_houses_alike(
     assert manifest.created_at.utcoffset() is not None
 
 
+def test_each_version_has_a_card_of_its_own_that_names_it(
+    store: ModelStore, hamlet: Market
+) -> None:
+    names = [save(store, hamlet).name for _ in range(2)]
+    for name in names:
+        card = store.load(name).card
+        assert card.facts["version"]["model_version"] == name
+        assert name in card.markdown
+        assert (store.folder / name / "card.md").read_text(encoding="utf-8") == card.markdown
+
+
 def test_a_metric_without_a_number_is_left_out(store: ModelStore, hamlet: Market) -> None:
     manifest = save(store, hamlet).manifest
     assert manifest is not None
@@ -125,7 +136,7 @@ def test_each_market_has_its_own_active_version(
 # Refusals
 
 
-@pytest.mark.parametrize("file", ["model.joblib", "importance.csv"])
+@pytest.mark.parametrize("file", ["model.joblib", "importance.csv", "card.json", "card.md"])
 def test_one_changed_byte_is_refused(store: ModelStore, hamlet: Market, file: str) -> None:
     name = save(store, hamlet).name
     path = store.folder / name / file
@@ -189,7 +200,9 @@ def test_a_manifest_of_another_version_is_refused(store: ModelStore, hamlet: Mar
         store.load(second)
 
 
-@pytest.mark.parametrize("file", ["model.joblib", "importance.csv", "manifest.json"])
+@pytest.mark.parametrize(
+    "file", ["model.joblib", "importance.csv", "card.json", "card.md", "manifest.json"]
+)
 def test_a_missing_file_is_told(store: ModelStore, hamlet: Market, file: str) -> None:
     name = save(store, hamlet).name
     (store.folder / name / file).unlink()
@@ -255,7 +268,12 @@ def test_what_is_no_valuation_model_is_refused(store: ModelStore, hamlet: Market
 
 def test_a_model_whose_classes_are_gone_is_refused(store: ModelStore, hamlet: Market) -> None:
     describe = (store.folder / save(store, hamlet).name / "manifest.json").read_bytes
-    files = {"model.joblib": b"cno_such_module\nThing\n.", "importance.csv": b"column\n"}
+    files = {
+        "model.joblib": b"cno_such_module\nThing\n.",
+        "importance.csv": b"column\n",
+        "card.json": b"{}",
+        "card.md": b"# Card\n",
+    }
     manifest = Manifest.model_validate(
         {k: v for k, v in json.loads(describe()).items() if k != "manifest_sha256"}
         | {
@@ -266,7 +284,7 @@ def test_a_model_whose_classes_are_gone_is_refused(store: ModelStore, hamlet: Ma
             },
         }
     )
-    add_version(store.folder, files, lambda _: manifest, 9)
+    add_version(store.folder, files, lambda _: (manifest, {}), 9)
     with pytest.raises(StoreError, match=r"can't be opened .*no_such_module"):
         store.load(manifest.model_version)
 
@@ -471,7 +489,7 @@ def test_a_save_that_fails_leaves_nothing_behind(store: ModelStore, hamlet: Mark
     save(store, hamlet)
     before = sorted(store.folder.iterdir())
 
-    def fail(number: int) -> Manifest:
+    def fail(number: int) -> tuple[Manifest, dict[str, bytes]]:
         raise RuntimeError("disk on fire")
 
     with pytest.raises(RuntimeError, match="disk on fire"):

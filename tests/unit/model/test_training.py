@@ -62,12 +62,23 @@ def test_a_trained_model_is_active_with_figures_of_held_out_sales_and_every_fiel
     assert loaded.manifest.rows == FEW
     metrics = loaded.manifest.metrics
     assert {"rmsle", "mae", "r2", "median_ape", "coverage_90", "width_90"} <= set(metrics)
+    assert {"bias", "cod", "prd", "prb", "mki", "vei"} <= set(metrics)
     on_own_sales = np.median(
         np.abs(loaded.model.predict(village.houses) / village.prices.to_numpy() - 1)
     )
     assert metrics["median_ape"] > on_own_sales  # a figure of its own sales would flatter
     assert set(loaded.importance["column"]) == set(village.contract.columns)
     assert loaded.importance["importance_pct"].is_monotonic_decreasing
+
+
+def test_the_card_of_a_trained_model_tells_ranges_and_fairness(
+    store: ModelStore, village: Market
+) -> None:
+    card = store.load(contract=village.contract).card
+    assert card.facts["report"]["sales"] == FEW
+    assert len(card.facts["importance"]) == 10
+    assert "How honest its ranges are" in card.markdown
+    assert "How fair it is" in card.markdown
 
 
 @pytest.mark.usefixtures("trained")

@@ -1,0 +1,28 @@
+"""Metrics in words, with their units."""
+
+from __future__ import annotations
+
+from houseprice.commands.figures import in_words, table, written
+
+
+def test_figures_are_aligned_with_their_units() -> None:
+    shown = table(["a", "longer"], [{"mae": 1234.6, "within_10": 0.5}, {"mae": 9.0}], "€")
+    assert shown.splitlines() == [
+        "                                      a  longer",
+        "Average error                    €1,235      €9",
+        "Values within 10 % of the price  50.0 %",
+    ]
+
+
+def test_a_metric_has_a_name_for_people_and_keeps_its_own_where_it_has_none() -> None:
+    assert in_words("coverage_80") == "Prices inside their 80 % range"
+    assert in_words("cod") == "Spread of the ratios (COD)"
+    assert in_words("mood") == "mood"
+
+
+def test_a_metric_is_written_with_its_unit() -> None:
+    assert written("rmsle", 0.12345, "$") == "0.1235"
+    assert written("vei", -4.06, "$") == "-4.1"
+    assert written("prb", -0.0001, "$") == "0.000"
+    assert written("bias", -0.0002, "$") == "0.0 %"
+    assert written("mae", None, "$") == ""
