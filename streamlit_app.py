@@ -32,6 +32,12 @@ PAGES = {
             icon=":material/bar_chart:",
             url_path="drivers",
         ),
+        st.Page(
+            "pages/model/card.py",
+            title="How good it is",
+            icon=":material/verified:",
+            url_path="model",
+        ),
     ],
 }
 

@@ -9,11 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import pandas as pd
 
 from houseprice.market.problems import Problem
+
+if TYPE_CHECKING:
+    from houseprice.model.card import Card
+    from houseprice.model.explain import Explanation
+    from houseprice.model.whatif import Change
 
 __all__ = ["DEFAULT_INTERVAL", "VALUATION_COLUMNS", "About", "Answer", "Backend", "Progress"]
 
@@ -34,6 +39,7 @@ VALUATION_COLUMNS = (
     "reason_codes",
     "message",
     "comparables",
+    "top_drivers",
     "model_version",
     "valued_at",
 )
@@ -76,7 +82,7 @@ class Answer:
 
     Attributes
     ----------
-    valuations : DataFrame, shape (n_rows, 13)
+    valuations : DataFrame, shape (n_rows, 14)
         Columns :data:`VALUATION_COLUMNS`, one row an input row, in order. Money is unrounded, in
         the market's currency; on a row with status "error" every number is missing.
     problems : tuple of Problem
@@ -98,9 +104,20 @@ class Backend(Protocol):
         rows: pd.DataFrame,
         *,
         interval: float = DEFAULT_INTERVAL,
+        evidence: bool = False,
         progress: Progress | None = None,
     ) -> Answer:
         """Check and value rows as they came (see :func:`houseprice.market.checks.check`).
+
+        Parameters
+        ----------
+        rows : DataFrame
+        interval : float
+            Level of the range, from 0.5 to 0.95.
+        evidence : bool
+            Fill ``comparables`` (ids of the five sales most alike, joined by ;) and
+            ``top_drivers`` (the three facts that move the value most, joined by ;) too.
+        progress : Progress, optional
 
         Raises
         ------
@@ -111,10 +128,36 @@ class Backend(Protocol):
         """
         ...
 
+    def explain(self, rows: pd.DataFrame) -> Explanation:
+        """Say in money how the value of one house (one row) comes about.
+
+        Raises
+        ------
+        InputError
+            If the house can't be valued; so do the next three.
+        """
+        ...
+
+    def comparables(self, rows: pd.DataFrame, k: int = 5) -> pd.DataFrame:
+        """Find the k sales most like one house (columns of ``model.comparison``)."""
+        ...
+
+    def what_if(self, before: pd.DataFrame, after: pd.DataFrame) -> Change:
+        """Say what the difference between two states of one house does to its value."""
+        ...
+
+    def effect(self, column: str, rows: pd.DataFrame | None = None) -> pd.DataFrame:
+        """Price along the values of one field.
+
+        On average over the market's sales (columns of ``model.importance``), or for the one house
+        of ``rows`` (columns of ``model.whatif``).
+        """
+        ...
+
     def importance(self) -> pd.DataFrame:
         """Importance of each field, most important first (columns of ``model.importance``)."""
         ...
 
-    def effect(self, column: str) -> pd.DataFrame:
-        """Average price along the values of one field (columns of ``model.importance``)."""
+    def card(self) -> Card:
+        """The model card: what the model is for, how good it is, and what it can't do."""
         ...

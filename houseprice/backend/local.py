@@ -2,35 +2,34 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
-from functools import cache
+from functools import cache, cached_property
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from houseprice.backend.base import (
-    DEFAULT_INTERVAL,
-    VALUATION_COLUMNS,
-    About,
-    Answer,
-    Progress,
-)
-from houseprice.market.checks import Checked, check
-from houseprice.market.problems import Problem
+from houseprice.backend.base import DEFAULT_INTERVAL, About, Answer, Progress
+from houseprice.backend.valuations import valuation_frame
+from houseprice.errors import InputError
+from houseprice.market.checks import check
 from houseprice.market.sales import Market
+from houseprice.market.typical_house import typical_house
+from houseprice.model.card import Card
+from houseprice.model.comparables import Comparables
+from houseprice.model.effect_noise import EffectNoise
+from houseprice.model.explain import Explainer, Explanation
 from houseprice.model.importance import effect_curve
 from houseprice.model.store import LoadedModel
+from houseprice.model.whatif import Change, house_effect, what_if
 
-__all__ = ["LocalBackend", "valuation_frame"]
+__all__ = ["LocalBackend"]
 
 PIECE = 5_000
 """Rows valued at a time: enough to be fast, few enough to keep memory flat."""
 
 
 class LocalBackend:
-    """Values houses with a model of this process.
+    """Values houses with a model of this process; see :class:`houseprice.backend.base.Backend`.
 
     Parameters
     ----------
@@ -42,8 +41,10 @@ class LocalBackend:
 
     def __init__(self, loaded: LoadedModel, market: Market) -> None:
         self._loaded = loaded
+        self._model = loaded.model
         self._market = market
-        self._effect = cache(self._effect_curve)
+        self._contract = market.contract
+        self._market_effect = cache(self._effect_curve)
 
     def about(self) -> About:
         """Tell which model answers, and how good it is."""
@@ -52,8 +53,8 @@ class LocalBackend:
             backend="this computer",
             model_version=manifest.model_version,
             package_version=manifest.package_version,
-            market_title=self._market.contract.market.title,
-            as_of=self._market.contract.market.as_of,
+            market_title=self._contract.market.title,
+            as_of=self._contract.market.as_of,
             trained_at=manifest.created_at,
             n_sales=manifest.rows,
             metrics=dict(manifest.metrics),
@@ -64,16 +65,21 @@ class LocalBackend:
         rows: pd.DataFrame,
         *,
         interval: float = DEFAULT_INTERVAL,
+        evidence: bool = False,
         progress: Progress | None = None,
     ) -> Answer:
-        """Check and value rows as they came; see :class:`houseprice.backend.base.Backend`."""
-        model = self._loaded.model
-        checked = check(rows, self._market.contract, model.domain_)
+        """Check and value rows as they came."""
+        checked = check(rows, self._contract, self._model.domain_)
         places = np.flatnonzero(checked.valid)
         pieces = []
         for start in range(0, len(places), PIECE):
             piece = places[start : start + PIECE]
-            pieces.append(model.value(checked.houses.iloc[piece], interval=interval))
+            houses = checked.houses.iloc[piece]
+            values = self._model.value(houses, interval=interval)
+            if evidence:
+                values["comparables"] = self._ids_of_comparables(houses, self._keys(rows, piece))
+                values["top_drivers"] = self._explainer.reasons(houses)
+            pieces.append(values)
             if progress:
                 done = min(start + PIECE, len(places))
                 progress(done / len(places), f"{done:,} of {len(places):,} houses valued")
@@ -81,80 +87,68 @@ class LocalBackend:
         version = self._loaded.manifest.model_version
         return Answer(valuation_frame(checked, values, version), checked.problems)
 
+    def explain(self, rows: pd.DataFrame) -> Explanation:
+        """Say in money how the value of one house comes about."""
+        return self._explainer.explain(self._one(rows))[0]
+
+    def comparables(self, rows: pd.DataFrame, k: int = 5) -> pd.DataFrame:
+        """Find the k sales most like one house."""
+        house = self._one(rows).iloc[0]
+        keys = self._keys(rows, np.array([0]))
+        return self._comparables.table(house, k, keys[0] if keys else None)
+
+    def what_if(self, before: pd.DataFrame, after: pd.DataFrame) -> Change:
+        """Say what the difference between two states of one house does to its value."""
+        old, new = self._one(before).iloc[0], self._one(after).iloc[0]
+        changed = ~((old == new) | (old.isna() & new.isna()))
+        changes = {str(column): float(value) for column, value in new[changed].items()}
+        return what_if(self._model, old, changes, self._noise)
+
+    def effect(self, column: str, rows: pd.DataFrame | None = None) -> pd.DataFrame:
+        """Price along the values of one field, over the market or for one house."""
+        if rows is None:
+            return self._market_effect(column).copy()
+        house = self._one(rows).iloc[0]
+        return house_effect(self._model, house, column, self._market.houses, self._noise)
+
     def importance(self) -> pd.DataFrame:
         """Importance of each field on held-out sales, as measured at training."""
         return self._loaded.importance.copy()
 
-    def effect(self, column: str) -> pd.DataFrame:
-        """Average price along the values of one field, over the market's sales."""
-        return self._effect(column).copy()
+    def card(self) -> Card:
+        """The model card."""
+        return self._loaded.card
+
+    @cached_property
+    def _explainer(self) -> Explainer:
+        return Explainer(self._model, typical_house(self._market))
+
+    @cached_property
+    def _comparables(self) -> Comparables:
+        return Comparables(self._market, self._loaded.importance)
+
+    @cached_property
+    def _noise(self) -> EffectNoise:
+        return EffectNoise.learn(self._model, self._market.houses, self._market.prices)
+
+    def _one(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """One clean house, which can be valued."""
+        if len(rows) != 1:
+            raise InputError(f"This is answered for one house at a time, not for {len(rows)}.")
+        checked = check(rows, self._contract)
+        if not checked.valid[0]:
+            errors = [p.sentence for p in checked.problems if p.severity == "error"]
+            raise InputError(" ".join(errors))
+        return checked.houses
+
+    def _keys(self, rows: pd.DataFrame, places: NDArray[np.intp]) -> list[str] | None:
+        key = self._contract.market.id
+        return rows[key].iloc[places].astype(str).tolist() if key in rows.columns else None
+
+    def _ids_of_comparables(self, houses: pd.DataFrame, keys: list[str] | None) -> list[str]:
+        ids = self._market.ids.to_numpy()
+        found = self._comparables.nearest(houses, ids=keys).rows
+        return [";".join(ids[row] for row in rows if row >= 0) for rows in found]
 
     def _effect_curve(self, column: str) -> pd.DataFrame:
-        return effect_curve(self._loaded.model, self._market.houses, column)
-
-
-def valuation_frame(checked: Checked, values: pd.DataFrame, model_version: str) -> pd.DataFrame:
-    """Lay the values of the valid rows and the problems of all rows side by side.
-
-    Parameters
-    ----------
-    checked : Checked
-        Of n rows.
-    values : DataFrame, shape (n_valid, ...)
-        What ``ValuationModel.value`` gave for the valid rows, in order.
-    model_version : str
-
-    Returns
-    -------
-    DataFrame, shape (n, 13)
-        Columns :data:`~houseprice.backend.base.VALUATION_COLUMNS`.
-    """
-    size = len(checked.valid)
-    valued_at = datetime.now(UTC).isoformat(timespec="seconds")
-    by_row, general = _telling(checked.problems)
-    telling = [general + by_row[number + 1] for number in range(size)]
-    frame = pd.DataFrame(index=pd.RangeIndex(size), columns=list(VALUATION_COLUMNS), dtype=object)
-    frame["row"] = np.arange(1, size + 1)
-    frame["status"] = [
-        _status(bool(valid), problems)
-        for valid, problems in zip(checked.valid, telling, strict=True)
-    ]
-    for column in ("predicted_price", "price_low", "price_high", "interval", "fsd", "confidence"):
-        numbers = np.full(size, np.nan)
-        if column in values:
-            numbers[checked.valid] = values[column].to_numpy()
-        frame[column] = numbers
-    frame["reason_codes"] = [_codes(problems) for problems in telling]
-    frame["message"] = [_message(by_row[number + 1]) for number in range(size)]
-    frame["comparables"] = ""
-    frame["model_version"] = np.where(checked.valid, model_version, "")
-    frame["valued_at"] = np.where(checked.valid, valued_at, "")
-    return frame
-
-
-def _telling(problems: Iterable[Problem]) -> tuple[defaultdict[int, list[Problem]], list[Problem]]:
-    """Errors and warnings by row, errors first, and those of the whole table."""
-    by_row: defaultdict[int, list[Problem]] = defaultdict(list)
-    general = []
-    for problem in sorted(problems, key=lambda problem: problem.severity != "error"):
-        if problem.severity == "note":
-            continue
-        if problem.row is None:
-            general.append(problem)
-        else:
-            by_row[problem.row].append(problem)
-    return by_row, general
-
-
-def _status(valid: bool, problems: Sequence[Problem]) -> str:
-    if not valid:
-        return "error"
-    return "warning" if problems else "ok"
-
-
-def _codes(problems: Sequence[Problem]) -> str:
-    return ";".join(dict.fromkeys(problem.reason_code for problem in problems))
-
-
-def _message(problems: Sequence[Problem]) -> str:
-    return " ".join(problem.sentence for problem in problems)
+        return effect_curve(self._model, self._market.houses, column)

@@ -97,7 +97,10 @@ def value_table(
     unread = sorted({problem.row for problem in table.problems if problem.row is not None})
     sent = np.setdiff1d(np.arange(len(rows)), np.array(unread, dtype=np.intp) - 1)
     answer = backend.value(
-        rows.iloc[sent].reset_index(drop=True), interval=interval, progress=progress
+        rows.iloc[sent].reset_index(drop=True),
+        interval=interval,
+        evidence=True,
+        progress=progress,
     )
     if len(answer.valuations) != len(sent):
         raise BackendError(
@@ -131,7 +134,7 @@ def _valuations(answer: Answer, sent: NDArray[np.intp], table: Table) -> pd.Data
         if problem.row is not None:
             by_row.setdefault(problem.row - 1, []).append(problem)
     unread, found = list(by_row), by_row.values()
-    frame.loc[unread, ["comparables", "model_version", "valued_at"]] = ""
+    frame.loc[unread, ["comparables", "top_drivers", "model_version", "valued_at"]] = ""
     frame.loc[unread, "status"] = "error"
     frame.loc[unread, "reason_codes"] = [
         ";".join(dict.fromkeys(problem.reason_code for problem in each)) for each in found

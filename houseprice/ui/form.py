@@ -6,6 +6,8 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
@@ -15,7 +17,7 @@ from houseprice.market.fields import Field
 from houseprice.market.problems import Problem
 from houseprice.ui.plain_text import plain
 
-__all__ = ["HouseForm", "read_link"]
+__all__ = ["HouseForm", "one_house", "read_link"]
 
 ABREAST = 3
 FOLLOWS = "from other facts"
@@ -97,6 +99,12 @@ class HouseForm:
             bind="query-params",
             persist_state="session",
         )
+
+
+def one_house(row: Mapping[str, object]) -> pd.DataFrame:
+    """Raw values of one house as a table of one row (the quick way: a block, not 79 columns)."""
+    values = np.array([list(row.values())], dtype=object)
+    return pd.DataFrame(values, columns=list(row), copy=False)
 
 
 def read_link(contract: Contract, parameters: Mapping[str, str]) -> list[str]:

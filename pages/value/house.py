@@ -1,11 +1,12 @@
-"""Value a house: a form that starts from the market's typical house, and its value with a range."""
+"""Value a house: a form that starts from the market's typical house; its value, and why."""
 
-import pandas as pd
 import streamlit as st
 
-from houseprice.ui.form import HouseForm, read_link
+from houseprice.ui.evidence import show_comparables, show_effect, show_explanation
+from houseprice.ui.form import HouseForm, one_house, read_link
 from houseprice.ui.result import show_caveats, show_valuation
 from houseprice.ui.session import backend, market, typical_row
+from houseprice.ui.tries import remember, show_tries
 
 MOST_IMPORTANT = 10
 
@@ -22,25 +23,53 @@ for sentence in unreadable:
     st.warning(f"Part of the link could not be used. {sentence}", icon=":material/link_off:")
 
 result = st.container()
+facts, why, sales, what_if = st.tabs(
+    ["The facts", "Why this value", "Comparable sales", "What if"],
+    key="house_tab",
+    on_change="rerun",
+)
 ranked = [c for c in backend().importance()["column"] if not contract.fields[c].at_sale]
 first = ranked[:MOST_IMPORTANT]
-with st.container(horizontal=True, vertical_alignment="bottom"):
-    st.subheader("What matters most")
-    st.button("Start again", on_click=form.reset, icon=":material/restart_alt:", type="tertiary")
-form.draw(first)
-st.subheader("Everything else")
-tabs = st.tabs([group.title for group in contract.groups])
-for tab, group in zip(tabs, contract.groups, strict=True):
-    with tab:
-        st.caption(group.help)
-        form.draw(
-            column
-            for column, spec in contract.fields.items()
-            if spec.group == group.key and column not in first
+with facts:
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.subheader("What matters most")
+        st.button(
+            "Start again", on_click=form.reset, icon=":material/restart_alt:", type="tertiary"
         )
+    form.draw(first)
+    st.subheader("Everything else")
+    tabs = st.tabs([group.title for group in contract.groups])
+    for tab, group in zip(tabs, contract.groups, strict=True):
+        with tab:
+            st.caption(group.help)
+            form.draw(
+                column
+                for column, spec in contract.fields.items()
+                if spec.group == group.key and column not in first
+            )
 
-answer = backend().value(pd.DataFrame([form.row], dtype=object))
+rows = one_house(form.row)
+answer = backend().value(rows)
+remember(form.row, answer)
 form.tell(answer.problems)
 with result:
     show_valuation(answer, contract, backend().about())
     show_caveats(answer.problems)
+
+# Only what is looked at is computed; with errors in the form there is nothing to explain.
+no_value = answer.valuations["status"].iloc[0] == "error"
+for tab in (why, sales, what_if):
+    if tab.open and no_value:
+        tab.info("There is no value yet: mend what is marked in red among the facts.")
+if not no_value:
+    if why.open:
+        with why:
+            show_explanation(backend(), rows, contract)
+    if sales.open:
+        with sales:
+            show_comparables(backend(), rows, contract)
+    if what_if.open:
+        with what_if:
+            show_effect(backend(), rows, contract, first[0])
+            st.subheader("What you tried")
+            show_tries(backend(), contract)

@@ -11,6 +11,7 @@ PAGES = {
     "/csv": "Value a CSV",
     "/explore": "Explore the sales",
     "/drivers": "What drives price",
+    "/model": "Model card",
 }
 
 

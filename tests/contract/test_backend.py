@@ -105,6 +105,79 @@ def test_no_rows_give_no_valuations(backend: Backend, rows: pd.DataFrame) -> Non
     assert tuple(answer.valuations.columns) == VALUATION_COLUMNS
 
 
+def test_evidence_names_five_sales_and_three_reasons(
+    backend: Backend, hamlet: Market, rows: pd.DataFrame
+) -> None:
+    plain, told = backend.value(rows).valuations, backend.value(rows, evidence=True).valuations
+    assert set(plain["comparables"]) == set(plain["top_drivers"]) == {""}
+    for key, ids, drivers in zip(
+        rows["key"], told["comparables"], told["top_drivers"], strict=True
+    ):
+        assert len(set(ids.split(";"))) == 5
+        assert key not in ids.split(";")
+        assert set(ids.split(";")) <= set(hamlet.ids)
+        assert 1 <= len(drivers.split("; ")) <= 3
+    pd.testing.assert_frame_equal(plain[NUMBERS], told[NUMBERS])
+
+
+def test_an_explanation_adds_up_to_the_value(backend: Backend, rows: pd.DataFrame) -> None:
+    one = rows.iloc[[3]]
+    explanation = backend.explain(one)
+    value = backend.value(one.reset_index(drop=True)).valuations["predicted_price"].iloc[0]
+    total = explanation.base_price + explanation.contributions["contribution"].sum()
+    assert round(total, 2) == round(explanation.price, 2) == round(value, 2)
+    assert set(explanation.contributions["column"]) <= set(rows.columns)
+
+
+def test_comparables_are_real_sales_and_not_the_house(
+    backend: Backend, hamlet: Market, rows: pd.DataFrame
+) -> None:
+    table = backend.comparables(rows.iloc[[3]], k=4)
+    assert len(table) == 4
+    assert rows["key"].iloc[3] not in set(table["id"])
+    paid = hamlet.prices.set_axis(hamlet.ids)
+    assert table["price"].tolist() == paid[table["id"]].tolist()
+    assert table["similarity"].between(0, 100).all()
+
+
+def test_a_what_if_is_the_difference_of_two_values(backend: Backend, rows: pd.DataFrame) -> None:
+    before, after = rows.iloc[[3]], rows.iloc[[3]].assign(size="290")
+    change = backend.what_if(before, after)
+    old, new = (
+        backend.value(state.reset_index(drop=True)).valuations["predicted_price"].iloc[0]
+        for state in (before, after)
+    )
+    assert change.delta == pytest.approx(new - old, abs=0.011)
+    assert change.low <= change.delta <= change.high
+    assert change.is_clear
+
+
+def test_the_effect_for_one_house_goes_through_its_own_value(
+    backend: Backend, rows: pd.DataFrame
+) -> None:
+    one = rows.iloc[[3]]
+    curve = backend.effect("size", one)
+    own = curve[curve["is_own"]].iloc[0]
+    value = backend.value(one.reset_index(drop=True)).valuations["predicted_price"].iloc[0]
+    assert own["price"] == pytest.approx(value, abs=0.011)
+    assert own["low"] == own["high"] == own["price"]
+    assert (curve["low"] <= curve["price"]).all()
+
+
+def test_what_can_not_be_valued_can_not_be_explained(backend: Backend, rows: pd.DataFrame) -> None:
+    wrong = rows.iloc[[3]].assign(size="-5")
+    with pytest.raises(InputError, match="Floor area"):
+        backend.explain(wrong)
+    with pytest.raises(InputError, match="one house at a time"):
+        backend.comparables(rows)
+
+
+def test_the_card_says_what_the_model_is_and_is_not(backend: Backend) -> None:
+    card = backend.card()
+    assert backend.about().model_version in card.markdown
+    assert "Hamlet" in card.markdown
+
+
 def test_progress_ends_at_the_end(backend: Backend, rows: pd.DataFrame) -> None:
     shares: list[float] = []
     backend.value(rows, progress=lambda share, _: shares.append(share))

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from houseprice.ui.plain_text import plain
+
 PAGE = "pages/value/house.py"
 
 
@@ -65,6 +67,44 @@ def test_an_impossible_fact_gives_a_reason_beside_its_field_and_no_value(page: A
     assert ":red[" in shown(page)
     page.number_input(key="GrLivArea").set_value(1600).run()
     assert value(page).startswith("$")
+
+
+def open_tab(page: AppTest, name: str) -> AppTest:
+    page.session_state["house_tab"] = name
+    return page.run()
+
+
+def test_the_value_is_explained_in_money_against_the_typical_house(page: AppTest) -> None:
+    page.number_input(key="GrLivArea").set_value(2600).run()
+    open_tab(page, "Why this value")
+    assert not page.error
+    assert "The typical house is worth" in shown(page)
+    assert "Living area above ground: 2,600 sq ft instead of" in shown(page)
+
+
+def test_five_comparable_sales_stand_side_by_side(page: AppTest) -> None:
+    open_tab(page, "Comparable sales")
+    sold = [metric for metric in page.metric if metric.label.startswith("Sold ")]
+    assert len(sold) == 5
+    assert all(metric.value.startswith("$") for metric in sold)
+    assert "% alike" in shown(page)
+
+
+def test_each_try_is_kept_with_its_difference_and_a_way_back(page: AppTest) -> None:
+    before = value(page)
+    page.number_input(key="GrLivArea").set_value(2600).run()
+    page.selectbox(key="OverallQual").set_value("9").run()
+    open_tab(page, "What if")
+    assert plain("Overall quality: Above average → Excellent") in shown(page)
+    assert "from the start" in shown(page)
+    page.button(key="try_0").click().run()
+    assert value(page) == before
+
+
+def test_a_wrong_fact_leaves_nothing_to_explain(page: AppTest) -> None:
+    page.number_input(key="GrLivArea").set_value(-5).run()
+    open_tab(page, "Why this value")
+    assert "no value yet" in page.info[0].value
 
 
 def test_the_form_survives_a_change_of_page(page: AppTest) -> None:

@@ -27,8 +27,14 @@ class Surveyor:
         return About("this test", "hamlet-1", "0", "Hamlet", date(2020, 12, 31), day, 240)
 
     def value(
-        self, rows: pd.DataFrame, *, interval: float = 0.9, progress: Progress | None = None
+        self,
+        rows: pd.DataFrame,
+        *,
+        interval: float = 0.9,
+        evidence: bool = False,
+        progress: Progress | None = None,
     ) -> Answer:
+        assert evidence
         self.asked.append(rows)
         checked = check(rows, self.contract)
         price = np.where(checked.valid, checked.houses["size"] * 1000.125, np.nan)
@@ -44,19 +50,13 @@ class Surveyor:
         frame["interval"] = np.where(checked.valid, interval, np.nan)
         frame["fsd"] = np.where(checked.valid, 0.0612345, np.nan)
         frame["confidence"] = np.where(checked.valid, 93.87655, np.nan)
-        for column in ("reason_codes", "message", "comparables"):
+        for column in ("reason_codes", "message", "comparables", "top_drivers"):
             frame[column] = ""
         frame["model_version"] = np.where(checked.valid, "hamlet-1", "")
         frame["valued_at"] = np.where(checked.valid, "2021-01-01T00:00:00+00:00", "")
         if progress:
             progress(1.0, "done")
         return Answer(frame, checked.problems)
-
-    def importance(self) -> pd.DataFrame:
-        return pd.DataFrame()
-
-    def effect(self, column: str) -> pd.DataFrame:
-        return pd.DataFrame({"value": [], "label": []}, index=[]).assign(field=column)
 
 
 @pytest.fixture(scope="session")

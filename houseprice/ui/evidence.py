@@ -1,0 +1,103 @@
+"""What a value rests on: where it comes from, in money, and the sales most like the house."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from houseprice.backend.base import Backend
+from houseprice.market.contract import Contract
+from houseprice.ui import charts_house
+from houseprice.ui.charts import axis_title
+from houseprice.ui.messages import money
+from houseprice.ui.panel import panel
+from houseprice.ui.plain_text import plain
+
+__all__ = ["show_comparables", "show_effect", "show_explanation"]
+
+
+def show_explanation(backend: Backend, rows: pd.DataFrame, contract: Contract) -> None:
+    """Show how the value comes about, from the typical house to this one."""
+    explanation = backend.explain(rows)
+    steps = explanation.waterfall(10)
+    if steps.empty:
+        st.markdown("This is the typical house itself. Change a fact to see what it does.")
+        return
+    base, value = (money(contract, x, 100) for x in (explanation.base_price, explanation.price))
+    reasons = "; ".join(explanation.reasons(3))
+    panel(
+        f"The typical house is worth {base}, this one {value}. Most of it comes from: {reasons}.",
+        charts_house.waterfall(explanation.base_price, explanation.price, steps, contract),
+        explanation.contributions.drop(columns="column"),
+        key="explanation",
+        headers={
+            "label": "Fact",
+            "told": "This house",
+            "base": "Typical house",
+            "contribution": f"Contribution ({contract.market.price.currency})",
+            "sentence": "In words",
+        },
+    )
+    st.caption(
+        "The contributions add up to the value to the cent. They say how the model values this "
+        "house, not what an alteration would earn."
+    )
+
+
+def show_comparables(backend: Backend, rows: pd.DataFrame, contract: Contract) -> None:
+    """Show the sales most like the house, side by side."""
+    table = backend.comparables(rows)
+    roles = contract.market.roles
+    place, area = contract.fields[roles.location].label.lower(), contract.fields[roles.area]
+    near = int(table["same_location"].sum())
+    st.markdown(
+        f"These {len(table)} sales are most like the house, by what matters to the price; "
+        f"{near} of them {'is' if near == 1 else 'are'} in the same {place}. "
+        "The value does not come from them: they are what sold, to compare with."
+    )
+    for column, (_, sale) in zip(st.columns(len(table)), table.iterrows(), strict=True):
+        with column, st.container(border=True, height="stretch"):
+            st.metric(
+                f"Sold {sale['sold']}",
+                money(contract, sale["price"]),
+                help=f"Sale {sale['id']} of the market's sales.",
+            )
+            per_area = money(contract, sale["price_per_area"])
+            st.caption(f"{per_area} per {area.unit}  \n{sale['similarity']:.0f} % alike")
+            if sale["circumstances"]:
+                st.caption(f":orange[{plain(sale['circumstances'])}]")
+            for difference in str(sale["differences"]).split("; "):
+                if difference:
+                    st.markdown(f":small[{plain(difference)}]")
+
+
+def show_effect(backend: Backend, rows: pd.DataFrame, contract: Contract, first: str) -> None:
+    """Show what one fact, chosen here, does to the value of this house; `first` to begin with."""
+    columns = list(contract.columns)
+    chosen = st.selectbox(
+        "What would another value of this fact do?",
+        columns,
+        index=columns.index(first),
+        format_func=lambda column: contract.fields[column].label,
+        key="what_if",
+        persist_state="session",
+    )
+    field = contract.fields[chosen]
+    curve = backend.effect(chosen, rows)
+    ordered = curve.sort_values("price")
+    (least, low), (most, high) = (
+        (ordered["label"].iloc[end], money(contract, ordered["price"].iloc[end], 100))
+        for end in (0, -1)
+    )
+    panel(
+        f"All else as it is, this house is worth from {low} ({least}) to {high} ({most}).",
+        charts_house.house_effect(curve, field, contract),
+        curve.drop(columns=["is_own", "value"] if field.levels else "is_own"),
+        key="house_effect",
+        headers={"value": axis_title(field), "label": field.label, "price": "Value"},
+    )
+    st.caption(
+        "The mark is this house as it is. The band is the 90 % range of the difference that the "
+        "change makes, not of the value. Other facts do not move along: more living area leaves "
+        "each floor as it was told."
+    )
