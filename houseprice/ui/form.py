@@ -42,8 +42,17 @@ class HouseForm:
     def __init__(self, contract: Contract, opening: Mapping[str, Any]) -> None:
         self.contract = contract
         self.opening = opening
-        self.row: dict[str, object] = {}
+        self.row: dict[str, object] = dict.fromkeys(contract.columns)
         self._beside: dict[str, DeltaGenerator] = {}
+
+    def entered(self) -> dict[str, object] | None:
+        """What stands in the form, before it is drawn; None on the first visit.
+
+        So the value can go to the browser ahead of the form's many widgets.
+        """
+        if all(column in st.session_state for column in self.contract.columns):
+            return {column: st.session_state[column] for column in self.contract.columns}
+        return None
 
     def draw(self, columns: Iterable[str]) -> None:
         """Draw fields side by side, in the given order, read row by row."""
@@ -51,9 +60,9 @@ class HouseForm:
         for start in range(0, len(wanted), ABREAST):
             row = wanted[start : start + ABREAST]
             for place, column in zip(st.columns(ABREAST), row, strict=False):
+                self._beside[column] = place
                 with place:
                     self.row[column] = self._widget(self.contract.fields[column])
-                    self._beside[column] = st.empty()
 
     def tell(self, problems: Iterable[Problem]) -> None:
         """Put each finding beside its field; cautions wait until there are no errors."""

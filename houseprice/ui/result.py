@@ -12,10 +12,10 @@ from houseprice.market.problems import Problem, Severity
 from houseprice.ui.messages import confidence_band, money, percent, provenance, rounding_step
 from houseprice.ui.plain_text import plain
 
-__all__ = ["show_caveats", "show_valuation"]
+__all__ = ["show_result"]
 
 
-def show_valuation(answer: Answer, contract: Contract, about: About) -> None:
+def show_result(answer: Answer, contract: Contract, about: About) -> None:
     """Show the value with its range and confidence, or why there is none.
 
     Parameters
@@ -30,9 +30,10 @@ def show_valuation(answer: Answer, contract: Contract, about: About) -> None:
             _show_errors(answer.problems)
         else:
             _show_value(answer, contract, about)
+    _show_caveats(answer.problems)
 
 
-def show_caveats(problems: Iterable[Problem]) -> None:
+def _show_caveats(problems: Iterable[Problem]) -> None:
     """Offer what to know about the value; a caution also stands beside its field."""
     found = list(problems)
     warnings, notes = _of(found, "warning"), _of(found, "note")

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
+import pandas as pd
 import streamlit as st
 
 from houseprice.backend.base import Backend, Progress
@@ -19,7 +20,7 @@ from houseprice.market.sales import Market, load_market
 from houseprice.market.typical_house import typical_house
 from houseprice.settings import Settings, read_settings
 
-__all__ = ["backend", "market", "settings", "typical_row", "warm"]
+__all__ = ["backend", "market", "settings", "typical", "typical_row", "warm"]
 
 logger = logging.getLogger(__name__)
 
@@ -37,10 +38,16 @@ def market() -> Market:
 
 
 @st.cache_resource(show_spinner=False)
+def typical() -> pd.Series:
+    """The market's typical house, clean; nobody changes it."""
+    return typical_house(market())
+
+
+@st.cache_resource(show_spinner=False)
 def typical_row() -> Mapping[str, Any]:
     """What the form of a house opens with: the market's typical house."""
     ranked = list(backend().importance()["column"])
-    return MappingProxyType(opening_row(market().contract, typical_house(market()), ranked[::-1]))
+    return MappingProxyType(opening_row(market().contract, typical(), ranked[::-1]))
 
 
 def backend() -> Backend:

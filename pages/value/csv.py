@@ -3,14 +3,13 @@
 import streamlit as st
 
 from houseprice.batch.template import template
-from houseprice.market.typical_house import typical_house
 from houseprice.ui.csv_outcome import UPLOAD, answer, answer_upload, forget_removed, outcome
 from houseprice.ui.csv_result import show_houses, show_problems, show_summary, show_values
 from houseprice.ui.csv_sample import sample
 from houseprice.ui.csv_tables import column_guide
 from houseprice.ui.panel import download
 from houseprice.ui.plain_text import plain
-from houseprice.ui.session import backend, market, settings
+from houseprice.ui.session import backend, market, settings, typical
 
 contract = market().contract
 needed = [field.label for field in contract.fields.values() if field.required]
@@ -28,7 +27,7 @@ with left:
         "What you don't know may stay blank, and columns of your own, such as an address, may "
         "stand in it."
     )
-    download("Template (CSV)", template(contract, typical_house(market())), key="houses_template")
+    download("Template (CSV)", template(contract, typical()), key="houses_template")
     n_sample = sample().n_houses
     tried = n_sample > 0 and st.button(
         f"Try it with {n_sample:,} houses", key="csv_sample", icon=":material/play_arrow:"

@@ -4,7 +4,7 @@ import streamlit as st
 
 from houseprice.ui.evidence import show_comparables, show_effect, show_explanation
 from houseprice.ui.form import HouseForm, one_house, read_link
-from houseprice.ui.result import show_caveats, show_valuation
+from houseprice.ui.result import show_result
 from houseprice.ui.session import backend, market, typical_row
 from houseprice.ui.tries import remember, show_tries
 
@@ -23,6 +23,12 @@ for sentence in unreadable:
     st.warning(f"Part of the link could not be used. {sentence}", icon=":material/link_off:")
 
 result = st.container()
+entered = form.entered()
+if entered is not None:
+    # The value goes to the browser ahead of the form's eighty widgets.
+    answer = backend().value(one_house(entered))
+    with result:
+        show_result(answer, contract, backend().about())
 facts, why, sales, what_if = st.tabs(
     ["The facts", "Why this value", "Comparable sales", "What if"],
     key="house_tab",
@@ -49,12 +55,15 @@ with facts:
             )
 
 rows = one_house(form.row)
-answer = backend().value(rows)
+if entered is None:
+    answer = backend().value(rows)
+    with result:
+        show_result(answer, contract, backend().about())
+elif form.row != entered:
+    # The browser's back button changed the form under way: a value must not stand beside another.
+    st.rerun()
 remember(form.row, answer)
 form.tell(answer.problems)
-with result:
-    show_valuation(answer, contract, backend().about())
-    show_caveats(answer.problems)
 
 # Only what is looked at is computed; with errors in the form there is nothing to explain.
 no_value = answer.valuations["status"].iloc[0] == "error"

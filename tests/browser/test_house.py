@@ -86,3 +86,20 @@ def test_the_form_is_kept_while_another_page_is_read(app: Page) -> None:
     app.get_by_role("link", name="Value a house").first.click()
     expect(app.get_by_role("spinbutton", name=AREA)).to_have_value("2345")
     assert dollars(app) == value
+
+
+def test_a_value_is_explained_compared_and_tried_out(app: Page) -> None:
+    app.goto("/house")
+    dollars(app)
+    enter_area(app, "2600")
+    app.get_by_role("tab", name="Why this value").click()
+    expect(app.get_by_text("The typical house is worth")).to_be_visible()
+    expect(app.locator(".js-plotly-plot .waterfalllayer")).to_be_attached()
+    app.get_by_role("tab", name="Comparable sales").click()
+    expect(app.get_by_test_id("stMetric").filter(has_text="Sold ")).to_have_count(5)
+    app.get_by_role("tab", name="What if").click()
+    expect(app.locator(".js-plotly-plot .scatterlayer").last).to_be_attached()
+    expect(app.get_by_text("from the start")).to_be_visible()
+    app.get_by_role("button", name="Go back to it").last.click()
+    app.get_by_role("tab", name="The facts").click()
+    expect(app.get_by_role("spinbutton", name=AREA)).not_to_have_value("2600")
