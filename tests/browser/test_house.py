@@ -35,8 +35,10 @@ def test_a_filled_form_gives_a_price_with_its_range(app: Page) -> None:
     after = enter_area(app, "2600")
     assert after > before
     card = app.locator(".st-key-valuation")
-    low, high = re.search(r"\$([\d,]+) to \$([\d,]+)", card.inner_text()).groups()  # type: ignore[union-attr]
-    assert int(low.replace(",", "")) < after < int(high.replace(",", ""))
+    span = re.search(r"\$([\d,]+) to \$([\d,]+)", card.inner_text())
+    assert span
+    low, high = (int(end.replace(",", "")) for end in span.groups())
+    assert low < after < high
     expect(card).to_contain_text("confidence")
     expect(card).to_contain_text("Model ames-")
 

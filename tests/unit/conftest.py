@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
 from houseprice import logs
+from houseprice.cli import main
+from tests.hamlet import write_hamlet
 
 
 @pytest.fixture
@@ -20,3 +24,40 @@ def fresh_logs() -> Iterator[None]:
     for logger, handlers, level in before:
         logger.handlers[:] = handlers
         logger.setLevel(level)
+
+
+@dataclass
+class Result:
+    """What a command left: exit status, results, messages."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A market that is learned quickly, in ``hamlet``; models go beside it."""
+    folder = tmp_path_factory.mktemp("place")
+    write_hamlet(folder / "hamlet", n_sales=150)
+    return folder
+
+
+@pytest.fixture
+def surroundings(monkeypatch: pytest.MonkeyPatch, place: Path) -> None:
+    """Settings that lead to the market and the models of `place`."""
+    monkeypatch.setenv("HOUSEPRICE_MARKET", str(place / "hamlet"))
+    monkeypatch.setenv("HOUSEPRICE_MODEL_DIR", str(place / "models"))
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Callable[..., Result]:
+    """Run the command in this process."""
+
+    def run(*arguments: object) -> Result:
+        with pytest.raises(SystemExit) as left:
+            main([str(argument) for argument in arguments])
+        out, err = capsys.readouterr()
+        return Result(int(left.value.code or 0), out, err)
+
+    return run

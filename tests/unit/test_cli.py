@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
 
@@ -16,48 +15,12 @@ import pytest
 import houseprice
 from houseprice import logs
 from houseprice.backend.base import VALUATION_COLUMNS
-from houseprice.cli import main
 from houseprice.commands.console import Console
 from houseprice.market.sales import read_rows
-from tests.hamlet import write_hamlet
 
 pytestmark = pytest.mark.usefixtures("fresh_logs", "surroundings")
 
 HEAVY = {"joblib", "numpy", "pandas", "plotly", "pydantic", "sklearn", "streamlit"}
-
-
-@dataclass
-class Result:
-    code: int
-    out: str
-    err: str
-
-
-@pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A market that is learned quickly, in ``hamlet``; models go beside it."""
-    folder = tmp_path_factory.mktemp("place")
-    write_hamlet(folder / "hamlet", n_sales=120)
-    return folder
-
-
-@pytest.fixture
-def surroundings(monkeypatch: pytest.MonkeyPatch, place: Path) -> None:
-    monkeypatch.setenv("HOUSEPRICE_MARKET", str(place / "hamlet"))
-    monkeypatch.setenv("HOUSEPRICE_MODEL_DIR", str(place / "models"))
-
-
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]):
-    """Run the command in this process."""
-
-    def run(*arguments: object) -> Result:
-        with pytest.raises(SystemExit) as left:
-            main([str(argument) for argument in arguments])
-        out, err = capsys.readouterr()
-        return Result(int(left.value.code or 0), out, err)
-
-    return run
 
 
 def process(root: Path, *arguments: object, **kwargs) -> subprocess.CompletedProcess[str]:
@@ -106,7 +69,8 @@ def test_help_names_every_command_and_loads_nothing_heavy(run, root: Path) -> No
 
 
 def test_the_version_is_told(run) -> None:
-    assert run("--version") == Result(0, f"houseprice {houseprice.__version__}\n", "")
+    told = run("--version")
+    assert (told.code, told.out, told.err) == (0, f"houseprice {houseprice.__version__}\n", "")
 
 
 @pytest.mark.parametrize(
@@ -177,7 +141,7 @@ def test_train_makes_a_model_that_answers_and_prints_its_figures(run, place: Pat
 
     words = run("train", "--seed", "1")
     assert "Half of the values are off by at most" in words.out
-    assert "is active. It learned from 120 sales" in words.err
+    assert "is active. It learned from 150 sales" in words.err
 
 
 def test_progress_is_a_line_now_and_then_where_no_bar_can_be_drawn(
@@ -205,7 +169,7 @@ def test_models_are_listed_activated_and_rolled_back(run, trained: Path) -> None
     names = [each["model_version"] for each in listed]
     assert [each["active"] for each in listed] == [False] * (len(names) - 1) + [True]
     assert listed[-1]["usable"]
-    assert listed[-1]["manifest"]["rows"] == 120
+    assert listed[-1]["manifest"]["rows"] == 150
     assert run("models", "rollback").out == f"{names[-2]} is active.\n"
     assert run("models", "activate", names[-1]).out == f"{names[-1]} is active.\n"
     shown = run("models").out.splitlines()

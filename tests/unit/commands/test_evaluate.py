@@ -8,7 +8,6 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from houseprice.cli import main
 from houseprice.market.sales import read_rows
 from tests.hamlet import hamlet_sales, write_hamlet
 
@@ -17,31 +16,15 @@ pytestmark = pytest.mark.usefixtures("fresh_logs", "surroundings")
 QUICK = ("--folds", "2", "--repeats", "1")
 
 
-@pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A market that is learned quickly, in ``hamlet``; models go beside it."""
-    folder = tmp_path_factory.mktemp("place")
-    write_hamlet(folder / "hamlet", n_sales=150)
-    return folder
-
-
 @pytest.fixture
-def surroundings(monkeypatch: pytest.MonkeyPatch, place: Path) -> None:
-    monkeypatch.setenv("HOUSEPRICE_MARKET", str(place / "hamlet"))
-    monkeypatch.setenv("HOUSEPRICE_MODEL_DIR", str(place / "models"))
+def run(run):
+    """Run ``houseprice evaluate`` in this process: exit status, results, messages."""
 
+    def evaluate(*arguments: object) -> tuple[int, str, str]:
+        result = run("evaluate", *arguments)
+        return result.code, result.out, result.err
 
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]):
-    """Run the command in this process: exit status, results, messages."""
-
-    def run(*arguments: object) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as left:
-            main(["evaluate", *map(str, arguments)])
-        out, err = capsys.readouterr()
-        return int(left.value.code or 0), out, err
-
-    return run
+    return evaluate
 
 
 @pytest.fixture
