@@ -6,7 +6,6 @@ order, whoever answered.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Protocol
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 import pandas as pd
 
 from houseprice.market.problems import Problem
+from houseprice.model.progress import Progress
 
 if TYPE_CHECKING:
     from houseprice.model.card import Card
@@ -21,9 +21,6 @@ if TYPE_CHECKING:
     from houseprice.model.whatif import Change
 
 __all__ = ["DEFAULT_INTERVAL", "VALUATION_COLUMNS", "About", "Answer", "Backend", "Progress"]
-
-Progress = Callable[[float, str], None]
-"""Called with the share done (0 to 1) and what is being done, in words."""
 
 DEFAULT_INTERVAL = 0.9
 

@@ -13,7 +13,8 @@ from houseprice.errors import ModelError
 from houseprice.market.sales import Market
 from houseprice.model.baselines import baseline_estimates
 from houseprice.model.evaluated import LEVELS, Evaluation
-from houseprice.model.valuation import Progress, ValuationModel
+from houseprice.model.progress import Progress
+from houseprice.model.valuation import ValuationModel
 
 __all__ = [
     "LEVELS",

@@ -13,7 +13,8 @@ from houseprice.model.features import matrix_of
 from houseprice.model.folds import Fold
 from houseprice.model.grid import curve_values
 from houseprice.model.metrics import mae, mean_ape
-from houseprice.model.valuation import Progress, ValuationModel
+from houseprice.model.progress import Progress
+from houseprice.model.valuation import ValuationModel
 
 __all__ = ["effect_curve", "permutation_importance"]
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from houseprice.model.valuation import Progress
+from collections.abc import Callable
 
-__all__ = ["part_of"]
+__all__ = ["Progress", "part_of"]
+
+Progress = Callable[[float, str], None]
+"""Called with the share done (0 to 1) and what is being done, in words."""
 
 
 def part_of(progress: Progress | None, start: float, end: float) -> Progress:

@@ -16,11 +16,13 @@ from houseprice.model.evaluated import Evaluation
 from houseprice.model.metrics import coverage, mean_width, median_ape, within
 from houseprice.model.ratio_study import FEWEST, ratio_study
 
-__all__ = ["Report", "numbers", "report_on"]
+__all__ = ["BANDS", "Report", "numbers", "report_on"]
 
 Bands = tuple[tuple[str, float], ...]
 
-_BANDS: Bands = (("low", 0.0), ("medium", 85.0), ("high", 92.0))
+BANDS: Bands = (("low", 0.0), ("medium", 85.0), ("high", 92.0))
+"""Bands of confidence, each from its lower end: where the realised error clearly changes."""
+
 _FINE = (0.0, 75.0, 80.0, 85.0, 88.0, 90.0, 92.0, 94.0, 96.0)
 
 
@@ -115,7 +117,7 @@ def report_on(
         n_sales=len(prices),
         metrics=evaluation.metrics,
         baselines=evaluation.baselines,
-        bands=_bands(values, _BANDS),
+        bands=_bands(values, BANDS),
         fine_bands=_bands(values, _fine()),
         by_price=_by_group(values, fifths),
         by_location=by_location.sort_values("coverage_90", ignore_index=True, kind="stable"),

@@ -12,10 +12,10 @@ from houseprice.model.durable import exclusive
 from houseprice.model.evaluation import out_of_fold_evaluation
 from houseprice.model.folders import make_folder, writing
 from houseprice.model.importance import permutation_importance
-from houseprice.model.progress import part_of
+from houseprice.model.progress import Progress, part_of
 from houseprice.model.report import Report, report_on
 from houseprice.model.store import LoadedModel, ModelStore, Version
-from houseprice.model.valuation import Progress, ValuationModel
+from houseprice.model.valuation import ValuationModel
 
 __all__ = ["ensure", "train"]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, Self
 
 import numpy as np
@@ -19,11 +18,11 @@ from houseprice.model.features import matrix_of
 from houseprice.model.folds import Fold, fit_folds, log_prices_of
 from houseprice.model.intervals import check_level
 from houseprice.model.pipeline import make_regressor
+from houseprice.model.progress import Progress
 
 __all__ = ["Progress", "ValuationModel"]
 
 Floats = NDArray[np.float64]
-Progress = Callable[[float, str], None]
 
 _FSD_LEVEL = 0.68
 

@@ -56,6 +56,7 @@ def waterfall(
     ends = [base_price, price, *(base_price + steps["contribution"].cumsum())]
     margin = 0.25 * (max(ends) - min(ends)) + 1_000
     drawn.update_xaxes(range=[min(ends) - margin, max(ends) + margin], **money_axis(contract))
+    drawn.update_xaxes(nticks=5)  # a phone has room for no more
     drawn.update_yaxes(autorange="reversed")
     return drawn
 

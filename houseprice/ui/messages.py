@@ -10,6 +10,7 @@ import pandas as pd
 from houseprice.backend.base import About
 from houseprice.market.contract import Contract
 from houseprice.market.problems import Problem
+from houseprice.model.report import BANDS
 
 __all__ = [
     "confidence_band",
@@ -44,14 +45,8 @@ def percent(share: float, digits: int = 1) -> str:
 
 
 def confidence_band(confidence: float) -> str:
-    """The word for a confidence of 0 to 100.
-
-    High from 92, medium from 85, else low: the bands at which the realised error of held-out sales
-    changes clearly.
-    """
-    if confidence >= 92:
-        return "high"
-    return "medium" if confidence >= 85 else "low"
+    """The word for a confidence of 0 to 100, by the bands of the evaluation report."""
+    return next(name for name, lower in reversed(BANDS) if confidence >= lower)
 
 
 def provenance(about: About) -> str:
