@@ -21,9 +21,9 @@ from rich.table import Table
 
 from houseprice.market.sales import load_market
 from houseprice.market.typical_house import typical_house
-from houseprice.model.attribution import Attribution, money_shares
-from houseprice.model.effect_noise import EffectNoise
-from houseprice.model.explain import Explainer
+from houseprice.model.explaining.attribution import Attribution, money_shares
+from houseprice.model.explaining.effect_noise import EffectNoise
+from houseprice.model.explaining.explain import Explainer
 from houseprice.model.valuation import ValuationModel
 
 Floats = NDArray[np.float64]

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from houseprice.market.checks import check
     from houseprice.market.contract import Contract, load_contract
     from houseprice.market.sales import Market, load_market, read_rows
-    from houseprice.model.evaluation import cross_validate
-    from houseprice.model.store import ModelStore
+    from houseprice.model.measuring.evaluation import cross_validate
+    from houseprice.model.storing.store import ModelStore
     from houseprice.model.training import train
     from houseprice.model.valuation import ValuationModel
 
@@ -47,10 +47,10 @@ _HOMES = {
     "Contract": "houseprice.market.contract",
     "HousePriceError": "houseprice.errors",
     "Market": "houseprice.market.sales",
-    "ModelStore": "houseprice.model.store",
+    "ModelStore": "houseprice.model.storing.store",
     "ValuationModel": "houseprice.model.valuation",
     "check": "houseprice.market.checks",
-    "cross_validate": "houseprice.model.evaluation",
+    "cross_validate": "houseprice.model.measuring.evaluation",
     "load_contract": "houseprice.market.contract",
     "load_market": "houseprice.market.sales",
     "read_rows": "houseprice.market.sales",

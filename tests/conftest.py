@@ -63,7 +63,7 @@ def market() -> Market:
 @pytest.fixture(scope="session")
 def model_dir(market: Market, clean_environment: None) -> Path:
     """The model folder of this test run, with one model trained on the embedded market in it."""
-    from houseprice.model.store import ModelStore
+    from houseprice.model.storing.store import ModelStore
     from houseprice.model.training import train
 
     folder = Path(os.environ["HOUSEPRICE_MODEL_DIR"])

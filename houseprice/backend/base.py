@@ -16,9 +16,9 @@ from houseprice.market.problems import Problem
 from houseprice.model.progress import Progress
 
 if TYPE_CHECKING:
-    from houseprice.model.card import Card
-    from houseprice.model.explain import Explanation
-    from houseprice.model.whatif import Change
+    from houseprice.model.explaining.explain import Explanation
+    from houseprice.model.explaining.whatif import Change
+    from houseprice.model.storing.card import Card
 
 __all__ = ["DEFAULT_INTERVAL", "VALUATION_COLUMNS", "About", "Answer", "Backend", "Progress"]
 
@@ -60,7 +60,7 @@ class About:
         Sales that the model learned from.
     metrics : dict of str to float
         Accuracy on sales that the model did not see, by the names of
-        :func:`houseprice.model.metrics.accuracy`.
+        :func:`houseprice.model.measuring.metrics.accuracy`.
     """
 
     backend: str
@@ -136,7 +136,7 @@ class Backend(Protocol):
         ...
 
     def comparables(self, rows: pd.DataFrame, k: int = 5) -> pd.DataFrame:
-        """Find the k sales most like one house (columns of ``model.comparison``)."""
+        """Find the k sales most like one house (columns of ``model.comparing.comparison``)."""
         ...
 
     def what_if(self, before: pd.DataFrame, after: pd.DataFrame) -> Change:
@@ -146,13 +146,13 @@ class Backend(Protocol):
     def effect(self, column: str, rows: pd.DataFrame | None = None) -> pd.DataFrame:
         """Price along the values of one field.
 
-        On average over the market's sales (columns of ``model.importance``), or for the one house
-        of ``rows`` (columns of ``model.whatif``).
+        On average over the market's sales (columns of ``model.measuring.importance``), or for the
+        one house of ``rows`` (columns of ``model.explaining.whatif``).
         """
         ...
 
     def importance(self) -> pd.DataFrame:
-        """Importance of each field, most important first (columns of ``model.importance``)."""
+        """Importance of each field, most first (columns of ``model.measuring.importance``)."""
         ...
 
     def card(self) -> Card:

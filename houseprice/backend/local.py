@@ -14,13 +14,13 @@ from houseprice.errors import InputError
 from houseprice.market.checks import check
 from houseprice.market.sales import Market
 from houseprice.market.typical_house import typical_house
-from houseprice.model.card import Card
-from houseprice.model.comparables import Comparables
-from houseprice.model.effect_noise import EffectNoise
-from houseprice.model.explain import Explainer, Explanation
-from houseprice.model.importance import effect_curve
-from houseprice.model.store import LoadedModel
-from houseprice.model.whatif import Change, house_effect, what_if
+from houseprice.model.comparing.comparables import Comparables
+from houseprice.model.explaining.effect_noise import EffectNoise
+from houseprice.model.explaining.explain import Explainer, Explanation
+from houseprice.model.explaining.whatif import Change, house_effect, what_if
+from houseprice.model.measuring.importance import effect_curve
+from houseprice.model.storing.card import Card
+from houseprice.model.storing.store import LoadedModel
 
 __all__ = ["LocalBackend"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from houseprice.backend.base import Backend, Progress
 from houseprice.backend.local import LocalBackend
 from houseprice.market.sales import Market, load_market
-from houseprice.model.store import ModelStore
+from houseprice.model.storing.store import ModelStore
 from houseprice.model.training import ensure
 from houseprice.settings import Settings
 

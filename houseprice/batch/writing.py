@@ -13,7 +13,7 @@ import pandas as pd
 
 from houseprice.batch.formulas import neutral
 from houseprice.errors import HousePriceError, InputError
-from houseprice.model.durable import sync_folder
+from houseprice.model.storing.durable import sync_folder
 
 __all__ = ["to_csv", "write_atomically"]
 

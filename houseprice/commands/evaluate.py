@@ -14,8 +14,8 @@ from houseprice.commands.report_tables import report_text
 
 if TYPE_CHECKING:
     from houseprice.market.sales import Market
-    from houseprice.model.priced import PricedHouses
-    from houseprice.model.report import Report
+    from houseprice.model.measuring.priced import PricedHouses
+    from houseprice.model.measuring.report import Report
 
 __all__ = ["evaluate"]
 
@@ -57,9 +57,9 @@ def evaluate(
 def _cross_validate(console: Console, plan: tuple[int, int, int], *, as_json: bool) -> None:
     from houseprice.errors import ModelError
     from houseprice.market.sales import load_market
-    from houseprice.model.evaluation import cross_validate, out_of_time_evaluation
+    from houseprice.model.measuring.evaluation import cross_validate, out_of_time_evaluation
+    from houseprice.model.measuring.report import report_on
     from houseprice.model.progress import part_of
-    from houseprice.model.report import report_on
 
     folds, repeats, seed = plan
     later, year = None, None
@@ -96,11 +96,11 @@ def _cross_validate(console: Console, plan: tuple[int, int, int], *, as_json: bo
 def _score(console: Console, path: Path, seed: int, *, as_json: bool) -> None:
     from houseprice.batch.reading import read_table
     from houseprice.market.sales import load_market
-    from houseprice.model.evaluation import evaluate_houses
-    from houseprice.model.priced import priced_houses
+    from houseprice.model.measuring.evaluation import evaluate_houses
+    from houseprice.model.measuring.priced import priced_houses
+    from houseprice.model.measuring.report import report_on
     from houseprice.model.progress import part_of
-    from houseprice.model.report import report_on
-    from houseprice.model.store import ModelStore
+    from houseprice.model.storing.store import ModelStore
     from houseprice.model.training import ensure
 
     settings = read_settings()

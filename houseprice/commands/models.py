@@ -10,7 +10,7 @@ import typer
 from houseprice.commands.console import AsJson, read_settings
 
 if TYPE_CHECKING:
-    from houseprice.model.store import ModelStore, Version
+    from houseprice.model.storing.store import ModelStore, Version
 
 __all__ = ["models"]
 
@@ -53,7 +53,7 @@ def rollback() -> None:
 
 
 def _store() -> ModelStore:
-    from houseprice.model.store import ModelStore
+    from houseprice.model.storing.store import ModelStore
 
     return ModelStore(read_settings().model_dir)
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from houseprice.market.contract import Contract
-    from houseprice.model.report import Report
+    from houseprice.model.measuring.report import Report
 
 __all__ = ["report_text"]
 

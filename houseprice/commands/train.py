@@ -15,7 +15,7 @@ def train(
 ) -> None:
     """Train a model on the market's sales, measure it, and make it the active one."""
     from houseprice.market.sales import load_market
-    from houseprice.model.store import ModelStore
+    from houseprice.model.storing.store import ModelStore
     from houseprice.model.training import train as train_model
 
     console, settings = Console.of(context, quiet=quiet), read_settings()

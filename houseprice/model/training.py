@@ -8,13 +8,13 @@ from time import perf_counter
 
 from houseprice.errors import StoreError
 from houseprice.market.sales import Market
-from houseprice.model.durable import exclusive
-from houseprice.model.evaluation import out_of_fold_evaluation
-from houseprice.model.folders import make_folder, writing
-from houseprice.model.importance import permutation_importance
+from houseprice.model.measuring.evaluation import out_of_fold_evaluation
+from houseprice.model.measuring.importance import permutation_importance
+from houseprice.model.measuring.report import Report, report_on
 from houseprice.model.progress import Progress, part_of
-from houseprice.model.report import Report, report_on
-from houseprice.model.store import LoadedModel, ModelStore, Version
+from houseprice.model.storing.durable import exclusive
+from houseprice.model.storing.folders import make_folder, writing
+from houseprice.model.storing.store import LoadedModel, ModelStore, Version
 from houseprice.model.valuation import ValuationModel
 
 __all__ = ["ensure", "train"]

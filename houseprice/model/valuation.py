@@ -12,13 +12,13 @@ from sklearn.utils.validation import check_is_fitted
 
 from houseprice.market.contract import Contract
 from houseprice.market.domain import Domain
-from houseprice.model.blend import BlendRegressor, traits
-from houseprice.model.calibration import calibrate
-from houseprice.model.features import matrix_of
-from houseprice.model.folds import Fold, fit_folds, log_prices_of
-from houseprice.model.intervals import check_level
-from houseprice.model.pipeline import make_regressor
+from houseprice.model.learning.blend import BlendRegressor, traits
+from houseprice.model.learning.features import matrix_of
+from houseprice.model.learning.pipeline import make_regressor
 from houseprice.model.progress import Progress
+from houseprice.model.ranges.calibration import calibrate
+from houseprice.model.ranges.folds import Fold, fit_folds, log_prices_of
+from houseprice.model.ranges.intervals import check_level
 
 __all__ = ["Progress", "ValuationModel"]
 
@@ -35,7 +35,7 @@ class ValuationModel(RegressorMixin, BaseEstimator):
     contract : Contract
         The market's contract; houses are clean houses of this contract.
     regressor : BlendRegressor, optional
-        From houses to log price. By default :func:`houseprice.model.pipeline.make_regressor`.
+        From houses to log price; by default that of :mod:`houseprice.model.learning.pipeline`.
     n_folds : int
         Folds that the range is learned from; the model is fitted once more on all sales.
     random_state : int
@@ -52,8 +52,8 @@ class ValuationModel(RegressorMixin, BaseEstimator):
     blank_cost_ : BlankCost
         What it costs when a field is not known.
     folds_ : list of Fold
-        For :func:`houseprice.model.importance.permutation_importance`. Not kept in a pickle: a
-        stored model answers without them, and is a sixth of the size.
+        For :func:`houseprice.model.measuring.importance.permutation_importance`. Not kept in a
+        pickle: a stored model answers without them, and is a sixth of the size.
     """
 
     def __init__(

@@ -15,7 +15,7 @@ def accuracy_in_words(metrics: Mapping[str, float]) -> list[str]:
     Parameters
     ----------
     metrics : mapping of str to float
-        By the names of :mod:`houseprice.model.metrics`; shares between 0 and 1.
+        By the names of :mod:`houseprice.model.measuring.metrics`; shares between 0 and 1.
     """
     said = []
     if "median_ape" in metrics:

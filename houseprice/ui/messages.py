@@ -10,7 +10,7 @@ import pandas as pd
 from houseprice.backend.base import About
 from houseprice.market.contract import Contract
 from houseprice.market.problems import Problem
-from houseprice.model.report import BANDS
+from houseprice.model.measuring.report import BANDS
 
 __all__ = [
     "confidence_band",

@@ -7,7 +7,7 @@ import pytest
 from houseprice.backend.base import Backend
 from houseprice.backend.local import LocalBackend
 from houseprice.market.sales import Market, load_market
-from houseprice.model.store import ModelStore
+from houseprice.model.storing.store import ModelStore
 from houseprice.model.training import ensure
 from tests.hamlet import write_hamlet
 

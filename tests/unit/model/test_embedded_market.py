@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from sklearn.model_selection import KFold
 
-from houseprice.model.metrics import rmsle
-from houseprice.model.pipeline import make_regressor
+from houseprice.model.learning.pipeline import make_regressor
+from houseprice.model.measuring.metrics import rmsle
 
 
 @pytest.fixture(scope="module")

@@ -13,8 +13,8 @@ import pytest
 
 from houseprice.errors import StoreError
 from houseprice.market.sales import Market, load_market
-from houseprice.model.durable import exclusive
-from houseprice.model.store import ModelStore
+from houseprice.model.storing.durable import exclusive
+from houseprice.model.storing.store import ModelStore
 from houseprice.model.training import ensure, train
 from tests.hamlet import CONTRACT, write_hamlet
 

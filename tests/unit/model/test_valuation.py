@@ -7,8 +7,8 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
 from houseprice.errors import ModelError
-from houseprice.model.metrics import coverage
-from houseprice.model.pipeline import make_regressor
+from houseprice.model.learning.pipeline import make_regressor
+from houseprice.model.measuring.metrics import coverage
 from houseprice.model.valuation import ValuationModel
 
 

@@ -1,0 +1,1 @@
+"""Sales that are like a house."""

@@ -1,0 +1,1 @@
+"""What a value is made of, and what changing a fact does."""

@@ -1,0 +1,1 @@
+"""What learns: features, members, and their blend."""

@@ -1,0 +1,164 @@
+"""The regressor on log price: a weighted mean of two models that err in different ways."""
+
+from __future__ import annotations
+
+from typing import Self
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.linear_model import Ridge
+from sklearn.model_selection import KFold, cross_val_predict
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.validation import check_is_fitted
+
+from houseprice.market.contract import Contract
+from houseprice.model.learning.additive import SplineElasticNet
+from houseprice.model.learning.features import FeatureBuilder, matrix_of
+from houseprice.model.learning.kernel import RelevanceKernelRegressor
+from houseprice.model.learning.promises import TOLERANCE, steps
+
+__all__ = ["BlendRegressor", "traits", "unlike_the_rest"]
+
+Floats = NDArray[np.float64]
+
+_ROUNDS = 3  # without one field, another may break its sign
+
+
+class BlendRegressor(RegressorMixin, BaseEstimator):
+    """Additive splines and a kernel machine on the contract's features.
+
+    The additive model knows how each fact moves the price alone; the kernel machine how facts act
+    together, among houses that are alike. They err in different ways, so that their mean is better
+    than either.
+
+    Parameters
+    ----------
+    contract : Contract
+    weights : tuple of two floats
+        Of the additive model and the kernel machine.
+    extreme : float
+        Sales whose price is this many robust deviations from what a quick linear model says
+        without them are left out of the fit (see :func:`unlike_the_rest`).
+    ignored : tuple of str, optional
+        Fields whose own columns don't count in the kernel machine. By default those that would move
+        the value of some sale against their sign; the additive model keeps signs by itself.
+    random_state : int
+
+    Attributes
+    ----------
+    features_ : FeatureBuilder
+    scaler_ : StandardScaler
+    members_ : tuple of two fitted regressors
+    kept_ : ndarray of bool, shape (n_sales,)
+        The sales that were fitted.
+    ignored_ : list of str
+        The fields whose own columns don't count in the kernel machine.
+    """
+
+    def __init__(
+        self,
+        contract: Contract,
+        weights: tuple[float, float] = (0.45, 0.55),
+        extreme: float = 7.0,
+        ignored: tuple[str, ...] | None = None,
+        random_state: int = 0,
+    ) -> None:
+        self.contract = contract
+        self.weights = weights
+        self.extreme = extreme
+        self.ignored = ignored
+        self.random_state = random_state
+
+    def fit(self, houses: pd.DataFrame, log_prices: Floats) -> Self:
+        """Fit on clean houses and the logarithm of their prices."""
+        log_prices = np.asarray(log_prices, dtype=np.float64)
+        features = FeatureBuilder(self.contract).fit(houses)
+        matrix = features.transform(houses)
+        self.kept_ = ~unlike_the_rest(matrix, log_prices, self.extreme, self.random_state)
+        self.features_ = FeatureBuilder(self.contract).fit(houses[self.kept_])
+        matrix = self.features_.transform(houses[self.kept_])
+        y = log_prices[self.kept_]
+        self.scaler_ = StandardScaler().fit(matrix)
+        X = self.scaler_.transform(matrix)
+        signs = self.features_.signs_
+        alone = np.where(self.features_.shared_, 0.0, signs)
+        additive = SplineElasticNet(self.features_.n_measures_).fit(X, y, alone)
+        self.members_ = additive, RelevanceKernelRegressor().fit(X, y, signs)
+        if self.ignored is not None:
+            self.ignored_ = list(self.ignored)
+            if self.ignored_:
+                self.members_ = additive, self._kernel_without(self.ignored_, X, y)
+            return self
+        self.ignored_ = []
+        asked = self.features_.typical_.fill(matrix_of(houses[self.kept_], self.contract))
+        for _ in range(_ROUNDS):
+            breaking = self._breaking(asked)
+            if not breaking:
+                break
+            self.ignored_ += breaking
+            self.members_ = additive, self._kernel_without(self.ignored_, X, y)
+        return self
+
+    def _kernel_without(self, fields: list[str], X: Floats, y: Floats) -> RelevanceKernelRegressor:
+        columns = np.concatenate([self.features_.columns_of(name) for name in fields])
+        return RelevanceKernelRegressor().fit(X, y, self.features_.signs_, columns)
+
+    def _breaking(self, houses: Floats) -> list[str]:
+        """Name the fields that the kernel sees and that move some value against their sign."""
+        return [
+            column
+            for column, gain in steps(self.predict, houses, self.contract)
+            if gain.min() < -TOLERANCE and column not in self.ignored_
+        ]
+
+    def design(self, houses: pd.DataFrame | Floats) -> Floats:
+        """Return the standardised matrix that the members see."""
+        check_is_fitted(self)
+        X: Floats = self.features_.transform(houses)
+        X -= self.scaler_.mean_
+        X /= self.scaler_.scale_
+        return X
+
+    def opinions(self, design: Floats) -> Floats:
+        """Return what each member says, shape (n_houses, 2), in log price."""
+        return np.column_stack([member.predict(design) for member in self.members_])
+
+    def predict(self, houses: pd.DataFrame | Floats) -> Floats:
+        """Predict log prices, shape (n_houses,)."""
+        return self.agreed(self.opinions(self.design(houses)))
+
+    def agreed(self, opinions: Floats) -> Floats:
+        """Weigh the members' opinions into one log price a house."""
+        weights = np.asarray(self.weights)
+        log_price: Floats = opinions @ (weights / weights.sum())
+        return log_price
+
+
+def traits(log_price: Floats, opinions: Floats, design: Floats) -> Floats:
+    """Return what foretells the error of a valuation, shape (n_houses, n_traits).
+
+    The prediction, how far the members disagree, and the design itself.
+    """
+    gap = np.abs(opinions[:, 0] - opinions[:, 1])
+    return np.column_stack([log_price, gap, design])
+
+
+def unlike_the_rest(
+    matrix: Floats, log_prices: Floats, extreme: float, random_state: int = 0
+) -> NDArray[np.bool_]:
+    """Mark sales whose price has nothing to do with the house that was sold.
+
+    A ridge regression values each sale without having seen it (five folds); a sale is marked where
+    the residual lies more than `extreme` robust standard deviations (1.4826 times the median
+    absolute deviation) from the median residual. One such sale can bend the slope of size for all
+    large houses. Only fitting uses this: no house is ever refused a valuation by it.
+    """
+    folds = KFold(min(5, len(log_prices)), shuffle=True, random_state=random_state)
+    X = StandardScaler().fit_transform(matrix)
+    guess = cross_val_predict(Ridge(alpha=30.0), X, log_prices, cv=folds)
+    residual = log_prices - guess
+    distance = np.abs(residual - np.median(residual))
+    spread = 1.4826 * np.median(distance)
+    return np.asarray(distance > extreme * spread) if spread > 0 else np.zeros(len(X), dtype=bool)

@@ -1,0 +1,1 @@
+"""How far a value may be off: folds, blanks and calibrated ranges."""

@@ -1,0 +1,1 @@
+"""Versions on disk, and the card that each carries."""

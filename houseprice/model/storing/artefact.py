@@ -1,0 +1,163 @@
+"""One stored version: its files, checked before the model among them is opened.
+
+The checksum proves that a file is what was saved, not who saved it: a joblib file can run any code
+when it is opened, and whoever may write to the folder could write a checksum too. So a store is
+made for its owner only. Keep it so, and open no store of a stranger.
+"""
+
+from __future__ import annotations
+
+import io
+import pickle
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from math import isfinite
+from pathlib import Path
+from typing import Any
+
+import joblib
+import pandas as pd
+
+import houseprice
+from houseprice.errors import StoreError
+from houseprice.market.sales import Market
+from houseprice.model.measuring.report import Report
+from houseprice.model.storing.card import CARD_FACTS, CARD_TEXT, Card, card_facts, finished_card
+from houseprice.model.storing.folders import MANIFEST
+from houseprice.model.storing.manifest import Manifest, data_sha256, file_facts
+from houseprice.model.storing.names import version_name
+from houseprice.model.storing.software import code_sha256, libraries_here
+from houseprice.model.valuation import ValuationModel
+
+__all__ = ["LoadedModel", "describe", "opened", "packed", "verified"]
+
+Files = dict[str, bytes]
+
+MODEL, IMPORTANCE = "model.joblib", "importance.csv"
+
+# What unpickling raises on an artefact that other classes wrote; anything else is a fault of ours.
+_UNREADABLE = (
+    ArithmeticError,
+    AttributeError,
+    EOFError,
+    ImportError,
+    LookupError,
+    TypeError,
+    ValueError,
+    pickle.UnpicklingError,
+)
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A model that passed every check, with its manifest, its importance table and its card."""
+
+    model: ValuationModel
+    manifest: Manifest
+    importance: pd.DataFrame
+    card: Card
+
+
+def packed(
+    model: ValuationModel,
+    market: Market,
+    metrics: Mapping[str, float],
+    importance: pd.DataFrame,
+    report: Report | None = None,
+) -> tuple[Files, dict[str, Any]]:
+    """Return the files of a version that do not bear its name, and the facts of its card."""
+    artefact = io.BytesIO()
+    joblib.dump(model, artefact)
+    table = importance.to_csv(index=False, lineterminator="\n").encode()
+    card = card_facts(model, market, metrics, importance, report)
+    return {MODEL: artefact.getvalue(), IMPORTANCE: table}, card
+
+
+def describe(
+    market: Market,
+    metrics: Mapping[str, float],
+    files: Files,
+    number: int,
+    card: Mapping[str, Any],
+) -> tuple[Manifest, Files]:
+    """Write the manifest and the card of a version made here and now.
+
+    Parameters
+    ----------
+    market : Market
+    metrics : mapping of str to float
+    files : dict of str to bytes
+        What :func:`packed` gave.
+    number : int
+        Of the version.
+    card : mapping
+        What :func:`packed` gave.
+    """
+    summary = market.contract.market
+    manifest = Manifest(
+        model_version=version_name(summary.name, number),
+        package_version=houseprice.__version__,
+        code_sha256=code_sha256(),
+        libraries=libraries_here(),
+        market_name=summary.name,
+        market_title=summary.title,
+        contract_sha256=market.contract.sha256,
+        data_sha256=data_sha256(market),
+        as_of=summary.as_of,
+        rows=len(market.houses),
+        metrics={name: float(value) for name, value in metrics.items() if isfinite(value)},
+        created_at=datetime.now(UTC),
+        files={name: file_facts(data) for name, data in files.items()},
+    )
+    named = finished_card(card, manifest).files()
+    every = manifest.files | {name: file_facts(data) for name, data in named.items()}
+    return manifest.model_copy(update={"files": every}), named
+
+
+def verified(folder: Path) -> tuple[Manifest, Files]:
+    """Read a version's files, once, and check what was read.
+
+    Raises
+    ------
+    StoreError
+        If anything is missing, changed, or made by other versions of the software.
+    """
+    manifest = Manifest.read(folder / MANIFEST)
+    manifest.check_versions()
+    files = {}
+    for name in (MODEL, IMPORTANCE, CARD_FACTS, CARD_TEXT):
+        try:
+            files[name] = (folder / name).read_bytes()
+        except OSError as error:
+            raise StoreError(
+                f"{name} of model version {folder.name} can't be read ({error.strerror}). "
+                "Train a new one: houseprice train."
+            ) from None
+        manifest.check_file(name, files[name])
+    return manifest, files
+
+
+def opened(manifest: Manifest, files: Files) -> LoadedModel:
+    """Open the files of a version that passed :func:`verified`.
+
+    Raises
+    ------
+    StoreError
+        If they hold no model of this package.
+    """
+    try:
+        model = joblib.load(io.BytesIO(files[MODEL]))
+    except _UNREADABLE as error:
+        raise StoreError(
+            f"The model of version {manifest.model_version} can't be opened ({error}). "
+            "Train a new one: houseprice train."
+        ) from error
+    if not isinstance(model, ValuationModel):
+        raise StoreError(
+            f"Version {manifest.model_version} holds no valuation model. "
+            "Train a new one: houseprice train."
+        )
+    table = io.BytesIO(files[IMPORTANCE])
+    importance = pd.read_csv(table, keep_default_na=False, na_values=[""])
+    return LoadedModel(model, manifest, importance, Card.read(files))

@@ -1,0 +1,182 @@
+"""What a stored model says of itself, and whether it may be trusted here."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+from typing import Any, Self
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
+
+from houseprice.errors import StoreError
+from houseprice.market.contract import Contract
+from houseprice.market.sales import Market
+from houseprice.model.storing.software import difference
+
+__all__ = ["FileFacts", "Manifest", "data_sha256", "file_facts"]
+
+_SEAL = "manifest_sha256"
+
+
+class _Facts(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class FileFacts(_Facts):
+    """Checksum and size, in bytes, of one file of a version."""
+
+    sha256: str
+    size: int
+
+
+class Manifest(_Facts):
+    """The facts of one model version.
+
+    Attributes
+    ----------
+    model_version : str
+        ``<market>-<package version>-<number>``, also the name of the version's folder.
+    package_version : str
+    code_sha256 : str
+        Checksum of our own code that shapes the artefact.
+    libraries : dict of str to str
+        Versions of Python and of the libraries that shape the artefact.
+    market_name, market_title : str
+    contract_sha256, data_sha256 : str
+        Checksums of the contract and of the file of sales.
+    as_of : date
+        The date that values stand for.
+    rows : int
+        Sales that the model learned from.
+    metrics : dict of str to float
+        Accuracy on sales that the model did not see, shares between 0 and 1, money in the market's
+        currency. A metric without a number is left out.
+    created_at : datetime
+        In UTC.
+    files : dict of str to FileFacts
+        Every other file of the version.
+    """
+
+    model_version: str
+    package_version: str
+    code_sha256: str
+    libraries: dict[str, str]
+    market_name: str
+    market_title: str
+    contract_sha256: str
+    data_sha256: str
+    as_of: date
+    rows: int
+    metrics: dict[str, float]
+    created_at: AwareDatetime
+    files: dict[str, FileFacts]
+
+    def to_json(self) -> bytes:
+        """Write the manifest with a checksum of itself."""
+        facts = self.model_dump(mode="json")
+        return json.dumps({**facts, _SEAL: _seal(facts)}, indent=2, ensure_ascii=False).encode()
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Read a manifest.
+
+        Raises
+        ------
+        StoreError
+            If it is missing, incomplete, or not as it was written.
+        """
+        name = path.parent.name
+        facts: dict[str, Any] = {}
+        try:
+            facts = json.loads(path.read_bytes())
+            sealed = facts.pop(_SEAL) == _seal(facts) and facts["model_version"] == name
+        except OSError as error:
+            raise StoreError(
+                f"Model version {name} has no manifest that can be read ({error.strerror}). "
+                "Train a new one: houseprice train."
+            ) from None
+        except (ValueError, LookupError, AttributeError, TypeError):
+            sealed = False
+        if not sealed:
+            raise StoreError(
+                f"The manifest of model version {name} is damaged or was changed after it was "
+                "saved. Go back to an earlier version (houseprice models rollback) or train a new "
+                "one (houseprice train)."
+            )
+        try:
+            return cls.model_validate(facts)
+        except ValidationError:
+            raise StoreError(
+                f"Model version {name} was saved by a release of houseprice that keeps other "
+                "facts. Train a new one: houseprice train."
+            ) from None
+
+    def check_versions(self) -> None:
+        """Refuse a model that other versions of the software wrote.
+
+        Raises
+        ------
+        StoreError
+            Naming the versions and what to do.
+        """
+        why = difference(self.package_version, self.code_sha256, self.libraries)
+        if why:
+            raise StoreError(f"Model version {self.model_version} {why}")
+
+    def check_contract(self, contract: Contract) -> None:
+        """Refuse a model that learned by another contract.
+
+        Raises
+        ------
+        StoreError
+        """
+        if self.contract_sha256 != contract.sha256:
+            raise StoreError(
+                f"Model version {self.model_version} was trained on another contract than the one "
+                f"of {contract.market.title}. Train a new one: houseprice train."
+            )
+
+    def check_data(self, market: Market) -> None:
+        """Refuse a model that learned from other sales.
+
+        Raises
+        ------
+        StoreError
+        """
+        if self.data_sha256 != data_sha256(market):
+            raise StoreError(
+                f"Model version {self.model_version} was trained on other sales than those in "
+                f"{market.sales_path}. Train a new one: houseprice train."
+            )
+
+    def check_file(self, name: str, data: bytes) -> None:
+        """Refuse a file that is not, byte for byte, what was saved.
+
+        Raises
+        ------
+        StoreError
+        """
+        if self.files.get(name) != file_facts(data):
+            raise StoreError(
+                f"{name} of model version {self.model_version} is damaged or was changed after it "
+                "was saved, so it was not opened. Go back to an earlier version (houseprice models "
+                "rollback) or train a new one (houseprice train)."
+            )
+
+
+def file_facts(data: bytes) -> FileFacts:
+    """Return checksum and size of a file's content."""
+    return FileFacts(sha256=hashlib.sha256(data).hexdigest(), size=len(data))
+
+
+def data_sha256(market: Market) -> str:
+    """Return the checksum of the file of sales."""
+    return hashlib.sha256(market.sales_path.read_bytes()).hexdigest()
+
+
+def _seal(facts: Mapping[str, Any]) -> str:
+    text = json.dumps(facts, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
