@@ -33,7 +33,7 @@ PAGES = {
             url_path="drivers",
         ),
         st.Page(
-            "pages/model/storing/card.py",
+            "pages/model/card.py",
             title="How good it is",
             icon=":material/verified:",
             url_path="model",
