@@ -11,7 +11,9 @@
     └── BackendError           whoever answers valuations could not
         ├── BackendTimeout     it did not answer in time
         ├── BackendUnavailable it can't be reached or is too busy
-        └── BackendRejected    it answered that it will not
+        ├── BackendRejected    it answered that it will not
+        ├── BackendGarbled     what it answered can't be used
+        └── NotOffered         it has no such answer to give
 
 A fault in one row of a table is not an error of this tree: it is a
 :class:`houseprice.market.problems.Problem`, and costs that row alone.
@@ -23,6 +25,7 @@ from pathlib import Path
 
 __all__ = [
     "BackendError",
+    "BackendGarbled",
     "BackendRejected",
     "BackendTimeout",
     "BackendUnavailable",
@@ -30,6 +33,7 @@ __all__ = [
     "InputError",
     "MarketError",
     "ModelError",
+    "NotOffered",
     "SettingsError",
     "StoreError",
 ]
@@ -80,7 +84,24 @@ class StoreError(ModelError):
 
 
 class BackendError(HousePriceError):
-    """The backend that values houses failed."""
+    """The backend that values houses failed.
+
+    Parameters
+    ----------
+    message : str
+        What happened and what to do, for the user.
+    reason : str
+        A stable name of what happened, for programs and logs ("tls", "busy").
+    retry_after : float, optional
+        Seconds after which to try again, where the backend said so.
+    """
+
+    def __init__(
+        self, message: str, *, reason: str = "failed", retry_after: float | None = None
+    ) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.retry_after = retry_after
 
 
 class BackendTimeout(BackendError):
@@ -93,3 +114,11 @@ class BackendUnavailable(BackendError):
 
 class BackendRejected(BackendError):
     """The backend answered that it will not value these houses."""
+
+
+class BackendGarbled(BackendError):
+    """The backend answered what can't be used: no JSON, rows missing, a price that is none."""
+
+
+class NotOffered(BackendError):
+    """The backend has no such answer to give; another one may."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from houseprice.errors import SettingsError
@@ -34,6 +35,44 @@ class Settings(BaseSettings):
     max_cell_chars: int = Field(
         32_767, ge=1, description="Longest cell of an uploaded file (a spreadsheet's own limit)"
     )
+
+    api_url: str | None = Field(
+        None,
+        pattern=r"^https?://[^/@?#\s]+(/[^?#\s]*)?$",
+        description="A server that answers in place of this computer, such as https://host:8000",
+    )
+    api_protocol: Literal["houseprice", "regression", "inputs", "mlflow", "oip"] = Field(
+        "houseprice", description="What that server speaks"
+    )
+    api_key: SecretStr | None = Field(None, description="The key to that server")
+    api_target: Literal["price", "log", "log1p"] = Field(
+        "price", description="What a server of another protocol answers in"
+    )
+    api_model: str = Field("house", description="The model's name on a server that holds several")
+    api_piece_rows: int = Field(2_000, ge=1, description="Most houses in one request to a server")
+    connect_timeout_s: float = Field(3.0, gt=0, description="Longest wait for a connection")
+    timeout_s: float = Field(20.0, gt=0, description="Longest wait for one answer as a whole")
+    max_answer_mb: int = Field(50, ge=1, description="Largest answer that is read")
+
+    serve_keys: SecretStr | None = Field(
+        None, description="Keys that the API accepts, as houseprice serve --new-key prints them"
+    )
+    serve_without_key: bool = Field(
+        False, description="Serve the API beyond this computer without a key"
+    )
+    serve_workers: int = Field(1, ge=1, description="Processes that answer")
+    serve_rate: int = Field(
+        600, ge=1, description="Requests a minute that one key (or address) may make of a process"
+    )
+    serve_concurrency: int = Field(64, ge=1, description="Requests that a process has at once")
+    serve_timeout_s: float = Field(30.0, gt=0, description="Longest work on one request")
+    serve_max_body_mb: int = Field(20, ge=1, description="Largest body of a JSON request")
+    serve_max_unpacked_mb: int = Field(100, ge=1, description="The same, unpacked")
+    serve_max_rows: int = Field(10_000, ge=1, description="Most houses in one JSON request")
+    serve_max_told_rows: int = Field(
+        200, ge=1, description="Most houses in one request that asks for reasons or comparables"
+    )
+    serve_max_csv_mb: int = Field(2_000, ge=1, description="Largest CSV file to value, unpacked")
 
 
 def read_settings() -> Settings:

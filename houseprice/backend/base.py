@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol, get_args
 
 import pandas as pd
 
@@ -20,9 +20,24 @@ if TYPE_CHECKING:
     from houseprice.model.explaining.whatif import Change
     from houseprice.model.storing.card import Card
 
-__all__ = ["DEFAULT_INTERVAL", "VALUATION_COLUMNS", "About", "Answer", "Backend", "Progress"]
+__all__ = [
+    "CAPABILITIES",
+    "DEFAULT_INTERVAL",
+    "VALUATION_COLUMNS",
+    "About",
+    "Answer",
+    "Backend",
+    "Capability",
+    "Progress",
+]
 
 DEFAULT_INTERVAL = 0.9
+
+Capability = Literal[
+    "range", "evidence", "explain", "comparables", "what_if", "effect", "importance", "card"
+]
+CAPABILITIES: frozenset[Capability] = frozenset(get_args(Capability))
+"""All that a backend may offer beside the bare value of a house."""
 
 VALUATION_COLUMNS = (
     "row",
@@ -51,26 +66,34 @@ class About:
     backend : str
         Where the answers come from, in words ("this computer").
     model_version, package_version : str
+        "" where the backend does not say; None or nothing in what follows means the same.
     market_title : str
-    as_of : date
+    as_of : date, optional
         The date that values stand for.
-    trained_at : datetime
+    trained_at : datetime, optional
         With its time zone.
-    n_sales : int
+    n_sales : int, optional
         Sales that the model learned from.
     metrics : dict of str to float
         Accuracy on sales that the model did not see, by the names of
         :func:`houseprice.model.measuring.metrics.accuracy`.
+    capabilities : frozenset of str
+        What it offers beside bare values, of :data:`CAPABILITIES`. Asked for anything else it
+        raises :class:`houseprice.errors.NotOffered`.
+    remarks : tuple of str
+        What a user should know of who answers ("another model than the one of this computer").
     """
 
     backend: str
     model_version: str
     package_version: str
     market_title: str
-    as_of: date
-    trained_at: datetime
-    n_sales: int
+    as_of: date | None
+    trained_at: datetime | None
+    n_sales: int | None
     metrics: dict[str, float] = field(default_factory=dict)
+    capabilities: frozenset[Capability] = CAPABILITIES
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from functools import cache, cached_property
 
 import numpy as np
@@ -84,8 +85,9 @@ class LocalBackend:
                 done = min(start + PIECE, len(places))
                 progress(done / len(places), f"{done:,} of {len(places):,} houses valued")
         values = pd.concat(pieces) if pieces else pd.DataFrame()
-        version = self._loaded.manifest.model_version
-        return Answer(valuation_frame(checked, values, version), checked.problems)
+        version, now = self._loaded.manifest.model_version, datetime.now(UTC)
+        frame = valuation_frame(checked.valid, checked.problems, values, version, now)
+        return Answer(frame, checked.problems)
 
     def explain(self, rows: pd.DataFrame) -> Explanation:
         """Say in money how the value of one house comes about."""

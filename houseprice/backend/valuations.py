@@ -4,43 +4,52 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from houseprice.backend.base import VALUATION_COLUMNS
-from houseprice.market.checks import Checked
 from houseprice.market.problems import Problem
 
 __all__ = ["valuation_frame"]
 
 
-def valuation_frame(checked: Checked, values: pd.DataFrame, model_version: str) -> pd.DataFrame:
+def valuation_frame(
+    valid: NDArray[np.bool_],
+    problems: Iterable[Problem],
+    values: pd.DataFrame,
+    model_version: str,
+    valued_at: datetime,
+) -> pd.DataFrame:
     """Lay the values of the valid rows and the problems of all rows side by side.
 
     Parameters
     ----------
-    checked : Checked
-        Of n rows.
+    valid : bool array of shape (n,)
+        Which rows have a value.
+    problems : iterable of Problem
+        Of all n rows.
     values : DataFrame, shape (n_valid, ...)
         What ``ValuationModel.value`` gave for the valid rows, in order; ``comparables`` and
         ``top_drivers`` where they were asked for.
     model_version : str
+    valued_at : datetime
+        With its time zone.
 
     Returns
     -------
     DataFrame, shape (n, 14)
         Columns :data:`~houseprice.backend.base.VALUATION_COLUMNS`.
     """
-    valid = checked.valid
-    by_row, general = _telling(checked.problems)
+    by_row, general = _telling(problems)
     status = np.where(valid, "warning" if general else "ok", "error").tolist()
     codes, messages = [_codes(general)] * len(valid), [""] * len(valid)
-    for row, problems in by_row.items():
+    for row, found in by_row.items():
         status[row - 1] = "warning" if valid[row - 1] else "error"
-        codes[row - 1] = _codes(general + problems)
-        messages[row - 1] = _message(problems)
+        codes[row - 1] = _codes(general + found)
+        messages[row - 1] = _message(found)
     columns: dict[str, object] = {"row": np.arange(1, len(valid) + 1), "status": status}
     for column in ("predicted_price", "price_low", "price_high", "interval", "fsd", "confidence"):
         numbers = np.full(len(valid), np.nan)
@@ -54,7 +63,7 @@ def valuation_frame(checked: Checked, values: pd.DataFrame, model_version: str) 
             texts[valid] = values[column].to_numpy()
         columns[column] = texts
     columns["model_version"] = np.where(valid, model_version, "")
-    columns["valued_at"] = np.where(valid, datetime.now(UTC).isoformat(timespec="seconds"), "")
+    columns["valued_at"] = np.where(valid, valued_at.isoformat(timespec="seconds"), "")
     return pd.DataFrame(columns, columns=list(VALUATION_COLUMNS))
 
 

@@ -29,6 +29,7 @@ from houseprice.market.fields import Facts, Field, Level, Sign
 __all__ = [
     "Contract",
     "Derived",
+    "Dialect",
     "Field",
     "Group",
     "Level",
@@ -102,6 +103,17 @@ class Summary(Facts):
     roles: Roles
 
 
+class Dialect(Facts):
+    """How servers of a protocol in use elsewhere speak of this market.
+
+    ``columns`` maps our columns to theirs, where they differ; ``missing`` is how a fact that is not
+    known is written to them.
+    """
+
+    columns: dict[str, str] = Setting(default_factory=dict)
+    missing: str | None = None
+
+
 class Contract(Facts):
     """A whole market contract. Build it with :func:`load_contract`."""
 
@@ -110,6 +122,7 @@ class Contract(Facts):
     fields: dict[str, Field]
     derived: dict[str, Derived] = Setting(default_factory=dict)
     rules: tuple[Rule, ...] = ()
+    dialects: dict[str, Dialect] = Setting(default_factory=dict)
     sha256: str
 
     @model_validator(mode="after")
@@ -119,13 +132,7 @@ class Contract(Facts):
             with _place(f"fields.{name}"):
                 if field.group not in groups:
                     raise ValueError(f"there is no group {field.group!r}")
-                if field.absent_when and not field.is_numeric and "NA" not in field.codes:
-                    raise ValueError("absent_when needs a level NA")
-                if field.typical_by and not self._is_level(field.typical_by):
-                    raise ValueError(f"typical_by: {field.typical_by!r} is no field with levels")
-                self._refuse_circle(name)
-                for text in (field.absent_when, field.follows):
-                    self._parsed(text)
+                self._refuse_fills(field)
         for name, part in self.derived.items():
             with _place(f"derived.{name}"):
                 self._parsed(part.expression)
@@ -133,6 +140,9 @@ class Contract(Facts):
             with _place(f"rules.{number}"):
                 self._parsed(rule.check)
                 self._known(rule.fields)
+        for name, dialect in self.dialects.items():
+            with _place(f"dialects.{name}"):
+                self._known(dialect.columns)
         with _place("market.roles"):
             self._known(self.market.roles.model_dump().values())
             if not self._is_level(self.market.roles.location):
@@ -142,6 +152,16 @@ class Contract(Facts):
         if twice:
             raise ValueError(f"fields: two fields share the label {', '.join(twice)}")
         return self
+
+    def _refuse_fills(self, field: Field) -> None:
+        """Whatever fills a blank must be something that can."""
+        if field.absent_when and not field.is_numeric and "NA" not in field.codes:
+            raise ValueError("absent_when needs a level NA")
+        if field.typical_by and not self._is_level(field.typical_by):
+            raise ValueError(f"typical_by: {field.typical_by!r} is no field with levels")
+        self._refuse_circle(field.column)
+        for text in (field.absent_when, field.follows):
+            self._parsed(text)
 
     def _refuse_circle(self, name: str) -> None:
         """A typical value can't wait for itself."""

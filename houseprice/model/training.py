@@ -14,6 +14,7 @@ from houseprice.model.measuring.report import Report, report_on
 from houseprice.model.progress import Progress, part_of
 from houseprice.model.storing.durable import exclusive
 from houseprice.model.storing.folders import make_folder, writing
+from houseprice.model.storing.golden import Golden
 from houseprice.model.storing.store import LoadedModel, ModelStore, Version
 from houseprice.model.valuation import ValuationModel
 
@@ -63,7 +64,8 @@ def train(
         progress=part_of(progress, _FITTED, _RANKED),
     )
     part_of(progress, _RANKED, 1.0)(0.0, "Saving the model")
-    version = store.save(model, market, _metrics(report), importance, report)
+    golden = Golden.of(model, market)
+    version = store.save(model, market, _metrics(report), importance, report, golden)
     store.activate(version.name)
     logger.info("trained %s in %.1f s", version.name, perf_counter() - started)
     part_of(progress, _RANKED, 1.0)(1.0, "Done")

@@ -25,6 +25,7 @@ from houseprice.market.sales import Market
 from houseprice.model.measuring.report import Report
 from houseprice.model.storing.card import CARD_FACTS, CARD_TEXT, Card, card_facts, finished_card
 from houseprice.model.storing.folders import MANIFEST
+from houseprice.model.storing.golden import GOLDEN, Golden
 from houseprice.model.storing.manifest import Manifest, data_sha256, file_facts
 from houseprice.model.storing.names import version_name
 from houseprice.model.storing.software import code_sha256, libraries_here
@@ -51,12 +52,13 @@ _UNREADABLE = (
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """A model that passed every check, with its manifest, its importance table and its card."""
+    """A model that passed every check, with all that was stored beside it."""
 
     model: ValuationModel
     manifest: Manifest
     importance: pd.DataFrame
     card: Card
+    golden: Golden
 
 
 def packed(
@@ -64,14 +66,16 @@ def packed(
     market: Market,
     metrics: Mapping[str, float],
     importance: pd.DataFrame,
-    report: Report | None = None,
+    report: Report | None,
+    golden: Golden,
 ) -> tuple[Files, dict[str, Any]]:
     """Return the files of a version that do not bear its name, and the facts of its card."""
     artefact = io.BytesIO()
     joblib.dump(model, artefact)
     table = importance.to_csv(index=False, lineterminator="\n").encode()
     card = card_facts(model, market, metrics, importance, report)
-    return {MODEL: artefact.getvalue(), IMPORTANCE: table}, card
+    files = {MODEL: artefact.getvalue(), IMPORTANCE: table, GOLDEN: golden.to_json()}
+    return files, card
 
 
 def describe(
@@ -126,7 +130,7 @@ def verified(folder: Path) -> tuple[Manifest, Files]:
     manifest = Manifest.read(folder / MANIFEST)
     manifest.check_versions()
     files = {}
-    for name in (MODEL, IMPORTANCE, CARD_FACTS, CARD_TEXT):
+    for name in (MODEL, IMPORTANCE, GOLDEN, CARD_FACTS, CARD_TEXT):
         try:
             files[name] = (folder / name).read_bytes()
         except OSError as error:
@@ -144,7 +148,7 @@ def opened(manifest: Manifest, files: Files) -> LoadedModel:
     Raises
     ------
     StoreError
-        If they hold no model of this package.
+        If they hold no model of this package, or one that values the golden rows otherwise.
     """
     try:
         model = joblib.load(io.BytesIO(files[MODEL]))
@@ -158,6 +162,8 @@ def opened(manifest: Manifest, files: Files) -> LoadedModel:
             f"Version {manifest.model_version} holds no valuation model. "
             "Train a new one: houseprice train."
         )
+    golden = Golden.read(files[GOLDEN])
+    golden.check(model, manifest.model_version)
     table = io.BytesIO(files[IMPORTANCE])
     importance = pd.read_csv(table, keep_default_na=False, na_values=[""])
-    return LoadedModel(model, manifest, importance, Card.read(files))
+    return LoadedModel(model, manifest, importance, Card.read(files), golden)

@@ -8,6 +8,7 @@
         manifest.json             what the model is, and the checksums of the others
         model.joblib
         importance.csv
+        golden.json               houses with the prices it gave them, to try it again
         card.md, card.json        the model card
 
 A version is written to a folder beside and renamed, so a kill at any moment leaves what was there
@@ -39,6 +40,7 @@ from houseprice.model.storing.folders import (
     warn_of_writers,
     writing,
 )
+from houseprice.model.storing.golden import NONE_GOLDEN, Golden
 from houseprice.model.storing.manifest import Manifest
 from houseprice.model.storing.names import is_name, number_of, version_name
 from houseprice.model.valuation import ValuationModel
@@ -89,8 +91,11 @@ class ModelStore:
         metrics: Mapping[str, float],
         importance: pd.DataFrame,
         report: Report | None = None,
+        golden: Golden = NONE_GOLDEN,
     ) -> Version:
         """Save a fitted model, with the card of its report, as a new version; not active yet.
+
+        Whoever opens it later values the golden rows again, and refuses a model that differs.
 
         Raises
         ------
@@ -98,7 +103,7 @@ class ModelStore:
             If the folder can't be written to.
         """
         make_folder(self.folder)
-        files, card = packed(model, market, metrics, importance, report)
+        files, card = packed(model, market, metrics, importance, report, golden)
         number = self._next_number(market)
         manifest = add_version(
             self.folder, files, lambda taken: describe(market, metrics, files, taken, card), number

@@ -1,0 +1,254 @@
+"""What goes over the network between our server and our client, both ways, field by field.
+
+The server documents its answers with these models, and the client takes nothing that breaks one:
+as many rows as were sent, in their order, finite and positive prices, each inside its range.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import date, datetime
+from typing import Annotated, Any, Self
+
+import pandas as pd
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+
+from houseprice.backend.base import CAPABILITIES, About, Answer, Capability
+from houseprice.market.problems import Problem, Severity
+from houseprice.model.explaining.explain import Explanation
+from houseprice.model.explaining.whatif import Change
+
+__all__ = [
+    "API_VERSION",
+    "ChangeOut",
+    "ComparableOut",
+    "ContributionOut",
+    "EffectPointOut",
+    "ExplanationOut",
+    "ImportanceOut",
+    "ModelOut",
+    "ProblemOut",
+    "ValuationOut",
+    "ValuationsOut",
+    "capabilities_known",
+    "records",
+    "valuations_out",
+]
+
+API_VERSION = "1"
+
+Number = Annotated[float, Field(allow_inf_nan=False)]
+Money = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+class _Out(BaseModel):
+    # What a later release of the server adds does not break this client.
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class ProblemOut(_Out):
+    """One finding about a row, or, without a row, about all of them."""
+
+    row: int | None = Field(description="Counted from 1; null for the whole request")
+    field: str | None = Field(description="The column it is about")
+    code: str = Field(description="Stable name of the kind of finding")
+    severity: Severity
+    message: str = Field(description="What is wrong, in words")
+    read: str | None = Field(description="What was read")
+    expected: str | None = Field(description="What would do")
+
+    def problem(self) -> Problem:
+        """The same as the checks give it."""
+        return Problem(**self.model_dump())
+
+
+class ContributionOut(_Out):
+    """What one fact does to a value."""
+
+    column: str
+    label: str
+    told: str
+    base: str
+    contribution: Number
+    sentence: str
+
+
+class ExplanationOut(_Out):
+    """From the typical house to this one: the base price plus all contributions is the price."""
+
+    base_price: Money
+    price: Money
+    contributions: list[ContributionOut]
+
+    def explanation(self) -> Explanation:
+        """The same as a model gives it."""
+        columns = list(ContributionOut.model_fields)
+        frame = pd.DataFrame([each.model_dump() for each in self.contributions], columns=columns)
+        return Explanation(self.base_price, self.price, frame)
+
+
+class ComparableOut(_Out):
+    """A sale that is like the house; see :mod:`houseprice.model.comparing.comparison`."""
+
+    row: int
+    id: str
+    similarity: Number
+    price: Money
+    price_per_area: Number | None
+    sold: str
+    same_location: bool
+    circumstances: str
+    differences: str
+
+
+class ValuationOut(_Out):
+    """The value of one house; what was not asked for is null."""
+
+    row: int
+    predicted_price: Money
+    price_low: Money
+    price_high: Money
+    interval: float = Field(ge=0.5, le=0.95)
+    fsd: Number = Field(description="Half the 68 % range over the value")
+    confidence: Number = Field(description="100 x (1 - fsd)")
+    comparable_ids: list[str] | None = None
+    top_drivers: list[str] | None = None
+    explanation: ExplanationOut | None = None
+    comparables: list[ComparableOut] | None = None
+
+    @model_validator(mode="after")
+    def _inside(self) -> Self:
+        if not self.price_low <= self.predicted_price <= self.price_high:
+            raise ValueError("the price lies outside its range")
+        return self
+
+
+class ValuationsOut(_Out):
+    """The answer to rows: one entry a row, in their order, null where a row has no value."""
+
+    valuations: list[ValuationOut | None]
+    errors: list[ProblemOut] = Field(description="Why rows have no value")
+    notes: list[ProblemOut] = Field(description="Cautions, and what was worked out")
+    model_version: str
+    as_of: date = Field(description="The day that the values stand for")
+    valued_at: AwareDatetime
+    currency: str = Field(description="Of all prices, which are plain amounts, not logarithms")
+
+
+class ChangeOut(_Out):
+    """What other facts do to a value."""
+
+    before: Money
+    after: Money
+    delta: Number
+    low: Number
+    high: Number
+    is_clear: bool
+    note: str
+
+    def change(self) -> Change:
+        """The same as a model gives it."""
+        return Change(**self.model_dump())
+
+
+class EffectPointOut(_Out):
+    """The price at one value of a field; ``is_own`` only where it was asked for one house."""
+
+    value: Number
+    label: str
+    price: Money
+    low: Money
+    high: Money
+    is_own: bool | None = None
+
+
+class ImportanceOut(_Out):
+    """How much one field matters, in % of the price and in money."""
+
+    column: str
+    label: str
+    importance_pct: Number
+    spread_pct: Number
+    importance_money: Number
+    spread_money: Number
+
+
+class ModelOut(_Out):
+    """What stands behind the answers."""
+
+    model_version: str
+    package_version: str
+    api_version: str
+    market_name: str
+    market_title: str
+    contract_sha256: str
+    as_of: date
+    trained_at: AwareDatetime
+    n_sales: int
+    currency: str
+    metrics: dict[str, Number]
+    capabilities: list[str]
+    max_rows: int = Field(description="Most houses in one request")
+    card: dict[str, Any]
+    card_markdown: str
+
+
+def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Write a table as one object a row, null where nothing is known."""
+    return [
+        {str(name): None if pd.isna(value) else value for name, value in row.items()}
+        for row in frame.to_dict("records")
+    ]
+
+
+def valuations_out(
+    answer: Answer,
+    about: About,
+    currency: str,
+    valued_at: datetime,
+    told: Sequence[Mapping[str, Any]] | None = None,
+) -> dict[str, Any]:
+    """Write an answer as :class:`ValuationsOut` describes it.
+
+    Parameters
+    ----------
+    answer : Answer
+    about : About
+        Of the backend that gave it.
+    currency : str
+    valued_at : datetime
+    told : sequence of mapping, optional
+        What else to say of each row: ``explanation``, ``comparables``.
+    """
+    numbers = ["row", "predicted_price", "price_low", "price_high", "interval", "fsd", "confidence"]
+    frame = answer.valuations
+    entries: list[dict[str, Any] | None] = []
+    rows = zip(*(frame[name].tolist() for name in numbers), strict=True)
+    for status, row, ids, drivers in zip(
+        frame["status"], rows, frame["comparables"], frame["top_drivers"], strict=True
+    ):
+        entry = dict(zip(numbers, row, strict=True))
+        if ids:
+            entry["comparable_ids"] = ids.split(";")
+        if drivers:
+            entry["top_drivers"] = drivers.split("; ")
+        entries.append(None if status == "error" else entry)
+    for place, more in enumerate(told or []):
+        if (valued := entries[place]) is not None:
+            valued.update(more)
+    problems = [asdict(problem) for problem in answer.problems]
+    return {
+        "valuations": entries,
+        "errors": [each for each in problems if each["severity"] == "error"],
+        "notes": [each for each in problems if each["severity"] != "error"],
+        "model_version": about.model_version,
+        "as_of": about.as_of,
+        "valued_at": valued_at,
+        "currency": currency,
+    }
+
+
+def capabilities_known(names: Sequence[str]) -> frozenset[Capability]:
+    """Those of a server's capabilities that this release knows."""
+    return frozenset(name for name in CAPABILITIES if name in names)
