@@ -62,7 +62,7 @@ class Settings(BaseSettings):
     )
     serve_workers: int = Field(1, ge=1, description="Processes that answer")
     serve_rate: int = Field(
-        600, ge=1, description="Requests a minute that one key (or address) may make of a process"
+        600, ge=1, description="Requests a minute that one key may make of a process"
     )
     serve_concurrency: int = Field(64, ge=1, description="Requests that a process has at once")
     serve_timeout_s: float = Field(30.0, gt=0, description="Longest work on one request")

@@ -12,6 +12,7 @@ import re
 from dataclasses import dataclass
 from datetime import date
 from numbers import Integral, Real
+from typing import NamedTuple
 
 from houseprice.market.fields import Field, fold
 from houseprice.market.problems import Severity
@@ -39,8 +40,7 @@ class Finding:
     expected: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Cell:
+class Cell(NamedTuple):
     """A clean value (NaN where there is none), and what there is to say of it."""
 
     value: float
@@ -61,7 +61,7 @@ def read_cell(field: Field, raw: object, as_of: date) -> Cell:
 
     ``as_of`` is the market's date: a year after it lies in the future of its sales.
     """
-    text = _text(raw)
+    text = raw.strip() if isinstance(raw, str) else _text(raw)
     if field.levels:
         return _read_level(field, text)
     if text.casefold() in BLANKS:
@@ -87,8 +87,6 @@ def limits(field: Field) -> str:
 
 
 def _text(raw: object) -> str:
-    if isinstance(raw, str):
-        return raw.strip()
     if raw is None:
         return ""
     if isinstance(raw, bool) or not isinstance(raw, Real):
@@ -148,6 +146,9 @@ def _refused(field: Field, text: str, code: str, reason: str) -> Cell:
 
 
 def _read_level(field: Field, text: str) -> Cell:
+    position = field.exact.get(text)
+    if position is not None:
+        return Cell(float(position))
     spelling = fold(text)
     if field.kind == "flag" and spelling in TRUTHS:
         return Cell(float(TRUTHS[spelling]))
@@ -159,7 +160,7 @@ def _read_level(field: Field, text: str) -> Cell:
         if text.casefold() in BLANKS:
             return _BLANK
         return Cell(math.nan, _unknown_level(field, text))
-    exact = text in (field.codes[position], field.labels[position])
+    exact = text in field.exact
     return Cell(float(position), None if exact else _read_as(field, text, float(position)))
 
 

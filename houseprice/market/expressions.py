@@ -74,8 +74,6 @@ class Expression:
         """Evaluate on columns of equal length: floats in, floats out (true 1, false 0)."""
         with np.errstate(all="ignore"):
             result = self._step(columns)
-        if self.names:
-            result = np.broadcast_to(result, columns[self.names[0]].shape)
         return np.where(np.isfinite(result), result, np.nan)
 
     def __repr__(self) -> str:
@@ -185,8 +183,13 @@ class _Compiler:
                 if field.kind == "nominal" and not isinstance(op, ast.Eq | ast.NotEq):
                     raise self._refusal(f"{name} has levels without an order: use == or !=")
                 position = np.array(field.codes.index(code), dtype=np.float64)
-                return _pair(_known(compare), step, lambda _: position)
-        return _pair(_known(compare), self._number(left), self._number(right))
+                return lambda columns: _compared(compare, step(columns), position)
+            case _, ast.Constant(value=bool() | int() | float() as value):
+                constant = np.array(value, dtype=np.float64)
+                step = self._number(left)
+                return lambda columns: _compared(compare, step(columns), constant)
+        one, other = self._number(left), self._number(right)
+        return lambda columns: _compared(compare, one(columns), other(columns))
 
     def _call(self, name: str, args: list[ast.expr]) -> Step:
         if name not in _FUNCTIONS:
@@ -205,16 +208,14 @@ def _pair(function: Callable[[Floats, Floats], Floats], left: Step, right: Step)
     return lambda columns: function(left(columns), right(columns))
 
 
-def _known(
-    compare: Callable[[Floats, Floats], NDArray[np.bool_]],
-) -> Callable[[Floats, Floats], Floats]:
-    """Wrap a comparison so that an unknown side gives an unknown answer."""
-
-    def compared(left: Floats, right: Floats) -> Floats:
-        unknown = np.isnan(left) | np.isnan(right)
-        return np.where(unknown, np.nan, compare(left, right).astype(np.float64))
-
-    return compared
+def _compared(
+    compare: Callable[[Floats, Floats], NDArray[np.bool_]], left: Floats, right: Floats
+) -> Floats:
+    """Compare; an unknown side gives an unknown answer."""
+    unknown = np.isnan(left)
+    if right.ndim:  # a constant is known
+        unknown = unknown | np.isnan(right)
+    return np.where(unknown, np.nan, compare(left, right))
 
 
 def _settled(settles: float, parts: list[Floats]) -> Floats:

@@ -106,6 +106,15 @@ class Field(Facts):
             for spelling in _spellings(level)
         }
 
+    @cached_property
+    def exact(self) -> dict[str, int]:
+        """Every code and label as the contract writes it, and the level's position."""
+        return {
+            spelling: position
+            for position, level in enumerate(self.levels)
+            for spelling in (level.code, level.label)
+        }
+
     @property
     def absent(self) -> float:
         """The clean value for "there is none of it": zero, or the position of the level NA."""
