@@ -84,7 +84,7 @@ class LocalBackend:
             if progress:
                 done = min(start + PIECE, len(places))
                 progress(done / len(places), f"{done:,} of {len(places):,} houses valued")
-        values = pd.concat(pieces) if pieces else pd.DataFrame()
+        values = pieces[0] if len(pieces) == 1 else pd.concat(pieces) if pieces else pd.DataFrame()
         version, now = self._loaded.manifest.model_version, datetime.now(UTC)
         frame = valuation_frame(checked.valid, checked.problems, values, version, now)
         return Answer(frame, checked.problems)

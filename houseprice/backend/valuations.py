@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -50,21 +51,37 @@ def valuation_frame(
         status[row - 1] = "warning" if valid[row - 1] else "error"
         codes[row - 1] = _codes(general + found)
         messages[row - 1] = _message(found)
-    columns: dict[str, object] = {"row": np.arange(1, len(valid) + 1), "status": status}
+    now = valued_at.isoformat(timespec="seconds")
+    columns: dict[str, object] = {"row": np.arange(1, len(valid) + 1)}
     for column in ("predicted_price", "price_low", "price_high", "interval", "fsd", "confidence"):
-        numbers = np.full(len(valid), np.nan)
-        if column in values:
-            numbers[valid] = values[column].to_numpy()
-        columns[column] = numbers
-    columns["reason_codes"], columns["message"] = codes, messages
-    for column in ("comparables", "top_drivers"):
-        texts = np.full(len(valid), "", dtype=object)
-        if column in values:
-            texts[valid] = values[column].to_numpy()
-        columns[column] = texts
-    columns["model_version"] = np.where(valid, model_version, "")
-    columns["valued_at"] = np.where(valid, valued_at.isoformat(timespec="seconds"), "")
-    return pd.DataFrame(columns, columns=list(VALUATION_COLUMNS))
+        columns[column] = _spread(values, column, valid, np.nan)
+    columns |= _texts(
+        len(valid),
+        status=status,
+        reason_codes=codes,
+        message=messages,
+        comparables=_spread(values, "comparables", valid, "").tolist(),
+        top_drivers=_spread(values, "top_drivers", valid, "").tolist(),
+        model_version=[model_version if ok else "" for ok in valid.tolist()],
+        valued_at=[now if ok else "" for ok in valid.tolist()],
+    )
+    return pd.DataFrame({name: columns[name] for name in VALUATION_COLUMNS}, copy=False)
+
+
+def _spread(
+    values: pd.DataFrame, column: str, valid: NDArray[np.bool_], other: float | str
+) -> NDArray[Any]:
+    """One column of the values at the places of the valid rows, and `other` at the rest."""
+    spread = np.full(len(valid), other, dtype=object if isinstance(other, str) else np.float64)
+    if column in values:
+        spread[valid] = values[column].to_numpy()
+    return spread
+
+
+def _texts(n: int, **columns: list[str]) -> dict[str, object]:
+    """Columns of n texts, made as one array: a house alone waits for pandas once, not for each."""
+    texts = pd.array([text for column in columns.values() for text in column], dtype="str")
+    return {name: texts[place * n : (place + 1) * n] for place, name in enumerate(columns)}
 
 
 def _telling(problems: Iterable[Problem]) -> tuple[defaultdict[int, list[Problem]], list[Problem]]:

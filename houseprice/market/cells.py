@@ -17,10 +17,11 @@ from typing import NamedTuple
 from houseprice.market.fields import Field, fold
 from houseprice.market.problems import Severity
 
-__all__ = ["Cell", "Finding", "read_cell"]
+__all__ = ["Cell", "Finding", "plain_limits", "read_cell"]
 
 BLANKS = frozenset({"", "na", "n/a", "#n/a", "nan", "null"})
 TRUTHS = {"false": False, "true": True}
+LARGEST_EXACT = 1e15
 LONGEST_NUMBER = 40
 LONGEST_SHOWN = 40
 _PLAIN = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
@@ -61,12 +62,26 @@ def read_cell(field: Field, raw: object, as_of: date) -> Cell:
 
     ``as_of`` is the market's date: a year after it lies in the future of its sales.
     """
+    if isinstance(raw, int | float) and not field.levels and _is_legal(field, raw, as_of):
+        return Cell(raw + 0.0)  # -0.0 is 0.0
     text = raw.strip() if isinstance(raw, str) else _text(raw)
     if field.levels:
         return _read_level(field, text)
     if text.casefold() in BLANKS:
         return _BLANK
     return _read_number(field, text, as_of)
+
+
+def plain_limits(field: Field, as_of: date) -> tuple[float, float]:
+    """Return between which limits a text of digits alone is a clean value as it stands.
+
+    A long table has so many of these that it pays to ask for nothing else; no text lies within the
+    limits of a field with levels.
+    """
+    if field.range is None:
+        return math.inf, -math.inf
+    lower, upper = field.range
+    return lower, min(upper, LARGEST_EXACT, as_of.year if field.kind == "year" else math.inf)
 
 
 def shown(text: str) -> str:
@@ -89,20 +104,20 @@ def limits(field: Field) -> str:
 def _text(raw: object) -> str:
     if raw is None:
         return ""
-    if isinstance(raw, bool) or not isinstance(raw, Real):
+    if isinstance(raw, bool) or not isinstance(raw, int | float | Real):
         return str(raw).strip()
-    if isinstance(raw, Integral):
+    if isinstance(raw, int | Integral):
         # Python refuses to print integers of thousands of digits: they are out of every range.
         return str(raw) if abs(int(raw)) < 10**400 else "inf"
     number = float(raw)
-    return str(int(number)) if number.is_integer() and abs(number) < 1e15 else repr(number)
+    return str(int(number)) if number.is_integer() and abs(number) < LARGEST_EXACT else repr(number)
 
 
 def _read_number(field: Field, text: str, as_of: date) -> Cell:
     if len(text) > LONGEST_NUMBER:
         return _refused(field, text, "too_long", f"{len(text):,} characters are no number.")
     plain = text
-    if not _PLAIN.fullmatch(text):
+    if not (text.isdecimal() and text.isascii()) and not _PLAIN.fullmatch(text):
         plain = _bared(field, text)
         if not _PLAIN.fullmatch(plain) and not _INFINITE.fullmatch(plain):
             return _refused(field, text, "not_a_number", f"«{shown(text)}» is no number.")
@@ -138,6 +153,13 @@ def _illegal(field: Field, value: float, text: str, as_of: date) -> tuple[str, s
     if field.kind != "number" and not value.is_integer():
         return "not_whole", f"{text} is not a whole number."
     return None
+
+
+def _is_legal(field: Field, number: float, as_of: date) -> bool:
+    """Whether a number that came as one needs no second look."""
+    if isinstance(number, bool) or not abs(number) < LARGEST_EXACT:
+        return False
+    return _illegal(field, float(number), "", as_of) is None
 
 
 def _refused(field: Field, text: str, code: str, reason: str) -> Cell:

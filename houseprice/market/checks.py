@@ -26,6 +26,8 @@ __all__ = ["Checked", "check", "check_prices"]
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
+_SEVERITIES = ("error", "warning", "note")
+
 
 @dataclass(frozen=True)
 class Checked:
@@ -39,7 +41,8 @@ class Checked:
     valid : bool array, shape (n_rows,)
         Whether a row has no error, so that it may be valued.
     problems : tuple of Problem
-        Those of the whole table first, then by row, then by field.
+        Those of the whole table first, then by row, then by field, errors before warnings before
+        notes.
     """
 
     houses: pd.DataFrame
@@ -168,10 +171,11 @@ def _broken_rules(columns: Mapping[str, Floats], contract: Contract) -> Iterator
             )
 
 
-def _order(contract: Contract) -> Callable[[Problem], tuple[int, int]]:
+def _order(contract: Contract) -> Callable[[Problem], tuple[int, int, int]]:
     position = {name: number for number, name in enumerate(contract.columns)}
 
-    def key(problem: Problem) -> tuple[int, int]:
-        return problem.row or 0, position.get(problem.field or "", -1)
+    def key(problem: Problem) -> tuple[int, int, int]:
+        field = position.get(problem.field or "", -1)
+        return problem.row or 0, field, _SEVERITIES.index(problem.severity)
 
     return key

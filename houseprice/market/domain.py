@@ -62,22 +62,22 @@ class Domain:
 
     def _outside(self, houses: NDArray[np.float64], contract: Contract) -> NDArray[np.bool_]:
         """Mark the values outside; what is not known never is."""
-        names = contract.columns
-        lower = np.array([self.lower.get(name, -np.inf) for name in names])
-        upper = np.array([self.upper.get(name, np.inf) for name in names])
-        outside: NDArray[np.bool_] = (houses < lower[:, np.newaxis]) | (
-            houses > upper[:, np.newaxis]
-        )
-        levelled = [i for i, name in enumerate(names) if name in self.levels]
-        if levelled:
-            width = max(len(contract.fields[names[i]].levels) for i in levelled)
-            seen = np.zeros((len(levelled), width + 1), dtype=bool)
-            seen[:, width] = True
-            for own, i in zip(seen, levelled, strict=True):
-                own[[*self.levels[names[i]]]] = True
-            positions = houses[levelled]
-            positions[np.isnan(positions)] = width
-            outside[levelled] = ~np.take_along_axis(seen, positions.astype(np.intp), axis=1)
+        lower = np.array([self.lower.get(name, -np.inf) for name in contract.columns])
+        upper = np.array([self.upper.get(name, np.inf) for name in contract.columns])
+        outside: NDArray[np.bool_] = houses < lower[:, np.newaxis]
+        outside |= houses > upper[:, np.newaxis]
+        unseen = [
+            (i, position)
+            for i, (name, field) in enumerate(contract.fields.items())
+            if name in self.levels and len(self.levels[name]) < len(field.levels)
+            for position in range(len(field.levels))
+            if position not in self.levels[name]
+        ]
+        if unseen:
+            fields, positions = map(list, zip(*unseen, strict=True))
+            there = houses[fields] == np.array(positions)[:, np.newaxis]
+            for number in np.flatnonzero(there.any(axis=1)).tolist():
+                outside[fields[number]] |= there[number]
         return outside
 
     def _told(self, field: Field, row: int, value: float) -> Problem:

@@ -9,18 +9,20 @@ the result unknown, except in ``known(x)`` and where ``and`` or ``or`` is settle
 from __future__ import annotations
 
 import ast
+import math
 import re
 from collections.abc import Callable, Mapping
-from typing import Protocol
+from functools import cached_property
+from typing import Generic, Protocol, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
+
+from houseprice.market.arithmetic import COLUMNS, FUNCTIONS, HOUSE, Arithmetic, Floats
 
 __all__ = ["Expression", "ExpressionError", "FieldFacts"]
 
-Floats = NDArray[np.float64]
-Columns = Mapping[str, Floats]
-Step = Callable[[Columns], Floats]
+Value = TypeVar("Value")
+Step = Callable[[Mapping[str, Value]], Value]
 
 
 class ExpressionError(ValueError):
@@ -66,15 +68,23 @@ class Expression:
     def __init__(self, text: str, fields: Mapping[str, FieldFacts]) -> None:
         self.text = text
         self._fields = fields
-        compiler = _Compiler(text, fields)
-        self._step = compiler.run()
+        compiler = _Compiler(text, fields, COLUMNS)
+        self._of_columns = compiler.run()
         self.names: tuple[str, ...] = tuple(dict.fromkeys(compiler.used))
 
-    def evaluate(self, columns: Columns) -> Floats:
+    def evaluate(self, columns: Mapping[str, Floats]) -> Floats:
         """Evaluate on columns of equal length: floats in, floats out (true 1, false 0)."""
+        if self.names and len(columns[self.names[0]]) == 1:
+            house = {name: columns[name].item() for name in self.names}
+            alone = self._of_house(house)
+            return np.array([alone if math.isfinite(alone) else np.nan])
         with np.errstate(all="ignore"):
-            result = self._step(columns)
+            result = self._of_columns(columns)
         return np.where(np.isfinite(result), result, np.nan)
+
+    @cached_property
+    def _of_house(self) -> Step[float]:
+        return _Compiler(self.text, self._fields, HOUSE).run()
 
     def __repr__(self) -> str:
         return f"Expression({self.text!r})"
@@ -84,41 +94,19 @@ class Expression:
         return Expression, (self.text, {name: self._fields[name] for name in self.names})
 
 
-_ARITHMETIC: dict[type[ast.operator], Callable[[Floats, Floats], Floats]] = {
-    ast.Add: np.add,
-    ast.Sub: np.subtract,
-    ast.Mult: np.multiply,
-    ast.Div: np.divide,
-    ast.Pow: np.power,
-}
-_COMPARISONS: dict[type[ast.cmpop], Callable[[Floats, Floats], NDArray[np.bool_]]] = {
-    ast.Eq: np.equal,
-    ast.NotEq: np.not_equal,
-    ast.Lt: np.less,
-    ast.LtE: np.less_equal,
-    ast.Gt: np.greater,
-    ast.GtE: np.greater_equal,
-}
-_FUNCTIONS: dict[str, tuple[int, Callable[..., Floats]]] = {
-    "min": (2, np.minimum),
-    "max": (2, np.maximum),
-    "log1p": (1, np.log1p),
-    "sqrt": (1, np.sqrt),
-    "known": (1, lambda x: np.isfinite(x).astype(np.float64)),
-    "where": (3, lambda test, yes, no: np.where(np.isnan(test), np.nan, np.where(test, yes, no))),
-}
+class _Compiler(Generic[Value]):
+    """Turns the syntax tree into nested functions of the columns, or of one house's values."""
 
-
-class _Compiler:
-    """Turns the syntax tree into nested functions of the columns."""
-
-    def __init__(self, text: str, fields: Mapping[str, FieldFacts]) -> None:
+    def __init__(
+        self, text: str, fields: Mapping[str, FieldFacts], arithmetic: Arithmetic[Value]
+    ) -> None:
         self.text = text
         self.fields = fields
+        self.arithmetic = arithmetic
         self.used: list[str] = []
         self.quoted: dict[str, str] = {}
 
-    def run(self) -> Step:
+    def run(self) -> Step[Value]:
         plain = re.sub(r"`([^`]*)`", self._unquote, self.text).strip()
         try:
             tree = ast.parse(plain, mode="eval").body
@@ -134,45 +122,51 @@ class _Compiler:
     def _refusal(self, reason: str) -> ExpressionError:
         return ExpressionError(f"«{self.text}» can't be used: {reason}")
 
-    def _number(self, node: ast.expr) -> Step:
+    def _constant(self, number: float) -> Step[Value]:
+        constant = self.arithmetic.constant(number)
+        return lambda _: constant
+
+    def _number(self, node: ast.expr) -> Step[Value]:
         match node:
             case ast.Constant(value=bool() | int() | float() as value):
-                constant = np.array(value, dtype=np.float64)
-                return lambda _: constant
+                return self._constant(value)
             case ast.Name():
                 return self._field(node, arithmetic=True)
             case ast.UnaryOp(op=ast.USub(), operand=operand):
-                inner = self._number(operand)
-                return lambda columns: np.negative(inner(columns))
+                times = self.arithmetic.operators[ast.Mult]
+                return _pair(times, self._constant(-1.0), self._number(operand))
             case ast.UnaryOp(op=ast.Not(), operand=operand):
-                inner = self._number(operand)
-                return lambda columns: 1.0 - inner(columns)
-            case ast.BinOp(left=left, op=op, right=right) if type(op) in _ARITHMETIC:
-                return _pair(_ARITHMETIC[type(op)], self._number(left), self._number(right))
+                minus = self.arithmetic.operators[ast.Sub]
+                return _pair(minus, self._constant(1.0), self._number(operand))
+            case ast.BinOp(left=left, op=op, right=right) if type(op) in self.arithmetic.operators:
+                function = self.arithmetic.operators[type(op)]
+                return _pair(function, self._number(left), self._number(right))
             case ast.BoolOp(op=op, values=values):
-                settles = 0.0 if isinstance(op, ast.And) else 1.0
+                settles, settled = float(isinstance(op, ast.Or)), self.arithmetic.settled
                 steps = [self._number(value) for value in values]
-                return lambda columns: _settled(settles, [step(columns) for step in steps])
-            case ast.Compare(left=left, ops=[op], comparators=[right]) if type(op) in _COMPARISONS:
+                return lambda values: settled(settles, [step(values) for step in steps])
+            case ast.Compare(left=left, ops=[op], comparators=[right]) if (
+                type(op) in self.arithmetic.comparisons
+            ):
                 return self._comparison(left, op, right)
             case ast.Call(func=ast.Name(id=name), args=args, keywords=[]):
                 return self._call(name, args)
         raise self._refusal(
             "only fields, numbers, + - * / **, single comparisons, and, or, not, "
-            f"{', '.join(_FUNCTIONS)} are known here"
+            f"{', '.join(FUNCTIONS)} are known here"
         )
 
-    def _field(self, node: ast.Name, *, arithmetic: bool) -> Step:
+    def _field(self, node: ast.Name, *, arithmetic: bool) -> Step[Value]:
         name = self.quoted.get(node.id, node.id)
         if name not in self.fields:
             raise self._refusal(f"there is no field {name}")
         if arithmetic and self.fields[name].kind == "nominal":
             raise self._refusal(f"{name} has levels without an order: compare it with a level")
         self.used.append(name)
-        return lambda columns: columns[name]
+        return lambda values: values[name]
 
-    def _comparison(self, left: ast.expr, op: ast.cmpop, right: ast.expr) -> Step:
-        compare = _COMPARISONS[type(op)]
+    def _comparison(self, left: ast.expr, op: ast.cmpop, right: ast.expr) -> Step[Value]:
+        compare = self.arithmetic.comparisons[type(op)]
         match left, right:
             case ast.Name(), ast.Constant(value=str() as code):
                 name = self.quoted.get(left.id, left.id)
@@ -182,46 +176,23 @@ class _Compiler:
                     raise self._refusal(f"{name} has no level {code!r}")
                 if field.kind == "nominal" and not isinstance(op, ast.Eq | ast.NotEq):
                     raise self._refusal(f"{name} has levels without an order: use == or !=")
-                position = np.array(field.codes.index(code), dtype=np.float64)
-                return lambda columns: _compared(compare, step(columns), position)
-            case _, ast.Constant(value=bool() | int() | float() as value):
-                constant = np.array(value, dtype=np.float64)
-                step = self._number(left)
-                return lambda columns: _compared(compare, step(columns), constant)
-        one, other = self._number(left), self._number(right)
-        return lambda columns: _compared(compare, one(columns), other(columns))
+                return _pair(compare, step, self._constant(field.codes.index(code)))
+        return _pair(compare, self._number(left), self._number(right))
 
-    def _call(self, name: str, args: list[ast.expr]) -> Step:
-        if name not in _FUNCTIONS:
+    def _call(self, name: str, args: list[ast.expr]) -> Step[Value]:
+        if name not in FUNCTIONS:
             raise self._refusal(f"there is no function {name}")
-        count, function = _FUNCTIONS[name]
-        if len(args) != count:
-            raise self._refusal(f"{name} takes {count} value(s)")
+        if len(args) != FUNCTIONS[name]:
+            raise self._refusal(f"{name} takes {FUNCTIONS[name]} value(s)")
+        function = self.arithmetic.functions[name]
         if name == "known" and isinstance(args[0], ast.Name):
             steps = [self._field(args[0], arithmetic=False)]
         else:
             steps = [self._number(arg) for arg in args]
-        return lambda columns: function(*(step(columns) for step in steps))
+        return lambda values: function(*[step(values) for step in steps])
 
 
-def _pair(function: Callable[[Floats, Floats], Floats], left: Step, right: Step) -> Step:
-    return lambda columns: function(left(columns), right(columns))
-
-
-def _compared(
-    compare: Callable[[Floats, Floats], NDArray[np.bool_]], left: Floats, right: Floats
-) -> Floats:
-    """Compare; an unknown side gives an unknown answer."""
-    unknown = np.isnan(left)
-    if right.ndim:  # a constant is known
-        unknown = unknown | np.isnan(right)
-    return np.where(unknown, np.nan, compare(left, right))
-
-
-def _settled(settles: float, parts: list[Floats]) -> Floats:
-    """``and`` (settled by 0) or ``or`` (settled by 1) of answers that may be unknown."""
-    result = parts[0]
-    for part in parts[1:]:
-        decided = (result == settles) | (part == settles)
-        result = np.where(decided, settles, result + part - (1.0 - settles))
-    return result
+def _pair(
+    function: Callable[[Value, Value], Value], left: Step[Value], right: Step[Value]
+) -> Step[Value]:
+    return lambda values: function(left(values), right(values))

@@ -25,6 +25,9 @@ __all__ = ["Progress", "ValuationModel"]
 Floats = NDArray[np.float64]
 
 _FSD_LEVEL = 0.68
+_VALUE_COLUMNS = pd.Index(
+    ["predicted_price", "price_low", "price_high", "interval", "fsd", "confidence"]
+)
 
 
 class ValuationModel(RegressorMixin, BaseEstimator):
@@ -147,15 +150,12 @@ class ValuationModel(RegressorMixin, BaseEstimator):
         low, high = self._limits(log_price, *self.range_.reach(difficulty, blanks, interval))
         low68, high68 = self._limits(log_price, *self.range_.reach(difficulty, blanks, _FSD_LEVEL))
         fsd = (high68 - low68) / (2.0 * price)
+        confidence = 100.0 * np.clip(1.0 - fsd, 0.0, 1.0)
+        level = np.full(len(price), interval)
+        # One block: a house alone would wait longer for six columns than for their figures.
         return pd.DataFrame(
-            {
-                "predicted_price": price,
-                "price_low": low,
-                "price_high": high,
-                "interval": np.full(len(price), interval),
-                "fsd": fsd,
-                "confidence": 100.0 * np.clip(1.0 - fsd, 0.0, 1.0),
-            },
+            np.column_stack([price, low, high, level, fsd, confidence]),
+            columns=_VALUE_COLUMNS,
             index=houses.index if isinstance(houses, pd.DataFrame) else None,
         )
 

@@ -103,7 +103,9 @@ class SplineElasticNet(RegressorMixin, BaseEstimator):
         check_is_fitted(self)
         X = np.clip(np.asarray(X, dtype=np.float64), -self._reach, self._reach)
         inside = np.clip((X[:, self._columns] - self._lower) / self._span, 0.0, 1.0)
-        bends = np.maximum(inside[:, self._owner] - self._knots, 0.0)
+        bends = inside[:, self._owner]
+        bends -= self._knots
+        np.maximum(bends, 0.0, out=bends)
         np.square(bends, out=bends)
         answer: Floats = X @ self.coef_ + inside @ self._slopes + bends @ self._bends
         return answer + self.intercept_

@@ -160,7 +160,7 @@ def matrix_of(houses: pd.DataFrame | Floats, contract: Contract) -> Floats:
         if houses.ndim != 2 or houses.shape[1] != len(contract.columns):
             raise ModelError(f"houses must have {len(contract.columns)} columns")
         return houses.astype(np.float64)
-    if tuple(houses.columns) != contract.columns:
+    if houses.columns.tolist() != list(contract.columns):
         missing = [name for name in contract.columns if name not in houses.columns]
         if missing:
             raise ModelError(f"houses lack the columns {', '.join(missing)}")

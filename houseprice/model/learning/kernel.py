@@ -97,17 +97,20 @@ class RelevanceKernelRegressor(RegressorMixin, BaseEstimator):
     def predict(self, X: Floats) -> Floats:
         """Predict the target, shape (n_rows,)."""
         check_is_fitted(self)
-        X = self._clipped(X) * self.relevance_
+        X = self._clipped(X)
+        X *= self.relevance_
         answer = np.empty(len(X))
+        # exp(-gamma |x - s|^2) = exp(2 gamma x s) exp(-gamma |x|^2) exp(-gamma |s|^2): only the
+        # first factor is of both, and none is beyond a float, since inputs are clipped.
+        weights = self.dual_coef_ * np.exp(-2.0 * self.gamma * self._half_norms)
+        room = np.empty((min(_BLOCK, len(X)), len(weights)))
         for start in range(0, len(X), _BLOCK):
             block = X[start : start + _BLOCK]
-            # exp(-gamma |x - s|^2), with the square multiplied out
-            kernel = block @ self.support_vectors_.T
-            kernel -= self._half_norms
-            kernel -= 0.5 * np.einsum("ij,ij->i", block, block)[:, np.newaxis]
-            kernel *= 2.0 * self.gamma
+            kernel = room[: len(block)]
+            np.matmul(2.0 * self.gamma * block, self.support_vectors_.T, out=kernel)
             np.exp(kernel, out=kernel)
-            answer[start : start + len(block)] = kernel @ self.dual_coef_
+            answer[start : start + len(block)] = kernel @ weights
+        answer *= np.exp(-self.gamma * np.einsum("ij,ij->i", X, X))
         return answer + self.intercept_
 
     def _clipped(self, X: Floats) -> Floats:

@@ -182,8 +182,9 @@ class ConformalRange(BaseEstimator):
         return np.exp(log_size)
 
     def _clipped(self, scaler: StandardScaler, traits: Floats) -> Floats:
-        clipped: Floats = np.clip((traits - scaler.mean_) / scaler.scale_, -self.clip, self.clip)
-        return clipped
+        clipped: Floats = traits - scaler.mean_
+        clipped /= scaler.scale_
+        return np.clip(clipped, -self.clip, self.clip, out=clipped)
 
 
 def check_level(level: float) -> None:

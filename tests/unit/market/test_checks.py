@@ -192,6 +192,17 @@ def test_an_impossible_value_that_the_contract_forgives_is_filled_like_a_blank(
     assert result.houses.loc[0, "boiler"] == 1990
 
 
+def test_problems_of_one_cell_stand_from_the_gravest_to_the_least(contract: Contract) -> None:
+    result = checked(contract, sold="2,015", built="2016", boiler="2207", grade="Z")
+    assert [(problem.field, problem.severity) for problem in result.problems] == [
+        ("grade", "error"),
+        ("sold", "warning"),
+        ("sold", "note"),
+        ("boiler", "warning"),
+        ("boiler", "note"),
+    ]
+
+
 def test_missing_columns_are_named_together(contract: Contract) -> None:
     rows = pd.DataFrame([{"size": "100", "garden": "n"}] * 2)
     result = check(rows, contract)

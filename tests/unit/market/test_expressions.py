@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from houseprice.market.expressions import Expression, ExpressionError
 
@@ -60,6 +62,34 @@ UNKNOWN = np.nan
 )
 def test_an_expression_computes(text: str, expected: list[float]) -> None:
     np.testing.assert_allclose(Expression(text, FIELDS).evaluate(COLUMNS), expected)
+
+
+ANY = st.sampled_from([0.0, -0.0, 1.0, -1.0, np.nan, 1e308, 1e-308]) | st.floats(-1e6, 1e6)
+TEXTS = [
+    "(area + year - grade) * `1st floor` / year",
+    "-area ** 2 + area ** 0.5 + area ** year",
+    "min(area, year) + max(`1st floor`, -area)",
+    "log1p(area) * sqrt(year) + known(roof) + known(area / year)",
+    "where(area, where(not year, 1, `1st floor`), where(area > year, -1, 1 / area))",
+    "area == year or area != 0 and year <= 1 and not grade >= 'C'",
+    "(area < year) + (area > 1) + (roof == 'gable') + (grade != 'NA')",
+]
+
+
+@pytest.mark.parametrize("text", TEXTS)
+@given(values=st.lists(st.tuples(ANY, ANY, ANY), min_size=2, max_size=20))
+def test_a_house_alone_comes_out_as_in_company_to_the_last_bit(
+    text: str, values: list[tuple[float, float, float]]
+) -> None:
+    expression = Expression(text, FIELDS)
+    area, floor, year = np.array(values).T
+    levels = np.resize([0.0, 1.0, np.nan], len(values))
+    columns = {"area": area, "1st floor": floor, "year": year, "grade": levels, "roof": levels}
+    alone = [
+        expression.evaluate({name: column[i : i + 1] for name, column in columns.items()})
+        for i in range(len(values))
+    ]
+    np.testing.assert_array_equal(np.concatenate(alone), expression.evaluate(columns))
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,63 @@
+"""The table of valuations has the same columns and types, however many rows it has."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from houseprice.backend.base import VALUATION_COLUMNS
+from houseprice.backend.valuations import valuation_frame
+from houseprice.market.problems import Problem
+
+NOW = datetime(2020, 1, 2, 3, 4, 5, tzinfo=UTC)
+NUMBERS = ("predicted_price", "price_low", "price_high", "interval", "fsd", "confidence")
+
+
+def values(n: int) -> pd.DataFrame:
+    return pd.DataFrame({name: np.arange(n) + 0.5 for name in NUMBERS})
+
+
+def test_values_stand_at_the_valid_rows_and_reasons_at_the_others() -> None:
+    problems = [
+        Problem(2, "size", "required", "error", "Size is blank.", "", "a size"),
+        Problem(3, "grade", "unseen_level", "warning", "Unseen."),
+        Problem(3, "grade", "read_as", "note", "Read."),
+    ]
+    frame = valuation_frame(np.array([True, False, True]), problems, values(2), "v-1", NOW)
+    assert tuple(frame.columns) == VALUATION_COLUMNS
+    assert frame["row"].tolist() == [1, 2, 3]
+    assert frame["status"].tolist() == ["ok", "error", "warning"]
+    for name in NUMBERS:
+        np.testing.assert_array_equal(frame[name], [0.5, np.nan, 1.5])
+    assert frame["reason_codes"].tolist() == ["", "required:size", "unseen_level:grade"]
+    assert frame["message"].tolist() == ["", "Size is blank. Expected: a size.", "Unseen."]
+    assert frame["comparables"].tolist() == frame["top_drivers"].tolist() == ["", "", ""]
+    assert frame["model_version"].tolist() == ["v-1", "", "v-1"]
+    assert frame["valued_at"].tolist() == ["2020-01-02T03:04:05+00:00", "", frame["valued_at"][0]]
+
+
+def test_evidence_stands_at_the_valid_rows() -> None:
+    found = values(1).assign(comparables=["a;b"], top_drivers=["size"])
+    frame = valuation_frame(np.array([False, True]), [], found, "v-1", NOW)
+    assert frame["comparables"].tolist() == ["", "a;b"]
+    assert frame["top_drivers"].tolist() == ["", "size"]
+
+
+@pytest.mark.parametrize("n", [0, 1, 3])
+@pytest.mark.parametrize("valid", [True, False])
+def test_the_types_of_the_columns_do_not_depend_on_the_rows(n: int, valid: bool) -> None:
+    found = values(n) if n and valid else pd.DataFrame()
+    types = valuation_frame(np.full(n, valid), [], found, "v-1", NOW).dtypes.astype(str)
+    assert types.drop(["row", *NUMBERS]).unique().tolist() == ["str"]
+    assert types[list(NUMBERS)].unique().tolist() == ["float64"]
+
+
+def test_a_change_of_one_text_leaves_the_others() -> None:
+    frame = valuation_frame(np.array([True, True]), [], values(2), "v-1", NOW)
+    frame.loc[0, "message"] = "changed"
+    assert frame["message"].tolist() == ["changed", ""]
+    assert frame["reason_codes"].tolist() == ["", ""]
+    assert frame["status"].tolist() == ["ok", "ok"]
