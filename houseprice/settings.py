@@ -30,6 +30,9 @@ class Settings(BaseSettings):
         8501, ge=1, le=65_535, validation_alias="PORT", description="Where the app is served"
     )
     max_upload_mb: int = Field(20, ge=1, description="Largest file to upload, in megabytes")
+    max_unpacked_mb: int = Field(
+        2_000, ge=1, description="Largest content of a packed file (.csv.gz), in megabytes"
+    )
     max_rows: int = Field(100_000, ge=1, description="Most houses in one uploaded file")
     max_columns: int = Field(500, ge=1, description="Most columns in one uploaded file")
     max_cell_chars: int = Field(

@@ -14,7 +14,8 @@ looked at, and as a whole, because "1,250" alone may be 1,250 or 1.25 (and so ma
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from typing import Literal
 
 import pandas as pd
 
@@ -22,7 +23,9 @@ from houseprice.market.contract import Contract
 from houseprice.market.fields import Field
 from houseprice.market.problems import Problem
 
-__all__ = ["Decimals", "read_decimals"]
+__all__ = ["Decimals", "doubtful_numbers", "find_decimals", "with_points"]
+
+Decimals = Literal["point", "comma", "unclear"]
 
 # With D the decimal sign and T the sign between thousands.
 _SURE = r"[+-]?(\d{1,3}(T\d{3})+D\d+|\d{1,3}(T\d{3}){2,}|\d*D(\d{1,2}|\d{4,})|(0\d*|\d{4,})?D\d{3})"
@@ -32,40 +35,80 @@ _DOUBTFUL = re.compile(r"[+-]?[1-9]\d{0,2}[.,]\d{3}", re.ASCII)
 _GROUPING_SPACE = re.compile(r"(?<=\d)[ '\u00a0\u202f’](?=\d{3})", re.ASCII)
 
 
-@dataclass(frozen=True)
-class Decimals:
-    """Rows with decimal points, and what there is to say."""
-
-    rows: pd.DataFrame
-    problems: tuple[Problem, ...] = ()
-    note: str | None = None
-
-
-def read_decimals(rows: pd.DataFrame, contract: Contract) -> Decimals:
-    """Read the numbers of a file whose cells are separated by semicolons.
+def find_decimals(
+    pieces: Iterable[pd.DataFrame], contract: Contract
+) -> tuple[Decimals, str | None]:
+    """Find the decimal sign of a file whose cells are separated by semicolons.
 
     Parameters
     ----------
-    rows : DataFrame, all text, columns named as in the contract; not changed
+    pieces : iterable of DataFrame, all text, columns named as in the contract
+        The rows of the file; no more of them are taken than it needs.
     contract : Contract
+
+    Returns
+    -------
+    decimals : {"point", "comma", "unclear"}
+    note : str or None
+        What the user should know.
     """
-    numbers = {
-        name: {str(text): _number(str(text), field) for text in rows[name].unique()}
-        for name, field in contract.fields.items()
-        if field.is_numeric and name in rows.columns
-    }
-    spellings = [number for column in numbers.values() for number in column.values()]
-    commas = [number for number in spellings if _COMMA.fullmatch(number)]
-    points = any(_POINT.fullmatch(number) for number in spellings)
-    if commas and not points:
-        note = (
-            "Numbers were read with a decimal comma: "
-            f"{commas[0]} is {_with_point(commas[0])} with a decimal point."
-        )
-        return Decimals(_converted(rows, numbers), note=note)
-    if points and not commas:
-        return Decimals(rows)
-    return Decimals(rows, tuple(_doubts(rows, numbers, contract)))
+    examples: dict[str, str] = {}
+    points = False
+    for rows in pieces:
+        for name, field in _number_fields(rows, contract):
+            for number in (_number(str(text), field) for text in rows[name].unique()):
+                points = points or bool(_POINT.fullmatch(number))
+                if name not in examples and _COMMA.fullmatch(number):
+                    examples[name] = number
+        if points and examples:
+            return "unclear", None
+    if points:
+        return "point", None
+    for name in contract.columns:
+        if name in examples:
+            return "comma", (
+                "Numbers were read with a decimal comma: "
+                f"{examples[name]} is {_with_point(examples[name])} with a decimal point."
+            )
+    return "unclear", None
+
+
+def with_points(rows: pd.DataFrame, contract: Contract) -> pd.DataFrame:
+    """Write the numbers of a file with decimal commas with points; ``rows`` is not changed."""
+    replaced = {}
+    for name, field in _number_fields(rows, contract):
+        codes, distinct = rows[name].factorize()
+        texts = [_pointed(str(text), field) for text in distinct]
+        replaced[name] = pd.Series(texts, dtype="str").iloc[codes].set_axis(rows.index)
+    return rows.assign(**replaced)
+
+
+def doubtful_numbers(rows: pd.DataFrame, contract: Contract) -> Iterator[Problem]:
+    """Yield an error for each number that can be read in two ways."""
+    for name, field in _number_fields(rows, contract):
+        numbers = {text: _number(text, field) for text in rows[name].unique().tolist()}
+        doubtful = {text for text, number in numbers.items() if _DOUBTFUL.fullmatch(number)}
+        if not doubtful:
+            continue
+        for row, text in enumerate(rows[name], start=1):
+            if text in doubtful:
+                whole, digits = re.split("[.,]", numbers[text])
+                yield Problem(
+                    row,
+                    name,
+                    "ambiguous_number",
+                    "error",
+                    f"{field.label}: «{text}» may be {whole},{digits} or {whole}.{digits}, "
+                    "because the file has semicolons between its cells.",
+                    text,
+                    f"{whole}{digits} or {whole}.{digits}0",
+                )
+
+
+def _number_fields(rows: pd.DataFrame, contract: Contract) -> Iterator[tuple[str, Field]]:
+    for name, field in contract.fields.items():
+        if field.is_numeric and name in rows.columns:
+            yield name, field
 
 
 def _number(text: str, field: Field) -> str:
@@ -76,45 +119,11 @@ def _number(text: str, field: Field) -> str:
     return _GROUPING_SPACE.sub("", plain)
 
 
+def _pointed(text: str, field: Field) -> str:
+    number = _number(text, field)
+    decimal = _COMMA.fullmatch(number) or _DOUBTFUL.fullmatch(number)
+    return _with_point(number) if decimal else text
+
+
 def _with_point(number: str) -> str:
     return number.replace(".", "").replace(",", ".")
-
-
-def _converted(rows: pd.DataFrame, numbers: dict[str, dict[str, str]]) -> pd.DataFrame:
-    replaced = {}
-    for name, column in numbers.items():
-        changed = {
-            text: _with_point(number)
-            for text, number in column.items()
-            if _COMMA.fullmatch(number) or _DOUBTFUL.fullmatch(number)
-        }
-        if changed:
-            replaced[name] = rows[name].replace(changed)
-    return rows.assign(**replaced)
-
-
-def _doubts(
-    rows: pd.DataFrame, numbers: dict[str, dict[str, str]], contract: Contract
-) -> list[Problem]:
-    problems = []
-    for name, column in numbers.items():
-        doubtful = {text for text, number in column.items() if _DOUBTFUL.fullmatch(number)}
-        if not doubtful:
-            continue
-        field = contract.fields[name]
-        for row, text in enumerate(rows[name], start=1):
-            if text in doubtful:
-                whole, digits = re.split("[.,]", column[text])
-                problems.append(
-                    Problem(
-                        row,
-                        name,
-                        "ambiguous_number",
-                        "error",
-                        f"{field.label}: «{text}» may be {whole},{digits} or {whole}.{digits}, "
-                        "because the file has semicolons between its cells.",
-                        text,
-                        f"{whole}{digits} or {whole}.{digits}0",
-                    )
-                )
-    return problems

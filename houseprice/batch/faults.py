@@ -2,30 +2,48 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Mapping
 
 from houseprice.batch.records import SEPARATORS, Record
+from houseprice.batch.writing import csv_line
 from houseprice.market.cells import shown
 from houseprice.market.problems import Problem
 
-__all__ = ["row_faults"]
+__all__ = ["fitted", "row_faults"]
 
 
-def row_faults(houses: Iterable[Record], width: int, separator: str) -> Iterator[Problem]:
-    """Yield an error for each record that does not fit under a header of ``width`` cells."""
+def row_faults(
+    odd: Mapping[int, Record], width: int, named: int, separator: str
+) -> dict[int, Problem]:
+    """Tell what is wrong with the records that do not fit under a header.
+
+    Parameters
+    ----------
+    odd : mapping of int to Record
+        Records by their row, counted from 1.
+    width, named : int
+        Cells of the header, and those up to the last that has a name: no cell is missed beyond, and
+        an empty one more does no harm.
+    separator : str
+
+    Returns
+    -------
+    dict of int to Problem
+        An error by row; none for a record that can be read all the same.
+    """
     sign = SEPARATORS[separator]
     right = f"{width:,} cells, with quotation marks around a text that holds a {sign}"
-    for row, record in enumerate(houses, start=1):
+    problems = {}
+    for row, record in odd.items():
         n_cells, expected = len(record.cells), right
+        surplus = record.cells[width:]
         if not record.sound:
             code = "broken_quotes"
             message = "A quotation mark makes no sense, so the row's cells can't be told apart."
             expected += ", in which a quotation mark is written twice"
         elif record.blank and n_cells != width:
             code, message, expected = "empty_row", "The row is empty.", "a house, or no row"
-        elif n_cells != width:
+        elif n_cells < named or any(cell.strip() for cell in surplus):
             code = "wrong_cell_count"
             count = "1 cell" if n_cells == 1 else f"{n_cells:,} cells"
             message = (
@@ -34,17 +52,25 @@ def row_faults(houses: Iterable[Record], width: int, separator: str) -> Iterator
             )
         else:
             continue
-        beyond = _line(record.cells[width:], separator)
-        if beyond:
-            message += f" Beyond the header stands: {beyond}"
-        read = shown(_line(record.cells, separator))
-        yield Problem(row, None, code, "error", message, read, expected)
+        if surplus:
+            message += f" Beyond the header stands: {csv_line(surplus, separator)}"
+        read = shown(csv_line(record.cells, separator))
+        problems[row] = Problem(row, None, code, "error", message, read, expected)
+    return problems
 
 
-def _line(cells: list[str], separator: str) -> str:
-    """Cells as a line of the file again; "" for no cells."""
-    if not cells:
-        return ""
-    line = io.StringIO(newline="")
-    csv.writer(line, delimiter=separator, lineterminator="\r\n").writerow(cells)
-    return line.getvalue().removesuffix("\r\n")
+def fitted(record: Record, width: int, separator: str) -> tuple[str, list[str]]:
+    """Make a record that does not fit under its header fit: as a line of the file, and as cells.
+
+    A line with too few cells gets more separators. Any other is written anew: a broken quotation
+    mark would take the rows after it along, and cells beyond the header those that are added.
+    """
+    body = record.text.rstrip("\r\n")
+    n_missing = max(width - len(record.cells), 0)
+    cells = [*record.cells[:width], *[""] * n_missing]
+    if record.sound and n_missing:
+        # Nothing at all is one empty cell.
+        fit = body + separator * (width - max(len(record.cells), 1))
+    else:
+        fit = csv_line(cells, separator)
+    return fit + record.text[len(body) :], cells

@@ -9,12 +9,15 @@ from __future__ import annotations
 import csv
 import io
 from collections import deque
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 
+from houseprice.batch.decoding import LONGEST_LINE
+from houseprice.batch.headers import folded
 from houseprice.errors import InputError
 
-__all__ = ["SEPARATORS", "Record", "find_separator", "read_records"]
+__all__ = ["SEPARATORS", "Lines", "Record", "find_separator", "read_records"]
 
 SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "vertical bar"}
 
@@ -27,6 +30,8 @@ class Record:
     ----------
     line : int
         The line of the text on which it starts, counted from 1.
+    text : str
+        The row as it stands in the file, with its line ending.
     cells : list of str
         Its cells without quotation marks; if not ``sound``, what stands between the separators.
     sound : bool
@@ -34,6 +39,7 @@ class Record:
     """
 
     line: int
+    text: str
     cells: list[str]
     sound: bool = True
 
@@ -43,36 +49,45 @@ class Record:
         return not any(cell.strip() for cell in self.cells)
 
 
-def find_separator(text: str, known: Collection[str]) -> str:
+def find_separator(start: str, known: Collection[str]) -> str:
     """Choose the separator that splits the first record into the most known column names.
 
     If no name is known, the separator that occurs most often outside quotation marks. Only the
     first record is looked at: what stands in the houses (decimal commas, addresses) has no say.
+
+    Parameters
+    ----------
+    start : str
+        The start of the text, with the first record in it.
+    known : collection of str
+        Column names, as :func:`houseprice.batch.headers.folded` gives them.
     """
 
     def score(separator: str) -> tuple[int, int]:
-        lines = io.StringIO(text, newline="")
+        lines = io.StringIO(start, newline="")
         try:
             header = next(csv.reader(lines, delimiter=separator, strict=True))
         except csv.Error:
             return -1, 0
-        return sum(cell.strip() in known for cell in header), len(header)
+        return sum(folded(cell) in known for cell in header), len(header)
 
     return max(SEPARATORS, key=score)
 
 
-def read_records(text: str, separator: str) -> Iterator[Record]:
-    """Split a text into records; a quoted cell may hold separators and line breaks.
+def read_records(lines: Lines, separator: str) -> Iterator[Record]:
+    """Split lines into records; a quoted cell may hold separators and line breaks.
+
+    No line is taken before the record that starts with it is asked for.
 
     Raises
     ------
     InputError
         If a quotation mark is opened and never closed, which swallows the rest of the text.
     """
-    lines = _Lines(text)
     reader = csv.reader(lines, delimiter=separator, strict=True)
     while True:
         lines.start_record()
+        first = lines.number + 1
         try:
             cells = next(reader)
         except StopIteration:
@@ -80,53 +95,90 @@ def read_records(text: str, separator: str) -> Iterator[Record]:
         except csv.Error:
             if lines.ended or lines.width > csv.field_size_limit():
                 raise InputError(
-                    f"A quotation mark on line {lines.first:,} is opened and never closed, so the "
+                    f"A quotation mark on line {first:,} is opened and never closed, so the "
                     "rest of the file can't be read. Close it or take it out."
                 ) from None
             # A quoted cell may have run over into healthy rows: only its first line is given up.
             broken = lines.reread_after_first()
-            yield Record(lines.first, broken.split(separator), sound=False)
+            yield Record(first, broken, broken.rstrip("\r\n").split(separator), sound=False)
         else:
-            yield Record(lines.first, cells)
+            yield Record(first, lines.record, cells)
 
 
-class _Lines:
-    """The lines of a text, which remembers those of the current record to read them again."""
+class Lines:
+    """The lines of a text, which can be taken back; those of the current record are remembered.
 
-    def __init__(self, text: str) -> None:
-        # Not str.splitlines, which also splits at form feeds and other signs within a cell.
-        self._source = io.StringIO(text, newline="")
+    Parameters
+    ----------
+    source : iterable of str
+        Lines with their endings.
+    stop : int, optional
+        How many of them to read.
+
+    Attributes
+    ----------
+    number : int
+        Lines read so far.
+    ended : bool
+        Whether somebody asked for more lines than there are.
+    """
+
+    def __init__(self, source: Iterable[str], stop: int | None = None) -> None:
+        self._source = islice(source, stop)
         self._again: deque[str] = deque()
         self._record: list[str] = []
-        self.first = 0
+        self.width = 0
+        self.number = 0
         self.ended = False
-        self._number = 0
 
-    def __iter__(self) -> _Lines:
+    def __iter__(self) -> Lines:
         return self
 
     def __next__(self) -> str:
-        line = self._again.popleft() if self._again else self._source.readline()
+        line = self._again.popleft() if self._again else next(self._source, "")
         if not line:
             self.ended = True
             raise StopIteration
-        self._number += 1
+        self.number += 1
+        self.width += len(line)
+        if self.width > LONGEST_LINE:
+            raise InputError(
+                f"The row that starts on line {self.number - len(self._record):,} has more than "
+                f"{LONGEST_LINE:,} characters. Often a quotation mark is not closed there."
+            )
         self._record.append(line)
         return line
 
+    def take(self, most: int) -> list[str]:
+        """Take lines, at most so many, and fewer if they are long."""
+        taken: list[str] = []
+        room = LONGEST_LINE
+        while len(taken) < most and room > 0:
+            line = self._again.popleft() if self._again else next(self._source, "")
+            if not line:
+                break
+            taken.append(line)
+            room -= len(line)
+        self.number += len(taken)
+        return taken
+
+    def give_back(self, lines: list[str]) -> None:
+        """Put lines that were taken before those that come next."""
+        self._again.extendleft(reversed(lines))
+        self.number -= len(lines)
+
     @property
-    def width(self) -> int:
-        """Characters of the current record so far."""
-        return sum(map(len, self._record))
+    def record(self) -> str:
+        """The text of the current record."""
+        return self._record[0] if len(self._record) == 1 else "".join(self._record)
 
     def start_record(self) -> None:
         """Forget the last record: its successor starts on the next line."""
         self._record.clear()
-        self.first = self._number + 1
+        self.width = 0
 
     def reread_after_first(self) -> str:
         """Give the current record's first line; the lines after it are read once more."""
         first, *later = self._record
-        self._again.extendleft(reversed(later))
-        self._number -= len(later)
-        return first.rstrip("\r\n")
+        self.give_back(later)
+        return first

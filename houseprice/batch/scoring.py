@@ -1,9 +1,7 @@
 """A table valued row by row: the user's columns first and untouched, the valuation after them.
 
 Every row of the table comes out exactly once, in its order, with a value or with the reason why
-there is none. The columns of a valuation have fixed names, so two things can be in their way: a
-table that was valued before has its old valuation replaced, and a column of the user's own that
-happens to be called like one of them ("status") gets another name. Either is said in a note.
+there is none.
 """
 
 from __future__ import annotations
@@ -21,15 +19,14 @@ from houseprice.backend.base import (
     Backend,
     Progress,
 )
+from houseprice.batch.own_columns import OwnColumns, own_columns
 from houseprice.batch.reading import Table
 from houseprice.batch.summary import Summary, summarise
 from houseprice.errors import BackendError
 from houseprice.market.problems import Problem
 
-__all__ = ["Scored", "value_table"]
+__all__ = ["Scored", "value_rows", "value_table"]
 
-# A table with these was valued before: no spreadsheet has all of them by chance.
-_SIGNATURE = frozenset({"predicted_price", "model_version", "valued_at"})
 _DECIMALS = {
     "predicted_price": 2, "price_low": 2, "price_high": 2, "interval": 4, "fsd": 4, "confidence": 1,
 }  # fmt: skip
@@ -92,35 +89,68 @@ def value_table(
     BackendError
         If the backend can't answer.
     """
-    replaced = list(VALUATION_COLUMNS) if _SIGNATURE.issubset(table.cells.columns) else []
-    rows = table.rows.drop(columns=replaced, errors="ignore")
+    own = own_columns(table.cells.columns, table.headers)
+    evidence = "evidence" in backend.about().capabilities
+    valuations, problems = value_rows(
+        table, own, backend, interval=interval, evidence=evidence, progress=progress
+    )
+    given = table.cells.iloc[:, own.places].set_axis(own.names, axis="columns")
+    return Scored(
+        given,
+        valuations,
+        own.headers,
+        problems,
+        (*table.notes, *own.notes),
+        summarise(valuations, problems),
+    )
+
+
+def value_rows(
+    table: Table,
+    own: OwnColumns,
+    backend: Backend,
+    *,
+    interval: float,
+    evidence: bool,
+    progress: Progress | None = None,
+) -> tuple[pd.DataFrame, tuple[Problem, ...]]:
+    """Value the rows of a table, or of a piece of one.
+
+    Returns
+    -------
+    valuations : DataFrame
+        As :attr:`Scored.valuations`; rows are numbered as in the whole file.
+    problems : tuple of Problem
+        As :attr:`Scored.problems`; rows are numbered as in the piece.
+
+    Raises
+    ------
+    BackendError
+        If the backend can't answer.
+    """
+    rows = table.rows.drop(columns=list(own.replaced), errors="ignore")
     unread = sorted({problem.row for problem in table.problems if problem.row is not None})
     sent = np.setdiff1d(np.arange(len(rows)), np.array(unread, dtype=np.intp) - 1)
     answer = backend.value(
-        rows.iloc[sent].reset_index(drop=True),
+        rows.iloc[sent].reset_index(drop=True) if unread else rows,
         interval=interval,
-        evidence=True,
+        evidence=evidence,
         progress=progress,
     )
     if len(answer.valuations) != len(sent):
         raise BackendError(
             f"{len(sent):,} houses were asked for and {len(answer.valuations):,} values came back."
         )
-    valuations = _valuations(answer, sent, table)
-    back = [
-        problem if problem.row is None else replace(problem, row=int(sent[problem.row - 1]) + 1)
-        for problem in answer.problems
-    ]
-    problems = sorted([*back, *table.problems], key=lambda problem: problem.row or 0)
-    given, headers, notes = _given(table, replaced)
-    return Scored(
-        given,
-        valuations,
-        headers,
-        tuple(problems),
-        (*table.notes, *notes),
-        summarise(valuations, problems),
+    back = (
+        [
+            problem if problem.row is None else replace(problem, row=int(sent[problem.row - 1]) + 1)
+            for problem in answer.problems
+        ]
+        if unread
+        else answer.problems
     )
+    problems = sorted([*back, *table.problems], key=lambda problem: problem.row or 0)
+    return _valuations(answer, sent, table), tuple(problems)
 
 
 def _valuations(answer: Answer, sent: NDArray[np.intp], table: Table) -> pd.DataFrame:
@@ -128,6 +158,12 @@ def _valuations(answer: Answer, sent: NDArray[np.intp], table: Table) -> pd.Data
     # A backend whose answer is empty or all blank can't know the types of its columns.
     types = dict.fromkeys(VALUATION_COLUMNS, "object") | dict.fromkeys(_DECIMALS, "float64")
     valued = answer.valuations[list(VALUATION_COLUMNS)].astype(types).round(_DECIMALS)
+    frame = valued if len(sent) == len(table.cells) else _with_unread(valued, sent, table)
+    frame["row"] = np.arange(1, len(frame) + 1) + table.start
+    return frame
+
+
+def _with_unread(valued: pd.DataFrame, sent: NDArray[np.intp], table: Table) -> pd.DataFrame:
     frame = valued.set_axis(sent, axis="index").reindex(range(len(table.cells)))
     by_row: dict[int, list[Problem]] = {}
     for problem in table.problems:
@@ -142,34 +178,4 @@ def _valuations(answer: Answer, sent: NDArray[np.intp], table: Table) -> pd.Data
     frame.loc[unread, "message"] = [
         " ".join(problem.sentence for problem in each) for each in found
     ]
-    frame["row"] = np.arange(1, len(frame) + 1)
     return frame
-
-
-def _given(
-    table: Table, replaced: list[str]
-) -> tuple[pd.DataFrame, tuple[str, ...], tuple[str, ...]]:
-    """The user's columns with their headers, and what happened to them."""
-    names, headers, kept, notes = [], [], [], []
-    taken = {*table.cells.columns, *VALUATION_COLUMNS}
-    for position, (name, header) in enumerate(zip(table.cells.columns, table.headers, strict=True)):
-        if name in replaced:
-            continue
-        kept.append(position)
-        if name in VALUATION_COLUMNS:
-            own = f"input_{name}"
-            while own in taken:
-                own = f"input_{own}"
-            notes.append(
-                f"Your column {name} is called {own} in the result, because the valuation has a "
-                f"column {name} too."
-            )
-            names.append(own)
-            headers.append(own)
-        else:
-            names.append(name)
-            headers.append(header)
-    if len(kept) < len(table.headers):
-        notes.insert(0, "The table was valued before: its old valuation was replaced.")
-    given = table.cells.iloc[:, kept].set_axis(names, axis="columns")
-    return given, tuple(headers), tuple(notes)

@@ -5,8 +5,11 @@ from __future__ import annotations
 import csv
 import os
 import secrets
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
+from typing import BinaryIO
 
 import numpy as np
 import pandas as pd
@@ -15,7 +18,7 @@ from houseprice.batch.formulas import neutral
 from houseprice.errors import HousePriceError, InputError
 from houseprice.model.storing.durable import sync_folder
 
-__all__ = ["to_csv", "write_atomically"]
+__all__ = ["atomic_file", "csv_line", "csv_lines", "to_csv", "write_atomically"]
 
 
 def to_csv(
@@ -39,19 +42,43 @@ def to_csv(
     bom : bool
         Start with a byte order mark, without which Excel takes accents for another encoding.
     """
-    columns = [_cells(frame.iloc[:, column], neutralise) for column in range(frame.shape[1])]
     headers = [neutral(str(header)) if neutralise else str(header) for header in frame.columns]
-    lines: list[str] = []
-    # The writer puts marks around a cell with a character of its line ending: both, whatever ours.
-    writer = csv.writer(SimpleNamespace(write=lines.append), lineterminator="\r\n")
-    writer.writerow(headers)
-    writer.writerows(zip(*columns, strict=True))
-    text = "".join(line.removesuffix("\r\n") + newline for line in lines)
+    lines = [csv_line(headers, ","), *csv_lines(frame, ",", neutralise=neutralise)]
+    text = "".join(line + newline for line in lines)
     return text.encode("utf-8-sig" if bom else "utf-8")
+
+
+def csv_lines(frame: pd.DataFrame, separator: str, *, neutralise: bool = False) -> list[str]:
+    """Write the rows of a frame as :func:`to_csv` does, without their line endings."""
+    # A row of one empty cell alone has to differ from no row.
+    blank = "" if frame.shape[1] > 1 else '""'
+    columns = [
+        _cells(frame.iloc[:, column], separator, blank, neutralise)
+        for column in range(frame.shape[1])
+    ]
+    return [separator.join(cells) for cells in zip(*columns, strict=True)]
+
+
+def csv_line(cells: Sequence[str], separator: str) -> str:
+    """Write one row, without a line ending."""
+    return _written([cells], separator)[0]
 
 
 def write_atomically(path: Path, data: bytes) -> None:
     """Write a file that is there as a whole or, whatever happens, as it was before.
+
+    Raises
+    ------
+    InputError, HousePriceError
+        As :func:`atomic_file`.
+    """
+    with atomic_file(path) as file:
+        file.write(data)
+
+
+@contextmanager
+def atomic_file(path: Path) -> Iterator[BinaryIO]:
+    """Open a file to write that is there as a whole or, whatever happens, as it was before.
 
     The data go to a temporary file in the same folder, to the disk, and then under their name. A
     link is followed, so that it stays a link. The mode is that of any new file.
@@ -71,7 +98,7 @@ def write_atomically(path: Path, data: bytes) -> None:
         try:
             # "x" makes sure that nobody has put a file or a link there.
             with draft.open("xb") as file:
-                file.write(data)
+                yield file
                 file.flush()
                 os.fsync(file.fileno())
             draft.replace(target)
@@ -80,6 +107,14 @@ def write_atomically(path: Path, data: bytes) -> None:
             draft.unlink(missing_ok=True)
     except OSError as error:
         raise HousePriceError(f"{path} can't be written ({error.strerror}).") from error
+
+
+def _written(rows: Iterable[Sequence[str]], separator: str) -> list[str]:
+    lines: list[str] = []
+    # The writer puts marks around a cell with a character of its line ending: both, whatever ours.
+    sink = SimpleNamespace(write=lines.append)
+    csv.writer(sink, delimiter=separator, lineterminator="\r\n").writerows(rows)
+    return [line.removesuffix("\r\n") for line in lines]
 
 
 def _refuse_no_file(target: Path, path: Path) -> None:
@@ -91,8 +126,8 @@ def _refuse_no_file(target: Path, path: Path) -> None:
         raise InputError(f"{path} can't be written: there is no folder {target.parent}.")
 
 
-def _cells(values: pd.Series, neutralise: bool) -> list[str]:
-    """A column as text, each distinct value written once."""
+def _cells(values: pd.Series, separator: str, blank: str, neutralise: bool) -> list[str]:
+    """A column as cells of a line, each distinct value written once."""
     codes, distinct = pd.factorize(values)
     texts = [_text(value) for value in distinct]
     if neutralise:
@@ -100,8 +135,11 @@ def _cells(values: pd.Series, neutralise: bool) -> list[str]:
             neutral(text) if isinstance(value, str) else text
             for text, value in zip(texts, distinct, strict=True)
         ]
+    if values.dtype.kind not in "iuf":
+        quoted = _written(([text] for text in texts), separator)
+        texts = [mark if text else blank for text, mark in zip(texts, quoted, strict=True)]
     # pandas codes a missing value as -1.
-    cells: list[str] = np.array([*texts, ""], dtype=object)[codes].tolist()
+    cells: list[str] = np.array([*texts, blank], dtype=object)[codes].tolist()
     return cells
 
 

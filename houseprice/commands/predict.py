@@ -10,12 +10,21 @@ import typer
 from houseprice.commands.console import Console, Quiet, read_settings
 
 if TYPE_CHECKING:
-    from houseprice.batch.scoring import Scored
+    from contextlib import AbstractContextManager
+    from typing import BinaryIO
+
+    from houseprice.batch.streaming import Streamed
 
 __all__ = ["predict"]
 
+FEW = 10_000
+"""Rows up to which evidence is given unasked: it takes about a millisecond a row."""
+
 Source = Annotated[
-    Path, typer.Argument(metavar="IN.csv", exists=True, dir_okay=False, help="Houses, a row each.")
+    Path,
+    typer.Argument(
+        metavar="IN.csv", exists=True, dir_okay=False, help="Houses, a row each; .csv.gz too."
+    ),
 ]
 Output = Annotated[
     Path | None,
@@ -26,6 +35,15 @@ Output = Annotated[
 Interval = Annotated[
     float, typer.Option(min=0.5, max=0.95, help="Share of prices that a range should hold.")
 ]
+Evidence = Annotated[
+    bool | None,
+    typer.Option(
+        "--evidence/--no-evidence",
+        help="Give the sales most alike and the facts that move each value most. By default for "
+        f"files of up to {FEW:,} rows, because it takes about a millisecond a row.",
+        show_default=False,
+    ),
+]
 Strict = Annotated[bool, typer.Option("--strict", help="Exit with 1 if a row has no value.")]
 
 
@@ -34,18 +52,19 @@ def predict(
     source: Source,
     output: Output = None,
     interval: Interval = 0.9,
+    evidence: Evidence = None,
     strict: Strict = False,
     quiet: Quiet = False,
 ) -> None:
-    """Value each house of a CSV file.
+    """Value each house of a CSV file of any size.
 
     Every row comes out once, in its order: your columns first and untouched, then the value with
-    its range, or the reason why there is none. A file is written whole or not at all.
+    its range, or the reason why there is none. Separator, encoding and line endings stay those of
+    your file. A file is written whole or not at all.
     """
     from houseprice.backend.opening import open_backend
-    from houseprice.batch.reading import read_table
-    from houseprice.batch.scoring import value_table
-    from houseprice.batch.writing import to_csv, write_atomically
+    from houseprice.batch.reading import open_csv
+    from houseprice.batch.streaming import value_stream
     from houseprice.market.sales import load_market
 
     if output is not None:
@@ -53,19 +72,38 @@ def predict(
     console, settings = Console.of(context, quiet=quiet), read_settings()
     with console.progress(f"Reading {source.name}") as progress:
         market = load_market(settings.market)
-        table = read_table(source, source.name, settings, market.contract)
-        backend = open_backend(settings, progress, market)
-        scored = value_table(table, backend, interval, progress)
-    # What a command writes is read by programs: no apostrophe before a cell, which is for
-    # spreadsheets and would change the user's own columns.
-    data = to_csv(scored.frame, neutralise=False)
-    if output is None:
-        typer.echo(data, nl=False)
-    else:
-        write_atomically(output, data)
-    _report(scored, console)
-    if strict and scored.summary.errors:
+        with open_csv(source, source.name, settings, market.contract) as table:
+            backend = open_backend(settings, progress, market)
+            few = table.layout.most_rows <= FEW
+            if evidence is None:
+                told = few and "evidence" in backend.about().capabilities
+            else:
+                told = evidence
+            with _opened(output) as out:
+                streamed = value_stream(
+                    table,
+                    backend,
+                    out,
+                    interval=interval,
+                    evidence=told,
+                    progress=progress,
+                )
+    if evidence is None and not few:
+        console.say(
+            f"The file has more than {FEW:,} lines, so the sales most alike and the facts that "
+            "move each value most were left out. Ask for them with --evidence."
+        )
+    _report(streamed, console)
+    if strict and streamed.totals.errors:
         raise typer.Exit(1)
+
+
+def _opened(output: Path | None) -> AbstractContextManager[BinaryIO]:
+    from contextlib import nullcontext
+
+    from houseprice.batch.writing import atomic_file
+
+    return nullcontext(typer.get_binary_stream("stdout")) if output is None else atomic_file(output)
 
 
 def _refuse(output: Path, source: Path) -> None:
@@ -81,23 +119,22 @@ def _refuse(output: Path, source: Path) -> None:
         raise typer.BadParameter(f"there is no folder {output.resolve().parent}.", param_hint="-o")
 
 
-def _report(scored: Scored, console: Console) -> None:
+def _report(streamed: Streamed, console: Console) -> None:
     """Say what came of the rows: notes, faults of the whole table, counts."""
-    for note in scored.notes:
+    for note in streamed.notes:
         console.say(note)
-    for problem in scored.problems:
-        if problem.row is None:
-            console.say(problem.sentence, code=problem.code)
-    summary = scored.summary
-    n_ok = summary.valued - summary.warnings
-    rows = "1 row" if summary.rows == 1 else f"{summary.rows:,} rows"
+    for problem in streamed.problems:
+        console.say(problem.sentence, code=problem.code)
+    totals = streamed.totals
+    n_ok = totals.valued - totals.warnings
+    rows = "1 row" if totals.rows == 1 else f"{totals.rows:,} rows"
     console.say(
-        f"{rows}: {n_ok:,} ok, {summary.warnings:,} with a warning, {summary.errors:,} with an "
+        f"{rows}: {n_ok:,} ok, {totals.warnings:,} with a warning, {totals.errors:,} with an "
         "error and no value.",
-        rows=summary.rows,
+        rows=totals.rows,
         ok=n_ok,
-        warnings=summary.warnings,
-        errors=summary.errors,
+        warnings=totals.warnings,
+        errors=totals.errors,
     )
-    for code, count in summary.errors_by_code.items():
+    for code, count in totals.errors_by_code.items():
         console.say(f"  {code}: {count:,}")

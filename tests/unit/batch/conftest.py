@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from houseprice.backend.base import VALUATION_COLUMNS, About, Answer, Progress
+from houseprice.backend.base import CAPABILITIES, VALUATION_COLUMNS, About, Answer, Progress
 from houseprice.market.checks import check
 from houseprice.market.contract import Contract, load_contract
 from houseprice.settings import Settings
@@ -21,10 +21,21 @@ class Surveyor:
     def __init__(self, contract: Contract) -> None:
         self.contract = contract
         self.asked: list[pd.DataFrame] = []
+        self.evidence: list[bool] = []
+        self.capabilities = CAPABILITIES
 
     def about(self) -> About:
         day = datetime(2021, 1, 1, tzinfo=UTC)
-        return About("this test", "hamlet-1", "0", "Hamlet", date(2020, 12, 31), day, 240)
+        return About(
+            "this test",
+            "hamlet-1",
+            "0",
+            "Hamlet",
+            date(2020, 12, 31),
+            day,
+            240,
+            capabilities=self.capabilities,
+        )
 
     def value(
         self,
@@ -34,8 +45,8 @@ class Surveyor:
         evidence: bool = False,
         progress: Progress | None = None,
     ) -> Answer:
-        assert evidence
         self.asked.append(rows)
+        self.evidence.append(evidence)
         checked = check(rows, self.contract)
         price = np.where(checked.valid, checked.houses["size"] * 1000.125, np.nan)
         warned = {p.row for p in checked.problems if p.severity == "warning"}

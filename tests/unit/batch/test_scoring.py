@@ -138,6 +138,15 @@ def test_decimal_commas_are_valued_and_come_out_as_they_were(
     assert scored.frame.loc[0, "size"] == "90,5"
 
 
+def test_a_table_is_valued_with_the_evidence_where_there_is_any(
+    surveyor: object, contract: Contract
+) -> None:
+    value(HOUSES, surveyor, contract)
+    surveyor.capabilities = frozenset()
+    value(HOUSES, surveyor, contract)
+    assert surveyor.evidence == [True, False]
+
+
 def test_progress_reaches_whoever_waits(surveyor: object, contract: Contract) -> None:
     table = read_table(HOUSES.encode(), "homes.csv", Settings(), contract)
     seen: list[tuple[float, str]] = []
@@ -145,8 +154,10 @@ def test_progress_reaches_whoever_waits(surveyor: object, contract: Contract) ->
     assert seen == [(1.0, "done")]
 
 
-def test_a_backend_that_loses_rows_is_found_out(contract: Contract) -> None:
+def test_a_backend_that_loses_rows_is_found_out(surveyor: object, contract: Contract) -> None:
     class Careless:
+        about = surveyor.about
+
         def value(self, rows: pd.DataFrame, **_: object) -> Answer:
             return Answer(pd.DataFrame(columns=[*VALUATION_COLUMNS, *rows.columns]), ())
 

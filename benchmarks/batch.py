@@ -1,0 +1,153 @@
+"""Measure a large CSV file: ``python benchmarks/batch.py [--rows 100000]``.
+
+The file is the market's sample, repeated. Each way runs in a process of its own: what it costs to
+read, split and write the file with nothing done to it; a process that has the model and does
+nothing; ``houseprice predict``; and the script that one would write first (pandas reads the whole
+file, a pipeline predicts, pandas writes). The script gives one number a row, without checks, ranges
+or reasons.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+ROOT = Path(__file__).parents[1]
+MARKET = next((ROOT / "houseprice" / "market").glob("*/market.toml")).parent
+FLOOR, IDLE = "read, split, write", "the model, idle"
+GOALS = "Goals: at most 2.5 times the time of the first line, and 600 MB more than the second."
+
+
+def main() -> None:
+    """Run each way once and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rows", type=int, default=100_000)
+    parser.add_argument("--way", choices=["floor", "idle", "fit", "script"], help=argparse.SUPPRESS)
+    parser.add_argument("paths", nargs="*", type=Path, help=argparse.SUPPRESS)
+    asked = parser.parse_args()
+    if asked.way:
+        {"floor": floor, "idle": idle, "fit": fit, "script": script}[asked.way](*asked.paths)
+        return
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        environment = {
+            **os.environ,
+            "HOUSEPRICE_MODEL_DIR": str(folder / "models"),
+            "HOUSEPRICE_MARKET": MARKET.name,
+            "OMP_NUM_THREADS": "1",
+        }
+        homes, valued, pipeline = (folder / name for name in ("homes.csv", "valued.csv", "model"))
+        repeat(MARKET / "to_value.csv", asked.rows, homes)
+        this, houseprice = [sys.executable, __file__, "--way"], [sys.executable, "-m", "houseprice"]
+        measured([*houseprice, "train", "--quiet"], environment)
+        measured([*this, "fit", pipeline], environment)
+        ways = {
+            FLOOR: [*this, "floor", homes, valued],
+            IDLE: [*this, "idle"],
+            "houseprice predict": [
+                *houseprice, "predict", homes, "-o", valued, "--no-evidence", "--quiet",
+            ],
+            "pandas and a pipeline": [*this, "script", homes, valued, pipeline],
+        }  # fmt: skip
+        figures = {name: measured(command, environment) for name, command in ways.items()}
+        show(figures, asked.rows, homes.stat().st_size)
+
+
+def repeat(sample: Path, n_rows: int, path: Path) -> None:
+    """Write the sample's rows again and again, until there are enough."""
+    header, *rows = sample.read_text(encoding="utf-8").splitlines(keepends=True)
+    with path.open("w", encoding="utf-8") as file:
+        file.write(header)
+        for start in range(0, n_rows, len(rows)):
+            file.writelines(rows[: n_rows - start])
+
+
+def measured(command: list[str | Path], environment: dict[str, str]) -> tuple[float, float, float]:
+    """Run a command; give its seconds, its processor seconds and its peak of memory in MB."""
+    start = time.perf_counter()
+    child = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
+    _, status, usage = os.wait4(child.pid, 0)
+    seconds = time.perf_counter() - start
+    child.returncode = os.waitstatus_to_exitcode(status)
+    if child.returncode:
+        sys.exit(f"failed: {' '.join(map(str, command))}")
+    # Kilobytes, but on a Mac bytes.
+    unit = 2**20 if sys.platform == "darwin" else 2**10
+    return seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / unit
+
+
+def show(figures: dict[str, tuple[float, float, float]], n_rows: int, size: int) -> None:
+    """Print the ways side by side."""
+    table = Table(title=f"{n_rows:,} rows, {size / 2**20:,.0f} MB")
+    table.add_column("way")
+    for name in ("seconds", "× first", "CPU seconds", "rows a second", "peak MB", "over idle"):
+        table.add_column(name, justify="right")
+    floor_seconds, idle_mb = figures[FLOOR][0], figures[IDLE][2]
+    for name, (seconds, cpu, peak) in figures.items():
+        rate = "" if name == IDLE else f"{n_rows / seconds:,.0f}"
+        ratio, over = f"{seconds / floor_seconds:.1f}", f"{peak - idle_mb:,.0f}"
+        table.add_row(name, f"{seconds:.1f}", ratio, f"{cpu:.1f}", rate, f"{peak:,.0f}", over)
+    Console(width=100).print(table)
+    Console(width=100).print(GOALS)
+
+
+def floor(source: Path, target: Path) -> None:
+    """Read, split and write each row, and do nothing with it."""
+    with source.open(newline="") as given, target.open("w", newline="") as written:
+        csv.writer(written).writerows(csv.reader(given))
+
+
+def idle() -> None:
+    """Load all that a valuation needs, and value one house."""
+    from houseprice.backend.opening import open_backend
+    from houseprice.market.sales import read_rows
+    from houseprice.settings import read_settings
+
+    open_backend(read_settings()).value(read_rows(MARKET / "to_value.csv").head(1))
+
+
+def fit(target: Path) -> None:
+    """Fit the pipeline of the script on the market's sales."""
+    import joblib
+    import pandas as pd
+    from sklearn.compose import make_column_selector, make_column_transformer
+    from sklearn.ensemble import HistGradientBoostingRegressor
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import OrdinalEncoder
+
+    from houseprice.market.contract import load_contract
+
+    price = load_contract(MARKET).market.price.column
+    sales = pd.read_csv(MARKET / "sales.csv")
+    numbers, texts = make_column_selector("number"), make_column_selector(dtype_exclude="number")
+    encoder = OrdinalEncoder(
+        handle_unknown="use_encoded_value", unknown_value=-1, encoded_missing_value=-2
+    )
+    pipeline = make_pipeline(
+        make_column_transformer((encoder, texts), ("passthrough", numbers)),
+        HistGradientBoostingRegressor(random_state=0),
+    )
+    joblib.dump(pipeline.fit(sales.drop(columns=price), sales[price]), target)
+
+
+def script(source: Path, target: Path, pipeline: Path) -> None:
+    """The script that one would write first."""
+    import joblib
+    import pandas as pd
+
+    houses = pd.read_csv(source)
+    houses["predicted_price"] = joblib.load(pipeline).predict(houses)
+    houses.to_csv(target, index=False)
+
+
+if __name__ == "__main__":
+    main()

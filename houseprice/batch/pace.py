@@ -1,0 +1,52 @@
+"""How fast work goes, and how long it will take, in words."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from time import monotonic
+
+__all__ = ["Pace", "duration"]
+
+
+class Pace:
+    """The speed of work on rows.
+
+    Parameters
+    ----------
+    n_rows : int
+        Rows to do.
+    clock : callable, optional
+        Gives the time in seconds.
+    """
+
+    def __init__(self, n_rows: int, clock: Callable[[], float] = monotonic) -> None:
+        self._n_rows = n_rows
+        self._clock = clock
+        self._start = clock()
+
+    def tell(self, done: int) -> tuple[float, str]:
+        """Give the share that is done, and rows, rows per second and time left in words."""
+        share = min(done / self._n_rows, 1.0)
+        words = f"{done:,} houses valued"
+        seconds = self._clock() - self._start
+        if done and seconds > 0:
+            rate = done / seconds
+            words += f", {_two_digits(rate):,} a second"
+            if done < self._n_rows:
+                words += f", {duration((self._n_rows - done) / rate)} left"
+        return share, words
+
+
+def duration(seconds: float) -> str:
+    """Say a duration in words: "40 seconds", "3 minutes", "2 hours"."""
+    for size, unit in ((3600, "hour"), (60, "minute")):
+        if seconds > 1.5 * size:
+            return f"{round(seconds / size):,} {unit}s"
+    number = max(math.ceil(seconds), 1)
+    return "1 second" if number == 1 else f"{number} seconds"
+
+
+def _two_digits(rate: float) -> int:
+    step: int = 10 ** max(math.floor(math.log10(max(rate, 1.0))) - 1, 0)
+    return round(rate / step) * step

@@ -1,0 +1,37 @@
+"""Speed and time left are told in words."""
+
+from __future__ import annotations
+
+import pytest
+
+from houseprice.batch.pace import Pace, duration
+
+
+def test_rows_their_speed_and_the_time_left_are_told() -> None:
+    times = iter([100.0, 103.0, 110.0])
+    pace = Pace(1_000_000, clock=lambda: next(times))
+    assert pace.tell(123_456) == (
+        0.123456,
+        "123,456 houses valued, 41,000 a second, 22 seconds left",
+    )
+    assert pace.tell(1_000_000) == (1.0, "1,000,000 houses valued, 100,000 a second")
+
+
+def test_nothing_is_foretold_before_anything_is_done() -> None:
+    assert Pace(10, clock=lambda: 1.0).tell(0) == (0.0, "0 houses valued")
+    assert Pace(10, clock=lambda: 1.0).tell(20) == (1.0, "20 houses valued")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0, "1 second"),
+        (1.5, "2 seconds"),
+        (90, "90 seconds"),
+        (91, "2 minutes"),
+        (5400, "90 minutes"),
+        (7200, "2 hours"),
+    ],
+)
+def test_a_duration_is_told_in_the_unit_that_people_would_use(seconds: float, words: str) -> None:
+    assert duration(seconds) == words
