@@ -40,6 +40,8 @@ class ConformalRange(BaseEstimator):
         Added to the size of residuals: no house is valued without any error.
     clip : float
         Traits are cut at this many standard deviations, so that no giant gets an endless range.
+    emphasis : ndarray of shape (n_traits,), optional
+        Factors of the standardised traits: the penalty of a trait falls by the square of its own.
 
     Attributes
     ----------
@@ -53,10 +55,17 @@ class ConformalRange(BaseEstimator):
         The difficulty of each sale, foretold from the other folds.
     """
 
-    def __init__(self, alpha: float = 0.3, floor: float = 0.01, clip: float = 3.0) -> None:
+    def __init__(
+        self,
+        alpha: float = 1.0,
+        floor: float = 0.01,
+        clip: float = 3.0,
+        emphasis: Floats | None = None,
+    ) -> None:
         self.alpha = alpha
         self.floor = floor
         self.clip = clip
+        self.emphasis = emphasis
 
     def fit(
         self, traits: Floats, residuals: Floats, blanks: Floats, folds: NDArray[np.intp]
@@ -183,7 +192,7 @@ class ConformalRange(BaseEstimator):
 
     def _clipped(self, scaler: StandardScaler, traits: Floats) -> Floats:
         clipped: Floats = np.clip((traits - scaler.mean_) / scaler.scale_, -self.clip, self.clip)
-        return clipped
+        return clipped if self.emphasis is None else clipped * self.emphasis
 
 
 def check_level(level: float) -> None:
