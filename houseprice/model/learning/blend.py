@@ -60,7 +60,7 @@ class BlendRegressor(RegressorMixin, BaseEstimator):
     def __init__(
         self,
         contract: Contract,
-        weights: tuple[float, float] = (0.45, 0.55),
+        weights: tuple[float, float] = (0.55, 0.45),
         extreme: float = 7.0,
         ignored: tuple[str, ...] | None = None,
         random_state: int = 0,
@@ -125,6 +125,15 @@ class BlendRegressor(RegressorMixin, BaseEstimator):
         """Return what each member says, shape (n_houses, 2), in log price."""
         return np.column_stack([member.predict(design) for member in self.members_])
 
+    def emphasis(self) -> Floats:
+        """Return how much each of the `traits` counts before anything is learned.
+
+        Market areas and unlikeness foretell errors best; of the rest, most is noise.
+        """
+        location = f"{self.contract.market.roles.location}="
+        areas = [name.startswith(location) for name in self.features_.names_]
+        return np.concatenate([[1.0, 1.0, 2.0], np.where(areas, 3.0, 1.0)])
+
     def predict(self, houses: pd.DataFrame | Floats) -> Floats:
         """Predict log prices, shape (n_houses,)."""
         return self.agreed(self.opinions(self.design(houses)))
@@ -139,10 +148,12 @@ class BlendRegressor(RegressorMixin, BaseEstimator):
 def traits(log_price: Floats, opinions: Floats, design: Floats) -> Floats:
     """Return what foretells the error of a valuation, shape (n_houses, n_traits).
 
-    The prediction, how far the members disagree, and the design itself.
+    The prediction, how far the members disagree, how unlike the average sale the house is (the root
+    mean square of its design, each column cut at three deviations), and the design itself.
     """
     gap = np.abs(opinions[:, 0] - opinions[:, 1])
-    return np.column_stack([log_price, gap, design])
+    unlike = np.sqrt(np.mean(np.minimum(design**2, 9.0), axis=1))
+    return np.column_stack([log_price, gap, unlike, design])
 
 
 def unlike_the_rest(

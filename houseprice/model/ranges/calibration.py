@@ -65,7 +65,8 @@ def calibrate(
         return fold, log_price, spread, traits(log_price, opinions, regressor.design(seen))
 
     fold, log_price, spread, seen = judged(houses)
-    conformal = ConformalRange().fit(seen, log_prices - log_price, spread, fold)
+    conformal = ConformalRange(emphasis=regressor.emphasis())
+    conformal.fit(seen, log_prices - log_price, spread, fold)
     out_of_fold = pd.DataFrame(
         {
             "fold": fold,

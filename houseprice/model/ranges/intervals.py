@@ -40,6 +40,8 @@ class ConformalRange(BaseEstimator):
         Added to the size of residuals: no house is valued without any error.
     clip : float
         Traits are cut at this many standard deviations, so that no giant gets an endless range.
+    emphasis : ndarray of shape (n_traits,), optional
+        Factors of the standardised traits: the penalty of a trait falls by the square of its own.
 
     Attributes
     ----------
@@ -53,10 +55,17 @@ class ConformalRange(BaseEstimator):
         The difficulty of each sale, foretold from the other folds.
     """
 
-    def __init__(self, alpha: float = 0.3, floor: float = 0.01, clip: float = 3.0) -> None:
+    def __init__(
+        self,
+        alpha: float = 1.0,
+        floor: float = 0.01,
+        clip: float = 3.0,
+        emphasis: Floats | None = None,
+    ) -> None:
         self.alpha = alpha
         self.floor = floor
         self.clip = clip
+        self.emphasis = emphasis
 
     def fit(
         self, traits: Floats, residuals: Floats, blanks: Floats, folds: NDArray[np.intp]
@@ -184,7 +193,10 @@ class ConformalRange(BaseEstimator):
     def _clipped(self, scaler: StandardScaler, traits: Floats) -> Floats:
         clipped: Floats = traits - scaler.mean_
         clipped /= scaler.scale_
-        return np.clip(clipped, -self.clip, self.clip, out=clipped)
+        np.clip(clipped, -self.clip, self.clip, out=clipped)
+        if self.emphasis is not None:
+            clipped *= self.emphasis
+        return clipped
 
 
 def check_level(level: float) -> None:

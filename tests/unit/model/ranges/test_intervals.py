@@ -36,6 +36,16 @@ def test_difficulty_is_learned_from_the_traits(fitted, drawn):
     assert np.corrcoef(np.log(difficulty), drawn[0][1000:, 0])[0, 1] > 0.9
 
 
+def test_a_trait_of_more_emphasis_is_penalised_less(drawn):
+    traits, residuals, blanks, folds = drawn
+    spread = {}
+    for factor in (1.0, 3.0):
+        emphasis = np.array([factor, 1.0, 1.0, 1.0])
+        fitted = ConformalRange(emphasis=emphasis).fit(traits, residuals, blanks, folds)
+        spread[factor] = np.log(fitted.difficulty(traits)).std()
+    assert spread[3.0] > 1.3 * spread[1.0]
+
+
 def test_traits_beyond_all_sales_do_not_make_an_endless_range(fitted):
     giant = np.zeros((1, 4))
     giant[0, 0] = 1e9
