@@ -18,6 +18,7 @@ from houseprice.commands.app import app
 from houseprice.commands.evaluate import evaluate
 from houseprice.commands.models import models
 from houseprice.commands.predict import predict
+from houseprice.commands.serve import serve
 from houseprice.commands.train import train
 from houseprice.errors import HousePriceError
 
@@ -34,7 +35,7 @@ cli = typer.Typer(
     help="House values with honest ranges, learned from a market that is described as data.",
     epilog="Settings come from HOUSEPRICE_* variables, such as HOUSEPRICE_MODEL_DIR.",
 )
-for command in (train, evaluate, predict, app):
+for command in (train, evaluate, predict, app, serve):
     cli.command()(command)
 cli.add_typer(models, name="models")
 

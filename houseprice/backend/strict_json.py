@@ -32,9 +32,13 @@ def read_json(data: bytes) -> Any:  # noqa: ANN401 - JSON may hold anything
     except UnicodeDecodeError:
         raise NotStrictError("it is not UTF-8 text") from None
     try:
-        return _READER.decode(text)
+        found = _READER.decode(text)
+        if b"\\ud" in data or b"\\uD" in data:
+            json.dumps(found, ensure_ascii=False).encode()
     except NotStrictError:
         raise
+    except UnicodeEncodeError:
+        raise NotStrictError("it has half of a character (a lone \\ud800 or the like)") from None
     except json.JSONDecodeError as error:
         place = f"line {error.lineno}, column {error.colno}"
         raise NotStrictError(f"it is no valid JSON ({place})") from None
@@ -42,6 +46,7 @@ def read_json(data: bytes) -> Any:  # noqa: ANN401 - JSON may hold anything
         raise NotStrictError("it has too many brackets in each other") from None
     except ValueError:  # Python reads no integer of more than 4,300 digits
         raise NotStrictError("it has a number with too many digits") from None
+    return found
 
 
 def write_json(value: object) -> bytes:

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Self
 import pandas as pd
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
-from houseprice.backend.base import CAPABILITIES, About, Answer, Capability
+from houseprice.backend.base import CAPABILITIES, VALUATION_COLUMNS, About, Answer, Capability
 from houseprice.market.problems import Problem, Severity
 from houseprice.model.explaining.explain import Explanation
 from houseprice.model.explaining.whatif import Change
@@ -37,6 +37,8 @@ __all__ = [
 ]
 
 API_VERSION = "1"
+
+_NUMBERS = ("row", "predicted_price", "price_low", "price_high", "interval", "fsd", "confidence")
 
 Number = Annotated[float, Field(allow_inf_nan=False)]
 Money = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -221,19 +223,7 @@ def valuations_out(
     told : sequence of mapping, optional
         What else to say of each row: ``explanation``, ``comparables``.
     """
-    numbers = ["row", "predicted_price", "price_low", "price_high", "interval", "fsd", "confidence"]
-    frame = answer.valuations
-    entries: list[dict[str, Any] | None] = []
-    rows = zip(*(frame[name].tolist() for name in numbers), strict=True)
-    for status, row, ids, drivers in zip(
-        frame["status"], rows, frame["comparables"], frame["top_drivers"], strict=True
-    ):
-        entry = dict(zip(numbers, row, strict=True))
-        if ids:
-            entry["comparable_ids"] = ids.split(";")
-        if drivers:
-            entry["top_drivers"] = drivers.split("; ")
-        entries.append(None if status == "error" else entry)
+    entries = [_entry(cells) for cells in answer.valuations.to_numpy(dtype=object).tolist()]
     for place, more in enumerate(told or []):
         if (valued := entries[place]) is not None:
             valued.update(more)
@@ -247,6 +237,19 @@ def valuations_out(
         "valued_at": valued_at,
         "currency": currency,
     }
+
+
+def _entry(cells: list[Any]) -> dict[str, Any] | None:
+    """Write a row of valuations; read as a row, for a column costs more than one row is worth."""
+    row = dict(zip(VALUATION_COLUMNS, cells, strict=True))
+    if row["status"] == "error":
+        return None
+    entry = {name: row[name] for name in _NUMBERS}
+    if row["comparables"]:
+        entry["comparable_ids"] = row["comparables"].split(";")
+    if row["top_drivers"]:
+        entry["top_drivers"] = row["top_drivers"].split("; ")
+    return entry
 
 
 def capabilities_known(names: Sequence[str]) -> frozenset[Capability]:

@@ -107,11 +107,12 @@ class Dialect(Facts):
     """How servers of a protocol in use elsewhere speak of this market.
 
     ``columns`` maps our columns to theirs, where they differ; ``missing`` is how a fact that is not
-    known is written to them.
+    known is written to them; ``blanks`` are codes of levels that they take for such a fact.
     """
 
     columns: dict[str, str] = Setting(default_factory=dict)
     missing: str | None = None
+    blanks: tuple[str, ...] = ()
 
 
 class Contract(Facts):

@@ -337,6 +337,7 @@ def test_app_becomes_the_server_at_the_port_that_was_asked_for(root: Path, tmp_p
 
     server = ["-m", "houseprice.ui.server"]
     assert start() == [*server, "8501", "127.0.0.1"]
+    assert start("--with-api") == [*server, "--with-api", "8501", "127.0.0.1"]
     assert start(PORT="7000") == [*server, "7000", "127.0.0.1"]
     assert start("--port", "7001", "--address", "127.0.0.2", PORT="7000") == [
         *server,

@@ -1,0 +1,1 @@
+"""The HTTP service: the same answers over a network."""

@@ -1,0 +1,84 @@
+"""``houseprice serve``: the same answers over a network."""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib.util import find_spec
+from typing import Annotated
+
+import typer
+
+from houseprice.commands.console import Console, read_settings
+from houseprice.errors import HousePriceError, SettingsError
+
+__all__ = ["serve"]
+
+_NEEDED = ("fastapi", "uvicorn", "httptools", "prometheus_client")
+
+Port = Annotated[int, typer.Option(envvar="PORT", min=1, max=65535, help="Where to answer.")]
+Host = Annotated[
+    str,
+    typer.Option(
+        "--host",
+        "--address",
+        envvar="HOUSEPRICE_ADDRESS",
+        help="Listen here; 0.0.0.0 is everywhere, and needs a key.",
+    ),
+]
+Workers = Annotated[
+    int, typer.Option(envvar="HOUSEPRICE_SERVE_WORKERS", min=1, help="Processes that answer.")
+]
+NewKey = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="Make a key for somebody, print it once, and stop."),
+]
+
+
+def serve(
+    context: typer.Context,
+    port: Port = 8000,
+    host: Host = "127.0.0.1",
+    workers: Workers = 1,
+    new_key: NewKey = None,
+) -> None:
+    """Answer over HTTP: values, ranges and reasons for other programs. Described at /docs."""
+    if new_key is not None:
+        _make_key(new_key, Console.of(context))
+        return
+    missing = [name for name in _NEEDED if not _is_installed(name)]
+    if missing:
+        raise HousePriceError(
+            f"The service needs more packages ({', '.join(missing)} not found). Install them with "
+            "pip install 'houseprice[api]'."
+        )
+    from houseprice.api.processes import environment, refuse_open_address
+
+    try:
+        refuse_open_address(read_settings(), host)
+    except SettingsError as error:
+        raise typer.BadParameter(str(error)) from None
+    command = [sys.executable, "-m", "houseprice.api.server"]
+    # The server takes this process over, so that a signal to us reaches it.
+    os.execve(sys.executable, command, environment(host, port, workers))  # noqa: S606
+
+
+def _make_key(name: str, console: Console) -> None:
+    from houseprice.api.keys import is_name, new_key
+
+    if not is_name(name):
+        raise typer.BadParameter(
+            "use letters, digits, dots, dashes and underscores, at most 40.", param_hint="--new-key"
+        )
+    key, entry = new_key(name)
+    console.say("The key, for whoever asks. It is shown only now and kept nowhere:")
+    typer.echo(key)
+    console.say("For the server's environment; several entries are separated by commas:")
+    typer.echo(f"HOUSEPRICE_SERVE_KEYS={entry}")
+
+
+def _is_installed(name: str) -> bool:
+    try:
+        return find_spec(name) is not None
+    except (ImportError, ValueError):
+        return False

@@ -1,0 +1,242 @@
+"""``POST /v1/valuations.csv`` over a real connection: a file in, the same out, or none of it."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import requests
+
+from houseprice.api.app import create_app
+from houseprice.backend.base import VALUATION_COLUMNS
+from houseprice.backend.opening import open_backend
+from houseprice.batch.reading import PIECE, open_csv
+from houseprice.batch.streaming import value_stream
+from houseprice.market.sales import Market
+from houseprice.model.storing.store import ModelStore
+from houseprice.settings import Settings
+from tests.hamlet import hamlet_sales
+from tests.loopback import get, post, raw, served, wait_until
+
+MEGABYTE = 2**20
+
+
+@pytest.fixture(scope="module")
+def settings(town: Market, town_models: Path) -> Settings:
+    return Settings(market=str(town.folder), model_dir=town_models, serve_max_csv_mb=1)
+
+
+@pytest.fixture(scope="module")
+def url(settings: Settings) -> Iterator[str]:
+    with served(create_app(settings)) as port:
+        yield f"http://127.0.0.1:{port}/v1/valuations.csv"
+
+
+def houses(n_rows: int) -> bytes:
+    """Houses of the small market, as a file."""
+    return hamlet_sales(n_rows).drop(columns="paid").to_csv(index=False).encode()
+
+
+def send(url: str, data: bytes, **headers: str) -> requests.Response:
+    return post(url, data=data, headers={"Content-Type": "text/csv", **headers})
+
+
+def without_time(table: bytes) -> pd.DataFrame:
+    return pd.read_csv(io.BytesIO(table), dtype="str").drop(columns="valued_at")
+
+
+def open_files() -> set[str]:
+    """Files without a name that this process holds."""
+    links = [entry for entry in Path("/proc/self/fd").iterdir() if entry.is_symlink()]
+    names = {str(link.readlink()) for link in links if link.exists() or link.is_symlink()}
+    return {name for name in names if name.endswith("(deleted)")}
+
+
+@pytest.mark.parametrize("n_rows", [1, 2_000, PIECE + 1])
+def test_the_answer_is_that_of_the_command_line(
+    url: str, settings: Settings, town: Market, n_rows: int
+) -> None:
+    data = houses(n_rows)
+    answer = send(url, data)
+    assert answer.status_code == 200
+    assert answer.headers["Content-Type"] == "text/csv; charset=utf-8; header=present"
+    here = io.BytesIO()
+    with open_csv(data, "houses.csv", settings, town.contract) as source:
+        value_stream(source, open_backend(settings, market=town), here)
+    pd.testing.assert_frame_equal(without_time(answer.content), without_time(here.getvalue()))
+
+
+def test_every_row_comes_back_in_order_bad_ones_too(url: str) -> None:
+    answer = send(url, b"key,size,quarter\na,120,N\nb,-4,N\nc,,\nd,90,S\n")
+    table = pd.read_csv(io.BytesIO(answer.content))
+    assert table["key"].tolist() == ["a", "b", "c", "d"]
+    assert table["row"].tolist() == [1, 2, 3, 4]
+    assert table["status"].isin(["ok", "warning"]).tolist() == [True, False, False, True]
+    assert list(table.columns[3:]) == list(VALUATION_COLUMNS)
+
+
+def test_the_headers_name_the_model_and_what_was_assumed(url: str, settings: Settings) -> None:
+    answer = send(url, b"size;quarter;status\n120,5;N;mine\n")
+    active = ModelStore(settings.model_dir).active("hamlet")
+    assert answer.headers["X-Model-Version"] == active
+    assert answer.headers["X-As-Of"] == "2020-12-31"
+    notes = json.loads(answer.headers["X-Notes"])
+    assert any("decimal comma" in note for note in notes)
+    assert any("input_status" in note for note in notes)
+
+
+def test_range_and_evidence_are_as_asked_for(url: str) -> None:
+    plain = pd.read_csv(io.BytesIO(send(url, houses(1)).content))
+    asked = pd.read_csv(io.BytesIO(send(f"{url}?interval=0.5&evidence=true", houses(1)).content))
+    assert plain["interval"].tolist() == [0.9]
+    assert plain["comparables"].isna().all()
+    assert asked["interval"].tolist() == [0.5]
+    assert asked["comparables"].str.count(";").tolist() == [4]
+    assert asked["price_high"].item() < plain["price_high"].item()
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "interval=2",
+        "interval=nan",
+        "interval=",
+        "evidence=perhaps",
+        "intervall=0.8",
+        "interval=0.8&interval=0.9",
+    ],
+)
+def test_what_can_not_be_asked_for_is_told(url: str, query: str) -> None:
+    answer = send(f"{url}?{query}", houses(1))
+    assert answer.status_code == 422
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert answer.json()["code"] == "invalid_request"
+
+
+def test_a_packed_file_is_unpacked_and_the_answer_packed(url: str) -> None:
+    data = houses(300)
+    headers = {"Content-Encoding": "gzip", "Accept-Encoding": "gzip"}
+    packed = send(url, gzip.compress(data), **headers)
+    plain = send(url, data, **{"Accept-Encoding": "identity"})
+    assert packed.headers["Content-Encoding"] == "gzip"
+    pd.testing.assert_frame_equal(without_time(packed.content), without_time(plain.content))
+
+
+def test_a_file_over_the_limit_is_refused_packed_or_not(url: str) -> None:
+    data = b"size,quarter\n" + b"120,N\n" * (MEGABYTE // 6 + 1)
+    assert send(url, data).status_code == 413
+    assert post(url, data=iter([data]), headers={"Content-Type": "text/csv"}).status_code == 413
+    packed = send(url, gzip.compress(data), **{"Content-Encoding": "gzip"})
+    assert packed.status_code == 413
+    hidden = send(url, gzip.compress(data))
+    assert hidden.status_code in (413, 422)
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"", "empty"),
+        (b"size,quarter\n", "no houses"),
+        (b"size,size\n1,2\n", "more than one column"),
+        (b"size\0,quarter\n1,N\n", "not a text file"),
+        (b"PK\x03\x04 a workbook", "Excel"),
+        (b'size,quarter\n120,"N\n', "quotation mark"),
+    ],
+)
+def test_a_file_that_can_not_be_valued_is_told_before_the_answer_starts(
+    url: str, data: bytes, words: str
+) -> None:
+    answer = send(url, data)
+    assert answer.status_code == 422
+    assert answer.json()["code"] == "invalid_csv"
+    assert words in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("kind", ["application/json", "", "multipart/form-data; boundary=x"])
+def test_another_type_is_refused_with_the_one_that_would_do(url: str, kind: str) -> None:
+    answer = post(url, data=houses(1), headers={"Content-Type": kind})
+    assert answer.status_code == 415
+    assert "text/csv" in answer.json()["detail"]
+
+
+def test_a_fault_in_the_middle_ends_the_connection_without_the_last_chunk(url: str) -> None:
+    rows = b"120,N\n" * (PIECE + 10)
+    with pytest.raises(requests.exceptions.ChunkedEncodingError):
+        send(url, b"size,quarter\n" + rows + b'120,"N\n' + rows, **{"Accept-Encoding": "identity"})
+
+
+def test_a_fault_in_the_middle_is_seen_in_a_packed_answer_too(url: str) -> None:
+    rows = b"120,N\n" * (PIECE + 10)
+    with pytest.raises(requests.exceptions.ChunkedEncodingError):
+        send(url, b"size,quarter\n" + rows + b'120,"N\n' + rows)
+
+
+def test_http_1_0_which_has_no_chunks_is_refused(url: str) -> None:
+    port = int(url.split(":")[2].partition("/")[0])
+    head = (
+        b"POST /v1/valuations.csv HTTP/1.0\r\nContent-Type: text/csv\r\nContent-Length: 20\r\n\r\n"
+    )
+    answer = raw(port, head, b"size,quarter\n120,N\n\n")
+    assert answer.status == 505
+    assert b"HTTP/1.1" in answer.body
+
+
+def test_a_client_that_leaves_stops_the_work_and_no_file_is_left(
+    url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    port = int(url.split(":")[2].partition("/")[0])
+    data = b"size,quarter\n" + b"120,N\n" * 50_000
+    head = (
+        b"POST /v1/valuations.csv HTTP/1.1\r\nHost: x\r\nContent-Type: text/csv\r\n"
+        b"Content-Length: %d\r\n\r\n" % len(data)
+    )
+    before = open_files()
+    with caplog.at_level("INFO", "houseprice.requests"):
+        with socket.create_connection(("127.0.0.1", port)) as line:
+            line.sendall(head + data)
+            line.recv(1)
+        wait_until(lambda: "cut off" in caplog.text)
+    (record,) = [each for each in caplog.records if each.message == "cut off"]
+    assert 0 < record.rows < 50_000
+    assert open_files() == before
+
+
+def test_a_small_question_is_answered_while_a_file_is_valued(url: str) -> None:
+    data = b"size,quarter\n" + b"120,N\n" * 30_000
+    done = threading.Event()
+
+    def whole_file() -> None:
+        send(url, data)
+        done.set()
+
+    thread = threading.Thread(target=whole_file)
+    thread.start()
+    asked = 0
+    house = {"rows": [{"size": 120, "quarter": "N"}]}
+    while not done.is_set():
+        assert post(url.removesuffix(".csv"), json=house).ok
+        asked += 1
+    thread.join()
+    assert asked > 2
+
+
+def test_rows_of_a_file_are_counted(url: str) -> None:
+    metrics = url.replace("/v1/valuations.csv", "/metrics")
+    before = get(metrics).text
+    send(url, b"size,quarter\n120,N\n-4,N\n")
+    after = get(metrics).text
+
+    def count(page: str, outcome: str) -> float:
+        lines = page.splitlines()
+        start = f'houseprice_rows_total{{outcome="{outcome}"}} '
+        return float(next(line for line in lines if line.startswith(start)).removeprefix(start))
+
+    assert count(after, "valued") - count(before, "valued") == 1
+    assert count(after, "error") - count(before, "error") == 1
