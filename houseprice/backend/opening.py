@@ -15,7 +15,9 @@ __all__ = ["open_backend"]
 def open_backend(
     settings: Settings, progress: Progress | None = None, market: Market | None = None
 ) -> Backend:
-    """Open the backend that the settings ask for.
+    """Open the backend that the settings ask for: a server if they name one, else this process.
+
+    With a server no model is ever trained here.
 
     Parameters
     ----------
@@ -27,7 +29,13 @@ def open_backend(
 
     Raises
     ------
-    MarketError, ModelError, BackendError
+    MarketError, ModelError
+    SettingsError, BackendError
+        If there is no server of that address, or it does not answer now; it may later.
     """
     market = market or load_market(settings.market)
+    if settings.api_url:
+        from houseprice.backend.remote import open_remote
+
+        return open_remote(settings, market)
     return LocalBackend(ensure(market, ModelStore(settings.model_dir), progress), market)

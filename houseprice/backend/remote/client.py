@@ -1,0 +1,212 @@
+"""The backend behind a server of our own: the same answers as in this process, over a network."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+import pandas as pd
+from pydantic import BaseModel
+
+from houseprice.backend.base import DEFAULT_INTERVAL, About, Answer, Capability, Progress
+from houseprice.backend.remote.answers import joined
+from houseprice.backend.remote.csv_stream import value_csv
+from houseprice.backend.remote.parity import compared, refuse_strangers, remarks_of
+from houseprice.backend.remote.pieces import in_pieces
+from houseprice.backend.remote.service import Service
+from houseprice.backend.remote.transport import Transport
+from houseprice.backend.valuations import valuation_frame
+from houseprice.backend.wire import (
+    ComparableOut,
+    EffectPointOut,
+    ImportanceOut,
+    ModelOut,
+    capabilities_known,
+)
+from houseprice.errors import ModelError, NotOffered
+from houseprice.market.contract import Contract
+from houseprice.model.explaining.explain import Explanation
+from houseprice.model.explaining.whatif import Change
+from houseprice.model.ranges.intervals import check_level
+from houseprice.model.storing.card import Card
+from houseprice.model.storing.golden import NONE_GOLDEN, Golden
+
+__all__ = ["RemoteBackend"]
+
+
+class RemoteBackend:
+    """Values houses with a server; see :class:`houseprice.backend.base.Backend`.
+
+    Columns that are not the contract's never leave this computer.
+
+    Parameters
+    ----------
+    transport : Transport
+    contract : Contract
+        Of the market that is to be valued.
+    piece_rows : int
+        Most houses in one request; fewer where the server says so.
+    golden : Golden
+        What the model of this computer says, to tell whether the server has the same.
+
+    Raises
+    ------
+    BackendError
+        If the server does not answer, or can't be the one that is meant.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        contract: Contract,
+        piece_rows: int = 2_000,
+        golden: Golden = NONE_GOLDEN,
+    ) -> None:
+        self._transport = transport
+        self._service = Service(transport, contract)
+        self._contract = contract
+        self._piece_rows = piece_rows
+        self._golden = golden
+        self._learn()
+
+    def about(self) -> About:
+        """Tell which model answers, and how good it is."""
+        told = self._current()
+        return About(
+            backend=f"the server at {self._service.place}",
+            model_version=told.model_version,
+            package_version=told.package_version,
+            market_title=told.market_title,
+            as_of=told.as_of,
+            trained_at=told.trained_at,
+            n_sales=told.n_sales,
+            metrics=dict(told.metrics),
+            capabilities=capabilities_known(told.capabilities),
+            remarks=self._remarks,
+        )
+
+    def value(
+        self,
+        rows: pd.DataFrame,
+        *,
+        interval: float = DEFAULT_INTERVAL,
+        evidence: bool = False,
+        progress: Progress | None = None,
+    ) -> Answer:
+        """Have rows checked and valued as they came."""
+        if evidence:
+            self._need("evidence")
+        of_columns = self._service.told_of_columns(rows)
+        if not len(rows):
+            none = np.zeros(0, dtype=bool)
+            frame = valuation_frame(none, (), pd.DataFrame(), "", datetime.now(UTC))
+            return Answer(frame, of_columns)
+        check_level(interval)
+        wanted = {"interval": float(interval), "evidence": evidence}
+        same = self._told.contract_sha256 == self._contract.sha256
+        ask = partial(self._service.values, wanted=wanted, legal_only=same)
+        most = max(1, min(self._piece_rows, self._told.max_rows))
+        pieces = in_pieces(rows, most, ask, progress)
+        self._newest = pieces[0].model_version
+        # The server can't tell of columns that it was not sent.
+        unsent = [each for each in of_columns if each.code == "unknown_columns"]
+        return joined(pieces, unsent)
+
+    def value_csv(
+        self,
+        source: Path,
+        sink: BinaryIO,
+        interval: float = DEFAULT_INTERVAL,
+        *,
+        evidence: bool = False,
+    ) -> None:
+        """Have a CSV file of any size valued, sent and received as a stream.
+
+        Parameters
+        ----------
+        source : Path
+            Goes to the server as it is, with all its columns.
+        sink : binary file
+            Open for writing, with a place to go back to; of no use after an error.
+        interval, evidence
+            See :meth:`value`.
+
+        Raises
+        ------
+        InputError
+            If the file can't be read as a table.
+        ModelError, BackendError
+        """
+        check_level(interval)
+        value_csv(self._transport, source, sink, interval, evidence=evidence)
+
+    def explain(self, rows: pd.DataFrame) -> Explanation:
+        """Have said in money how the value of one house comes about."""
+        self._need("explain")
+        told = self._service.value_of_one(rows, {"explain": True}).explanation
+        return told.explanation() if told else self._service.left_out("reasons")
+
+    def comparables(self, rows: pd.DataFrame, k: int = 5) -> pd.DataFrame:
+        """Have the k sales found that are most like one house."""
+        self._need("comparables")
+        if k < 1:
+            raise ModelError(f"{k} comparable sales can't be found: ask for 1 or more")
+        told = self._service.value_of_one(rows, {"comparables": k}).comparables
+        if told is None:
+            self._service.left_out("comparable sales")
+        return _table(told, ComparableOut).astype({"price_per_area": np.float64})
+
+    def what_if(self, before: pd.DataFrame, after: pd.DataFrame) -> Change:
+        """Have said what the difference between two states of one house does to its value."""
+        self._need("what_if")
+        return self._service.what_if(before, after).change()
+
+    def effect(self, column: str, rows: pd.DataFrame | None = None) -> pd.DataFrame:
+        """Have the price along the values of one field, over the market or for one house."""
+        self._need("effect")
+        if column not in self._contract.fields:
+            raise ModelError(f"there is no field {column}")
+        points = _table(self._service.effect(column, rows), EffectPointOut)
+        return points.drop(columns="is_own") if rows is None else points.astype({"is_own": bool})
+
+    def importance(self) -> pd.DataFrame:
+        """Importance of each field on held-out sales, as measured at training."""
+        self._need("importance")
+        return _table(self._service.importance(), ImportanceOut)
+
+    def card(self) -> Card:
+        """The model card."""
+        self._need("card")
+        told = self._current()
+        return Card(copy.deepcopy(told.card), told.card_markdown)
+
+    def _need(self, capability: Capability) -> None:
+        if capability not in self._told.capabilities:
+            raise NotOffered(
+                f"The server at {self._service.place} has no such answer to give "
+                f"({capability.replace('_', ' ')}).",
+                reason="not_offered",
+            )
+
+    def _current(self) -> ModelOut:
+        """What the server said of itself, asked again if another model has answered since."""
+        if self._newest != self._told.model_version:
+            self._learn()
+        return self._told
+
+    def _learn(self) -> None:
+        told = self._service.model()
+        refuse_strangers(told, self._contract, self._service.place)
+        remarks = remarks_of(told, self._contract, not self._transport.address.is_secure)
+        remarks += compared(self._service, self._golden)
+        self._told, self._newest, self._remarks = told, told.model_version, remarks
+
+
+def _table(entries: Sequence[BaseModel], kind: type[BaseModel]) -> pd.DataFrame:
+    columns = list(kind.model_fields)
+    return pd.DataFrame([entry.model_dump() for entry in entries], columns=columns)

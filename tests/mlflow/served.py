@@ -1,0 +1,135 @@
+"""The backend against a real MLflow server with our own model in it.
+
+MLflow takes 600 MB, so this is no part of `make test`: `tox -e mlflow` runs it.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import requests
+
+from houseprice.backend.local import LocalBackend
+from houseprice.backend.remote import open_remote
+from houseprice.backend.remote.foreign import ForeignBackend
+from houseprice.backend.remote.transport import Transport
+from houseprice.errors import NotOffered
+from houseprice.market.sales import Market, load_market, read_rows
+from houseprice.model.storing.store import ModelStore
+from houseprice.model.training import ensure
+from houseprice.settings import Settings
+from tests.hamlet import write_hamlet
+from tests.loopback import free_port, wait_until
+
+HERE = Path(__file__).parent
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("mlflow")
+
+
+@pytest.fixture(scope="module")
+def hamlet(folder: Path) -> Market:
+    return load_market(write_hamlet(folder / "hamlet"))
+
+
+@pytest.fixture(scope="module")
+def local(hamlet: Market, folder: Path) -> LocalBackend:
+    return LocalBackend(ensure(hamlet, ModelStore(folder / "models")), hamlet)
+
+
+@pytest.fixture(scope="module")
+def settings(folder: Path, local: LocalBackend) -> Iterator[Settings]:
+    """Of the client; the server runs while they are in use."""
+    packed = str(folder / "packed")
+    package = [sys.executable, HERE / "package.py", folder / "hamlet", folder / "models", packed]
+    subprocess.run(package, check=True, env=os.environ, cwd=folder)
+    port = free_port()
+    options = ["--model-uri", packed, "--host", "127.0.0.1", "--port", str(port)]
+    command = [sys.executable, "-m", "mlflow", "models", "serve", *options, "--env-manager=local"]
+    with (folder / "mlflow.log").open("wb") as log:
+        # A group of its own: mlflow starts the server as another process.
+        server = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+    url = f"http://127.0.0.1:{port}"
+
+    def answers() -> bool:
+        if server.poll() is not None:
+            raise AssertionError((folder / "mlflow.log").read_text("utf-8"))
+        try:
+            return requests.get(f"{url}/ping", timeout=5).ok
+        except requests.RequestException:
+            return False
+
+    try:
+        wait_until(answers)
+        yield Settings(api_url=url, api_protocol="mlflow", model_dir=folder / "models")
+    finally:
+        os.killpg(server.pid, signal.SIGTERM)
+        server.wait()
+
+
+@pytest.fixture
+def backend(settings: Settings, hamlet: Market) -> ForeignBackend:
+    found = open_remote(settings, hamlet)
+    assert isinstance(found, ForeignBackend)
+    return found
+
+
+@pytest.fixture
+def rows(hamlet: Market) -> pd.DataFrame:
+    found = read_rows(hamlet.sample_path)
+    found.loc[2, "size"] = "-5"
+    found.loc[4, "grade"] = "NA"
+    found.loc[5, ["built", "garden"]] = ""
+    found.loc[6, "beds"] = "1,0"
+    return found
+
+
+def test_prices_and_problems_are_those_of_this_computer(
+    backend: ForeignBackend, local: LocalBackend, rows: pd.DataFrame
+) -> None:
+    ours, theirs = local.value(rows), backend.value(rows)
+    np.testing.assert_allclose(
+        theirs.valuations["predicted_price"], ours.valuations["predicted_price"], rtol=1e-9
+    )
+    same = ["row", "status", "reason_codes", "message"]
+    pd.testing.assert_frame_equal(theirs.valuations[same], ours.valuations[same])
+    assert theirs.problems == ours.problems
+
+
+def test_pieces_of_one_row_come_to_the_same(
+    settings: Settings, hamlet: Market, local: LocalBackend, rows: pd.DataFrame
+) -> None:
+    small = settings.model_copy(update={"api_piece_rows": 1})
+    theirs = open_remote(small, hamlet).value(rows.head(6)).valuations
+    ours = local.value(rows).valuations.head(6)
+    np.testing.assert_allclose(theirs["predicted_price"], ours["predicted_price"], rtol=1e-9)
+
+
+def test_a_house_that_only_the_server_refuses_costs_itself_alone(
+    settings: Settings, hamlet: Market, local: LocalBackend, rows: pd.DataFrame
+) -> None:
+    size = hamlet.contract.fields["size"].model_copy(update={"range": (1, 1_000)})
+    wider = hamlet.contract.model_copy(update={"fields": {**hamlet.contract.fields, "size": size}})
+    rows.loc[2, "size"] = "5"
+    theirs = ForeignBackend(Transport(settings), "mlflow", wider, settings).value(rows).valuations
+    ours = local.value(rows).valuations
+    assert theirs["reason_codes"].iloc[2] == "refused_by_server"
+    np.testing.assert_allclose(theirs["predicted_price"], ours["predicted_price"], rtol=1e-9)
+
+
+def test_it_is_recognised_as_the_model_of_this_computer(backend: ForeignBackend) -> None:
+    about = backend.about()
+    assert any("the same values" in remark for remark in about.remarks)
+    assert about.capabilities == frozenset()
+    with pytest.raises(NotOffered):
+        backend.card()

@@ -1,0 +1,29 @@
+"""A transport of ours to a server that does what a test says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from houseprice.backend.remote.transport import Transport
+from houseprice.settings import Settings
+from tests.hostile import KEY, Behaviour, Hostile, hostile
+
+Connect = Callable[..., tuple[Transport, Hostile]]
+
+
+@pytest.fixture
+def connect() -> Iterator[Connect]:
+    """Start a server of some behaviour, and a transport to it that is soon out of patience."""
+    with ExitStack() as stack:
+
+        def start(behave: Behaviour, **chosen: object) -> tuple[Transport, Hostile]:
+            server = stack.enter_context(hostile(behave))
+            stack.callback(server.over.set)
+            chosen = {"timeout_s": 10.0, "api_key": KEY, **chosen}
+            settings = Settings(api_url=server.url, **chosen)
+            return Transport(settings, pauses_s=(0.0, 0.0)), server
+
+        yield start

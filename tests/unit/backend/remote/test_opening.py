@@ -1,0 +1,106 @@
+"""Which backend is opened, and what is known of a server then."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from houseprice.api.app import create_app
+from houseprice.backend.local import LocalBackend
+from houseprice.backend.opening import open_backend
+from houseprice.backend.remote.client import RemoteBackend
+from houseprice.backend.remote.foreign import ForeignBackend
+from houseprice.errors import BackendUnavailable, SettingsError
+from houseprice.market.sales import Market, load_market
+from houseprice.model.storing.store import ModelStore
+from houseprice.model.training import ensure
+from houseprice.settings import Settings
+from tests.hamlet import CONTRACT, write_hamlet
+from tests.loopback import free_port, served
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_hamlet(tmp_path_factory.mktemp("hamlet"))
+
+
+@pytest.fixture(scope="module")
+def market(folder: Path) -> Market:
+    return load_market(folder)
+
+
+@pytest.fixture(scope="module")
+def models(market: Market, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp("models")
+    ensure(market, ModelStore(place))
+    return place
+
+
+@pytest.fixture(scope="module")
+def url(folder: Path, models: Path) -> Iterator[str]:
+    with served(create_app(Settings(market=str(folder), model_dir=models))) as port:
+        yield f"http://127.0.0.1:{port}"
+
+
+def test_without_an_address_this_computer_answers(market: Market, models: Path) -> None:
+    backend = open_backend(Settings(model_dir=models), market=market)
+    assert isinstance(backend, LocalBackend)
+
+
+def test_with_an_address_the_server_answers_and_nothing_is_trained_here(
+    market: Market, url: str, tmp_path: Path
+) -> None:
+    settings = Settings(api_url=url + "/", model_dir=tmp_path / "models")
+    backend = open_backend(settings, market=market)
+    assert isinstance(backend, RemoteBackend)
+    assert backend.about().remarks == ()
+    assert not settings.model_dir.exists()
+
+
+def test_with_a_protocol_a_server_of_another_maker_answers(market: Market, url: str) -> None:
+    settings = Settings(api_url=url, api_protocol="regression")
+    assert isinstance(open_backend(settings, market=market), ForeignBackend)
+
+
+def test_the_model_of_the_server_is_compared_with_the_one_here(
+    market: Market, url: str, models: Path, tmp_path: Path
+) -> None:
+    copied = tmp_path / "models"
+    shutil.copytree(models, copied)
+    backend = open_backend(Settings(api_url=url, model_dir=copied), market=market)
+    assert backend.about().remarks == ("It has the same model as this computer.",)
+
+
+def test_a_model_here_that_can_not_be_used_is_not_compared(
+    market: Market, url: str, models: Path, tmp_path: Path
+) -> None:
+    copied = tmp_path / "models"
+    shutil.copytree(models, copied)
+    for file in copied.glob("*/model.joblib"):
+        file.write_bytes(b"damaged")
+    backend = open_backend(Settings(api_url=url, model_dir=copied), market=market)
+    assert backend.about().remarks == ()
+
+
+def test_a_contract_of_another_day_is_told(url: str, models: Path, tmp_path: Path) -> None:
+    other = CONTRACT.replace("Made-up sales.", "Made-up sales, described anew.")
+    market = load_market(write_hamlet(tmp_path / "hamlet", other))
+    backend = open_backend(Settings(api_url=url, model_dir=models), market=market)
+    assert backend.about().remarks == (
+        "It works by another description of the market than this computer.",
+    )
+
+
+def test_a_server_that_is_down_is_told_and_may_come_later(market: Market, tmp_path: Path) -> None:
+    settings = Settings(api_url=f"http://127.0.0.1:{free_port()}", model_dir=tmp_path)
+    with pytest.raises(BackendUnavailable) as failed:
+        open_backend(settings, market=market)
+    assert failed.value.reason == "refused"
+
+
+def test_an_address_that_is_none_is_told(market: Market) -> None:
+    with pytest.raises(SettingsError, match="HOUSEPRICE_API_URL"):
+        open_backend(Settings(api_url="http://host:123456"), market=market)
