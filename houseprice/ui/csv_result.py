@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from pathlib import PurePath
 
@@ -14,7 +15,8 @@ from houseprice.batch.writing import to_csv
 from houseprice.market.contract import Contract
 from houseprice.ui.charts_valued import FEWEST, comparison, comparison_chart, comparison_finding
 from houseprice.ui.csv_tables import kinds_of_problem, user_columns, valued_houses
-from houseprice.ui.messages import money, problem_table, provenance, rounding_step
+from houseprice.ui.messages import money, problem_table, provenance, rounding_step, step_of
+from houseprice.ui.offers import WITHOUT
 from houseprice.ui.panel import download, panel
 from houseprice.ui.plain_text import plain
 
@@ -24,7 +26,9 @@ __all__ = ["show_houses", "show_problems", "show_summary", "show_values"]
 def show_summary(scored: Scored, name: str, contract: Contract, about: About) -> None:
     """The counts, the value of all houses together, and the whole table to take away."""
     summary = scored.summary
-    step = rounding_step((summary.total_high - summary.total_low) / 2)
+    ranged = bool(scored.valuations["price_low"].notna().any())
+    half_width = (summary.total_high - summary.total_low) / 2
+    step = rounding_step(half_width) if ranged else step_of(summary.total, math.nan)
 
     def rounded(amount: float) -> str:
         return money(contract, amount, step)
@@ -38,13 +42,14 @@ def show_summary(scored: Scored, name: str, contract: Contract, about: About) ->
         if summary.valued:
             st.metric("Value of all together", rounded(summary.total), border=True)
     if summary.valued:
-        st.caption(
-            plain(
-                f"The ranges of all houses add up to {rounded(summary.total_low)} to "
-                f"{rounded(summary.total_high)}. For that, every house would have to be off in "
-                f"the same direction: the sum is likely to be much closer. {provenance(about)}"
-            )
+        spread = (
+            f"The ranges of all houses add up to {rounded(summary.total_low)} to "
+            f"{rounded(summary.total_high)}. For that, every house would have to be off in "
+            "the same direction: the sum is likely to be much closer."
         )
+        st.caption(plain(f"{spread if ranged else WITHOUT['range']} {provenance(about)}"))
+        if "evidence" not in about.capabilities:
+            st.caption(WITHOUT["evidence"])
     stem = re.sub(r"[^\w-]+", "_", PurePath(name).stem)[:80].strip("_") or "houses"
     frame = scored.frame
     st.download_button(
@@ -116,9 +121,7 @@ def show_houses(scored: Scored, contract: Contract) -> None:
         },
     )
     st.caption(
-        "Values are rounded to what their uncertainty warrants; the download has them unrounded. "
-        f"About {scored.valuations['interval'].max():.0%} of sale prices of such houses lie "
-        "between From and To."
+        _rounding(scored)
         if scored.summary.valued
         else "Mend the rows in your own table, save it, and upload it again."
     )
@@ -143,6 +146,16 @@ def show_values(scored: Scored, sales: pd.Series, contract: Contract) -> None:
             "houses_pct": "Your houses (%)",
             "sales_pct": "Sales of the market (%)",
         },
+    )
+
+
+def _rounding(scored: Scored) -> str:
+    level = scored.valuations["interval"].max()
+    if pd.isna(level):
+        return f"Values are rounded here; the download has them unrounded. {WITHOUT['range']}"
+    return (
+        "Values are rounded to what their uncertainty warrants; the download has them unrounded. "
+        f"About {level:.0%} of sale prices of such houses lie between From and To."
     )
 
 

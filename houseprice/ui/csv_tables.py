@@ -13,7 +13,7 @@ from houseprice.market.cells import limits
 from houseprice.market.contract import Contract
 from houseprice.market.fields import Field
 from houseprice.market.problems import Problem
-from houseprice.ui.messages import rounding_step
+from houseprice.ui.messages import step_of
 
 __all__ = ["STATUS", "column_guide", "kinds_of_problem", "valued_houses"]
 
@@ -49,13 +49,13 @@ def valued_houses(scored: Scored) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        "row", "status" in words, "predicted_price", "price_low", "price_high", "confidence" and
-        "message", then the columns that the user gave.
+        "row", "status" in words, "predicted_price", "price_low", "price_high", "confidence" (the
+        last three where the backend gives them) and "message", then the columns that the user gave.
     """
     values = scored.valuations
     urgent = values["status"].map({status: rank for rank, status in enumerate(STATUS)})
-    half_widths = (values["predicted_price"] * values["fsd"]).fillna(0.0)
-    steps = np.array([rounding_step(float(width)) for width in half_widths])
+    prices = values["predicted_price"].fillna(0.0)
+    steps = np.array([step_of(*pair) for pair in zip(prices, values["fsd"], strict=True)])
     money = {
         column: (values[column] / steps).round() * steps
         for column in ("predicted_price", "price_low", "price_high")
@@ -64,6 +64,9 @@ def valued_houses(scored: Scored) -> pd.DataFrame:
         status=values["status"].map(STATUS), **money
     )
     order = ["row", "status", *money, "confidence", "message"]
+    if values["predicted_price"].notna().any():
+        # What the backend gives for no house has no column to stand in.
+        order = [name for name in order if name == "message" or shown[name].notna().any()]
     frame = pd.concat([shown[order], scored.given], axis=1)
     return frame.iloc[np.argsort(urgent.to_numpy(np.float64), kind="stable")]
 

@@ -10,6 +10,7 @@ from houseprice.market.contract import Contract
 from houseprice.ui import charts_house
 from houseprice.ui.charts import axis_title
 from houseprice.ui.messages import money
+from houseprice.ui.offers import offered
 from houseprice.ui.panel import panel
 from houseprice.ui.plain_text import plain
 
@@ -18,6 +19,8 @@ __all__ = ["show_comparables", "show_effect", "show_explanation"]
 
 def show_explanation(backend: Backend, rows: pd.DataFrame, contract: Contract) -> None:
     """Show how the value comes about, from the typical house to this one."""
+    if not offered(backend.about(), "explain"):
+        return
     explanation = backend.explain(rows)
     steps = explanation.waterfall(10)
     if steps.empty:
@@ -46,6 +49,8 @@ def show_explanation(backend: Backend, rows: pd.DataFrame, contract: Contract) -
 
 def show_comparables(backend: Backend, rows: pd.DataFrame, contract: Contract) -> None:
     """Show the sales most like the house, side by side."""
+    if not offered(backend.about(), "comparables"):
+        return
     table = backend.comparables(rows)
     roles = contract.market.roles
     place, area = contract.fields[roles.location].label.lower(), contract.fields[roles.area]
@@ -73,6 +78,8 @@ def show_comparables(backend: Backend, rows: pd.DataFrame, contract: Contract) -
 
 def show_effect(backend: Backend, rows: pd.DataFrame, contract: Contract, first: str) -> None:
     """Show what one fact, chosen here, does to the value of this house; `first` to begin with."""
+    if not offered(backend.about(), "effect"):
+        return
     columns = list(contract.columns)
     chosen = st.selectbox(
         "What would another value of this fact do?",

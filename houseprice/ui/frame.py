@@ -6,35 +6,75 @@ import logging
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta, timezone
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
-from houseprice.errors import HousePriceError
-from houseprice.ui.session import backend
+from houseprice.backend.base import About
+from houseprice.errors import BackendError, HousePriceError, NotOffered, SettingsError, StoreError
+from houseprice.ui.messages import answered_by, stands_for
+from houseprice.ui.plain_text import plain
+from houseprice.ui.session import backend, failing, known, try_again
+from houseprice.ui.watch import Failing
 
-__all__ = ["sidebar", "told_in_words"]
+__all__ = ["again", "framed", "told_in_words"]
 
 logger = logging.getLogger(__name__)
 
 
-def sidebar() -> None:
-    """Say quietly who answers, and what the values stand on."""
-    about = backend().about()
-    with st.sidebar:
-        st.caption(
-            f"Sales in {about.market_title}, values as of {about.as_of:%B %Y}.  \n"
-            f"Model {about.model_version}, answered by {about.backend}."
-        )
+@contextmanager
+def framed() -> Iterator[None]:
+    """Frame a page: who answers in the sidebar, and failures in words."""
+    with told_in_words("page"):
+        _open_backend()
+        with st.sidebar:
+            if about := known():
+                _tell_who_answers(about)
+            place = st.empty()
+        before = failing()
+        if before:
+            _tell_that_it_fails(place, before)
+        yield
+        # What the page asked may have shown that it fails, or that it is back.
+        after = failing()
+        if after and not before:
+            _tell_that_it_fails(place, after)
+        elif before and not after:
+            place.empty()
 
 
 @contextmanager
-def told_in_words() -> Iterator[None]:
-    """Turn a failure into a sentence on the page; what it was in detail goes to the log alone."""
+def told_in_words(place: str) -> Iterator[None]:
+    """Turn a failure into a sentence here; what it was in detail goes to the log alone.
+
+    Where the backend failed, a button beside it tries again.
+
+    Parameters
+    ----------
+    place : str
+        Name of the place on the page, no two the same.
+    """
     try:
         yield
+    except NotOffered as error:
+        st.info(plain(str(error)), icon=":material/cloud_off:")
+    except (BackendError, StoreError) as error:
+        logger.warning(
+            "the backend failed: %s", error, exc_info=not isinstance(error, BackendError)
+        )
+        st.error(plain(f"{error}{_when(error)}"), icon=":material/cloud_off:")
+        again(place)
+    except SettingsError:
+        logger.exception("the settings can't be used")
+        # Its text quotes a setting, which is not for every visitor.
+        st.error(
+            "A setting of this app can't be used, so no page can answer. Its log says which.",
+            icon=":material/error:",
+        )
     except HousePriceError as error:
         logger.exception("a page could not answer")
-        st.error(str(error), icon=":material/error:")
+        st.error(plain(str(error)), icon=":material/error:")
     except Exception:
         number = secrets.token_hex(4)
         logger.exception("a page failed, number %s", number)
@@ -43,3 +83,43 @@ def told_in_words() -> Iterator[None]:
             f"that you entered is in its address. The app's log tells more under number {number}.",
             icon=":material/error:",
         )
+
+
+def again(place: str) -> None:
+    """Draw a button that runs the page once more and asks the backend at once."""
+    st.button("Try again", key=f"again_{place}", on_click=try_again, icon=":material/refresh:")
+
+
+def _open_backend() -> None:
+    try:
+        backend()
+    except HousePriceError as error:
+        # The page says it where the answer would stand; much of a page needs none.
+        logger.warning("the backend can't be opened: %s", error)
+
+
+def _tell_who_answers(about: About) -> None:
+    st.caption(f"{plain(stands_for(about))}  \n{plain(answered_by(about))}")
+    for remark in about.remarks:
+        st.caption(f":small[{plain(remark)}]")
+
+
+def _tell_that_it_fails(place: DeltaGenerator, failing: Failing) -> None:
+    with place.container():
+        st.markdown(f":small[:orange[{plain(_since(failing))}]]")
+        again("sidebar")
+
+
+def _since(failing: Failing) -> str:
+    """Since when it does not answer, by the visitor's own clock where the browser tells it."""
+    behind = st.context.timezone_offset
+    zone = None if behind is None else timezone(timedelta(minutes=-behind))
+    return f"Not answering since {failing.since.astimezone(zone):%H:%M}."
+
+
+def _when(error: HousePriceError) -> str:
+    """When to come back, where the backend says it and the error's own sentence does not."""
+    seconds = getattr(error, "retry_after", None)
+    if not seconds or f"{seconds:.0f} s" in str(error):
+        return ""
+    return f" It asks to wait {seconds:.0f} s."

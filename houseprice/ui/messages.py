@@ -13,12 +13,15 @@ from houseprice.market.problems import Problem
 from houseprice.model.measuring.report import BANDS
 
 __all__ = [
+    "answered_by",
     "confidence_band",
     "money",
     "percent",
     "problem_table",
     "provenance",
     "rounding_step",
+    "stands_for",
+    "step_of",
 ]
 
 
@@ -49,12 +52,28 @@ def confidence_band(confidence: float) -> str:
     return next(name for name, lower in reversed(BANDS) if confidence >= lower)
 
 
+def step_of(value: float, fsd: float) -> float:
+    """The step to round a value to; where its spread is not known, as if it were a tenth."""
+    return rounding_step(value * (0.1 if math.isnan(fsd) else fsd))
+
+
+def stands_for(about: About) -> str:
+    """Say which sales and which day values stand for, as far as the backend tells."""
+    sales = f"{about.n_sales:,} sales" if about.n_sales else "sales"
+    if about.as_of is None:
+        return f"Values from {sales} in {about.market_title}; the server does not say of which day."
+    return f"Values as of {about.as_of:%B %Y}, from {sales} in {about.market_title}."
+
+
 def provenance(about: About) -> str:
     """Say what a value stands on: date, sales, model."""
-    return (
-        f"Values as of {about.as_of:%B %Y}, from {about.n_sales:,} sales in {about.market_title}. "
-        f"Model {about.model_version}, answered by {about.backend}. An estimate, not an appraisal."
-    )
+    return f"{stands_for(about)} {answered_by(about)} An estimate, not an appraisal."
+
+
+def answered_by(about: About) -> str:
+    """Say which model answers, and where."""
+    model = f"Model {about.model_version}, answered" if about.model_version else "Answered"
+    return f"{model} by {about.backend}."
 
 
 def problem_table(problems: Sequence[Problem], contract: Contract) -> pd.DataFrame:

@@ -2,54 +2,56 @@
 
 ``streamlit run streamlit_app.py`` starts the same app. This launcher adds what that can't: it opens
 the model while the first browser is still loading, and a first visitor who comes by a deep link
-gets the page and nothing else.
+gets the page and nothing else. With ``--with-api`` the service of :mod:`houseprice.api` answers
+under ``/api`` of the same address, with the same guard and the same rules as by itself.
 """
 
 from __future__ import annotations
 
+import argparse
 import importlib
 import logging
 import sys
 import threading
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import streamlit as st
+from starlette.routing import Mount
 
-from houseprice.errors import SettingsError
-from houseprice.settings import read_settings
+from houseprice.errors import HousePriceError, SettingsError
+from houseprice.settings import Settings, read_settings
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
 
 __all__ = ["main"]
 
+API_PATH = "/api"
 SCRIPT = Path(__file__).parents[2] / "streamlit_app.py"
 
 
-@asynccontextmanager
-async def _lifespan(_: st.App) -> AsyncIterator[None]:
-    # In a thread: the server answers at once, and a visitor who is quicker sees the progress.
-    threading.Thread(target=_warm, name="warm", daemon=True).start()
-    yield
-
-
-def _warm() -> None:
-    # Seconds of imports that neither the server's start nor the first visitor need wait for.
-    importlib.import_module("houseprice.ui.session").warm()
-    importlib.import_module("plotly.express")
-
-
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Serve until stopped; ``PORT`` and ``HOUSEPRICE_ADDRESS`` say where."""
+    parser = argparse.ArgumentParser(prog="python -m houseprice.ui.server", allow_abbrev=False)
+    parser.add_argument("--with-api", action="store_true", help="answer programs under /api too")
+    with_api = parser.parse_args(arguments).with_api
+    _hush()
+    st.secrets.load_if_toml_exists()
     try:
         settings = read_settings()
-    except SettingsError as error:
+        api = _api(settings) if with_api else None
+    except HousePriceError as error:
         sys.stderr.write(f"Error: {error}\n")
         sys.exit(2)
-    # It warns of what is meant here: work outside a visitor's session.
-    logging.getLogger("streamlit.runtime.scriptrunner_utils.script_run_context").setLevel("ERROR")
     # Outside a session this has one effect: Streamlit stops looking for pages by file name.
     st.navigation([st.Page(SCRIPT)])
-    app = st.App(SCRIPT, lifespan=_lifespan)
+    app = st.App(
+        SCRIPT, lifespan=partial(_lifespan, api=api), routes=[Mount(API_PATH, api)] if api else []
+    )
     app.run(
         config={
             "server.port": settings.port,
@@ -58,6 +60,47 @@ def main() -> None:
             "server.fileWatcherType": "none",
         }
     )
+
+
+def _hush() -> None:
+    """Keep Streamlit from warning of what is meant here."""
+    for name in (
+        "config",  # the secrets were looked for before the settings of the server are given
+        "runtime.scriptrunner_utils.script_run_context",  # work outside a visitor's session
+    ):
+        # A filter, for Streamlit sets the levels of its loggers anew.
+        logging.getLogger(f"streamlit.{name}").addFilter(lambda said: said.levelno >= logging.ERROR)
+
+
+def _api(settings: Settings) -> FastAPI:
+    """The service, refused where it would be open to others without a key."""
+    try:
+        from houseprice.api.app import create_app
+        from houseprice.api.processes import refuse_open_address
+    except ModuleNotFoundError as error:
+        raise SettingsError(
+            f"--with-api needs more packages ({error.name} not found). Install them with "
+            "pip install 'houseprice[api]'."
+        ) from None
+    refuse_open_address(settings, settings.address)
+    return create_app(settings)
+
+
+@asynccontextmanager
+async def _lifespan(_: st.App, api: FastAPI | None) -> AsyncIterator[None]:
+    # In a thread: the server answers at once, and a visitor who is quicker sees the progress.
+    threading.Thread(target=_warm, name="warm", daemon=True).start()
+    async with AsyncExitStack() as running:
+        if api:
+            # An app within another is not told that the server starts and stops.
+            await running.enter_async_context(api.router.lifespan_context(api))
+        yield
+
+
+def _warm() -> None:
+    # Seconds of imports that neither the server's start nor the first visitor need wait for.
+    importlib.import_module("houseprice.ui.session").warm()
+    importlib.import_module("plotly.express")
 
 
 if __name__ == "__main__":

@@ -2,32 +2,49 @@
 
 from __future__ import annotations
 
-import gc
 import logging
-import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 
-from houseprice.backend.base import Backend, Progress
+from houseprice.backend.base import About, Backend
 from houseprice.backend.opening import open_backend
 from houseprice.errors import HousePriceError
+from houseprice.market.association import with_price
 from houseprice.market.opening import opening_row
 from houseprice.market.sales import Market, load_market
+from houseprice.market.selection import Selection
 from houseprice.market.typical_house import typical_house
 from houseprice.settings import Settings, read_settings
+from houseprice.ui.door import Door
+from houseprice.ui.watch import Failing
 
-__all__ = ["backend", "market", "settings", "typical", "typical_row", "warm"]
+__all__ = [
+    "backend",
+    "failing",
+    "known",
+    "market",
+    "ranked",
+    "settings",
+    "try_again",
+    "typical",
+    "typical_row",
+    "warm",
+]
 
 logger = logging.getLogger(__name__)
 
 
 @st.cache_resource(show_spinner=False)
 def settings() -> Settings:
-    """The settings of this process."""
+    """The settings of this process, from the environment or from Streamlit's secrets.
+
+    What stands at the top of a ``secrets.toml`` counts as environment. There need be no such file.
+    """
+    st.secrets.load_if_toml_exists()
     return read_settings()
 
 
@@ -43,23 +60,52 @@ def typical() -> pd.Series:
     return typical_house(market())
 
 
-@st.cache_resource(show_spinner=False)
 def typical_row() -> Mapping[str, Any]:
     """What the form of a house opens with: the market's typical house."""
-    ranked = list(backend().importance()["column"])
-    return MappingProxyType(opening_row(market().contract, typical(), ranked[::-1]))
+    return _opening_row(ranked())
+
+
+def ranked() -> tuple[str, ...]:
+    """The columns by how much they matter, most first.
+
+    As the backend measured it; where it does not say, or does not answer, by how closely they go
+    together with price in the sales.
+    """
+    try:
+        about = backend().about()
+        if "importance" in about.capabilities:
+            return _ranked_by(about.model_version)
+    except HousePriceError:
+        logger.debug("no order of the facts from the backend", exc_info=True)
+    return _ranked_by_sales()
 
 
 def backend() -> Backend:
     """The backend of this process; its first visitor sees how far it is opened.
 
-    A failure is told in words, and the page stops there.
+    Raises
+    ------
+    HousePriceError
+        If it can't be opened now; a later call tries again.
     """
     door = _door()
-    if door.backend is None:
-        _open_before_the_visitor(door)
-    assert door.backend is not None
-    return door.backend
+    return door.backend or _open_before_the_visitor(door)
+
+
+def known() -> About | None:
+    """What is known of the backend without asking it; None if it was never opened."""
+    door = _door()
+    return door.backend.about() if door.backend else None
+
+
+def failing() -> Failing | None:
+    """Since when the backend does not answer; None while it does."""
+    return _door().watch.failing
+
+
+def try_again() -> None:
+    """Let the next question to a backend that does not answer go through at once."""
+    _door().watch.allow()
 
 
 def warm() -> None:
@@ -71,57 +117,47 @@ def warm() -> None:
         logger.exception("the backend could not be opened")
 
 
-class _Door:
-    """Holds the one backend of the process; one opens it, the others wait and see the progress."""
+@st.cache_resource(show_spinner=False)
+def _door() -> Door:
+    return Door(lambda progress: open_backend(settings(), progress, market()))
 
-    def __init__(self) -> None:
-        self.backend: Backend | None = None
-        self.share, self.what = 0.0, "Reading the sales"
-        self._lock = threading.Lock()
 
-    def open(self, progress: Progress | None = None) -> None:
-        def tell(share: float, what: str) -> None:
-            self.share, self.what = share, what
-            if progress:
-                progress(share, what)
-
-        with self._lock:
-            if self.backend is None:
-                backend = open_backend(settings(), tell, market())
-                # Long-lived objects out of every collection: Streamlit runs a full one after each
-                # rerun, which costs more than the valuation itself.
-                gc.collect()
-                gc.freeze()
-                self.backend = backend
-
-    def wait(self, seconds: float) -> bool:
-        """Wait for whoever is opening; False if that takes longer."""
-        if not self._lock.acquire(timeout=seconds):
-            return False
-        self._lock.release()
-        return True
+@st.cache_resource(show_spinner=False, max_entries=8)
+def _ranked_by(model_version: str) -> tuple[str, ...]:
+    del model_version  # another model, another order
+    return _all_columns(backend().importance()["column"])
 
 
 @st.cache_resource(show_spinner=False)
-def _door() -> _Door:
-    return _Door()
+def _ranked_by_sales() -> tuple[str, ...]:
+    return _all_columns(with_price(Selection().of(market()))["column"])
 
 
-def _open_before_the_visitor(door: _Door) -> None:
+def _all_columns(first: Iterable[str]) -> tuple[str, ...]:
+    """The contract's columns, each once, as `first` has them and then the others."""
+    columns = market().contract.columns
+    return tuple(dict.fromkeys([*(name for name in first if name in columns), *columns]))
+
+
+@st.cache_resource(show_spinner=False, max_entries=8)
+def _opening_row(most_important_first: tuple[str, ...]) -> Mapping[str, Any]:
+    row = opening_row(market().contract, typical(), most_important_first[::-1])
+    return MappingProxyType(row)
+
+
+def _open_before_the_visitor(door: Door) -> Backend:
     place = st.empty()
+    if settings().api_url:
+        why = "Asking the server that gives the values."
+    else:
+        why = "The first start learns from the sales; this takes half a minute."
 
     def show(share: float, what: str) -> None:
-        place.progress(
-            min(max(share, 0.0), 1.0),
-            text=f"The first start learns from the sales; this takes half a minute. {what}…",
-        )
+        place.progress(min(max(share, 0.0), 1.0), text=f"{why} {what}…")
 
     try:
         while not door.wait(0.2):
             show(door.share, door.what)
-        door.open(show)
-    except HousePriceError as error:
-        logger.exception("the backend could not be opened")
-        st.error(f"No model can answer just now. {error}", icon=":material/error:")
-        st.stop()
-    place.empty()
+        return door.open(show)
+    finally:
+        place.empty()

@@ -12,7 +12,8 @@ from houseprice.backend.base import Answer, Backend
 from houseprice.market.checks import check
 from houseprice.market.contract import Contract
 from houseprice.ui.form import one_house
-from houseprice.ui.messages import money, rounding_step
+from houseprice.ui.messages import money, step_of
+from houseprice.ui.offers import WITHOUT
 from houseprice.ui.plain_text import plain
 
 __all__ = ["remember", "show_tries"]
@@ -50,7 +51,7 @@ def show_tries(backend: Backend, contract: Contract) -> None:
         tried = tries[number]
         words, amount, back = st.columns([6, 3, 2], vertical_alignment="center")
         valuation = tried.answer.valuations.iloc[0]
-        step = rounding_step(valuation["predicted_price"] * valuation["fsd"])
+        step = step_of(valuation["predicted_price"], valuation["fsd"])
         with words:
             before = tries[number - 1].row if number else tried.row
             st.markdown(plain(_changes(before, tried.row, contract)) if number else "The start")
@@ -70,15 +71,24 @@ def show_tries(backend: Backend, contract: Contract) -> None:
 
 
 def _show_amount(backend: Backend, contract: Contract, start: Try, tried: Try, step: float) -> None:
-    value = money(contract, tried.answer.valuations["predicted_price"].iloc[0], step)
+    amount = tried.answer.valuations["predicted_price"].iloc[0]
+    value = f"**{plain(money(contract, amount, step))}**"
     if tried is start:
-        st.markdown(f"**{plain(value)}**")
+        st.markdown(value)
         return
-    change = backend.what_if(one_house(start.row), one_house(tried.row))
-    sign = "+" if change.delta > 0 else ""
-    delta = plain(f"{sign}{money(contract, change.delta, 100)}")
-    doubt = "" if change.is_clear else "  \n:small[:orange[within what the model can't tell]]"
-    st.markdown(f"**{plain(value)}**, {delta} from the start{doubt}", help=plain(change.note))
+    if "what_if" not in backend.about().capabilities:
+        change = amount - start.answer.valuations["predicted_price"].iloc[0]
+        st.markdown(f"{value}, {_signed(contract, change)} from the start", help=WITHOUT["what_if"])
+        return
+    told = backend.what_if(one_house(start.row), one_house(tried.row))
+    doubt = "" if told.is_clear else "  \n:small[:orange[within what the model can't tell]]"
+    st.markdown(
+        f"{value}, {_signed(contract, told.delta)} from the start{doubt}", help=plain(told.note)
+    )
+
+
+def _signed(contract: Contract, change: float) -> str:
+    return plain(f"{'+' if change > 0 else ''}{money(contract, change, 100)}")
 
 
 def _changes(before: Mapping[str, Any], after: Mapping[str, Any], contract: Contract) -> str:

@@ -4,23 +4,26 @@ import streamlit as st
 
 from houseprice.market.profile import by_location, by_period, glance
 from houseprice.market.selection import Selection
-from houseprice.ui.accuracy import accuracy_in_words
+from houseprice.ui.accuracy import accuracy_in_words, how_measured, which_day
+from houseprice.ui.frame import told_in_words
 from houseprice.ui.messages import money
-from houseprice.ui.session import backend, market
+from houseprice.ui.plain_text import plain
+from houseprice.ui.session import backend, known, market
 
 contract = market().contract
 sales = Selection().of(market())
 seen = glance(sales)
-about = backend().about()
 area = contract.fields[contract.market.roles.area]
 location = contract.fields[contract.market.roles.location]
 quarters, places = by_period(sales), by_location(sales)
+about = known()
+with_range = " with an honest range" if about is None or "range" in about.capabilities else ""
 
 st.title(f"What is a home in {contract.market.title} worth?")
 st.markdown(
-    "Tell what you know about a house and get its value with an honest range, or value a whole "
-    "spreadsheet at once. Every value rests on "
-    f"{seen.sales:,} real sales from {seen.first_year} to {seen.last_year}, which you can explore."
+    f"Tell what you know about a house and get its value{with_range}, or value a whole "
+    f"spreadsheet at once. The market is known by {seen.sales:,} real sales from "
+    f"{seen.first_year} to {seen.last_year}, which you can explore."
 )
 
 st.space("small")
@@ -100,18 +103,16 @@ st.space("small")
 left, right = st.columns(2, gap="large")
 with left:
     st.header("How good the values are", anchor=False)
-    st.markdown("\n".join(f"- {sentence}" for sentence in accuracy_in_words(about.metrics)))
-    st.caption(
-        f"Model {about.model_version}, trained {about.trained_at:%d %B %Y}. Measured on sales that "
-        "the model had not seen: each was valued by a model fitted on the others."
-    )
+    with told_in_words("accuracy"):
+        answering = backend().about()
+        said = accuracy_in_words(answering.metrics)
+        st.markdown("\n".join(f"- {sentence}" for sentence in said))
+        st.caption(plain(how_measured(answering)))
     st.page_link("pages/market/drivers.py", label="What drives price", icon=":material/bar_chart:")
 with right:
     st.header("What it can't do", anchor=False)
     st.markdown(
-        f"- Values stand for **{about.as_of:%B %Y}**, the end of the sales. They are not today's "
-        "prices.\n"
-        f"- It knows **one market**: {contract.market.description}\n"
+        f"{which_day(about)}- It knows **one market**: {contract.market.description}\n"
         "- It has seen **no house from inside**. A view, a smell or a leaking roof is not in the "
         "facts.\n"
         "- A value is **an estimate, not an appraisal**: don't lend or sell on it alone."

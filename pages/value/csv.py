@@ -3,13 +3,21 @@
 import streamlit as st
 
 from houseprice.batch.template import template
-from houseprice.ui.csv_outcome import UPLOAD, answer, answer_upload, forget_removed, outcome
+from houseprice.ui.csv_outcome import (
+    UPLOAD,
+    answer,
+    answer_again,
+    answer_upload,
+    forget_removed,
+    outcome,
+)
 from houseprice.ui.csv_result import show_houses, show_problems, show_summary, show_values
 from houseprice.ui.csv_sample import sample
 from houseprice.ui.csv_tables import column_guide
+from houseprice.ui.frame import again
 from houseprice.ui.panel import download
 from houseprice.ui.plain_text import plain
-from houseprice.ui.session import backend, market, settings, typical
+from houseprice.ui.session import market, settings, typical
 
 contract = market().contract
 needed = [field.label for field in contract.fields.values() if field.required]
@@ -17,7 +25,7 @@ needed = [field.label for field in contract.fields.values() if field.required]
 st.title("Value a CSV")
 st.markdown(
     "Upload a table of houses, one a row, as your spreadsheet saves it. It comes back with a value "
-    "and a range beside each house, or with the reason why there is none."
+    "beside each house, and its range, or with the reason why there is none."
 )
 
 left, right = st.columns(2, gap="large")
@@ -55,6 +63,8 @@ with st.expander("What each column means, and what to write into it"):
 with work:
     if tried:
         answer(sample().data, market().sample_path.name)
+    elif st.session_state.get(f"again_{UPLOAD}"):
+        answer_again()
     else:
         answer_upload(upload)
 
@@ -65,10 +75,13 @@ if result is None:
         "it still gets a value, with a wider range.",
         icon=":material/table:",
     )
-elif result.scored is None:
+elif result.scored is None or result.about is None:
     st.error(plain(result.failure or ""), icon=":material/error:")
+    if result.data is not None:
+        st.caption(f"{plain(result.name)} is kept: there is no need to upload it again.")
+        again(UPLOAD)
 else:
-    show_summary(result.scored, result.name, contract, backend().about())
+    show_summary(result.scored, result.name, contract, result.about)
     show_problems(result.scored, contract)
     show_houses(result.scored, contract)
     show_values(result.scored, market().prices, contract)

@@ -2,10 +2,12 @@
 
 import streamlit as st
 
+from houseprice.market.checks import check
 from houseprice.ui.evidence import show_comparables, show_effect, show_explanation
 from houseprice.ui.form import HouseForm, one_house, read_link
-from houseprice.ui.result import show_result
-from houseprice.ui.session import backend, market, typical_row
+from houseprice.ui.frame import told_in_words
+from houseprice.ui.result import value_here
+from houseprice.ui.session import backend, market, ranked, typical_row
 from houseprice.ui.tries import remember, show_tries
 
 MOST_IMPORTANT = 10
@@ -26,16 +28,13 @@ result = st.container()
 entered = form.entered()
 if entered is not None:
     # The value goes to the browser ahead of the form's eighty widgets.
-    answer = backend().value(one_house(entered))
-    with result:
-        show_result(answer, contract, backend().about())
+    answer = value_here(result, entered, contract)
 facts, why, sales, what_if = st.tabs(
     ["The facts", "Why this value", "Comparable sales", "What if"],
     key="house_tab",
     on_change="rerun",
 )
-ranked = [c for c in backend().importance()["column"] if not contract.fields[c].at_sale]
-first = ranked[:MOST_IMPORTANT]
+first = [column for column in ranked() if not contract.fields[column].at_sale][:MOST_IMPORTANT]
 with facts:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.subheader("What matters most")
@@ -56,29 +55,35 @@ with facts:
 
 rows = one_house(form.row)
 if entered is None:
-    answer = backend().value(rows)
-    with result:
-        show_result(answer, contract, backend().about())
+    answer = value_here(result, form.row, contract)
 elif form.row != entered:
     # The browser's back button changed the form under way: a value must not stand beside another.
     st.rerun()
-remember(form.row, answer)
-form.tell(answer.problems)
 
-# Only what is looked at is computed; with errors in the form there is nothing to explain.
-no_value = answer.valuations["status"].iloc[0] == "error"
+if answer is None:
+    result.caption("The form keeps your house. You can go on changing it.")
+    nothing = "There is no value just now. The form keeps your house."
+    form.tell(check(rows, contract).problems)
+else:
+    remember(form.row, answer)
+    form.tell(answer.problems)
+    nothing = ""
+    if answer.valuations["status"].iloc[0] == "error":
+        nothing = "There is no value yet. What is the matter stands above."
+
+# Only what is looked at is computed; without a value there is nothing to explain.
 for tab in (why, sales, what_if):
-    if tab.open and no_value:
-        tab.info("There is no value yet: mend what is marked in red among the facts.")
-if not no_value:
+    if tab.open and nothing:
+        tab.info(nothing)
+if not nothing:
     if why.open:
-        with why:
+        with why, told_in_words("why"):
             show_explanation(backend(), rows, contract)
     if sales.open:
-        with sales:
+        with sales, told_in_words("comparables"):
             show_comparables(backend(), rows, contract)
     if what_if.open:
-        with what_if:
+        with what_if, told_in_words("what_if"):
             show_effect(backend(), rows, contract, first[0])
             st.subheader("What you tried")
             show_tries(backend(), contract)

@@ -77,20 +77,17 @@ def base_url(
     chromium: str, root: Path, model_dir: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[str]:
     """The address of a running app, so that ``page.goto("/csv")`` opens a page of it."""
+    log = tmp_path_factory.mktemp("app") / "server.log"
+    with running_app(root, log, HOUSEPRICE_MODEL_DIR=str(model_dir)) as url:
+        yield url
+
+
+@contextlib.contextmanager
+def running_app(root: Path, log: Path, **settings: str) -> Iterator[str]:
+    """The address of an app that runs with these settings, and has to run to the end."""
     port = free_port()
     url = f"http://127.0.0.1:{port}"
-    log = tmp_path_factory.mktemp("app") / "server.log"
-    surroundings = os.environ | {"PORT": str(port), "HOUSEPRICE_MODEL_DIR": str(model_dir)}
-    with log.open("wb") as out:
-        server = subprocess.Popen(
-            [sys.executable, "-m", "houseprice", "app"],
-            cwd=root,
-            env=surroundings,
-            stdin=subprocess.DEVNULL,
-            stdout=out,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+    server = start(["app"], root, log, PORT=str(port), **settings)
     try:
         wait_until_ok(f"{url}/_stcore/health", server, log)
         yield url
@@ -101,11 +98,33 @@ def base_url(
         stop(server)
 
 
+def start(arguments: list[str], root: Path, log: Path, **settings: str) -> subprocess.Popen[bytes]:
+    """Start our program as a process group of its own."""
+    with log.open("ab") as out:
+        return subprocess.Popen(
+            [sys.executable, "-m", "houseprice", *arguments],
+            cwd=root,
+            env=os.environ | settings,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+
 @pytest.fixture
 def problems(page: Page, base_url: str) -> list[str]:
-    """What the page did wrong: script errors, console errors, requests that leave the machine."""
+    """What the page did wrong."""
+    return watched(page, base_url)
+
+
+def watched(page: Page, url: str) -> list[str]:
+    """Watch for what a page of the app at `url` does wrong.
+
+    Script errors, console errors, requests that leave the app.
+    """
     seen: list[str] = []
-    local = (base_url, base_url.replace("http", "ws", 1), "data:", "blob:", "about:")
+    local = (url, url.replace("http", "ws", 1), "data:", "blob:", "about:")
 
     def stays(thing: Request | WebSocket) -> None:
         if not thing.url.startswith(local):
@@ -141,19 +160,20 @@ def free_port() -> int:
 def wait_until_ok(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
     """Wait for the body "ok": an unknown path answers 200 too, with the app's page."""
     deadline = time.monotonic() + START_SECONDS
-    while not answers_ok(url):
+    while answers(url) != b"ok":
         if server.poll() is not None or time.monotonic() > deadline:
             pytest.fail(f"the app did not start:\n{log.read_text()}", pytrace=False)
         time.sleep(0.05)
 
 
-def answers_ok(url: str) -> bool:
+def answers(url: str) -> bytes | None:
+    """What a server of ours answers; None if it does not, or says that it can't."""
     try:
         with urllib.request.urlopen(url, timeout=1) as reply:  # noqa: S310 (always our own http://)
             body: bytes = reply.read()
     except OSError:
-        return False
-    return body == b"ok"
+        return None
+    return body
 
 
 def stop(server: subprocess.Popen[bytes]) -> None:

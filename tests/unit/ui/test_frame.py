@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from streamlit.testing.v1 import AppTest
 
+from houseprice.ui.plain_text import plain
+
 
 def failing_page() -> None:
     import streamlit as st
@@ -11,7 +13,7 @@ def failing_page() -> None:
     from houseprice.errors import BackendTimeout
     from houseprice.ui.frame import told_in_words
 
-    with told_in_words():
+    with told_in_words("here"):
         if st.toggle("known"):
             raise BackendTimeout("The server did not answer within 20 seconds.")
         raise ZeroDivisionError("secret detail")
@@ -20,7 +22,7 @@ def failing_page() -> None:
 def test_a_known_failure_is_told_in_its_own_words() -> None:
     page = AppTest.from_function(failing_page).run()
     page.toggle[0].set_value(True).run()
-    assert page.error[0].value == "The server did not answer within 20 seconds."
+    assert page.error[0].value == plain("The server did not answer within 20 seconds.")
     assert not page.exception
 
 

@@ -1,0 +1,199 @@
+"""The app with a server that answers in its place, and without it in the middle."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import re
+import signal
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import answers, free_port, running_app, start, stop, watched
+from tests.hamlet import write_hamlet
+from tests.loopback import wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+AREA = "Floor area (sq m)"
+VALUE = re.compile(r"^€[\d,]+$")
+
+
+class Server:
+    """``houseprice serve`` at one port, which can be killed and started again."""
+
+    def __init__(self, root: Path, folder: Path) -> None:
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.market = write_hamlet(folder / "hamlet")
+        self._root, self._log = root, folder / "serve.log"
+        self._settings = {
+            "HOUSEPRICE_MARKET": str(self.market),
+            "HOUSEPRICE_MODEL_DIR": str(folder / "models"),
+        }
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it, unless it runs, and wait until it can answer."""
+        if self._process is None:
+            options = ["serve", "--port", str(self.port)]
+            self._process = start(options, self._root, self._log, **self._settings)
+        wait_until(self._ready)
+
+    def kill(self) -> None:
+        """End it in the middle of whatever it does."""
+        if self._process is not None:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+            self._process = None
+
+    def stop(self) -> None:
+        if self._process is not None:
+            stop(self._process)
+
+    def _ready(self) -> bool:
+        assert self._process is not None
+        assert self._process.poll() is None, self._log.read_text()
+        return answers(f"{self.url}/ready") is not None
+
+
+@pytest.fixture(scope="module")
+def server(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    served = Server(root, tmp_path_factory.mktemp("served"))
+    try:
+        served.start()
+        yield served
+    finally:
+        served.stop()
+
+
+@pytest.fixture(scope="module")
+def remote_url(
+    chromium: str, root: Path, server: Server, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """The address of an app whose values come from the server."""
+    folder = tmp_path_factory.mktemp("asking")
+    with running_app(
+        root,
+        folder / "app.log",
+        HOUSEPRICE_MARKET=str(server.market),
+        HOUSEPRICE_MODEL_DIR=str(folder / "models"),
+        HOUSEPRICE_API_URL=server.url,
+    ) as url:
+        yield url
+
+
+@pytest.fixture
+def remote(page: Page, remote_url: str, server: Server) -> Iterator[Page]:
+    """A fresh browser page, with the server there at first."""
+    server.start()
+    seen = watched(page, remote_url)
+    yield page
+    assert seen == []
+
+
+def value_on(page: Page) -> str:
+    """The value on the page, once nothing runs any more."""
+    metric = page.get_by_test_id("stMetricValue").first
+    expect(metric).to_have_text(VALUE)
+    expect(page.get_by_test_id("stStatusWidget")).to_have_count(0)
+    return metric.inner_text()
+
+
+def enter_area(page: Page, area: str) -> None:
+    field = page.get_by_role("spinbutton", name=AREA, exact=True)
+    field.fill(area)
+    field.press("Enter")
+    expect(page).to_have_url(re.compile(f"size={area}"))
+
+
+def upload(page: Page, data: bytes) -> None:
+    page.get_by_test_id("stFileUploaderDropzoneInput").set_input_files(
+        {"name": "homes.csv", "mimeType": "text/csv", "buffer": data}
+    )
+
+
+def download(page: Page) -> list[list[str]]:
+    button = page.get_by_role("button", name=re.compile("^Download the valued table"))
+    expect(button).to_be_visible(timeout=30_000)
+    with page.expect_download() as coming:
+        button.click()
+    text = Path(coming.value.path()).read_text(encoding="utf-8-sig")
+    return list(csv.reader(io.StringIO(text, newline="")))
+
+
+def test_a_house_is_valued_and_explained_by_the_server(
+    remote: Page, remote_url: str, server: Server
+) -> None:
+    remote.goto(f"{remote_url}/house")
+    before = value_on(remote)
+    enter_area(remote, "250")
+    expect(remote.get_by_test_id("stMetricValue").first).not_to_have_text(before)
+    expect(remote.locator(".st-key-valuation")).to_contain_text("confidence")
+    sidebar = remote.get_by_test_id("stSidebar")
+    expect(sidebar).to_contain_text(f"answered by the server at 127.0.0.1:{server.port}")
+    remote.get_by_role("tab", name="Why this value").click()
+    expect(remote.get_by_text("The typical house is worth")).to_be_visible()
+    remote.get_by_role("tab", name="Comparable sales").click()
+    expect(remote.get_by_test_id("stMetric").filter(has_text="Sold ")).to_have_count(5)
+
+
+def test_a_table_is_valued_by_the_server(remote: Page, remote_url: str, server: Server) -> None:
+    remote.goto(f"{remote_url}/csv")
+    upload(remote, (server.market / "to_value.csv").read_bytes())
+    header, *rows = download(remote)
+    price, low, high = (
+        header.index(name) for name in ("predicted_price", "price_low", "price_high")
+    )
+    assert len(rows) == 20
+    assert all(float(row[low]) < float(row[price]) < float(row[high]) for row in rows)
+
+
+def test_the_form_outlives_its_server_and_is_valued_when_it_is_back(
+    remote: Page, remote_url: str, server: Server
+) -> None:
+    remote.goto(f"{remote_url}/house")
+    value_on(remote)
+    enter_area(remote, "250")
+    value = value_on(remote)
+
+    server.kill()
+    enter_area(remote, "180")
+    alert = remote.get_by_test_id("stAlert").filter(has_text="Nothing answers at")
+    expect(alert).to_be_visible()
+    expect(remote.get_by_test_id("stSidebar")).to_contain_text(
+        re.compile(r"Not answering since \d\d:\d\d")
+    )
+    expect(remote.get_by_role("spinbutton", name=AREA, exact=True)).to_have_value("180")
+    enter_area(remote, "250")
+    expect(remote.get_by_role("spinbutton", name=AREA, exact=True)).to_have_value("250")
+
+    server.start()
+    remote.locator(".st-key-again_value").get_by_role("button").click()
+    assert value_on(remote) == value
+    expect(remote.get_by_role("spinbutton", name=AREA, exact=True)).to_have_value("250")
+    expect(remote.get_by_test_id("stSidebar")).not_to_contain_text("Not answering")
+    expect(remote.get_by_test_id("stAlert")).to_have_count(0)
+
+
+def test_an_upload_outlives_its_server_and_is_valued_when_it_is_back(
+    remote: Page, remote_url: str, server: Server
+) -> None:
+    remote.goto(f"{remote_url}/csv")
+    expect(remote.get_by_test_id("stFileUploader")).to_be_visible()
+    server.kill()
+    upload(remote, (server.market / "to_value.csv").read_bytes())
+    expect(remote.get_by_text("The table could not be valued just now.")).to_be_visible()
+    expect(remote.get_by_text("is kept: there is no need to upload it again")).to_be_visible()
+
+    server.start()
+    remote.locator(".st-key-again_csv").get_by_role("button").click()
+    header, *rows = download(remote)
+    assert len(rows) == 20
+    assert {row[header.index("status")] for row in rows} <= {"ok", "warning"}

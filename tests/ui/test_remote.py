@@ -1,0 +1,136 @@
+"""Every page with a server that answers in place of this computer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from tests.ui.told import sidebar, words
+
+HOME, HOUSE, CSV = "pages/start/home.py", "pages/value/house.py", "pages/value/csv.py"
+DRIVERS, CARD, EXPLORE = "pages/market/drivers.py", "pages/model/card.py", "pages/market/explore.py"
+
+NOT_GIVEN = {
+    "Why this value": "gives no reasons for its values",
+    "Comparable sales": "finds no comparable sales",
+    "What if": "does not say what another value of one fact would do",
+}
+
+Open = Callable[..., AppTest]
+
+
+@pytest.fixture
+def ours(open_app: Open, our_server: str) -> Callable[[str], AppTest]:
+    return lambda page: open_app(page, our_server)
+
+
+@pytest.fixture
+def poor(open_app: Open, foreign_server) -> Callable[[str], AppTest]:
+    return lambda page: open_app(page, foreign_server.url, protocol="regression")
+
+
+def tab(app: AppTest, name: str) -> AppTest:
+    app.session_state["house_tab"] = name
+    return app.run()
+
+
+def upload(app: AppTest, market: Path) -> AppTest:
+    data = (market / "to_value.csv").read_bytes()
+    return app.file_uploader(key="csv").upload("homes.csv", data, "text/csv").run()
+
+
+@pytest.mark.parametrize("page", [HOME, HOUSE, CSV, DRIVERS, CARD, EXPLORE])
+def test_a_page_works_with_a_server_and_says_who_answers(ours, page: str) -> None:
+    app = ours(page)
+    assert not app.exception
+    assert not app.error
+    assert not app.info or page == CSV
+    assert "answered by the server at 127.0.0.1:" in sidebar(app)
+    assert "Model hamlet-" in sidebar(app)
+
+
+def test_a_house_is_valued_explained_and_compared_by_a_server(ours) -> None:
+    app = ours(HOUSE)
+    before = app.metric[0].value
+    app.number_input(key="size").set_value(250).run()
+    assert app.metric[0].value != before
+    assert "confidence" in words(app)
+    assert "worth" in words(tab(app, "Why this value"))
+    assert "are most like the house" in words(tab(app, "Comparable sales"))
+    assert "from the start" in words(tab(app, "What if"))
+    assert not app.error
+
+
+def test_a_table_is_valued_by_a_server_with_its_ranges(ours, hamlet: Path) -> None:
+    app = upload(ours(CSV), hamlet)
+    assert not app.error
+    houses = app.dataframe[-1].value
+    assert houses[["predicted_price", "price_low", "price_high"]].notna().all(axis=None)
+    assert "The ranges of all houses add up to" in words(app)
+
+
+def test_a_value_without_a_range_pretends_to_none(poor) -> None:
+    app = poor(HOUSE)
+    assert not app.exception
+    assert app.metric[0].value.startswith("€")
+    assert "gives no range and no confidence" in words(app)
+    for pretension in (" to €", "of 100", "nan", "None"):
+        assert pretension not in words(app)
+    assert "does not say of which day" in words(app)
+
+
+@pytest.mark.parametrize("name", NOT_GIVEN)
+def test_what_a_server_does_not_give_is_said_where_it_would_stand(poor, name: str) -> None:
+    app = tab(poor(HOUSE), name)
+    assert not app.error
+    assert NOT_GIVEN[name] in words(app)
+
+
+def test_tries_are_told_apart_by_their_values_alone(poor) -> None:
+    app = poor(HOUSE)
+    app.number_input(key="size").set_value(250).run()
+    app.number_input(key="size").set_value(260).run()
+    tab(app, "What if")
+    assert "+€1,000 from the start" not in words(app)
+    assert "from the start" in words(app)
+    assert not app.error
+
+
+def test_a_table_without_ranges_has_no_column_for_them_and_blanks_in_its_file(
+    poor, hamlet: Path
+) -> None:
+    app = upload(poor(CSV), hamlet)
+    assert not app.error
+    assert {metric.label: metric.value for metric in app.metric}["Valued"] == "20"
+    assert not {"price_low", "price_high", "confidence"} & {*app.dataframe[-1].value.columns}
+    assert "gives no range" in words(app)
+    assert "nan" not in words(app)
+    valued = app.session_state["csv_outcome"].scored.frame
+    for column in ("price_low", "price_high", "interval", "fsd", "confidence"):
+        assert valued[column].isna().all()
+    assert (valued["comparables"] == "").all()
+
+
+@pytest.mark.parametrize(
+    ("page", "sentence"),
+    [
+        (HOME, "This server does not say how good its values are."),
+        (HOME, "does not say **which day**"),
+        (DRIVERS, "does not say how much each fact matters"),
+        (DRIVERS, "does not say what another value of one fact would do"),
+        (CARD, "This server gives no model card."),
+    ],
+)
+def test_a_page_says_what_it_lacks(poor, page: str, sentence: str) -> None:
+    app = poor(page)
+    assert not app.exception
+    assert not app.error
+    assert sentence in words(app)
+    assert "None" not in words(app)
+
+
+def test_what_to_know_of_a_server_is_told_quietly(poor) -> None:
+    assert "gives values alone" in sidebar(poor(HOME))

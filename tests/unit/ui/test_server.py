@@ -1,0 +1,126 @@
+"""The app as a process, with the service beside the pages."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import requests
+
+from houseprice.api.keys import new_key
+from tests.hamlet import write_hamlet
+from tests.loopback import PATIENCE_S, free_port, wait_until
+
+HOUSE = {"size": 120, "quarter": "N"}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp("one process")
+    write_hamlet(place / "hamlet", n_sales=150)
+    return place
+
+
+@contextmanager
+def app(
+    root: Path, folder: Path, *options: str, **environment: str
+) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+    """Run the app in a folder of its own, which may hold secrets, until it is done."""
+    port = free_port()
+    surroundings = {
+        **os.environ,
+        "HOUSEPRICE_MARKET": str(folder / "hamlet"),
+        "HOUSEPRICE_MODEL_DIR": str(folder / "models"),
+        "PYTHONPATH": str(root),
+        "PORT": str(port),
+        **environment,
+    }
+    process = subprocess.Popen(
+        [sys.executable, "-m", "houseprice", "app", *options],
+        cwd=folder,
+        env=surroundings,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    try:
+        yield process, f"http://127.0.0.1:{port}"
+    finally:
+        if process.poll() is None:
+            process.terminate()
+        process.communicate(timeout=PATIENCE_S)
+
+
+def wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
+    def answers() -> bool:
+        if process.poll() is not None:
+            raise AssertionError(process.communicate()[0].decode())
+        try:
+            return requests.get(url, timeout=PATIENCE_S).status_code == 200
+        except requests.ConnectionError:
+            return False
+
+    wait_until(answers)
+
+
+def test_pages_and_service_answer_at_one_address_and_stop_together(
+    root: Path, folder: Path
+) -> None:
+    with app(root, folder, "--with-api") as (process, url):
+        wait_for(f"{url}/_stcore/health", process)
+        wait_for(f"{url}/api/ready", process)
+        assert requests.get(f"{url}/_stcore/health", timeout=PATIENCE_S).text == "ok"
+        assert "<!doctype html>" in requests.get(url, timeout=PATIENCE_S).text.lower()
+        told = requests.post(f"{url}/api/v1/valuations", json={"rows": [HOUSE]}, timeout=PATIENCE_S)
+        assert told.status_code == 200
+        value = told.json()["valuations"][0]
+        assert value["price_low"] < value["predicted_price"] < value["price_high"]
+        assert told.headers["X-Request-ID"]
+        assert requests.get(f"{url}/api/docs", timeout=PATIENCE_S).status_code == 200
+        process.terminate()
+        said = process.communicate(timeout=PATIENCE_S)[0].decode()
+    assert process.returncode in (0, -15)
+    assert "Traceback" not in said
+    assert "ScriptRunContext" not in said
+
+
+def test_without_being_asked_for_there_is_no_service(root: Path, folder: Path) -> None:
+    with app(root, folder) as (process, url):
+        wait_for(f"{url}/_stcore/health", process)
+        # An unknown path of the pages answers with the pages.
+        assert "html" in requests.get(f"{url}/api/health", timeout=PATIENCE_S).text
+
+
+def test_a_key_guards_the_service_and_not_the_pages(root: Path, folder: Path) -> None:
+    key, entry = new_key("tester")
+    with app(root, folder, "--with-api", HOUSEPRICE_SERVE_KEYS=entry) as (process, url):
+        wait_for(f"{url}/_stcore/health", process)
+        wait_for(f"{url}/api/ready", process)
+        without = requests.get(f"{url}/api/v1/model", timeout=PATIENCE_S)
+        assert without.status_code == 401
+        assert without.headers["Content-Type"].startswith("application/problem+json")
+        known = requests.get(f"{url}/api/v1/model", headers={"X-API-Key": key}, timeout=PATIENCE_S)
+        assert known.status_code == 200
+
+
+def test_it_does_not_open_to_other_computers_without_a_key(root: Path, folder: Path) -> None:
+    with app(root, folder, "--with-api", "--address", "0.0.0.0") as (process, _):
+        said = process.communicate(timeout=PATIENCE_S)[0].decode()
+    assert process.returncode == 2
+    assert "there is no key" in said
+    assert "Traceback" not in said
+
+
+def test_a_setting_may_stand_in_the_secrets(root: Path, tmp_path: Path) -> None:
+    secrets = tmp_path / ".streamlit" / "secrets.toml"
+    secrets.parent.mkdir()
+    secrets.write_text('HOUSEPRICE_API_URL = "no address"\n', encoding="utf-8")
+    with app(root, tmp_path) as (process, _):
+        said = process.communicate(timeout=PATIENCE_S)[0].decode()
+    assert process.returncode == 2
+    assert "HOUSEPRICE_API_URL" in said
