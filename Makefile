@@ -8,6 +8,8 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3 p
 	"$$p" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 \
 	&& { echo "$$p"; break; }; done)
 
+CASES ?= 2000
+
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url \
@@ -15,7 +17,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run train evaluate benchmark test lint format lock clean
+.PHONY: help run train evaluate benchmark test fuzz lint format lock clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -34,6 +36,9 @@ benchmark: .venv/.installed-test  ## measure the speed that a person feels
 
 test: lint  ## check style, types and floors, then run every test
 	$(BIN)/python -m pytest --cov --cov-report=term
+
+fuzz: .venv/.installed-test  ## break tables and files in new ways for some minutes (CASES=2000 a test)
+	FUZZ_CASES=$(CASES) $(BIN)/python -m pytest tests/fuzz
 
 lint: .venv/.installed-test  ## check style, types and floors
 	$(BIN)/ruff check .

@@ -2,9 +2,12 @@
 
 The file is the market's sample, repeated. Each way runs in a process of its own: what it costs to
 read, split and write the file with nothing done to it; a process that has the model and does
-nothing; ``houseprice predict``; and the script that one would write first (pandas reads the whole
-file, a pipeline predicts, pandas writes). The script gives one number a row, without checks, ranges
-or reasons.
+nothing; ``houseprice predict`` with one process and with several; and the script that one would
+write first (pandas reads the whole file, a pipeline predicts, pandas writes). The script gives one
+number a row, without checks, ranges or reasons.
+
+Memory is that of a way and all its processes together, what they share counted once (the
+proportional set size of Linux), looked at twice a second; elsewhere, the peak of the largest.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -31,6 +35,7 @@ def main() -> None:
     """Run each way once and print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=100_000)
+    parser.add_argument("--jobs", type=int, default=2, help="processes of the parallel way")
     parser.add_argument("--way", choices=["floor", "idle", "fit", "script"], help=argparse.SUPPRESS)
     parser.add_argument("paths", nargs="*", type=Path, help=argparse.SUPPRESS)
     asked = parser.parse_args()
@@ -50,12 +55,16 @@ def main() -> None:
         this, houseprice = [sys.executable, __file__, "--way"], [sys.executable, "-m", "houseprice"]
         measured([*houseprice, "train", "--quiet"], environment)
         measured([*this, "fit", pipeline], environment)
-        ways = {
+        ways: dict[str, list[str | Path]] = {
             FLOOR: [*this, "floor", homes, valued],
             IDLE: [*this, "idle"],
-            "houseprice predict": [
-                *houseprice, "predict", homes, "-o", valued, "--no-evidence", "--quiet",
-            ],
+            **{
+                f"houseprice predict --jobs {jobs}": [
+                    *houseprice, "predict", homes, "-o", valued, "--no-evidence", "--quiet",
+                    "--jobs", str(jobs),
+                ]
+                for jobs in (1, asked.jobs)
+            },
             "pandas and a pipeline": [*this, "script", homes, valued, pipeline],
         }  # fmt: skip
         figures = {name: measured(command, environment) for name, command in ways.items()}
@@ -72,17 +81,57 @@ def repeat(sample: Path, n_rows: int, path: Path) -> None:
 
 
 def measured(command: list[str | Path], environment: dict[str, str]) -> tuple[float, float, float]:
-    """Run a command; give its seconds, its processor seconds and its peak of memory in MB."""
+    """Run a command; give its seconds, its processor seconds and its peak of memory in MB.
+
+    Processor seconds are those of the command and of the processes that it waited for.
+    """
     start = time.perf_counter()
     child = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
+    ended, peak = threading.Event(), [0.0]
+    watch = threading.Thread(target=watch_memory, args=(child.pid, peak, ended))
+    watch.start()
     _, status, usage = os.wait4(child.pid, 0)
     seconds = time.perf_counter() - start
+    ended.set()
+    watch.join()
     child.returncode = os.waitstatus_to_exitcode(status)
     if child.returncode:
         sys.exit(f"failed: {' '.join(map(str, command))}")
     # Kilobytes, but on a Mac bytes.
     unit = 2**20 if sys.platform == "darwin" else 2**10
-    return seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / unit
+    return seconds, usage.ru_utime + usage.ru_stime, peak[0] or usage.ru_maxrss / unit
+
+
+def watch_memory(process: int, peak: list[float], ended: threading.Event) -> None:
+    """Keep the most memory in MB that a process and its descendants ever had together."""
+    while not ended.wait(0.5):
+        peak[0] = max(peak[0], sum(map(proportional_mb, family(process))))
+
+
+def family(first: int) -> set[int]:
+    """A process and its descendants."""
+    parents = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            # The name, in parentheses, may hold anything.
+            fields = stat.read_text(errors="replace").rpartition(")")[2].split()
+        except OSError:
+            continue
+        parents[int(stat.parent.name)] = int(fields[1])
+    found, before = {first}, set[int]()
+    while found != before:
+        before = found
+        found = found | {process for process, parent in parents.items() if parent in found}
+    return found
+
+
+def proportional_mb(process: int) -> float:
+    """The memory of a process, what it shares divided among those who share it."""
+    try:
+        lines = Path(f"/proc/{process}/smaps_rollup").read_text(encoding="ascii").splitlines()
+    except OSError:
+        return 0.0
+    return sum(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 2**10
 
 
 def show(figures: dict[str, tuple[float, float, float]], n_rows: int, size: int) -> None:

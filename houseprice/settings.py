@@ -35,6 +35,9 @@ class Settings(BaseSettings):
     )
     max_rows: int = Field(100_000, ge=1, description="Most houses in one uploaded file")
     max_columns: int = Field(500, ge=1, description="Most columns in one uploaded file")
+    max_upload_s: float = Field(
+        300.0, gt=0, description="Longest work on one uploaded file, in seconds"
+    )
     max_cell_chars: int = Field(
         32_767, ge=1, description="Longest cell of an uploaded file (a spreadsheet's own limit)"
     )

@@ -53,7 +53,7 @@ async def spooled(
         if len(waiting) >= _AT_ONCE:
             await _write(file, waiting)
     await _write(file, waiting)
-    opening = open_csv(file, "the file", settings, contract, most * MEGABYTE)
+    opening = open_csv(file, "the file", settings, contract, most * MEGABYTE, only_text=True)
     try:
         return await asyncio.to_thread(stack.enter_context, opening)
     except InputError as error:

@@ -36,14 +36,6 @@ _WITHOUT_MARK = {
     "cp1252": "Windows-1252 (Western European)",
     "latin-1": "Latin-1 (Western European)",
 }
-_FORMATS = {
-    b"PK\x03\x04": "an Excel workbook or a ZIP archive",
-    b"PK\x05\x06": "an empty ZIP archive",
-    b"\xd0\xcf\x11\xe0": "an Excel workbook of the old kind",
-    b"PAR1": "a Parquet file",
-    b"\x1f\x8b": "a compressed file within a compressed file",
-    b"%PDF": "a PDF document",
-}
 # What an empty row may be made of: blanks, line ends, separators, quotation marks.
 _EMPTY = "".join(sign for sign in map(chr, range(0x3001)) if sign.isspace()) + ',;\t|"'
 
@@ -105,9 +97,6 @@ def scan(file: BinaryIO, name: str, most_bytes: int | None = None) -> Scan:
         If it is empty, is no text, is damaged, or is too large.
     """
     start = next(_chunks(file, 0, name), b"")
-    for magic, kind in _FORMATS.items():
-        if start.startswith(magic):
-            raise InputError(f"{name} is {kind}, not a CSV file. Save the table as CSV first.")
     for mark, codec in _MARKS.items():
         if start.startswith(mark):
             try:

@@ -10,11 +10,12 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from houseprice.batch.names import folded
 from houseprice.errors import InputError
 from houseprice.market.cells import shown
 from houseprice.market.contract import Contract
 
-__all__ = ["Header", "folded", "known_names", "read_header"]
+__all__ = ["Header", "known_names", "read_header"]
 
 MOST_TOLD = 5
 
@@ -40,15 +41,6 @@ class Header:
     columns: tuple[str, ...]
     named: int
     note: str | None = None
-
-
-def folded(name: str) -> str:
-    """Reduce a column name to what matters in it: letters and digits, whatever their case.
-
-    >>> folded("Gr_Liv Area")
-    'grlivarea'
-    """
-    return "".join(sign for sign in name.casefold() if sign.isalnum())
 
 
 def known_names(contract: Contract | None) -> dict[str, str]:

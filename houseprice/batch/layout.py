@@ -66,6 +66,7 @@ def find_layout(
     limits: Settings,
     contract: Contract | None,
     most_bytes: int | None = None,
+    separator: str | None = None,
 ) -> Layout:
     """Look through a file.
 
@@ -78,6 +79,8 @@ def find_layout(
     contract : Contract, optional
     most_bytes : int, optional
         Refuse a file that has more.
+    separator : str, optional
+        What stands between its cells, if that is known.
 
     Raises
     ------
@@ -87,7 +90,7 @@ def find_layout(
     as_text = scan(file, name, most_bytes)
     with as_text.open(file) as text:
         start = text.read(_START)
-    separator = find_separator(start.lstrip("\r\n"), known_names(contract))
+    separator = separator or find_separator(start.lstrip("\r\n"), known_names(contract))
     with as_text.open(file) as text:
         lines = Lines(text)
         record = next(each for each in read_records(lines, separator) if each.text.strip("\r\n"))

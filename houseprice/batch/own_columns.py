@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from houseprice.backend.base import VALUATION_COLUMNS
 
-__all__ = ["OwnColumns", "own_columns"]
+__all__ = ["OwnColumns", "own_columns", "was_valued"]
 
 # A table with these was valued before: no spreadsheet has all of them by chance.
 _SIGNATURE = frozenset({"predicted_price", "model_version", "valued_at"})
@@ -56,7 +56,7 @@ def own_columns(columns: Iterable[str], headers: Sequence[str]) -> OwnColumns:
         What stands above them in the file.
     """
     given = list(columns)
-    replaced = VALUATION_COLUMNS if _SIGNATURE.issubset(given) else ()
+    replaced = VALUATION_COLUMNS if was_valued(given) else ()
     taken = {*given, *VALUATION_COLUMNS}
     places, names, above, notes = [], [], [], []
     for place, (name, header) in enumerate(zip(given, headers, strict=True)):
@@ -77,3 +77,8 @@ def own_columns(columns: Iterable[str], headers: Sequence[str]) -> OwnColumns:
     if len(places) < len(given):
         notes.insert(0, "The table was valued before: its old valuation was replaced.")
     return OwnColumns(places, names, tuple(above), replaced, renamed, tuple(notes))
+
+
+def was_valued(columns: Iterable[str]) -> bool:
+    """Tell a table that was valued before by its columns."""
+    return _SIGNATURE.issubset(columns)

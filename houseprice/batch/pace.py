@@ -16,12 +16,17 @@ class Pace:
     ----------
     n_rows : int
         Rows to do.
+    before : int
+        Rows that were done before.
     clock : callable, optional
         Gives the time in seconds.
     """
 
-    def __init__(self, n_rows: int, clock: Callable[[], float] = monotonic) -> None:
+    def __init__(
+        self, n_rows: int, clock: Callable[[], float] = monotonic, *, before: int = 0
+    ) -> None:
         self._n_rows = n_rows
+        self._before = before
         self._clock = clock
         self._start = clock()
 
@@ -30,8 +35,9 @@ class Pace:
         share = min(done / self._n_rows, 1.0)
         words = f"{done:,} houses valued"
         seconds = self._clock() - self._start
-        if done and seconds > 0:
-            rate = done / seconds
+        now = done - self._before
+        if now > 0 and seconds > 0:
+            rate = now / seconds
             words += f", {_two_digits(rate):,} a second"
             if done < self._n_rows:
                 words += f", {duration((self._n_rows - done) / rate)} left"

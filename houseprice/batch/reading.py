@@ -1,4 +1,4 @@
-"""A CSV file of any size read as text, piece by piece, with nothing lost and nothing shifted.
+"""A table of any size read as text, piece by piece, with nothing lost and nothing shifted.
 
 What the user gave comes out again as it was: a :class:`~houseprice.batch.tables.Table` holds it
 beside the same made ready for the checks.
@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
@@ -21,12 +21,18 @@ import pandas as pd
 import pyarrow as pa
 
 from houseprice.batch.blocks import Shape, read_blocks
+from houseprice.batch.converting import Plain, open_as_csv
 from houseprice.batch.decimals import doubtful_numbers, find_decimals, with_points
 from houseprice.batch.faults import row_faults
+from houseprice.batch.formats import Kind, find_kind
+from houseprice.batch.headers import known_names
 from houseprice.batch.layout import Layout, find_layout
 from houseprice.batch.records import Lines
+from houseprice.batch.restoring import restored_table
 from houseprice.batch.sources import MEGABYTE, open_bytes
+from houseprice.batch.spans import Span, find_spans
 from houseprice.batch.tables import Table, without_empty_columns
+from houseprice.batch.wishes import Wish
 from houseprice.errors import InputError
 from houseprice.market.contract import Contract
 from houseprice.settings import Settings
@@ -46,6 +52,12 @@ class CsvFile:
     name : str
     layout : Layout
         What was found out about the file as a whole.
+    packed : bool
+        Whether it is unpacked as it is read, so that only its start can be found quickly.
+    kind : {"text", "workbook", "parquet"}
+        What it was before it was made CSV.
+    path : Path or None
+        Where another process finds the same text, as long as this is open; None if nowhere.
     """
 
     def __init__(
@@ -55,12 +67,46 @@ class CsvFile:
         layout: Layout,
         limits: Settings,
         contract: Contract | None,
+        *,
+        packed: bool = False,
+        path: Path | None = None,
     ) -> None:
         self.name = name
         self.layout = layout
+        self.packed = packed
+        self.path = path
+        self.kind: Kind = "text"
         self._file = file
         self._limits = limits
         self._contract = contract
+
+    def part(self, span: Span) -> Table:
+        """Read the rows of a span: the same piece as :meth:`pieces` gives.
+
+        Raises
+        ------
+        InputError
+            As :meth:`pieces`.
+        """
+        layout = self.layout
+        with self._reading(), layout.text.open(self._file, span.start) as text:
+            # To the end of the file: a broken quotation mark is told by what comes after it.
+            lines = Lines(text, layout.last_line - span.line + 1)
+            lines.number = span.line - 1
+            return self._piece(lines, span.rows, sys.maxsize, span.row)
+
+    def spans(self, rows: int = PIECE, chars: int = PIECE_CHARS) -> Iterator[Span]:
+        """Tell where the pieces of :meth:`pieces` stand, without reading their cells.
+
+        Raises
+        ------
+        InputError
+            As :meth:`pieces`.
+        """
+        layout = self.layout
+        shape = self._shape
+        with self._reading(), layout.text.open(self._file) as text:
+            yield from find_spans(Lines(text, layout.last_line), layout, shape, rows, chars)
 
     def pieces(
         self, rows: int | Callable[[], int] = PIECE, chars: int = PIECE_CHARS
@@ -75,20 +121,28 @@ class CsvFile:
             If a cell is too long, a quotation mark is never closed, or reading fails.
         """
         layout = self.layout
+        with self._reading(), layout.text.open(self._file) as text:
+            lines = Lines(text, layout.last_line)
+            lines.take(layout.first_line - 1)
+            start = 0
+            while len((table := self._piece(lines, _most(rows), chars, start)).cells):
+                yield table
+                start += len(table.cells)
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
         try:
-            with layout.text.open(self._file) as text:
-                lines = Lines(text, layout.last_line)
-                lines.take(layout.first_line - 1)
-                start = 0
-                while len((table := self._piece(lines, _most(rows), chars, start)).cells):
-                    yield table
-                    start += len(table.cells)
+            yield
         except (OSError, UnicodeDecodeError) as error:
             raise InputError(f"{self.name} could not be read to its end: {error}.") from None
 
+    @property
+    def _shape(self) -> Shape:
+        columns, separator = self.layout.header.columns, self.layout.separator
+        return Shape(self.name, columns, separator, self._limits.max_cell_chars)
+
     def _piece(self, lines: Lines, most: int, chars: int, start: int) -> Table:
-        layout, header = self.layout, self.layout.header
-        shape = Shape(self.name, header.columns, layout.separator, self._limits.max_cell_chars)
+        layout, header, shape = self.layout, self.layout.header, self._shape
         blocks, odd = [], {}
         texts: list[str] = []
         for block in read_blocks(lines, shape, most):
@@ -129,13 +183,17 @@ def open_csv(
     limits: Settings,
     contract: Contract | None = None,
     most_bytes: int | None = None,
+    *,
+    most_rows: int | None = None,
+    only_text: bool = False,
 ) -> Iterator[CsvFile]:
-    """Open a CSV file with a header row, of any size, and find out how it is laid out.
+    """Open a table with a header row, of any size, and find out how it is laid out.
 
-    Encoding and separator are found in the file (see :mod:`houseprice.batch.decoding` and
-    :mod:`houseprice.batch.records`), decimal commas in a file with semicolons
-    (:mod:`houseprice.batch.decimals`). Empty rows at the end are left out, with a note. A file that
-    is packed by gzip is unpacked as it is read.
+    What it is tells its content, not its name. Encoding and separator of a CSV file are found in it
+    (see :mod:`houseprice.batch.decoding` and :mod:`houseprice.batch.records`), decimal commas in
+    one with semicolons (:mod:`houseprice.batch.decimals`). Empty rows at the end are left out, with
+    a note. A file that is packed by gzip is unpacked as it is read, and an Excel workbook or a
+    Parquet file is made a CSV file first (:mod:`houseprice.batch.converting`).
 
     Parameters
     ----------
@@ -150,18 +208,42 @@ def open_csv(
     most_bytes : int, optional
         Refuse a file that has more, packed or not. By default only a packed one is held to a
         limit, ``max_unpacked_mb``.
+    most_rows : int, optional
+        Spend no time on a workbook or a Parquet file that has more.
+    only_text : bool
+        Refuse workbooks and Parquet files.
 
     Raises
     ------
     InputError
-        In one sentence, if the file can't be read, is empty, is no text, has no houses, has two
+        In one sentence, if the file can't be read, is empty, is no table, has no houses, has two
         columns of one name, no header, or is over a limit.
     """
-    with open_bytes(source, name) as (file, packed):
-        if packed and most_bytes is None:
-            most_bytes = limits.max_unpacked_mb * MEGABYTE
-        layout = find_layout(file, name, limits, contract, most_bytes)
-        opened = CsvFile(file, name, layout, limits, contract)
+    with ExitStack() as stack:
+        file, packed = stack.enter_context(open_bytes(source, name))
+        most_unpacked = limits.max_unpacked_mb * MEGABYTE
+        wish = Wish(
+            find_kind(file, name, only_text=only_text),
+            name,
+            tuple(known_names(contract)),
+            most_rows,
+            limits.max_columns,
+            limits.max_cell_chars,
+            most_unpacked,
+            most_bytes or most_unpacked,
+        )
+        plain = Plain(file, source if isinstance(source, Path) and not packed else None)
+        if wish.kind != "text":
+            seconds = None if most_rows is None else limits.max_upload_s
+            named = isinstance(source, Path)
+            plain = stack.enter_context(open_as_csv(file, wish, seconds, named=named))
+            packed = False
+        elif packed and most_bytes is None:
+            most_bytes = most_unpacked
+        layout = find_layout(plain.file, name, limits, contract, most_bytes, plain.separator)
+        layout = replace(layout, notes=(*plain.notes, *layout.notes))
+        opened = CsvFile(plain.file, name, layout, limits, contract, packed=packed, path=plain.path)
+        opened.kind = wish.kind
         if contract is not None and layout.separator == ";":
             decimals, note = find_decimals((piece.cells for piece in opened.pieces()), contract)
             notes = (*layout.notes, note) if note else layout.notes
@@ -172,9 +254,10 @@ def open_csv(
 def read_table(
     data: bytes | Path, name: str, limits: Settings, contract: Contract | None = None
 ) -> Table:
-    """Read a CSV file as a whole: the one piece of :func:`open_csv`.
+    """Read a table as a whole: the one piece of :func:`open_csv`.
 
-    Empty columns at the right are left out, with a note.
+    Empty columns at the right are left out, with a note, and so are the apostrophes of an earlier
+    download (:mod:`houseprice.batch.restoring`).
 
     Parameters
     ----------
@@ -182,7 +265,8 @@ def read_table(
     name : str
         What the user calls the file.
     limits : Settings
-        ``max_upload_mb`` (packed or not), ``max_rows``, ``max_columns`` and ``max_cell_chars``.
+        ``max_upload_mb`` (packed or not), ``max_rows``, ``max_columns`` and ``max_cell_chars``; for
+        workbooks and Parquet files, ``max_unpacked_mb`` and ``max_upload_s``.
     contract : Contract, optional
 
     Raises
@@ -199,11 +283,12 @@ def read_table(
         raise InputError(
             f"{name} has {size / MEGABYTE:,.1f} MB; at most {limits.max_upload_mb:,} are read."
         )
-    with open_csv(data, name, limits, contract, most_bytes) as opened:
+    with open_csv(data, name, limits, contract, most_bytes, most_rows=limits.max_rows) as opened:
         table = next(opened.pieces(limits.max_rows + 1, sys.maxsize))
         if len(table.cells) > limits.max_rows:
             raise InputError(f"{name} has more than {limits.max_rows:,} rows. Split it into parts.")
-        return without_empty_columns(table, opened.layout.header.named)
+        whole = without_empty_columns(table, opened.layout.header.named)
+        return whole if opened.kind == "parquet" else restored_table(whole)
 
 
 def _most(rows: int | Callable[[], int]) -> int:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from houseprice.batch.decoding import LONGEST_LINE
-from houseprice.batch.headers import folded
+from houseprice.batch.names import folded
 from houseprice.errors import InputError
 
 __all__ = ["SEPARATORS", "Lines", "Record", "find_separator", "read_records"]
@@ -60,7 +60,7 @@ def find_separator(start: str, known: Collection[str]) -> str:
     start : str
         The start of the text, with the first record in it.
     known : collection of str
-        Column names, as :func:`houseprice.batch.headers.folded` gives them.
+        Column names, as :func:`houseprice.batch.names.folded` gives them.
     """
 
     def score(separator: str) -> tuple[int, int]:

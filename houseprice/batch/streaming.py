@@ -9,9 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Protocol
 
+import numpy as np
+
 from houseprice.backend.base import DEFAULT_INTERVAL, VALUATION_COLUMNS, Backend, Progress
+from houseprice.batch.layout import Layout
 from houseprice.batch.own_columns import OwnColumns, own_columns
 from houseprice.batch.pace import Pace
 from houseprice.batch.reading import PIECE, CsvFile, Table
@@ -20,7 +24,7 @@ from houseprice.batch.summary import Totals, count
 from houseprice.batch.writing import csv_line, csv_lines
 from houseprice.market.problems import Problem
 
-__all__ = ["Part", "Streamed", "value_parts", "value_stream"]
+__all__ = ["Part", "Streamed", "value_part", "value_parts", "value_stream"]
 
 
 class Sink(Protocol):
@@ -77,6 +81,7 @@ def value_stream(
     evidence: bool = False,
     progress: Progress | None = None,
     rows: int = PIECE,
+    valued_at: datetime | None = None,
 ) -> Streamed:
     """Value each row of a file, and write it as soon as it is valued.
 
@@ -93,6 +98,8 @@ def value_stream(
         Called with the share done, and with rows, rows per second and time left in words.
     rows : int
         Rows at a time.
+    valued_at : datetime, optional
+        The one time that every value is given; by default, when it was made.
 
     Raises
     ------
@@ -110,7 +117,13 @@ def value_stream(
             progress(*pace.tell(totals.rows + int(share * now)))
 
     parts = value_parts(
-        source, backend, interval=interval, evidence=evidence, progress=tell, rows=rows
+        source,
+        backend,
+        interval=interval,
+        evidence=evidence,
+        progress=tell,
+        rows=rows,
+        valued_at=valued_at,
     )
     for part in parts:
         out.write(part.data)
@@ -129,27 +142,52 @@ def value_parts(
     evidence: bool = False,
     progress: Progress | None = None,
     rows: int | Callable[[], int] = PIECE,
+    valued_at: datetime | None = None,
 ) -> Iterator[Part]:
     """Value a file part by part: :func:`value_stream` for whoever pulls instead of being pushed.
 
     ``progress`` hears how far the work on the current part is.
     """
-    header = source.layout.header
-    own = own_columns(header.columns, header.cells)
-    before = source.layout.text.mark + _encoded(_header_line(source, own), source)
     for piece in source.pieces(rows):
-        valuations, problems = value_rows(
-            piece, own, backend, interval=interval, evidence=evidence, progress=progress
+        yield value_part(
+            piece,
+            source.layout,
+            backend,
+            interval=interval,
+            evidence=evidence,
+            progress=progress,
+            valued_at=valued_at,
         )
-        added = csv_lines(valuations[list(VALUATION_COLUMNS)], source.layout.separator)
-        data = before + _encoded("".join(_lines(piece, added, own, source)), source)
-        general = tuple(problem for problem in problems if problem.row is None)
-        yield Part(data, count(valuations, problems), general)
-        before = b""
 
 
-def _header_line(source: CsvFile, own: OwnColumns) -> str:
-    layout = source.layout
+def value_part(
+    piece: Table,
+    layout: Layout,
+    backend: Backend,
+    *,
+    interval: float = DEFAULT_INTERVAL,
+    evidence: bool = False,
+    progress: Progress | None = None,
+    valued_at: datetime | None = None,
+) -> Part:
+    """Value one piece of a file of this layout; the first brings the header."""
+    own = own_columns(layout.header.columns, layout.header.cells)
+    valuations, problems = value_rows(
+        piece, own, backend, interval=interval, evidence=evidence, progress=progress
+    )
+    if valued_at is not None:
+        stamp = valued_at.isoformat(timespec="seconds")
+        has_value = valuations["valued_at"].astype("str") != ""
+        valuations["valued_at"] = np.where(has_value, stamp, "")
+    added = csv_lines(valuations[list(VALUATION_COLUMNS)], layout.separator)
+    data = _encoded("".join(_lines(piece, added, own, layout)), layout)
+    if not piece.start:
+        data = layout.text.mark + _encoded(_header_line(layout, own), layout) + data
+    general = tuple(problem for problem in problems if problem.row is None)
+    return Part(data, count(valuations, problems), general)
+
+
+def _header_line(layout: Layout, own: OwnColumns) -> str:
     if own.renamed or len(own.places) < len(layout.header.cells):
         given = csv_line(own.headers, layout.separator)
     else:
@@ -158,9 +196,9 @@ def _header_line(source: CsvFile, own: OwnColumns) -> str:
     return f"{given}{layout.separator}{added}{layout.line_ending}"
 
 
-def _lines(piece: Table, added: list[str], own: OwnColumns, source: CsvFile) -> Iterator[str]:
+def _lines(piece: Table, added: list[str], own: OwnColumns, layout: Layout) -> Iterator[str]:
     """The user's lines with the cells of the valuation, and their own line endings."""
-    separator, last_ending = source.layout.separator, source.layout.line_ending
+    separator, last_ending = layout.separator, layout.line_ending
     bodies = [line.rstrip("\r\n") for line in piece.lines]
     endings = [
         line[len(body) :] or last_ending for line, body in zip(piece.lines, bodies, strict=True)
@@ -171,6 +209,6 @@ def _lines(piece: Table, added: list[str], own: OwnColumns, source: CsvFile) -> 
         yield f"{body}{separator}{cells}{ending}"
 
 
-def _encoded(text: str, source: CsvFile) -> bytes:
+def _encoded(text: str, layout: Layout) -> bytes:
     """The text in the file's encoding; a sign that it lacks can only be in a message of ours."""
-    return text.encode(source.layout.text.codec, "replace")
+    return text.encode(layout.text.codec, "replace")

@@ -236,7 +236,7 @@ def test_two_columns_of_one_name_are_refused_by_name() -> None:
         (b" \r\n\r\n ", "is empty"),
         (b"size,quarter\n", "a header but no houses"),
         (b"size,quarter\n\n,\n", "a header but no houses"),
-        (b"PK\x03\x04\x14\x00", "an Excel workbook"),
+        (b"PK\x03\x04\x14\x00", "a damaged Excel workbook"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1", "an Excel workbook of the old kind"),
         (b"PAR1\x15\x04", "a Parquet file"),
         (gzip.compress(gzip.compress(b"a\n1\n")), "a compressed file within a compressed file"),

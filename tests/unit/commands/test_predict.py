@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import gzip
+import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -70,3 +75,85 @@ def test_evidence_is_given_for_few_rows_or_on_request(run, tmp_path: Path) -> No
     assert reasoned(few, "--no-evidence") == (False, False)
     assert reasoned(many) == (False, True)
     assert reasoned(many, "--evidence") == (True, False)
+
+
+HOUSES = b"size,quarter,remark\n" + b"".join(
+    b'%d,N,"number %d, of many"\n' % (50 + number % 40, number) for number in range(25_000)
+)
+MANY = HOUSES + HOUSES.partition(b"\n")[2] * 5
+
+
+def without_time(data: bytes) -> list[bytes]:
+    return [line.rpartition(b",")[0] for line in data.splitlines()]
+
+
+def started(folder: Path, *options: str) -> subprocess.Popen[bytes]:
+    """Start the command for many houses, in a process of its own, and wait for finished parts."""
+    (folder / "homes.csv").write_bytes(MANY)
+    command = [sys.executable, "-m", "houseprice", "predict", folder / "homes.csv"]
+    process = subprocess.Popen(
+        [*command, "-o", folder / "out.csv", *options], stderr=subprocess.PIPE
+    )
+    until = time.monotonic() + 100
+    while not (folder / ".out.csv.parts" / "done.jsonl").exists():
+        assert process.poll() is None
+        assert time.monotonic() < until
+        time.sleep(0.02)  # another process works; nothing here can be waited for
+    return process
+
+
+def test_several_processes_write_what_one_does(run, tmp_path: Path) -> None:
+    one, said = predicted(run, HOUSES, tmp_path)
+    two, said_by_two = predicted(run, HOUSES, tmp_path, "--jobs", 2)
+    assert without_time(two) == without_time(one)
+    assert said_by_two.splitlines()[-1] == said.splitlines()[-1]
+    assert "25,000 rows: " in said
+    given = HOUSES.splitlines()
+    assert [line[: len(own)] for line, own in zip(one.splitlines(), given, strict=True)] == given
+    assert one.splitlines()[-1].startswith(given[-1] + b",25000,")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["homes.csv", "out.csv"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no such signals")
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_a_kill_at_any_time_leaves_no_half_file_and_the_work_goes_on(
+    run, tmp_path: Path, jobs: str
+) -> None:
+    process = started(tmp_path, "--jobs", jobs)
+    process.kill()
+    process.communicate()
+    assert not (tmp_path / "out.csv").exists()
+    again = run("predict", tmp_path / "homes.csv", "-o", tmp_path / "out.csv")
+    assert again.code == 1
+    assert "Go on from there with --resume, or start anew with --no-resume" in again.err
+    resumed, said = predicted(run, MANY, tmp_path, "--resume")
+    assert "Going on from " in said
+    assert resumed.count(b"\n") == MANY.count(b"\n")
+    stamps = {line.rpartition(b",")[2] for line in resumed.splitlines()}
+    assert len(stamps) == 2  # the header's, and one for all houses
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no such signals")
+def test_ctrl_c_says_how_to_go_on(tmp_path: Path) -> None:
+    process = started(tmp_path, "--jobs", "2")
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert said.decode().endswith("go on with --resume.\n")
+    assert not (tmp_path / "out.csv").exists()
+
+
+def test_a_whole_file_needs_a_server_that_takes_one_and_a_place_for_the_answer(
+    run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "homes.csv"
+    path.write_bytes(HOUSES)
+    out = tmp_path / "out.csv"
+    assert "it needs a file for the answer" in run("predict", path, "--whole").err
+    done = run("predict", path, "-o", out, "--whole")
+    assert done.code == 2
+    assert "there is no server to send the file to" in done.err
+    assert "don't go with it" in run("predict", path, "-o", out, "--whole", "--strict").err
+    monkeypatch.setenv("HOUSEPRICE_API_URL", "http://127.0.0.1:9")
+    assert run("predict", path, "-o", out, "--whole").code == 1
+    assert not out.exists()

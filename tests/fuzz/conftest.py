@@ -1,0 +1,32 @@
+"""How hard to try: a bounded number of cases in every run, more and new ones with ``make fuzz``."""
+
+from __future__ import annotations
+
+import os
+
+import hypothesis
+import pytest
+
+from houseprice.market.contract import Contract, load_contract
+from tests.hamlet import write_hamlet
+
+_CASES = os.environ.get("FUZZ_CASES")
+
+
+@pytest.fixture(scope="session")
+def contract(tmp_path_factory: pytest.TempPathFactory) -> Contract:
+    return load_contract(write_hamlet(tmp_path_factory.mktemp("hamlet")))
+
+
+def tries(cases: int) -> hypothesis.settings:
+    """Give the settings of a test: so many cases, or as many as asked for, new ones each time."""
+    checks = hypothesis.HealthCheck
+    calm = [checks.too_slow, checks.data_too_large, checks.function_scoped_fixture]
+    if _CASES is None:
+        return hypothesis.settings(max_examples=cases, suppress_health_check=calm)
+    return hypothesis.settings(
+        max_examples=int(_CASES),
+        derandomize=False,
+        print_blob=True,
+        suppress_health_check=calm,
+    )

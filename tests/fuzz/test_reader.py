@@ -1,0 +1,143 @@
+"""Whatever comes in: every row comes out, in order, untouched, or the file is refused in words."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import gzip
+import io
+from collections.abc import Callable
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from houseprice.batch.excel import to_excel
+from houseprice.batch.parquet import to_parquet
+from houseprice.batch.reading import open_csv, read_table
+from houseprice.batch.scoring import Scored, value_table
+from houseprice.batch.streaming import value_stream
+from houseprice.batch.writing import to_csv
+from houseprice.errors import InputError
+from houseprice.market.contract import Contract
+from houseprice.settings import Settings
+from tests.fuzz.breaking import Broken, broken_tables, damaged
+from tests.fuzz.conftest import tries
+from tests.hamlet import hamlet_sales
+from tests.unit.batch.conftest import Surveyor
+
+LIMITS = Settings(max_upload_mb=1, max_unpacked_mb=1, max_rows=500, max_columns=50)
+SALES = hamlet_sales(12).assign(remark=["a,b", 'say "no"', "line\nbreak", "é", "=1", ""] * 2)
+CSV = SALES.to_csv(index=False).encode()
+
+
+@pytest.fixture(scope="module")
+def surveyor(contract: Contract) -> Surveyor:
+    return Surveyor(contract)
+
+
+def hold(scored: Scored, n_rows: int) -> None:
+    """What is true of every valued table."""
+    assert len(scored.given) == len(scored.valuations) == n_rows
+    assert scored.valuations["row"].tolist() == list(range(1, n_rows + 1))
+    told: dict[int | None, list[tuple[str, str]]] = {}
+    for problem in scored.problems:
+        if problem.severity == "error":
+            told.setdefault(problem.row, []).append((problem.code, problem.message))
+    for row, status in enumerate(scored.valuations["status"], start=1):
+        assert (status == "error") == (row in told)
+        assert all(code and message for code, message in told.get(row, []))
+    valued = scored.valuations["status"] != "error"
+    assert scored.valuations["predicted_price"].notna().tolist() == valued.tolist()
+
+
+@tries(40)
+@given(data=st.data())
+def test_every_row_of_a_broken_table_is_answered(
+    data: st.DataObject, contract: Contract, surveyor: Surveyor
+) -> None:
+    broken: Broken = data.draw(broken_tables(contract))
+    table = read_table(broken.data, "homes.csv", Settings(), contract)
+    scored = value_table(table, surveyor)
+    hold(scored, len(broken.rows))
+    for row, (given_row, cells) in enumerate(
+        zip(broken.rows, scored.given.to_numpy().tolist(), strict=True)
+    ):
+        if given_row is None:
+            assert scored.valuations["status"][row] == "error"
+        else:
+            assert cells[: len(given_row)] == given_row
+
+
+@tries(15)
+@given(data=st.data())
+def test_a_broken_table_streams_as_it_is_read_whole(
+    data: st.DataObject, contract: Contract, surveyor: Surveyor
+) -> None:
+    broken: Broken = data.draw(broken_tables(contract))
+    scored = value_table(read_table(broken.data, "homes.csv", Settings(), contract), surveyor)
+    out = io.BytesIO()
+    with open_csv(broken.data, "homes.csv", Settings(), contract) as source:
+        streamed = value_stream(source, surveyor, out, rows=2)
+    assert streamed.totals.rows == len(scored.valuations)
+    assert streamed.totals.errors == scored.summary.errors
+    text = out.getvalue().decode(source.layout.text.codec)[bool(source.layout.text.mark) :]
+    rows = csv.reader(io.StringIO(text, newline=""), delimiter=source.layout.separator)
+    header, *body = [row for row in rows if row]
+    at = header.index("predicted_price")
+    assert [bool(row[at]) for row in body] == [
+        status != "error" for status in scored.valuations["status"]
+    ]
+
+
+@tries(3)
+@given(data=st.data())
+def test_every_download_of_a_broken_table_can_be_valued_again(
+    data: st.DataObject, contract: Contract, surveyor: Surveyor
+) -> None:
+    broken: Broken = data.draw(broken_tables(contract))
+    scored = value_table(read_table(broken.data, "homes.csv", Settings(), contract), surveyor)
+    for download in (
+        to_csv(scored.frame, neutralise=True, newline="\r\n", bom=True),
+        to_excel(scored, contract),
+        to_parquet(scored),
+    ):
+        table = read_table(download, "again", Settings(), contract)
+        again = value_table(table, surveyor)
+        assert again.given.to_numpy().tolist() == scored.given.to_numpy().tolist()
+
+
+@tries(80)
+@given(data=st.data(), encoding=st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "cp1252"]))
+def test_a_damaged_csv_file_is_read_or_refused_in_words(
+    data: st.DataObject, encoding: str, contract: Contract, surveyor: Surveyor
+) -> None:
+    content = data.draw(damaged(CSV.decode().encode(encoding)))
+    with contextlib.suppress(InputError):
+        table = read_table(content, "homes.csv", LIMITS, contract)
+        hold(value_table(table, surveyor), len(table.cells))
+
+
+@tries(40)
+@given(content=damaged(gzip.compress(CSV)))
+def test_a_damaged_gzip_file_is_read_or_refused_in_words(content: bytes) -> None:
+    with contextlib.suppress(InputError):
+        assert len(read_table(content, "homes.csv.gz", LIMITS).cells)
+
+
+def packed(write: Callable[[pd.DataFrame, io.BytesIO], object]) -> bytes:
+    file = io.BytesIO()
+    write(SALES, file)
+    return file.getvalue()
+
+
+PARQUET = packed(lambda frame, file: frame.to_parquet(file, compression=None))
+WORKBOOK = packed(lambda frame, file: frame.to_excel(file, index=False, engine="xlsxwriter"))
+
+
+@tries(12)
+@given(content=st.sampled_from([WORKBOOK, PARQUET]).flatmap(damaged))
+def test_a_damaged_workbook_or_parquet_file_is_read_or_refused_in_words(content: bytes) -> None:
+    with contextlib.suppress(InputError):
+        assert len(read_table(content, "homes.xlsx", LIMITS).cells)
