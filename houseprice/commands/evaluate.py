@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import houseprice
+from houseprice.commands.cluster import Dask
 from houseprice.commands.console import AsJson, Console, Quiet, Seed, read_settings
 from houseprice.commands.report_tables import report_text
 
@@ -38,6 +39,7 @@ def evaluate(
     folds: Folds = 5,
     repeats: Repeats = 3,
     seed: Seed = 0,
+    dask: Dask = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
@@ -49,21 +51,26 @@ def evaluate(
     """
     console = Console.of(context, quiet=quiet)
     if data is None:
-        _cross_validate(console, (folds, repeats, seed), as_json=as_json)
+        _cross_validate(console, (folds, repeats, seed), dask, as_json=as_json)
+    elif dask is not None:
+        raise typer.BadParameter("a file is scored on this computer.", param_hint="--dask")
     else:
         _score(console, data, seed, as_json=as_json)
 
 
-def _cross_validate(console: Console, plan: tuple[int, int, int], *, as_json: bool) -> None:
+def _cross_validate(
+    console: Console, plan: tuple[int, int, int], dask: str | None, *, as_json: bool
+) -> None:
     from houseprice.errors import ModelError
     from houseprice.market.sales import load_market
     from houseprice.model.measuring.evaluation import cross_validate, out_of_time_evaluation
     from houseprice.model.measuring.report import report_on
     from houseprice.model.progress import part_of
+    from houseprice.model.spreading import spread_over
 
     folds, repeats, seed = plan
     later, year = None, None
-    with console.progress("Reading the sales") as progress:
+    with console.progress("Reading the sales") as progress, spread_over(dask):
         market = load_market(read_settings().market)
         contract, houses = market.contract, market.houses
         found = cross_validate(market, folds, repeats, seed, part_of(progress, 0.0, 0.7))

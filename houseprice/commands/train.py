@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from houseprice.commands.cluster import Dask
 from houseprice.commands.console import AsJson, Console, Quiet, Seed, read_settings
 from houseprice.commands.figures import table
 
@@ -11,15 +12,20 @@ __all__ = ["train"]
 
 
 def train(
-    context: typer.Context, seed: Seed = 0, as_json: AsJson = False, quiet: Quiet = False
+    context: typer.Context,
+    seed: Seed = 0,
+    dask: Dask = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
 ) -> None:
     """Train a model on the market's sales, measure it, and make it the active one."""
     from houseprice.market.sales import load_market
+    from houseprice.model.spreading import spread_over
     from houseprice.model.storing.store import ModelStore
     from houseprice.model.training import train as train_model
 
     console, settings = Console.of(context, quiet=quiet), read_settings()
-    with console.progress("Reading the sales") as progress:
+    with console.progress("Reading the sales") as progress, spread_over(dask):
         market = load_market(settings.market)
         version = train_model(market, ModelStore(settings.model_dir), progress, seed)
     assert version.manifest is not None

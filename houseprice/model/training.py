@@ -11,6 +11,7 @@ from houseprice.market.sales import Market
 from houseprice.model.measuring.evaluation import out_of_fold_evaluation
 from houseprice.model.measuring.importance import permutation_importance
 from houseprice.model.measuring.report import Report, report_on
+from houseprice.model.measuring.shared_errors import shared_errors
 from houseprice.model.progress import Progress, part_of
 from houseprice.model.storing.durable import exclusive
 from houseprice.model.storing.folders import make_folder, writing
@@ -65,7 +66,8 @@ def train(
     )
     part_of(progress, _RANKED, 1.0)(0.0, "Saving the model")
     golden = Golden.of(model, market)
-    version = store.save(model, market, _metrics(report), importance, report, golden)
+    metrics = _metrics(report) | shared_errors(model, market)
+    version = store.save(model, market, metrics, importance, report, golden)
     store.activate(version.name)
     logger.info("trained %s in %.1f s", version.name, perf_counter() - started)
     part_of(progress, _RANKED, 1.0)(1.0, "Done")

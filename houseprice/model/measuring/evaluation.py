@@ -14,6 +14,7 @@ from houseprice.market.sales import Market
 from houseprice.model.measuring.baselines import baseline_estimates
 from houseprice.model.measuring.evaluated import LEVELS, Evaluation
 from houseprice.model.progress import Progress
+from houseprice.model.spreading import without_spreading
 from houseprice.model.valuation import ValuationModel
 
 __all__ = [
@@ -49,13 +50,13 @@ def cross_validate(
     model : ValuationModel, optional
         What to fit in each fold; by default a new one of the market's contract.
     n_jobs : int
-        Processes.
+        Processes; a cluster (:mod:`houseprice.model.spreading`) uses all that it has.
     """
     model = ValuationModel(market.contract) if model is None else model
     splits = RepeatedKFold(n_splits=n_splits, n_repeats=n_repeats, random_state=random_state)
     prices = market.prices.to_numpy(np.float64)
     tasks = Parallel(n_jobs=n_jobs, return_as="generator")(
-        delayed(_value_fold)(clone(model), market.houses, prices, rows, held_out)
+        delayed(without_spreading)(_value_fold, clone(model), market.houses, prices, rows, held_out)
         for rows, held_out in splits.split(prices)
     )
     parts = []

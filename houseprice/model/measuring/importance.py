@@ -67,7 +67,8 @@ def permutation_importance(
     paid = np.asarray(prices, dtype=np.float64)
     rises = np.empty((len(contract.columns), len(model.folds_), 2))
     seeing = [_errors(fold, matrix[fold.held_out], paid[fold.held_out]) for fold in model.folds_]
-    tasks = Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator")(
+    # Never on a cluster: to send the models there, once a field, takes longer than to ask them.
+    tasks = Parallel(n_jobs=n_jobs, backend="threading", return_as="generator")(
         delayed(_blind_errors)(
             fold, matrix[fold.held_out], paid[fold.held_out], n_repeats, (random_state, number, i)
         )

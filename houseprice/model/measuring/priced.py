@@ -39,6 +39,8 @@ class PricedHouses:
         sales. They flatter the score.
     codes : dict of str to int
         Why rows were left out: reason codes, and in how many of the rows each occurs.
+    places : ndarray of int, shape (n_scored,)
+        Where the scored rows stand in the table, from 0.
     """
 
     houses: pd.DataFrame
@@ -48,6 +50,7 @@ class PricedHouses:
     n_without_price: int
     n_learned: int
     codes: dict[str, int]
+    places: NDArray[np.intp]
 
 
 def priced_houses(
@@ -100,6 +103,7 @@ def priced_houses(
         n_without_price=int((sound & ~scored).sum()),
         n_learned=int((learned & scored).sum()),
         codes=dict(codes.most_common()),
+        places=np.flatnonzero(scored),
     )
 
 

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from joblib import Parallel, delayed
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
 from sklearn.model_selection import KFold
 
 from houseprice.errors import ModelError
 from houseprice.model.learning.blend import BlendRegressor
+from houseprice.model.spreading import without_spreading
 
 __all__ = ["Fold", "fit_folds", "held_out_opinions", "log_prices_of"]
 
@@ -36,9 +38,12 @@ def fit_folds(
 ) -> Iterator[Fold]:
     """Fit a fresh copy of the regressor without each fold in turn."""
     splits = KFold(n_folds, shuffle=True, random_state=random_state)
-    for rows, held_out in splits.split(houses):
-        fresh: BlendRegressor = clone(regressor)
-        yield Fold(fresh.fit(houses.iloc[rows], log_prices[rows]), held_out)
+    # One after the other here; a cluster (houseprice.model.spreading) takes all at once.
+    tasks: Iterator[Fold] = Parallel(return_as="generator")(
+        delayed(without_spreading)(_fit_fold, clone(regressor), houses, log_prices, rows, held_out)
+        for rows, held_out in splits.split(houses)
+    )
+    yield from tasks
 
 
 def held_out_opinions(
@@ -65,6 +70,16 @@ def held_out_opinions(
         design = part.regressor.design(houses.iloc[part.held_out])
         opinions[part.held_out] = part.regressor.opinions(design)
     return fold, opinions
+
+
+def _fit_fold(
+    regressor: BlendRegressor,
+    houses: pd.DataFrame,
+    log_prices: Floats,
+    rows: NDArray[np.intp],
+    held_out: NDArray[np.intp],
+) -> Fold:
+    return Fold(regressor.fit(houses.iloc[rows], log_prices[rows]), held_out)
 
 
 def log_prices_of(houses: pd.DataFrame, prices: ArrayLike, n_folds: int) -> Floats:

@@ -1,0 +1,111 @@
+"""Measure how often the range of a sum of values holds: ``python benchmarks/portfolio.py``.
+
+Out of time, each year is valued by a model of the years before, with the shared errors of those
+years alone; in folds, each fifth of the sales by a model of the rest. Beside ours stand the range
+as if errors were independent, and the ranges of all houses added up. It takes a few minutes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.model_selection import KFold
+
+from houseprice.market.sales import Market, load_market
+from houseprice.model.measuring.shared_errors import shared_errors
+from houseprice.model.ranges.sums import Shared, range_of_sum
+from houseprice.model.valuation import ValuationModel
+
+LEVEL, Z = 0.9, 1.645
+SIZES = (1, 5, 20, 50, 100, 170, 250, 300)
+FEWEST_IN_AREA = 5
+
+Places = NDArray[np.intp]
+
+
+class Valued(NamedTuple):
+    """Houses that a model had not seen, with what it knew of shared errors."""
+
+    frame: pd.DataFrame
+    prices: NDArray[np.float64]
+    areas: NDArray[np.float64]
+    shared: Shared
+
+
+def valued(market: Market, known: Places, asked: Places) -> Valued:
+    """Value some sales by a model of others."""
+    part = replace(
+        market,
+        houses=market.houses.iloc[known].reset_index(drop=True),
+        prices=market.prices.iloc[known].reset_index(drop=True),
+    )
+    model = ValuationModel(market.contract).fit(part.houses, part.prices)
+    return Valued(
+        model.value(market.houses.iloc[asked], LEVEL),
+        market.prices.to_numpy(np.float64)[asked],
+        market.houses[market.contract.market.roles.location].to_numpy(np.float64)[asked],
+        Shared.of(shared_errors(model, part)),
+    )
+
+
+def judged(houses: Valued, portfolios: Iterator[Places]) -> Iterator[dict[str, float]]:
+    """Yield for each portfolio whether each range holds its prices, and half its width."""
+    for places in portfolios:
+        part, paid = houses.frame.iloc[places], houses.prices[places].sum()
+        worth = part["predicted_price"].sum()
+        spread = Z * np.sqrt(np.square(part["fsd"] * part["predicted_price"]).sum())
+        ends = {
+            "ours": range_of_sum(part, houses.areas[places], houses.shared, LEVEL),
+            "independent": (worth - spread, worth + spread),
+            "added": (part["price_low"].sum(), part["price_high"].sum()),
+        }
+        row = {f"{name} holds": float(low <= paid <= high) for name, (low, high) in ends.items()}
+        yield row | {f"{n} ±": (high - low) / 2 / worth for n, (low, high) in ends.items()}
+
+
+def drawn(houses: Valued, size: int, times: int, random: np.random.Generator) -> Iterator[Places]:
+    """Draw portfolios of one size."""
+    for _ in range(times):
+        yield random.choice(len(houses.prices), min(size, len(houses.prices)), replace=False)
+
+
+def by_area(houses: Valued) -> Iterator[Places]:
+    """Take all houses of an area, where there are enough."""
+    for area in np.unique(houses.areas):
+        places = np.flatnonzero(houses.areas == area)
+        if len(places) >= FEWEST_IN_AREA:
+            yield places
+
+
+def report(name: str, parts: list[Valued], times: int) -> None:
+    """Print the table of one year, or of all folds."""
+    random = np.random.default_rng(0)
+    rows = {}
+    for size in SIZES:
+        found = [row for part in parts for row in judged(part, drawn(part, size, times, random))]
+        rows[f"{size} houses"] = pd.DataFrame(found).mean()
+    rows["by area"] = pd.DataFrame(
+        [r for part in parts for r in judged(part, by_area(part))]
+    ).mean()
+    print(f"\n{name}: {parts[0].shared}")
+    print(pd.DataFrame(rows).T.round(3).to_string())
+
+
+def main() -> None:
+    """Measure the years that can be foretold with something known before, and the folds."""
+    market = load_market()
+    years = market.houses[market.contract.market.roles.sale_year].to_numpy(np.float64)
+    for year in np.unique(years)[2:]:
+        known, asked = np.flatnonzero(years < year), np.flatnonzero(years == year)
+        report(f"{year:.0f}", [valued(market, known, asked)], 400)
+    splits = KFold(5, shuffle=True, random_state=0).split(years)
+    report("Folds", [valued(market, known, asked) for known, asked in splits], 100)
+
+
+if __name__ == "__main__":
+    main()

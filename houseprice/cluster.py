@@ -1,0 +1,62 @@
+"""A Dask cluster: how it is reached, and what its failures are called.
+
+Dask is an extra (``pip install 'houseprice[cluster]'``): nothing here needs it before a cluster is
+asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from houseprice.errors import HousePriceError
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+__all__ = ["connected"]
+
+
+@contextmanager
+def connected(address: str, patience_s: float = 10.0) -> Iterator[Client]:
+    """Connect to the scheduler of a cluster that has a worker at least.
+
+    Parameters
+    ----------
+    address : str
+        Of the scheduler, such as ``tcp://scheduler:8786``.
+    patience_s : float
+        Seconds to wait for the scheduler, and then for the first worker.
+
+    Raises
+    ------
+    HousePriceError
+        If Dask is not installed, nobody answers at that address, or no worker is there.
+    """
+    try:
+        from distributed import Client
+    except ImportError as error:
+        raise HousePriceError(
+            f"A cluster needs more packages ({error.name} not found). Install them with "
+            "pip install 'houseprice[cluster]'."
+        ) from None
+    try:
+        client = Client(address, timeout=patience_s, set_as_default=False)
+    except (OSError, ValueError) as error:
+        raise HousePriceError(
+            f"No scheduler of a Dask cluster answers at {address} ({_reason(error)}). Give its "
+            "address as it says at its start, such as tcp://scheduler:8786."
+        ) from None
+    with client:
+        try:
+            client.wait_for_workers(1, timeout=patience_s)
+        except TimeoutError:
+            raise HousePriceError(
+                f"The cluster at {address} has no workers. Start one with dask worker {address}."
+            ) from None
+        yield client
+
+
+def _reason(error: Exception) -> str:
+    return str(error).strip().split("\n")[0].rstrip(".") or type(error).__name__
