@@ -1,4 +1,4 @@
-"""A valued table as a person reads it: the sum of it, what is the matter, house by house."""
+"""A valued table as a person reads it: the sum of it, the table to take away, house by house."""
 
 from __future__ import annotations
 
@@ -10,91 +10,97 @@ import pandas as pd
 import streamlit as st
 
 from houseprice.backend.base import About
+from houseprice.batch.excel import to_excel
+from houseprice.batch.findings import Finding
+from houseprice.batch.parquet import to_parquet
+from houseprice.batch.portfolio import Portfolio
 from houseprice.batch.scoring import Scored
 from houseprice.batch.writing import to_csv
 from houseprice.market.contract import Contract
 from houseprice.ui.charts_valued import FEWEST, comparison, comparison_chart, comparison_finding
-from houseprice.ui.csv_tables import kinds_of_problem, user_columns, valued_houses
-from houseprice.ui.messages import money, problem_table, provenance, rounding_step, step_of
+from houseprice.ui.csv_charts import confidence_chart, confidence_finding, confidence_steps
+from houseprice.ui.csv_tables import houses_shown, shown_choices, user_columns
+from houseprice.ui.messages import money, provenance
 from houseprice.ui.offers import WITHOUT
-from houseprice.ui.panel import download, panel
+from houseprice.ui.panel import panel
 from houseprice.ui.plain_text import plain
 
-__all__ = ["show_houses", "show_problems", "show_summary", "show_values"]
+__all__ = ["SHOW", "show_charts", "show_downloads", "show_houses", "show_summary"]
+
+SHOW = "csv_show"
+"""Key of the filter of the houses."""
 
 
-def show_summary(scored: Scored, name: str, contract: Contract, about: About) -> None:
-    """The counts, the value of all houses together, and the whole table to take away."""
+def show_summary(
+    scored: Scored, total: Portfolio | None, name: str, contract: Contract, about: About
+) -> None:
+    """The counts, and the value of all houses together."""
     summary = scored.summary
-    ranged = bool(scored.valuations["price_low"].notna().any())
-    half_width = (summary.total_high - summary.total_low) / 2
-    step = rounding_step(half_width) if ranged else step_of(summary.total, math.nan)
-
-    def rounded(amount: float) -> str:
-        return money(contract, amount, step)
-
     st.header(f"Result for {plain(name)}", anchor=False)
     with st.container(horizontal=True, key="csv_summary"):
         st.metric("Houses", f"{summary.rows:,}", border=True)
         st.metric("Valued", f"{summary.valued:,}", border=True)
         st.metric("Of these with a warning", f"{summary.warnings:,}", border=True)
         st.metric("Without a value", f"{summary.errors:,}", border=True)
-        if summary.valued:
-            st.metric("Value of all together", rounded(summary.total), border=True)
-    if summary.valued:
-        spread = (
-            f"The ranges of all houses add up to {rounded(summary.total_low)} to "
-            f"{rounded(summary.total_high)}. For that, every house would have to be off in "
-            "the same direction: the sum is likely to be much closer."
-        )
-        st.caption(plain(f"{spread if ranged else WITHOUT['range']} {provenance(about)}"))
+        if total is not None:
+            value = money(contract, total.total, _step(total))
+            st.metric("Value of all together", value, border=True)
+    if total is not None:
+        about_sum = total.sentence if total.low is not None else WITHOUT["range"]
+        st.caption(plain(f"{about_sum} {provenance(about)}"))
         if "evidence" not in about.capabilities:
             st.caption(WITHOUT["evidence"])
+
+
+def show_downloads(scored: Scored, name: str, contract: Contract) -> None:
+    """The whole table to take away, in three formats, each made when it is pressed."""
     stem = re.sub(r"[^\w-]+", "_", PurePath(name).stem)[:80].strip("_") or "houses"
-    frame = scored.frame
-    st.download_button(
-        "Download the valued table (CSV)",
-        # Made when it is pressed. The file is for a spreadsheet, which would run formulas in it
-        # and take UTF-8 without its mark for something else.
-        lambda: to_csv(frame, neutralise=True, newline="\r\n", bom=True),
-        file_name=f"{stem}_valued.csv",
-        mime="text/csv",
-        key="csv_download",
-        on_click="ignore",
-        type="primary",
-        icon=":material/download:",
-    )
+    with st.container(horizontal=True, key="csv_downloads"):
+        st.download_button(
+            "Download the valued table (CSV)",
+            # The file is for a spreadsheet, which would run formulas in it and take UTF-8 without
+            # its mark for something else.
+            lambda: to_csv(scored.frame, neutralise=True, newline="\r\n", bom=True),
+            file_name=f"{stem}_valued.csv",
+            mime="text/csv",
+            key="csv_download",
+            on_click="ignore",
+            type="primary",
+            icon=":material/download:",
+        )
+        st.download_button(
+            "Excel",
+            lambda: to_excel(scored, contract),
+            file_name=f"{stem}_valued.xlsx",
+            mime="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+            key="csv_download_excel",
+            help="A formatted sheet, and a second one with every problem.",
+            on_click="ignore",
+        )
+        st.download_button(
+            "Parquet",
+            lambda: to_parquet(scored),
+            file_name=f"{stem}_valued.parquet",
+            mime="application/vnd.apache.parquet",
+            key="csv_download_parquet",
+            help="For programs: the same columns with their types.",
+            on_click="ignore",
+        )
 
 
-def show_problems(scored: Scored, contract: Contract) -> None:
-    """What is the matter with the table as a whole, and how many rows have which problem."""
-    whole = [problem for problem in scored.problems if problem.row is None]
-    for problem in whole:
-        if problem.severity == "error":
-            st.error(plain(problem.sentence), icon=":material/error:")
-        elif problem.severity == "warning":
-            st.warning(plain(problem.sentence), icon=":material/warning:")
-    told = [*scored.notes, *(each.sentence for each in whole if each.severity == "note")]
-    for sentence in told:
-        st.info(plain(sentence), icon=":material/info:")
-    kinds = kinds_of_problem(scored.problems, contract)
-    if kinds.empty:
-        return
-    st.subheader("What to look at", anchor=False)
-    st.markdown(_advice(scored))
-    st.dataframe(kinds, hide_index=True, key="csv_kinds", alt="Rows by kind of problem")
-    telling = [problem for problem in scored.problems if problem.severity != "note"]
-    download(
-        "Every problem, row by row",
-        problem_table(telling, contract),
-        key="csv_problems",
-    )
-
-
-def show_houses(scored: Scored, contract: Contract) -> None:
+def show_houses(scored: Scored, found: tuple[Finding, ...], contract: Contract) -> None:
     """Each house with its value or the reason why it has none; those to look at come first."""
-    st.subheader("House by house", anchor=False)
-    frame = valued_houses(scored)
+    choices = shown_choices(scored, found)
+    if st.session_state.get(SHOW) not in choices:
+        st.session_state[SHOW] = "all"  # what was chosen for another table
+    chosen = st.selectbox(
+        "Show",
+        list(choices),
+        format_func=lambda key: choices[key].label,
+        key=SHOW,
+        persist_state="session",
+    )
+    frame = houses_shown(scored, choices[chosen])
     amount = f"{contract.market.price.symbol}%,d"
     column = st.column_config
     st.dataframe(
@@ -120,15 +126,12 @@ def show_houses(scored: Scored, contract: Contract) -> None:
             },
         },
     )
-    st.caption(
-        _rounding(scored)
-        if scored.summary.valued
-        else "Mend the rows in your own table, save it, and upload it again."
-    )
+    if scored.summary.valued:
+        st.caption(_rounding(scored))
 
 
-def show_values(scored: Scored, sales: pd.Series, contract: Contract) -> None:
-    """The spread of the values beside that of the market's sales."""
+def show_charts(scored: Scored, sales: pd.Series, contract: Contract) -> None:
+    """The spread of the values beside that of the market's sales, and how sure they are."""
     values = scored.valuations["predicted_price"].dropna()
     if len(values) < FEWEST:
         return
@@ -147,6 +150,26 @@ def show_values(scored: Scored, sales: pd.Series, contract: Contract) -> None:
             "sales_pct": "Sales of the market (%)",
         },
     )
+    confidence = scored.valuations["confidence"].dropna()
+    if len(confidence) < FEWEST:
+        return
+    st.subheader("How sure the values are", anchor=False)
+    steps = confidence_steps(confidence)
+    panel(
+        confidence_finding(confidence),
+        confidence_chart(steps),
+        steps,
+        key="csv_confidence",
+        headers={"houses_pct": "Houses (%)"},
+    )
+
+
+def _step(total: Portfolio) -> float:
+    """The step that the sentence of a sum is rounded to, so that the two are the same."""
+    width = total.total
+    if total.low is not None and total.high is not None:
+        width = total.high - total.low
+    return float(10.0 ** math.floor(math.log10(max(width / 20, 1.0))))
 
 
 def _rounding(scored: Scored) -> str:
@@ -156,16 +179,4 @@ def _rounding(scored: Scored) -> str:
     return (
         "Values are rounded to what their uncertainty warrants; the download has them unrounded. "
         f"About {level:.0%} of sale prices of such houses lie between From and To."
-    )
-
-
-def _advice(scored: Scored) -> str:
-    summary = scored.summary
-    if not summary.errors:
-        return "Every house has a value. These have something that you should know:"
-    if not summary.valued:
-        return "No house could be valued. Mend these in your table and upload it again:"
-    return (
-        "The houses without a value can be mended in your table and uploaded again; all others "
-        "are valued."
     )

@@ -2,43 +2,67 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from houseprice.backend.base import VALUATION_COLUMNS
+from houseprice.batch.findings import Finding
 from houseprice.batch.scoring import Scored
 from houseprice.market.cells import limits
 from houseprice.market.contract import Contract
 from houseprice.market.fields import Field
-from houseprice.market.problems import Problem
 from houseprice.ui.messages import step_of
 
-__all__ = ["STATUS", "column_guide", "kinds_of_problem", "valued_houses"]
+__all__ = [
+    "STATUS",
+    "Choice",
+    "column_guide",
+    "houses_shown",
+    "shown_choices",
+    "user_columns",
+    "valued_houses",
+]
 
 STATUS = {"error": "No value", "warning": "With a warning", "ok": "Valued"}
 """A status in words, the most urgent first."""
 
-WORDS = {
-    "above_limit": "A number larger than possible",
-    "ambiguous_number": "A number that can be read in two ways",
-    "below_limit": "A number smaller than possible",
-    "beyond_limit": "A value that can't be right, taken as not known",
-    "blank_typical": "A blank, for which the typical value was used",
-    "broken_quotes": "Quotation marks that make no sense",
-    "empty_row": "An empty row between the houses",
-    "future_year": "A year after the last sales of the market",
-    "not_a_number": "A text where a number belongs",
-    "not_finite": "A number without end",
-    "not_whole": "A fraction where a whole number belongs",
-    "outside_sales": "A value beyond those of all sales",
-    "required": "A blank where a fact is needed",
-    "too_long": "A text far too long for a number",
-    "unknown_level": "A word or code that this fact doesn't have",
-    "unseen_level": "A kind of house that no sale had",
-    "wrong_cell_count": "A row with too few or too many cells",
-}
+
+@dataclass(frozen=True)
+class Choice:
+    """Some houses of a table: what they are called, and their rows (None: all), from 1."""
+
+    label: str
+    rows: frozenset[int] | None = None
+
+
+def shown_choices(scored: Scored, found: Iterable[Finding]) -> dict[str, Choice]:
+    """Which houses one may want to see: all, by their result, and by each kind of problem.
+
+    Returns
+    -------
+    dict of str to Choice
+        By a key that stays the same while the table is mended; "all" first.
+    """
+    values = scored.valuations
+    choices = {"all": Choice(f"All houses ({len(values):,})")}
+    for status, words in (("error", "Without a value"), ("warning", "With a warning")):
+        rows = frozenset(values.loc[values["status"] == status, "row"].tolist())
+        if rows:
+            choices[status] = Choice(f"{words} ({len(rows):,})", rows)
+    for each in found:
+        if each.rows and each.severity in ("issue", "tip"):
+            key = f"{each.severity}:{each.code}"
+            choices[key] = Choice(f"{each.title} ({len(each.rows):,})", frozenset(each.rows))
+    return choices
+
+
+def houses_shown(scored: Scored, choice: Choice) -> pd.DataFrame:
+    """The rows of :func:`valued_houses` that were chosen."""
+    frame = valued_houses(scored)
+    return frame if choice.rows is None else frame[frame["row"].isin(choice.rows)]
 
 
 def valued_houses(scored: Scored) -> pd.DataFrame:
@@ -69,38 +93,6 @@ def valued_houses(scored: Scored) -> pd.DataFrame:
         order = [name for name in order if name == "message" or shown[name].notna().any()]
     frame = pd.concat([shown[order], scored.given], axis=1)
     return frame.iloc[np.argsort(urgent.to_numpy(np.float64), kind="stable")]
-
-
-def kinds_of_problem(problems: Sequence[Problem], contract: Contract) -> pd.DataFrame:
-    """Errors and warnings of rows by kind: errors first, then the most frequent.
-
-    Returns
-    -------
-    DataFrame
-        "Result", "What is the matter", "Rows" (their number), "First rows", "For example".
-    """
-    rules = {rule.code: rule.message.rstrip(".") for rule in contract.rules}
-    kinds: dict[tuple[str, str], list[Problem]] = {}
-    for problem in problems:
-        if problem.row is not None and problem.severity != "note":
-            kinds.setdefault((problem.severity, problem.code), []).append(problem)
-    rows = []
-    for (severity, code), found in kinds.items():
-        numbers = list(dict.fromkeys(problem.row for problem in found))
-        more = " …" if len(numbers) > 5 else ""
-        rows.append(
-            {
-                "Result": STATUS[severity],
-                "What is the matter": rules.get(code)
-                or WORDS.get(code, code.replace("_", " ").capitalize()),
-                "Rows": len(numbers),
-                "First rows": ", ".join(f"{number:,}" for number in numbers[:5]) + more,
-                "For example": found[0].sentence,
-            }
-        )
-    rows.sort(key=lambda row: (row["Result"] != STATUS["error"], -int(str(row["Rows"]))))
-    names = ["Result", "What is the matter", "Rows", "First rows", "For example"]
-    return pd.DataFrame(rows, columns=names)
 
 
 def column_guide(contract: Contract) -> pd.DataFrame:

@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from houseprice.batch.pace import duration
 from houseprice.batch.template import template
 from houseprice.ui.csv_outcome import (
     UPLOAD,
@@ -11,9 +12,11 @@ from houseprice.ui.csv_outcome import (
     forget_removed,
     outcome,
 )
-from houseprice.ui.csv_result import show_houses, show_problems, show_summary, show_values
+from houseprice.ui.csv_result import show_downloads, show_summary
 from houseprice.ui.csv_sample import sample
 from houseprice.ui.csv_tables import column_guide
+from houseprice.ui.csv_tabs import show_tabs
+from houseprice.ui.csv_totals import together
 from houseprice.ui.frame import again
 from houseprice.ui.panel import download
 from houseprice.ui.plain_text import plain
@@ -46,12 +49,14 @@ with right:
         "when you leave."
     )
     upload = st.file_uploader(
-        "Your table (CSV)",
-        type=["csv", "txt", "tsv"],
+        "Your table (CSV, Excel or Parquet)",
+        type=["csv", "gz", "txt", "tsv", "xlsx", "parquet"],
         max_upload_size=settings().max_upload_mb,
         key=UPLOAD,
         on_change=forget_removed,
-        help=f"Up to {settings().max_rows:,} houses, as CSV with commas, semicolons or tabs.",
+        help=f"Up to {settings().max_rows:,} houses and {settings().max_columns:,} columns, as CSV "
+        "with commas, semicolons or tabs (also packed as .csv.gz), as Excel or as Parquet. At most "
+        f"{duration(settings().max_upload_s)} are spent on valuing them.",
     )
     work = st.container()
 
@@ -75,13 +80,16 @@ if result is None:
         "it still gets a value, with a wider range.",
         icon=":material/table:",
     )
-elif result.scored is None or result.about is None:
+elif result.scored is None or result.table is None or result.about is None:
     st.error(plain(result.failure or ""), icon=":material/error:")
     if result.data is not None:
         st.caption(f"{plain(result.name)} is kept: there is no need to upload it again.")
         again(UPLOAD)
 else:
-    show_summary(result.scored, result.name, contract, result.about)
-    show_problems(result.scored, contract)
-    show_houses(result.scored, contract)
-    show_values(result.scored, market().prices, contract)
+    total = together(result.table, result.scored, result.about, contract)
+    show_summary(result.scored, total, result.name, contract, result.about)
+    if result.mended:
+        cells = "1 cell was" if result.mended == 1 else f"{result.mended:,} cells were"
+        st.caption(f"{cells} mended here since the upload. Download the table to keep them.")
+    show_downloads(result.scored, result.name, contract)
+    show_tabs(result.table, result.scored, result.about, market())

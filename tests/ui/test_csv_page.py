@@ -6,16 +6,18 @@ import csv
 import io
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from houseprice.market.checks import check
 from houseprice.market.contract import Contract
-from houseprice.market.problems import Problem
 from houseprice.market.sales import Market
 from houseprice.ui.charts_valued import comparison, comparison_chart, comparison_finding
-from houseprice.ui.csv_tables import column_guide, kinds_of_problem
+from houseprice.ui.csv_editor import groups_of_cells
+from houseprice.ui.csv_tables import column_guide
 from houseprice.ui.plain_text import plain
+from tests.ui.told import words
 
 PAGE = "pages/value/csv.py"
 
@@ -35,6 +37,13 @@ def upload(app: AppTest, text: str | bytes, name: str = "homes.csv") -> AppTest:
 
 def metrics(app: AppTest) -> dict[str, str]:
     return {metric.label: metric.value for metric in app.metric}
+
+
+def tab(app: AppTest, name: str) -> AppTest:
+    app.session_state["csv_tab"] = name
+    app.run()
+    assert not app.exception
+    return app
 
 
 def lines(market: Market, n_houses: int) -> list[str]:
@@ -67,7 +76,7 @@ def test_the_sample_is_valued_at_a_click(app: AppTest) -> None:
     assert metrics(app)["Valued"] == "1,459"
     assert metrics(app)["Without a value"] == "0"
     assert metrics(app)["Value of all together"].startswith("$2")
-    assert len(app.get("plotly_chart")) == 1
+    assert len(app.get("plotly_chart")) == 2
     labels = [button.proto.label for button in app.get("download_button")]
     assert "Download the valued table (CSV)" in labels
 
@@ -79,12 +88,7 @@ def test_good_rows_are_valued_and_wrong_ones_come_first_with_their_reason(
     assert metrics(app)["Houses"] == "14"
     assert metrics(app)["Valued"] == "12"
     assert metrics(app)["Without a value"] == "2"
-    kinds = app.dataframe[1].value
-    assert kinds["What is the matter"].tolist()[:2] == [
-        "A number smaller than possible",
-        "A row with too few or too many cells",
-    ]
-    houses = app.dataframe[2].value
+    houses = app.dataframe[1].value
     assert houses["row"].tolist()[:2] == [13, 14]
     assert houses["status"].tolist()[:2] == ["No value", "No value"]
     assert "Living area" in houses["message"].iloc[0]
@@ -97,6 +101,114 @@ def test_the_result_outlives_a_visit_to_another_page(app: AppTest, market: Marke
     app.switch_page("pages/value/house.py").run()
     app.switch_page(PAGE).run()
     assert metrics(app)["Houses"] == "14"
+
+
+def test_the_tab_and_the_choice_of_houses_outlive_a_visit_to_another_page(
+    app: AppTest, market: Market
+) -> None:
+    upload(app, mixed(market))
+    app.selectbox(key="csv_show").select("error").run()
+    tab(app, "Problems")
+    app.switch_page("pages/value/house.py").run()
+    app.switch_page(PAGE).run()
+    assert app.session_state["csv_tab"] == "Problems"
+    tab(app, "Result")
+    assert app.dataframe[-1].value["row"].tolist() == [13, 14]
+
+
+def test_choosing_a_problem_shows_its_rows(app: AppTest, market: Market) -> None:
+    upload(app, mixed(market))
+    tab(app, "Problems")
+    app.button(key="csv_rows_issue_below_limit").click().run()
+    assert app.session_state["csv_tab"] == "Result"
+    assert app.dataframe[-1].value["row"].tolist() == [13]
+    app.selectbox(key="csv_show").select("all").run()
+    assert len(app.dataframe[-1].value) == 14
+
+
+def test_a_choice_that_the_next_table_does_not_have_shows_all_its_houses(
+    app: AppTest, market: Market
+) -> None:
+    upload(app, mixed(market))
+    app.selectbox(key="csv_show").select("issue:below_limit").run()
+    upload(app, "\n".join(lines(market, 3)), "others.csv")
+    assert len(app.dataframe[-1].value) == 3
+
+
+def test_findings_say_what_to_do_and_what_passed(app: AppTest, market: Market) -> None:
+    upload(app, mixed(market))
+    tab(app, "Problems")
+    assert "2 found something to mend" in words(app)
+    assert "Numbers smaller than possible** · 1 row" in words(app)
+    assert "Look for a slip in the cells." in words(app)
+    passed = next(d.value for d in app.dataframe if "What was looked for" in d.value)
+    assert "Fractions where a whole number belongs" in passed["What was looked for"].tolist()
+
+
+def test_a_mended_cell_is_valued_again_and_no_other_cell_changes(
+    app: AppTest, market: Market
+) -> None:
+    upload(app, mixed(market))
+    before = app.session_state["csv_outcome"]
+    tab(app, "Problems")
+    assert "1 row can only be mended in your own table" in words(app)
+    assert app.button(key="csv_value_again").disabled
+    _, found = app.session_state["csv_kept"]
+    found["edits"][13, "GrLivArea"] = "1500"
+    found["bases"].clear()
+    app.switch_page("pages/value/house.py").run()
+    app.switch_page(PAGE).run()
+    assert app.button(key="csv_value_again").label == "Value again with 1 cell mended"
+    app.button(key="csv_value_again").click().run()
+    assert not app.exception
+    assert metrics(app)["Valued"] == "13"
+    assert "1 cell was mended here" in words(app)
+    given = app.session_state["csv_outcome"].scored.given
+    changed = given.ne(before.scored.given)
+    assert changed.sum().sum() == 1
+    assert given.loc[12, "GrLivArea"] == "1500"
+
+
+def test_each_fact_with_levels_is_mended_by_itself(contract: Contract) -> None:
+    cells = pd.DataFrame(
+        {
+            "row": [1, 2, 3],
+            "column": ["GrLivArea", "Street", "YearBuilt"],
+            "field": ["Living area", "Street", "Year built"],
+        }
+    )
+    numbers, street = groups_of_cells(cells, contract)
+    assert numbers.cells["column"].tolist() == ["GrLivArea", "YearBuilt"]
+    assert not numbers.levels
+    assert [*street.levels] == [*contract.fields["Street"].codes]
+
+
+def test_the_sum_has_a_range_and_the_table_is_held_against_the_sales(app: AppTest) -> None:
+    app.button(key="csv_sample").click().run()
+    tab(app, "Totals and drift")
+    assert "the prices add up to $" in words(app)
+    assert "that were compared" in words(app)
+    places = app.dataframe[1].value
+    assert places["Houses"].sum() == 1_459
+    assert (places["From"] < places["To"]).all()
+
+
+def test_a_table_with_prices_is_reported_on(app: AppTest, market: Market) -> None:
+    sales = market.sales_path.read_text(encoding="utf-8").splitlines()[:61]
+    upload(app, "\n".join(sales))
+    tab(app, "Against prices")
+    assert "60 houses have a sale price beside the value" in words(app)
+    assert "60 of the houses are sales that values are learned from" in words(app)
+    assert "By confidence" in words(app)
+    assert len(app.get("plotly_chart")) == 1
+
+
+def test_a_table_without_prices_says_which_column_is_asked_for(
+    app: AppTest, market: Market
+) -> None:
+    upload(app, mixed(market))
+    tab(app, "Against prices")
+    assert "a column SalePrice (sale price)" in words(app)
 
 
 def test_a_second_table_replaces_the_first_and_taking_it_out_clears_the_page(
@@ -134,13 +246,17 @@ def test_one_visitor_never_sees_the_table_of_another(
     other.switch_page(PAGE).run()
     assert not other.metric
     assert not other.header
+    upload(other, "\n".join(lines(market, 3)))
+    app.run()
+    assert (metrics(app)["Houses"], metrics(other)["Houses"]) == ("14", "3")
+    assert app.session_state["csv_outcome"] is not other.session_state["csv_outcome"]
 
 
 @pytest.mark.parametrize(
     ("data", "sentence"),
     [
         (b"", "is empty"),
-        (b"PK\x03\x04", "an Excel workbook"),
+        (b"PK\x03\x04", "damaged Excel workbook"),
         (b"a,b\n1,\x00\n", "not a text file"),
         (b"a,a\n1,2\n", "more than one column named a"),
     ],
@@ -174,24 +290,6 @@ def test_what_a_file_says_is_never_read_as_markdown(app: AppTest, market: Market
 
 def test_marks_are_escaped_and_words_stay() -> None:
     assert plain("a *b* [c](d)\n$e$") == r"a \*b\* \[c\]\(d\) \$e\$"
-
-
-def test_a_kind_of_problem_counts_rows_and_says_a_rule_in_its_own_words(market: Market) -> None:
-    contract = market.contract
-    rule = contract.rules[0]
-    problems = [
-        *(Problem(row, rule.fields[0], rule.code, "warning", "so") for row in range(1, 8)),
-        Problem(2, "LotArea", "below_limit", "error", "small"),
-        Problem(2, "GrLivArea", "below_limit", "error", "small"),
-        Problem(3, None, "brand_new", "error", "new"),
-        Problem(3, None, "read_as", "note", "a note"),
-        Problem(None, None, "missing_columns", "warning", "all"),
-    ]
-    kinds = kinds_of_problem(problems, contract)
-    assert kinds["Rows"].tolist() == [1, 1, 7]
-    assert kinds["Result"].tolist() == ["No value", "No value", "With a warning"]
-    assert kinds["What is the matter"].tolist()[1:] == ["Brand new", rule.message.rstrip(".")]
-    assert kinds["First rows"].tolist()[2] == "1, 2, 3, 4, 5 …"
 
 
 def test_the_guide_names_every_column_and_what_is_legal(contract: Contract) -> None:

@@ -69,7 +69,7 @@ def test_a_table_is_valued_by_a_server_with_its_ranges(ours, hamlet: Path) -> No
     assert not app.error
     houses = app.dataframe[-1].value
     assert houses[["predicted_price", "price_low", "price_high"]].notna().all(axis=None)
-    assert "The ranges of all houses add up to" in words(app)
+    assert "the prices add up to €" in words(app)
 
 
 def test_a_value_without_a_range_pretends_to_none(poor) -> None:
