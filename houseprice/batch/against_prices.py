@@ -33,7 +33,7 @@ _FIGURES = {
     "within_5": "Within 5 % of the price",
     "within_10": "Within 10 % of the price",
     "within_20": "Within 20 % of the price",
-    "bias": "Values in the middle above the price",
+    "bias": "How far values are above the price, in the middle",
     "mae": "Average error, in money",
     "rmsle": "Error of the logarithm of the price (RMSLE)",
 }
@@ -191,7 +191,7 @@ def _sentences(
     many = "1 house has" if len(houses) == 1 else f"{len(houses):,} houses have"
     accuracy = (
         f"{many} a {label} beside the value. Half of the values are off by at most "
-        f"{100 * metrics['median_ape']:.1f} %; {metrics['within_10']:.0%} are within 10 %."
+        f"{100 * metrics['median_ape']:.1f} %; {100 * metrics['within_10']:.0f} % are within 10 %."
     )
     told = [accuracy]
     if priced.n_learned:
@@ -200,14 +200,13 @@ def _sentences(
             "the values look better than they are."
         )
     total, paid = houses["predicted_price"].sum(), houses["price"].sum()
-    way = "above" if total >= paid else "below"
-    told.append(
-        f"Together the values are {abs(total / paid - 1.0):.1%} {way} the prices "
-        f"({contract.market.price.symbol}{paid:,.0f})."
-    )
+    off = round(100 * (total / paid - 1.0), 1)
+    way = "above" if off > 0 else "below"
+    where = f"{abs(off):.1f} % {way} the prices" if off else "the same as the prices together"
+    told.append(f"Together the values are {where} ({contract.market.price.symbol}{paid:,.0f}).")
     if houses["price_low"].notna().all():
         held = coverage(houses["price"], houses["price_low"], houses["price_high"])
-        told.append(f"{held:.0%} of the prices lie within the range of their house.")
+        told.append(f"{100 * held:.0f} % of the prices lie within the range of their house.")
     if without_price:
         told.append(f"{without_price:,} houses have a value and no price that can be read.")
     if len(houses) < FEWEST:

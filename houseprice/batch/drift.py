@@ -169,7 +169,10 @@ def _compared(field: Field, ours: Floats, theirs: Floats) -> dict[str, object]:
     told, weights = [], [0.0]
     blank = blank_drift(here, sales, len(ours))
     if blank > 1.0:
-        told.append(f"not known of {here:.0%} of the houses here and of {sales:.0%} of the sales")
+        told.append(
+            f"not known of {100 * here:.0f} % of the houses here and of {100 * sales:.0f} % of the "
+            "sales"
+        )
         weights.append(blank)
     ours, theirs = ours[~np.isnan(ours)], theirs[~np.isnan(theirs)]
     if len(ours) >= FEWEST and len(theirs) >= FEWEST:
@@ -198,14 +201,14 @@ def _levels(field: Field, ours: Floats, theirs: Floats) -> tuple[dict[str, objec
     new = [field.labels[place] for place in np.flatnonzero((known == 0) & (mine > 0))]
     place = int(np.argmax(np.abs(mine - known)))
     words = (
-        f"«{field.labels[place]}» are {mine[place]:.0%} of the houses here and "
-        f"{known[place]:.0%} of the sales"
+        f"«{field.labels[place]}» are {100 * mine[place]:.0f} % of the houses here and "
+        f"{100 * known[place]:.0f} % of the sales"
     )
     fresh = float(mine[known == 0].sum())
     if fresh and weight <= 1.0 and share_beyond_chance(fresh):
         weight, words = (
             1.0 + fresh,
-            f"{fresh:.0%} are of a kind that no sale had ({', '.join(new)})",
+            f"{100 * fresh:.0f} % are of a kind that no sale had ({', '.join(new)})",
         )
     values = {"levels_apart": apart, "by_chance": chance, "new_levels": ", ".join(new)}
     return values, weight, words

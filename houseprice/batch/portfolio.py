@@ -152,7 +152,7 @@ def _sentence(
     if level is None:
         return f"{told} Who answers gives no ranges, so that none can be given for the sum."
     return (
-        f"{told} In {level:.0%} of cases like this the prices add up to {words(low)} to "
+        f"{told} In {100 * level:.0f} % of cases like this the prices add up to {words(low)} to "
         f"{words(high)}."
     )
 

@@ -67,7 +67,7 @@ def test_a_size_in_another_unit_is_told_with_both_medians(hamlet: Market) -> Non
 
 def test_one_quarter_alone_is_told_with_its_shares(hamlet: Market) -> None:
     found = drift(table_of(houses(quarter="H")), hamlet)
-    assert found.sentences[0].startswith("Quarter: «Hill» are 100% of the houses here and")
+    assert found.sentences[0].startswith("Quarter: «Hill» are 100 % of the houses here and")
     quarter = row(found, "quarter")
     assert quarter["levels_apart"] > max(0.2, quarter["by_chance"])
 
@@ -75,7 +75,7 @@ def test_one_quarter_alone_is_told_with_its_shares(hamlet: Market) -> None:
 def test_blanks_that_the_sales_do_not_have_are_told(hamlet: Market) -> None:
     found = drift(table_of(houses(grade="").astype({"grade": "str"})), hamlet)
     assert found.sentences == (
-        "Grade: not known of 100% of the houses here and of 0% of the sales.",
+        "Grade: not known of 100 % of the houses here and of 0 % of the sales.",
     )
 
 
@@ -126,7 +126,7 @@ def test_a_kind_of_house_that_no_sale_had_is_named(tmp_path: Path) -> None:
     sales[sales["quarter"] != "S"].to_csv(folder / "sales.csv", index=False)
     given = houses(100, quarter=["S"] * 8 + ["N"] * 46 + ["H"] * 46)
     found = drift(table_of(given), load_market(folder))
-    assert "Quarter: 8% are of a kind that no sale had (South bank)." in found.sentences
+    assert "Quarter: 8 % are of a kind that no sale had (South bank)." in found.sentences
     assert row(found, "quarter")["new_levels"] == "South bank"
 
 

@@ -47,7 +47,7 @@ def test_the_sum_is_of_the_houses_with_a_value(
     assert found.total * 0.9 < found.low < found.total < found.high < found.total * 1.1
     assert found.level == 0.9
     assert "60 houses together are valued at €4,770,000" in found.sentence
-    assert "90% of cases" in found.sentence
+    assert "90 % of cases" in found.sentence
     assert "cancel out" in found.why
     assert "cautious" not in found.why
     assert found.parts["share"].gt(0).all()
