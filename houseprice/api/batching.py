@@ -28,6 +28,9 @@ PIECE = 500
 PIECE_TOLD = 50
 """The same with evidence, which takes longer."""
 
+FEW = 4
+"""Rows, without evidence, that take hardly longer than one."""
+
 
 @dataclass(eq=False)
 class Valuation:
@@ -101,8 +104,14 @@ class Round:
         """Whose work it is."""
         return [self.steps] if self.steps else [piece.job for piece in self.pieces]
 
+    @property
+    def is_small(self) -> bool:
+        """Whether it takes a moment only."""
+        rows = sum(piece.stop - piece.start for piece in self.pieces)
+        return bool(self.pieces) and rows <= FEW and not self.pieces[0].job.evidence
+
     def run(self) -> list[tuple[Job, Any]]:
-        """Work, in the thread of the model; return who is done, with the result or the error."""
+        """Work, in one thread at a time; return who is done, with the result or the error."""
         if self.steps is not None:
             return list(_stepped(self.steps))
         try:

@@ -2,11 +2,15 @@
 
 Everything here but the work itself happens on the event loop, so nothing needs a lock. A request is
 answered by the version that was active when it came in, also while the next one takes over.
+
+A few houses that nobody else waits behind are valued on the event loop while the thread is idle: a
+change of threads costs as much as their values do, and keeps others waiting no less.
 """
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -32,6 +36,9 @@ T = TypeVar("T")
 MANY = 200
 """Rows from which they are laid out beside the event loop."""
 
+MOMENT_S = 0.005
+"""What a call of a few houses may take on the event loop; after a longer one the thread does it."""
+
 
 class Engine:
     """Answers requests one call of the model at a time, the small ones together.
@@ -46,6 +53,8 @@ class Engine:
     ----------
     jobs : int
         How often anybody has asked for work so far.
+    reading : Lock
+        Who has it reads a large body.
 
     Raises
     ------
@@ -61,6 +70,9 @@ class Engine:
         self.jobs = 0
         self._line = Line()
         self._working: asyncio.Future[list[tuple[Job, Any]]] | None = None
+        self.reading = asyncio.Lock()
+        self._called = False
+        self._takes_s = 0.0
         self._thread: ThreadPoolExecutor | None = None
 
     @property
@@ -192,28 +204,49 @@ class Engine:
         """Wait in line and for the work; who gives up waiting leaves the line."""
         self.jobs += 1
         self._line.add(job, first=first)
-        self._work()
+        self._call()
         async with asyncio.timeout(self.settings.serve_timeout_s):
             return await job.future
 
+    def _call(self) -> None:
+        """Work as soon as all that has come in stands in line."""
+        if not self._called:
+            self._called = True
+            asyncio.get_running_loop().call_soon(self._work)
+
     def _work(self) -> None:
-        """Set the thread to work, if it is idle and anybody waits."""
+        """Work off what takes a moment, or set the thread to work, if it is idle."""
+        self._called = False
         if self._working is not None or self._thread is None:
             return
         work = self._line.take()
-        if work is not None:
-            loop = asyncio.get_running_loop()
-            self._working = loop.run_in_executor(self._thread, Round.run, work)
-            self._working.add_done_callback(partial(self._tell, work))
+        if work is None:
+            return
+        if work.is_small and not self._line and self._takes_s < MOMENT_S:
+            self._tell(self._run(work))
+            return
+        loop = asyncio.get_running_loop()
+        self._working = loop.run_in_executor(self._thread, self._run, work)
+        self._working.add_done_callback(partial(self._done_by_thread, work))
 
-    def _tell(self, work: Round, working: asyncio.Future[list[tuple[Job, Any]]]) -> None:
+    def _run(self, work: Round) -> list[tuple[Job, Any]]:
+        started = time.thread_time()  # of a clock that stands while others have the processor
+        results = work.run()
+        if work.is_small:
+            self._takes_s = time.thread_time() - started
+        return results
+
+    def _done_by_thread(self, work: Round, working: asyncio.Future[list[tuple[Job, Any]]]) -> None:
         self._working = None
         error = working.exception()
-        for job, result in [(job, error) for job in work.jobs] if error else working.result():
+        self._tell([(job, error) for job in work.jobs] if error else working.result())
+
+    def _tell(self, results: Sequence[tuple[Job, Any]]) -> None:
+        for job, result in results:
             if job.future.done():
                 continue
             if isinstance(result, BaseException):
                 job.future.set_exception(result)
             else:
                 job.future.set_result(result)
-        self._work()
+        self._call()

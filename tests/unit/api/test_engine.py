@@ -116,6 +116,53 @@ def test_all_work_is_done_in_one_thread_that_is_not_the_loops(
     within(work, town, town_models)
 
 
+class Witness:
+    """A backend that knows in which threads it worked."""
+
+    def __init__(self, backend: LocalBackend) -> None:
+        self.backend, self.threads = backend, list[threading.Thread]()
+
+    def value(self, rows: Any, **how: Any) -> Any:
+        self.threads.append(threading.current_thread())
+        return self.backend.value(rows, **how)
+
+
+def test_a_few_houses_change_the_thread_only_if_there_is_other_work(
+    town: Market, town_models: Path
+) -> None:
+    async def work(engine: Engine) -> None:
+        serving = engine.serving
+        witness = Witness(serving.backend)
+        watched = Serving(witness, serving.about, serving.loaded)
+        here = threading.current_thread()
+        await engine.value([GOOD], serving=watched)
+        await engine.value([GOOD] * 50, serving=watched)
+        held = Held()
+        first = asyncio.create_task(engine.run(held))
+        await until(held.begun.is_set)
+        second = asyncio.create_task(engine.value([GOOD], serving=watched))
+        await turns()
+        assert not second.done()
+        held.end.set()
+        await asyncio.gather(first, second)
+        assert [thread is here for thread in witness.threads][:2] == [True, False]
+        assert len(witness.threads) == 3
+
+    within(work, town, town_models)
+
+
+def test_what_comes_in_together_is_valued_in_one_call(town: Market, town_models: Path) -> None:
+    async def work(engine: Engine) -> None:
+        serving = engine.serving
+        witness = Witness(serving.backend)
+        watched = Serving(witness, serving.about, serving.loaded)
+        answers = await asyncio.gather(*(engine.value([GOOD], serving=watched) for _ in range(30)))
+        assert [answer.valuations["row"].tolist() for answer in answers] == [[1]] * 30
+        assert len(witness.threads) == 1
+
+    within(work, town, town_models)
+
+
 def test_what_work_raises_reaches_who_asked(town: Market, town_models: Path) -> None:
     def refuse(_: object) -> None:
         raise InputError("no")
