@@ -73,7 +73,7 @@ class Settings(BaseSettings):
     serve_concurrency: int = Field(64, ge=1, description="Requests that a process has at once")
     serve_timeout_s: float = Field(30.0, gt=0, description="Longest work on one request")
     serve_max_body_mb: int = Field(20, ge=1, description="Largest body of a JSON request")
-    serve_max_unpacked_mb: int = Field(100, ge=1, description="The same, unpacked")
+    serve_max_unpacked_mb: int = Field(40, ge=1, description="The same, unpacked")
     serve_max_rows: int = Field(10_000, ge=1, description="Most houses in one JSON request")
     serve_max_told_rows: int = Field(
         200, ge=1, description="Most houses in one request that asks for reasons or comparables"

@@ -35,6 +35,11 @@ def refuse_the_network(event: str, args: tuple[object, ...]) -> None:
 sys.addaudithook(refuse_the_network)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the tests that drive a browser last: Playwright leaves an event loop in this thread."""
+    items.sort(key=lambda item: "playwright" in getattr(item, "fixturenames", ()))
+
+
 @pytest.fixture(scope="session")
 def root() -> Path:
     """The project's top folder."""

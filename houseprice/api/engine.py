@@ -46,6 +46,8 @@ class Engine:
     ----------
     jobs : int
         How often anybody has asked for work so far.
+    reading : Lock
+        Who has it reads a large body.
 
     Raises
     ------
@@ -61,6 +63,8 @@ class Engine:
         self.jobs = 0
         self._line = Line()
         self._working: asyncio.Future[list[tuple[Job, Any]]] | None = None
+        self.reading = asyncio.Lock()
+        self._called = False
         self._thread: ThreadPoolExecutor | None = None
 
     @property
@@ -192,28 +196,36 @@ class Engine:
         """Wait in line and for the work; who gives up waiting leaves the line."""
         self.jobs += 1
         self._line.add(job, first=first)
-        self._work()
+        self._call()
         async with asyncio.timeout(self.settings.serve_timeout_s):
             return await job.future
 
+    def _call(self) -> None:
+        """Work as soon as all that has come in stands in line."""
+        if not self._called:
+            self._called = True
+            asyncio.get_running_loop().call_soon(self._work)
+
     def _work(self) -> None:
         """Set the thread to work, if it is idle and anybody waits."""
+        self._called = False
         if self._working is not None or self._thread is None:
             return
         work = self._line.take()
         if work is not None:
             loop = asyncio.get_running_loop()
             self._working = loop.run_in_executor(self._thread, Round.run, work)
-            self._working.add_done_callback(partial(self._tell, work))
+            self._working.add_done_callback(partial(self._done_by_thread, work))
 
-    def _tell(self, work: Round, working: asyncio.Future[list[tuple[Job, Any]]]) -> None:
+    def _done_by_thread(self, work: Round, working: asyncio.Future[list[tuple[Job, Any]]]) -> None:
         self._working = None
         error = working.exception()
-        for job, result in [(job, error) for job in work.jobs] if error else working.result():
+        results = [(job, error) for job in work.jobs] if error else working.result()
+        for job, result in results:
             if job.future.done():
                 continue
             if isinstance(result, BaseException):
                 job.future.set_exception(result)
             else:
                 job.future.set_result(result)
-        self._work()
+        self._call()

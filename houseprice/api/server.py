@@ -6,6 +6,7 @@ hands on the signal to stop. Each then finishes the requests that it has, as lon
 
 from __future__ import annotations
 
+import gc
 import logging
 import math
 import os
@@ -57,6 +58,7 @@ def create() -> FastAPI:
     from houseprice.api.app import create_app
 
     logging.captureWarnings(True)
+    gc.freeze()  # what is loaded by now stays, and need not be looked through time and again
     try:
         return create_app(read_settings())
     except (MarketError, SettingsError) as error:

@@ -52,7 +52,11 @@ class Problem:
     @property
     def sentence(self) -> str:
         """The message and what would do, as one text."""
-        return f"{self.message} Expected: {self.expected}." if self.expected else self.message
+        return (
+            f"{self.message} Expected: {self.expected.rstrip('.')}."
+            if self.expected
+            else self.message
+        )
 
 
 PROBLEM_COLUMNS = tuple(field.name for field in fields(Problem))

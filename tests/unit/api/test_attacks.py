@@ -194,6 +194,15 @@ def test_more_rows_than_allowed_are_refused(server: Program) -> None:
     assert "10,000" in answer["detail"]
 
 
+@pytest.mark.parametrize("row", [b'{"size":1}', b"{}", b"[]", b"1"])
+def test_millions_of_tiny_rows_are_refused_before_they_are_read(
+    server: Program, row: bytes
+) -> None:
+    many = b",".join([row] * (18 * MEGABYTE // (len(row) + 1)))
+    status, answer = send(server, b'{"rows": [%s]}' % many)
+    assert (status, answer["code"]) == (413, "too_many_rows")
+
+
 @pytest.mark.parametrize("megabytes", [30, 300])
 def test_a_small_body_that_unpacks_to_a_large_one_is_refused(
     server: Program, megabytes: int

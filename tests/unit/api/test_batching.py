@@ -76,7 +76,9 @@ def alone(who: Valuation) -> Answer:
 def assert_same(one: Answer, other: Answer) -> None:
     assert one.problems == other.problems
     plain = [name for name in one.valuations.columns if name != "valued_at"]
-    pd.testing.assert_frame_equal(one.valuations[plain], other.valuations[plain], rtol=1e-9)
+    pd.testing.assert_frame_equal(
+        one.valuations[plain], other.valuations[plain], rtol=1e-9, check_dtype=False
+    )
 
 
 @settings(max_examples=40)

@@ -116,6 +116,29 @@ def test_all_work_is_done_in_one_thread_that_is_not_the_loops(
     within(work, town, town_models)
 
 
+class Witness:
+    """A backend that knows in which threads it worked."""
+
+    def __init__(self, backend: LocalBackend) -> None:
+        self.backend, self.threads = backend, list[threading.Thread]()
+
+    def value(self, rows: Any, **how: Any) -> Any:
+        self.threads.append(threading.current_thread())
+        return self.backend.value(rows, **how)
+
+
+def test_what_comes_in_together_is_valued_in_one_call(town: Market, town_models: Path) -> None:
+    async def work(engine: Engine) -> None:
+        serving = engine.serving
+        witness = Witness(serving.backend)
+        watched = Serving(witness, serving.about, serving.loaded)
+        answers = await asyncio.gather(*(engine.value([GOOD], serving=watched) for _ in range(30)))
+        assert [answer.valuations["row"].tolist() for answer in answers] == [[1]] * 30
+        assert len(witness.threads) == 1
+
+    within(work, town, town_models)
+
+
 def test_what_work_raises_reaches_who_asked(town: Market, town_models: Path) -> None:
     def refuse(_: object) -> None:
         raise InputError("no")

@@ -204,6 +204,13 @@ def test_a_house_must_be_an_object(api: TestClient, path: str, body: Row) -> Non
     assert api.post(path, json=body).status_code == 422
 
 
+def test_a_large_body_within_the_limits_is_read(api: TestClient, town_rows: list[Row]) -> None:
+    rows = [{**row, "note": "x" * 2_000} for row in (town_rows * 40)[:40]]
+    answer = api.post("/v1/valuations", json={"rows": rows})
+    assert answer.status_code == 200
+    assert len(answer.json()["valuations"]) == 40
+
+
 def test_too_many_rows_are_refused_as_a_whole(api: TestClient) -> None:
     answer = api.post("/v1/valuations", json={"rows": [{}] * 41})
     assert (answer.status_code, answer.json()["code"]) == (413, "too_many_rows")

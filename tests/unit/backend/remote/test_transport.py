@@ -277,6 +277,7 @@ def test_a_key_goes_with_each_request_and_into_no_message_and_no_log(
     connect: Connect, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.DEBUG, logger="houseprice")
     transport, server = connect(answer("", "503 Busy"))
     with pytest.raises(BackendUnavailable) as failed:
         transport.post_json("/v1/valuations", {"rows": [{"size": "424242"}]})

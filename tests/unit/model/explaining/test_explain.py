@@ -1,4 +1,3 @@
-import time
 from copy import copy
 
 import numpy as np
@@ -121,15 +120,3 @@ def test_a_price_cut_at_its_legal_limit_is_explained_too(hamlet, valuer):
     total = in_cents(explainer.base_price) + in_cents(money).sum(axis=1)
     np.testing.assert_array_equal(total, in_cents(limited.predict(hamlet.houses)))
     assert total.max() == in_cents(round(limit, 2))
-
-
-def test_explaining_is_quick(trained, market):
-    # CPU time with much room: 7 ms a house and 0.4 s for all sales were measured.
-    _, explainer = trained
-    start = time.process_time()
-    for row in range(10):
-        explainer.explain(market.houses.iloc[[row]])
-    assert (time.process_time() - start) / 10 < 0.05
-    start = time.process_time()
-    explainer.reasons(market.houses)
-    assert time.process_time() - start < 2.0
