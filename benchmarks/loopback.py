@@ -48,12 +48,12 @@ class Asking:
 
     process: subprocess.Popen[str]
 
-    def seconds(self) -> list[float]:
-        """Wait for its end; the time of each answer."""
-        found = json.loads(self.process.communicate()[0])
+    def seconds(self) -> tuple[list[float], float]:
+        """Wait for its end; the time of each answer, and of all from first to last."""
+        found = json.loads(self.process.communicate()[0] or "null")
         if self.process.returncode or not found:
             raise RuntimeError("the asking process failed: see above")
-        return list(found)
+        return found[0], found[1]
 
 
 @contextmanager
@@ -203,11 +203,12 @@ def _look_in(port: int, message: bytes, every: float, seconds: float) -> list[fl
 def main() -> None:
     """Be the process that asks."""
     port, message, connections, seconds, every = json.loads(sys.stdin.readline())
+    started = time.perf_counter()
     if every:
         found = _look_in(port, message.encode(), every, seconds)
     else:
         found = _keep_busy(port, message.encode(), connections, seconds)
-    json.dump(found, sys.stdout)
+    json.dump([found, time.perf_counter() - started], sys.stdout)
 
 
 if __name__ == "__main__":
