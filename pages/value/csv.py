@@ -45,8 +45,8 @@ with left:
     )
 with right:
     st.markdown(
-        "**2. Upload it.** This app values the table, shows it to nobody else, and forgets it "
-        "when you leave."
+        "**2. Upload it.** The table is valued, shown to nobody else, and forgotten when you "
+        "leave. A server that answers in this app's place gets the columns of a house alone."
     )
     upload = st.file_uploader(
         "Your table (CSV, Excel or Parquet)",
