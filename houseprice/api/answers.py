@@ -19,6 +19,7 @@ Responses = dict[int | str, dict[str, Any]]
 _MEANING = {
     400: "The body can't be read.",
     401: "A key is needed, and none that is known came with the request.",
+    404: "There is no such thing.",
     408: "The body did not come in time.",
     413: "The body is too large, or holds too many houses.",
     415: "The body is of another type.",

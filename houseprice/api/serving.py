@@ -54,7 +54,7 @@ def open_active(market: Market, store: ModelStore) -> Serving:
     """
     loaded = store.load(contract=market.contract)
     loaded.manifest.check_data(market)
-    return _opened(loaded, market)
+    return _opened(loaded, market, store)
 
 
 def train_and_open(market: Market, store: ModelStore) -> Serving:
@@ -64,11 +64,11 @@ def train_and_open(market: Market, store: ModelStore) -> Serving:
     ------
     ModelError
     """
-    return _opened(ensure(market, store), market)
+    return _opened(ensure(market, store), market, store)
 
 
-def _opened(loaded: LoadedModel, market: Market) -> Serving:
-    backend = LocalBackend(loaded, market)
+def _opened(loaded: LoadedModel, market: Market, store: ModelStore) -> Serving:
+    backend = LocalBackend(loaded, market, store)
     if loaded.golden.rows:
         # What is learned at the first question should not keep the first client waiting.
         backend.value(loaded.golden.frame, evidence=True)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from houseprice.model.explaining.explain import Explanation
     from houseprice.model.explaining.whatif import Change
     from houseprice.model.storing.card import Card
+    from houseprice.model.studying.study import Study
 
 __all__ = [
     "CAPABILITIES",
@@ -28,13 +29,22 @@ __all__ = [
     "Answer",
     "Backend",
     "Capability",
+    "KnownVersion",
     "Progress",
 ]
 
 DEFAULT_INTERVAL = 0.9
 
 Capability = Literal[
-    "range", "evidence", "explain", "comparables", "what_if", "effect", "importance", "card"
+    "range",
+    "evidence",
+    "explain",
+    "comparables",
+    "what_if",
+    "effect",
+    "importance",
+    "card",
+    "study",
 ]
 CAPABILITIES: frozenset[Capability] = frozenset(get_args(Capability))
 """All that a backend may offer beside the bare value of a house."""
@@ -112,6 +122,28 @@ class Answer:
     problems: tuple[Problem, ...]
 
 
+@dataclass(frozen=True)
+class KnownVersion:
+    """A version of the model that answers, or did, or could.
+
+    Attributes
+    ----------
+    model_version : str
+    trained_at : datetime
+        With its time zone.
+    n_sales : int
+    is_answering : bool
+    metrics : dict of str to float
+        As :attr:`About.metrics`.
+    """
+
+    model_version: str
+    trained_at: datetime
+    n_sales: int
+    is_answering: bool
+    metrics: dict[str, float]
+
+
 class Backend(Protocol):
     """Something that values houses."""
 
@@ -180,4 +212,18 @@ class Backend(Protocol):
 
     def card(self) -> Card:
         """The model card: what the model is for, how good it is, and what it can't do."""
+        ...
+
+    def versions(self) -> tuple[KnownVersion, ...]:
+        """The versions of the model whose studies can be read, the newest first."""
+        ...
+
+    def study(self, version: str | None = None) -> Study:
+        """What was worked out when a version was trained; by default the one that answers.
+
+        Raises
+        ------
+        ModelError
+            If there is no such version, or its study can't be read.
+        """
         ...

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from houseprice.backend.base import DEFAULT_INTERVAL, About, Answer, Progress
+from houseprice.backend.base import DEFAULT_INTERVAL, About, Answer, KnownVersion, Progress
 from houseprice.backend.valuations import valuation_frame
-from houseprice.errors import InputError
+from houseprice.errors import InputError, ModelError
 from houseprice.market.checks import check
 from houseprice.market.sales import Market
 from houseprice.market.typical_house import typical_house
@@ -21,7 +21,8 @@ from houseprice.model.explaining.explain import Explainer, Explanation
 from houseprice.model.explaining.whatif import Change, house_effect, what_if
 from houseprice.model.measuring.importance import effect_curve
 from houseprice.model.storing.card import Card
-from houseprice.model.storing.store import LoadedModel
+from houseprice.model.storing.store import LoadedModel, ModelStore
+from houseprice.model.studying.study import Study
 
 __all__ = ["LocalBackend"]
 
@@ -38,10 +39,15 @@ class LocalBackend:
         From the store, verified.
     market : Market
         The sales that the model learned from.
+    store : ModelStore, optional
+        Where its other versions are.
     """
 
-    def __init__(self, loaded: LoadedModel, market: Market) -> None:
+    def __init__(
+        self, loaded: LoadedModel, market: Market, store: ModelStore | None = None
+    ) -> None:
         self._loaded = loaded
+        self._store = store
         self._model = loaded.model
         self._market = market
         self._contract = market.contract
@@ -120,6 +126,31 @@ class LocalBackend:
     def card(self) -> Card:
         """The model card."""
         return self._loaded.card
+
+    def versions(self) -> tuple[KnownVersion, ...]:
+        """The versions of the model whose studies can be read, the newest first."""
+        own = self._loaded.manifest
+        stored = [version.manifest for version in self._store.versions()] if self._store else [own]
+        return tuple(
+            KnownVersion(
+                manifest.model_version,
+                manifest.created_at,
+                manifest.rows,
+                manifest.model_version == own.model_version,
+                dict(manifest.metrics),
+            )
+            for manifest in reversed(stored)
+            if manifest is not None and manifest.has_study(own)
+        )
+
+    def study(self, version: str | None = None) -> Study:
+        """What was worked out when a version was trained; by default the one that answers."""
+        if version is None or version == self._loaded.manifest.model_version:
+            return self._loaded.study
+        if version not in {known.model_version for known in self.versions()}:
+            raise ModelError(f"There is no study of a model version {version[:80]!r}.")
+        assert self._store is not None
+        return self._store.study(version)
 
     @cached_property
     def _explainer(self) -> Explainer:

@@ -38,4 +38,5 @@ def open_backend(
         from houseprice.backend.remote import open_remote
 
         return open_remote(settings, market)
-    return LocalBackend(ensure(market, ModelStore(settings.model_dir), progress), market)
+    store = ModelStore(settings.model_dir)
+    return LocalBackend(ensure(market, store, progress), market, store)

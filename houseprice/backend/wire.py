@@ -14,10 +14,18 @@ from typing import Annotated, Any, Self
 import pandas as pd
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
-from houseprice.backend.base import CAPABILITIES, VALUATION_COLUMNS, About, Answer, Capability
+from houseprice.backend.base import (
+    CAPABILITIES,
+    VALUATION_COLUMNS,
+    About,
+    Answer,
+    Capability,
+    KnownVersion,
+)
 from houseprice.market.problems import Problem, Severity
 from houseprice.model.explaining.explain import Explanation
 from houseprice.model.explaining.whatif import Change
+from houseprice.model.studying.study import Study
 
 __all__ = [
     "API_VERSION",
@@ -25,12 +33,15 @@ __all__ = [
     "ComparableOut",
     "ContributionOut",
     "EffectPointOut",
+    "EffectsOut",
     "ExplanationOut",
     "ImportanceOut",
     "ModelOut",
     "ProblemOut",
+    "StudyOut",
     "ValuationOut",
     "ValuationsOut",
+    "VersionOut",
     "capabilities_known",
     "records",
     "valuations_out",
@@ -155,7 +166,7 @@ class ChangeOut(_Out):
 
 
 class EffectPointOut(_Out):
-    """The price at one value of a field; ``is_own`` only where it was asked for one house."""
+    """The price at one value of a field; ``is_own`` only for one house, ``each`` for the market."""
 
     value: Number
     label: str
@@ -163,6 +174,15 @@ class EffectPointOut(_Out):
     low: Money
     high: Money
     is_own: bool | None = None
+    each: list[Money] | None = Field(
+        None, description="The prices of some of the market's houses, the same at every value"
+    )
+
+
+class EffectsOut(_Out):
+    """The price along the values of one field."""
+
+    points: list[EffectPointOut]
 
 
 class ImportanceOut(_Out):
@@ -196,10 +216,48 @@ class ModelOut(_Out):
     card_markdown: str
 
 
+class VersionOut(_Out):
+    """A version of the model whose study can be read."""
+
+    model_version: str
+    trained_at: AwareDatetime
+    n_sales: int
+    is_answering: bool
+    metrics: dict[str, Number]
+
+    def version(self) -> KnownVersion:
+        """The same as the backend gives it."""
+        return KnownVersion(**self.model_dump())
+
+
+class StudyOut(_Out):
+    """What was worked out at training: each table as its columns, by name; see the docs."""
+
+    held_out: dict[str, list[Any]]
+    calibration: dict[str, list[Any]]
+    contributions: dict[str, list[Any]]
+    groups: dict[str, list[Any]]
+    fewer: dict[str, list[Any]]
+    chosen: dict[str, list[Any]]
+    interactions: dict[str, list[Any]]
+
+    @model_validator(mode="after")
+    def _is_study(self) -> Self:
+        Study.of_data(self.model_dump())
+        return self
+
+    def study(self) -> Study:
+        """The same as the model has it."""
+        return Study.of_data(self.model_dump())
+
+
 def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """Write a table as one object a row, null where nothing is known."""
     return [
-        {str(name): None if pd.isna(value) else value for name, value in row.items()}
+        {
+            str(name): value if isinstance(value, list) or not pd.isna(value) else None
+            for name, value in row.items()
+        }
         for row in frame.to_dict("records")
     ]
 

@@ -19,6 +19,7 @@ WITHOUT: Mapping[Capability, str] = {
     "effect": "This server does not say what another value of one fact would do.",
     "importance": "This server does not say how much each fact matters.",
     "card": "This server gives no model card.",
+    "study": "This server gives no study of its model.",
 }
 """A sentence for each capability that a backend may lack."""
 

@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from houseprice.backend.base import DEFAULT_INTERVAL, About, Answer, Backend, Progress
+from houseprice.backend.base import (
+    DEFAULT_INTERVAL,
+    About,
+    Answer,
+    Backend,
+    KnownVersion,
+    Progress,
+)
 from houseprice.errors import BackendError
 from houseprice.ui.watch import Watch
 
@@ -15,6 +22,7 @@ if TYPE_CHECKING:
     from houseprice.model.explaining.explain import Explanation
     from houseprice.model.explaining.whatif import Change
     from houseprice.model.storing.card import Card
+    from houseprice.model.studying.study import Study
 
 __all__ = ["WatchedBackend"]
 
@@ -84,3 +92,13 @@ class WatchedBackend:
         """The model card."""
         # As about(): it may be told without asking, and then proves nothing.
         return self._backend.card()
+
+    def versions(self) -> tuple[KnownVersion, ...]:
+        """The versions of the model whose studies can be read."""
+        with self._watch.question():
+            return self._backend.versions()
+
+    def study(self, version: str | None = None) -> Study:
+        """What was worked out when a version was trained."""
+        with self._watch.question():
+            return self._backend.study(version)

@@ -233,6 +233,7 @@ CALLS: dict[Capability, Callable[[Backend, pd.DataFrame], object]] = {
     "effect": lambda backend, one: backend.effect("size", one),
     "importance": lambda backend, one: backend.importance(),
     "card": lambda backend, one: backend.card(),
+    "study": lambda backend, one: backend.study(),
 }
 
 

@@ -14,6 +14,7 @@ from houseprice.backend.base import Answer, Backend
 from houseprice.backend.local import LocalBackend
 from houseprice.errors import HousePriceError
 from houseprice.market.sales import Market, read_rows
+from houseprice.model.studying.study import TABLES as STUDY_TABLES
 
 Change = Callable[[pd.DataFrame], pd.DataFrame]
 
@@ -136,6 +137,11 @@ def test_what_is_told_of_the_market_is_the_same(
     for column in hamlet.contract.columns:
         pd.testing.assert_frame_equal(remote.effect(column), here.effect(column))
     assert remote.card() == here.card()
+    assert remote.versions() == here.versions()
+    for version in (None, here.about().model_version):
+        ours, theirs = here.study(version), remote.study(version)
+        for table in STUDY_TABLES:
+            pd.testing.assert_frame_equal(getattr(theirs, table), getattr(ours, table))
     ours, theirs = here.about(), remote.about()
     assert theirs.model_version == ours.model_version
     assert theirs.metrics == ours.metrics
@@ -157,6 +163,8 @@ REFUSED: dict[str, Callable[[Backend, pd.DataFrame], object]] = {
     ),
     "an explanation of two houses": lambda b, rows: b.explain(rows.head(2)),
     "comparables of no house": lambda b, rows: b.comparables(rows.head(0)),
+    "the study of no version": lambda b, rows: b.study("hamlet-9-9"),
+    "the study of a path": lambda b, rows: b.study("../hamlet"),
     "no comparables": lambda b, rows: b.comparables(rows.head(1), k=0),
     "a change to what can't be": lambda b, rows: b.what_if(
         rows.head(1), rows.head(1).assign(size="-5")

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from houseprice.api.answers import engine_of, json_answer, problems
+from houseprice.api.answers import engine_of, json_answer, large_json_answer, problems
 from houseprice.api.engine import Engine
+from houseprice.api.faults import Fault
 from houseprice.api.schema import row_schema
 from houseprice.api.serving import Serving
 from houseprice.backend.strict_json import write_json
-from houseprice.backend.wire import API_VERSION, ImportanceOut, ModelOut, records
+from houseprice.backend.wire import (
+    API_VERSION,
+    ImportanceOut,
+    ModelOut,
+    StudyOut,
+    VersionOut,
+    records,
+)
+from houseprice.errors import ModelError
 
 __all__ = ["router"]
 
@@ -68,6 +78,35 @@ async def schema(request: Request) -> Response:
 async def importance(request: Request) -> Response:
     """Tell what it costs not to know a field, measured on sales that the model had not seen."""
     return json_answer(records(engine_of(request).serving.backend.importance()))
+
+
+@router.get(
+    "/versions",
+    summary="The versions of the model, the newest first",
+    responses={200: {"model": list[VersionOut]}, **problems()},
+)
+async def versions(request: Request) -> Response:
+    """List the versions whose studies can be read."""
+    known = await engine_of(request).run(lambda backend: backend.versions())
+    return json_answer([asdict(version) for version in known])
+
+
+@router.get(
+    "/study",
+    summary="What was worked out when a version was trained",
+    responses={200: {"model": StudyOut}, **problems(404)},
+)
+async def study(request: Request, version: str | None = None) -> Response:
+    """Give the tables of a study: held-out values, calibration, what facts are worth.
+
+    Of the version that answers, unless another is named.
+    """
+    engine = engine_of(request)
+    try:
+        found = await engine.run(lambda backend: backend.study(version))
+    except ModelError as error:
+        raise Fault(404, "not_found", str(error)) from None
+    return await large_json_answer(found.as_data())
 
 
 def _facts(engine: Engine, serving: Serving) -> dict[str, Any]:

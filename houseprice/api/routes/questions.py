@@ -8,14 +8,13 @@ from typing import Any
 
 import pandas as pd
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel
 
 from houseprice.api.answers import engine_of, json_answer, problems
 from houseprice.api.asking import EFFECTS_IN, WHAT_IF_IN, body_of
 from houseprice.api.reading import a_house, json_of, members, unusable
 from houseprice.api.rows import house_frame
 from houseprice.backend.base import Backend
-from houseprice.backend.wire import ChangeOut, EffectPointOut, records
+from houseprice.backend.wire import ChangeOut, EffectsOut, records
 from houseprice.market.cells import shown
 from houseprice.market.contract import Contract
 from houseprice.market.strays import likely
@@ -23,12 +22,6 @@ from houseprice.market.strays import likely
 __all__ = ["router"]
 
 router = APIRouter(prefix="/v1", tags=["questions"])
-
-
-class EffectsOut(BaseModel):
-    """The price along the values of one field."""
-
-    points: list[EffectPointOut]
 
 
 @router.post(

@@ -39,6 +39,14 @@ class BareValues:
         """No model card."""
         not_offered("a model card")
 
+    def versions(self) -> NoReturn:
+        """No versions."""
+        not_offered("other versions of its model")
+
+    def study(self, *_args: object, **_names: object) -> NoReturn:
+        """No study."""
+        not_offered("a study of its model")
+
 
 def not_offered(what: str) -> NoReturn:
     """Raise the error that says what the server lacks, and who has it."""

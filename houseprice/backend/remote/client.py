@@ -13,7 +13,14 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel
 
-from houseprice.backend.base import DEFAULT_INTERVAL, About, Answer, Capability, Progress
+from houseprice.backend.base import (
+    DEFAULT_INTERVAL,
+    About,
+    Answer,
+    Capability,
+    KnownVersion,
+    Progress,
+)
 from houseprice.backend.remote.answers import joined
 from houseprice.backend.remote.csv_stream import value_csv
 from houseprice.backend.remote.parity import compared, refuse_strangers, remarks_of
@@ -35,6 +42,7 @@ from houseprice.model.explaining.whatif import Change
 from houseprice.model.ranges.intervals import check_level
 from houseprice.model.storing.card import Card
 from houseprice.model.storing.golden import NONE_GOLDEN, Golden
+from houseprice.model.studying.study import Study
 
 __all__ = ["RemoteBackend"]
 
@@ -172,7 +180,9 @@ class RemoteBackend:
         if column not in self._contract.fields:
             raise ModelError(f"there is no field {column}")
         points = _table(self._service.effect(column, rows), EffectPointOut)
-        return points.drop(columns="is_own") if rows is None else points.astype({"is_own": bool})
+        if rows is None:
+            return points.drop(columns="is_own")
+        return points.drop(columns="each").astype({"is_own": bool})
 
     def importance(self) -> pd.DataFrame:
         """Importance of each field on held-out sales, as measured at training."""
@@ -184,6 +194,16 @@ class RemoteBackend:
         self._need("card")
         told = self._current()
         return Card(copy.deepcopy(told.card), told.card_markdown)
+
+    def versions(self) -> tuple[KnownVersion, ...]:
+        """The versions of the model whose studies can be read, the newest first."""
+        self._need("study")
+        return tuple(told.version() for told in self._service.versions())
+
+    def study(self, version: str | None = None) -> Study:
+        """What was worked out when a version was trained; by default the one that answers."""
+        self._need("study")
+        return self._service.study(version or self._current().model_version).study()
 
     def _need(self, capability: Capability) -> None:
         if capability not in self._told.capabilities:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from functools import lru_cache
 from typing import Any, NoReturn, TypeVar
+from urllib.parse import quote
 
 import pandas as pd
-from pydantic import BaseModel, TypeAdapter
+from pydantic import TypeAdapter
 
 from houseprice.backend.base import DEFAULT_INTERVAL
 from houseprice.backend.remote.answers import Asked, Piece, piece_of, validated
@@ -17,10 +18,13 @@ from houseprice.backend.remote.transport import Transport
 from houseprice.backend.wire import (
     ChangeOut,
     EffectPointOut,
+    EffectsOut,
     ImportanceOut,
     ModelOut,
+    StudyOut,
     ValuationOut,
     ValuationsOut,
+    VersionOut,
 )
 from houseprice.errors import BackendGarbled, InputError, ModelError
 from houseprice.market.checks import check
@@ -32,15 +36,13 @@ __all__ = ["Service"]
 T = TypeVar("T")
 
 
-class _Effects(BaseModel):
-    points: list[EffectPointOut]
-
-
 _MODEL = TypeAdapter(ModelOut)
 _VALUATIONS = TypeAdapter(ValuationsOut)
 _CHANGE = TypeAdapter(ChangeOut)
-_EFFECTS = TypeAdapter(_Effects)
+_EFFECTS = TypeAdapter(EffectsOut)
 _IMPORTANCE = TypeAdapter(list[ImportanceOut])
+_VERSIONS = TypeAdapter(list[VersionOut])
+_STUDY = TypeAdapter(StudyOut)
 
 
 class Service:
@@ -68,6 +70,26 @@ class Service:
     def importance(self) -> list[ImportanceOut]:
         """Ask how much each field matters."""
         return self._read(self._transport.get("/v1/importance"), _IMPORTANCE)
+
+    def versions(self) -> list[VersionOut]:
+        """Ask which versions have a study."""
+        return self._read(self._transport.get("/v1/versions"), _VERSIONS)
+
+    def study(self, version: str) -> StudyOut:
+        """Ask for the study of a version.
+
+        Raises
+        ------
+        ModelError
+            If there is no such version.
+        """
+        try:
+            text = self._transport.get(f"/v1/study?version={quote(version, safe='')}")
+        except Refused as error:
+            if error.status == 404:
+                raise ModelError(error.detail) from None
+            raise
+        return self._read(text, _STUDY)
 
     def values(self, rows: pd.DataFrame, wanted: dict[str, Any], *, legal_only: bool) -> Piece:
         """Have houses valued.

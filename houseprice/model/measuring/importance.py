@@ -20,6 +20,9 @@ __all__ = ["effect_curve", "permutation_importance"]
 
 Floats = NDArray[np.float64]
 
+_SHOWN = 20
+"""Houses whose own curves are given."""
+
 
 def permutation_importance(
     model: ValuationModel,
@@ -108,7 +111,7 @@ def effect_curve(
     -------
     DataFrame, a row per value
         value, label (in words), price (mean predicted price), low and high (the middle 80 % of
-        the houses lie between).
+        the houses lie between), each (a list: the prices of some of the houses, evenly spaced).
     """
     if field not in model.contract.fields:
         raise ModelError(f"there is no field {field}")
@@ -128,6 +131,7 @@ def effect_curve(
             "price": prices.mean(axis=1),
             "low": np.quantile(prices, 0.1, axis=1),
             "high": np.quantile(prices, 0.9, axis=1),
+            "each": prices[:, :: max(1, len(matrix) // _SHOWN)].round(2).tolist(),
         }
     )
 

@@ -29,9 +29,10 @@ from houseprice.model.storing.golden import GOLDEN, Golden
 from houseprice.model.storing.manifest import Manifest, data_sha256, file_facts
 from houseprice.model.storing.names import version_name
 from houseprice.model.storing.software import code_sha256, libraries_here
+from houseprice.model.studying.study import STUDY, Study
 from houseprice.model.valuation import ValuationModel
 
-__all__ = ["LoadedModel", "describe", "opened", "packed", "verified"]
+__all__ = ["LoadedModel", "describe", "opened", "packed", "read_file", "verified"]
 
 Files = dict[str, bytes]
 
@@ -59,6 +60,7 @@ class LoadedModel:
     importance: pd.DataFrame
     card: Card
     golden: Golden
+    study: Study
 
 
 def packed(
@@ -129,17 +131,19 @@ def verified(folder: Path) -> tuple[Manifest, Files]:
     """
     manifest = Manifest.read(folder / MANIFEST)
     manifest.check_versions()
-    files = {}
-    for name in (MODEL, IMPORTANCE, GOLDEN, CARD_FACTS, CARD_TEXT):
-        try:
-            files[name] = (folder / name).read_bytes()
-        except OSError as error:
-            raise StoreError(
-                f"{name} of model version {folder.name} can't be read ({error.strerror}). "
-                "Train a new one: houseprice train."
-            ) from None
-        manifest.check_file(name, files[name])
-    return manifest, files
+    names = (MODEL, IMPORTANCE, GOLDEN, STUDY, CARD_FACTS, CARD_TEXT)
+    return manifest, {name: _checked(folder, name, manifest) for name in names}
+
+
+def read_file(folder: Path, name: str) -> bytes:
+    """Read one file of a version, which is the one that was saved.
+
+    Raises
+    ------
+    StoreError
+        If it is missing or changed.
+    """
+    return _checked(folder, name, Manifest.read(folder / MANIFEST))
 
 
 def opened(manifest: Manifest, files: Files) -> LoadedModel:
@@ -166,4 +170,17 @@ def opened(manifest: Manifest, files: Files) -> LoadedModel:
     golden.check(model, manifest.model_version)
     table = io.BytesIO(files[IMPORTANCE])
     importance = pd.read_csv(table, keep_default_na=False, na_values=[""])
-    return LoadedModel(model, manifest, importance, Card.read(files), golden)
+    study = Study.read(files[STUDY])
+    return LoadedModel(model, manifest, importance, Card.read(files), golden, study)
+
+
+def _checked(folder: Path, name: str, manifest: Manifest) -> bytes:
+    try:
+        data = (folder / name).read_bytes()
+    except OSError as error:
+        raise StoreError(
+            f"{name} of model version {folder.name} can't be read ({error.strerror}). "
+            "Train a new one: houseprice train."
+        ) from None
+    manifest.check_file(name, data)
+    return data

@@ -15,6 +15,7 @@ from houseprice.errors import StoreError
 from houseprice.market.contract import Contract
 from houseprice.market.sales import Market
 from houseprice.model.storing.software import difference
+from houseprice.model.studying.study import STUDY
 
 __all__ = ["FileFacts", "Manifest", "data_sha256", "file_facts"]
 
@@ -151,6 +152,10 @@ class Manifest(_Facts):
                 f"Model version {self.model_version} was trained on other sales than those in "
                 f"{market.sales_path}. Train a new one: houseprice train."
             )
+
+    def has_study(self, other: Manifest) -> bool:
+        """Whether this version, of the same market as the other, was saved with a study."""
+        return STUDY in self.files and self.market_name == other.market_name
 
     def check_file(self, name: str, data: bytes) -> None:
         """Refuse a file that is not, byte for byte, what was saved.

@@ -9,6 +9,7 @@
         model.joblib
         importance.csv
         golden.json               houses with the prices it gave them, to try it again
+        study.json                what takes too long to work out while somebody waits
         card.md, card.json        the model card
 
 A version is written to a folder beside and renamed, so a kill at any moment leaves what was there
@@ -31,7 +32,14 @@ from houseprice.market.contract import Contract
 from houseprice.market.sales import Market
 from houseprice.model.measuring.report import Report
 from houseprice.model.storing.activation import Activation
-from houseprice.model.storing.artefact import LoadedModel, describe, opened, packed, verified
+from houseprice.model.storing.artefact import (
+    LoadedModel,
+    describe,
+    opened,
+    packed,
+    read_file,
+    verified,
+)
 from houseprice.model.storing.folders import (
     MANIFEST,
     add_version,
@@ -43,6 +51,7 @@ from houseprice.model.storing.folders import (
 from houseprice.model.storing.golden import NONE_GOLDEN, Golden
 from houseprice.model.storing.manifest import Manifest
 from houseprice.model.storing.names import is_name, number_of, version_name
+from houseprice.model.studying.study import NO_STUDY, STUDY, Study
 from houseprice.model.valuation import ValuationModel
 
 __all__ = ["LoadedModel", "ModelStore", "Version"]
@@ -90,8 +99,10 @@ class ModelStore:
         market: Market,
         metrics: Mapping[str, float],
         importance: pd.DataFrame,
+        *,
         report: Report | None = None,
         golden: Golden = NONE_GOLDEN,
+        study: Study = NO_STUDY,
     ) -> Version:
         """Save a fitted model, with the card of its report, as a new version; not active yet.
 
@@ -104,6 +115,7 @@ class ModelStore:
         """
         make_folder(self.folder)
         files, card = packed(model, market, metrics, importance, report, golden)
+        files[STUDY] = study.to_json()
         number = self._next_number(market)
         manifest = add_version(
             self.folder, files, lambda taken: describe(market, metrics, files, taken, card), number
@@ -136,6 +148,16 @@ class ModelStore:
             manifest.check_contract(contract)
         warn_of_writers(self.folder)
         return opened(manifest, files)
+
+    def study(self, version: str) -> Study:
+        """Read the study of a version without opening its model.
+
+        Raises
+        ------
+        StoreError
+            If there is no such version, or its study is missing or changed.
+        """
+        return Study.read(read_file(self._place(version), STUDY))
 
     def versions(self) -> tuple[Version, ...]:
         """List the versions, the oldest first, those whose manifest can't be read before all."""

@@ -435,6 +435,7 @@ CALLS: dict[Capability, Callable[[RemoteBackend, pd.DataFrame], object]] = {
     "effect": lambda backend, one: backend.effect("size"),
     "importance": lambda backend, one: backend.importance(),
     "card": lambda backend, one: backend.card(),
+    "study": lambda backend, one: backend.study(),
 }
 
 

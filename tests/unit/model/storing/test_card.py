@@ -45,7 +45,7 @@ def loaded(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> LoadedModel:
     store = ModelStore(tmp_path_factory.mktemp("cards") / "models")
-    version = store.save(valuer, hamlet, report.metrics, IMPORTANCE, report)
+    version = store.save(valuer, hamlet, report.metrics, IMPORTANCE, report=report)
     return store.load(version.name)
 
 

@@ -272,6 +272,7 @@ def test_a_model_whose_classes_are_gone_is_refused(store: ModelStore, hamlet: Ma
         "model.joblib": b"cno_such_module\nThing\n.",
         "importance.csv": b"column\n",
         "golden.json": b"{}",
+        "study.json": b"{}",
         "card.json": b"{}",
         "card.md": b"# Card\n",
     }
