@@ -86,7 +86,7 @@ def show_market_effect(backend: Backend, contract: Contract, ranked: tuple[str, 
     panel(
         findings_fields.effect_finding(curve, fact, contract),
         charts_fields.effect(curve, fact, contract),
-        curve.drop(columns="value") if fact.levels else curve,
+        curve.drop(columns=["value", "each"] if fact.levels else "each"),
         key="effect",
         headers={
             "value": axis_title(fact),

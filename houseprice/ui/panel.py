@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import streamlit as st
@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 __all__ = ["download", "in_words", "panel"]
 
-NO_LOGO = {"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"]}
+_CALM = {"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"]}
+_PICKING = {"displaylogo": False, "modeBarButtonsToRemove": ["autoScale2d"]}
 
 
 def panel(
@@ -25,7 +26,8 @@ def panel(
     *,
     key: str,
     headers: Mapping[str, str] | None = None,
-) -> None:
+    picks: bool = False,
+) -> tuple[str, ...]:
     """Show what to see, the chart, and a button with its figures.
 
     Parameters
@@ -39,10 +41,28 @@ def panel(
         Unique in the app; also names the file.
     headers : mapping of str to str, optional
         Words for the frame's columns, where their own names do not say enough.
+    picks : bool
+        Let points be picked, by a click or with the chart's own box and lasso.
+
+    Returns
+    -------
+    tuple of str
+        What the picked points stand for: the first of their ``customdata``, each once.
     """
     st.markdown(finding.replace("$", "\\$"))
-    st.plotly_chart(drawn, key=key, alt=finding, config=NO_LOGO)
+    picked: tuple[str, ...] = ()
+    if picks:
+        state = st.plotly_chart(drawn, key=key, alt=finding, config=_PICKING, on_select="rerun")
+        picked = _meant(state.selection.points)
+    else:
+        st.plotly_chart(drawn, key=key, alt=finding, config=_CALM)
     download("The figures behind this chart", in_words(frame, headers), key=f"{key}_figures")
+    return picked
+
+
+def _meant(points: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
+    told = (point.get("customdata") for point in points)
+    return tuple(dict.fromkeys(str(data[0]) for data in told if data))
 
 
 def download(label: str, frame: pd.DataFrame, *, key: str) -> None:

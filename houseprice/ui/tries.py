@@ -16,7 +16,7 @@ from houseprice.ui.messages import money, step_of
 from houseprice.ui.offers import WITHOUT
 from houseprice.ui.plain_text import plain
 
-__all__ = ["remember", "show_tries"]
+__all__ = ["last_valued", "remember", "show_tries"]
 
 KEY = "tries"
 MOST = 20
@@ -38,6 +38,12 @@ def remember(row: Mapping[str, Any], answer: Answer) -> None:
         tries.append(Try(dict(row), answer))
         # The first stays: every difference is told from it.
         del tries[1 : max(1, len(tries) - MOST + 1)]
+
+
+def last_valued() -> Mapping[str, Any] | None:
+    """The house that this visitor valued last, as the form held it; None if there is none."""
+    tries: list[Try] = st.session_state.get(KEY, [])
+    return tries[-1].row if tries else None
 
 
 def show_tries(backend: Backend, contract: Contract) -> None:
