@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, model_validator
@@ -13,6 +13,8 @@ __all__ = ["Facts", "Field", "Kind", "Level", "Sign", "fold"]
 
 Kind = Literal["number", "count", "year", "ordinal", "nominal", "flag"]
 Sign = Literal["+", "-"]
+Latitude = Annotated[float, Setting(ge=-90, le=90)]
+Longitude = Annotated[float, Setting(ge=-180, le=180)]
 
 
 class Facts(BaseModel):
@@ -22,12 +24,13 @@ class Facts(BaseModel):
 
 
 class Level(Facts):
-    """One legal value of an ordinal, nominal or flag field."""
+    """One legal value of an ordinal, nominal or flag field; ``at`` is where it lies, in degrees."""
 
     code: str = Setting(min_length=1)
     label: str = Setting(min_length=1)
     help: str = ""
     aliases: tuple[str, ...] = ()
+    at: tuple[Latitude, Longitude] | None = None
 
 
 class Field(Facts):
@@ -82,6 +85,13 @@ class Field(Facts):
             raise ValueError("levels without an order can't have a sign")
         return self
 
+    @model_validator(mode="after")
+    def _placed(self) -> Self:
+        nowhere = [level.code for level in self.levels if level.at is None]
+        if nowhere and self.has_positions:
+            raise ValueError(f"at is missing for {', '.join(nowhere)}: all levels have one or none")
+        return self
+
     @property
     def is_numeric(self) -> bool:
         """Whether values are numbers (number, count, year) and not levels."""
@@ -114,6 +124,11 @@ class Field(Facts):
             for position, level in enumerate(self.levels)
             for spelling in (level.code, level.label)
         }
+
+    @property
+    def has_positions(self) -> bool:
+        """Whether its levels say where they lie."""
+        return any(level.at is not None for level in self.levels)
 
     @property
     def absent(self) -> float:

@@ -6,6 +6,7 @@ gives a frame with plain column names; money is in the market's currency. No sal
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,6 +25,7 @@ __all__ = [
     "by_year",
     "distribution",
     "glance",
+    "ids_in_periods",
     "points",
     "trend",
 ]
@@ -145,18 +147,20 @@ def by_period(sales: Sales, months: int = 3) -> pd.DataFrame:
 
     `months` is the length of a period: 1, 3 or 12. A period without a sale is left out.
     """
-    roles = sales.contract.market.roles
-    year, month = sales.values(roles.sale_year), sales.values(roles.sale_month)
-    # The levels of the month stand in calendar order, and share the year among them.
-    share = 12 / len(sales.contract.fields[roles.sale_month].levels)
-    number = np.floor((12 * year + np.floor(month * share)) / months)
-    frame = _spread(sales.prices, number)
+    frame = _spread(sales.prices, _period_numbers(sales, months))
     frame = frame[frame.index.notna()]
-    first = (frame.index.to_numpy() * months).astype(int)
-    starts = [pd.Timestamp(int(at // 12), int(at % 12) + 1, 1) for at in first]
+    starts = [_start(number, months) for number in frame.index]
     frame.insert(0, "start", pd.DatetimeIndex(starts))
     frame.insert(1, "period", [_period(start, months) for start in starts])
     return frame.reset_index(drop=True)
+
+
+def ids_in_periods(sales: Sales, months: int, periods: Collection[str]) -> tuple[str, ...]:
+    """Return the ids of the sales in some periods, named as :func:`by_period` names them."""
+    numbers = _period_numbers(sales, months)
+    named = {n: _period(_start(n, months), months) for n in np.unique(numbers[~np.isnan(numbers)])}
+    found = np.isin(numbers, [number for number, name in named.items() if name in periods])
+    return tuple(sales.ids[found].astype(str))
 
 
 def blanks(sales: Sales) -> pd.DataFrame:
@@ -184,6 +188,22 @@ def _spread(prices: pd.Series, keys: NDArray[np.float64]) -> pd.DataFrame:
     for name, share in SPREAD.items():
         frame[name] = groups.quantile(share).round(2)
     return frame
+
+
+def _period_numbers(sales: Sales, months: int) -> NDArray[np.float64]:
+    """The period of each sale, counted from the year 0; NaN where its time is not known."""
+    roles = sales.contract.market.roles
+    year, month = sales.values(roles.sale_year), sales.values(roles.sale_month)
+    # The levels of the month stand in calendar order, and share the year among them.
+    share = 12 / len(sales.contract.fields[roles.sale_month].levels)
+    numbers: NDArray[np.float64] = np.floor((12 * year + np.floor(month * share)) / months)
+    return numbers
+
+
+def _start(number: float, months: int) -> pd.Timestamp:
+    """The first day of a period."""
+    first = int(number) * months
+    return pd.Timestamp(first // 12, first % 12 + 1, 1)
 
 
 def _period(start: pd.Timestamp, months: int) -> str:

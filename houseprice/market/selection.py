@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from houseprice.market.contract import Contract
+from houseprice.market.fields import Field
 from houseprice.market.sales import Market
 
 __all__ = ["Sales", "Selection"]
@@ -36,8 +37,25 @@ class Sales:
         return len(self.prices)
 
     def values(self, column: str) -> NDArray[np.float64]:
-        """The clean values of one field, NaN where not known."""
+        """The clean values of one field, NaN where not known, or the prices."""
+        if column == self.contract.market.price.column:
+            return self.prices.to_numpy(np.float64)
         return self.houses[column].to_numpy(np.float64)
+
+    def field(self, column: str) -> Field:
+        """The field of a column; the price is spoken of as one more number."""
+        price = self.contract.market.price
+        if column != price.column:
+            return self.contract.fields[column]
+        return Field(
+            column=column,
+            label=price.label,
+            help="What a home was sold for.",
+            group="",
+            kind="number",
+            unit=price.currency,
+            range=price.range,
+        )
 
     @property
     def price_per_area(self) -> NDArray[np.float64]:

@@ -86,6 +86,13 @@ def test_its_hash_is_that_of_the_file(contract: Contract, tmp_path: Path) -> Non
         ('start = "4"', 'start = "9"', "fields.month", "start must be one of"),
         ("absent_when = \"garden == 'n'\"", "absent_when = \"garden == 'x'\"", "fields.beds", "no"),
         ('name = "hamlet"', 'name = "../hamlet"', "market.name", "should match"),
+        ('label = "Hill"', 'label = "Hill", at = [52.5, 13.4]', "fields.quarter", "for N, S"),
+        (
+            'label = "Hill"',
+            'label = "Hill", at = [93.6, 13.4]',
+            "fields.quarter.levels.2.at.0",
+            "90",
+        ),
     ],
 )
 def test_a_bad_contract_is_refused_with_the_file_the_key_and_the_reason(
