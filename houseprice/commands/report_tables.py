@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from math import isnan
 from typing import TYPE_CHECKING
 
-from houseprice.commands.figures import in_words, written
+from houseprice.model.measuring.words import in_words, written
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -16,7 +16,7 @@ from houseprice.model.measuring.evaluated import Evaluation
 from houseprice.model.measuring.metrics import coverage, mean_width, median_ape, within
 from houseprice.model.measuring.ratio_study import FEWEST, ratio_study
 
-__all__ = ["BANDS", "Report", "numbers", "report_on"]
+__all__ = ["BANDS", "Report", "fifths", "numbers", "report_on"]
 
 Bands = tuple[tuple[str, float], ...]
 
@@ -96,7 +96,7 @@ def report_on(
     values = evaluation.frame()
     estimates = values.pivot_table(index="repeat", columns="row", values="predicted_price")
     prices = values.groupby("row")["price"].first()
-    fifths = _fifths(prices, contract.market.price.symbol)
+    price_fifths = fifths(prices, contract.market.price.symbol)
     areas = contract.words(houses.iloc[prices.index])[contract.market.roles.location]
     places = pd.Series(areas.fillna("not known").to_numpy(), index=prices.index)
     places = places[places.map(places.value_counts()) >= FEWEST]
@@ -119,10 +119,10 @@ def report_on(
         baselines=evaluation.baselines,
         bands=_bands(values, BANDS),
         fine_bands=_bands(values, _fine()),
-        by_price=_by_group(values, fifths),
+        by_price=_by_group(values, price_fifths),
         by_location=by_location.sort_values("coverage_90", ignore_index=True, kind="stable"),
         equity=equity,
-        equity_by_price=study(fifths),
+        equity_by_price=study(price_fifths),
         equity_by_location=study(places) if len(places) else equity.head(0),
     )
 
@@ -132,7 +132,7 @@ def numbers(metrics: Mapping[str, float]) -> dict[str, float | None]:
     return {name: float(value) if isfinite(value) else None for name, value in metrics.items()}
 
 
-def _fifths(prices: pd.Series, symbol: str) -> pd.Series:
+def fifths(prices: pd.Series, symbol: str) -> pd.Series:
     """Name for each price the fifth that it lies in, by its lowest and highest price."""
     limits = np.quantile(prices, [0.2, 0.4, 0.6, 0.8])
     fifth = pd.Series(np.searchsorted(limits, prices, side="left"), index=prices.index)

@@ -6,37 +6,22 @@ from collections.abc import Sequence
 from typing import Any
 
 from houseprice.model.measuring.ratio_study import FEWEST
+from houseprice.model.measuring.words import leaning, written
 from houseprice.model.storing.markdown import above, fixed, money, percent, safe, table
 
 __all__ = ["accuracy", "drivers", "fairness", "ranges"]
 
-_SHARES = {
-    "median_ape": "Half of the values are off by at most",
-    "mean_ape": "Average error, of the price",
-    "within_5": "Within 5 % of the price",
-    "within_10": "Within 10 % of the price",
-    "within_20": "Within 20 % of the price",
-    "bias": "Median error; above 0, values are too high",
-}
-
-_FIGURES = {
-    "median_ratio": ("Level: median of value over price", 3),
-    "cod": ("Spread around that level, in percent (COD)", 1),
-    "prd": ("Cheap against dear, by sums (PRD); above 1, dear homes are valued low", 3),
-    "prb": ("Cheap against dear, by slope (PRB); below 0, dear homes are valued low", 3),
-    "mki": ("Cheap against dear, by shares (MKI); below 1, dear homes are valued low", 3),
-    "vei": ("Cheap against dear, by groups (VEI); below 0, dear homes are valued low", 1),
-}
+_SHARES = ("median_ape", "mean_ape", "within_5", "within_10", "within_20", "bias")
 
 
 def accuracy(facts: dict[str, Any]) -> str:
     """Say how close values come to the prices of sales held out."""
     metrics = facts["metrics"]
-    rows = [[words, percent(metrics[name])] for name, words in _SHARES.items() if name in metrics]
+    rows = [[leaning(name), percent(metrics[name])] for name in _SHARES if name in metrics]
     if "mae" in metrics:
         rows.append(["Average error, in money", money(facts["data"]["symbol"], metrics["mae"])])
     if "rmsle" in metrics:
-        rows.append(["Error of the logarithm of the price (RMSLE)", fixed(metrics["rmsle"], 3)])
+        rows.append([leaning("rmsle"), fixed(metrics["rmsle"], 3)])
     if not rows:
         return ""
     return f"""
@@ -87,11 +72,12 @@ def fairness(facts: dict[str, Any]) -> str:
         return ""
     rows = []
     for figure in report["ratio_study"]:
-        words, digits = _FIGURES[figure["figure"]]
-        least, most = (fixed(figure[f"accepted_{end}"], digits) for end in ("low", "high"))
+        name = figure["figure"]
+        words = leaning(name)
+        least, most = (written(name, figure[f"accepted_{end}"], "") for end in ("low", "high"))
         row = [words, "too few sales", "", f"{least} to {most}"]
         if figure["value"] is not None:
-            value, low, high = (fixed(figure[end], digits) for end in ("value", "low", "high"))
+            value, low, high = (written(name, figure[end], "") for end in ("value", "low", "high"))
             reached = "reached" if figure["met"] else "**not reached**"
             row = [words, value, f"{low} to {high}", f"{least} to {most}, {reached}"]
         rows.append(row)

@@ -1,0 +1,37 @@
+"""The words of the figures."""
+
+from __future__ import annotations
+
+import pytest
+
+from houseprice.model.measuring.baselines import BASELINES as GUESSES
+from houseprice.model.measuring.good import GOOD, WHOSE
+from houseprice.model.measuring.ratio_study import ACCEPTED
+from houseprice.model.measuring.words import BASELINES, in_words, leaning, meaning, short
+
+MEASURED = (
+    "rmsle", "rmse", "mae", "r2", "median_ape", "mean_ape", "median_ratio", "bias", "cod", "prd",
+    "prb", "mki", "vei", "within_10", "coverage_90", "width_90", "winkler_90",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("metric", MEASURED)
+def test_every_figure_has_a_name_and_a_meaning(metric: str) -> None:
+    assert in_words(metric) != metric
+    assert short(metric)
+    assert meaning(metric).endswith(".")
+
+
+def test_what_is_good_says_whose_word_that_is() -> None:
+    assert set(GOOD) == set(WHOSE)
+    assert GOOD.items() >= ACCEPTED.items()
+    assert GOOD["coverage_90"] == pytest.approx((0.88, 0.92))
+
+
+def test_every_simple_guess_is_named() -> None:
+    assert set(BASELINES) == set(GUESSES)
+
+
+def test_a_figure_that_leans_says_which_way() -> None:
+    assert leaning("prd").endswith("(PRD); above 1, dear homes are valued low")
+    assert leaning("mae") == "Average error"
