@@ -1,0 +1,171 @@
+"""The frames, charts and sentences of the page of how good the model is."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+import pytest
+
+from houseprice.market.experiments import experiments
+from houseprice.market.sales import Market
+from houseprice.model.measuring.ratio_study import ratio_study
+from houseprice.model.studying.errors import Drift, drift
+from houseprice.model.studying.study import NO_STUDY, Study
+from houseprice.ui import charts, charts_model, charts_standing, findings_model
+from houseprice.ui.model_errors import by_price, drifting, error_against, groups_of
+from houseprice.ui.model_sales import picked_table
+from houseprice.ui.model_short import figures_table, standing
+from houseprice.ui.model_study import Measured, joined
+from houseprice.ui.model_tried import chosen
+
+
+@pytest.fixture(scope="module")
+def found(market: Market) -> Measured:
+    """A study in which values of large homes are too high, in another order than the sales."""
+    price = market.prices.to_numpy(np.float64)
+    noise = np.random.default_rng(0).normal(0, 0.08, len(price))
+    area = market.houses["GrLivArea"].rank(pct=True).to_numpy()
+    value = price * (1 + noise + 0.2 * (area - 0.5))
+    held_out = pd.DataFrame(
+        {
+            "id": market.ids.astype(str),
+            "price": price,
+            "predicted_price": value,
+            "low_68": 0.9 * value,
+            "high_68": 1.1 * value,
+            "low_90": 0.8 * value,
+            "high_90": 1.2 * value,
+            "confidence": 90.0,
+            "fold": 0.0,
+        }
+    ).sample(frac=1, random_state=1)
+    stranger = held_out.head(1).assign(id="not a sale of the market")
+    study = Study(**{**vars(NO_STUDY), "held_out": pd.concat([stranger, held_out])})
+    return joined(study, market)
+
+
+def test_held_out_values_meet_the_facts_of_their_own_sales(found: Measured, market: Market) -> None:
+    assert len(found.missed) == len(market.ids)
+    for at in (0, 700):
+        row = found.missed.iloc[at]
+        own = market.ids.astype(str) == row["id"]
+        assert market.prices[own].iloc[0] == row["price"]
+        assert market.houses.loc[own, "GrLivArea"].iloc[0] == found.sales.values("GrLivArea")[at]
+
+
+def test_a_drift_is_found_where_it_was_put(found: Measured) -> None:
+    assert drifting(found).index[0] == "Living area above ground"
+    field = found.sales.contract.fields["GrLivArea"]
+    drifts = drift(found.sales.prices, groups_of(found, field))
+    said = findings_model.drift_finding(drifts, field)
+    assert said.startswith("**The error drifts** with Living area above ground")
+    assert "sq ft" in said
+    month = found.sales.contract.fields["MoSold"]
+    calm = drift(found.sales.prices, groups_of(found, month))
+    assert "does not drift" in findings_model.drift_finding(calm, month)
+    alone = Drift(pd.Series({"North": 1.0}), 0.0)
+    assert "Too few sales" in findings_model.drift_finding(alone, month)
+
+
+@pytest.mark.parametrize("column", ["GrLivArea", "YearBuilt", "KitchenQual", "Neighborhood"])
+def test_errors_are_drawn_in_percent_with_a_line_at_none(found: Measured, column: str) -> None:
+    field = found.sales.contract.fields[column]
+    drawn, frame = error_against(found, field)
+    axis = drawn.layout.xaxis if field.levels else drawn.layout.yaxis
+    assert axis.title.text == "Value above or below the price (%)"
+    assert len(drawn.layout.shapes) == 1
+    assert len(frame)
+
+
+def test_each_sale_is_a_point_that_tells_its_id(found: Measured, market: Market) -> None:
+    drawn = charts_model.predicted_against_actual(found.missed, market.contract)
+    ids = [row[0] for trace in drawn.data for row in trace.customdata]
+    assert sorted(ids) == sorted(market.ids.astype(str))
+    assert [trace.marker.symbol for trace in drawn.data] == ["circle", "diamond"]
+
+
+def test_picked_sales_are_told_with_their_facts_and_strange_ids_are_left_out(
+    found: Measured,
+) -> None:
+    table = picked_table(["3", "17", "no such sale"], found)
+    assert list(table["Sale"]) == ["3", "17"]
+    assert "Living area above ground (sq ft)" in table
+    assert table["Sold for"].iloc[0] == 223_500
+
+
+def test_fifths_of_the_price_stand_from_cheap_to_dear(found: Measured) -> None:
+    prices = by_price(found)
+    assert prices["group"].iloc[0].startswith("$34,900")
+    assert prices["group"].iloc[-1].endswith("$755,000")
+
+
+@pytest.fixture(scope="module")
+def study(found: Measured) -> pd.DataFrame:
+    missed = found.missed
+    return ratio_study(missed["price"], missed["predicted_price"], n_resamples=20)
+
+
+def test_the_ratio_study_names_what_is_not_reached(study: pd.DataFrame) -> None:
+    said = findings_model.ratio_finding(study.assign(met=[True] * 5 + [False]))
+    assert said.startswith("**5 of 6** figures")
+    assert said.endswith("Not reached: Dear against cheap, by groups (VEI).")
+
+
+def test_figures_are_drawn_between_their_accepted_ends(study: pd.DataFrame) -> None:
+    half = study.head(1).assign(value=0.95, low=0.94, high=5.0, met=True)
+    drawn = charts_standing.ratio_study(half)
+    assert drawn.data[0].x[0] == pytest.approx(-0.5)
+    assert drawn.data[0].error_x.array[0] < 3  # a far end stays on the chart
+    assert {note.text for note in drawn.layout.annotations} == {"0.900", "1.100"}
+
+
+def test_no_chart_of_the_model_names_a_colour(study: pd.DataFrame, found: Measured) -> None:
+    levels = pd.DataFrame({"level": [0.5, 0.9], "observed": [0.5, 0.91], "width": [0.1, 0.3]})
+    drawn: list[go.Figure] = [
+        charts_standing.ratio_study(study),
+        charts_standing.calibration(levels, 1000),
+        charts_model.error_by_group(by_price(found)),
+        charts_model.predicted_against_actual(found.missed, found.sales.contract),
+    ]
+    for each in drawn:
+        data = json.loads(each.to_json())["data"]
+        assert all(trace.get("marker", {}).get("color") is None for trace in data)
+        assert all(trace.get("fillcolor") in (None, charts.BAND) for trace in data)
+
+
+def test_ranges_are_judged_with_what_chance_makes() -> None:
+    levels = pd.DataFrame({"level": [0.5, 0.9], "observed": [0.51, 0.91], "width": [0.1, 0.3]})
+    assert "hold as promised" in findings_model.calibration_finding(levels, 1000)
+    assert "not quite as promised" in findings_model.calibration_finding(levels, 100_000)
+
+
+def test_versions_are_told_apart_only_where_the_interval_leaves_zero_out() -> None:
+    groups = pd.DataFrame(
+        {"group": ["All sales"], "sales": [100], "difference": [-0.01], "low": [-0.02]}
+    )
+    said = findings_model.versus_finding(groups.assign(high=-0.005), "one", "two")
+    assert said.startswith("**one is better than two**")
+    unsure = findings_model.versus_finding(groups.assign(high=0.005), "one", "two")
+    assert unsure.startswith("**It can't be told which is better**")
+    same = groups.assign(difference=0.0, low=0.0, high=0.0)
+    assert "the same values" in findings_model.versus_finding(same, "one", "two")
+
+
+def test_a_figure_is_held_against_its_accepted_range() -> None:
+    assert standing("median_ape", 0.05) == "reached"
+    assert standing("mki", 0.9) == "not reached"
+    assert standing("mae", 9_000.0) == ""
+    table = figures_table({"mki": 0.9, "mae": 9_000.0}, "$").set_index("Figure")
+    assert table.loc["Average error", "Value"] == "$9,000"
+    assert table.loc["Dear against cheap, by shares (MKI)", "Reached"] == "no"
+
+
+def test_what_was_tried_is_found_by_any_of_its_words(market: Market) -> None:
+    tried = experiments(market)
+    assert len(chosen(tried, "", "", only_kept=False)) == len(tried)
+    assert set(chosen(tried, "Range: what foretells errors", "", only_kept=True)["kept"]) == {True}
+    found = chosen(tried, "", "MONOTONE dropped", only_kept=False)
+    assert 0 < len(found) < 5
