@@ -1,7 +1,10 @@
-"""Charts of one house: how its value comes about, and what changing one fact does to it."""
+"""Charts of one house: how its value comes about, what would change it, and its tries."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
@@ -18,7 +21,7 @@ from houseprice.ui.charts import (
 )
 from houseprice.ui.messages import money
 
-__all__ = ["house_effect", "waterfall"]
+__all__ = ["house_effect", "tries", "waterfall"]
 
 
 def waterfall(
@@ -31,13 +34,17 @@ def waterfall(
     base_price, price : float
         Where the steps start and end, in money.
     steps : DataFrame
-        label, contribution and sentence, as ``Explanation.waterfall`` gives them.
+        label, contribution, sentence and price_after, as ``Explanation.waterfall`` gives them.
     """
     # The one chart with colours of its own: up and down mean something here, in both themes.
     drawn = figure(rows=len(steps) + 2)
     amounts = [money(contract, amount, 100) for amount in steps["contribution"]]
     texts = [f"+{text}" if text[0] != "−" else text for text in amounts]
     labels = ["Typical house", *steps["label"].map(wrapped), "This house"]
+    so_far = [
+        f"{sentence}<br>So far: {money(contract, total, 100)}"
+        for sentence, total in zip(steps["sentence"], steps["price_after"], strict=True)
+    ]
     drawn.add_waterfall(
         orientation="h",
         y=labels,
@@ -46,7 +53,7 @@ def waterfall(
         text=[money(contract, base_price, 100), *texts, money(contract, price, 100)],
         textposition="outside",
         cliponaxis=False,
-        customdata=["Typical house", *steps["sentence"], "This house"],
+        customdata=["Typical house", *so_far, "This house"],
         hovertemplate="%{customdata}<extra></extra>",
         connector={"line": {"width": 1, "color": BAND}},
         increasing={"marker": {"color": "#2f8568"}},
@@ -54,7 +61,7 @@ def waterfall(
         totals={"marker": {"color": "#6b746f"}},
     )
     ends = [base_price, price, *(base_price + steps["contribution"].cumsum())]
-    margin = 0.25 * (max(ends) - min(ends)) + 1_000
+    margin = 0.35 * (max(ends) - min(ends)) + 1_000  # room for the amounts, on a phone too
     drawn.update_xaxes(range=[min(ends) - margin, max(ends) + margin], **money_axis(contract))
     drawn.update_xaxes(nticks=5)  # a phone has room for no more
     drawn.update_yaxes(autorange="reversed")
@@ -101,4 +108,49 @@ def house_effect(curve: pd.DataFrame, field: Field, contract: Contract) -> go.Fi
     )
     drawn.update_yaxes(title={"text": f"Value ({contract.market.price.currency})"})
     drawn.update_yaxes(**money_axis(contract))
+    return drawn
+
+
+def tries(frame: pd.DataFrame, contract: Contract, steps: Sequence[float]) -> go.Figure:
+    """Values with their ranges on one scale, a line a try.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        name, value, low, high (NaN without a range), as ``house_compare.compared`` gives them.
+    contract : Contract
+    steps : sequence of float
+        What each value is rounded to.
+    """
+    drawn = figure(rows=2 * len(frame))
+    known = frame.dropna(subset=["low"])
+    drawn.add_scatter(
+        x=frame["value"],
+        y=frame["name"],
+        mode="markers+text",
+        marker={"size": 13, "symbol": "diamond"},
+        text=[
+            money(contract, value, step) for value, step in zip(frame["value"], steps, strict=True)
+        ],
+        textposition="top center",
+        cliponaxis=False,
+        hovertemplate=f"%{{y}}: {money_hover(contract, 'x')}<extra></extra>",
+    )
+    drawn.add_scatter(
+        x=[
+            end
+            for low, high in zip(known["low"], known["high"], strict=True)
+            for end in (low, high, None)
+        ],
+        y=[name for name in known["name"] for _ in range(3)],
+        mode="lines",
+        line={"width": 10, "color": BAND},
+        hoverinfo="skip",
+    )
+    drawn.update_xaxes(**money_axis(contract))
+    ends = frame[["value", "low", "high"]].to_numpy()
+    least, most = float(np.nanmin(ends)), float(np.nanmax(ends))
+    margin = 0.08 * (most - least) + 1_000
+    drawn.update_xaxes(range=[least - margin, most + margin], nticks=5)  # as a phone has room for
+    drawn.update_yaxes(autorange="reversed")
     return drawn

@@ -1,4 +1,4 @@
-"""What a value rests on: where it comes from, in money, and the sales most like the house."""
+"""What a value rests on: where it comes from, in money, and what other facts would make of it."""
 
 from __future__ import annotations
 
@@ -12,9 +12,8 @@ from houseprice.ui.charts import axis_title
 from houseprice.ui.messages import money
 from houseprice.ui.offers import offered
 from houseprice.ui.panel import panel
-from houseprice.ui.plain_text import plain
 
-__all__ = ["show_comparables", "show_effect", "show_explanation"]
+__all__ = ["show_effect", "show_explanation"]
 
 
 def show_explanation(backend: Backend, rows: pd.DataFrame, contract: Contract) -> None:
@@ -43,37 +42,9 @@ def show_explanation(backend: Backend, rows: pd.DataFrame, contract: Contract) -
     )
     st.caption(
         "The contributions add up to the value to the cent. They say how the model values this "
-        "house, not what an alteration would earn."
+        "house, not what an alteration would earn. The bars of the two houses begin where the "
+        "chart does, not at zero."
     )
-
-
-def show_comparables(backend: Backend, rows: pd.DataFrame, contract: Contract) -> None:
-    """Show the sales most like the house, side by side."""
-    if not offered(backend.about(), "comparables"):
-        return
-    table = backend.comparables(rows)
-    roles = contract.market.roles
-    place, area = contract.fields[roles.location].label.lower(), contract.fields[roles.area]
-    near = int(table["same_location"].sum())
-    st.markdown(
-        f"These {len(table)} sales are most like the house, by what matters to the price; "
-        f"{near} of them {'is' if near == 1 else 'are'} in the same {place}. "
-        "The value does not come from them: they are what sold, to compare with."
-    )
-    for column, (_, sale) in zip(st.columns(len(table)), table.iterrows(), strict=True):
-        with column, st.container(border=True, height="stretch"):
-            st.metric(
-                f"Sold {sale['sold']}",
-                money(contract, sale["price"]),
-                help=f"Sale {sale['id']} of the market's sales.",
-            )
-            per_area = money(contract, sale["price_per_area"])
-            st.caption(f"{per_area} per {area.unit}  \n{sale['similarity']:.0f} % alike")
-            if sale["circumstances"]:
-                st.caption(f":orange[{plain(sale['circumstances'])}]")
-            for difference in str(sale["differences"]).split("; "):
-                if difference:
-                    st.markdown(f":small[{plain(difference)}]")
 
 
 def show_effect(backend: Backend, rows: pd.DataFrame, contract: Contract, first: str) -> None:

@@ -77,11 +77,6 @@ class HouseForm:
         for column, texts in lines.items():
             self._beside[column].markdown("  \n".join(texts))
 
-    def reset(self) -> None:
-        """Put every field back to where it opened; for a button's ``on_click``."""
-        for column, value in self.opening.items():
-            st.session_state[column] = value
-
     def _widget(self, spec: Field) -> object:
         opening = self.opening[spec.column]
         placeholder = FOLLOWS if spec.follows else NOT_KNOWN

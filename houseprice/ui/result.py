@@ -22,7 +22,7 @@ __all__ = ["show_result", "value_here"]
 
 
 def value_here(
-    place: DeltaGenerator, row: Mapping[str, object], contract: Contract
+    place: DeltaGenerator, row: Mapping[str, object], contract: Contract, start: str = ""
 ) -> Answer | None:
     """Value one house and show what came of it in its place; None if the backend failed.
 
@@ -34,15 +34,17 @@ def value_here(
     row : dict of str to object
         What stands in the form, by column.
     contract : Contract
+    start : str
+        Which sale the house started from, in Markdown.
     """
     answer = None
     with place, told_in_words("value"):
         answer = backend().value(one_house(row))
-        show_result(answer, contract, backend().about())
+        show_result(answer, contract, backend().about(), start)
     return answer
 
 
-def show_result(answer: Answer, contract: Contract, about: About) -> None:
+def show_result(answer: Answer, contract: Contract, about: About, start: str = "") -> None:
     """Show the value with its range and confidence, or why there is none.
 
     Parameters
@@ -51,12 +53,16 @@ def show_result(answer: Answer, contract: Contract, about: About) -> None:
         Of one row.
     contract : Contract
     about : About
+    start : str
+        Which sale the house started from, in Markdown.
     """
     with st.container(border=True, key="valuation"):
         if answer.valuations["status"].iloc[0] == "error":
             _show_errors(answer.problems)
         else:
             _show_value(answer, contract, about)
+        if start:
+            st.markdown(f":material/history: {start}")
     _show_caveats(answer.problems)
 
 

@@ -1,14 +1,20 @@
-"""Value a house: a form that starts from the market's typical house; its value, and why."""
+"""Value a house: a form that starts from the typical house or a real one; its value, and why."""
 
 import streamlit as st
 
 from houseprice.market.checks import check
-from houseprice.ui.evidence import show_comparables, show_effect, show_explanation
+from houseprice.ui.evidence import show_effect, show_explanation
 from houseprice.ui.form import HouseForm, one_house, read_link
 from houseprice.ui.frame import told_in_words
+from houseprice.ui.house_comparables import show_comparables
+from houseprice.ui.house_compare import show_tries
+from houseprice.ui.house_print import show_print
+from houseprice.ui.house_share import show_link
+from houseprice.ui.house_start import show_start, start_in_words
+from houseprice.ui.known_houses import fill_form
 from houseprice.ui.result import value_here
 from houseprice.ui.session import backend, market, ranked, typical_row
-from houseprice.ui.tries import remember, show_tries
+from houseprice.ui.tries import remember
 
 MOST_IMPORTANT = 10
 
@@ -24,23 +30,20 @@ st.markdown(
 for sentence in unreadable:
     st.warning(f"Part of the link could not be used. {sentence}", icon=":material/link_off:")
 
+doors = st.container(horizontal=True)
 result = st.container()
 entered = form.entered()
 if entered is not None:
     # The value goes to the browser ahead of the form's eighty widgets.
-    answer = value_here(result, entered, contract)
-facts, why, sales, what_if = st.tabs(
-    ["The facts", "Why this value", "Comparable sales", "What if"],
+    answer = value_here(result, entered, contract, start_in_words(market(), entered))
+facts, why, sales, what_if, tried = st.tabs(
+    ["The facts", "Why this value", "Comparable sales", "What if", "Your tries"],
     key="house_tab",
     on_change="rerun",
 )
 first = [column for column in ranked() if not contract.fields[column].at_sale][:MOST_IMPORTANT]
 with facts:
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        st.subheader("What matters most")
-        st.button(
-            "Start again", on_click=form.reset, icon=":material/restart_alt:", type="tertiary"
-        )
+    st.subheader("What matters most")
     form.draw(first)
     st.subheader("Everything else")
     tabs = st.tabs([group.title for group in contract.groups])
@@ -55,7 +58,7 @@ with facts:
 
 rows = one_house(form.row)
 if entered is None:
-    answer = value_here(result, form.row, contract)
+    answer = value_here(result, form.row, contract, start_in_words(market(), form.row))
 elif form.row != entered:
     # The browser's back button changed the form under way: a value must not stand beside another.
     st.rerun()
@@ -71,19 +74,34 @@ else:
     if answer.valuations["status"].iloc[0] == "error":
         nothing = "There is no value yet. What is the matter stands above."
 
+with doors, told_in_words("doors"):
+    show_start(market())
+    st.button(
+        "Start again",
+        key="reset",
+        on_click=fill_form,
+        args=(form.opening,),
+        icon=":material/restart_alt:",
+        help="Back to the typical house.",
+    )
+    show_link(form.row, form.opening, contract)
+    if answer is not None and not nothing:
+        show_print(backend(), form.row, answer, contract, ranked()[:14])
+
 # Only what is looked at is computed; without a value there is nothing to explain.
-for tab in (why, sales, what_if):
+for tab in (why, sales, what_if, tried):
     if tab.open and nothing:
         tab.info(nothing)
-if not nothing:
+if answer is not None and not nothing:
     if why.open:
         with why, told_in_words("why"):
             show_explanation(backend(), rows, contract)
     if sales.open:
         with sales, told_in_words("comparables"):
-            show_comparables(backend(), rows, contract)
+            show_comparables(backend(), rows, answer, market())
     if what_if.open:
         with what_if, told_in_words("what_if"):
             show_effect(backend(), rows, contract, first[0])
-            st.subheader("What you tried")
+    if tried.open:
+        with tried, told_in_words("tries"):
             show_tries(backend(), contract)

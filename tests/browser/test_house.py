@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 from playwright.sync_api import Page, expect
+
+from houseprice.ui.house_report import Report, Scale, to_html
 
 AREA = "Living area above ground (sq ft)"
 
@@ -101,7 +104,93 @@ def test_a_value_is_explained_compared_and_tried_out(app: Page) -> None:
     expect(app.get_by_test_id("stMetric").filter(has_text="Sold ")).to_have_count(5)
     app.get_by_role("tab", name="What if").click()
     expect(app.locator(".js-plotly-plot .scatterlayer").last).to_be_attached()
-    expect(app.get_by_text("from the start")).to_be_visible()
+    app.get_by_role("tab", name="Your tries").click()
+    expect(app.get_by_text("Try 1 is worth most")).to_be_visible()
+    expect(app.get_by_role("cell", name="2,600 sq ft")).to_be_visible()
     app.get_by_role("button", name="Go back to it").last.click()
     app.get_by_role("tab", name="The facts").click()
     expect(app.get_by_role("spinbutton", name=AREA)).not_to_have_value("2600")
+
+
+def test_a_shared_link_opens_the_same_house_in_another_browser(app: Page) -> None:
+    app.goto("/house")
+    before = dollars(app)
+    app.get_by_role("button", name="Surprise me").click()
+    expect(app.get_by_text("This is sale")).to_be_visible()
+    value = dollars(app)
+    app.get_by_role("button", name="Share").click()
+    code = app.get_by_test_id("stCode")
+    expect(code).to_contain_text("/house?")
+    address = code.locator("code").inner_text().replace("\n", "")
+
+    assert app.context.browser
+    other = app.context.browser.new_context().new_page()
+    other.goto(address)
+    assert dollars(other) == value != before
+    other.context.close()
+
+
+def test_a_picked_comparable_sale_is_opened_and_fills_the_form(app: Page) -> None:
+    app.goto("/house")
+    dollars(app)
+    app.get_by_role("tab", name="Comparable sales").click()
+    chart = app.locator(".js-plotly-plot")
+    expect(chart.locator(".scatterlayer .point").first).to_be_attached()
+    x, y = chart.evaluate(
+        """chart => {
+            const {xaxis, yaxis} = chart._fullLayout;
+            const alike = chart._fullData.find(trace => trace.name === "Most like it");
+            return [xaxis._offset + xaxis.d2p(alike.x[0]), yaxis._offset + yaxis.d2p(alike.y[0])];
+        }"""
+    )
+    chart.click(position={"x": x, "y": y})
+    opened = app.locator(".st-key-picked_sale")
+    expect(opened).to_contain_text("This house")
+    sale = re.search(r"Sale (\d+)", opened.inner_text())
+    assert sale
+    opened.get_by_role("button", name="Start from it").click()
+    expect(app.get_by_text(f"This is sale {sale[1]}.")).to_be_visible()
+
+
+def pages_of(app: Page, paper: str) -> int:
+    return len(re.findall(rb"/Type\s*/Page\b", app.pdf(format=paper)))
+
+
+def test_the_report_is_one_page_on_paper_of_either_size(app: Page, tmp_path: Path) -> None:
+    app.goto("/house")
+    dollars(app)
+    app.get_by_role("button", name="Surprise me").click()
+    expect(app.get_by_text("This is sale")).to_be_visible()
+    value = dollars(app)
+    app.get_by_role("button", name="Report").click()
+    name = app.get_by_role("textbox", name="Name or address of the house")
+    name.fill("12 Oak Lane <b>north</b>")
+    name.press("Tab")
+    dollars(app)
+    with app.expect_download() as given:
+        app.get_by_role("button", name="Download the report").click()
+    text = Path(given.value.path()).read_text(encoding="utf-8")
+    for told in (f"${value:,}", "Range:", "confidence", "Model ames-", "July 2010", "&lt;b&gt;"):
+        assert told in text
+    app.set_content(text)
+    assert [pages_of(app, paper) for paper in ("A4", "Letter")] == [1, 1]
+
+
+def test_even_the_longest_report_is_one_page(app: Page) -> None:
+    long, many = "a long story of this house, told at length " * 20, 30
+    report = Report(
+        title=long,
+        subtitle=long,
+        value="$181,000",
+        certainty=(long, long),
+        scale=Scale(2.0, 1.0, 3.0, ("$1", "$3"), (1.5,) * 5),
+        reasons=(long,) * many,
+        facts=((long, long),) * many,
+        sales=(("$181,000", "93 %", "September 2009", long),) * many,
+        sales_header=("Sold for", "Alike", "When", "What differs"),
+        notes=(long,) * many,
+        limits=("It is no appraisal.",) * 3,
+        foot=long,
+    )
+    app.set_content(to_html(report).decode())
+    assert [pages_of(app, paper) for paper in ("A4", "Letter")] == [1, 1]

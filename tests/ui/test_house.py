@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from houseprice.market.sales import Market
 from houseprice.ui.plain_text import plain
 
 PAGE = "pages/value/house.py"
@@ -94,11 +95,26 @@ def test_each_try_is_kept_with_its_difference_and_a_way_back(page: AppTest) -> N
     before = value(page)
     page.number_input(key="GrLivArea").set_value(2600).run()
     page.selectbox(key="OverallQual").set_value("9").run()
-    open_tab(page, "What if")
+    open_tab(page, "Your tries")
     assert plain("Overall quality: Above average → Excellent") in shown(page)
-    assert "from the start" in shown(page)
+    assert "is worth most" in shown(page)
     page.button(key="try_0").click().run()
     assert value(page) == before
+
+
+def test_up_to_four_tries_stand_side_by_side_with_only_what_differs(page: AppTest) -> None:
+    for area in (1800, 2000, 2200, 2400):
+        page.number_input(key="GrLivArea").set_value(area).run()
+    open_tab(page, "Your tries")
+    table = page.table[0].value
+    assert list(table.columns) == ["The start", "Try 2", "Try 3", "Try 4"]
+    assert list(table.index[:3]) == ["Value", "Range", "Difference from the start"]
+    # The ground floor follows from the living area, and is told too.
+    assert set(table.index[3:]) == {"Living area above ground", "Ground floor area"}
+    assert " to " in table.loc["Difference from the start", "Try 4"]
+    page.multiselect(key="compared").set_value([1, 3]).run()
+    assert list(page.table[0].value.columns) == ["Try 1", "Try 3"]
+    assert "Try 3 is worth most" in shown(page)
 
 
 def test_a_wrong_fact_leaves_nothing_to_explain(page: AppTest) -> None:
@@ -146,5 +162,62 @@ def test_a_reset_goes_back_to_the_typical_house(page: AppTest) -> None:
     before = value(page)
     page.number_input(key="GrLivArea").set_value(2345).run()
     assert value(page) != before
-    page.button[0].click().run()
+    page.button(key="reset").click().run()
     assert value(page) == before
+
+
+def test_a_real_sale_fills_the_form_and_its_price_stands_beside_the_value(
+    page: AppTest, market: Market
+) -> None:
+    page.session_state["find"] = True
+    page.run()
+    page.text_input(key="find_sale").set_value("692").run()
+    page.button(key="find_use_692").click().run()
+    position = int((market.ids == "692").to_numpy().argmax())
+    assert page.number_input(key="GrLivArea").value == market.houses["GrLivArea"].iloc[position]
+    assert "This is sale 692. It sold for **\\$755,000** in January 2007." in shown(page)
+    assert plain("A model that had not seen it said $") in shown(page)
+    page.number_input(key="GrLivArea").set_value(3000).run()
+    assert "Started from sale 692" in shown(page)
+    assert "1 fact changed since" in shown(page)
+    page.button(key="reset").click().run()
+    assert "sale 692" not in shown(page)
+
+
+def test_a_sale_is_found_by_its_facts_the_nearest_first(page: AppTest) -> None:
+    page.session_state["find"] = True
+    page.run()
+    page.selectbox(key="find_location").set_value(0).run()
+    page.number_input(key="find_price").set_value(200_000).run()
+    uses = [button for button in page.button if str(button.key).startswith("find_use_")]
+    assert len(uses) == 5
+    page.text_input(key="find_sale").set_value("no such").run()
+    assert "No sale fits" in page.info[0].value
+
+
+def test_a_surprise_is_one_of_the_sales(page: AppTest) -> None:
+    page.button(key="surprise").click().run()
+    assert value(page).startswith("$")
+    assert "This is sale " in shown(page)
+
+
+def test_a_comparable_sale_fills_the_form_and_the_house_stays_among_the_tries(
+    page: AppTest,
+) -> None:
+    before = value(page)
+    open_tab(page, "Comparable sales")
+    use = next(button for button in page.button if str(button.key).startswith("like_use_"))
+    use.click().run()
+    assert f"This is sale {str(use.key).rpartition('_')[2]}" in shown(page)
+    open_tab(page, "Your tries")
+    page.button(key="try_0").click().run()
+    assert value(page) == before
+    assert "This is sale" not in shown(page)
+
+
+def test_the_report_is_offered_only_beside_a_value(page: AppTest) -> None:
+    page.session_state["report"] = True
+    page.run()
+    assert [button.label for button in page.get("download_button")] == ["Download the report"]
+    page.number_input(key="GrLivArea").set_value(-5).run()
+    assert not page.get("download_button")
