@@ -17,10 +17,10 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run train evaluate benchmark test fuzz lint format lock clean
+.PHONY: help run train evaluate benchmark screenshots test fuzz lint format lock clean
 
 help:  ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
 
 run: .venv/.installed  ## start the app and print its address (PORT=8501 unless told otherwise)
 	@$(BIN)/python -m houseprice app
@@ -33,6 +33,9 @@ evaluate: .venv/.installed  ## measure how close the values come on sales the mo
 
 benchmark: .venv/.installed-test  ## measure the speed that a person feels
 	@for script in benchmarks/*.py; do $(BIN)/python "$$script" || exit 1; done
+
+screenshots: .venv/.installed-test  ## take the pictures of the README anew (needs Chromium)
+	@$(BIN)/python docs/pictures.py
 
 test: lint  ## check style, types and floors, then run every test
 	$(BIN)/python -m pytest --cov --cov-report=term

@@ -1,33 +1,91 @@
-"""Take the pictures of the docs anew, while the app runs: ``python docs/pictures.py``.
+"""Take the pictures of the README anew: ``make screenshots``.
 
-``CHROMIUM`` may name the browser, and ``PORT`` the app's port.
+Starts the app by itself, at a free port. ``CHROMIUM`` may name the browser.
 """
 
 from __future__ import annotations
 
 import os
 import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import Page, expect, sync_playwright
 
+ROOT = Path(__file__).parents[1]
 IMAGES = Path(__file__).parent / "images"
-PAGES = {"house": "/house?GrLivArea=2100&KitchenQual=Excellent"}
+SIZE = {"width": 1280, "height": 800}
+PATIENCE_S = 180  # enough to train a model first
+PICTURES = {
+    "house": ("/house?GrLivArea=2100&KitchenQual=Excellent", "light"),
+    "explore": ("/explore", "light"),
+    "model": ("/model", "dark"),
+}
 
 
 def main() -> None:
-    """Save a picture of each page."""
-    address = f"http://127.0.0.1:{os.environ.get('PORT', '8501')}"
+    """Save a picture of each page, all of one size."""
     path = os.environ.get("CHROMIUM") or shutil.which("chromium")
-    with sync_playwright() as playwright:
+    with serving() as address, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        for name, address_of_page in PAGES.items():
-            page = browser.new_page(viewport={"width": 1280, "height": 800})
-            page.goto(address + address_of_page)
-            expect(page.get_by_test_id("stMetricValue").first).to_be_visible(timeout=60_000)
-            expect(page.get_by_test_id("stSkeleton")).to_have_count(0, timeout=60_000)
+        for name, (page_address, look) in PICTURES.items():
+            page = browser.new_page(viewport=SIZE, color_scheme=look, reduced_motion="reduce")
+            page.goto(address + page_address)
+            settle(page)
             page.screenshot(path=IMAGES / f"{name}.png")
+            page.close()
         browser.close()
+
+
+def settle(page: Page) -> None:
+    """Wait until the page has all that it shows first."""
+    expect(page.get_by_role("heading", level=1)).to_be_visible(timeout=PATIENCE_S * 1_000)
+    page.wait_for_function(
+        "() => document.querySelector('[data-test-script-state=notRunning]')"
+        " && !document.querySelector('[data-testid=stSkeleton], [data-testid=stStatusWidget]')"
+        " && [...document.querySelectorAll('[data-testid=stPlotlyChart]')]"
+        "    .every(chart => !chart.offsetParent || chart.querySelector('.main-svg'))",
+        timeout=PATIENCE_S * 1_000,
+    )
+
+
+@contextmanager
+def serving() -> Iterator[str]:
+    """Run the app; give its address."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    app = subprocess.Popen(
+        [sys.executable, "-m", "houseprice", "app"],
+        cwd=ROOT,
+        env=os.environ | {"PORT": str(port)},
+        stdout=subprocess.DEVNULL,
+    )
+    address = f"http://127.0.0.1:{port}"
+    end = time.monotonic() + PATIENCE_S
+    try:
+        while not _answers(f"{address}/_stcore/health"):
+            if app.poll() is not None or time.monotonic() > end:
+                sys.exit("the app did not start")
+            time.sleep(0.1)
+        yield address
+    finally:
+        app.terminate()
+        app.wait(20)
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=1) as reply:  # noqa: S310 (our own http://)
+            return bool(reply.read() == b"ok")
+    except OSError:
+        return False
 
 
 if __name__ == "__main__":

@@ -61,9 +61,10 @@ def figure(height: int = 420, rows: int = 0) -> go.Figure:
             "traceorder": "normal",
         },
     )
-    axis = {"automargin": True, "zeroline": False, "tickfont": {"size": 13}}
-    drawn.update_xaxes(title={"standoff": 12}, showgrid=bool(rows), **axis)
-    drawn.update_yaxes(title={"standoff": 16}, **axis)
+    told = {"size": 13}
+    axis = {"automargin": True, "zeroline": False, "tickfont": told}
+    drawn.update_xaxes(title={"standoff": 12, "font": told}, showgrid=bool(rows), **axis)
+    drawn.update_yaxes(title={"standoff": 16, "font": told}, **axis)
     return drawn
 
 

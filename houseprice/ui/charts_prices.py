@@ -18,10 +18,10 @@ from houseprice.ui.charts import (
     price_title,
     wrapped,
 )
+from houseprice.ui.charts_dots import filled
 
 __all__ = [
     "price_by_level",
-    "price_by_location",
     "price_by_number",
     "price_distribution",
 ]
@@ -50,25 +50,35 @@ def price_distribution(frame: pd.DataFrame, middle: float, contract: Contract) -
 
 
 def price_by_number(
-    points: pd.DataFrame, trend: pd.DataFrame, field: Field, contract: Contract
+    points: pd.DataFrame,
+    trend: pd.DataFrame,
+    field: Field,
+    contract: Contract,
+    cells: pd.DataFrame | None = None,
 ) -> go.Figure:
-    """A dot a sale, and the middle half of prices along the field (``points``, ``trend``)."""
+    """A dot a sale, and the middle half of prices along the field (``points``, ``trend``).
+
+    With `cells` (``two_fields.cells``) squares by their number of sales stand in for the dots.
+    """
     drawn = figure(460)
-    drawn.add_scatter(
-        x=points["value"],
-        y=points["price"],
-        customdata=points["location"],
-        mode="markers",
-        marker={"size": 5, "opacity": 0.4},
-        name="A sale",
-        hovertemplate="%{customdata}<br>"
-        f"{money_hover(contract, 'y')}<br>%{{x:,}} {field.unit}<extra></extra>",
-    )
+    if cells is not None:
+        drawn.add_heatmap(**filled(cells, None, contract))
+    else:
+        drawn.add_scatter(
+            x=points["value"],
+            y=points["price"],
+            customdata=points[["id", "location"]],
+            mode="markers",
+            marker={"size": 5, "opacity": 0.4},
+            name="A sale",
+            hovertemplate="Sale %{customdata[0]}, %{customdata[1]}<br>"
+            f"{money_hover(contract, 'y')}<br>%{{x:,}} {field.unit}<extra></extra>",
+        )
     if len(trend) > 1:
         hover = f"Middle price {money_hover(contract, 'y')}<br>at %{{x:,}} {field.unit}"
         line = {"name": "Middle price of similar homes", "hovertemplate": f"{hover}<extra></extra>"}
         middle_half(drawn, trend["value"], trend, line)
-        drawn.update_layout(showlegend=True)
+        drawn.update_layout(showlegend=cells is None)
     drawn.update_xaxes(title_text=axis_title(field), **number_axis(field))
     drawn.update_yaxes(title_text=price_title(contract), rangemode="tozero", **money_axis(contract))
     return drawn
@@ -97,36 +107,6 @@ def price_by_level(frame: pd.DataFrame, field: Field, contract: Contract) -> go.
         categoryorder="array",
         categoryarray=names[::-1] if calendar else names,
     )
-    return drawn
-
-
-def price_by_location(frame: pd.DataFrame, contract: Contract) -> go.Figure:
-    """A dot a location at its middle price, and a bar over the middle half (``by_location``)."""
-    drawn = figure(rows=len(frame) + 1)
-    unit = contract.fields[contract.market.roles.area].unit
-    drawn.add_scatter(
-        x=frame["median"],
-        y=_counted(frame),
-        customdata=frame[["lower_quarter", "upper_quarter", "median_per_area", "level"]],
-        error_x={
-            "type": "data",
-            "symmetric": False,
-            "array": frame["upper_quarter"] - frame["median"],
-            "arrayminus": frame["median"] - frame["lower_quarter"],
-            "thickness": 4,
-            "width": 0,
-            "color": FAINT,
-        },
-        mode="markers",
-        marker={"size": 11},
-        hovertemplate=f"<b>%{{customdata[3]}}</b><br>Middle price {money_hover(contract, 'x')}"
-        f"<br>Half between {money_hover(contract, 'customdata[0]')}"
-        f" and {money_hover(contract, 'customdata[1]')}"
-        f"<br>{money_hover(contract, 'customdata[2]')} per {unit}<extra></extra>",
-    )
-    drawn.update_xaxes(title_text=price_title(contract), rangemode="tozero", **money_axis(contract))
-    # The dearest stands on top, where a reader starts.
-    drawn.update_yaxes(type="category", showgrid=True)
     return drawn
 
 

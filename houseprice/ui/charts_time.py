@@ -7,9 +7,16 @@ import plotly.graph_objects as go
 
 from houseprice.market.contract import Contract
 from houseprice.market.fields import Field
-from houseprice.ui.charts import figure, middle_half, money_axis, money_hover, price_title
+from houseprice.ui.charts import (
+    FAINT,
+    figure,
+    middle_half,
+    money_axis,
+    money_hover,
+    price_title,
+)
 
-__all__ = ["FEW_YEARS", "price_by_period", "price_by_year", "sales_by_period"]
+__all__ = ["FEW_YEARS", "price_by_period", "price_by_year", "seasons"]
 
 FEW_YEARS = 12
 """So many years are joined by a line; more are dots around a trend."""
@@ -66,15 +73,44 @@ def price_by_period(frame: pd.DataFrame, contract: Contract) -> go.Figure:
     return drawn
 
 
-def sales_by_period(frame: pd.DataFrame) -> go.Figure:
-    """A bar a period for its number of sales (frame: ``by_period``)."""
-    drawn = figure(220)
-    drawn.add_bar(
-        x=frame["start"],
-        y=frame["sales"],
-        customdata=frame["period"],
-        hovertemplate="<b>%{customdata}</b><br>%{y:,} sales<extra></extra>",
+def seasons(frame: pd.DataFrame, contract: Contract) -> go.Figure:
+    """By part of the year: the middle price over its middle half, and the sales under it.
+
+    `frame` is ``by_level`` of the month of sale.
+    """
+    drawn = figure(400)
+    field = contract.fields[contract.market.roles.sale_month]
+    drawn.add_scatter(
+        x=frame["level"],
+        y=frame["median"],
+        error_y={
+            "type": "data",
+            "symmetric": False,
+            "array": frame["upper_quarter"] - frame["median"],
+            "arrayminus": frame["median"] - frame["lower_quarter"],
+            "thickness": 4,
+            "width": 0,
+            "color": FAINT,
+        },
+        mode="markers",
+        marker={"size": 11},
+        name="Middle price and middle half",
+        hovertemplate=f"<b>%{{x}}</b><br>Middle price {money_hover(contract, 'y')}<extra></extra>",
     )
-    drawn.update_xaxes(title_text="Time of sale")
-    drawn.update_yaxes(title_text="Number of sales", tickformat=",d")
+    drawn.add_bar(
+        x=frame["level"],
+        y=frame["sales"],
+        yaxis="y2",
+        marker={"color": FAINT, "line": {"width": 0}},
+        name="Sales",
+        hovertemplate="<b>%{x}</b><br>%{y:,} sales<extra></extra>",
+    )
+    drawn.update_layout(
+        bargap=0.3,
+        yaxis={"domain": [0.42, 1], "title": {"text": price_title(contract)}},
+        yaxis2={"domain": [0, 0.32], "title": {"text": "Sales"}, "tickformat": ",d", "anchor": "x"},
+    )
+    drawn.layout.yaxis.update(rangemode="tozero", **money_axis(contract))
+    drawn.update_yaxes(automargin=True, zeroline=False, tickfont={"size": 13})
+    drawn.update_xaxes(title_text=field.label, type="category", anchor="y2")
     return drawn

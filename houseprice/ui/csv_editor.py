@@ -88,7 +88,6 @@ def show_editor(table: Table, scored: Scored, contract: Contract) -> None:
         f"Value again with {mended} mended" if pending else "Value again",
         key="csv_value_again",
         disabled=not pending,
-        type="primary",
         icon=":material/refresh:",
     ):
         failure = answer_mended(mend(table, pending, contract), len(pending))

@@ -65,7 +65,6 @@ def show_downloads(scored: Scored, name: str, contract: Contract) -> None:
             mime="text/csv",
             key="csv_download",
             on_click="ignore",
-            type="primary",
             icon=":material/download:",
         )
         st.download_button(

@@ -10,11 +10,17 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
+from houseprice.market.contract import Contract
 from houseprice.market.sales import Market
-from houseprice.market.selection import Selection
+from houseprice.market.selection import Sales, Selection
 from houseprice.ui.charts import axis_title
+from houseprice.ui.messages import money
+from houseprice.ui.plain_text import plain
 
-__all__ = ["filters", "looking_at"]
+__all__ = ["conditions", "filters", "looking_at"]
+
+MOST_NAMED = 4
+"""Places that a sentence names before it counts the rest."""
 
 STEPS = 100
 """About so many stops on a slider: enough to aim, few enough to hit round numbers."""
@@ -75,11 +81,37 @@ def filters(market: Market) -> Selection:
     return Selection(tuple(places[place] for place in chosen), price, tuple(ranges))
 
 
-def looking_at(shown: int, of: int) -> str:
-    """Say which share of the sales the charts speak of."""
-    if shown == of:
-        return f"You are looking at all **{of:,}** sales. Narrow them down in the side bar."
-    return f"You are looking at **{shown:,} of {of:,}** sales, as chosen in the side bar."
+def looking_at(selection: Selection, market: Market) -> Sales:
+    """Say which share of the sales the charts speak of and by what conditions, and give them."""
+    sales, of = selection.of(market), len(market.prices)
+    told = conditions(selection, market.contract)
+    if told:
+        st.markdown(f"You are looking at **{len(sales):,} of {of:,}** sales: {'; '.join(told)}.")
+    else:
+        st.markdown(
+            f"You are looking at all **{of:,}** sales. Narrow them down in the side bar; the "
+            "address of the page then carries what you chose."
+        )
+    return sales
+
+
+def conditions(selection: Selection, contract: Contract) -> list[str]:
+    """Say the conditions of a selection: "Gilbert or Northridge", "year built 1950 to 1970"."""
+    told = []
+    if selection.locations:
+        field = contract.fields[contract.market.roles.location]
+        places = [plain(field.words(position)) for position in selection.locations]
+        if len(places) > MOST_NAMED:
+            places = [*places[:MOST_NAMED], f"{len(places) - MOST_NAMED} more"]
+        told.append(" or ".join(places))
+    if selection.price is not None:
+        span = " to ".join(plain(money(contract, limit)) for limit in selection.price)
+        told.append(f"{plain(contract.market.price.label.lower())} {span}")
+    for column, low, high in selection.ranges:
+        field = contract.fields[column]
+        start = field.words(low).removesuffix(field.unit).strip()
+        told.append(f"{plain(field.label.lower())} {plain(start)} to {plain(field.words(high))}")
+    return told
 
 
 def _sliders(market: Market) -> list[_Slider]:

@@ -7,15 +7,12 @@ import math
 import numpy as np
 import pandas as pd
 
-from houseprice.market.contract import Contract
 from houseprice.market.fields import Field
-from houseprice.ui.messages import money, percent, rounding_step
+from houseprice.ui.messages import percent
 
 __all__ = [
     "blanks_finding",
-    "effect_finding",
     "ends",
-    "importance_finding",
     "in_words",
     "price_tie_finding",
     "tie_finding",
@@ -54,40 +51,6 @@ def tie_finding(frame: pd.DataFrame) -> str:
     if table[row, column] < 0.7:
         return f"{pair}, at {strength}."
     return f"{pair} ({strength}): knowing one nearly tells the other."
-
-
-def importance_finding(frame: pd.DataFrame, contract: Contract, in_money: bool) -> str:
-    """What the most important field is worth knowing, and how much the first few hold."""
-    first = frame.iloc[0]
-    column = f"importance_{'money' if in_money else 'pct'}"
-    share = frame[column].head(5).sum() / frame[column].clip(lower=0).sum()
-    amount = (
-        money(contract, first[column], 100)
-        if in_money
-        else f"{first[column]:.1f} percent of the price"
-    )
-    return (
-        f"Without a true “{first['label']}”, values would be another {amount} off on average. "
-        f"The first five facts make up {percent(share, 0)} of the total."
-    )
-
-
-def effect_finding(frame: pd.DataFrame, field: Field, contract: Contract) -> str:
-    """What moving a field from its low to its high end does to the average value."""
-    if len(frame) < 2:
-        return f"Every home in the market is alike in this: {frame['label'].iloc[0]}."
-    first, last = frame.iloc[0], frame.iloc[-1]
-    if field.kind == "nominal":
-        first, last = ends(frame, "price")
-    change = last["price"] - first["price"]
-    if abs(change) < 0.005 * first["price"]:
-        return f"The average value hardly depends on this: {money(contract, first['price'], 500)}."
-    step = rounding_step(abs(change))
-    low, high = (in_words(field, row["value"]) for row in (first, last))
-    return (
-        f"From {low} to {high} the average value {'rises' if change > 0 else 'falls'} by "
-        f"{money(contract, abs(change), step)}, with everything else left as it is."
-    )
 
 
 def ends(frame: pd.DataFrame, column: str) -> tuple[pd.Series, pd.Series]:

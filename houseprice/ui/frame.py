@@ -26,7 +26,10 @@ logger = logging.getLogger(__name__)
 @contextmanager
 def framed() -> Iterator[None]:
     """Frame a page: who answers in the sidebar, and failures in words."""
-    with told_in_words("page"):
+    place: DeltaGenerator | None = None
+    before: Failing | None = None
+    # By itself: a page has to run whatever happened around it, or nobody would be told.
+    with told_in_words("frame"):
         _open_backend()
         with st.sidebar:
             if about := known():
@@ -35,13 +38,10 @@ def framed() -> Iterator[None]:
         before = failing()
         if before:
             _tell_that_it_fails(place, before)
+    with told_in_words("page"):
         yield
-        # What the page asked may have shown that it fails, or that it is back.
-        after = failing()
-        if after and not before:
-            _tell_that_it_fails(place, after)
-        elif before and not after:
-            place.empty()
+        if place is not None:
+            _tell_what_changed(place, before)
 
 
 @contextmanager
@@ -102,6 +102,15 @@ def _tell_who_answers(about: About) -> None:
     st.caption(f"{plain(stands_for(about))}  \n{plain(answered_by(about))}")
     for remark in about.remarks:
         st.caption(f":small[{plain(remark)}]")
+
+
+def _tell_what_changed(place: DeltaGenerator, before: Failing | None) -> None:
+    """What the page asked may have shown that the backend fails, or that it is back."""
+    after = failing()
+    if after and not before:
+        _tell_that_it_fails(place, after)
+    elif before and not after:
+        place.empty()
 
 
 def _tell_that_it_fails(place: DeltaGenerator, failing: Failing) -> None:

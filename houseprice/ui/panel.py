@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -13,10 +14,12 @@ from houseprice.batch.writing import to_csv
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-__all__ = ["download", "in_words", "panel"]
+__all__ = ["download", "in_words", "panel", "spoken"]
 
-_CALM = {"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"]}
-_PICKING = {"displaylogo": False, "modeBarButtonsToRemove": ["autoScale2d"]}
+# What a chart's own buttons offer: to zoom by a frame, to move, to go back, to save a picture; and
+# where points can be picked, to pick them by a frame or by hand.
+_UNUSED = ["zoomIn2d", "zoomOut2d", "autoScale2d"]
+_ONLY_PICKING = ["select2d", "lasso2d"]
 
 
 def panel(
@@ -36,7 +39,7 @@ def panel(
         One sentence, computed from the frame; also the chart's text for those who can't see it.
     drawn : Figure
     frame : DataFrame
-        What the chart draws.
+        What the chart draws. Where it is empty, that is said instead.
     key : str
         Unique in the app; also names the file.
     headers : mapping of str to str, optional
@@ -49,15 +52,32 @@ def panel(
     tuple of str
         What the picked points stand for: the first of their ``customdata``, each once.
     """
+    if frame.empty:
+        st.info("There is nothing to draw here. Take a filter back.", icon=":material/query_stats:")
+        return ()
     st.markdown(finding.replace("$", "\\$"))
     picked: tuple[str, ...] = ()
+    config, alt = _buttons(key, picks=picks), spoken(finding)
     if picks:
-        state = st.plotly_chart(drawn, key=key, alt=finding, config=_PICKING, on_select="rerun")
+        state = st.plotly_chart(drawn, key=key, alt=alt, config=config, on_select="rerun")
         picked = _meant(state.selection.points)
     else:
-        st.plotly_chart(drawn, key=key, alt=finding, config=_CALM)
+        st.plotly_chart(drawn, key=key, alt=alt, config=config)
     download("The figures behind this chart", in_words(frame, headers), key=f"{key}_figures")
     return picked
+
+
+def spoken(finding: str) -> str:
+    """A sentence without its marks, for those to whom it is read."""
+    return re.sub(r"\*\*|\\(?=[!-/:-@\[-`{-~])", "", finding)
+
+
+def _buttons(key: str, *, picks: bool) -> dict[str, object]:
+    return {
+        "displaylogo": False,
+        "modeBarButtonsToRemove": _UNUSED if picks else _UNUSED + _ONLY_PICKING,
+        "toImageButtonOptions": {"filename": key, "scale": 2},
+    }
 
 
 def _meant(points: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:

@@ -14,19 +14,37 @@ from houseprice.ui.charts import axis_title, price_title
 __all__ = ["as_file", "as_table", "show_sales"]
 
 
-def show_sales(sales: Sales, key: str) -> None:
-    """Show the sales with their facts in words, the price first."""
+def show_sales(sales: Sales, key: str, height: int = 460, choose: bool = False) -> int | None:
+    """Show the sales with their facts in words, the price first.
+
+    Parameters
+    ----------
+    sales : Sales
+    key : str
+    height : int
+        In pixels.
+    choose : bool
+        Let one row be ticked.
+
+    Returns
+    -------
+    int or None
+        The position of the row that is ticked.
+    """
     table = as_table(sales)
-    config = _columns(sales.contract)
-    st.dataframe(
-        table,
-        hide_index=True,
-        column_config=config,
-        placeholder="not known",
-        height=460,
-        key=key,
-        alt="The chosen sales",
-    )
+    shown: dict[str, Any] = {
+        "hide_index": True,
+        "column_config": _columns(sales.contract),
+        "placeholder": "not known",
+        "height": height,
+        "key": key,
+        "alt": "The chosen sales",
+    }
+    if not choose:
+        st.dataframe(table, **shown)
+        return None
+    state = st.dataframe(table, on_select="rerun", selection_mode="single-row", **shown)
+    return next((row for row in state.selection.rows if row < len(sales)), None)
 
 
 def as_table(sales: Sales) -> pd.DataFrame:

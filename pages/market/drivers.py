@@ -1,10 +1,21 @@
-"""What drives price: how much each fact matters, and what changing one does."""
+"""What drives price: how much each fact matters, what changing it does, and how few will do."""
 
 import streamlit as st
 
-from houseprice.ui.drivers import show_importance, show_market_effect
+from houseprice.ui.drivers_effect import show_market_effect
+from houseprice.ui.drivers_fewer import show_fewer
+from houseprice.ui.drivers_pairs import show_pairs
+from houseprice.ui.drivers_readings import show_readings
 from houseprice.ui.frame import told_in_words
-from houseprice.ui.session import backend, market, ranked
+from houseprice.ui.offers import offered
+from houseprice.ui.session import backend, market
+
+SECTIONS = {
+    "How much each fact matters": show_readings,
+    "What changing one does": show_market_effect,
+    "Facts that work together": show_pairs,
+    "How few will do": show_fewer,
+}
 
 contract = market().contract
 
@@ -13,11 +24,16 @@ st.markdown(
     "Which facts the values rest on most, and what changing one of them does. Both describe how "
     "the model values homes here. They are no proof that one thing causes another."
 )
-
-st.header("How much each fact matters", anchor=False)
-with told_in_words("importance"):
-    show_importance(backend(), contract)
-
-st.header("What changing one fact does", anchor=False)
-with told_in_words("effect"):
-    show_market_effect(backend(), contract, ranked())
+with told_in_words("drivers"):
+    about = backend().about()
+    if {"importance", "effect", "study"} & about.capabilities:
+        tabs = st.tabs(list(SECTIONS), key="drivers_tab", on_change="rerun", bind="query-params")
+        for tab, (name, show) in zip(tabs, SECTIONS.items(), strict=True):
+            if tab.open:
+                with tab, told_in_words(name):
+                    show(contract)
+    else:
+        # Nothing to choose from: what is lacking is said at once.
+        show_readings(contract)
+        offered(about, "effect")
+        offered(about, "study")

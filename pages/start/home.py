@@ -26,7 +26,7 @@ st.markdown(
     f"{seen.first_year} to {seen.last_year}, which you can explore."
 )
 
-st.space("small")
+st.header("Where to start", anchor=False)
 STARTS = (
     (
         "pages/value/house.py",
@@ -55,13 +55,12 @@ for column, (page, icon, title, action, text) in zip(st.columns(3), STARTS, stri
         st.subheader(title, anchor=False)
         st.markdown(text)
         st.space("stretch")
-        kind = "primary" if page == STARTS[0][0] else "secondary"
-        if st.button(action, icon=icon, key=f"go_{page}", type=kind, width="stretch"):
+        if st.button(action, icon=icon, key=f"go_{page}", width="stretch"):
             st.switch_page(page)
 
 st.space("small")
 st.header("The market at a glance", anchor=False)
-with st.grid(4, min_column_width=200):
+with st.grid(2, min_column_width=220):
     st.metric(
         f"Sales, {seen.first_year} to {seen.last_year}",
         f"{seen.sales:,}",
@@ -99,6 +98,10 @@ with st.grid(4, min_column_width=200):
         height="stretch",
     )
 
+st.page_link(
+    "pages/market/drivers.py", label="See what drives these prices", icon=":material/bar_chart:"
+)
+
 st.space("small")
 left, right = st.columns(2, gap="large")
 with left:
@@ -108,7 +111,9 @@ with left:
         said = accuracy_in_words(answering.metrics)
         st.markdown("\n".join(f"- {sentence}" for sentence in said))
         st.caption(plain(how_measured(answering)))
-    st.page_link("pages/market/drivers.py", label="What drives price", icon=":material/bar_chart:")
+    st.page_link(
+        "pages/model/card.py", label="See how good they are, in detail", icon=":material/verified:"
+    )
 with right:
     st.header("What it can't do", anchor=False)
     st.markdown(

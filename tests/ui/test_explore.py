@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from tests.ui.conftest import ForeignServer
+
 SECTIONS = (
+    "What stands out",
     "Prices",
     "Price against a fact",
     "Places",
     "Over time",
     "What goes together",
+    "Sales that look wrong",
     "Not known",
     "The sales",
 )
+DRAWN = {"What stands out": 0, "Prices": 1, "Places": 2, "Over time": 2, "Not known": 1}
+LISTED = {"Sales that look wrong": 2, "The sales": 1}
 
 
 @pytest.fixture
@@ -41,10 +48,10 @@ def charts(page: AppTest) -> list[dict[str, object]]:
     return [json.loads(chart.proto.spec) for chart in page.get("plotly_chart")]
 
 
-def test_it_opens_with_all_sales_and_says_so(page: AppTest) -> None:
+def test_it_opens_with_all_sales_and_what_stands_out(page: AppTest) -> None:
     assert not page.exception
     assert "all **1,460** sales" in text(page)
-    assert "the middle one for \\$163,000" in text(page)
+    assert any("not known for every sale" in each.label for each in page.expander)
 
 
 @pytest.mark.parametrize("section", SECTIONS)
@@ -52,17 +59,13 @@ def test_a_section_shows_its_own_and_nothing_of_the_hidden_ones(
     page: AppTest, section: str
 ) -> None:
     opened(page, section)
-    shown = {"What goes together": 2, "Over time": 2, "The sales": 0}
-    assert len(charts(page)) == shown.get(section, 1)
-    assert len(page.dataframe) == (section == "The sales")
-    assert page.get("download_button")
-
-
-@pytest.mark.parametrize("section", SECTIONS[:-1])
-def test_each_chart_has_words_for_those_who_cannot_see_it(page: AppTest, section: str) -> None:
-    opened(page, section)
+    if section in DRAWN:
+        assert len(charts(page)) == DRAWN[section]
+    assert len(page.dataframe) == LISTED.get(section, 0)
+    assert section == "What stands out" or page.get("download_button")
     for chart in page.get("plotly_chart"):
         assert len(chart.proto.alt) > 40
+        assert len(chart.proto.spec) < 1_500_000
 
 
 def test_filters_act_on_what_is_shown(page: AppTest) -> None:
@@ -91,8 +94,10 @@ def test_a_link_opens_the_same_view(root: Path, model_dir: Path) -> None:
     app.switch_page("pages/market/explore.py").run()
     assert not app.exception
     assert "**120 of 1,460** sales" in text(app)
-    (chart,) = charts(app)
-    assert chart["data"][0]["y"] == ["Gilbert (79)", "Northridge (41)"]
+    assert "sales: Northridge or Gilbert." in text(app)
+    dots, on_map = charts(app)
+    assert dots["data"][0]["y"] == ["Gilbert (79)", "Northridge (41)"]
+    assert on_map["data"][0]["text"] == ["Gilbert", "Northridge"]
 
 
 def test_filters_that_leave_no_sale_get_a_sentence_and_no_chart(page: AppTest) -> None:
@@ -102,25 +107,6 @@ def test_filters_that_leave_no_sale_get_a_sentence_and_no_chart(page: AppTest) -
     assert "**0 of 1,460** sales" in text(page)
     assert "No sale meets" in page.info[0].value
     assert not charts(page)
-
-
-@pytest.mark.parametrize(
-    ("fact", "sentence"),
-    [
-        ("Lot area", "The middle price rises from"),
-        ("Year of sale", "around 2006 to"),
-        ("Kitchen quality", "“Excellent” has the highest middle price"),
-        ("Fireplaces", "has the highest middle price"),
-        ("Utilities", "with 1,459 of 1,460 sales. There are too few others"),
-    ],
-)
-def test_price_is_shown_against_any_fact_with_a_sentence(
-    page: AppTest, fact: str, sentence: str
-) -> None:
-    opened(page, "Price against a fact")
-    page.selectbox(key="against").set_value(fact).run()
-    assert not page.exception
-    assert sentence.lower() in text(page).lower()
 
 
 def test_every_fact_can_be_chosen_in_words(page: AppTest) -> None:
@@ -138,6 +124,45 @@ def test_months_quarters_and_years_of_sale(page: AppTest) -> None:
         page.segmented_control(key="period").set_value(period).run()
         chart = charts(page)[0]
         assert len(chart["data"][0]["customdata"]) == count
+
+
+def test_prices_may_be_those_of_a_square_foot_in_every_section_at_once(page: AppTest) -> None:
+    opened(page, "Prices")
+    assert "the middle one for \\$163,000" in text(page)
+    page.segmented_control(key="measure").set_value("For one sq ft").run()
+    assert "the middle one for \\$120" in text(page)
+    opened(page, "Over time")
+    assert "The middle price per sq ft was \\$125 in Q1 2006" in text(page)
+    assert charts(page)[0]["layout"]["yaxis"]["title"]["text"] == "Sale price per sq ft (USD)"
+
+
+def test_a_sale_that_looks_wrong_has_its_reason(page: AppTest) -> None:
+    opened(page, "Sales that look wrong")
+    prices, facts = (table.value for table in page.dataframe)
+    assert "lie outside the 90 % range" in text(page)
+    assert prices["Why it looks wrong"].iloc[0].startswith(("4", "5", "7"))
+    assert len(charts(page)[0]["data"][0]["y"]) == 15
+    assert facts["Sale"].nunique() == 16
+    assert "16 of 1,460 sales have facts that can't all be right." in text(page)
+    assert page.button(key="far_off_table_open").disabled
+
+
+def test_a_valued_file_is_laid_over_the_sales(page: AppTest) -> None:
+    opened(page, "Prices")
+    assert not page.toggle
+    page.switch_page("pages/value/csv.py").run()
+    page.button(key="csv_sample").click().run()
+    page.switch_page("pages/market/explore.py").run()
+    opened(page, "Prices")
+    page.toggle(key="lay_over").set_value(True).run()
+    assert not page.exception
+    assert "The middle value of your houses is" in text(page)
+    distribution, by_area = charts(page)
+    assert "drawn as if as many" in distribution["data"][-1]["name"]
+    assert len(by_area["data"][-1]["text"]) == 1_459
+    page.segmented_control(key="measure").set_value("For one sq ft").run()
+    assert not page.exception
+    assert charts(page)[1]["layout"]["yaxis"]["title"]["text"] == "Sale price per sq ft (USD)"
 
 
 def test_the_sales_are_listed_in_words_where_and_for_how_much_first(page: AppTest) -> None:
@@ -159,3 +184,16 @@ def test_one_sale_alone_breaks_no_section(page: AppTest) -> None:
     assert "**1 of 1,460** sales" in text(page)
     for section in SECTIONS:
         opened(page, section)
+
+
+def test_a_market_without_positions_and_a_server_without_a_study_cost_what_they_would_show(
+    open_app: Callable[..., AppTest], foreign_server: ForeignServer
+) -> None:
+    page = open_app("pages/market/explore.py", foreign_server.url, protocol="regression")
+    for section in SECTIONS:
+        opened(page, section)
+        if section == "Places":
+            assert len(charts(page)) == 1
+        if section == "Sales that look wrong":
+            assert "This server gives no study of its model." in [each.value for each in page.info]
+            assert "No facts of these sales contradict each other." in text(page)

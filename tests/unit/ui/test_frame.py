@@ -20,14 +20,14 @@ def failing_page() -> None:
 
 
 def test_a_known_failure_is_told_in_its_own_words() -> None:
-    page = AppTest.from_function(failing_page).run()
+    page = AppTest.from_function(failing_page, default_timeout=60).run()
     page.toggle[0].set_value(True).run()
     assert page.error[0].value == plain("The server did not answer within 20 seconds.")
     assert not page.exception
 
 
 def test_an_unknown_failure_is_told_without_its_detail() -> None:
-    page = AppTest.from_function(failing_page).run()
+    page = AppTest.from_function(failing_page, default_timeout=60).run()
     assert "our fault" in page.error[0].value
     assert "secret" not in page.error[0].value
     assert not page.exception

@@ -1,0 +1,185 @@
+"""Measure the form under many people: ``python benchmarks/load.py [--people 50] [--every 5]``.
+
+Starts the app as ``make run`` does, as one process, and lets people change a fact of a house at
+once: each over a WebSocket of its own, as their browsers would, in Streamlit's own messages. Timed
+is a change until the page has said that it is done; the new value must be in what came. Browsers
+draw besides: ``benchmarks/pages.py`` measures that.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import random
+import statistics
+import sys
+import tempfile
+import time
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from loopback import Server, free_port, serving
+from rich.console import Console
+from rich.table import Table
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from websockets.asyncio.client import ClientConnection, connect
+
+ROOT = Path(__file__).parents[1]
+AREA = "Living area above ground (sq ft)"
+GOAL_MS = 300
+PATIENCE_S = 60
+CONSOLE = Console(width=110)
+
+
+@dataclass
+class Figures:
+    """What came of it."""
+
+    first_ms: list[float] = field(default_factory=list)
+    change_ms: list[float] = field(default_factory=list)
+    received: list[int] = field(default_factory=list)
+    processor_s: float = 0.0
+
+
+@dataclass
+class Person:
+    """Somebody with the form open: what their browser knows of the page."""
+
+    socket: ClientConnection
+    page: str = ""
+    fragment: str = ""
+    numbers: dict[str, tuple[str, float]] = field(default_factory=dict)
+    value: str = ""
+
+    async def open_form(self, figures: Figures) -> None:
+        """Come to the page by its address."""
+        message = BackMsg()
+        message.rerun_script.page_name = "house"
+        figures.first_ms.append(await self._ask(message, figures))
+        if AREA not in self.numbers or not self.value:
+            raise RuntimeError("the form did not come with a value")
+
+    async def change(self, area: float, figures: Figures) -> None:
+        """Enter another living area, and wait for what the page makes of it."""
+        widget, _ = self.numbers[AREA]
+        self.numbers[AREA] = (widget, area)
+        message = BackMsg()
+        state = message.rerun_script
+        state.page_script_hash, state.fragment_id = self.page, self.fragment
+        for name, number in self.numbers.values():
+            state.widget_states.widgets.add(id=name, double_value=number)
+        self.value = ""
+        figures.change_ms.append(await self._ask(message, figures))
+        if not self.value:
+            raise RuntimeError("a change was answered without a value")
+
+    async def _ask(self, message: BackMsg, figures: Figures) -> float:
+        start = time.perf_counter()
+        await self.socket.send(message.SerializeToString())
+        received = 0
+        while True:
+            data = await asyncio.wait_for(self.socket.recv(decode=False), PATIENCE_S)
+            received += len(data)
+            told = ForwardMsg.FromString(data)
+            if told.WhichOneof("type") == "script_finished":
+                figures.received.append(received)
+                return (time.perf_counter() - start) * 1_000
+            self._take(told)
+
+    def _take(self, told: ForwardMsg) -> None:
+        if told.WhichOneof("type") == "new_session":
+            self.page = told.new_session.page_script_hash
+        if told.WhichOneof("type") != "delta":
+            return
+        element = told.delta.new_element
+        if element.WhichOneof("type") == "number_input":
+            number = element.number_input
+            start = number.value if number.set_value else number.default
+            self.numbers[number.label] = (number.id, start)
+            if number.label == AREA:
+                self.fragment = told.delta.fragment_id
+        elif element.WhichOneof("type") == "metric" and not self.value:
+            self.value = element.metric.body
+
+
+async def live(people: list[Person], number: int, every: float, until: float, to: Figures) -> None:
+    """Be one person: change a fact at intervals, not all at the same moment."""
+    chance = random.Random(number)  # noqa: S311 (no secret hangs on it)
+    await asyncio.sleep(every * number / len(people))
+    while (started := time.perf_counter()) < until:
+        await people[number].change(float(chance.randrange(900, 3_200)), to)
+        await asyncio.sleep(max(0.0, every - (time.perf_counter() - started)))
+
+
+async def crowd(server: Server, people: int, every: float, seconds: float) -> Figures:
+    """Let so many people open the form one after another, and then work at once for so long."""
+    figures, address = Figures(), f"ws://127.0.0.1:{server.port}/_stcore/stream"
+    async with AsyncExitStack() as open_sockets:
+        there = []
+        for _ in range(people):
+            socket = connect(address, subprotocols=["streamlit"], max_size=None)
+            there.append(Person(await open_sockets.enter_async_context(socket)))
+            await there[-1].open_form(figures)
+        before = server.processor_seconds()
+        until = time.perf_counter() + seconds
+        await asyncio.gather(*(live(there, i, every, until, figures) for i in range(people)))
+        figures.processor_s = server.processor_seconds() - before
+    return figures
+
+
+def measure(server: Server, people: int, every: float, seconds: float) -> list[str]:
+    """Run a crowd; a row of the table."""
+    figures = asyncio.run(crowd(server, people, every, seconds))
+    times = sorted(figures.change_ms)
+    slow = times[int(0.95 * len(times))]
+    return [
+        str(people),
+        str(len(times)),
+        f"{statistics.median(times):.0f}",
+        f"{slow:.0f}",
+        f"{times[-1]:.0f}",
+        f"{figures.processor_s / len(times) * 1_000:.0f}",
+        f"{statistics.median(figures.first_ms):.0f}",
+        f"{statistics.median(figures.received) / 1_000:.0f}",
+        f"{server.peak_mb():.0f}",
+        "yes" if slow < GOAL_MS else "no",
+    ]
+
+
+def main() -> None:
+    """Run the crowds and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--people", type=int, nargs="+", default=[1, 10, 50])
+    parser.add_argument("--every", type=float, default=5.0, help="seconds between two changes")
+    parser.add_argument("--seconds", type=float, default=30.0)
+    chosen = parser.parse_args()
+    table = Table(
+        "people", "changes", "p50 ms", "p95 ms", "worst ms", "CPU ms a change", "p50 ms to open",
+        "kB a change", "peak MB", f"p95 under {GOAL_MS} ms",
+    )  # fmt: skip
+    with tempfile.TemporaryDirectory() as models:
+        port = free_port()
+        environment = {
+            "HOUSEPRICE_MODEL_DIR": os.environ.get("HOUSEPRICE_MODEL_DIR", models),
+            "OMP_NUM_THREADS": "1",
+            "PYTHONPATH": str(ROOT),
+            "PORT": str(port),
+        }
+        command = [sys.executable, "-m", "houseprice", "app"]
+        with serving(command, port, "/_stcore/health", environment) as server:
+            asyncio.run(crowd(server, 1, 0.2, 2.0))  # the first visit pays for the imports
+            for people in chosen.people:
+                table.add_row(*measure(server, people, chosen.every, chosen.seconds))
+    CONSOLE.print(table)
+    load = os.getloadavg()[0]
+    CONSOLE.print(
+        f"A change each {chosen.every:g} s; server and people share {os.cpu_count()} cores, "
+        f"load {load:.1f} at the end."
+    )
+
+
+if __name__ == "__main__":
+    main()
