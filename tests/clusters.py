@@ -57,12 +57,14 @@ def a_scheduler(folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
 
 
 @contextmanager
-def a_worker(address: str, model_dir: Path, *, lacking: str | None = None) -> Iterator[None]:
+def a_worker(
+    address: str, model_dir: Path, *, lacking: str | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
     """A worker in one process of its own, which may lack a package."""
     lack = f"import sys; sys.modules[{lacking!r}] = None; " if lacking else ""
     code = f"{lack}from distributed.cli.dask_worker import main; main()"
-    with _process(code, address, "--nthreads", "1", "--no-nanny", model_dir=model_dir):
-        yield
+    with _process(code, address, "--nthreads", "1", "--no-nanny", model_dir=model_dir) as process:
+        yield process
 
 
 @contextmanager

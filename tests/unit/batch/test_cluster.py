@@ -117,7 +117,6 @@ def test_what_a_killed_worker_had_to_do_is_done_by_another(
         came[job] = answer
         if len(came) == 1:
             os.kill(next(iter(before.values())), signal.SIGKILL)
-    client.wait_for_workers(2)
     assert next(iter(before.values())) not in client.run(os.getpid).values()
     assert all(isinstance(answer, Streamed) for answer in came.values())
     for job in jobs:
@@ -165,35 +164,26 @@ def at_work(job: Job) -> bool:
     return any(job.target.parent.glob(".*.parts/.*.part"))
 
 
-@pytest.fixture
-def unforgiving(client) -> Iterator[None]:
-    """A scheduler that gives a task up with the first worker that is killed."""
-    before = client.run_on_scheduler(allow_failures, 0)
-    yield
-    client.run_on_scheduler(allow_failures, before)
-
-
-def allow_failures(number: int, dask_scheduler: Scheduler) -> int:
-    before = dask_scheduler.allowed_failures
-    dask_scheduler.allowed_failures = number
-    return before
+def give_up_at_once(dask_scheduler: Scheduler) -> None:
+    """Let a scheduler give a task up with the first worker that is killed."""
+    dask_scheduler.allowed_failures = 0
 
 
 @needs_signals
-@pytest.mark.usefixtures("unforgiving")
-def test_a_file_that_no_worker_survives_is_told_and_the_others_go_on(
-    client, terms, tmp_path: Path
-) -> None:
+def test_a_file_that_no_worker_survives_is_told_and_the_others_go_on(terms, tmp_path: Path) -> None:
     light, heavy = jobs = make_jobs(tmp_path, 5, 20_000)
-    workers = client.run(os.getpid).values()
     came = {}
-    for job, answer in value_on_cluster(client, evidently(terms), jobs):
-        came[job] = answer
-        if job == light:
-            until(lambda: at_work(heavy))
-            for worker in workers:
-                os.kill(worker, signal.SIGKILL)
-    client.wait_for_workers(2)
+    with (
+        a_scheduler(tmp_path) as (_, address),
+        a_worker(address, terms.model_dir) as worker,
+        connected(address, patience_s=60) as client,
+    ):
+        client.run_on_scheduler(give_up_at_once)
+        for job, answer in value_on_cluster(client, evidently(terms), jobs):
+            came[job] = answer
+            if job == light:
+                until(lambda: at_work(heavy))
+                worker.kill()
     assert isinstance(came[light], Streamed)
     assert isinstance(came[heavy], Failure)
     assert "Every worker that tried it was killed. Often memory runs out" in came[heavy].sentence
