@@ -10,6 +10,10 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3 p
 
 CASES ?= 2000
 
+# All tests, on as many cores as tests/conftest.py finds room for. A file stays in one process, as
+# its fixtures do, and files keep their order: those that drive a browser come last.
+SIDE_BY_SIDE ?= --numprocesses=auto --dist=loadfile --no-loadscope-reorder
+
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url \
@@ -38,7 +42,7 @@ screenshots: .venv/.installed-test  ## take the pictures of the README anew (nee
 	@$(BIN)/python docs/pictures.py
 
 test: lint  ## check style, types and floors, then run every test
-	$(BIN)/python -m pytest --cov --cov-report=term
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE) --cov --cov-report=term
 
 fuzz: .venv/.installed-test  ## break tables and files in new ways for some minutes (CASES=2000 a test)
 	FUZZ_CASES=$(CASES) $(BIN)/python -m pytest tests/fuzz

@@ -83,12 +83,12 @@ def repeat(sample: Path, n_rows: int, path: Path) -> None:
 def measured(command: list[str | Path], environment: dict[str, str]) -> tuple[float, float, float]:
     """Run a command; give its seconds, its processor seconds and its peak of memory in MB.
 
-    Processor seconds are those of the command and of the processes that it waited for.
+    Processor seconds are those of the command and, on Linux, of all processes under it.
     """
     start = time.perf_counter()
     child = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
-    ended, peak = threading.Event(), [0.0]
-    watch = threading.Thread(target=watch_memory, args=(child.pid, peak, ended))
+    ended, peak, worked = threading.Event(), [0.0], dict[int, float]()
+    watch = threading.Thread(target=look_on, args=(child.pid, peak, worked, ended))
     watch.start()
     _, status, usage = os.wait4(child.pid, 0)
     seconds = time.perf_counter() - start
@@ -99,13 +99,23 @@ def measured(command: list[str | Path], environment: dict[str, str]) -> tuple[fl
         sys.exit(f"failed: {' '.join(map(str, command))}")
     # Kilobytes, but on a Mac bytes.
     unit = 2**20 if sys.platform == "darwin" else 2**10
-    return seconds, usage.ru_utime + usage.ru_stime, peak[0] or usage.ru_maxrss / unit
+    # Workers are no children that the command waits for, so they are looked at while they live.
+    worked[child.pid] = usage.ru_utime + usage.ru_stime
+    return seconds, sum(worked.values()), peak[0] or usage.ru_maxrss / unit
 
 
-def watch_memory(process: int, peak: list[float], ended: threading.Event) -> None:
-    """Keep the most memory in MB that a process and its descendants ever had together."""
+def look_on(
+    process: int, peak: list[float], worked: dict[int, float], ended: threading.Event
+) -> None:
+    """Keep the most memory in MB that a process and its descendants ever had together.
+
+    And the processor seconds of each of them, as last seen.
+    """
     while not ended.wait(0.5):
-        peak[0] = max(peak[0], sum(map(proportional_mb, family(process))))
+        members = family(process)
+        peak[0] = max(peak[0], sum(map(proportional_mb, members)))
+        for member in members:
+            worked[member] = max(worked.get(member, 0.0), processor_seconds(member))
 
 
 def family(first: int) -> set[int]:
@@ -123,6 +133,15 @@ def family(first: int) -> set[int]:
         before = found
         found = found | {process for process, parent in parents.items() if parent in found}
     return found
+
+
+def processor_seconds(process: int) -> float:
+    """The time that a process has worked; 0 if it is gone."""
+    try:
+        fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def proportional_mb(process: int) -> float:

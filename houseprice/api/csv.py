@@ -30,8 +30,8 @@ from houseprice.api.spooled import spooled, unreadable
 from houseprice.api.telemetry import valuing
 from houseprice.backend.base import DEFAULT_INTERVAL
 from houseprice.batch.own_columns import own_columns
-from houseprice.batch.reading import PIECE as LARGE_PIECE
-from houseprice.batch.reading import CsvFile
+from houseprice.batch.pieces import PIECE as LARGE_PIECE
+from houseprice.batch.pieces import CsvFile
 from houseprice.batch.streaming import Part, value_parts
 from houseprice.errors import HousePriceError, InputError
 from houseprice.market.cells import shown

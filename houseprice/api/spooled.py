@@ -14,7 +14,8 @@ from fastapi import Request
 
 from houseprice.api.bodies import MEGABYTE, BodyLimits, incoming
 from houseprice.api.faults import Fault
-from houseprice.batch.reading import CsvFile, open_csv
+from houseprice.batch.pieces import CsvFile
+from houseprice.batch.reading import open_csv
 from houseprice.errors import InputError
 from houseprice.market.contract import Contract
 from houseprice.settings import Settings

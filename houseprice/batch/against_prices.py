@@ -38,6 +38,8 @@ _FIGURES = {
     "rmsle": "Error of the logarithm of the price (RMSLE)",
 }
 _RESAMPLES = 200
+_FEW_RESAMPLES, _MANY = 50, 20_000
+"""Many houses make intervals narrow: fewer samples draw them well enough."""
 
 
 @dataclass(frozen=True)
@@ -112,14 +114,15 @@ def against_prices(
     houses = _houses(values.iloc[priced.places[kept]], priced.prices[kept])
     ranged = bool(houses["price_low"].notna().all())
     enough = len(houses) >= FEWEST
+    n_resamples = _RESAMPLES if len(houses) <= _MANY else _FEW_RESAMPLES
     report = None
     if ranged and enough:
         asked = table.rows.iloc[priced.places[kept]].reset_index(drop=True)
         clean = priced.houses[kept].reset_index(drop=True)
         found = _evaluation(houses, asked, clean, market, backend)
-        report = report_on(found, clean, market.contract, _RESAMPLES)
+        report = report_on(found, clean, market.contract, n_resamples)
     metrics = point_metrics(houses["price"], houses["predicted_price"])
-    study = ratio_study(houses["price"], houses["predicted_price"], n_resamples=_RESAMPLES)
+    study = ratio_study(houses["price"], houses["predicted_price"], n_resamples=n_resamples)
     without_price = scored.summary.valued - len(houses)
     return AgainstPrices(
         compared=len(houses),

@@ -8,8 +8,7 @@
       part-000012           a finished part whose turn has not come
       result                all parts up to the first that is not finished
 
-A part goes to the end of the result as soon as those before it have, so the disk holds hardly more
-than the result. The asked name is given when all is written: it never belongs to half a file.
+The asked name is given when all is written: it never belongs to half a file.
 """
 
 from __future__ import annotations
@@ -23,17 +22,15 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
-from houseprice.batch.streaming import Part
-from houseprice.batch.summary import Totals
+from houseprice.batch.finished import read_finished
+from houseprice.batch.joining import Checkpoint
 from houseprice.errors import HousePriceError, InputError
-from houseprice.market.problems import Problem
-from houseprice.model.storing.durable import exclusive, sync_folder
+from houseprice.model.storing.durable import exclusive
 
-__all__ = ["Checkpoint", "Finished", "Task", "checkpoint", "digest", "write_part"]
+__all__ = ["Task", "checkpoint"]
 
-_MEGABYTE = 2**20
 _LONGEST_NAME = 255
 
 
@@ -49,111 +46,6 @@ class Task:
     input: str
     model: str
     options: str
-
-
-@dataclass(frozen=True)
-class Finished:
-    """A part that is written.
-
-    Attributes
-    ----------
-    number : int
-    size : int
-        Bytes.
-    sha256 : str
-    totals : Totals
-    problems : tuple of Problem
-        Those of the whole table.
-    """
-
-    number: int
-    size: int
-    sha256: str
-    totals: Totals
-    problems: tuple[Problem, ...]
-
-    def to_json(self) -> str:
-        """Write it as one line."""
-        return json.dumps(asdict(self))
-
-    @classmethod
-    def from_json(cls, line: str) -> Finished:
-        """Read what :meth:`to_json` wrote."""
-        told = json.loads(line)
-        totals, problems = Totals(**told.pop("totals")), told.pop("problems")
-        return cls(**told, totals=totals, problems=tuple(Problem(**each) for each in problems))
-
-
-class Checkpoint:
-    """The parts of one result.
-
-    Attributes
-    ----------
-    done : dict of int to Finished
-        The finished parts, those of earlier runs too.
-    valued_at : datetime
-        When the work began: the time that every value is given.
-    """
-
-    def __init__(self, folder: Path, valued_at: datetime) -> None:
-        self.done: dict[int, Finished] = {}
-        self.valued_at = valued_at
-        self._folder = folder
-        self._joined = 0
-        self._result: BinaryIO = (folder / "result").open("ab")
-
-    def place(self, number: int) -> Path:
-        """Where a part is to be written."""
-        return self._folder / f"part-{number:06d}"
-
-    def add(self, finished: Finished) -> None:
-        """Take note of a part that is written."""
-        with (self._folder / "done.jsonl").open("a", encoding="utf-8") as file:
-            file.write(f"{finished.to_json()}\n")
-        self.done[finished.number] = finished
-        self._join()
-
-    def finish(self, target: Path) -> None:
-        """Give the result its name, and remove what is left."""
-        if self._joined != len(self.done):
-            raise AssertionError(f"part {self._joined} was never finished")
-        self._result.flush()
-        os.fsync(self._result.fileno())
-        self._result.close()
-        (self._folder / "result").replace(target)
-        sync_folder(target.parent)
-        shutil.rmtree(self._folder, ignore_errors=True)
-
-    def close(self) -> None:
-        """Let go of the files."""
-        self._result.close()
-
-    def take_up(self) -> None:
-        """Find out which parts of an earlier run are whole, and forget the others."""
-        told = dict(sorted((each.number, each) for each in _told(self._folder / "done.jsonl")))
-        with (self._folder / "result").open("rb") as result:
-            size = 0
-            while (part := told.get(self._joined)) and _is_next(result, part):
-                self.done[part.number] = part
-                self._joined += 1
-                size += part.size
-        self._result.truncate(size)
-        for number, part in told.items():
-            if number >= self._joined and _is_whole(self.place(number), part):
-                self.done[number] = part
-        lines = "".join(f"{part.to_json()}\n" for part in self.done.values())
-        (self._folder / "done.jsonl").write_text(lines, encoding="utf-8")
-        self._join()
-
-    def _join(self) -> None:
-        while self._joined in self.done:
-            place = self.place(self._joined)
-            with place.open("rb") as part:
-                shutil.copyfileobj(part, self._result, _MEGABYTE)
-            # The part may go only when the result has all of it.
-            self._result.flush()
-            place.unlink()
-            self._joined += 1
 
 
 @contextmanager
@@ -198,35 +90,14 @@ def checkpoint(
                 work.finish(target)
             finally:
                 work.close()
-                if folder.exists() and not work.done:
+                # What is listed counts: work that is broken off may not have taken it up yet.
+                if folder.exists() and not read_finished(folder):
                     shutil.rmtree(folder, ignore_errors=True)
     except OSError as error:
         kept = " Finished parts are kept: go on with --resume." if work and work.done else ""
         raise HousePriceError(
             f"{output} can't be written ({error.strerror or error}).{kept}"
         ) from error
-
-
-def write_part(place: Path, number: int, part: Part) -> Finished:
-    """Write a part to its place."""
-    place.write_bytes(part.data)
-    sha256 = hashlib.sha256(part.data).hexdigest()
-    return Finished(number, len(part.data), sha256, part.totals, part.problems)
-
-
-def digest(path: Path) -> str:
-    """The checksum of a file.
-
-    Raises
-    ------
-    InputError
-        If it can't be read.
-    """
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise InputError(f"{path} can't be read ({error.strerror}).") from None
 
 
 def _folder(target: Path) -> Path:
@@ -244,8 +115,8 @@ def _begun(
     folder: Path, task: Task, output: Path, resume: bool | None, say: Callable[[str], None]
 ) -> datetime | None:
     """When the same task was begun; None if it was not, and then nothing of another is left."""
-    earlier = _task(folder)
-    n_parts = len(_told(folder / "done.jsonl"))
+    earlier = _earlier(folder)
+    n_parts = len(read_finished(folder))
     if earlier is None or not n_parts:
         if resume:
             say("There is no earlier run to go on from: all is valued.")
@@ -271,7 +142,8 @@ def _begin(folder: Path, task: Task, valued_at: datetime) -> None:
     (folder / "task.json").write_text(json.dumps(told, indent=1), encoding="utf-8")
 
 
-def _task(folder: Path) -> tuple[dict[str, Any], datetime] | None:
+def _earlier(folder: Path) -> tuple[dict[str, Any], datetime] | None:
+    """What an earlier run told of its task, and when it began."""
     try:
         told = json.loads((folder / "task.json").read_text(encoding="utf-8"))
         return told, datetime.fromisoformat(told["valued_at"])
@@ -279,33 +151,10 @@ def _task(folder: Path) -> tuple[dict[str, Any], datetime] | None:
         return None
 
 
-def _told(path: Path) -> list[Finished]:
-    """The parts of a list, without a line that a kill has cut short."""
-    found = []
-    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    for line in lines:
-        try:
-            found.append(Finished.from_json(line))
-        except (ValueError, TypeError, KeyError, AttributeError):
-            continue
-    return found
-
-
 def _clear(folder: Path) -> None:
     for path in folder.iterdir():
         if path.name != "lock":
             path.unlink()
-
-
-def _is_whole(place: Path, part: Finished) -> bool:
-    try:
-        return place.stat().st_size == part.size and digest(place) == part.sha256
-    except FileNotFoundError:
-        return False
-
-
-def _is_next(result: BinaryIO, part: Finished) -> bool:
-    return hashlib.sha256(result.read(part.size)).hexdigest() == part.sha256
 
 
 def _parts(number: int) -> str:

@@ -4,7 +4,8 @@ A model knows houses like those it has seen. A table of other houses, or one who
 something else than its name says (another unit, another scale), shows in how its fields are
 distributed. It is told and never refused: each house is valued all the same.
 
-A blank that means that the house has none of it counts as known, in the sales as in the table.
+A blank that means that the house has none of it counts as known, in the sales as in the table. One
+in a fact about a part that the house does not have, the year of a garage say, does not count.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from houseprice.batch.drift_measures import (
     middle_drift,
     share_beyond_chance,
 )
+from houseprice.batch.drift_parts import without_part
 from houseprice.batch.tables import Table
 from houseprice.market.checks import check
 from houseprice.market.contract import Contract
@@ -32,7 +34,6 @@ from houseprice.market.sales import Market
 __all__ = ["DRIFT_COLUMNS", "FEWEST", "Drift", "drift"]
 
 Floats = NDArray[np.float64]
-Flags = NDArray[np.bool_]
 
 FEWEST = 30
 """Houses without which chance alone makes any table differ."""
@@ -106,8 +107,8 @@ def drift(table: Table, market: Market) -> Drift:
         )
         return Drift(len(rows), summary, (), pd.DataFrame(columns=list(DRIFT_COLUMNS)))
     checked = check(rows, contract)
-    here = _filled(checked.problems, len(rows))
-    sales = _filled(market.problems, len(market.houses))
+    here = _filled(checked.problems, checked.houses, contract)
+    sales = _filled(market.problems, market.houses, contract)
     found = []
     for name, field in contract.fields.items():
         values = checked.houses[name].to_numpy(np.float64)
@@ -115,11 +116,7 @@ def drift(table: Table, market: Market) -> Drift:
         if name not in rows.columns:
             found.append(_not_compared(field))
             continue
-        wrong = here.wrong.get(name, ())
-        usable = np.ones(len(rows), dtype=bool)
-        usable[list(wrong)] = False
-        ours = _without(values, here.guessed.get(name, ()))[usable]
-        theirs = _without(known, sales.guessed.get(name, ()))
+        ours, theirs = here.of(name, values), sales.of(name, known)
         found.append(
             _compared(field, ours, theirs) if len(ours) >= FEWEST else _not_compared(field)
         )
@@ -131,28 +128,32 @@ def drift(table: Table, market: Market) -> Drift:
 
 @dataclass(frozen=True)
 class _Cells:
-    """Rows by field: whose value was made up from other facts, and whose cell is an error."""
+    """Rows by field: whose value was made up from other facts, and whose cell says nothing."""
 
     guessed: dict[str, list[int]]
-    wrong: dict[str, list[int]]
+    apart: dict[str, list[int]]
+
+    def of(self, name: str, values: Floats) -> Floats:
+        """The values of a field that say something, NaN where it is not known."""
+        told = values.copy()
+        told[self.guessed.get(name, [])] = np.nan
+        return np.delete(told, self.apart.get(name, []))
 
 
-def _filled(problems: Iterable[Problem], n_rows: int) -> _Cells:
+def _filled(problems: Iterable[Problem], houses: pd.DataFrame, contract: Contract) -> _Cells:
     cells = _Cells({}, {})
+    lacking = without_part(houses, contract)
     for problem in problems:
-        if problem.row is None or problem.field is None or problem.row > n_rows:
+        row, field = problem.row, problem.field
+        if row is None or field is None or row > len(houses):
             continue
-        if problem.code in ("blank_follows", "blank_start"):
-            cells.guessed.setdefault(problem.field, []).append(problem.row - 1)
+        if problem.code == "blank_follows" and field in lacking and lacking[field][row - 1]:
+            cells.apart.setdefault(field, []).append(row - 1)
+        elif problem.code in ("blank_follows", "blank_start"):
+            cells.guessed.setdefault(field, []).append(row - 1)
         elif problem.severity == "error" and problem.code != "required":
-            cells.wrong.setdefault(problem.field, []).append(problem.row - 1)
+            cells.apart.setdefault(field, []).append(row - 1)
     return cells
-
-
-def _without(values: Floats, rows: Iterable[int]) -> Floats:
-    told = values.copy()
-    told[[*rows]] = np.nan
-    return told
 
 
 def _not_compared(field: Field) -> dict[str, object]:

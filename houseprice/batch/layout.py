@@ -55,6 +55,11 @@ class Layout:
         return self.header_text[len(body) :] or "\n"
 
     @property
+    def decimal(self) -> str:
+        """The decimal sign for numbers of ours: a comma where the file's own have one."""
+        return "," if self.decimals == "comma" else "."
+
+    @property
     def most_rows(self) -> int:
         """Houses at most: as many, if none runs over several lines."""
         return self.last_line - self.first_line + 1

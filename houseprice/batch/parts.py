@@ -12,15 +12,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from houseprice.backend.base import DEFAULT_INTERVAL, Backend, Progress
-from houseprice.batch.checkpoint import Checkpoint, Finished, Task, checkpoint, digest, write_part
-from houseprice.batch.own_columns import own_columns
+from houseprice.batch.checkpoint import Task, checkpoint
+from houseprice.batch.finished import Finished, digest, write_part
+from houseprice.batch.gathering import gathered, notes_of
+from houseprice.batch.joining import Checkpoint
 from houseprice.batch.pace import Pace
-from houseprice.batch.reading import PIECE, CsvFile
+from houseprice.batch.pieces import PIECE, CsvFile
 from houseprice.batch.streaming import Streamed, value_part
-from houseprice.batch.summary import Totals
 from houseprice.batch.workers import Crew, Order
 from houseprice.errors import InputError
-from houseprice.market.problems import Problem
 
 __all__ = ["Wishes", "value_to_file"]
 
@@ -111,7 +111,8 @@ def value_to_file(
             tell(0.0)
         if _state(path) != before:
             raise InputError(f"{path} was changed while it was valued. Value it once more.")
-        return _streamed(source, work)
+        parts = (part for _, part in sorted(work.done.items()))
+        return gathered(parts, notes_of(source.layout))
 
 
 def _here(
@@ -147,13 +148,3 @@ def _task(path: Path, backend: Backend, wishes: Wishes) -> Task:
 def _state(path: Path) -> tuple[int, int]:
     found = path.stat()
     return found.st_size, found.st_mtime_ns
-
-
-def _streamed(source: CsvFile, work: Checkpoint) -> Streamed:
-    totals, problems = Totals(), dict[Problem, None]()
-    for _, part in sorted(work.done.items()):
-        totals += part.totals
-        problems.update(dict.fromkeys(part.problems))
-    header = source.layout.header
-    own = own_columns(header.columns, header.cells)
-    return Streamed(totals, tuple(problems), (*source.layout.notes, *own.notes))

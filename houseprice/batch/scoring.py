@@ -20,8 +20,8 @@ from houseprice.backend.base import (
     Progress,
 )
 from houseprice.batch.own_columns import OwnColumns, own_columns
-from houseprice.batch.reading import Table
 from houseprice.batch.summary import Summary, summarise
+from houseprice.batch.tables import Table
 from houseprice.errors import BackendError
 from houseprice.market.problems import Problem
 

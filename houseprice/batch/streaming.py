@@ -1,8 +1,9 @@
 """A CSV file of any size valued in flat memory: each row is written back as it stood, and valued.
 
 The user's part of each line is not touched, so it comes out byte for byte; the cells of the
-valuation are added to it with the file's own separator, encoding and line ending. Only where an old
-valuation has to go, or a row does not fit under the header, is the line written anew.
+valuation are added to it with the file's own separator, decimal sign, encoding and line ending.
+Only where an old valuation has to go, or a row does not fit under the header, is the line written
+anew.
 """
 
 from __future__ import annotations
@@ -18,9 +19,10 @@ from houseprice.backend.base import DEFAULT_INTERVAL, VALUATION_COLUMNS, Backend
 from houseprice.batch.layout import Layout
 from houseprice.batch.own_columns import OwnColumns, own_columns
 from houseprice.batch.pace import Pace
-from houseprice.batch.reading import PIECE, CsvFile, Table
+from houseprice.batch.pieces import PIECE, CsvFile
 from houseprice.batch.scoring import value_rows
 from houseprice.batch.summary import Totals, count
+from houseprice.batch.tables import Table
 from houseprice.batch.writing import csv_line, csv_lines
 from houseprice.market.problems import Problem
 
@@ -179,7 +181,8 @@ def value_part(
         stamp = valued_at.isoformat(timespec="seconds")
         has_value = valuations["valued_at"].astype("str") != ""
         valuations["valued_at"] = np.where(has_value, stamp, "")
-    added = csv_lines(valuations[list(VALUATION_COLUMNS)], layout.separator)
+    ours = valuations[list(VALUATION_COLUMNS)]
+    added = csv_lines(ours, layout.separator, decimal=layout.decimal)
     data = _encoded("".join(_lines(piece, added, own, layout)), layout)
     if not piece.start:
         data = layout.text.mark + _encoded(_header_line(layout, own), layout) + data

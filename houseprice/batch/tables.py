@@ -37,6 +37,8 @@ class Table:
     lines : tuple of str
         Each row as it stood in the file, with its line ending; one that does not fit under the
         header is made to fit.
+    separator, decimal : str
+        What stands between the cells of the file, and the decimal sign of its numbers.
     """
 
     name: str
@@ -47,6 +49,8 @@ class Table:
     notes: tuple[str, ...] = ()
     start: int = 0
     lines: tuple[str, ...] = ()
+    separator: str = ","
+    decimal: str = "."
 
 
 def without_empty_columns(table: Table, named: int) -> Table:

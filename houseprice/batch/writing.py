@@ -22,9 +22,15 @@ __all__ = ["atomic_file", "csv_line", "csv_lines", "to_csv", "write_atomically"]
 
 
 def to_csv(
-    frame: pd.DataFrame, *, neutralise: bool, newline: str = "\n", bom: bool = False
+    frame: pd.DataFrame,
+    *,
+    neutralise: bool,
+    newline: str = "\n",
+    bom: bool = False,
+    separator: str = ",",
+    decimal: str = ".",
 ) -> bytes:
-    """Write a frame as comma-separated UTF-8 text.
+    """Write a frame as separated UTF-8 text.
 
     Numbers are plain (no thousands separator, no ".0" on a whole one), a missing value is blank.
 
@@ -41,19 +47,26 @@ def to_csv(
         The line ending: a line feed for programs, CR LF for spreadsheets.
     bom : bool
         Start with a byte order mark, without which Excel takes accents for another encoding.
+    separator : str
+        What stands between cells.
+    decimal : str
+        The decimal sign of the frame's numbers. Numbers in columns of text stay as they are.
     """
     headers = [neutral(str(header)) if neutralise else str(header) for header in frame.columns]
-    lines = [csv_line(headers, ","), *csv_lines(frame, ",", neutralise=neutralise)]
+    rows = csv_lines(frame, separator, neutralise=neutralise, decimal=decimal)
+    lines = [csv_line(headers, separator), *rows]
     text = "".join(line + newline for line in lines)
     return text.encode("utf-8-sig" if bom else "utf-8")
 
 
-def csv_lines(frame: pd.DataFrame, separator: str, *, neutralise: bool = False) -> list[str]:
+def csv_lines(
+    frame: pd.DataFrame, separator: str, *, neutralise: bool = False, decimal: str = "."
+) -> list[str]:
     """Write the rows of a frame as :func:`to_csv` does, without their line endings."""
     # A row of one empty cell alone has to differ from no row.
     blank = "" if frame.shape[1] > 1 else '""'
     columns = [
-        _cells(frame.iloc[:, column], separator, blank, neutralise)
+        _cells(frame.iloc[:, column], separator, blank, neutralise, decimal)
         for column in range(frame.shape[1])
     ]
     return [separator.join(cells) for cells in zip(*columns, strict=True)]
@@ -126,16 +139,18 @@ def _refuse_no_file(target: Path, path: Path) -> None:
         raise InputError(f"{path} can't be written: there is no folder {target.parent}.")
 
 
-def _cells(values: pd.Series, separator: str, blank: str, neutralise: bool) -> list[str]:
+def _cells(
+    values: pd.Series, separator: str, blank: str, neutralise: bool, decimal: str
+) -> list[str]:
     """A column as cells of a line, each distinct value written once."""
     codes, distinct = pd.factorize(values)
-    texts = [_text(value) for value in distinct]
+    texts = [_text(value, decimal) for value in distinct]
     if neutralise:
         texts = [
             neutral(text) if isinstance(value, str) else text
             for text, value in zip(texts, distinct, strict=True)
         ]
-    if values.dtype.kind not in "iuf":
+    if values.dtype.kind not in "iuf" or decimal == separator:
         quoted = _written(([text] for text in texts), separator)
         texts = [mark if text else blank for text, mark in zip(texts, quoted, strict=True)]
     # pandas codes a missing value as -1.
@@ -143,7 +158,9 @@ def _cells(values: pd.Series, separator: str, blank: str, neutralise: bool) -> l
     return cells
 
 
-def _text(value: object) -> str:
-    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
+def _text(value: object, decimal: str) -> str:
+    if not isinstance(value, float):
+        return str(value)
+    if value.is_integer() and abs(value) < 1e15:
         return str(int(value))
-    return str(value)
+    return str(value).replace(".", decimal)

@@ -13,7 +13,7 @@ from houseprice.commands.console import Console, read_settings
 
 if TYPE_CHECKING:
     from houseprice.backend.base import Progress
-    from houseprice.batch.orders import Job, Order
+    from houseprice.batch.orders import Job, Terms
     from houseprice.batch.summary import Totals
     from houseprice.settings import Settings
 
@@ -53,21 +53,29 @@ def predict_on_cluster(
             param_hint="--dask",
         )
     jobs = _jobs(pattern, output)
-    totals, failed = Totals(), 0
-    with ExitStack() as stack:
-        progress = stack.enter_context(console.progress("Connecting"))
-        client = stack.enter_context(connected(address))
-        order = _order(settings, interval, evidence_rows, progress)
-        # Closed before the connection is: on Ctrl-C the workers are told to stop.
-        coming = stack.enter_context(closing(value_on_cluster(client, order, jobs, progress)))
-        for job, came in coming:
-            if isinstance(came, Failure):
-                failed += 1
-                console.warn(f"{job.source}: {came.sentence}")
-                continue
-            totals += came.totals
-            for said in (*came.notes, *(problem.sentence for problem in came.problems)):
-                console.say(f"{job.source}: {said}")
+    totals, n_done, failed = Totals(), 0, 0
+    try:
+        with ExitStack() as stack:
+            progress = stack.enter_context(console.progress("Connecting"))
+            client = stack.enter_context(connected(address))
+            terms = _terms(settings, interval, evidence_rows, progress)
+            # Closed before the connection is: on Ctrl-C the workers are told to stop.
+            coming = stack.enter_context(closing(value_on_cluster(client, terms, jobs, progress)))
+            for job, came in coming:
+                if isinstance(came, Failure):
+                    failed += 1
+                    console.warn(f"{job.source}: {came.sentence}")
+                    continue
+                n_done += 1
+                totals += came.totals
+                for said in (*came.notes, *(problem.sentence for problem in came.problems)):
+                    console.say(f"{job.source}: {said}")
+    except KeyboardInterrupt:
+        console.warn(
+            f"Broken off after {n_done:,} of {len(jobs):,} files. Each result in {output} is "
+            "whole: give the files that are missing there once more."
+        )
+        raise typer.Exit(130) from None
     _report(console, totals, len(jobs), failed)
     if failed or (strict and totals.errors):
         raise typer.Exit(1)
@@ -113,16 +121,16 @@ def _files(pattern: Path) -> list[Path]:
     return sorted({path.resolve() for path in found if path.is_file()})
 
 
-def _order(settings: Settings, interval: float, evidence_rows: int, progress: Progress) -> Order:
+def _terms(settings: Settings, interval: float, evidence_rows: int, progress: Progress) -> Terms:
     """Ask for the model that would answer here, after training one if there is none."""
-    from houseprice.batch.orders import LIMITS, Order, seal_of
+    from houseprice.batch.orders import LIMITS, Terms, seal_of
     from houseprice.market.sales import load_market
     from houseprice.model.storing.store import ModelStore
     from houseprice.model.training import ensure
 
     market = load_market(settings.market)
     manifest = ensure(market, ModelStore(settings.model_dir), progress).manifest
-    return Order(
+    return Terms(
         manifest.model_version,
         seal_of(manifest),
         settings.model_dir.resolve(),

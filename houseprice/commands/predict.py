@@ -2,36 +2,21 @@
 
 from __future__ import annotations
 
-import math
 import sys
-from contextlib import nullcontext
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from houseprice.commands.cluster import Dask, predict_on_cluster
-from houseprice.commands.console import Console, Quiet, read_settings
+from houseprice.commands.console import Console, Quiet
+from houseprice.commands.sending import refuse_counts, send_whole
+from houseprice.commands.valuing import FEW, MANY, value_here
 
 if TYPE_CHECKING:
-    from contextlib import AbstractContextManager
-    from typing import BinaryIO
-
-    from houseprice.backend.base import Backend, Progress
-    from houseprice.batch.parts import Wishes
-    from houseprice.batch.reading import CsvFile
     from houseprice.batch.streaming import Streamed
-    from houseprice.batch.workers import Crew
-    from houseprice.settings import Settings
 
 __all__ = ["predict"]
-
-FEW = 10_000
-"""Rows up to which evidence is given unasked: it takes about a millisecond a row."""
-MANY = 100_000
-"""Rows from which several processes pay, unasked: to start them takes about two seconds."""
 
 Source = Annotated[
     Path,
@@ -110,13 +95,7 @@ def predict(  # noqa: PLR0913, PLR0917 - a parameter for each option
     your file. A file is written whole or not at all; until then, finished parts of a large one are
     kept in a hidden folder beside it.
     """
-    from houseprice.backend.opening import open_backend
-    from houseprice.batch.parts import Wishes
-    from houseprice.batch.reading import PIECE, open_csv
-    from houseprice.batch.writing import atomic_file
-    from houseprice.market.sales import load_market
-
-    console, settings = Console.of(context, quiet=quiet), read_settings()
+    console = Console.of(context, quiet=quiet)
     if dask is not None:
         if jobs is not None or resume is not None or whole:
             raise typer.BadParameter(
@@ -129,122 +108,15 @@ def predict(  # noqa: PLR0913, PLR0917 - a parameter for each option
         return
     _refuse(output, source)
     if whole:
-        _refuse_counts(strict=strict, resume=resume)
-        _send(source, output, interval, evidence=bool(evidence))
+        refuse_counts(strict=strict, resume=resume)
+        send_whole(source, output, interval, evidence=bool(evidence))
         return
-    with console.progress(f"Reading {source.name}") as progress:
-        market = load_market(settings.market)
-        with open_csv(source, source.name, settings, market.contract) as table:
-            backend = open_backend(settings, progress, market)
-            few = table.layout.most_rows <= FEW
-            if evidence is None:
-                told = few and "evidence" in backend.about().capabilities
-            else:
-                told = evidence
-            work = _Work(table, source, backend, Wishes(interval, told, resume), progress, console)
-            if output is None:
-                streamed = work.stream(typer.get_binary_stream("stdout"))
-            elif table.layout.most_rows <= PIECE:
-                with atomic_file(output) as out:
-                    streamed = work.stream(out)
-            else:
-                streamed = work.in_parts(output, settings, jobs)
-    if evidence is None and not few:
-        console.say(
-            f"The file has more than {FEW:,} lines, so the sales most alike and the facts that "
-            "move each value most were left out. Ask for them with --evidence."
-        )
+    streamed = value_here(
+        console, source, output, interval=interval, evidence=evidence, jobs=jobs, resume=resume
+    )
     _report(streamed, console)
     if strict and streamed.totals.errors:
         raise typer.Exit(1)
-
-
-@dataclass(frozen=True)
-class _Work:
-    """A file to value, and all that is said about it."""
-
-    table: CsvFile
-    path: Path
-    backend: Backend
-    wishes: Wishes
-    progress: Progress
-    console: Console
-
-    def stream(self, out: BinaryIO) -> Streamed:
-        """Value it in this process, and write as it goes."""
-        from houseprice.batch.streaming import value_stream
-
-        return value_stream(
-            self.table,
-            self.backend,
-            out,
-            interval=self.wishes.interval,
-            evidence=self.wishes.evidence,
-            progress=self.progress,
-            valued_at=datetime.now(UTC),
-        )
-
-    def in_parts(self, output: Path, settings: Settings, jobs: int | None) -> Streamed:
-        """Value it in one process or several, part by part."""
-        from houseprice.batch.parts import value_to_file
-
-        try:
-            with self._crew(settings, jobs) as crew:
-                return value_to_file(
-                    self.table,
-                    self.path,
-                    output,
-                    self.backend,
-                    self.wishes,
-                    crew=crew,
-                    progress=self.progress,
-                    say=self.console.say,
-                )
-        except KeyboardInterrupt:
-            self.console.warn("Broken off. Finished parts are kept: go on with --resume.")
-            raise typer.Exit(130) from None
-
-    def _crew(self, settings: Settings, jobs: int | None) -> AbstractContextManager[Crew | None]:
-        """The processes; none where one is enough, or only one can read the file or ask."""
-        from houseprice.batch.workers import Crew, processors
-
-        n_rows = self.table.layout.most_rows
-        wanted = jobs or (processors() if n_rows > MANY else 1)
-        wanted = min(wanted, math.ceil(n_rows / self.wishes.rows))
-        if wanted == 1 or settings.api_url or self.table.path is None:
-            return nullcontext()
-        return Crew(settings, self.backend.about().model_version, wanted)
-
-
-def _send(source: Path, output: Path | None, interval: float, *, evidence: bool) -> None:
-    """Have a server value the file as it is; the answer is streamed to the output."""
-    from houseprice.backend.opening import open_backend
-    from houseprice.batch.writing import atomic_file
-
-    settings = read_settings()
-    if output is None:
-        raise typer.BadParameter("it needs a file for the answer (-o).", param_hint="--whole")
-    if settings.api_url is None:
-        raise typer.BadParameter(
-            "there is no server to send the file to. Set HOUSEPRICE_API_URL.",
-            param_hint="--whole",
-        )
-    value_csv = getattr(open_backend(settings), "value_csv", None)
-    if value_csv is None:
-        raise typer.BadParameter(
-            f"a server that speaks {settings.api_protocol} takes no whole files.",
-            param_hint="--whole",
-        )
-    with atomic_file(output) as sink:
-        value_csv(source, sink, interval, evidence=evidence)
-
-
-def _refuse_counts(*, strict: bool, resume: bool | None) -> None:
-    if strict or resume is not None:
-        raise typer.BadParameter(
-            "the server's answer is taken as it comes, so --strict and --resume don't go with it.",
-            param_hint="--whole",
-        )
 
 
 def _refuse(output: Path | None, source: Path) -> None:

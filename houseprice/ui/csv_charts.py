@@ -78,8 +78,10 @@ def confidence_finding(confidence: pd.Series) -> str:
         word: float(((confidence >= low) & (confidence < high)).mean())
         for (word, low), (_, high) in pairwise(ends)
     }
-    told = [f"{percent(shares[word], 0)} {word}" for word, _ in reversed(BANDS)]
-    return f"Confidence is {', '.join(told[:-1])} and {told[-1]} among your houses."
+    (first, _), *others = reversed(BANDS)
+    told = [f"{word} for {percent(shares[word], 0)}" for word, _ in others]
+    told.insert(0, f"{first} for {percent(shares[first], 0)} of your houses")
+    return f"Confidence is {', '.join(told[:-1])} and {told[-1]}."
 
 
 def prices_chart(houses: pd.DataFrame, contract: Contract) -> go.Figure:
@@ -120,7 +122,8 @@ def prices_chart(houses: pd.DataFrame, contract: Contract) -> go.Figure:
         name="Value is price",
     )
     drawn.update_layout(showlegend=True)
-    drawn.update_xaxes(title_text=price_title(contract), **money_axis(contract))
+    # So few that they stand side by side on a phone.
+    drawn.update_xaxes(title_text=price_title(contract), **(money_axis(contract) | {"nticks": 5}))
     drawn.update_yaxes(
         title_text=f"Value ({contract.market.price.currency})", **money_axis(contract)
     )

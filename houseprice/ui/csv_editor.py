@@ -108,7 +108,9 @@ def _edited(group: Group, pending: Edits) -> pd.DataFrame:
         key=key,
         hide_index=True,
         num_rows="fixed",
-        column_order=["row", "field", "mended", "read", "message", "expected"],
+        column_order=_order(group),
+        # Else a blank among levels says "None".
+        placeholder="blank" if group.levels else "",
         disabled=["row", "field", "read", "message", "expected"],
         column_config=_columns(group),
         alt=f"Wrong cells to mend: {group.title}",
@@ -119,7 +121,19 @@ def _edited(group: Group, pending: Edits) -> pd.DataFrame:
 def _with(cells: pd.DataFrame, pending: Edits) -> pd.DataFrame:
     places = zip(cells["row"], cells["column"], cells["read"], strict=True)
     mended = [pending.get((row, column), read) for row, column, read in places]
-    return cells.assign(mended=pd.Series(mended, index=cells.index, dtype="str"))
+    # The fact stands beside it, or above.
+    short = [
+        message.removeprefix(f"{field}: ")
+        for message, field in zip(cells["message"], cells["field"], strict=True)
+    ]
+    return cells.assign(mended=pd.Series(mended, index=cells.index, dtype="str"), message=short)
+
+
+def _order(group: Group) -> list[str]:
+    """What stands beside a cell: the levels are told by its choices, their fact by the title."""
+    if group.levels:
+        return ["row", "mended", "read", "message"]
+    return ["row", "field", "mended", "read", "expected", "message"]
 
 
 def _columns(group: Group) -> dict[str, Any]:
@@ -128,8 +142,8 @@ def _columns(group: Group) -> dict[str, Any]:
         "row": column.NumberColumn("Row", width="small"),
         "field": column.TextColumn("Fact"),
         "read": column.TextColumn("In your table"),
-        "message": column.TextColumn("What is the matter", width="medium"),
-        "expected": column.TextColumn("What would do", width="large"),
+        "message": column.TextColumn("What is the matter", width="large"),
+        "expected": column.TextColumn("What would do"),
     }
     if not group.levels:
         return told | {"mended": column.TextColumn("Mended")}

@@ -12,14 +12,17 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from time import monotonic
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from houseprice.backend.base import About, Progress
 from houseprice.batch.pace import duration
-from houseprice.batch.reading import MEGABYTE, Table, read_table
+from houseprice.batch.reading import read_table
 from houseprice.batch.scoring import Scored
+from houseprice.batch.sources import MEGABYTE
+from houseprice.batch.tables import Table
 from houseprice.errors import BackendError, HousePriceError, InputError, StoreError
 from houseprice.ui.csv_valuing import value_in_steps
 from houseprice.ui.session import backend, market, settings
@@ -156,8 +159,11 @@ def _valued(data: bytes, name: str, progress: Progress) -> Outcome:
     kept = outcome()
     if kept is not None and version and (kept.digest, kept.name) == (digest, name):
         return kept
+    begun = monotonic()
     table = read_table(data, name, settings(), market().contract)
-    scored = value_in_steps(table, backend(), progress, settings().max_upload_s)
+    scored = value_in_steps(
+        table, backend(), progress, settings().max_upload_s, monotonic, begun=begun
+    )
     return Outcome(name, digest, scored=scored, table=table, about=about)
 
 

@@ -14,7 +14,7 @@ from houseprice.ui.csv_charts import prices_chart
 from houseprice.ui.panel import download, in_words, panel
 from houseprice.ui.plain_text import plain
 
-__all__ = ["show_against_prices"]
+__all__ = ["equity_told", "show_against_prices"]
 
 _SHARES = (
     "share", "median_ape", "within_10", "within_20", "coverage_68", "coverage_90", "width_90",
@@ -67,10 +67,7 @@ def show_against_prices(found: AgainstPrices | None, contract: Contract) -> None
     if found.report is not None:
         _show_report(found.report, contract)
     if not found.equity.empty:
-        st.markdown("**Fairness** (ratio study: value divided by price)")
-        equity = in_words(found.equity)
-        st.dataframe(equity, hide_index=True, key="csv_equity", alt="The ratio study")
-        download("The ratio study (CSV)", equity, key="csv_equity_figures")
+        _show_equity(found.equity)
 
 
 def _listed(sentences: Iterable[str]) -> str:
@@ -82,7 +79,11 @@ def _show_report(report: Report, contract: Contract) -> None:
     for title, frame, key in (
         ("By confidence", report.bands, "csv_by_confidence"),
         ("By price", report.by_price, "csv_by_price"),
-        (f"By {place.lower()}, the lowest coverage first", report.by_location, "csv_by_place"),
+        (
+            f"By {place.lower()}, the ranges that hold least first",
+            report.by_location,
+            "csv_by_place",
+        ),
     ):
         if frame.empty:
             continue
@@ -90,6 +91,56 @@ def _show_report(report: Report, contract: Contract) -> None:
         table = _percents(frame)
         st.dataframe(table, hide_index=True, key=key, alt=title)
         download("This table (CSV)", table, key=f"{key}_figures")
+
+
+def _show_equity(study: pd.DataFrame) -> None:
+    st.markdown("**Fairness to cheap and dear homes**")
+    st.dataframe(
+        equity_told(study), hide_index=True, key="csv_equity", placeholder="", alt="The ratio study"
+    )
+    st.caption(
+        "The ratio study by which assessors judge values: each value divided by its price. What is "
+        "good is reached where the 90 % interval touches it."
+    )
+    figures = in_words(study.drop(columns="group"), _HEADERS)
+    download("This table (CSV)", figures, key="csv_equity_figures")
+
+
+def equity_told(study: pd.DataFrame) -> pd.DataFrame:
+    """Write a ratio study of all houses for people, a row a figure.
+
+    Parameters
+    ----------
+    study : DataFrame
+        From :func:`houseprice.model.measuring.ratio_study.ratio_study`.
+    """
+    rows = []
+    for each in study.to_dict("records"):
+        words, digits = _EQUITY[str(each["figure"])]
+        low, high = (f"{round(each[end], digits) + 0.0:.{digits}f}" for end in ("low", "high"))
+        good = f"{each['accepted_low']:g} to {each['accepted_high']:g}"
+        known = not pd.isna(each["met"])
+        rows.append(
+            {
+                "What is measured": words,
+                "Here": f"{round(each['value'], digits) + 0.0:.{digits}f}" if known else "",
+                "90 % interval": f"{low} to {high}" if known else "",
+                "Good": good,
+                "Reached": ("yes" if each["met"] else "no") if known else "can't be told",
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+_EQUITY = {
+    "median_ratio": ("Level: the middle of value over price", 3),
+    "cod": ("Spread around that level, in percent (COD)", 1),
+    "prd": ("Above 1, dear homes are valued low: by sums (PRD)", 3),
+    "prb": ("Below 0, dear homes are valued low: by slope (PRB)", 3),
+    "mki": ("Below 1, dear homes are valued low: by shares (MKI)", 3),
+    "vei": ("Below 0, dear homes are valued low: by groups (VEI)", 1),
+}
+"""What each figure is called, and its decimals."""
 
 
 def _percents(frame: pd.DataFrame) -> pd.DataFrame:

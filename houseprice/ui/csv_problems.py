@@ -19,7 +19,7 @@ from houseprice.ui.plain_text import plain
 __all__ = ["TAB", "TABS", "in_short", "show_faults", "show_findings", "show_notes", "show_rest"]
 
 TAB = "csv_tab"
-TABS = ("Result", "Problems", "Totals and drift", "Against prices")
+TABS = ("Result", "Problems", "Totals and comparison", "Against prices")
 
 FIRST = 8
 """Findings that are seen at once; the others wait behind a line."""

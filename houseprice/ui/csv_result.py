@@ -3,29 +3,30 @@
 from __future__ import annotations
 
 import math
-import re
-from pathlib import PurePath
 
 import pandas as pd
 import streamlit as st
 
 from houseprice.backend.base import About
-from houseprice.batch.excel import to_excel
 from houseprice.batch.findings import Finding
-from houseprice.batch.parquet import to_parquet
 from houseprice.batch.portfolio import Portfolio
 from houseprice.batch.scoring import Scored
-from houseprice.batch.writing import to_csv
 from houseprice.market.contract import Contract
 from houseprice.ui.charts_valued import FEWEST, comparison, comparison_chart, comparison_finding
 from houseprice.ui.csv_charts import confidence_chart, confidence_finding, confidence_steps
 from houseprice.ui.csv_tables import houses_shown, shown_choices, user_columns
-from houseprice.ui.messages import money, provenance
+from houseprice.ui.csv_valuing import FEW
+from houseprice.ui.messages import money, percent, provenance
 from houseprice.ui.offers import WITHOUT
 from houseprice.ui.panel import panel
 from houseprice.ui.plain_text import plain
 
-__all__ = ["SHOW", "show_charts", "show_downloads", "show_houses", "show_summary"]
+__all__ = [
+    "SHOW",
+    "show_charts",
+    "show_houses",
+    "show_summary",
+]
 
 SHOW = "csv_show"
 """Key of the filter of the houses."""
@@ -50,41 +51,11 @@ def show_summary(
         st.caption(plain(f"{about_sum} {provenance(about)}"))
         if "evidence" not in about.capabilities:
             st.caption(WITHOUT["evidence"])
-
-
-def show_downloads(scored: Scored, name: str, contract: Contract) -> None:
-    """The whole table to take away, in three formats, each made when it is pressed."""
-    stem = re.sub(r"[^\w-]+", "_", PurePath(name).stem)[:80].strip("_") or "houses"
-    with st.container(horizontal=True, key="csv_downloads"):
-        st.download_button(
-            "Download the valued table (CSV)",
-            # The file is for a spreadsheet, which would run formulas in it and take UTF-8 without
-            # its mark for something else.
-            lambda: to_csv(scored.frame, neutralise=True, newline="\r\n", bom=True),
-            file_name=f"{stem}_valued.csv",
-            mime="text/csv",
-            key="csv_download",
-            on_click="ignore",
-            icon=":material/download:",
-        )
-        st.download_button(
-            "Excel",
-            lambda: to_excel(scored, contract),
-            file_name=f"{stem}_valued.xlsx",
-            mime="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-            key="csv_download_excel",
-            help="A formatted sheet, and a second one with every problem.",
-            on_click="ignore",
-        )
-        st.download_button(
-            "Parquet",
-            lambda: to_parquet(scored),
-            file_name=f"{stem}_valued.parquet",
-            mime="application/vnd.apache.parquet",
-            key="csv_download_parquet",
-            help="For programs: the same columns with their types.",
-            on_click="ignore",
-        )
+        elif summary.rows > FEW:
+            st.caption(
+                f"Reasons and comparable sales are worked out for tables of up to {FEW:,} houses: "
+                "split this one if you need them."
+            )
 
 
 def show_houses(scored: Scored, found: tuple[Finding, ...], contract: Contract) -> None:
@@ -107,6 +78,8 @@ def show_houses(scored: Scored, found: tuple[Finding, ...], contract: Contract) 
         hide_index=True,
         key="csv_houses",
         placeholder="",
+        # A long table has more megabytes than a browser takes at once: it fetches what is in view.
+        lazy=True if len(frame) > FEW else None,
         alt="Each house of the table with its value",
         column_config={
             "row": column.NumberColumn("Row", help="1 is the first house under the header"),
@@ -177,5 +150,5 @@ def _rounding(scored: Scored) -> str:
         return f"Values are rounded here; the download has them unrounded. {WITHOUT['range']}"
     return (
         "Values are rounded to what their uncertainty warrants; the download has them unrounded. "
-        f"About {level:.0%} of sale prices of such houses lie between From and To."
+        f"About {percent(level, 0)} of sale prices of such houses lie between From and To."
     )

@@ -68,6 +68,7 @@ def show_tabs(table: Table, scored: Scored, about: About, market: Market) -> Non
             show_drift(kept("drift", lambda: drift(table, market)))
     if prices.open:
         with prices, told_in_words("csv_prices"):
-            show_against_prices(
-                kept("prices", lambda: against_prices(table, scored, market, backend())), contract
-            )
+            # Half a minute for as many priced houses as a table may have.
+            with st.spinner("Holding the values against the prices…"):
+                held = kept("prices", lambda: against_prices(table, scored, market, backend()))
+            show_against_prices(held, contract)

@@ -42,9 +42,8 @@ def show_totals(total: Portfolio | None, contract: Contract) -> None:
     if total is None:
         st.markdown("No house has a value yet, so there is no sum.")
         return
-    st.markdown(f"**{plain(total.sentence)}**")
-    if total.low is not None:
-        st.caption(plain(total.why))
+    # With a range, the sentence stands above all tabs.
+    st.markdown(plain(total.sentence if total.low is None else total.why))
     place = contract.fields[contract.market.roles.location].label
     amounts = ["total", "low", "high"] if total.low is not None else ["total"]
     frame = total.by_location[["location", "houses", *amounts]]
@@ -60,7 +59,8 @@ def show_totals(total: Portfolio | None, contract: Contract) -> None:
     )
     if total.low is not None:
         st.caption(
-            "The ranges of single areas do not add up to that of all: not all are off at once."
+            "The ranges of single areas do not add up to that of all: not all are off at once, and "
+            "in one direction."
         )
     download("This table (CSV)", frame.rename(columns=headers), key="csv_places_figures")
 

@@ -11,18 +11,20 @@ import pandas as pd
 from houseprice.backend.base import DEFAULT_INTERVAL, Backend, Progress
 from houseprice.batch.own_columns import own_columns
 from houseprice.batch.pace import Pace, duration
-from houseprice.batch.reading import Table
 from houseprice.batch.scoring import Scored, value_rows
 from houseprice.batch.summary import summarise
+from houseprice.batch.tables import Table
 from houseprice.errors import BackendUnavailable, InputError
 from houseprice.market.problems import Problem
 
-__all__ = ["value_in_steps"]
+__all__ = ["FEW", "value_in_steps"]
 
 Valued = tuple[pd.DataFrame, tuple[Problem, ...]]
 
 FIRST, MOST = 500, 5_000
 """Rows of the first step, and of the longest."""
+FEW = 10_000
+"""Houses up to which comparables and reasons, most of the work, are worked out."""
 SHORT = 0.3
 """Seconds; a quicker step makes the next one twice as long."""
 STARTS = 3
@@ -35,8 +37,11 @@ def value_in_steps(
     progress: Progress,
     longest: float,
     clock: Callable[[], float] = monotonic,
+    begun: float | None = None,
 ) -> Scored:
     """Value each row of a table, some rows at a time; the rows come out as all at once.
+
+    Comparables and reasons are worked out for tables of at most :data:`FEW` houses.
 
     Parameters
     ----------
@@ -48,6 +53,8 @@ def value_in_steps(
         Seconds after which no further step is begun.
     clock : callable, optional
         Gives the time in seconds.
+    begun : float, optional
+        When the work on the table began, by the clock; by default, now.
 
     Raises
     ------
@@ -57,8 +64,8 @@ def value_in_steps(
         If the backend can't answer.
     """
     own = own_columns(table.cells.columns, table.headers)
-    evidence = "evidence" in backend.about().capabilities
-    end = clock() + longest
+    evidence = "evidence" in backend.about().capabilities and len(table.cells) <= FEW
+    end = (clock() if begun is None else begun) + longest
 
     def value(piece: Table) -> Valued:
         if piece.start and clock() > end:
@@ -120,6 +127,7 @@ def _piece(table: Table, start: int, end: int) -> Table:
 
 def _too_long(table: Table, done: int, longest: float) -> str:
     return (
-        f"{table.name} takes longer to value than the {duration(longest)} that this page allows: "
-        f"{done:,} of its {len(table.cells):,} houses were done by then. Split it into parts."
+        f"{table.name} takes longer to read and value than the {duration(longest)} that this page "
+        f"allows: {done:,} of its {len(table.cells):,} houses were done by then. Split it into "
+        "parts."
     )

@@ -4,6 +4,7 @@ import streamlit as st
 
 from houseprice.batch.pace import duration
 from houseprice.batch.template import template
+from houseprice.ui.csv_downloads import show_downloads
 from houseprice.ui.csv_outcome import (
     UPLOAD,
     answer,
@@ -12,7 +13,7 @@ from houseprice.ui.csv_outcome import (
     forget_removed,
     outcome,
 )
-from houseprice.ui.csv_result import show_downloads, show_summary
+from houseprice.ui.csv_result import show_summary
 from houseprice.ui.csv_sample import sample
 from houseprice.ui.csv_tables import column_guide
 from houseprice.ui.csv_tabs import show_tabs
@@ -31,6 +32,9 @@ st.markdown(
     "beside each house, and its range, or with the reason why there is none."
 )
 
+# Said where there is a server to send anything to.
+sent = " The server that values gets no column of your own." if settings().api_url else ""
+
 left, right = st.columns(2, gap="large")
 with left:
     st.markdown(
@@ -46,17 +50,16 @@ with left:
 with right:
     st.markdown(
         "**2. Upload it.** The table is valued, shown to nobody else, and forgotten when you "
-        "leave. A server that answers in this app's place gets the columns of a house alone."
+        f"leave.{sent}"
     )
     upload = st.file_uploader(
         "Your table (CSV, Excel or Parquet)",
-        type=["csv", "gz", "txt", "tsv", "xlsx", "parquet"],
         max_upload_size=settings().max_upload_mb,
         key=UPLOAD,
         on_change=forget_removed,
         help=f"Up to {settings().max_rows:,} houses and {settings().max_columns:,} columns, as CSV "
         "with commas, semicolons or tabs (also packed as .csv.gz), as Excel or as Parquet. At most "
-        f"{duration(settings().max_upload_s)} are spent on valuing them.",
+        f"{duration(settings().max_upload_s)} are spent on one table.",
     )
     work = st.container()
 
@@ -91,5 +94,5 @@ else:
     if result.mended:
         cells = "1 cell was" if result.mended == 1 else f"{result.mended:,} cells were"
         st.caption(f"{cells} mended here since the upload. Download the table to keep them.")
-    show_downloads(result.scored, result.name, contract)
+    show_downloads(result.table, result.scored, result.name, contract)
     show_tabs(result.table, result.scored, result.about, market())

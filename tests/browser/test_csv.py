@@ -7,6 +7,7 @@ import io
 import re
 from pathlib import Path
 
+import pandas as pd
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.loopback import wait_until
@@ -104,6 +105,23 @@ def test_the_table_comes_down_as_a_workbook_and_goes_up_again(app: Page) -> None
     expect(metric(app, "Valued")).to_contain_text("3")
 
 
+def test_the_parquet_file_holds_the_rows_of_the_csv(app: Page) -> None:
+    lines = SAMPLE.read_text(encoding="utf-8").splitlines()[:4]
+    upload(app, "\n".join([*lines, "1,2"]).encode())
+    header, *rows = download(app)
+    with app.expect_download() as coming:
+        app.get_by_role("button", name="Parquet", exact=True).click()
+    assert coming.value.suggested_filename == "houses_valued.parquet"
+    frame = pd.read_parquet(coming.value.path())
+    assert frame.columns.tolist() == header
+    assert frame["status"].tolist() == ["ok", "ok", "ok", "error"]
+    told = frame.astype(object).where(frame.notna(), None).to_numpy().tolist()
+    for values, cells in zip(told, rows, strict=True):
+        for value, cell in zip(values, cells, strict=True):
+            same = float(cell) == value if isinstance(value, float) else cell == str(value or "")
+            assert same, (value, cell)
+
+
 def test_a_second_visitor_sees_nothing_of_the_first_one_s_table(
     app: Page, browser: Browser, base_url: str
 ) -> None:
@@ -119,10 +137,10 @@ def test_a_second_visitor_sees_nothing_of_the_first_one_s_table(
 def test_the_result_is_still_there_after_a_visit_to_another_page(app: Page) -> None:
     upload(app, "\n".join(SAMPLE.read_text(encoding="utf-8").splitlines()[:4]).encode())
     expect(metric(app, "Houses")).to_contain_text("3")
-    app.get_by_role("tab", name="Totals and drift").click()
+    app.get_by_role("tab", name="Totals and comparison").click()
     expect(app.get_by_role("heading", name="All houses together")).to_be_visible()
     app.get_by_role("link", name="Home").click()
-    expect(app.get_by_role("tab", name="Totals and drift")).to_have_count(0)
+    expect(app.get_by_role("tab", name="Totals and comparison")).to_have_count(0)
     app.get_by_role("link", name="Value a CSV").click()
     expect(metric(app, "Houses")).to_contain_text("3")
     expect(app.get_by_role("heading", name="All houses together")).to_be_visible()

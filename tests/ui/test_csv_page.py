@@ -6,6 +6,7 @@ import csv
 import io
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -13,8 +14,11 @@ from streamlit.testing.v1 import AppTest
 from houseprice.market.checks import check
 from houseprice.market.contract import Contract
 from houseprice.market.sales import Market
+from houseprice.model.measuring.ratio_study import ACCEPTED, ratio_study
 from houseprice.ui.charts_valued import comparison, comparison_chart, comparison_finding
+from houseprice.ui.csv_downloads import valued_csv
 from houseprice.ui.csv_editor import groups_of_cells
+from houseprice.ui.csv_prices import equity_told
 from houseprice.ui.csv_tables import column_guide
 from houseprice.ui.plain_text import plain
 from tests.ui.told import words
@@ -98,9 +102,11 @@ def test_good_rows_are_valued_and_wrong_ones_come_first_with_their_reason(
 
 def test_the_result_outlives_a_visit_to_another_page(app: AppTest, market: Market) -> None:
     upload(app, mixed(market))
+    first = app.session_state["csv_outcome"]
     app.switch_page("pages/value/house.py").run()
     app.switch_page(PAGE).run()
     assert metrics(app)["Houses"] == "14"
+    assert app.session_state["csv_outcome"] is first
 
 
 def test_the_tab_and_the_choice_of_houses_outlive_a_visit_to_another_page(
@@ -185,7 +191,7 @@ def test_each_fact_with_levels_is_mended_by_itself(contract: Contract) -> None:
 
 def test_the_sum_has_a_range_and_the_table_is_held_against_the_sales(app: AppTest) -> None:
     app.button(key="csv_sample").click().run()
-    tab(app, "Totals and drift")
+    tab(app, "Totals and comparison")
     assert "the prices add up to $" in words(app)
     assert "that were compared" in words(app)
     places = app.dataframe[1].value
@@ -209,6 +215,36 @@ def test_a_table_without_prices_says_which_column_is_asked_for(
     upload(app, mixed(market))
     tab(app, "Against prices")
     assert "a column SalePrice (sale price)" in words(app)
+
+
+def test_the_download_is_written_as_the_upload_was(app: AppTest, market: Market) -> None:
+    rows = list(csv.reader(lines(market, 3)))
+    rows[1][rows[0].index("LotFrontage")] = "80,5"
+    text = "\n".join(";".join(row) for row in rows)
+    upload(app, text)
+    found = app.session_state["csv_outcome"]
+    data = valued_csv(found.table, found.scored)
+    back = list(csv.reader(io.StringIO(data.decode("utf-8-sig"), newline=""), delimiter=";"))
+    assert [row[: len(rows[0])] for row in back] == rows
+    price = [row[back[0].index("predicted_price")] for row in back[1:]]
+    values = found.scored.valuations["predicted_price"]
+    assert [float(each.replace(",", ".")) for each in price] == values.tolist()
+    assert any("," in each for each in price)
+    assert not any("." in each for each in price)
+    upload(app, "\n".join(lines(market, 3)))
+    found = app.session_state["csv_outcome"]
+    point = valued_csv(found.table, found.scored).decode("utf-8-sig")
+    assert next(csv.DictReader(io.StringIO(point, newline="")))["interval"] == "0.9"
+
+
+def test_the_ratio_study_is_told_in_words() -> None:
+    prices = np.linspace(1e5, 3e5, 40)
+    told = equity_told(ratio_study(prices, prices * 1.2, n_resamples=20))
+    level = told.iloc[0]
+    assert level["What is measured"] == "Level: the middle of value over price"
+    assert level[["Here", "Good", "Reached"]].tolist() == ["1.200", "0.9 to 1.1", "no"]
+    assert len(told) == len(ACCEPTED)
+    assert not told["What is measured"].isin(list(ACCEPTED)).any()
 
 
 def test_a_second_table_replaces_the_first_and_taking_it_out_clears_the_page(

@@ -11,12 +11,13 @@ import pytest
 
 from houseprice.backend.base import Answer, Backend
 from houseprice.backend.opening import open_backend
-from houseprice.batch.reading import Table, read_table
+from houseprice.batch.reading import read_table
 from houseprice.batch.scoring import value_table
+from houseprice.batch.tables import Table
 from houseprice.errors import BackendUnavailable, InputError
 from houseprice.market.sales import Market
 from houseprice.settings import Settings
-from houseprice.ui.csv_valuing import value_in_steps
+from houseprice.ui.csv_valuing import FEW, value_in_steps
 
 
 @pytest.fixture(scope="module")
@@ -74,6 +75,26 @@ def test_work_ends_at_its_limit_in_words(backend: Backend, table: Table) -> None
     with pytest.raises(InputError, match="500 of its 600 houses were done by then") as refused:
         value_in_steps(table, backend, lambda *_: None, 15.0, lambda: next(clock))
     assert "15 seconds that this page allows" in str(refused.value)
+
+
+def test_the_limit_counts_the_time_of_reading_too(backend: Backend, table: Table) -> None:
+    clock = count(20.0, 0.001)
+    with pytest.raises(InputError, match="longer to read and value than the 15 seconds"):
+        value_in_steps(table, backend, lambda *_: None, 15.0, lambda: next(clock), begun=0.0)
+
+
+def test_reasons_of_a_long_table_are_left_to_the_command(backend: Backend, table: Table) -> None:
+    times = FEW // len(table.cells) + 1
+    long = replace(
+        table,
+        cells=pd.concat([table.cells] * times, ignore_index=True),
+        rows=pd.concat([table.rows] * times, ignore_index=True),
+    )
+    valued = value_in_steps(long, backend, lambda *_: None, 1e9).valuations
+    assert len(valued) > FEW
+    assert not valued["top_drivers"].astype(bool).any()
+    few = value_in_steps(table, backend, lambda *_: None, 1e9).valuations
+    assert few.loc[few["status"] != "error", "top_drivers"].astype(bool).all()
 
 
 def test_values_of_two_models_never_stand_in_one_table(backend: Backend, table: Table) -> None:

@@ -50,7 +50,8 @@ def surroundings(
 def server(
     surroundings: dict[str, str], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Program]:
-    with program(tmp_path_factory.mktemp("log"), **surroundings) as started:
+    several = {"OMP_NUM_THREADS": "2"}  # what a person may have in the environment
+    with program(tmp_path_factory.mktemp("log"), **surroundings, **several) as started:
         yield started
 
 

@@ -9,8 +9,9 @@ import pandas as pd
 import pytest
 
 from houseprice.batch.against_prices import AgainstPrices, against_prices
-from houseprice.batch.reading import Table, read_table
+from houseprice.batch.reading import read_table
 from houseprice.batch.scoring import value_table
+from houseprice.batch.tables import Table
 from houseprice.errors import BackendError
 from houseprice.market.sales import Market, load_market
 from houseprice.model.measuring.metrics import median_ape

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from houseprice.batch.reading import Table, read_table
+from houseprice.batch.reading import read_table
+from houseprice.batch.tables import Table
 from houseprice.market.contract import Contract
 from houseprice.settings import Settings
 

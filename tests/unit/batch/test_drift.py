@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from houseprice.batch.drift import DRIFT_COLUMNS, FEWEST, Drift, drift
 from houseprice.batch.drift_measures import blank_drift, level_drift, middle_drift
-from houseprice.batch.reading import Table, read_table
+from houseprice.batch.reading import read_table
+from houseprice.batch.tables import Table
 from houseprice.market.problems import Problem
 from houseprice.market.sales import Market, load_market
 from houseprice.settings import Settings
@@ -90,6 +91,16 @@ def test_a_blank_that_means_that_there_is_none_is_known(hamlet: Market) -> None:
 def test_a_blank_that_is_filled_from_other_facts_is_not_known(hamlet: Market) -> None:
     found = drift(table_of(houses(boiler="").astype({"boiler": "str"})), hamlet)
     assert row(found, "boiler")["blank_here"] == 1.0
+
+
+def test_the_age_of_a_part_that_a_house_does_not_have_is_not_asked_for(market: Market) -> None:
+    table = read_table(market.sample_path, "houses.csv", Settings(), market.contract)
+    garage = row(drift(table, market), "GarageYrBlt")
+    assert garage["blank_sales"] == 0.0
+    built = table.rows["GarageYrBlt"].where(table.rows["GarageType"] == "NA", "")
+    unknown = replace(table, rows=table.rows.assign(GarageYrBlt=built))
+    garage = row(drift(unknown, market), "GarageYrBlt")
+    assert garage["blank_here"] == 1.0
 
 
 def test_a_column_that_is_not_there_is_not_compared(hamlet: Market) -> None:

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from houseprice.batch.mending import beyond_mending, choices, edits, mend, wrong_cells
-from houseprice.batch.reading import Table, read_table
+from houseprice.batch.reading import read_table
 from houseprice.batch.scoring import value_table
+from houseprice.batch.tables import Table
 from houseprice.errors import InputError
 from houseprice.market.contract import Contract
 from houseprice.settings import Settings

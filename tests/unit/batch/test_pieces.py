@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from houseprice.batch import blocks
 from houseprice.batch.blocks import Shape, read_blocks
 from houseprice.batch.decoding import LONGEST_LINE
-from houseprice.batch.reading import Table, open_csv, read_table
+from houseprice.batch.reading import open_csv, read_table
 from houseprice.batch.records import Lines
+from houseprice.batch.tables import Table
 from houseprice.errors import InputError
 from houseprice.market.contract import Contract
 from houseprice.settings import Settings

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from houseprice.batch.reading import Table, read_table
+from houseprice.batch.reading import read_table
+from houseprice.batch.tables import Table
 from houseprice.errors import InputError
 from houseprice.market.contract import Contract
 from houseprice.settings import Settings
@@ -138,19 +139,6 @@ def test_a_quotation_mark_within_a_cell_is_a_character() -> None:
     assert cells(read('a,b\n6" pipe,2\n')) == [['6" pipe', "2"]]
 
 
-def test_blanks_around_a_column_name_do_not_matter_and_come_out_again() -> None:
-    table = read(" size ,quarter\t\n90,N\n")
-    assert list(table.rows.columns) == ["size", "quarter"]
-    assert table.headers == (" size ", "quarter\t")
-
-
-def test_columns_without_a_name_are_told_apart() -> None:
-    table = read(",size,,column 1\n0,90,x,y\n")
-    assert table.headers == ("", "size", "", "column 1")
-    assert table.cells.columns.is_unique
-    assert cells(table) == [["0", "90", "x", "y"]]
-
-
 def test_packed_and_plain_files_read_the_same_whatever_their_name() -> None:
     plain = b"size,quarter\n90,N\n"
     assert cells(read(gzip.compress(plain))) == [["90", "N"]]
@@ -164,13 +152,6 @@ def test_empty_columns_at_the_right_are_left_out_and_counted() -> None:
     assert table.notes == ("2 empty columns at the right of the table left out.",)
     table = read("a,b,\n1,2,\n")
     assert table.notes == ("1 empty column at the right of the table left out.",)
-
-
-def test_a_column_without_a_name_at_the_right_is_kept_for_what_stands_in_it() -> None:
-    table = read("a,,b,,\n1,2,3,x,\n4,5,6,,\n")
-    assert table.headers == ("a", "", "b", "")
-    assert list(table.rows.columns) == ["a", "column 2", "b"]
-    assert cells(table) == [["1", "2", "3", "x"], ["4", "5", "6", ""]]
 
 
 @pytest.mark.parametrize(
@@ -195,40 +176,6 @@ def test_a_row_of_another_separator_is_not_empty() -> None:
 
 
 @pytest.mark.parametrize(
-    "spelling", ["Ground Floor", "GROUND_FLOOR", "ground-floor", "Groundfloor"]
-)
-def test_case_and_spacing_of_a_column_name_do_not_matter(contract: Contract, spelling: str) -> None:
-    table = read(f"size;{spelling}\n90;45,5\n", contract)
-    assert table.headers == ("size", spelling)
-    assert table.rows.to_dict("records") == [{"size": "90", "ground floor": "45.5"}]
-    note = f"Column names were read whatever their case and spacing: {spelling} as ground floor."
-    assert table.notes[0] == note
-
-
-def test_many_column_names_are_told_by_the_first_few(contract: Contract) -> None:
-    table = read("SIZE,GRADE,QUARTER,GARDEN,BEDS,BUILT,SOLD\n" + "1," * 6 + "1\n", contract)
-    assert table.notes[0].endswith("GARDEN as garden, BEDS as beds and 2 more.")
-
-
-def test_two_spellings_of_one_column_are_refused_by_name(contract: Contract) -> None:
-    sentence = r"more than one column named ground floor \(ground floor and Ground_Floor\)"
-    with pytest.raises(InputError, match=sentence):
-        read("size,ground floor,Ground_Floor\n1,2,3\n", contract)
-
-
-def test_a_missing_header_is_told(contract: Contract) -> None:
-    with pytest.raises(InputError, match="the row with the column names seems to be missing"):
-        read("90,A,S,1980\n80,A,S,1990\n", contract)
-    assert read("what,else,1990\n1,2,3\n").headers == ("what", "else", "1990")
-    assert read("size,1990\n1,2\n", contract).headers == ("size", "1990")
-
-
-def test_two_columns_of_one_name_are_refused_by_name() -> None:
-    with pytest.raises(InputError, match="more than one column named quarter, size"):
-        read("size,quarter,size ,quarter\n1,2,3,4\n")
-
-
-@pytest.mark.parametrize(
     ("data", "sentence"),
     [
         (b"", "is empty"),
@@ -239,10 +186,13 @@ def test_two_columns_of_one_name_are_refused_by_name() -> None:
         (b"PK\x03\x04\x14\x00", "a damaged Excel workbook"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1", "an Excel workbook of the old kind"),
         (b"PAR1\x15\x04", "a Parquet file"),
-        (gzip.compress(gzip.compress(b"a\n1\n")), "a compressed file within a compressed file"),
-        (gzip.compress(b"a\n1\n")[:-4], "a damaged gzip file"),
-        (gzip.compress(b"a\n1\n")[:12] + bytes(20), "a damaged gzip file"),
-        (gzip.compress(b""), "is empty"),
+        (
+            gzip.compress(gzip.compress(b"a\n1\n", mtime=0), mtime=0),
+            "a compressed file within a compressed file",
+        ),
+        (gzip.compress(b"a\n1\n", mtime=0)[:-4], "a damaged gzip file"),
+        (gzip.compress(b"a\n1\n", mtime=0)[:12] + bytes(20), "a damaged gzip file"),
+        (gzip.compress(b"", mtime=0), "is empty"),
         (b"%PDF-1.7", "a PDF document"),
         (b"a,b\n1,\x002\n", "not a text file"),
         (bytes(range(256)), "not a text file"),
@@ -267,7 +217,11 @@ def test_what_is_no_table_of_houses_is_refused_in_one_sentence(data: bytes, sent
         ("a\n1\n" + "x" * 11, {"max_cell_chars": 10}, "Line 3 .* 11 characters; at most 10"),
         ("x" * 11 + "\n1\n", {"max_cell_chars": 10}, "Line 1 .* 11 characters; at most 10"),
         ("a\n" + "1\n" * 2**19, {"max_upload_mb": 1}, "1.0 MB; at most 1 are"),
-        (gzip.compress(b"a\n" + b"1\n" * 2**19), {"max_upload_mb": 1}, "holds more than 1 MB"),
+        (
+            gzip.compress(b"a\n" + b"1\n" * 2**19, mtime=0),
+            {"max_upload_mb": 1},
+            "holds more than 1 MB",
+        ),
         (
             "a,b\n" + " " * (2**25 + 2**21) + "\n1,2\n",
             {"max_upload_mb": 99},

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from houseprice.batch.reading import CsvFile, open_csv
+from houseprice.batch.pieces import CsvFile
+from houseprice.batch.reading import open_csv
 from houseprice.batch.spans import Span
 from houseprice.batch.tables import Table
 from houseprice.errors import InputError

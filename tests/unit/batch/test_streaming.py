@@ -147,6 +147,22 @@ def test_encoding_separator_and_line_endings_stay_those_of_the_file(
     assert answered[1][7] == "90011.25"
 
 
+@pytest.mark.parametrize(
+    ("size", "price", "level"), [("90,5", "90511,31", "0,9"), ("90.5", "90511.31", "0.9")]
+)
+def test_our_numbers_have_the_decimal_sign_of_the_file(
+    surveyor: Backend, contract: Contract, size: str, price: str, level: str
+) -> None:
+    text = f"size;quarter;grade;built\n{size};S;A;1980\n"
+    data, _ = stream(text, surveyor, contract)
+    header, valued = rows_of(data.decode(), ";")
+    assert valued[0] == size
+    assert valued[header.index("predicted_price")] == price
+    assert valued[header.index("interval")] == level
+    again, _ = stream(data, surveyor, contract)
+    assert rows_of(again.decode(), ";")[1][:-1] == valued[:-1]
+
+
 def test_a_sign_that_the_encoding_lacks_is_lost_in_our_words_alone(
     surveyor: Backend, contract: Contract
 ) -> None:

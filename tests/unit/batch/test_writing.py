@@ -120,6 +120,14 @@ def test_numbers_are_plain_and_missing_ones_blank() -> None:
     assert to_csv(frame, neutralise=True).decode() == expected
 
 
+def test_numbers_take_the_decimal_sign_asked_for_and_text_keeps_its_own() -> None:
+    frame = pd.DataFrame({"price": [181250.25, 5.0], "text": ["1.5", "a;b"]})
+    written = to_csv(frame, neutralise=True, separator=";", decimal=",").decode()
+    assert written == 'price;text\n181250,25;1.5\n5;"a;b"\n'
+    alone = to_csv(frame[["price"]].assign(n=1), neutralise=True, decimal=",").decode()
+    assert alone == 'price,n\n"181250,25",1\n5,1\n'
+
+
 def test_spreadsheets_get_a_byte_order_mark_and_their_line_ending_when_asked() -> None:
     data = to_csv(pd.DataFrame({"a": ["é"]}), neutralise=True, newline="\r\n", bom=True)
     assert data == b"\xef\xbb\xbfa\r\n\xc3\xa9\r\n"

@@ -2,15 +2,18 @@
 
 import numpy as np
 import pytest
-from sklearn.model_selection import KFold
 
-from houseprice.model.learning.pipeline import make_regressor
-from houseprice.model.measuring.metrics import rmsle
+from houseprice.model.storing.store import ModelStore
 
 
 @pytest.fixture(scope="module")
-def regressor(market):
-    return make_regressor(market.contract).fit(market.houses, np.log(market.prices))
+def trained(model_dir):
+    return ModelStore(model_dir).load()
+
+
+@pytest.fixture(scope="module")
+def regressor(trained):
+    return trained.model.regressor_
 
 
 @pytest.mark.parametrize(
@@ -31,12 +34,6 @@ def test_the_two_partial_giants_are_left_out_of_the_fit_and_few_others(regressor
     assert len(left_out) < 15
 
 
-def test_unseen_sales_are_valued_as_well_as_the_experiments_say(market):
-    prices = market.prices.to_numpy(np.float64)
-    errors = []
-    for rows, held_out in KFold(5, shuffle=True, random_state=0).split(prices):
-        regressor = make_regressor(market.contract)
-        regressor.fit(market.houses.iloc[rows], np.log(prices[rows]))
-        estimate = np.exp(regressor.predict(market.houses.iloc[held_out]))
-        errors.append(rmsle(prices[held_out], estimate))
-    assert np.mean(errors) < 0.1185
+def test_unseen_sales_are_valued_as_well_as_the_experiments_say(trained):
+    # docs/experiments.md has 0.1148 of five folds; training has ten, with more to learn from.
+    assert trained.manifest.metrics["rmsle"] < 0.1155

@@ -1,0 +1,141 @@
+"""The options ``--dask``, on a real scheduler and two worker processes."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from distributed import Client, LocalCluster
+
+from houseprice.cluster import connected
+from houseprice.errors import HousePriceError
+from tests.clusters import left_in, make_jobs, two_workers, until
+
+
+@pytest.fixture(scope="module")
+def client(place: Path) -> Iterator[Client]:
+    with two_workers(place / "models") as client:
+        yield client
+
+
+@pytest.fixture
+def address(client, surroundings, fresh_logs) -> str:
+    return client.scheduler.address
+
+
+def test_the_command_values_a_pattern_into_a_folder(run, address, tmp_path: Path) -> None:
+    jobs = make_jobs(tmp_path, 5, 10)
+    pattern, valued = tmp_path / "given" / "*.csv", tmp_path / "valued"
+    done = run("predict", "--dask", address, pattern, "-o", valued, "--no-evidence")
+    assert done.code == 0, done.err
+    assert "2 of 2 files, 15 rows: " in done.err
+    assert run("predict", jobs[1].source, "-o", tmp_path / "one.csv", "--no-evidence").code == 0
+    stamped = r"\d{4}-\d\d-\d\dT[\d:]+\+00:00"
+    here, there = (
+        re.sub(stamped, "", path.read_bytes().decode("cp1252"))
+        for path in (tmp_path / "one.csv", jobs[1].target)
+    )
+    assert here == there
+    jobs[0].source.write_bytes(b"")
+    again = run("predict", "--dask", address, pattern, "-o", valued)
+    assert again.code == 1
+    assert "homes 0.csv: " in again.err
+    assert "1 of 2 files, 10 rows: " in again.err
+
+
+def test_a_call_that_makes_no_sense_is_told(run, address, tmp_path: Path, monkeypatch) -> None:
+    (job,) = make_jobs(tmp_path, 5)
+    folder, twin = tmp_path / "valued", tmp_path / "twin" / job.source.name
+    twin.parent.mkdir()
+    twin.write_bytes(b"")
+
+    def told(*arguments: object) -> str:
+        done = run("predict", "--dask", address, *arguments)
+        assert done.code == 2
+        return " ".join(done.err.replace("│", "").split())
+
+    assert "it names the folder of the results" in told(job.source)
+    assert "no file is called" in told(tmp_path / "none" / "*.csv", "-o", folder)
+    assert "never written over" in told(job.source, "-o", job.source.parent)
+    assert "have one name" in told(tmp_path / "*" / "*.csv", "-o", tmp_path / "new")
+    assert "there can't be a folder" in told(job.source, "-o", twin)
+    assert "are for work without a cluster" in told(job.source, "-o", folder, "--jobs", "2")
+    monkeypatch.setenv("HOUSEPRICE_API_URL", "http://127.0.0.1:9")
+    assert "Unset HOUSEPRICE_API_URL" in told(job.source, "-o", folder)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no such signals")
+def test_ctrl_c_leaves_whole_results_and_nothing_else(client, address, tmp_path: Path) -> None:
+    light = make_jobs(tmp_path, 5, 5_000)[0]
+    valued = tmp_path / "valued"
+    command = [sys.executable, "-m", "houseprice", "predict", "--dask", address, "--evidence"]
+    process = subprocess.Popen(
+        [*command, tmp_path / "given" / "*.csv", "-o", valued], stderr=subprocess.PIPE
+    )
+    until(lambda: light.target.exists() and any(valued.glob(".*.parts/.*.part")))
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert re.search(
+        r"Broken off after [01] of 2 files\. Each result in .* is whole", said.decode()
+    )
+    assert b"Traceback" not in said
+    assert left_in(valued) == [light.target.name]
+    # Each worker does one thing at a time: after this one it has ended what it was at.
+    for worker in client.run(os.getpid):
+        client.submit(os.getpid, workers=[worker], pure=False).result()
+    assert left_in(valued) == [light.target.name]
+
+
+@pytest.fixture
+def nobody() -> Iterator[str]:
+    """An address where nothing listens."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield f"tcp://127.0.0.1:{taken.getsockname()[1]}"
+
+
+def test_no_scheduler_is_told_in_a_sentence(nobody: str) -> None:
+    for address in (nobody, "nonsense://x"):
+        with (
+            pytest.raises(HousePriceError, match="No scheduler of a Dask cluster answers at"),
+            connected(address, patience_s=0.2),
+        ):
+            pass
+
+
+def test_a_cluster_without_workers_is_told() -> None:
+    with (
+        LocalCluster(n_workers=0, host="127.0.0.1", dashboard_address="127.0.0.1:0") as empty,
+        pytest.raises(HousePriceError, match="has no workers"),
+        connected(empty.scheduler_address, patience_s=0.2),
+    ):
+        pass
+
+
+def test_a_missing_package_is_told_in_a_sentence(run, address, monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    done = run("train", "--dask", address)
+    assert done.code == 1
+    assert "pip install 'houseprice[cluster]'" in done.err
+
+
+def test_figures_of_a_cluster_are_those_of_one_machine(run, address) -> None:
+    plan = ("evaluate", "--json", "--folds", "2", "--repeats", "1")
+    here, there = run(*plan), run(*plan, "--dask", address)
+    assert there.code == 0, there.err
+    assert json.loads(there.out) == json.loads(here.out)
+
+
+def test_a_model_of_a_cluster_is_that_of_one_machine(run, address) -> None:
+    here, there = run("train", "--json"), run("train", "--json", "--dask", address)
+    assert there.code == 0, there.err
+    assert json.loads(there.out)["metrics"] == json.loads(here.out)["metrics"]
