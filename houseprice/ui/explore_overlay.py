@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from houseprice.batch.reading import Table
+from houseprice.batch.tables import Table
 from houseprice.batch.scoring import Scored
 from houseprice.market.checks import check
 from houseprice.market.contract import Contract
