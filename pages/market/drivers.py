@@ -2,10 +2,10 @@
 
 import streamlit as st
 
-from houseprice.ui.drivers_effect import show_market_effect
-from houseprice.ui.drivers_fewer import show_fewer
-from houseprice.ui.drivers_pairs import show_pairs
-from houseprice.ui.drivers_readings import show_readings
+from houseprice.ui.drivers.effect import show_market_effect
+from houseprice.ui.drivers.fewer import show_fewer
+from houseprice.ui.drivers.pairs import show_pairs
+from houseprice.ui.drivers.readings import show_readings
 from houseprice.ui.frame import told_in_words
 from houseprice.ui.offers import offered
 from houseprice.ui.session import backend, market

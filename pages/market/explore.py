@@ -3,18 +3,19 @@
 import streamlit as st
 
 from houseprice.market import profile
-from houseprice.ui import charts_fields, findings_fields
-from houseprice.ui.explore_alerts import show_alerts
-from houseprice.ui.explore_facts import show_facts
-from houseprice.ui.explore_places import show_places
-from houseprice.ui.explore_prices import show_prices
-from houseprice.ui.explore_rows import show_picked
-from houseprice.ui.explore_suspects import show_suspects
-from houseprice.ui.explore_ties import show_ties
-from houseprice.ui.explore_time import show_time
-from houseprice.ui.filters import filters, looking_at
+from houseprice.ui.charts import fields as charts_fields
+from houseprice.ui.explore.alerts import show_alerts
+from houseprice.ui.explore.facts import show_facts
+from houseprice.ui.explore.filters import filters, looking_at
+from houseprice.ui.explore.places import show_places
+from houseprice.ui.explore.prices import show_prices
+from houseprice.ui.explore.rows import show_picked
+from houseprice.ui.explore.sales_table import as_file, as_table, show_sales
+from houseprice.ui.explore.suspects import show_suspects
+from houseprice.ui.explore.ties import show_ties
+from houseprice.ui.explore.time import show_time
+from houseprice.ui.findings import fields as findings_fields
 from houseprice.ui.panel import download, panel
-from houseprice.ui.sales_table import as_file, as_table, show_sales
 from houseprice.ui.session import market
 
 SECTIONS = (

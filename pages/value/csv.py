@@ -4,8 +4,8 @@ import streamlit as st
 
 from houseprice.batch.pace import duration
 from houseprice.batch.template import template
-from houseprice.ui.csv_downloads import show_downloads
-from houseprice.ui.csv_outcome import (
+from houseprice.ui.csv.downloads import show_downloads
+from houseprice.ui.csv.outcome import (
     UPLOAD,
     answer,
     answer_again,
@@ -13,11 +13,11 @@ from houseprice.ui.csv_outcome import (
     forget_removed,
     outcome,
 )
-from houseprice.ui.csv_result import show_summary
-from houseprice.ui.csv_sample import sample
-from houseprice.ui.csv_tables import column_guide
-from houseprice.ui.csv_tabs import show_tabs
-from houseprice.ui.csv_totals import together
+from houseprice.ui.csv.result import show_summary
+from houseprice.ui.csv.sample import sample
+from houseprice.ui.csv.tables import column_guide
+from houseprice.ui.csv.tabs import show_tabs
+from houseprice.ui.csv.totals import together
 from houseprice.ui.frame import again
 from houseprice.ui.panel import download
 from houseprice.ui.plain_text import plain

@@ -15,11 +15,11 @@ from houseprice.market.checks import check
 from houseprice.market.contract import Contract
 from houseprice.market.sales import Market
 from houseprice.model.measuring.ratio_study import ACCEPTED, ratio_study
-from houseprice.ui.charts_valued import comparison, comparison_chart, comparison_finding
-from houseprice.ui.csv_downloads import valued_csv
-from houseprice.ui.csv_editor import groups_of_cells
-from houseprice.ui.csv_prices import equity_told
-from houseprice.ui.csv_tables import column_guide
+from houseprice.ui.charts.valued import comparison, comparison_chart, comparison_finding
+from houseprice.ui.csv.downloads import valued_csv
+from houseprice.ui.csv.editor import groups_of_cells
+from houseprice.ui.csv.prices import equity_told
+from houseprice.ui.csv.tables import column_guide
 from houseprice.ui.plain_text import plain
 from tests.ui.told import words
 

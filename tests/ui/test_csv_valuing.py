@@ -17,7 +17,7 @@ from houseprice.batch.tables import Table
 from houseprice.errors import BackendUnavailable, InputError
 from houseprice.market.sales import Market
 from houseprice.settings import Settings
-from houseprice.ui.csv_valuing import FEW, value_in_steps
+from houseprice.ui.csv.valuing import FEW, value_in_steps
 
 
 @pytest.fixture(scope="module")

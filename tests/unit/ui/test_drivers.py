@@ -12,19 +12,17 @@ import pytest
 from houseprice.market.contract import Contract
 from houseprice.market.sales import Market
 from houseprice.model.studying.study import NO_STUDY, Study
-from houseprice.ui import (
-    charts,
-    charts_drivers,
-    charts_effects,
-    charts_pairs,
-    drivers_frames,
-    findings_effects,
-    findings_pairs,
-)
-from houseprice.ui import findings_drivers as told
-from houseprice.ui.charts_drivers import Reading
-from houseprice.ui.charts_effects import Mark
-from houseprice.ui.drivers_pairs import newly_picked
+from houseprice.ui.charts import drivers as charts_drivers
+from houseprice.ui.charts import effects as charts_effects
+from houseprice.ui.charts import grammar as charts
+from houseprice.ui.charts import pairs as charts_pairs
+from houseprice.ui.charts.drivers import Reading
+from houseprice.ui.charts.effects import Mark
+from houseprice.ui.drivers import frames as drivers_frames
+from houseprice.ui.drivers.pairs import newly_picked
+from houseprice.ui.findings import drivers as told
+from houseprice.ui.findings import effects as findings_effects
+from houseprice.ui.findings import pairs as findings_pairs
 
 LOSS = Reading("loss_pct", "spread_pct", "Further off", "further off", names="title", key="group")
 

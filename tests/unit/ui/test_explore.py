@@ -9,15 +9,15 @@ from houseprice.market import profile
 from houseprice.market.places import lie_of_places
 from houseprice.market.sales import Market, read_rows
 from houseprice.market.selection import Sales, Selection
-from houseprice.ui import charts_overlay
-from houseprice.ui.charts_places import place_map
-from houseprice.ui.charts_suspects import prices_far_off
-from houseprice.ui.explore_overlay import valued_houses
-from houseprice.ui.explore_prices import ids_between
-from houseprice.ui.explore_rows import picked_sales
-from houseprice.ui.explore_suspects import why_far_off
-from houseprice.ui.filters import conditions
-from houseprice.ui.labels import label_places
+from houseprice.ui.charts import overlay as charts_overlay
+from houseprice.ui.charts.labels import label_places
+from houseprice.ui.charts.places import place_map
+from houseprice.ui.charts.suspects import prices_far_off
+from houseprice.ui.explore.filters import conditions
+from houseprice.ui.explore.overlay import valued_houses
+from houseprice.ui.explore.prices import ids_between
+from houseprice.ui.explore.rows import picked_sales
+from houseprice.ui.explore.suspects import why_far_off
 
 
 @pytest.fixture(scope="module")

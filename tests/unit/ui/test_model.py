@@ -14,12 +14,15 @@ from houseprice.market.sales import Market
 from houseprice.model.measuring.ratio_study import ratio_study
 from houseprice.model.studying.errors import Drift, drift
 from houseprice.model.studying.study import NO_STUDY, Study
-from houseprice.ui import charts, charts_model, charts_standing, findings_model
-from houseprice.ui.model_errors import by_price, drifting, error_against, groups_of
-from houseprice.ui.model_sales import picked_table
-from houseprice.ui.model_short import figures_table, standing
-from houseprice.ui.model_study import Measured, joined
-from houseprice.ui.model_tried import chosen
+from houseprice.ui.charts import grammar as charts
+from houseprice.ui.charts import model as charts_model
+from houseprice.ui.charts import standing as charts_standing
+from houseprice.ui.findings import model as findings_model
+from houseprice.ui.model.errors import by_price, drifting, error_against, groups_of
+from houseprice.ui.model.sales import picked_table
+from houseprice.ui.model.short import figures_table, standing
+from houseprice.ui.model.study import Measured, joined
+from houseprice.ui.model.tried import chosen
 
 
 @pytest.fixture(scope="module")

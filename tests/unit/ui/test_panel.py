@@ -22,7 +22,7 @@ def test_a_day_is_written_without_its_midnight() -> None:
 def two_panels() -> None:
     import pandas as pd
 
-    from houseprice.ui.charts import figure
+    from houseprice.ui.charts.grammar import figure
     from houseprice.ui.panel import panel
 
     full = pd.DataFrame({"price": [1.0]})

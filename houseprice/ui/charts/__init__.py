@@ -1,0 +1,1 @@
+"""What charts look like: figures made of frames."""

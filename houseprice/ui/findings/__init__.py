@@ -1,0 +1,1 @@
+"""What a chart shows, in a sentence."""

@@ -1,0 +1,171 @@
+"""Start from a real house: find one of the market's sales, or be surprised by one."""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from houseprice.errors import HousePriceError
+from houseprice.market.sales import Market
+from houseprice.ui.charts.grammar import axis_title
+from houseprice.ui.house.known import fill_with_sale, row_of_sale, started_from
+from houseprice.ui.house.search import Wanted, nearest_sales, sale_in_words, sold_in_words
+from houseprice.ui.messages import money
+from houseprice.ui.plain_text import plain
+from houseprice.ui.session import backend
+
+if TYPE_CHECKING:
+    from houseprice.model.studying.study import Study
+
+__all__ = ["show_start", "start_in_words"]
+
+logger = logging.getLogger(__name__)
+
+_MOST = 5
+_PREFIX = "find_"
+
+
+def show_start(market: Market) -> None:
+    """Draw the ways to start from a real house."""
+    with st.popover(
+        "Start from a real sale", icon=":material/search:", key="find", on_change="rerun"
+    ) as search:
+        if search.open:
+            _show_search(market)
+    st.button(
+        "Surprise me",
+        key="surprise",
+        icon=":material/casino:",
+        help=f"Fills the form with one of the {len(market.prices):,} sales, drawn by chance.",
+        on_click=lambda: fill_with_sale(random.choice(market.ids.astype("str").to_list())),  # noqa: S311 - no secret
+    )
+
+
+def start_in_words(market: Market, row: Mapping[str, object]) -> str:
+    """Say which sale the house started from, what it sold for, and what was changed since.
+
+    In Markdown; "" if it did not start from a sale.
+    """
+    sale_id = started_from()
+    start = None if sale_id is None else row_of_sale(sale_id)
+    if sale_id is None or start is None:
+        return ""
+    contract = market.contract
+    position = int((market.ids.astype("str").to_numpy() == sale_id).argmax())
+    paid = plain(money(contract, float(market.prices.iloc[position])))
+    sold = plain(sold_in_words(contract, market.houses.iloc[position]))
+    for_ = f"**{paid}**{' in ' if sold else ''}{sold}"
+    changed = sum(row[column] != value for column, value in start.items())
+    name = f"sale {plain(sale_id)}"
+    if changed:
+        facts = "1 fact" if changed == 1 else f"{changed} facts"
+        told = f"Started from {name}, which sold for {for_}; {facts} changed since."
+    else:
+        told = f"This is {name}. It sold for {for_}."
+    return f"{told} {plain(_learned_from_it(market, sale_id))}".strip()
+
+
+def _show_search(market: Market) -> None:
+    contract = market.contract
+    wanted = _asked(market)
+    found = nearest_sales(market, wanted, _MOST)
+    if not len(found):
+        st.info("No sale fits. Check the number, or leave it empty and tell what you know.")
+        return
+    if wanted == Wanted():
+        st.caption("Tell the number of a sale, or about what it was. These are the first sales.")
+    else:
+        st.caption("The nearest first." if len(found) > 1 else "The one that fits.")
+    for position in found:
+        house, sale_id = market.houses.iloc[position], str(market.ids.iloc[position])
+        paid = money(contract, float(market.prices.iloc[position]))
+        words, use = st.columns([4, 1], vertical_alignment="center")
+        words.markdown(
+            f"**{plain(paid)}**, {plain(sold_in_words(contract, house))}  \n"
+            f":small[{plain(f'Sale {sale_id}: {sale_in_words(contract, house)}')}]"
+        )
+        use.button(
+            "Use it",
+            key=f"{_PREFIX}use_{sale_id}",
+            help=f"Fills the form with sale {sale_id}.",
+            on_click=_use,
+            args=(sale_id,),
+        )
+
+
+def _use(sale_id: str) -> None:
+    fill_with_sale(sale_id)
+    st.session_state["find"] = False  # the form is what there is to see now
+
+
+def _asked(market: Market) -> Wanted:
+    contract = market.contract
+    roles, symbol = contract.market.roles, contract.market.price.symbol
+    place, area, built = (
+        contract.fields[name] for name in (roles.location, roles.area, roles.built)
+    )
+    sale = st.text_input("Number of the sale", key=f"{_PREFIX}sale", persist_state="session")
+    location = st.selectbox(
+        place.label,
+        range(len(place.labels)),
+        index=None,
+        format_func=lambda position: place.labels[position],
+        placeholder="Anywhere",
+        key=f"{_PREFIX}location",
+        persist_state="session",
+    )
+    about = {}
+    for box, (name, label, step) in zip(
+        st.columns(3),
+        [
+            ("area", f"About how large ({area.unit})" if area.unit else axis_title(area), 50),
+            ("built", "Built about", 1),
+            ("price", f"Sold for about ({symbol})", 5_000),
+        ],
+        strict=True,
+    ):
+        about[name] = box.number_input(
+            label,
+            value=None,
+            step=step,
+            placeholder="any",
+            key=f"{_PREFIX}{name}",
+            help=axis_title({"area": area, "built": built}[name]) if name != "price" else None,
+            persist_state="session",
+        )
+    return Wanted(sale.strip(), location, **about)
+
+
+def _learned_from_it(market: Market, sale_id: str) -> str:
+    """Say that the model knows this sale, and what one said that did not."""
+    try:
+        about = backend().about()
+        if "study" not in about.capabilities:
+            return "The model may have learned from this sale, and so know it better than others."
+        held_out = _study(about.model_version).held_out
+    except HousePriceError:
+        # The value's own place tells what is the matter; what the sale sold for stands anyway.
+        logger.warning("no word on a sale from the study", exc_info=True)
+        return ""
+    told = held_out[held_out["id"] == sale_id]
+    if told.empty:
+        return ""
+    contract, sale = market.contract, told.iloc[0]
+    value, low, high = (
+        money(contract, float(sale[name]), 1_000)
+        for name in ("predicted_price", "low_90", "high_90")
+    )
+    return (
+        "The model has learned from this sale. "
+        f"A model that had not seen it said {value} ({low} to {high})."
+    )
+
+
+@st.cache_resource(show_spinner=False, max_entries=4)
+def _study(model_version: str) -> Study:
+    del model_version  # another model, another study
+    return backend().study()
