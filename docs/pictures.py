@@ -24,8 +24,8 @@ SIZE = {"width": 1280, "height": 800}
 PATIENCE_S = 180  # enough to train a model first
 PICTURES = {
     "house": ("/house?GrLivArea=2100&KitchenQual=Excellent", "light"),
-    "explore": ("/explore", "light"),
-    "model": ("/model", "dark"),
+    "explore": ("/explore?section=Places", "light"),
+    "model": ("/model?model_tab=Sale+by+sale", "dark"),
 }
 
 

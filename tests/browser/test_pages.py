@@ -11,7 +11,7 @@ PAGES = {
     "/csv": "Value a CSV",
     "/explore": "Explore the sales",
     "/drivers": "What drives price",
-    "/model": "Model card",
+    "/model": "How good it is",
 }
 
 
@@ -25,7 +25,7 @@ def test_a_page_opens_by_its_address_without_an_error(app: Page, path: str) -> N
     expect(app.get_by_test_id("stSidebar")).to_contain_text("Model ames-")
 
 
-@pytest.mark.parametrize("path", ["/explore", "/drivers"])
+@pytest.mark.parametrize("path", ["/explore?section=Prices", "/drivers"])
 def test_a_chart_is_drawn(app: Page, path: str) -> None:
     app.goto(path)
     expect(app.locator(".js-plotly-plot .main-svg").first).to_be_visible(timeout=30_000)

@@ -88,11 +88,11 @@ def reading(
                 "width": 4,
             }
     drawn.update_layout(bargap=0.3, barmode="overlay")
-    axis = money_axis(contract) if money else {"ticksuffix": " %", "tickangle": 0}
+    axis = money_axis(contract) if money else {"tickangle": 0}
     unit = contract.market.price.currency if money else "% of the price"
     # Three of these stand side by side: few ticks, and a title of two lines.
     drawn.update_xaxes(title_text=f"{told.title}<br>({unit})", showgrid=True, **axis)
-    drawn.update_xaxes(rangemode="tozero", nticks=5)
+    drawn.update_xaxes(rangemode="tozero", nticks=4)
     order = [_short(name) for name in frame[told.names]]
     drawn.update_yaxes(categoryorder="array", categoryarray=order[::-1])
     return drawn

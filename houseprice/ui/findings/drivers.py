@@ -140,8 +140,8 @@ def chosen_finding(frame: pd.DataFrame) -> str:
 
 
 def amount(value: float, contract: Contract, in_money: bool) -> str:
-    """An amount in the unit that is shown: "$2,500", "1.6 percent of the price"."""
-    return money(contract, value, 100) if in_money else f"{value:.1f} percent of the price"
+    """An amount in the unit that is shown: "$2,500", "1.6 % of the price"."""
+    return money(contract, value, 100) if in_money else f"{value:.1f} % of the price"
 
 
 def _first_of_both(facts: pd.DataFrame) -> str:
@@ -191,7 +191,7 @@ def _stood_in_for(facts: pd.DataFrame, groups: pd.DataFrame) -> str:
     group, sum_of_facts = groups.iloc[at], float(alone.iloc[at])
     return (
         f"One at a time, the {group['n_fields']:.0f} facts of “{group['title']}” add up to "
-        f"{sum_of_facts:.1f} percent of the price; a model that learns without all of them loses "
+        f"{sum_of_facts:.1f} % of the price; a model that learns without all of them loses "
         f"{max(group['loss_pct'], 0):.1f}: it learns to make do with the others, where the first "
         "reading confuses a model that counts on them."
     )

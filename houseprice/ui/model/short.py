@@ -98,7 +98,7 @@ def guesses(report: Mapping[str, Any]) -> pd.DataFrame:
 
 def _card(name: str, value: float, symbol: str) -> None:
     with st.container(border=True, height="stretch"):
-        st.metric(short(name), written(name, value, symbol))
+        st.metric(short(name), written(name, value, symbol).replace("-", "−"))
         st.markdown(plain(meaning(name)))
         st.space("stretch")
         reached = standing(name, value)
@@ -109,8 +109,6 @@ def _card(name: str, value: float, symbol: str) -> None:
             else:
                 st.badge(f"{told}, not reached", icon=":material/close:", color="orange")
             st.caption(f"That is {WHOSE[name]}.")
-        else:
-            st.caption("There is no accepted range for this.")
 
 
 def _accepted(name: str) -> str:

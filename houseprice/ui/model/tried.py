@@ -37,7 +37,7 @@ def show_tried(market: Market) -> None:
     st.caption(f"{len(found)} of {len(tried)} shown.")
     told = [name for name in FIGURES if found[name].notna().any()]
     table = found.assign(**{name: 100 * found[name] for name in told if name not in _PLAIN})[
-        [*([] if part in parts else ["part"]), "tried", "kept", "verdict", *told]
+        [*([] if part in parts else ["part"]), "tried", "kept", *told, "verdict"]
     ].rename(
         columns={"part": "Round", "tried": "What was tried", "kept": "Kept", "verdict": "Verdict"}
         | {name: short(name) for name in told}

@@ -93,7 +93,7 @@ def market_curve(contract: Contract, column: str) -> pd.DataFrame:
 def test_importance_in_percent_and_in_money(facts: pd.DataFrame, contract: Contract) -> None:
     percent = told.importance_finding(facts, contract, in_money=False)
     assert "“Size”" in percent
-    assert "8.0 percent of the price" in percent
+    assert "8.0 % of the price" in percent
     assert "$14,400" in told.importance_finding(facts, contract, in_money=True)
 
 
@@ -107,7 +107,7 @@ def test_groups_within_the_spread_of_the_first_are_not_told_from_it(
     groups: pd.DataFrame, contract: Contract
 ) -> None:
     text = told.group_finding(groups, contract, in_money=False)
-    assert "“Quality” would be missed most: 1.6 percent of the price" in text
+    assert "“Quality” would be missed most: 1.6 % of the price" in text
     assert "“Location” can't be told from it" in text
     assert "“Basement”" not in text
     assert "any one of the 2 in grey" in text
@@ -125,7 +125,7 @@ def test_the_readings_are_compared_on_the_fact_they_differ_on_most(
     assert first == "Both readings of single facts put “Size” first."
     # “Zone” and “Roof” are further apart, but within the spread of what is lost without them.
     assert "“Age”, number 2 by how wrong values get without it and number 6" in differ
-    assert "the 5 facts of “Quality” add up to 11.0 percent" in stand_in
+    assert "the 5 facts of “Quality” add up to 11.0 % of the price" in stand_in
     assert "loses 1.6" in stand_in
 
 
