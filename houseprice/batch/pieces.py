@@ -33,7 +33,7 @@ from houseprice.settings import Settings
 
 __all__ = ["PIECE", "CsvFile"]
 
-PIECE = 10_000
+PIECE = 20_000
 """Rows at a time: enough to be fast, few enough to keep memory flat."""
 PIECE_CHARS = 2**25
 
