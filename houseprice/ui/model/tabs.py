@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import streamlit as st
@@ -82,7 +83,8 @@ def _card(about: About) -> None:
         on_click="ignore",
         icon=":material/download:",
     )
-    st.markdown(card.markdown)
+    # The page has its title: those of the card go one level down.
+    st.markdown(re.sub(r"^#", "##", card.markdown, flags=re.MULTILINE))
 
 
 TABS: dict[str, Callable[[About], None]] = {

@@ -13,7 +13,7 @@ from tests.full_disk import run_without_room
 pytestmark = pytest.mark.usefixtures("fresh_logs")
 
 COMMAND = "from houseprice.cli import main; main()"
-HOUSES = b"size,quarter\n" + b"".join(b"%d,N\n" % (50 + number % 40) for number in range(25_000))
+HOUSES = b"size,quarter\n" + b"".join(b"%d,N\n" % (50 + number % 40) for number in range(50_000))
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def test_a_full_disk_leaves_the_finished_parts_and_no_half_file(
     output = homes.with_name("valued.csv")
     output.write_text("as before", encoding="utf-8")
     command = "predict", homes, "-o", output, "--jobs", jobs
-    # A part has 10,000 of the 25,000 rows: each fits, and two together do not.
+    # A part has 20,000 of the 50,000 rows: each fits, and two together do not.
     full = run_without_room(COMMAND, *command, most_bytes=len(whole) * 6 // 10)
     assert full.returncode == 1
     assert "can't be written (File too large). Finished parts are kept: go on with" in full.stderr
@@ -76,7 +76,7 @@ def test_two_processes_write_what_one_does_of_the_embedded_market(
     run, tmp_path: Path, market: Market
 ) -> None:
     header, *rows = market.sample_path.read_bytes().splitlines(keepends=True)
-    given = [header, *(rows * 9)[:12_000]]
+    given = [header, *(rows * 17)[:24_000]]
     homes = tmp_path / "homes.csv"
     homes.write_bytes(b"".join(given))
     one, two = (valued(run, homes, "--jobs", jobs) for jobs in (1, 2))
