@@ -20,7 +20,7 @@ from playwright.sync_api import Page, expect, sync_playwright
 
 ROOT = Path(__file__).parents[1]
 IMAGES = Path(__file__).parent / "images"
-SIZE = {"width": 1280, "height": 800}
+SIZE = {"width": 1280, "height": 960}
 PATIENCE_S = 180  # enough to train a model first
 PICTURES = {
     "house": ("/house?GrLivArea=2100&KitchenQual=Excellent", "light"),
