@@ -18,6 +18,7 @@ from houseprice.market.opening import opening_row
 from houseprice.market.sales import Market, load_market
 from houseprice.market.selection import Selection
 from houseprice.market.typical_house import typical_house
+from houseprice.model.studying.study import Study
 from houseprice.settings import Settings, read_settings
 from houseprice.ui.door import Door
 from houseprice.ui.watch import Failing
@@ -29,6 +30,7 @@ __all__ = [
     "market",
     "ranked",
     "settings",
+    "study_of",
     "try_again",
     "typical",
     "typical_row",
@@ -90,6 +92,12 @@ def backend() -> Backend:
     """
     door = _door()
     return door.backend or _open_before_the_visitor(door)
+
+
+@st.cache_resource(show_spinner=False, max_entries=8)
+def study_of(version: str) -> Study:
+    """The study of a version of the model, asked for once; nobody changes it."""
+    return backend().study(version or None)
 
 
 def known() -> About | None:

@@ -45,6 +45,8 @@ def prices_far_off(frame: pd.DataFrame, contract: Contract) -> go.Figure:
         )
     drawn.update_layout(showlegend=True, bargap=0.45)
     drawn.update_xaxes(title_text=price_title(contract), rangemode="tozero", **money_axis(contract))
+    # The names of the sales leave a phone little room.
+    drawn.update_xaxes(nticks=5)
     drawn.update_yaxes(
         type="category", categoryorder="array", categoryarray=rows[::-1], showgrid=False
     )

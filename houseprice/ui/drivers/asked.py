@@ -9,7 +9,7 @@ import streamlit as st
 
 from houseprice.model.studying.study import Study
 from houseprice.ui.house.form import one_house
-from houseprice.ui.session import backend
+from houseprice.ui.session import backend, study_of
 
 __all__ = ["effect_with", "importance", "market_effect", "study"]
 
@@ -21,7 +21,7 @@ def importance() -> pd.DataFrame:
 
 def study() -> Study:
     """The study of the model that answers; nobody changes it."""
-    return _study(backend().about().model_version)
+    return study_of(backend().about().model_version)
 
 
 def market_effect(column: str) -> pd.DataFrame:
@@ -45,11 +45,6 @@ def effect_with(column: str, house: Mapping[str, object], changed: str, code: st
 def _importance(model_version: str) -> pd.DataFrame:
     del model_version  # the key of what is kept
     return backend().importance()
-
-
-@st.cache_resource(show_spinner=False, max_entries=4)
-def _study(model_version: str) -> Study:
-    return backend().study(model_version or None)
 
 
 @st.cache_resource(show_spinner=False, max_entries=200)

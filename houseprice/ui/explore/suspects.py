@@ -16,11 +16,10 @@ from houseprice.ui.findings.sales import contradiction_finding, far_off_finding
 from houseprice.ui.frame import told_in_words
 from houseprice.ui.house.known import open_sale
 from houseprice.ui.messages import money, percent, rounding_step
-from houseprice.ui.model.study import study_of
 from houseprice.ui.offers import offered
 from houseprice.ui.panel import download, panel
 from houseprice.ui.plain_text import plain
-from houseprice.ui.session import backend, market
+from houseprice.ui.session import backend, market, study_of
 
 __all__ = ["show_suspects", "why_far_off"]
 

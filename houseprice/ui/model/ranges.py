@@ -9,9 +9,10 @@ from houseprice.backend.base import About
 from houseprice.model.measuring.words import in_words
 from houseprice.ui.charts import standing as charts_standing
 from houseprice.ui.findings.model import calibration_finding, confidence_finding, ratio_finding
-from houseprice.ui.model.study import card_of, study_of
+from houseprice.ui.model.study import card_of
 from houseprice.ui.offers import offered
 from houseprice.ui.panel import panel
+from houseprice.ui.session import study_of
 
 __all__ = ["report_frame", "show_confidence", "show_ranges", "show_ratio_study"]
 

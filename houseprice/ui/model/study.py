@@ -15,9 +15,9 @@ from houseprice.model.storing.card import Card
 from houseprice.model.studying.errors import missed
 from houseprice.model.studying.study import Study
 from houseprice.ui.offers import offered
-from houseprice.ui.session import backend, market
+from houseprice.ui.session import backend, market, study_of
 
-__all__ = ["Measured", "card_of", "joined", "measured", "study_of"]
+__all__ = ["Measured", "card_of", "joined", "measured"]
 
 
 @dataclass(frozen=True)
@@ -66,12 +66,6 @@ def joined(study: Study, market: Market) -> Measured:
         fifths(off["price"], contract.market.price.symbol).astype(str) if len(off) else ""
     )
     return Measured(off, Sales(contract, houses, 100 * off["error"], off["id"]))
-
-
-@st.cache_resource(show_spinner=False, max_entries=8)
-def study_of(version: str) -> Study:
-    """The study of a version, asked for once; nobody changes it."""
-    return backend().study(version or None)
 
 
 @st.cache_resource(show_spinner=False, max_entries=4)

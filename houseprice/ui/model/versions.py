@@ -13,9 +13,9 @@ from houseprice.model.measuring.words import short
 from houseprice.model.studying.versus import hindrance, versus
 from houseprice.ui.charts import standing as charts_standing
 from houseprice.ui.findings.model import versus_finding
-from houseprice.ui.model.study import study_of
 from houseprice.ui.offers import offered
 from houseprice.ui.panel import panel
+from houseprice.ui.session import study_of
 
 __all__ = ["show_versions", "versions_table"]
 
