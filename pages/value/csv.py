@@ -49,8 +49,8 @@ with left:
     )
 with right:
     st.markdown(
-        "**2. Upload it.** The table is valued, shown to nobody else, and forgotten when you "
-        f"leave.{sent}"
+        "**2. Upload it.** The table is valued, shown to nobody else, and forgotten soon "
+        f"after you leave.{sent}"
     )
     upload = st.file_uploader(
         "Your table (CSV, Excel or Parquet)",

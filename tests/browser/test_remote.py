@@ -159,8 +159,10 @@ def test_the_form_outlives_its_server_and_is_valued_when_it_is_back(
     remote: Page, remote_url: str, server: Server
 ) -> None:
     remote.goto(f"{remote_url}/house")
-    value_on(remote)
+    before = value_on(remote)
+    metric = remote.get_by_test_id("stMetricValue").first
     enter_area(remote, "250")
+    expect(metric).not_to_have_text(before)
     value = value_on(remote)
 
     server.kill()
@@ -176,7 +178,7 @@ def test_the_form_outlives_its_server_and_is_valued_when_it_is_back(
 
     server.start()
     remote.locator(".st-key-again_value").get_by_role("button").click()
-    assert value_on(remote) == value
+    expect(metric).to_have_text(value)
     expect(remote.get_by_role("spinbutton", name=AREA, exact=True)).to_have_value("250")
     expect(remote.get_by_test_id("stSidebar")).not_to_contain_text("Not answering")
     expect(remote.get_by_test_id("stAlert")).to_have_count(0)

@@ -141,7 +141,10 @@ def confidence(bands: pd.DataFrame) -> go.Figure:
         "<br>The 90 % range held in %{customdata[1]:.0f} %"
         "<br>%{customdata[2]:.1f} % of all values<extra></extra>",
     )
-    drawn.update_xaxes(title_text="Half are off by at most (%)", ticksuffix=" %")
+    # Room for the figure at the end of the longest bar, on a phone too.
+    longest = 120 * float(bands["median_ape"].max())
+    drawn.update_xaxes(title_text="Half are off by at most (%)", ticksuffix=" %", nticks=5)
+    drawn.update_xaxes(range=[0, longest])
     drawn.update_yaxes(title_text="Confidence (values)", type="category")
     return drawn
 
