@@ -11,6 +11,7 @@ from houseprice.backend.base import Answer, Backend
 from houseprice.market.contract import Contract
 from houseprice.ui.house.report import to_html
 from houseprice.ui.house.reported import owners_report
+from houseprice.ui.plain_text import plain
 
 __all__ = ["show_print"]
 
@@ -45,6 +46,8 @@ def show_print(
             placeholder="may stay empty",
             help="Stands on top of the page. It is not kept.",
             max_chars=80,
+            # While it is typed: a click on the download must not meet a page that runs anew.
+            live=True,
             persist_state="session",
         )
         st.download_button(
@@ -56,7 +59,8 @@ def show_print(
             on_click="ignore",
             icon=":material/download:",
         )
-        st.caption("The file opens in any browser. Print it there, or save it as a PDF.")
+        headed = f"“{plain(title.strip())}” stands on top. " if title.strip() else ""
+        st.caption(f"{headed}The file opens in any browser. Print it there, or save it as a PDF.")
 
 
 def _made(
