@@ -11,9 +11,10 @@ from __future__ import annotations
 import ast
 import math
 import re
+import threading
 from collections.abc import Callable, Mapping
 from functools import cached_property
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, Protocol, Self, TypeVar
 
 import numpy as np
 
@@ -23,6 +24,10 @@ __all__ = ["Expression", "ExpressionError", "FieldFacts"]
 
 Value = TypeVar("Value")
 Step = Callable[[Mapping[str, Value]], Value]
+
+# Two threads that make syntax trees at once confuse CPython's count of their depth (SystemError
+# "AST constructor recursion depth mismatch", python/cpython#106905; mended in 3.11.8 and 3.12.2).
+_PARSING = threading.RLock()
 
 
 class ExpressionError(ValueError):
@@ -89,6 +94,10 @@ class Expression:
     def __repr__(self) -> str:
         return f"Expression({self.text!r})"
 
+    def __deepcopy__(self, _: object) -> Self:
+        # Nothing of it changes, and scikit-learn copies a contract with each model that it clones.
+        return self
+
     def __reduce__(self) -> tuple[type[Expression], tuple[str, dict[str, FieldFacts]]]:
         # The compiled steps are closures: rebuild them from the text.
         return Expression, (self.text, {name: self._fields[name] for name in self.names})
@@ -109,7 +118,8 @@ class _Compiler(Generic[Value]):
     def run(self) -> Step[Value]:
         plain = re.sub(r"`([^`]*)`", self._unquote, self.text).strip()
         try:
-            tree = ast.parse(plain, mode="eval").body
+            with _PARSING:
+                tree = ast.parse(plain, mode="eval").body
         except SyntaxError as error:
             raise self._refusal(error.msg) from None
         return self._number(tree)

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import copy
+import gc
 import pickle
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -122,6 +128,46 @@ def test_it_tells_which_fields_it_needs() -> None:
 
 def test_it_survives_a_pickle() -> None:
     expression = Expression("grade >= 'C'", FIELDS)
-    copy = pickle.loads(pickle.dumps(expression))
-    np.testing.assert_array_equal(copy.evaluate(COLUMNS), expression.evaluate(COLUMNS))
-    assert repr(copy) == repr(expression)
+    same = pickle.loads(pickle.dumps(expression))
+    np.testing.assert_array_equal(same.evaluate(COLUMNS), expression.evaluate(COLUMNS))
+    assert repr(same) == repr(expression)
+
+
+def test_a_copy_of_what_never_changes_is_itself() -> None:
+    expression = Expression("grade >= 'C'", FIELDS)
+    assert copy.deepcopy({"of": expression})["of"] is expression
+
+
+@pytest.fixture
+def _threads_that_interrupt_each_other() -> Iterator[None]:
+    """Collect garbage, and let others run, all the time: in the midst of a parse, too."""
+    switch, threshold = sys.getswitchinterval(), gc.get_threshold()
+    sys.setswitchinterval(1e-6)
+    gc.set_threshold(20)
+    yield
+    gc.set_threshold(*threshold)
+    sys.setswitchinterval(switch)
+
+
+class _Garbage:
+    """Only the collector finds it, and another thread runs while it goes."""
+
+    def __init__(self) -> None:
+        self.itself = self
+
+    def __del__(self) -> None:
+        time.sleep(0)
+
+
+@pytest.mark.usefixtures("_threads_that_interrupt_each_other")
+def test_threads_make_expressions_at_once() -> None:
+    def make(depth: int) -> int:
+        if depth:
+            return make(depth - 1)
+        for _ in range(100):
+            _Garbage()
+            Expression("max(area - year, 0) * area + (grade >= 'C')", FIELDS)
+        return 100
+
+    with ThreadPoolExecutor(4) as pool:
+        assert sum(pool.map(make, [0, 30, 60, 90])) == 400
