@@ -59,7 +59,7 @@ format: .venv/.installed-test  ## put the code into its one format
 
 lock: $(BIN)/python  ## pin the newest allowed packages into the requirements files
 	$(PIP) install uv
-	$(COMPILE) --upgrade --extra api --output-file requirements.txt
+	$(COMPILE) --upgrade --extra api --extra sign --output-file requirements.txt
 	$(COMPILE) --upgrade --extra test --constraint requirements.txt --output-file requirements-dev.txt
 
 clean:  ## remove what was made here: .venv, caches and test results (trained models stay)
