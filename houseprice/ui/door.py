@@ -38,7 +38,7 @@ class Door:
         self._opening = opening
         self._lock = threading.Lock()
 
-    def open(self, progress: Progress | None = None) -> Backend:
+    def open(self) -> Backend:
         """Give the backend, opened if nobody has.
 
         Raises
@@ -49,8 +49,6 @@ class Door:
 
         def tell(share: float, what: str) -> None:
             self.share, self.what = share, what
-            if progress:
-                progress(share, what)
 
         if self.backend is not None:
             return self.backend
@@ -64,10 +62,3 @@ class Door:
                 gc.freeze()
                 self.backend = backend
             return self.backend
-
-    def wait(self, seconds: float) -> bool:
-        """Wait for whoever is opening; False if that takes longer."""
-        if not self._lock.acquire(timeout=seconds):
-            return False
-        self._lock.release()
-        return True

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from types import MappingProxyType
 from typing import Any
 
 import pandas as pd
 import streamlit as st
+from streamlit.runtime.scriptrunner import add_script_run_ctx
 
 from houseprice.backend.base import About, Backend
 from houseprice.backend.opening import open_backend
@@ -159,13 +162,20 @@ def _open_before_the_visitor(door: Door) -> Backend:
         why = "Asking the server that gives the values."
     else:
         why = "The first start learns from the sales; this takes half a minute."
-
-    def show(share: float, what: str) -> None:
-        place.progress(min(max(share, 0.0), 1.0), text=f"{why} {what}…")
-
+    # Not in the visitor's own thread: it ends when he leaves or reloads, and the training with it.
+    opening = threading.Thread(target=_open, args=(door,), name="opening", daemon=True)
+    add_script_run_ctx(opening)
+    opening.start()
+    opening.join(0.2)  # nothing to show if it is quick
     try:
-        while not door.wait(0.2):
-            show(door.share, door.what)
-        return door.open(show)
+        while opening.is_alive():
+            place.progress(min(max(door.share, 0.0), 1.0), text=f"{why} {door.what}…")
+            opening.join(0.2)
+        return door.open()
     finally:
         place.empty()
+
+
+def _open(door: Door) -> None:
+    with suppress(HousePriceError):  # whoever asks next is told
+        door.open()
