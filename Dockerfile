@@ -1,48 +1,83 @@
-# The app with its packages and a trained model inside: it starts in seconds and asks no network.
+# The app and the API in one image, with their packages and a trained model inside: it starts in
+# seconds, asks no network, and writes nowhere but in /tmp. How to run it: docs/deploy/containers.md.
 #
 #   docker build --tag houseprice .
-#   docker run --rm --publish 8501:8501 houseprice          then open http://localhost:8501
-#   docker run --rm --env PORT=9000 --publish 9000:9000 houseprice
+#   docker run --rm --publish 8501:8501 houseprice                              the app
+#   docker run --rm --publish 8000:8000 --env HOUSEPRICE_SERVE_KEYS houseprice houseprice serve
 
-FROM python:3.11-slim AS build
+# The tag says which Python, the digest which build of it; docs/deploy/containers.md raises both.
+ARG PYTHON_IMAGE=python:3.11-slim@sha256:9c900dea9e8fb7e16277c179b555cc72d29a352dbc33cff48ad5a0412fd5bfc7
+
+
+# ---- the packages: they change seldom, and so does the large layer that they make
+FROM ${PYTHON_IMAGE} AS packages
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 \
     PIP_NO_CACHE_DIR=1 \
-    PIP_NO_INPUT=1
-RUN python -m venv /opt/venv
-ENV PATH=/opt/venv/bin:$PATH
+    PIP_NO_COMPILE=1 \
+    PIP_NO_INPUT=1 \
+    PIP_ROOT_USER_ACTION=ignore
+# pip stays outside: what runs later can't install anything.
+RUN python -m venv --without-pip /opt/venv
+COPY requirements.txt /build/
+RUN pip --python /opt/venv/bin/python install --requirement /build/requirements.txt
+# Without the packages' own tests and headers, and compiled once here instead of at each start.
+# Unchecked: nothing in the image ever changes, and no time of a file needs to be looked at.
+RUN cd /opt/venv/lib/python3*/site-packages \
+    && find numpy pandas pyarrow scipy sklearn -type d \( -name tests -o -name include \) -prune \
+        -exec rm -r {} + \
+    && /opt/venv/bin/python -m compileall -q -j 0 --invalidation-mode unchecked-hash .
 
-# Packages before code: a change of code keeps this layer.
-COPY requirements.txt /tmp/requirements.txt
-RUN pip install --requirement /tmp/requirements.txt
 
-WORKDIR /app
-COPY streamlit_app.py ./
-COPY .streamlit .streamlit
-COPY houseprice houseprice
-COPY pages pages
-RUN HOUSEPRICE_MODEL_DIR=/models python -m houseprice train
-# Bytecode is made once here and not at each start: the app's user may write models and nothing else.
-RUN python -m compileall -q /opt/venv/lib houseprice
+# ---- our wheel, the very one that a release publishes, and a model of the embedded market
+FROM packages AS build
+COPY pyproject.toml README.md LICENSE streamlit_app.py /build/
+COPY .streamlit/config.toml /build/.streamlit/
+COPY pages /build/pages
+COPY houseprice /build/houseprice
+RUN pip wheel --no-deps --wheel-dir /build/dist /build \
+    && pip --python /opt/venv/bin/python install --no-deps --prefix /opt/houseprice /build/dist/*.whl \
+    && /opt/venv/bin/python -m compileall -q --invalidation-mode unchecked-hash /opt/houseprice \
+    && cp -a /opt/houseprice/. /opt/venv
+# With --secret id=signing_key,src=FILE the model is signed, and the key is in no layer.
+RUN --mount=type=secret,id=signing_key \
+    if [ -s /run/secrets/signing_key ]; then \
+        HOUSEPRICE_SIGNING_KEY="$(cat /run/secrets/signing_key)"; export HOUSEPRICE_SIGNING_KEY; \
+    fi; \
+    OMP_NUM_THREADS=1 HOUSEPRICE_MODEL_DIR=/models /opt/venv/bin/houseprice train \
+    && chmod -R a+rX /models
 
-FROM python:3.11-slim
-RUN useradd --uid 10001 --no-create-home --home-dir /app --shell /usr/sbin/nologin houseprice
-COPY --from=build /opt/venv /opt/venv
-COPY --from=build /app /app
-COPY --from=build --chown=houseprice:houseprice /models /models
+
+# ---- what runs
+FROM ${PYTHON_IMAGE}
+RUN useradd --uid 10001 --user-group --no-create-home --home-dir /tmp --shell /usr/sbin/nologin houseprice
+COPY --from=packages /opt/venv /opt/venv
+COPY --from=build /opt/houseprice /opt/venv
+COPY --chmod=0444 deploy/image/healthy.py /opt/healthy.py
+# Owned by the user: a volume mounted here starts with this model, and takes new ones.
+# Readable by any other: some platforms choose the user themselves (Heroku, OpenShift).
+COPY --from=build --chown=10001:10001 /models /models
 
 # One thread a valuation: more of them make each other wait when the cores are shared.
 ENV PATH=/opt/venv/bin:$PATH \
+    PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
     OMP_NUM_THREADS=1 \
     HOUSEPRICE_MODEL_DIR=/models \
-    HOUSEPRICE_ADDRESS=0.0.0.0 \
-    PORT=8501
-WORKDIR /app
-USER houseprice
-EXPOSE 8501
+    HOUSEPRICE_ADDRESS=0.0.0.0
+WORKDIR /tmp
+# By number, so that a cluster that refuses root can see that it is not.
+USER 10001:10001
+# The app and the API, unless PORT says otherwise.
+EXPOSE 8501 8000
 
-# The body is compared because Streamlit answers 200 to any path.
-HEALTHCHECK --interval=15s --timeout=5s --start-period=20s --retries=3 CMD ["python", "-c", \
-    "import os, sys, urllib.request as web; url = 'http://127.0.0.1:' + os.environ['PORT'] + '/_stcore/health'; sys.exit(web.urlopen(url, timeout=4).read() != b'ok')"]
+HEALTHCHECK --interval=15s --timeout=5s --start-period=60s --retries=3 \
+    CMD ["python", "-I", "-S", "/opt/healthy.py"]
+CMD ["houseprice", "app"]
 
-CMD ["python", "-m", "houseprice", "app"]
+ARG REVISION=unknown
+ARG VERSION=unknown
+LABEL org.opencontainers.image.title="houseprice" \
+      org.opencontainers.image.description="House values with honest ranges: the app and the API" \
+      org.opencontainers.image.licenses="MIT" \
+      org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.version="${VERSION}"

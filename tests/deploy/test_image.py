@@ -1,0 +1,89 @@
+"""The Dockerfile: what a change must not take from the image."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+SECRET = re.compile(r"(KEY|TOKEN|PASSWORD|SECRET)", re.IGNORECASE)
+
+
+@pytest.fixture
+def steps(root: Path) -> list[tuple[str, str]]:
+    """The instructions with what follows them, lines joined and comments left out."""
+    text = (root / "Dockerfile").read_text("utf-8")
+    lines = [line for line in text.splitlines() if not line.lstrip().startswith("#")]
+    joined = re.sub(r"\\\n\s*", "", "\n".join(lines))
+    return [
+        (word, rest)
+        for word, _, rest in (line.partition(" ") for line in joined.splitlines() if line)
+    ]
+
+
+def stages(steps: list[tuple[str, str]]) -> list[list[tuple[str, str]]]:
+    """The instructions of each stage, from its FROM on."""
+    cut = [number for number, (word, _) in enumerate(steps) if word == "FROM"]
+    return [steps[start:end] for start, end in zip(cut, [*cut[1:], None], strict=True)]
+
+
+def test_the_base_is_one_argument_with_version_and_digest(steps: list[tuple[str, str]]) -> None:
+    word, base = steps[0]
+    assert word == "ARG"
+    assert re.fullmatch(r"PYTHON_IMAGE=python:3\.\d+-slim@sha256:[0-9a-f]{64}", base)
+    names = {"${PYTHON_IMAGE}"}
+    for word, rest in steps:
+        if word == "FROM":
+            image, _, name = rest.partition(" AS ")
+            assert image in names
+            names.add(name)
+
+
+def test_the_base_is_a_python_that_the_package_allows(
+    root: Path, steps: list[tuple[str, str]]
+) -> None:
+    project = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["project"]
+    version = re.search(r"python:(3\.\d+)", steps[0][1])
+    assert version
+    assert f"Programming Language :: Python :: {version[1]}" in project["classifiers"]
+
+
+def test_it_does_not_run_as_root(steps: list[tuple[str, str]]) -> None:
+    users = [rest for word, rest in stages(steps)[-1] if word == "USER"]
+    assert len(users) == 1
+    assert re.fullmatch(r"[1-9]\d{3,}:[1-9]\d{3,}", users[0])
+
+
+def test_it_has_a_health_check_and_starts_the_app(steps: list[tuple[str, str]]) -> None:
+    last = dict(stages(steps)[-1])
+    assert "/opt/healthy.py" in last["HEALTHCHECK"]
+    assert last["CMD"] == '["houseprice", "app"]'
+
+
+def test_packages_are_installed_before_the_code_is_copied(steps: list[tuple[str, str]]) -> None:
+    first, *_ = stages(steps)
+    copied = [rest.split()[0] for word, rest in first if word == "COPY"]
+    assert copied == ["requirements.txt"]
+
+
+def test_no_secret_goes_into_a_layer(steps: list[tuple[str, str]]) -> None:
+    assert [rest for word, rest in steps if word in {"ARG", "ENV"} and SECRET.search(rest)] == []
+    assert [rest for word, rest in steps if word == "ADD"] == []
+
+
+def test_only_what_is_copied_goes_to_the_builder(root: Path, steps: list[tuple[str, str]]) -> None:
+    lines = (root / ".dockerignore").read_text("utf-8").splitlines()
+    rules = [line for line in lines if line and not line.startswith("#")]
+    assert rules[0] == "*"
+    sent = {line.removeprefix("!") for line in rules if line.startswith("!")}
+    copied = {
+        path
+        for word, rest in steps
+        if word == "COPY" and "--from=" not in rest
+        for path in [part for part in rest.split()[:-1] if not part.startswith("--")]
+    }
+    assert all((root / path).exists() for path in copied)
+    assert all(any(path == s or path.startswith(f"{s}/") for s in sent) for path in copied)
+    assert all(any(path == s or path.startswith(f"{s}/") for path in copied) for s in sent)
