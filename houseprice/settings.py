@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import base64
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from houseprice.errors import SettingsError
 
-__all__ = ["Settings", "read_settings"]
+__all__ = ["Settings", "keys_in", "read_settings"]
+
+_KEY_BYTES = 32
 
 
 class Settings(BaseSettings):
@@ -24,6 +29,12 @@ class Settings(BaseSettings):
     model_dir: Path = Field(
         Path.home() / ".cache" / "houseprice" / "models",
         description="Folder of the trained model versions",
+    )
+    signing_key: SecretStr | None = Field(
+        None, description="Private key that trained models are signed with; keep it secret"
+    )
+    trusted_keys: SecretStr | None = Field(
+        None, description="Public keys; if set, only models signed with one of them are opened"
     )
     address: str = Field("127.0.0.1", description="Where the app listens; 0.0.0.0 is everywhere")
     port: int = Field(
@@ -80,6 +91,47 @@ class Settings(BaseSettings):
     )
     serve_max_csv_mb: int = Field(2_000, ge=1, description="Largest CSV file to value, unpacked")
 
+    @field_validator("signing_key", "trusted_keys")
+    @classmethod
+    def _are_keys(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            keys_in(value)
+            if not _is_installed("cryptography"):
+                raise PydanticCustomError(
+                    "package", "signed models need one more package: pip install 'houseprice[sign]'"
+                )
+        return value
+
+    @field_validator("signing_key")
+    @classmethod
+    def _is_one_key(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and len(keys_in(value)) > 1:
+            raise PydanticCustomError("key", "there can be one private key only")
+        return value
+
+
+def keys_in(text: SecretStr) -> tuple[bytes, ...]:
+    """Return the keys, as ``houseprice models new-key`` prints them, of a text with commas.
+
+    Raises
+    ------
+    PydanticCustomError
+        Naming the key by its number: what stands there may be a secret. An empty text is a slip of
+        whoever set the variable, and no leave to trust everybody.
+    """
+    if not text.get_secret_value().strip():
+        raise PydanticCustomError("key", "it is empty; without a key leave the variable out")
+    keys = [_key_in(part.strip()) for part in text.get_secret_value().split(",")]
+    for number, key in enumerate(keys, start=1):
+        if len(key) != _KEY_BYTES:
+            which = "it" if len(keys) == 1 else f"entry {number}"
+            raise PydanticCustomError(
+                "key",
+                "{which} is no key of 32 bytes in base64, as houseprice models new-key prints it",
+                {"which": which},
+            )
+    return tuple(keys)
+
 
 def read_settings() -> Settings:
     """Read the environment.
@@ -95,4 +147,26 @@ def read_settings() -> Settings:
         first = error.errors(include_url=False)[0]
         name = "_".join(str(part) for part in first["loc"]).upper()
         variable = name if name == "PORT" else f"HOUSEPRICE_{name}"
+        if name.lower() in _SECRET:
+            raise SettingsError(f"{variable}: {first['msg']}.") from None
         raise SettingsError(f"{variable}: {first['msg']}, not {first['input']!r}.") from None
+
+
+_SECRET = {
+    name for name, field in Settings.model_fields.items() if "SecretStr" in str(field.annotation)
+}
+"""What stands in these is never told."""
+
+
+def _key_in(text: str) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except ValueError:
+        return b""
+
+
+def _is_installed(name: str) -> bool:
+    try:
+        return find_spec(name) is not None
+    except (ImportError, ValueError):
+        return False

@@ -53,12 +53,14 @@ class Engine:
     ------
     MarketError
         If there is no such market, or it can't be used.
+    SettingsError
+        If the keys for models don't go together.
     """
 
     def __init__(self, settings: Settings, market: Market | None = None) -> None:
         self.settings = settings
         self.market = market or load_market(settings.market)
-        self._reloader = Reloader(self.market, ModelStore(settings.model_dir))
+        self._reloader = Reloader(self.market, ModelStore.of(settings))
         self._proof = Proof()
         self.jobs = 0
         self._line = Line()
@@ -83,7 +85,8 @@ class Engine:
         """
         found = self._reloader.serving
         if found is None:
-            raise Busy("The model is still being prepared.", seconds=5, code="starting")
+            why = self._reloader.remark or "The model is still being prepared."
+            raise Busy(why, seconds=5, code="starting")
         return found
 
     async def start(self) -> None:

@@ -52,7 +52,7 @@ class Reloader:
         try:
             self._take(await asyncio.to_thread(open_active, self._market, self._store))
         except StoreError as error:
-            logger.info("training a model, for there is none to use: %s", error)
+            logger.info("there is no model to use yet: %s", error)
             self._tasks.append(asyncio.create_task(self._train()))
         self._tasks.append(asyncio.create_task(self._watch()))
 
@@ -73,9 +73,11 @@ class Reloader:
         except StoreError as error:
             self._refuse("", error)
             return
-        if name is None or (self.serving is not None and name == self.serving.version):
+        if self.serving is not None and name in {None, self.serving.version}:
             self.remark, self._refused = "", None
             return
+        if name is None:
+            return  # there is nothing to open, and what kept it from being trained is told
         if self._refused and self._refused[0] == name and now < self._refused[1]:
             return
         if await self._open(name, open_active):

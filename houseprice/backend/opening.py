@@ -38,5 +38,5 @@ def open_backend(
         from houseprice.backend.remote import open_remote
 
         return open_remote(settings, market)
-    store = ModelStore(settings.model_dir)
+    store = ModelStore.of(settings)
     return LocalBackend(ensure(market, store, progress), market, store)

@@ -29,6 +29,7 @@ from houseprice.batch.writing import atomic_file
 from houseprice.errors import HousePriceError, InputError, StoreError
 from houseprice.market.sales import Market, load_market
 from houseprice.model.storing.store import ModelStore
+from houseprice.settings import Settings
 
 __all__ = ["join_parts", "look_through", "make_ready", "value_file", "value_range"]
 
@@ -130,22 +131,19 @@ def join_parts(parts: tuple[Path, ...], draft: Path, target: Path) -> None:
 
 
 def _backend(terms: Terms) -> tuple[Market, LocalBackend]:
-    settings = terms.settings
-    return _loaded(settings.model_dir, settings.market, terms.version, terms.seal)
+    return _loaded(terms.settings, terms.version, terms.seal)
 
 
 @lru_cache(maxsize=1)
-def _loaded(
-    model_dir: Path, market_name: str | None, version: str, seal: str
-) -> tuple[Market, LocalBackend]:
-    """Load the model, once in a process."""
-    market = load_market(market_name)
-    loaded = ModelStore(model_dir).load(version, market.contract)
+def _loaded(settings: Settings, version: str, seal: str) -> tuple[Market, LocalBackend]:
+    """Load the model, once in a process; the worker's own settings say whose it may be."""
+    market = load_market(settings.market)
+    loaded = ModelStore.of(settings).load(version, market.contract)
     loaded.manifest.check_data(market)
     if seal_of(loaded.manifest) != seal:
         raise StoreError(
-            f"The model version {version} in {model_dir} is another one than that of the computer "
-            "that asks. Let HOUSEPRICE_MODEL_DIR lead both to the same folder."
+            f"The model version {version} in {settings.model_dir} is another one than that of the "
+            "computer that asks. Let HOUSEPRICE_MODEL_DIR lead both to the same folder."
         )
     return market, LocalBackend(loaded, market)
 

@@ -129,7 +129,7 @@ def _terms(settings: Settings, interval: float, evidence_rows: int, progress: Pr
     from houseprice.model.training import ensure
 
     market = load_market(settings.market)
-    manifest = ensure(market, ModelStore(settings.model_dir), progress).manifest
+    manifest = ensure(market, ModelStore.of(settings), progress).manifest
     return Terms(
         manifest.model_version,
         seal_of(manifest),

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from houseprice.commands.console import AsJson, read_settings
+from houseprice.commands.console import AsJson, Console, read_settings
+from houseprice.errors import HousePriceError
 
 if TYPE_CHECKING:
     from houseprice.model.storing.store import ModelStore, Version
@@ -52,10 +53,31 @@ def rollback() -> None:
     typer.echo(f"{_store().rollback(market)} is active.")
 
 
+@models.command("new-key")
+def new_key(context: typer.Context) -> None:
+    """Make a pair of keys to sign models with, print it once, and stop."""
+    try:
+        from houseprice.model.storing.signing import new_pair
+
+        private, public = new_pair()
+    except ImportError:
+        raise HousePriceError(
+            "Signed models need one more package. Install it with pip install 'houseprice[sign]'."
+        ) from None
+    console = Console.of(context)
+    console.say(
+        "The private key, for where models are trained. Keep it secret: whoever has it can make "
+        "models that are trusted. It is shown only now and kept nowhere:"
+    )
+    typer.echo(f"HOUSEPRICE_SIGNING_KEY={private}")
+    console.say("The public key, for whoever opens them; several keys are separated by commas:")
+    typer.echo(f"HOUSEPRICE_TRUSTED_KEYS={public}")
+
+
 def _store() -> ModelStore:
     from houseprice.model.storing.store import ModelStore
 
-    return ModelStore(read_settings().model_dir)
+    return ModelStore.of(read_settings())
 
 
 def _line(version: Version) -> str:
@@ -69,6 +91,8 @@ def _line(version: Version) -> str:
         f"{mark} {version.name}  {manifest.created_at:%Y-%m-%d %H:%M} UTC"
         f"  {manifest.rows:,} sales{accuracy}"
     )
+    if manifest.signing_key:
+        line = f"{line}  signed with key {manifest.signing_key}"
     return f"{line}  {version.fault}" if version.fault else line
 
 

@@ -27,7 +27,7 @@ def train(
     console, settings = Console.of(context, quiet=quiet), read_settings()
     with console.progress("Reading the sales") as progress, spread_over(dask):
         market = load_market(settings.market)
-        version = train_model(market, ModelStore(settings.model_dir), progress, seed)
+        version = train_model(market, ModelStore.of(settings), progress, seed)
     assert version.manifest is not None
     if as_json:
         typer.echo(version.manifest.model_dump_json(indent=2))

@@ -49,12 +49,13 @@ def train(
     Raises
     ------
     ModelError
-        If a model can't learn from these sales, or (a StoreError) can't be saved.
+        If a model can't learn from these sales, or (a StoreError) can't be saved or would be
+        refused for want of a signature.
     """
     started = perf_counter()
-    make_folder(
-        store.folder
-    )  # a folder that can't be written to is told before the work, not after it
+    # What can't be saved, or not be opened after it, is told before the work.
+    store.keys.check_may_train()
+    make_folder(store.folder)
     model = ValuationModel(market.contract, random_state=random_state)
     model.fit(market.houses, market.prices, progress=part_of(progress, 0.0, _FITTED))
     held_out = out_of_fold_evaluation(model, market.houses, market.prices)
@@ -87,13 +88,15 @@ def ensure(market: Market, store: ModelStore, progress: Progress | None = None) 
     Raises
     ------
     ModelError
-        If a model can't be trained, or (a StoreError) can't be saved.
+        If a model can't be trained, or (a StoreError) can't be saved; also if there is none that
+        can be used, and one that is trained here would be refused for want of a signature.
     """
     tell = part_of(progress, 0.0, 1.0)
     try:
         return _usable(market, store)
     except StoreError as error:
         logger.debug("no usable model: %s", error)
+        _refuse_unsigned(store, error)
     make_folder(store.folder)
     with ExitStack() as locked:
         with writing(store.folder):
@@ -109,6 +112,13 @@ def ensure(market: Market, store: ModelStore, progress: Progress | None = None) 
             logger.info("training a model, for there is none to use: %s", error)
         train(market, store, progress)
         return _usable(market, store)
+
+
+def _refuse_unsigned(store: ModelStore, reason: StoreError) -> None:
+    try:
+        store.keys.check_may_train()
+    except StoreError as error:
+        raise StoreError(f"{reason} {error}") from reason
 
 
 def _usable(market: Market, store: ModelStore) -> LoadedModel:

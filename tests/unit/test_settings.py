@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+import sys
+
 import pytest
 
 from houseprice.errors import SettingsError
-from houseprice.settings import Settings, read_settings
+from houseprice.settings import Settings, keys_in, read_settings
+
+KEY = base64.b64encode(bytes(32)).decode()
 
 
 def test_every_setting_has_a_default_and_a_description() -> None:
@@ -29,3 +34,53 @@ def test_the_readme_lists_every_setting() -> None:
     for name in Settings.model_fields:
         variable = "PORT" if name == "port" else f"HOUSEPRICE_{name.upper()}"
         assert f"`{variable}`" in readme
+
+
+@pytest.mark.parametrize(
+    ("value", "why"),
+    [
+        ("c2VjcmV0", "it is no key of 32 bytes"),
+        ("se cret!", "it is no key of 32 bytes"),
+        (f"{KEY},c2VjcmV0", "entry 2 is no key of 32 bytes"),
+    ],
+)
+@pytest.mark.parametrize("name", ["HOUSEPRICE_SIGNING_KEY", "HOUSEPRICE_TRUSTED_KEYS"])
+def test_a_malformed_key_is_told_without_being_shown(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, why: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError, match=f"^{name}: {why}.*models new-key") as caught:
+        read_settings()
+    assert value not in str(caught.value)
+    assert "c2VjcmV0" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["HOUSEPRICE_SIGNING_KEY", "HOUSEPRICE_TRUSTED_KEYS"])
+def test_an_empty_key_is_no_leave_to_trust_everybody(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv(name, " ")
+    with pytest.raises(SettingsError, match=f"^{name}: it is empty"):
+        read_settings()
+
+
+def test_there_is_one_private_key_and_any_number_of_public_ones(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("HOUSEPRICE_TRUSTED_KEYS", f"{KEY}, {KEY}")
+    trusted = read_settings().trusted_keys
+    assert trusted is not None
+    assert keys_in(trusted) == (bytes(32), bytes(32))
+    monkeypatch.setenv("HOUSEPRICE_SIGNING_KEY", f"{KEY}, {KEY}")
+    with pytest.raises(SettingsError, match="HOUSEPRICE_SIGNING_KEY: there can be one private key"):
+        read_settings()
+
+
+def test_a_key_without_the_package_for_it_is_told_in_one_sentence(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "cryptography", None)  # as good as not installed
+    assert read_settings().signing_key is None
+    monkeypatch.setenv("HOUSEPRICE_TRUSTED_KEYS", KEY)
+    with pytest.raises(SettingsError, match=r"pip install 'houseprice\[sign\]'"):
+        read_settings()

@@ -75,7 +75,7 @@ def remarks_of(told: ModelOut, contract: Contract, is_open: bool) -> tuple[str, 
 def golden_here(settings: Settings, contract: Contract) -> Golden:
     """Return what the model of this computer says of a few houses; none if there is no model."""
     try:
-        return ModelStore(settings.model_dir).load(contract=contract).golden
+        return ModelStore.of(settings).load(contract=contract).golden
     except ModelError as error:
         logger.debug("no model to compare the server's with: %s", error)
         return NONE_GOLDEN

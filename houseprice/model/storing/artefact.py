@@ -2,7 +2,8 @@
 
 The checksum proves that a file is what was saved, not who saved it: a joblib file can run any code
 when it is opened, and whoever may write to the folder could write a checksum too. So a store is
-made for its owner only. Keep it so, and open no store of a stranger.
+made for its owner only. Keep it so, and open no store of a stranger, unless its versions are signed
+(:mod:`houseprice.model.storing.signing`).
 """
 
 from __future__ import annotations
@@ -28,11 +29,12 @@ from houseprice.model.storing.folders import MANIFEST
 from houseprice.model.storing.golden import GOLDEN, Golden
 from houseprice.model.storing.manifest import Manifest, data_sha256, file_facts
 from houseprice.model.storing.names import version_name
+from houseprice.model.storing.signing import Keys
 from houseprice.model.storing.software import code_sha256, libraries_here
 from houseprice.model.studying.study import STUDY, Study
 from houseprice.model.valuation import ValuationModel
 
-__all__ = ["LoadedModel", "describe", "opened", "packed", "read_file", "verified"]
+__all__ = ["LoadedModel", "describe", "opened", "packed", "read_file", "trusted", "verified"]
 
 Files = dict[str, bytes]
 
@@ -86,6 +88,7 @@ def describe(
     files: Files,
     number: int,
     card: Mapping[str, Any],
+    keys: Keys,
 ) -> tuple[Manifest, Files]:
     """Write the manifest and the card of a version made here and now.
 
@@ -99,6 +102,7 @@ def describe(
         Of the version.
     card : mapping
         What :func:`packed` gave.
+    keys : Keys
     """
     summary = market.contract.market
     manifest = Manifest(
@@ -115,35 +119,50 @@ def describe(
         metrics={name: float(value) for name, value in metrics.items() if isfinite(value)},
         created_at=datetime.now(UTC),
         files={name: file_facts(data) for name, data in files.items()},
+        signing_key=keys.signing_id,
     )
     named = finished_card(card, manifest).files()
     every = manifest.files | {name: file_facts(data) for name, data in named.items()}
-    return manifest.model_copy(update={"files": every}), named
+    return manifest.model_copy(update={"files": every}).signed(keys), named
 
 
-def verified(folder: Path) -> tuple[Manifest, Files]:
+def trusted(folder: Path, keys: Keys) -> Manifest:
+    """Read a version's manifest, and check who signed it.
+
+    Raises
+    ------
+    StoreError
+        If it is missing, changed, or not signed by anybody whom we trust.
+    """
+    manifest = Manifest.read(folder / MANIFEST)
+    manifest.check_signature(keys)
+    return manifest
+
+
+def verified(folder: Path, keys: Keys) -> tuple[Manifest, Files]:
     """Read a version's files, once, and check what was read.
 
     Raises
     ------
     StoreError
-        If anything is missing, changed, or made by other versions of the software.
+        If anything is missing, changed, not signed as it should be, or made by other versions of
+        the software.
     """
-    manifest = Manifest.read(folder / MANIFEST)
+    manifest = trusted(folder, keys)
     manifest.check_versions()
     names = (MODEL, IMPORTANCE, GOLDEN, STUDY, CARD_FACTS, CARD_TEXT)
     return manifest, {name: _checked(folder, name, manifest) for name in names}
 
 
-def read_file(folder: Path, name: str) -> bytes:
+def read_file(folder: Path, name: str, keys: Keys) -> bytes:
     """Read one file of a version, which is the one that was saved.
 
     Raises
     ------
     StoreError
-        If it is missing or changed.
+        If it is missing, changed, or not signed as it should be.
     """
-    return _checked(folder, name, Manifest.read(folder / MANIFEST))
+    return _checked(folder, name, trusted(folder, keys))
 
 
 def opened(manifest: Manifest, files: Files) -> LoadedModel:

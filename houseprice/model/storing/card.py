@@ -105,6 +105,7 @@ def finished_card(facts: Mapping[str, Any], manifest: Manifest) -> Card:
         "code_sha256": manifest.code_sha256,
         "contract_sha256": manifest.contract_sha256,
         "data_sha256": manifest.data_sha256,
+        "signing_key": manifest.signing_key,
         "files": {name: facts.sha256 for name, facts in manifest.files.items()},
     }
     complete = json.loads(json.dumps({"version": version, **facts}, default=_plain))

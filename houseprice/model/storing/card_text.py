@@ -129,6 +129,7 @@ def _version(version: dict[str, Any]) -> str:
     rows = {
         "Model version": version["model_version"],
         "Made": version["created_at"],
+        **({"Signed with key": version["signing_key"]} if version["signing_key"] else {}),
         "houseprice": version["package_version"],
         **version["libraries"],
         "Code (SHA-256)": version["code_sha256"],

@@ -14,6 +14,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 from houseprice.errors import StoreError
 from houseprice.market.contract import Contract
 from houseprice.market.sales import Market
+from houseprice.model.storing.signing import Keys
 from houseprice.model.storing.software import difference
 from houseprice.model.studying.study import STUDY
 
@@ -59,6 +60,8 @@ class Manifest(_Facts):
         In UTC.
     files : dict of str to FileFacts
         Every other file of the version.
+    signing_key, signature : str, optional
+        The short name of the key that all the facts above were signed with, and the signature.
     """
 
     model_version: str
@@ -74,6 +77,8 @@ class Manifest(_Facts):
     metrics: dict[str, float]
     created_at: AwareDatetime
     files: dict[str, FileFacts]
+    signing_key: str | None = None
+    signature: str | None = None
 
     def to_json(self) -> bytes:
         """Write the manifest with a checksum of itself."""
@@ -153,6 +158,20 @@ class Manifest(_Facts):
                 f"{market.sales_path}. Train a new one: houseprice train."
             )
 
+    def signed(self, keys: Keys) -> Self:
+        """Return the manifest with a signature, if there is a key to sign with."""
+        named = self.model_copy(update={"signing_key": keys.signing_id})
+        return named.model_copy(update={"signature": keys.sign(_statement(named))})
+
+    def check_signature(self, keys: Keys) -> None:
+        """Refuse a version that nobody whom we trust has signed as it is.
+
+        Raises
+        ------
+        StoreError
+        """
+        keys.check(self.model_version, _statement(self), self.signing_key, self.signature)
+
     def has_study(self, other: Manifest) -> bool:
         """Whether this version, of the same market as the other, was saved with a study."""
         return STUDY in self.files and self.market_name == other.market_name
@@ -183,5 +202,14 @@ def data_sha256(market: Market) -> str:
 
 
 def _seal(facts: Mapping[str, Any]) -> str:
-    text = json.dumps(facts, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(_canonical(facts)).hexdigest()
+
+
+def _statement(manifest: Manifest) -> bytes:
+    """What is signed: every fact in one form, under a name that nothing else signed has."""
+    facts = manifest.model_dump(mode="json", exclude={"signature"})
+    return b"houseprice model manifest 1\n" + _canonical(facts)
+
+
+def _canonical(facts: Mapping[str, Any]) -> bytes:
+    return json.dumps(facts, sort_keys=True, separators=(",", ":")).encode()

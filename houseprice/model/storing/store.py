@@ -13,8 +13,8 @@
         card.md, card.json        the model card
 
 A version is written to a folder beside and renamed, so a kill at any moment leaves what was there
-usable. Nothing is opened before its checksum and the versions of the software agree; what that does
-not prove is told in :mod:`houseprice.model.storing.artefact`.
+usable. Nothing is opened before its signature (if one is asked for), its checksum and the versions
+of the software agree; what that does not prove is told in :mod:`houseprice.model.storing.artefact`.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Self
 
 import pandas as pd
 
@@ -38,10 +39,10 @@ from houseprice.model.storing.artefact import (
     opened,
     packed,
     read_file,
+    trusted,
     verified,
 )
 from houseprice.model.storing.folders import (
-    MANIFEST,
     add_version,
     make_folder,
     version_names,
@@ -50,9 +51,11 @@ from houseprice.model.storing.folders import (
 )
 from houseprice.model.storing.golden import NONE_GOLDEN, Golden
 from houseprice.model.storing.manifest import Manifest
-from houseprice.model.storing.names import is_name, number_of, version_name
+from houseprice.model.storing.names import is_name, market_of, number_of, version_name
+from houseprice.model.storing.signing import NO_KEYS, Keys
 from houseprice.model.studying.study import NO_STUDY, STUDY, Study
 from houseprice.model.valuation import ValuationModel
+from houseprice.settings import Settings
 
 __all__ = ["LoadedModel", "ModelStore", "Version"]
 
@@ -69,7 +72,7 @@ class Version:
     active : bool
         Whether it is the one that answers for its market.
     manifest : Manifest or None
-        None where it can't be read.
+        None where it can't be read, or is not signed as it should be.
     fault : str or None
         Why it can't be used here, as far as its manifest tells; None if it can.
     """
@@ -87,11 +90,25 @@ class ModelStore:
     ----------
     folder : Path
         Made, for its owner only, when it is first written to.
+    keys : Keys, optional
+        To sign with, and those whose signatures count. By default any version may be opened.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, keys: Keys = NO_KEYS) -> None:
         self.folder = folder
+        self.keys = keys
         self._activation = Activation(folder)
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """Return the store that the settings lead to.
+
+        Raises
+        ------
+        SettingsError
+            If the keys don't go together.
+        """
+        return cls(settings.model_dir, Keys.of(settings))
 
     def save(
         self,
@@ -118,7 +135,10 @@ class ModelStore:
         files[STUDY] = study.to_json()
         number = self._next_number(market)
         manifest = add_version(
-            self.folder, files, lambda taken: describe(market, metrics, files, taken, card), number
+            self.folder,
+            files,
+            lambda taken: describe(market, metrics, files, taken, card, self.keys),
+            number,
         )
         logger.info("saved model version %s", manifest.model_version)
         return Version(manifest.model_version, active=False, manifest=manifest)
@@ -143,7 +163,7 @@ class ModelStore:
             raise StoreError(
                 f"There is no model in {self.folder} yet. Train one: houseprice train."
             )
-        manifest, files = verified(self._place(name))
+        manifest, files = verified(self._place(name), self.keys)
         if contract is not None:
             manifest.check_contract(contract)
         warn_of_writers(self.folder)
@@ -155,9 +175,10 @@ class ModelStore:
         Raises
         ------
         StoreError
-            If there is no such version, or its study is missing or changed.
+            If there is no such version, or its study is missing, changed or not signed as it
+            should be.
         """
-        return Study.read(read_file(self._place(version), STUDY))
+        return Study.read(read_file(self._place(version), STUDY, self.keys))
 
     def versions(self) -> tuple[Version, ...]:
         """List the versions, the oldest first, those whose manifest can't be read before all."""
@@ -169,15 +190,20 @@ class ModelStore:
         """Return the version activated last (for a market, by its short name), None if none was."""
         return self._activation.newest(market)
 
+    def activated(self, market: str) -> tuple[str, ...]:
+        """Return the versions of a market in the order of their activation, the active one last."""
+        return tuple(name for name in self._activation.history() if market_of(name) == market)
+
     def activate(self, version: str) -> None:
         """Make a version the one that answers for its market.
 
         Raises
         ------
         StoreError
-            If it is missing, damaged or made by other versions of the software.
+            If it is missing, damaged, not signed as it should be, or made by other versions of the
+            software.
         """
-        verified(self._place(version))
+        verified(self._place(version), self.keys)
         with writing(self.folder):
             self._activation.add(version)
         logger.info("model version %s is active", version)
@@ -191,7 +217,7 @@ class ModelStore:
             If there is none, or it can't be used any more.
         """
         version = self._activation.before(market)
-        verified(self._place(version))
+        verified(self._place(version), self.keys)
         with writing(self.folder):
             self._activation.back_to(version)
         logger.info("went back to model version %s", version)
@@ -208,7 +234,7 @@ class ModelStore:
     def _version(self, name: str, active: bool) -> Version:
         manifest = None
         try:
-            manifest = Manifest.read(self.folder / name / MANIFEST)
+            manifest = trusted(self.folder / name, self.keys)
             manifest.check_versions()
         except StoreError as error:
             return Version(name, active, manifest, str(error))

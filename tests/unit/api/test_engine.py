@@ -19,6 +19,7 @@ from houseprice.backend.local import LocalBackend
 from houseprice.errors import InputError, ModelError, StoreError
 from houseprice.market.sales import Market
 from houseprice.model.storing.golden import Golden
+from houseprice.model.storing.signing import new_pair
 from houseprice.model.storing.store import ModelStore
 from houseprice.settings import Settings
 
@@ -387,3 +388,44 @@ def test_a_model_that_is_too_busy_to_be_checked_is_not_ready(
         await busy
 
     within(work, town, town_models)
+
+
+def test_a_server_that_trusts_some_trains_no_model_of_its_own(
+    caplog: pytest.LogCaptureFixture, town: Market, tmp_path: Path
+) -> None:
+    async def work(engine: Engine) -> None:
+        await until(lambda: "the log of the server says why" in engine.readiness().reason)
+        await engine.refresh()
+        assert not engine.readiness().ok
+        with pytest.raises(Busy, match="the log of the server says why"):
+            await engine.value([GOOD])
+
+    within(work, town, tmp_path / "models", trusted_keys=new_pair()[1])
+    assert "No model is trained here" in caplog.text
+    assert not (tmp_path / "models").exists()
+
+
+def test_a_version_that_is_not_signed_leaves_the_signed_one_answering(
+    caplog: pytest.LogCaptureFixture, town: Market, town_models: Path, tmp_path: Path
+) -> None:
+    private, public = new_pair()
+    loaded = ModelStore(town_models).load()
+    golden = Golden.of(loaded.model, town)
+    settings = Settings(model_dir=tmp_path, signing_key=private)
+    signed, plain = (
+        each.save(loaded.model, town, {}, loaded.importance, golden=golden).name
+        for each in (ModelStore.of(settings), ModelStore(tmp_path))
+    )
+    ModelStore(tmp_path).activate(signed)
+
+    async def work(engine: Engine) -> None:
+        ModelStore(tmp_path).activate(plain)
+        await engine.refresh()
+        assert engine.serving.version == signed
+        state = engine.readiness()
+        assert state.ok
+        assert plain in state.reason
+
+    with caplog.at_level(logging.ERROR):
+        within(work, town, tmp_path, trusted_keys=public)
+    assert f"{plain} is not signed" in caplog.text

@@ -1,0 +1,61 @@
+"""The commands around signed models."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.usefixtures("fresh_logs", "surroundings")
+
+
+def new_key(run) -> dict[str, str]:
+    """Make a pair, as the lines of an environment."""
+    return dict(line.split("=", 1) for line in run("models", "new-key").out.splitlines())
+
+
+def test_a_pair_of_keys_is_printed_as_lines_for_the_environment(run) -> None:
+    result = run("models", "new-key")
+    pair = dict(line.split("=", 1) for line in result.out.splitlines())
+    assert list(pair) == ["HOUSEPRICE_SIGNING_KEY", "HOUSEPRICE_TRUSTED_KEYS"]
+    assert "Keep it secret" in result.err
+    assert not any(key in result.err for key in pair.values())
+    assert new_key(run) != pair
+
+
+def test_a_pair_needs_the_package_for_it(run, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in sys.modules if name.split(".")[0] == "cryptography"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "cryptography", None)  # as good as not installed
+    result = run("models", "new-key")
+    assert (result.code, result.out) == (1, "")
+    assert "pip install 'houseprice[sign]'" in result.err
+
+
+def test_a_key_that_is_none_is_a_wrong_call_and_not_shown(run, monkeypatch) -> None:
+    monkeypatch.setenv("HOUSEPRICE_SIGNING_KEY", "hush")
+    result = run("models")
+    assert result.code == 2
+    assert "HOUSEPRICE_SIGNING_KEY" in result.err
+    assert "hush" not in result.err
+
+
+def test_the_list_says_who_signed_and_what_is_not_signed(
+    run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    pair = new_key(run)
+    monkeypatch.setenv("HOUSEPRICE_MODEL_DIR", str(tmp_path))
+    assert run("train", "--quiet").code == 0
+    for name, value in pair.items():
+        monkeypatch.setenv(name, value)
+    assert run("train", "--quiet").code == 0
+    plain, signed = run("models").out.splitlines()
+    assert "is not signed" in plain
+    assert signed.startswith("* ")
+    assert "signed with key " in signed
+    assert run("models", "rollback").code == 1
+    monkeypatch.delenv("HOUSEPRICE_SIGNING_KEY")
+    refused = run("train")
+    assert (refused.code, refused.out) == (1, "")
+    assert "No model is trained here" in refused.err
