@@ -16,6 +16,7 @@ import houseprice
 from houseprice import logs
 from houseprice.commands.app import app
 from houseprice.commands.evaluate import evaluate
+from houseprice.commands.fetch import fetch
 from houseprice.commands.models import models
 from houseprice.commands.predict import predict
 from houseprice.commands.serve import serve
@@ -35,7 +36,7 @@ cli = typer.Typer(
     help="House values with honest ranges, learned from a market that is described as data.",
     epilog="Settings come from HOUSEPRICE_* variables, such as HOUSEPRICE_MODEL_DIR.",
 )
-for command in (train, evaluate, predict, app, serve):
+for command in (fetch, train, evaluate, predict, app, serve):
     cli.command()(command)
 cli.add_typer(models, name="models")
 

@@ -5,6 +5,7 @@
     HousePriceError
     ├── SettingsError          a variable of the environment makes no sense
     ├── MarketError            a market's contract or sales can't be used
+    ├── FetchError             a market's files can't be had from where they are given out
     ├── InputError             what the user gave can't be read as a whole
     ├── ModelError             a model can't be trained or asked
     │   └── StoreError         a stored model can't be trusted, found or written
@@ -29,6 +30,7 @@ __all__ = [
     "BackendRejected",
     "BackendTimeout",
     "BackendUnavailable",
+    "FetchError",
     "HousePriceError",
     "InputError",
     "MarketError",
@@ -69,6 +71,10 @@ class MarketError(HousePriceError):
 
     def __reduce__(self) -> tuple[type[MarketError], tuple[Path, str, str]]:
         return type(self), (self.file, self.key, self.reason)
+
+
+class FetchError(HousePriceError):
+    """A market's files can't be downloaded, or are not what its contract says."""
 
 
 class InputError(HousePriceError):

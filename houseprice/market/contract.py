@@ -25,6 +25,8 @@ from pydantic import ValidationError, model_validator
 from houseprice.errors import MarketError
 from houseprice.market.expressions import Expression, ExpressionError
 from houseprice.market.fields import Facts, Field, Level, Sign
+from houseprice.market.gate import Gate
+from houseprice.market.source import KaggleSource
 
 __all__ = [
     "Contract",
@@ -89,7 +91,7 @@ class Roles(Facts):
 
 
 class Summary(Facts):
-    """What the market is and where its files lie."""
+    """What the market is, where its files lie and where they can be had anew."""
 
     name: str = Setting(pattern=r"^[a-z][a-z0-9_]*$")
     title: str
@@ -101,6 +103,7 @@ class Summary(Facts):
     id: str
     price: Price
     roles: Roles
+    kaggle: KaggleSource | None = None
 
 
 class Dialect(Facts):
@@ -124,6 +127,7 @@ class Contract(Facts):
     derived: dict[str, Derived] = Setting(default_factory=dict)
     rules: tuple[Rule, ...] = ()
     dialects: dict[str, Dialect] = Setting(default_factory=dict)
+    gate: Gate | None = None
     sha256: str
 
     @model_validator(mode="after")
@@ -145,14 +149,21 @@ class Contract(Facts):
             with _place(f"dialects.{name}"):
                 self._known(dialect.columns)
         with _place("market.roles"):
-            self._known(self.market.roles.model_dump().values())
-            if not self._is_level(self.market.roles.location):
-                raise ValueError("location must be a field with levels")
+            self._refuse_roles(self.market.roles)
         labels = [field.label for field in self.fields.values()]
         twice = sorted({label for label in labels if labels.count(label) > 1})
         if twice:
             raise ValueError(f"fields: two fields share the label {', '.join(twice)}")
         return self
+
+    def _refuse_roles(self, roles: Roles) -> None:
+        self._known(roles.model_dump().values())
+        for role in ("location", "sale_month"):
+            if not self._is_level(getattr(roles, role)):
+                raise ValueError(f"{role} must be a field with levels")
+        for role in ("area", "built", "sale_year"):
+            if self._is_level(getattr(roles, role)):
+                raise ValueError(f"{role} must be a field of numbers")
 
     def _refuse_fills(self, field: Field) -> None:
         """Whatever fills a blank must be something that can."""

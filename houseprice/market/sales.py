@@ -13,7 +13,7 @@ from houseprice.market.checks import check, check_prices
 from houseprice.market.contract import Contract, load_contract
 from houseprice.market.problems import Problem
 
-__all__ = ["Market", "load_market", "read_rows"]
+__all__ = ["Market", "load_market", "market_folder", "read_rows"]
 
 EMBEDDED = Path(__file__).parent
 
@@ -70,7 +70,7 @@ def load_market(name_or_path: str | Path | None = None) -> Market:
     MarketError
         If there is no such market, its contract is wrong, or its sales break the contract.
     """
-    folder = _folder(name_or_path)
+    folder = market_folder(name_or_path)
     contract = load_contract(folder)
     file = folder / contract.market.sales
     try:
@@ -93,21 +93,32 @@ def load_market(name_or_path: str | Path | None = None) -> Market:
     return Market(contract, folder, checked.houses, prices, ids, problems)
 
 
-def read_rows(path: Path) -> pd.DataFrame:
-    """Read a CSV file as text, cell by cell: "NA" stays the text that it is."""
-    return pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+def market_folder(name_or_path: str | Path | None = None) -> Path:
+    """Find the folder of a market: an embedded one by name, any by its path, else the first.
 
+    What has a separator in it ("./town") is a path, so that a folder may bear an embedded name.
 
-def _folder(name_or_path: str | Path | None) -> Path:
+    Raises
+    ------
+    MarketError
+        If there is no such market.
+    """
     embedded = sorted(path.parent for path in EMBEDDED.glob("*/market.toml"))
     if name_or_path is None:
         return embedded[0]
-    for folder in (EMBEDDED / name_or_path, Path(name_or_path)):
+    path = Path(name_or_path)
+    is_name = str(name_or_path) == path.name
+    for folder in [EMBEDDED / path, path] if is_name else [path]:
         if (folder / "market.toml").is_file():
             return folder
     names = ", ".join(folder.name for folder in embedded)
     reason = f"no market there; give a folder with a market.toml, or one of: {names}"
-    raise MarketError(Path(name_or_path), "", reason)
+    raise MarketError(path, "", reason)
+
+
+def read_rows(path: Path) -> pd.DataFrame:
+    """Read a CSV file as text, cell by cell: "NA" stays the text that it is."""
+    return pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
 
 
 def _refuse_errors(file: Path, problems: tuple[Problem, ...]) -> None:

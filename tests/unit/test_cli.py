@@ -59,7 +59,7 @@ def some_bad(tmp_path: Path, houses: Path) -> Path:
 def test_help_names_every_command_and_loads_nothing_heavy(run, root: Path) -> None:
     shown = run("--help")
     assert shown.code == 0
-    for command in ("train", "evaluate", "predict", "app", "models"):
+    for command in ("fetch", "train", "evaluate", "predict", "app", "models"):
         assert f"\u2502 {command} " in shown.out
     code = "import sys, houseprice.cli; print(*sys.modules)"
     loaded = subprocess.run(

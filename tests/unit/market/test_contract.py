@@ -74,6 +74,13 @@ def test_its_hash_is_that_of_the_file(contract: Contract, tmp_path: Path) -> Non
         ("check = ", 'chek = "1"\ncheck = ', "rules.0.chek", "not permitted"),
         ('location = "quarter"', 'location = "size"', "market.roles", "field with levels"),
         ('area = "size"', 'area = "sise"', "market.roles", "no field sise"),
+        ('area = "size"', 'area = "grade"', "market.roles", "area must be a field of numbers"),
+        (
+            'sale_month = "month"',
+            'sale_month = "sold"',
+            "market.roles",
+            "sale_month must be a field",
+        ),
         ('typical_by = "quarter"', 'typical_by = "size"', "fields.beds", "no field with levels"),
         ('unit = "beds"\nrange = [0, 20]', 'unit = "beds"', "fields.beds", "needs a range"),
         ('sign = "-"', 'sign = "minus"', "derived.age.sign", "should be"),
@@ -132,6 +139,15 @@ def test_sales_that_break_the_contract_are_refused(
     file.write_text(file.read_text(encoding="utf-8").replace(old, new, 1), encoding="utf-8")
     with pytest.raises(MarketError, match=reason):
         load_market(tmp_path)
+
+
+def test_a_folder_may_bear_the_name_of_an_embedded_market(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, market: Market
+) -> None:
+    write_hamlet(tmp_path / "ames")
+    monkeypatch.chdir(tmp_path)
+    assert load_market("./ames").contract.market.name == "hamlet"
+    assert load_market("ames").contract.market.name == market.contract.market.name
 
 
 def test_a_market_folder_without_sales_is_refused(tmp_path: Path) -> None:
