@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-import houseprice
 from houseprice.commands.cluster import Dask
 from houseprice.commands.console import AsJson, Console, Quiet, Seed, read_settings
+from houseprice.commands.cross_validation import Plan, cross_validate_market, print_json
 from houseprice.commands.report_tables import report_text
 
 if TYPE_CHECKING:
-    from houseprice.market.sales import Market
     from houseprice.model.measuring.priced import PricedHouses
-    from houseprice.model.measuring.report import Report
 
 __all__ = ["evaluate"]
 
@@ -31,14 +28,30 @@ Data = Annotated[
         help="Score the model in use on these sales instead: houses, a row each, with prices.",
     ),
 ]
+ToGate = Annotated[
+    bool,
+    typer.Option(
+        "--gate",
+        help="Hold the figures to the limits of the market's contract and to the version in use; "
+        "exit with 1 if one does not hold.",
+    ),
+]
+Against = Annotated[
+    str | None,
+    typer.Option(
+        metavar="VERSION", help="With --gate: the version to compare with, for the one in use."
+    ),
+]
 
 
-def evaluate(
+def evaluate(  # noqa: PLR0913, PLR0917 - a parameter for each option
     context: typer.Context,
     data: Data = None,
     folds: Folds = 5,
     repeats: Repeats = 3,
     seed: Seed = 0,
+    gate: ToGate = False,
+    against: Against = None,
     dask: Dask = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -47,57 +60,21 @@ def evaluate(
 
     Without --data each sale of the market is valued by a model that has not seen it, and the sales
     of the last year by a model of the years before. With --data the model in use is held against
-    the prices of a file.
+    the prices of a file. With --gate, the figures are held to what the market asks of a model, and
+    the model that would be trained now to the version in use, sale by sale.
     """
     console = Console.of(context, quiet=quiet)
+    if against is not None and not gate:
+        raise typer.BadParameter("it is for the gate: add --gate.", param_hint="--against")
     if data is None:
-        _cross_validate(console, (folds, repeats, seed), dask, as_json=as_json)
+        plan = Plan(folds, repeats, seed, gate, against)
+        cross_validate_market(console, plan, dask, as_json=as_json)
     elif dask is not None:
         raise typer.BadParameter("a file is scored on this computer.", param_hint="--dask")
+    elif gate:
+        raise typer.BadParameter("the gate is for the sales of the market.", param_hint="--gate")
     else:
         _score(console, data, seed, as_json=as_json)
-
-
-def _cross_validate(
-    console: Console, plan: tuple[int, int, int], dask: str | None, *, as_json: bool
-) -> None:
-    from houseprice.errors import ModelError
-    from houseprice.market.sales import load_market
-    from houseprice.model.measuring.evaluation import cross_validate, out_of_time_evaluation
-    from houseprice.model.measuring.report import report_on
-    from houseprice.model.progress import part_of
-    from houseprice.model.spreading import spread_over
-
-    folds, repeats, seed = plan
-    later, year = None, None
-    with console.progress("Reading the sales") as progress, spread_over(dask):
-        market = load_market(read_settings().market)
-        contract, houses = market.contract, market.houses
-        found = cross_validate(market, folds, repeats, seed, part_of(progress, 0.0, 0.7))
-        progress(0.7, "Foretelling the last year from the years before")
-        try:
-            foretold, year = out_of_time_evaluation(market)
-            later = report_on(foretold, houses, contract, random_state=seed)
-        except ModelError as error:
-            console.say(f"The last year was not foretold: {error}.")
-        progress(0.85, "Drawing samples for the ratio study")
-        report = report_on(found, houses, contract, random_state=seed)
-    if as_json:
-        facts = {"rows": len(houses), "folds": folds, "repeats": repeats, "seed": seed}
-        last = None if later is None else {"year": year, **later.as_data()}
-        _print_json(market, facts, report, {"out_of_time": last})
-        return
-    typer.echo(report_text(report, contract, later, year))
-    console.say(
-        f"{len(houses):,} sales in {folds} folds, {repeats} times over. The columns beside "
-        "the model are what anybody could guess."
-    )
-    if len(report.by_location):
-        worst = report.by_location.iloc[0]
-        console.say(
-            f"The 90 % range held least often in {worst['group']}: {worst['coverage_90']:.1%} of "
-            f"{worst['sales']:,} sales."
-        )
 
 
 def _score(console: Console, path: Path, seed: int, *, as_json: bool) -> None:
@@ -114,7 +91,7 @@ def _score(console: Console, path: Path, seed: int, *, as_json: bool) -> None:
     with console.progress(f"Reading {path.name}") as progress:
         market = load_market(settings.market)
         table = read_table(path, path.name, settings, market.contract)
-        loaded = ensure(market, ModelStore(settings.model_dir), part_of(progress, 0.0, 0.7))
+        loaded = ensure(market, ModelStore.of(settings), part_of(progress, 0.0, 0.7))
         priced = priced_houses(table.rows, market, loaded.model.domain_, table.problems)
         progress(0.7, "Valuing houses")
         found = evaluate_houses(loaded.model, market, priced.houses, priced.prices)
@@ -134,7 +111,7 @@ def _score(console: Console, path: Path, seed: int, *, as_json: bool) -> None:
             "left_out_by_code": priced.codes,
             "seed": seed,
         }
-        _print_json(market, facts, report)
+        print_json(market, facts, report)
     else:
         typer.echo(report_text(report, market.contract))
     for note in table.notes:
@@ -154,10 +131,3 @@ def _tell_rows(console: Console, priced: PricedHouses, version: str) -> None:
             f"{priced.n_learned:,} of the rows scored are sales that the model has learned from. "
             "They flatter the score: leave them out, or use houseprice evaluate without --data."
         )
-
-
-def _print_json(
-    market: Market, facts: dict[str, Any], report: Report, more: dict[str, Any] | None = None
-) -> None:
-    summary = {"market": market.contract.market.name, "package_version": houseprice.__version__}
-    typer.echo(json.dumps({**summary, **facts, **report.as_data(), **(more or {})}, indent=2))

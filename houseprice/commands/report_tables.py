@@ -15,10 +15,12 @@ if TYPE_CHECKING:
     import pandas as pd
     from rich.table import Table
 
+    from houseprice.commands.judgement import Beside, Judgement
     from houseprice.market.contract import Contract
+    from houseprice.market.gate import Limit
     from houseprice.model.measuring.report import Report
 
-__all__ = ["report_text"]
+__all__ = ["gate_text", "report_text"]
 
 _PIPED_WIDTH = 120
 
@@ -57,6 +59,42 @@ def report_text(
         title = f"Ratio study of {later.n_sales:,} sales of {year} by a model of the years before"
         tables.insert(2, _equity(later.equity, title))
     return _drawn(tables)
+
+
+def gate_text(judgement: Judgement, symbol: str) -> str:
+    """Lay out what the gate asks, what was found, and whether it holds."""
+    rows = [
+        [
+            in_words(each.figure),
+            _limit(each.figure, each.limit, symbol),
+            "too few sales" if isnan(each.found) else written(each.figure, each.found, symbol),
+            "yes" if each.held else "NO",
+        ]
+        for each in judgement.conditions
+    ]
+    rows.append(_beside(judgement.beside))
+    return _drawn([_table("The gate", ["", "limit", "found", "held"], rows)])
+
+
+def _limit(figure: str, limit: Limit, symbol: str) -> str:
+    low, high = (written(figure, end, symbol) for end in (limit.at_least, limit.at_most))
+    if low and high:
+        return f"{low} to {high}"
+    return f"at most {high}" if high else f"at least {low}"
+
+
+def _beside(beside: Beside) -> list[str]:
+    if beside.difference is None or beside.low is None or beside.high is None:
+        return ["Average error beside the version in use", "", "nothing to compare with", "yes"]
+    difference, low, high = (
+        f"{100 * share:+.2f}" for share in (beside.difference, beside.low, beside.high)
+    )
+    return [
+        f"Average error less that of {beside.version}, {beside.sales:,} sales",
+        f"surely at most {100 * beside.worse_by:+.2f} points",
+        f"{difference} ({low} to {high})",
+        "yes" if beside.held else "NO",
+    ]
 
 
 def _metrics(report: Report, symbol: str, later: Report | None, year: int | None) -> Table:

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from houseprice.model.studying.study import NO_STUDY
-from houseprice.model.studying.versus import ALL, hindrance, versus
+from houseprice.model.studying.versus import ALL, hindrance, in_common, versus
 
 
 def held_out(noise: float, seed: int = 1) -> pd.DataFrame:
@@ -57,3 +57,14 @@ def test_versions_that_were_measured_otherwise_are_not_compared(change, reason: 
 def test_folds_that_only_have_other_numbers_are_the_same() -> None:
     other = held_out(0.1).assign(fold=lambda frame: 4 - frame["fold"])
     assert hindrance(held_out(0.1), other) == ""
+
+
+def test_sales_that_both_know_at_their_prices_are_in_common() -> None:
+    first = held_out(0.1).iloc[10:]
+    second = held_out(0.1, seed=2).iloc[:150].copy()
+    second.loc[20, "price"] += 1_000
+    ours, theirs = in_common(first, second)
+    assert list(ours["id"]) == list(theirs["id"])
+    assert list(ours["id"]) == [f"s{number}" for number in range(10, 150) if number != 20]
+    assert versus(ours, theirs, "$").groups.iloc[0]["sales"] == 139
+    assert len(in_common(first, NO_STUDY.held_out)[0]) == 0

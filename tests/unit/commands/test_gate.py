@@ -1,0 +1,163 @@
+"""``houseprice evaluate --gate``: a worse model does not go on."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from houseprice.commands.gating import rival_of
+from houseprice.errors import StoreError
+from houseprice.market.sales import load_market, read_rows
+from houseprice.model.storing.store import ModelStore
+from houseprice.model.training import train
+from tests.hamlet import CONTRACT, write_hamlet
+
+pytestmark = pytest.mark.usefixtures("fresh_logs")
+
+ALL = ("evaluate", "--gate", "--folds", "2", "--repeats", "1")
+GATE = """
+[gate.limits]
+rmsle = { at_most = 0.15 }
+coverage_90 = { at_least = 0.8, at_most = 0.99 }
+"""
+WIDE = "\n[gate.limits]\nrmsle = { at_most = 5 }\n"
+
+
+def shuffled(folder: Path, columns: list[str]) -> None:
+    """Deal these columns anew among the sales."""
+    sales = read_rows(folder / "sales.csv")
+    order = np.random.default_rng(3).permutation(len(sales))
+    sales[columns] = sales[columns].to_numpy()[order]
+    sales.to_csv(folder / "sales.csv", index=False)
+
+
+@pytest.fixture
+def hamlet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A market with a gate; its models go beside it."""
+    folder = write_hamlet(tmp_path / "hamlet", CONTRACT + GATE, n_sales=120)
+    monkeypatch.setenv("HOUSEPRICE_MARKET", str(folder))
+    monkeypatch.setenv("HOUSEPRICE_MODEL_DIR", str(tmp_path / "models"))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A model of the market as it is written: the folder of models, and its version."""
+    place = tmp_path_factory.mktemp("trained")
+    market = load_market(write_hamlet(place / "hamlet", CONTRACT + WIDE, n_sales=120))
+    return place / "models", train(market, ModelStore(place / "models")).name
+
+
+def test_a_good_model_passes_where_there_is_none_to_compare_with(run, hamlet: Path) -> None:
+    result = run(*ALL, "--json")
+    assert result.code == 0
+    gate = json.loads(result.out)["gate"]
+    assert gate["held"] is True
+    assert [each["figure"] for each in gate["conditions"]] == ["rmsle", "coverage_90"]
+    assert all(each["held"] for each in gate["conditions"])
+    assert gate["version_in_use"]["version"] is None
+    assert "The version in use: No other version was in use." in result.err
+    assert "The gate holds" in result.err
+
+
+def test_a_model_of_shuffled_prices_is_stopped_with_a_table(run, hamlet: Path) -> None:
+    shuffled(hamlet, ["paid"])
+    result = run(*ALL)
+    assert result.code == 1
+    table = result.out[result.out.index("The gate") :]
+    row = next(line for line in table.splitlines() if "(RMSLE)" in line)
+    assert "at most 0.1500" in row
+    assert row.endswith("NO")
+    assert "80.0 % to 99.0 %" in table
+    assert "nothing to compare with" in table
+    assert "The gate does not hold: this model must not go on." in result.err
+
+
+def test_a_model_that_is_worse_than_the_one_in_use_is_stopped(
+    run, hamlet: Path, trained: tuple[Path, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    models, version = trained
+    monkeypatch.setenv("HOUSEPRICE_MODEL_DIR", str(models))
+    (hamlet / "market.toml").write_text(CONTRACT + WIDE, encoding="utf-8")
+    shuffled(hamlet, ["size", "grade", "quarter"])
+    result = run(*ALL, "--json")
+    assert result.code == 1
+    gate = json.loads(result.out)["gate"]
+    assert [each["held"] for each in gate["conditions"]] == [True]
+    beside = gate["version_in_use"]
+    assert (beside["version"], beside["held"]) == (version, False)
+    assert beside["sales"] == 120
+    assert beside["difference"] > beside["low"] > beside["worse_by"] == 0.0
+
+
+def test_the_same_model_is_compared_where_it_is_asked_for_and_is_as_good(
+    run, hamlet: Path, trained: tuple[Path, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    models, version = trained
+    monkeypatch.setenv("HOUSEPRICE_MODEL_DIR", str(models))
+    (hamlet / "market.toml").write_text(CONTRACT + WIDE, encoding="utf-8")
+    result = run(*ALL, "--against", version)
+    assert result.code == 0
+    assert f"Average error less that of {version}, 120 sales" in result.out
+    assert "+0.00 (" in result.out
+
+    # By itself it is what this code makes of these sales, and no other version was in use before.
+    by_default = run(*ALL, "--json")
+    assert json.loads(by_default.out)["gate"]["version_in_use"]["version"] is None
+
+
+def test_a_version_of_other_sales_is_no_rival_unless_it_is_asked_for(
+    run, hamlet: Path, trained: tuple[Path, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    models, version = trained
+    monkeypatch.setenv("HOUSEPRICE_MODEL_DIR", str(models))
+    sales = read_rows(hamlet / "sales.csv")
+    sales.assign(key=[f"new {number}" for number in range(len(sales))]).to_csv(
+        hamlet / "sales.csv", index=False
+    )
+    result = run(*ALL)
+    assert result.code == 0
+    assert "It knows 0 of these sales at their prices, too few to compare." in result.err
+
+    demanded = run(*ALL, "--against", version)
+    assert demanded.code == 1
+    assert f"{version} can't be compared with. It knows 0 of these sales" in demanded.err
+
+
+def test_a_version_that_lost_its_study_is_no_rival_unless_it_is_asked_for(
+    hamlet: Path, trained: tuple[Path, str], tmp_path: Path
+) -> None:
+    models, version = trained
+    store = ModelStore(shutil.copytree(models, tmp_path / "models"))
+    (store.folder / version / "study.json").unlink()
+    market = load_market(hamlet)  # its gate is another, so that the version is no longer its own
+    rival = rival_of(market, store, None)
+    assert (rival.version, rival.held_out) == (version, None)
+    assert rival.note.startswith("It can't be compared with: study.json")
+    with pytest.raises(StoreError):
+        rival_of(market, store, version)
+
+
+def test_what_can_not_be_judged_is_told_before_the_work(run, hamlet: Path) -> None:
+    unknown = run(*ALL, "--against", "hamlet-0.1.0-9")
+    assert unknown.code == 1
+    assert "There is no model version 'hamlet-0.1.0-9'" in unknown.err
+
+    (hamlet / "market.toml").write_text(CONTRACT + GATE.replace("rmsle", "rmsel"), encoding="utf-8")
+    misspelt = run(*ALL)
+    assert misspelt.code == 1
+    assert "gate.limits.rmsel: no evaluation has this figure" in misspelt.err
+
+    (hamlet / "market.toml").write_text(CONTRACT, encoding="utf-8")
+    without = run(*ALL)
+    assert without.code == 1
+    assert "market.toml: gate: is not there" in without.err
+
+
+def test_options_that_do_not_go_together_are_a_wrong_call(run, hamlet: Path) -> None:
+    assert run("evaluate", "--against", "hamlet-0.1.0-1").code == 2
+    assert run("evaluate", "--gate", "--data", hamlet / "sales.csv").code == 2
