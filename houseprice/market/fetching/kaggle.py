@@ -19,7 +19,7 @@ from time import monotonic
 from typing import Any
 
 from houseprice.errors import FetchError
-from houseprice.market.kaggle_failures import Failure, explain
+from houseprice.market.fetching.kaggle_failures import Failure, explain
 from houseprice.market.source import KaggleSource
 
 __all__ = ["PATIENCE_S", "download"]

@@ -11,8 +11,8 @@ from urllib3.connection import HTTPSConnection
 from urllib3.exceptions import MaxRetryError, NameResolutionError
 
 from houseprice.market.contract import Contract
-from houseprice.market.kaggle_client import described
-from houseprice.market.kaggle_failures import Failure, explain
+from houseprice.market.fetching.kaggle_client import described
+from houseprice.market.fetching.kaggle_failures import Failure, explain
 from houseprice.market.source import KaggleFile, KaggleSource
 
 SOURCE = KaggleSource(

@@ -17,8 +17,8 @@ import pandas as pd
 from houseprice.errors import FetchError, MarketError
 from houseprice.market.checks import check
 from houseprice.market.contract import Contract, load_contract
-from houseprice.market.kaggle import PATIENCE_S, download
-from houseprice.market.new_folder import new_folder
+from houseprice.market.fetching.kaggle import PATIENCE_S, download
+from houseprice.market.fetching.new_folder import new_folder
 from houseprice.market.sales import load_market, read_rows
 from houseprice.market.source import KaggleFile, KaggleSource
 
