@@ -6,9 +6,9 @@ The one place for it: terminal, card and pages take their words from here.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
-__all__ = ["BASELINES", "in_words", "leaning", "meaning", "short", "written"]
+__all__ = ["BASELINES", "headings", "in_words", "leaning", "meaning", "short", "written"]
 
 _WORDS = {
     "rmsle": "Error of the logarithm of the price (RMSLE)",
@@ -100,6 +100,11 @@ def in_words(metric: str) -> str:
 def short(metric: str) -> str:
     """Name a metric in a word or two, as the title of its figure."""
     return _told(metric, _SHORT, _SHORT_LEVELLED) or in_words(metric)
+
+
+def headings(metrics: Iterable[str], unit: str) -> dict[str, str]:
+    """Name the columns of metrics, with their unit: {"within_10": "Within 10 % (share)"}."""
+    return {metric: f"{short(metric)} ({unit})" for metric in metrics}
 
 
 def meaning(metric: str) -> str:
