@@ -24,19 +24,13 @@ from houseprice.model.measuring.metrics import coverage, point_metrics
 from houseprice.model.measuring.priced import PricedHouses, priced_houses
 from houseprice.model.measuring.ratio_study import FEWEST, ratio_study
 from houseprice.model.measuring.report import Report, report_on
+from houseprice.model.measuring.words import in_words, written
 
 __all__ = ["AgainstPrices", "against_prices"]
 
-_FIGURES = {
-    "median_ape": "Half of the values are off by at most",
-    "mean_ape": "Values are off on average by",
-    "within_5": "Within 5 % of the price",
-    "within_10": "Within 10 % of the price",
-    "within_20": "Within 20 % of the price",
-    "bias": "How far values are above the price, in the middle",
-    "mae": "Average error, in money",
-    "rmsle": "Error of the logarithm of the price (RMSLE)",
-}
+_FIGURES = (
+    "median_ape", "mean_ape", "within_5", "within_10", "within_20", "bias", "mae", "rmsle",
+)  # fmt: skip
 _RESAMPLES = 200
 _FEW_RESAMPLES, _MANY = 50, 20_000
 """Many houses make intervals narrow: fewer samples draw them well enough."""
@@ -172,15 +166,10 @@ def _evaluation(
 
 
 def _figures(metrics: dict[str, float], contract: Contract) -> pd.DataFrame:
-    rows = [(name, metrics[name], f"{words}: {_told(name, metrics[name], contract)}")
-            for name, words in _FIGURES.items()]  # fmt: skip
-    return pd.DataFrame(rows, columns=["figure", "value", "in_words"])
-
-
-def _told(name: str, value: float, contract: Contract) -> str:
-    if name == "mae":
-        return f"{contract.market.price.symbol}{value:,.0f}"
-    return f"{value:.3f}" if name == "rmsle" else f"{100 * value:.1f} %"
+    symbol = contract.market.price.symbol
+    told = [f"{in_words(name)}: {written(name, metrics[name], symbol)}" for name in _FIGURES]
+    values = [metrics[name] for name in _FIGURES]
+    return pd.DataFrame({"figure": _FIGURES, "value": values, "in_words": told})
 
 
 def _sentences(

@@ -241,7 +241,7 @@ def test_the_ratio_study_is_told_in_words() -> None:
     prices = np.linspace(1e5, 3e5, 40)
     told = equity_told(ratio_study(prices, prices * 1.2, n_resamples=20))
     level = told.iloc[0]
-    assert level["What is measured"] == "Level: the middle of value over price"
+    assert level["What is measured"] == "Median of value over price"
     assert level[["Here", "Good", "Reached"]].tolist() == ["1.200", "0.9 to 1.1", "no"]
     assert len(told) == len(ACCEPTED)
     assert not told["What is measured"].isin(list(ACCEPTED)).any()

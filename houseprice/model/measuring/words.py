@@ -6,9 +6,9 @@ The one place for it: terminal, card and pages take their words from here.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
-__all__ = ["BASELINES", "in_words", "leaning", "meaning", "short", "written"]
+__all__ = ["BASELINES", "headings", "in_words", "leaning", "meaning", "short", "written"]
 
 _WORDS = {
     "rmsle": "Error of the logarithm of the price (RMSLE)",
@@ -24,6 +24,10 @@ _WORDS = {
     "prb": "Dear against cheap, by slope (PRB)",
     "mki": "Dear against cheap, by shares (MKI)",
     "vei": "Dear against cheap, by groups (VEI)",
+    "own_error_ratio": "Spread of errors over the spread that ranges suppose",
+    "shared_error_years": "Years foretold from the years before",
+    "shared_error_time": "Error that all houses of such a year share",
+    "shared_error_area": "Error that houses of one area share beyond that",
 }
 _SHORT = {
     "rmsle": "RMSLE",
@@ -82,7 +86,10 @@ _LEVELLED_MEANINGS = {
     "winkler": "Width of the {} % range, and a penalty for each price outside. Smaller is better.",
 }
 _MONEY = frozenset({"rmse", "mae"})
-_PLAIN = {"rmsle": 4, "r2": 3, "median_ratio": 3, "cod": 1, "prd": 3, "prb": 3, "mki": 3, "vei": 1}
+_PLAIN = {
+    "rmsle": 4, "r2": 3, "median_ratio": 3, "cod": 1, "prd": 3, "prb": 3, "mki": 3, "vei": 1,
+    "own_error_ratio": 2, "shared_error_years": 0,
+}  # fmt: skip
 
 BASELINES: Mapping[str, str] = {
     "median_price": "The same middle price for every home",
@@ -100,6 +107,11 @@ def in_words(metric: str) -> str:
 def short(metric: str) -> str:
     """Name a metric in a word or two, as the title of its figure."""
     return _told(metric, _SHORT, _SHORT_LEVELLED) or in_words(metric)
+
+
+def headings(metrics: Iterable[str], unit: str) -> dict[str, str]:
+    """Name the columns of metrics, with their unit: {"within_10": "Within 10 % (share)"}."""
+    return {metric: f"{short(metric)} ({unit})" for metric in metrics}
 
 
 def meaning(metric: str) -> str:

@@ -20,12 +20,16 @@ __all__ = [
     "BAND",
     "FAINT",
     "axis_title",
+    "counted",
     "figure",
+    "level_boxes",
     "middle_half",
     "money_axis",
     "money_hover",
     "number_axis",
     "price_title",
+    "sale_dots",
+    "span",
     "wrapped",
 ]
 
@@ -116,6 +120,59 @@ def middle_half(
         name="Middle half of prices",
         **edge,
     )
+
+
+def span(middle: pd.Series, low: pd.Series, high: pd.Series) -> dict[str, object]:
+    """The settings of the bars from `low` to `high` over dots at `middle`."""
+    return {
+        "type": "data",
+        "symmetric": False,
+        "array": high - middle,
+        "arrayminus": middle - low,
+        "thickness": 4,
+        "width": 0,
+        "color": FAINT,
+    }
+
+
+def sale_dots(drawn: go.Figure, points: pd.DataFrame, hover: str) -> None:
+    """Draw a dot a sale, many enough to overlap.
+
+    ``points`` are those of the market's profile; each dot carries the id and place of its sale.
+    """
+    drawn.add_scatter(
+        x=points["value"],
+        y=points["price"],
+        customdata=points[["id", "location"]],
+        mode="markers",
+        marker={"size": 5, "opacity": 0.4},
+        name="A sale",
+        hovertemplate=f"{hover}<extra></extra>",
+    )
+
+
+def level_boxes(drawn: go.Figure, frame: pd.DataFrame) -> list[str]:
+    """Draw a box a level, over its middle half and its middle 80 %; give the names on the axis.
+
+    ``frame`` is ``by_level`` of the market's profile.
+    """
+    names = counted(frame["level"], frame["sales"])
+    drawn.add_box(
+        y=names,
+        q1=frame["lower_quarter"],
+        median=frame["median"],
+        q3=frame["upper_quarter"],
+        lowerfence=frame["lowest_tenth"],
+        upperfence=frame["highest_tenth"],
+        orientation="h",
+        hoverinfo="x",
+    )
+    return names
+
+
+def counted(names: pd.Series, sales: pd.Series) -> list[str]:
+    """Names for an axis, each with its number of sales."""
+    return [wrapped(f"{name} ({number:,})") for name, number in zip(names, sales, strict=True)]
 
 
 def wrapped(label: str, width: int = 26) -> str:

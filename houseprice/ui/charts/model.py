@@ -14,12 +14,15 @@ from houseprice.ui.charts.grammar import (
     BAND,
     FAINT,
     axis_title,
+    counted,
     figure,
+    level_boxes,
     middle_half,
     money_axis,
     money_hover,
     number_axis,
-    wrapped,
+    sale_dots,
+    span,
 )
 
 __all__ = [
@@ -77,15 +80,11 @@ def error_by_number(points: pd.DataFrame, trend: pd.DataFrame, field: Field) -> 
     ``points`` and ``trend`` are those of the market's profile, with the error as their price.
     """
     drawn = figure(460)
-    drawn.add_scatter(
-        x=points["value"],
-        y=points["price"],
-        customdata=points[["id", "location"]],
-        mode="markers",
-        marker={"size": 5, "opacity": 0.4},
-        name="A sale",
-        hovertemplate="<b>%{customdata[1]}</b>, sale %{customdata[0]}<br>Value %{y:+.1f} % off"
-        f"<br>%{{x:,}} {field.unit}<extra></extra>",
+    sale_dots(
+        drawn,
+        points,
+        "<b>%{customdata[1]}</b>, sale %{customdata[0]}<br>Value %{y:+.1f} % off"
+        f"<br>%{{x:,}} {field.unit}",
     )
     if len(trend) > 1:
         hover = f"Middle error %{{y:+.1f}} %<br>at %{{x:,}} {field.unit}<extra></extra>"
@@ -105,17 +104,7 @@ def error_by_number(points: pd.DataFrame, trend: pd.DataFrame, field: Field) -> 
 def error_by_level(frame: pd.DataFrame, field: Field) -> go.Figure:
     """A box a level with its number of sales: its middle half and its middle 80 % of errors."""
     drawn = figure(rows=len(frame) + 1)
-    names = _counted(frame["level"], frame["sales"])
-    drawn.add_box(
-        y=names,
-        q1=frame["lower_quarter"],
-        median=frame["median"],
-        q3=frame["upper_quarter"],
-        lowerfence=frame["lowest_tenth"],
-        upperfence=frame["highest_tenth"],
-        orientation="h",
-        hoverinfo="x",
-    )
+    names = level_boxes(drawn, frame)
     drawn.add_vline(x=0, line=_NONE)
     drawn.update_xaxes(title_text=_ERROR, ticksuffix=" %")
     drawn.update_yaxes(
@@ -130,7 +119,7 @@ def typical_error_by_group(frame: pd.DataFrame, fewest: int) -> go.Figure:
     ``frame`` is that of ``by_group``, the largest error first.
     """
     drawn = figure(rows=len(frame) + 1)
-    names = pd.Series(_counted(frame["group"], frame["sales"]), index=frame.index)
+    names = pd.Series(counted(frame["group"], frame["sales"]), index=frame.index)
     for few, told, symbol in (
         (False, f"{fewest} sales or more", "circle"),
         (True, "Fewer: only a hint", "circle-open"),
@@ -163,17 +152,9 @@ def error_by_group(frame: pd.DataFrame) -> go.Figure:
     drawn = figure(rows=len(frame) + 1)
     drawn.add_scatter(
         x=100 * frame["median"],
-        y=_counted(frame["group"], frame["sales"]),
+        y=counted(frame["group"], frame["sales"]),
         customdata=100 * frame[["lower_quarter", "upper_quarter", "median_ape", "coverage_90"]],
-        error_x={
-            "type": "data",
-            "symmetric": False,
-            "array": 100 * (frame["upper_quarter"] - frame["median"]),
-            "arrayminus": 100 * (frame["median"] - frame["lower_quarter"]),
-            "thickness": 4,
-            "width": 0,
-            "color": FAINT,
-        },
+        error_x=span(*(100 * frame[each] for each in ("median", "lower_quarter", "upper_quarter"))),
         mode="markers+text",
         marker={"size": 11},
         text=[f"{100 * value:+.1f} %".replace("-", "−") for value in frame["median"]],
@@ -216,7 +197,3 @@ def _reach(errors: pd.Series) -> list[float]:
     """Limits that leave no room empty for a single sale; the chart's buttons show the rest."""
     reach = 1.15 * max(5.0, float(errors.abs().quantile(0.99)))
     return [-reach, reach]
-
-
-def _counted(names: pd.Series, sales: pd.Series) -> list[str]:
-    return [wrapped(f"{name} ({count:,})") for name, count in zip(names, sales, strict=True)]

@@ -11,11 +11,12 @@ import plotly.graph_objects as go
 from houseprice.market.contract import Contract
 from houseprice.ui.charts.grammar import (
     FAINT,
+    counted,
     figure,
     money_axis,
     money_hover,
     price_title,
-    wrapped,
+    span,
 )
 from houseprice.ui.charts.labels import label_places
 
@@ -35,17 +36,9 @@ def place_dots(frame: pd.DataFrame, contract: Contract) -> go.Figure:
     drawn = figure(rows=len(frame) + 1)
     drawn.add_scatter(
         x=frame["median"],
-        y=[wrapped(f"{row.level} ({row.sales:,})") for row in frame.itertuples()],
+        y=counted(frame["level"], frame["sales"]),
         customdata=frame[["level", "lower_quarter", "upper_quarter"]],
-        error_x={
-            "type": "data",
-            "symmetric": False,
-            "array": frame["upper_quarter"] - frame["median"],
-            "arrayminus": frame["median"] - frame["lower_quarter"],
-            "thickness": 4,
-            "width": 0,
-            "color": FAINT,
-        },
+        error_x=span(frame["median"], frame["lower_quarter"], frame["upper_quarter"]),
         mode="markers",
         marker={"size": 11},
         hovertemplate=f"<b>%{{customdata[0]}}</b><br>Middle price {money_hover(contract, 'x')}"

@@ -12,12 +12,13 @@ from houseprice.ui.charts.grammar import (
     FAINT,
     axis_title,
     figure,
+    level_boxes,
     middle_half,
     money_axis,
     money_hover,
     number_axis,
     price_title,
-    wrapped,
+    sale_dots,
 )
 
 __all__ = [
@@ -64,15 +65,11 @@ def price_by_number(
     if cells is not None:
         drawn.add_heatmap(**filled(cells, None, contract))
     else:
-        drawn.add_scatter(
-            x=points["value"],
-            y=points["price"],
-            customdata=points[["id", "location"]],
-            mode="markers",
-            marker={"size": 5, "opacity": 0.4},
-            name="A sale",
-            hovertemplate="Sale %{customdata[0]}, %{customdata[1]}<br>"
-            f"{money_hover(contract, 'y')}<br>%{{x:,}} {field.unit}<extra></extra>",
+        sale_dots(
+            drawn,
+            points,
+            "Sale %{customdata[0]}, %{customdata[1]}<br>"
+            f"{money_hover(contract, 'y')}<br>%{{x:,}} {field.unit}",
         )
     if len(trend) > 1:
         hover = f"Middle price {money_hover(contract, 'y')}<br>at %{{x:,}} {field.unit}"
@@ -87,17 +84,7 @@ def price_by_number(
 def price_by_level(frame: pd.DataFrame, field: Field, contract: Contract) -> go.Figure:
     """A box a level with its number of sales (``by_level``): its middle half, its middle 80 %."""
     drawn = figure(rows=len(frame) + 1)
-    names = _counted(frame)
-    drawn.add_box(
-        y=names,
-        q1=frame["lower_quarter"],
-        median=frame["median"],
-        q3=frame["upper_quarter"],
-        lowerfence=frame["lowest_tenth"],
-        upperfence=frame["highest_tenth"],
-        orientation="h",
-        hoverinfo="x",
-    )
+    names = level_boxes(drawn, frame)
     drawn.update_xaxes(title_text=price_title(contract), rangemode="tozero", **money_axis(contract))
     # The best level stands on top; the calendar starts there instead.
     calendar = field.column == contract.market.roles.sale_month
@@ -108,7 +95,3 @@ def price_by_level(frame: pd.DataFrame, field: Field, contract: Contract) -> go.
         categoryarray=names[::-1] if calendar else names,
     )
     return drawn
-
-
-def _counted(frame: pd.DataFrame) -> list[str]:
-    return [wrapped(f"{row.level} ({row.sales:,})") for row in frame.itertuples()]

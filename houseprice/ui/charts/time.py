@@ -14,6 +14,7 @@ from houseprice.ui.charts.grammar import (
     money_axis,
     money_hover,
     price_title,
+    span,
 )
 
 __all__ = ["FEW_YEARS", "price_by_period", "price_by_year", "seasons"]
@@ -83,15 +84,7 @@ def seasons(frame: pd.DataFrame, contract: Contract) -> go.Figure:
     drawn.add_scatter(
         x=frame["level"],
         y=frame["median"],
-        error_y={
-            "type": "data",
-            "symmetric": False,
-            "array": frame["upper_quarter"] - frame["median"],
-            "arrayminus": frame["median"] - frame["lower_quarter"],
-            "thickness": 4,
-            "width": 0,
-            "color": FAINT,
-        },
+        error_y=span(frame["median"], frame["lower_quarter"], frame["upper_quarter"]),
         mode="markers",
         marker={"size": 11},
         name="Middle price and middle half",

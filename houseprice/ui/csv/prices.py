@@ -10,6 +10,7 @@ import streamlit as st
 from houseprice.batch.against_prices import AgainstPrices
 from houseprice.market.contract import Contract
 from houseprice.model.measuring.report import Report
+from houseprice.model.measuring.words import headings, leaning, written
 from houseprice.ui.csv.charts import prices_chart
 from houseprice.ui.panel import download, in_words, panel
 from houseprice.ui.plain_text import plain
@@ -17,7 +18,7 @@ from houseprice.ui.plain_text import plain
 __all__ = ["equity_told", "show_against_prices"]
 
 _SHARES = (
-    "share", "median_ape", "within_10", "within_20", "coverage_68", "coverage_90", "width_90",
+    "median_ape", "within_10", "within_20", "coverage_68", "coverage_90", "width_90",
 )  # fmt: skip
 _HEADERS = {
     "band": "Confidence",
@@ -26,13 +27,8 @@ _HEADERS = {
     "sales": "Houses",
     "share": "Of all (%)",
     "confidence": "Mean confidence",
-    "median_ape": "Half are off by at most (%)",
-    "within_10": "Within 10 % (%)",
-    "within_20": "Within 20 % (%)",
-    "coverage_68": "Within the 68 % range (%)",
-    "coverage_90": "Within the 90 % range (%)",
-    "width_90": "Width of the range (%)",
     "in_words": "In words",
+    **headings(_SHARES, "%"),
 }
 
 
@@ -116,35 +112,23 @@ def equity_told(study: pd.DataFrame) -> pd.DataFrame:
     """
     rows = []
     for each in study.to_dict("records"):
-        words, digits = _EQUITY[str(each["figure"])]
-        low, high = (f"{round(each[end], digits) + 0.0:.{digits}f}" for end in ("low", "high"))
-        good = f"{each['accepted_low']:g} to {each['accepted_high']:g}"
+        figure = str(each["figure"])
+        here, low, high = (written(figure, each[end], "") for end in ("value", "low", "high"))
         known = not pd.isna(each["met"])
         rows.append(
             {
-                "What is measured": words,
-                "Here": f"{round(each['value'], digits) + 0.0:.{digits}f}" if known else "",
+                "What is measured": leaning(figure),
+                "Here": here if known else "",
                 "90 % interval": f"{low} to {high}" if known else "",
-                "Good": good,
+                "Good": f"{each['accepted_low']:g} to {each['accepted_high']:g}",
                 "Reached": ("yes" if each["met"] else "no") if known else "can't be told",
             }
         )
     return pd.DataFrame(rows)
 
 
-_EQUITY = {
-    "median_ratio": ("Level: the middle of value over price", 3),
-    "cod": ("Spread around that level, in percent (COD)", 1),
-    "prd": ("Above 1, dear homes are valued low: by sums (PRD)", 3),
-    "prb": ("Below 0, dear homes are valued low: by slope (PRB)", 3),
-    "mki": ("Below 1, dear homes are valued low: by shares (MKI)", 3),
-    "vei": ("Below 0, dear homes are valued low: by groups (VEI)", 1),
-}
-"""What each figure is called, and its decimals."""
-
-
 def _percents(frame: pd.DataFrame) -> pd.DataFrame:
-    shares = {name: (100 * frame[name]).round(1) for name in _SHARES if name in frame}
+    shares = {name: (100 * frame[name]).round(1) for name in (*_SHARES, "share") if name in frame}
     kept = frame.assign(**shares).drop(columns=["lower", "upper"], errors="ignore")
     if "confidence" in kept:
         kept["confidence"] = kept["confidence"].round(0)

@@ -10,6 +10,7 @@ import streamlit as st
 from houseprice.market import profile
 from houseprice.market.fields import Field
 from houseprice.model.measuring.ratio_study import FEWEST
+from houseprice.model.measuring.words import headings
 from houseprice.model.studying.errors import by_group, drift, fifths_of
 from houseprice.ui.charts import model as charts_model
 from houseprice.ui.charts.grammar import axis_title
@@ -31,9 +32,7 @@ __all__ = ["drifting", "error_against", "groups_of", "show_by_fact", "show_by_pl
 _FEW_VALUES = 8
 _GROUPS = {
     "group": "Group",
-    "median_ape": "Half are off by at most (share)",
-    "within_10": "Within 10 % (share)",
-    "coverage_90": "Inside the 90 % range (share)",
+    **headings(("median_ape", "within_10", "coverage_90"), "share"),
     "lower_quarter": "A quarter is off by less than (share)",
     "median": "Middle error (share)",
     "upper_quarter": "A quarter is off by more than (share)",

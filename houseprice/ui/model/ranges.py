@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from houseprice.backend.base import About
-from houseprice.model.measuring.words import in_words
+from houseprice.model.measuring.words import headings, in_words
 from houseprice.ui.charts import standing as charts_standing
 from houseprice.ui.findings.model import calibration_finding, confidence_finding, ratio_finding
 from houseprice.ui.model.study import card_of
@@ -20,11 +20,7 @@ _BANDS = {
     "band": "Confidence",
     "share": "Of all values (share)",
     "confidence": "Mean confidence",
-    "median_ape": "Half are off by at most (share)",
-    "within_10": "Within 10 % (share)",
-    "within_20": "Within 20 % (share)",
-    "coverage_68": "Inside the 68 % range (share)",
-    "coverage_90": "Inside the 90 % range (share)",
+    **headings(("median_ape", "within_10", "within_20", "coverage_68", "coverage_90"), "share"),
 }
 
 

@@ -11,7 +11,7 @@ import streamlit as st
 from houseprice.backend.base import About
 from houseprice.market.contract import Contract
 from houseprice.model.measuring.good import GOOD, WHOSE
-from houseprice.model.measuring.words import BASELINES, in_words, meaning, short, written
+from houseprice.model.measuring.words import BASELINES, headings, in_words, meaning, short, written
 from houseprice.ui.accuracy import how_measured
 from houseprice.ui.charts import standing as charts_standing
 from houseprice.ui.findings.model import guesses_finding
@@ -130,7 +130,6 @@ def _beside_guesses(report: Mapping[str, Any] | None) -> None:
         key="model_guesses",
         headers={
             "estimate": "Estimate",
-            "median_ape": "Half are off by at most (share)",
-            "within_10": "Within 10 % (share)",
+            **headings(("median_ape", "within_10"), "share"),
         },
     )

@@ -13,6 +13,7 @@ import pytest
 
 from houseprice.errors import StoreError
 from houseprice.market.sales import Market, load_market
+from houseprice.model.measuring.words import in_words
 from houseprice.model.storing.durable import exclusive
 from houseprice.model.storing.store import ModelStore
 from houseprice.model.training import ensure, train
@@ -68,6 +69,7 @@ def test_a_trained_model_is_active_with_figures_of_held_out_sales_and_every_fiel
     )
     assert metrics["median_ape"] > on_own_sales  # a figure of its own sales would flatter
     assert set(loaded.importance["column"]) == set(village.contract.columns)
+    assert not [name for name in metrics if in_words(name) == name]
     assert loaded.importance["importance_pct"].is_monotonic_decreasing
 
 
