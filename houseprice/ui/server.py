@@ -31,7 +31,11 @@ if TYPE_CHECKING:
 __all__ = ["main"]
 
 API_PATH = "/api"
-SCRIPT = Path(__file__).parents[2] / "streamlit_app.py"
+EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - what somebody else may have asked for
+PACKAGE = Path(__file__).parents[1]
+# Installed, the pages lie in the package; in the project's own tree they lie beside it.
+WEB = next(place for place in (PACKAGE / "web", PACKAGE.parent) if place.is_dir())
+SCRIPT = WEB / "streamlit_app.py"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -52,12 +56,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     app = st.App(
         SCRIPT, lifespan=partial(_lifespan, api=api), routes=[Mount(API_PATH, api)] if api else []
     )
+    # Streamlit looks for .streamlit/config.toml in the working folder and beside what was started:
+    # beside the pages, that is, wherever this is started from.
+    sys.argv = [str(SCRIPT)]
     app.run(
         config={
             "server.port": settings.port,
             "server.address": settings.address,
             "server.maxUploadSize": settings.max_upload_mb,
             "server.fileWatcherType": "none",
+            # With none to print, Streamlit asks a server on the internet for this one's address.
+            **({"browser.serverAddress": "localhost"} if settings.address in EVERYWHERE else {}),
         }
     )
 

@@ -10,9 +10,10 @@ from pathlib import Path
 import pandas as pd
 from playwright.sync_api import Browser, Locator, Page, expect
 
+import houseprice
 from tests.loopback import wait_until
 
-SAMPLE = Path(__file__).parents[2] / "houseprice" / "market" / "ames" / "to_value.csv"
+SAMPLE = Path(houseprice.__file__).with_name("market") / "ames" / "to_value.csv"
 ADDED = 14
 
 

@@ -1,4 +1,4 @@
-"""Ask Kaggle's own client for files: a program that :mod:`~.fetching.kaggle` runs; nobody imports it.
+"""Ask Kaggle's own client for files: a program that the module beside it runs; nobody imports it.
 
 It is a process of its own because the client sets up logging for everybody, prints on both streams
 (in one of its modes, the key), and waits for an answer without a limit. Nothing that it prints or

@@ -188,6 +188,7 @@ def far_away() -> bytes:
         (repacked(workbook(HOUSES), {SHEET: b"<a>"}), {}, "homes.xlsx "),
         (workbook(HOUSES), {"max_upload_s": 0.001}, "homes.xlsx took more than"),
     ],
+    ids=lambda value: "file" if isinstance(value, bytes) else None,  # with the time in it
 )  # fmt: skip
 def test_what_is_no_table_or_over_a_limit_is_refused_in_one_sentence(
     data: bytes, limits: dict[str, float], sentence: str
