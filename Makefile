@@ -11,7 +11,7 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3 p
 CASES ?= 2000
 DIST ?= dist
 HEROKU_GIT ?= https://git.heroku.com
-PROGRAMS := caddy chromium fonts-dejavu-core prometheus systemd
+PROGRAMS := caddy chromium curl fonts-dejavu-core prometheus systemd
 
 # All tests, on as many cores as tests/conftest.py finds room for. A file stays in one process, as
 # its fixtures do, and files keep their order: those that drive a browser come last.
@@ -119,8 +119,14 @@ deploy:  ## send this commit to Heroku: HEROKU_APP, HEROKU_API_KEY (OPTIONAL=1: 
 		-c credential.helper='!f() { echo username=heroku; echo "password=$$HEROKU_API_KEY"; }; f' \
 		push "$(HEROKU_GIT)/$$HEROKU_APP.git" HEAD:refs/heads/main
 
+# Debian starts the services that it installs, unless this file says no.
+POLICY := /usr/sbin/policy-rc.d
 machine:  ## install the programs that the tests drive (Debian 12, as root)
-	apt-get update --quiet=2 </dev/null
+	@if [ ! -e $(POLICY) ]; then \
+		trap 'rm -f $(POLICY)' EXIT; \
+		printf '#!/bin/sh\nexit 101\n' >$(POLICY); chmod +x $(POLICY); \
+	fi; \
+	apt-get update --quiet=2 </dev/null && \
 	apt-get install --yes --quiet=2 --no-install-recommends $(PROGRAMS) </dev/null >/dev/null
 
 lock: $(BIN)/python  ## pin the newest allowed packages into the requirements files
