@@ -13,9 +13,9 @@ from houseprice.commands.console import Console, read_settings
 from houseprice.commands.report_tables import report_text
 
 if TYPE_CHECKING:
-    from houseprice.commands.gating import Rival
-    from houseprice.commands.judgement import Judgement
     from houseprice.market.sales import Market
+    from houseprice.model.judging.judgement import Judgement
+    from houseprice.model.judging.rival import Rival
     from houseprice.model.measuring.report import Report
     from houseprice.model.progress import Progress
 
@@ -90,7 +90,7 @@ def _tell_report(console: Console, report: Report, plan: Plan) -> None:
 
 def _rival(market: Market, against: str | None) -> Rival:
     """Find who to compare with, and what the gate asks, before the work and not after it."""
-    from houseprice.commands.gating import gate_of, rival_of
+    from houseprice.model.judging.rival import gate_of, rival_of
     from houseprice.model.storing.store import ModelStore
 
     gate_of(market)
@@ -100,8 +100,8 @@ def _rival(market: Market, against: str | None) -> Rival:
 def _judge(
     market: Market, report: Report, rival: Rival, seed: int, progress: Progress
 ) -> Judgement:
-    from houseprice.commands.gating import beside, gate_of
-    from houseprice.commands.judgement import Judgement
+    from houseprice.model.judging.judgement import Judgement
+    from houseprice.model.judging.rival import beside, gate_of
     from houseprice.model.measuring.gate import conditions, figures_of
 
     limits = conditions(gate_of(market), figures_of(report))

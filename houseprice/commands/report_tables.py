@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     import pandas as pd
     from rich.table import Table
 
-    from houseprice.commands.judgement import Beside, Judgement
     from houseprice.market.contract import Contract
     from houseprice.market.gate import Limit
+    from houseprice.model.judging.judgement import Beside, Judgement
     from houseprice.model.measuring.report import Report
 
 __all__ = ["gate_text", "report_text"]

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from houseprice.commands.gating import rival_of
 from houseprice.errors import StoreError
 from houseprice.market.sales import load_market, read_rows
+from houseprice.model.judging.rival import rival_of
 from houseprice.model.storing.store import ModelStore
 from houseprice.model.training import train
 from tests.hamlet import CONTRACT, write_hamlet

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from houseprice.model.measuring.gate import Condition
+from houseprice.model.measuring.gate import Condition
 
 __all__ = ["Beside", "Judgement"]
 

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from houseprice.commands.judgement import Beside
+import pandas as pd
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from houseprice.market.gate import Gate
-    from houseprice.market.sales import Market
-    from houseprice.model.storing.manifest import Manifest
-    from houseprice.model.storing.store import ModelStore
+from houseprice.errors import MarketError, StoreError
+from houseprice.market.gate import Gate
+from houseprice.market.sales import Market
+from houseprice.model.judging.judgement import Beside
+from houseprice.model.measuring.gate import unknown_figures
+from houseprice.model.measuring.ratio_study import FEWEST
+from houseprice.model.progress import Progress
+from houseprice.model.storing.manifest import Manifest
+from houseprice.model.storing.store import ModelStore
+from houseprice.model.studying.held_out import held_out
+from houseprice.model.studying.versus import hindrance, in_common, versus
+from houseprice.model.valuation import ValuationModel
 
 __all__ = ["Rival", "beside", "gate_of", "rival_of"]
-
-Progress = Callable[[float, str], None]
 
 
 @dataclass(frozen=True)
@@ -39,9 +40,6 @@ def gate_of(market: Market) -> Gate:
     MarketError
         If its contract has none, or limits a figure that no evaluation has.
     """
-    from houseprice.errors import MarketError
-    from houseprice.model.measuring.gate import unknown_figures
-
     file, gate = market.folder / "market.toml", market.contract.gate
     if gate is None:
         raise MarketError(
@@ -71,8 +69,6 @@ def rival_of(market: Market, store: ModelStore, against: str | None) -> Rival:
     StoreError
         If the version that was asked for can't be compared with.
     """
-    from houseprice.errors import StoreError
-
     version = against or _in_use(market, store)
     if version is None:
         return Rival(None, None, "No other version was in use")
@@ -93,10 +89,6 @@ def beside(market: Market, rival: Rival, seed: int, progress: Progress) -> Besid
     StoreError
         If the version was asked for and shares too few sales with the market.
     """
-    from houseprice.errors import StoreError
-    from houseprice.model.studying.held_out import held_out
-    from houseprice.model.valuation import ValuationModel
-
     worse_by = gate_of(market).worse_by
     if rival.held_out is None:
         return Beside(rival.version, worse_by, rival.note)
@@ -112,9 +104,6 @@ def beside(market: Market, rival: Rival, seed: int, progress: Progress) -> Besid
 def _compared(
     rival: Rival, worse_by: float, ours: pd.DataFrame, theirs: pd.DataFrame, symbol: str
 ) -> Beside:
-    from houseprice.model.measuring.ratio_study import FEWEST
-    from houseprice.model.studying.versus import hindrance, in_common, versus
-
     both = in_common(ours, theirs)
     n_sales = len(both[0])
     if n_sales < FEWEST:
@@ -141,8 +130,6 @@ def _in_use(market: Market, store: ModelStore) -> str | None:
 
 
 def _is_of(manifest: Manifest, market: Market) -> bool:
-    from houseprice.errors import StoreError
-
     try:
         manifest.check_contract(market.contract)
         manifest.check_data(market)
@@ -152,8 +139,6 @@ def _is_of(manifest: Manifest, market: Market) -> bool:
 
 
 def _held_out(store: ModelStore, version: str) -> pd.DataFrame:
-    from houseprice.errors import StoreError
-
     found = store.study(version).held_out
     if found.empty:
         raise StoreError(
