@@ -26,8 +26,8 @@ from typing import Any
 
 from houseprice.batch.finished import read_finished
 from houseprice.batch.joining import Checkpoint
+from houseprice.durable import exclusive
 from houseprice.errors import HousePriceError, InputError
-from houseprice.model.storing.durable import exclusive
 
 __all__ = ["Task", "checkpoint"]
 

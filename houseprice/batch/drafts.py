@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from houseprice.batch.writing import atomic_file
+from houseprice.durable import reach_the_disk
 from houseprice.errors import HousePriceError
-from houseprice.model.storing.durable import sync_folder
 
 __all__ = ["drafts_beside", "renamed"]
 
@@ -56,6 +56,6 @@ def renamed(draft: Path, target: Path) -> Iterator[BinaryIO]:
         yield out
     try:
         draft.replace(target)
-        sync_folder(target.parent)
+        reach_the_disk(target.parent)
     except OSError as error:
         raise HousePriceError(f"{target} can't be written ({error.strerror}).") from error

@@ -13,9 +13,9 @@ from pathlib import Path
 
 from houseprice.batch.streaming import Part
 from houseprice.batch.summary import Totals
+from houseprice.durable import replace_file
 from houseprice.errors import InputError
 from houseprice.market.problems import Problem
-from houseprice.model.storing.durable import replace_file
 
 __all__ = ["Finished", "add_finished", "digest", "read_finished", "write_finished", "write_part"]
 

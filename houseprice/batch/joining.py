@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from houseprice.batch.finished import Finished, add_finished, read_finished, write_finished
-from houseprice.model.storing.durable import sync_folder
+from houseprice.durable import reach_the_disk
 
 __all__ = ["Checkpoint"]
 
@@ -68,7 +68,7 @@ class Checkpoint:
         os.fsync(self._result.fileno())
         self._result.close()
         (self._folder / "result").replace(target)
-        sync_folder(target.parent)
+        reach_the_disk(target.parent)
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def close(self) -> None:

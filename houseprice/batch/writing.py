@@ -15,8 +15,8 @@ import numpy as np
 import pandas as pd
 
 from houseprice.batch.formulas import neutral
+from houseprice.durable import reach_the_disk
 from houseprice.errors import HousePriceError, InputError
-from houseprice.model.storing.durable import sync_folder
 
 __all__ = ["atomic_file", "csv_line", "csv_lines", "to_csv", "write_atomically"]
 
@@ -115,7 +115,7 @@ def atomic_file(path: Path) -> Iterator[BinaryIO]:
                 file.flush()
                 os.fsync(file.fileno())
             draft.replace(target)
-            sync_folder(target.parent)
+            reach_the_disk(target.parent)
         finally:
             draft.unlink(missing_ok=True)
     except OSError as error:

@@ -29,6 +29,7 @@ from houseprice.market.gate import Gate
 from houseprice.market.source import KaggleSource
 
 __all__ = [
+    "CONTRACT_FILE",
     "Contract",
     "Derived",
     "Dialect",
@@ -41,6 +42,9 @@ __all__ = [
     "Summary",
     "load_contract",
 ]
+
+CONTRACT_FILE = "market.toml"
+"""What the contract is called in the folder of its market."""
 
 
 class Group(Facts):
@@ -267,7 +271,7 @@ def load_contract(path: Path) -> Contract:
     MarketError
         Naming the file, the key and the reason, if the contract can't be used.
     """
-    file = path / "market.toml" if path.is_dir() else path
+    file = path / CONTRACT_FILE if path.is_dir() else path
     try:
         text = file.read_bytes()
         facts = tomllib.loads(text.decode("utf-8"))

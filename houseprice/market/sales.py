@@ -10,7 +10,7 @@ import pandas as pd
 
 from houseprice.errors import MarketError
 from houseprice.market.checks import check, check_prices
-from houseprice.market.contract import Contract, load_contract
+from houseprice.market.contract import CONTRACT_FILE, Contract, load_contract
 from houseprice.market.problems import Problem
 
 __all__ = ["Market", "load_market", "market_folder", "read_rows"]
@@ -103,16 +103,16 @@ def market_folder(name_or_path: str | Path | None = None) -> Path:
     MarketError
         If there is no such market.
     """
-    embedded = sorted(path.parent for path in EMBEDDED.glob("*/market.toml"))
+    embedded = sorted(path.parent for path in EMBEDDED.glob(f"*/{CONTRACT_FILE}"))
     if name_or_path is None:
         return embedded[0]
     path = Path(name_or_path)
     is_name = str(name_or_path) == path.name
     for folder in [EMBEDDED / path, path] if is_name else [path]:
-        if (folder / "market.toml").is_file():
+        if (folder / CONTRACT_FILE).is_file():
             return folder
     names = ", ".join(folder.name for folder in embedded)
-    reason = f"no market there; give a folder with a market.toml, or one of: {names}"
+    reason = f"no market there; give a folder with a {CONTRACT_FILE}, or one of: {names}"
     raise MarketError(path, "", reason)
 
 

@@ -6,6 +6,7 @@ import logging
 from contextlib import ExitStack
 from time import perf_counter
 
+from houseprice.durable import exclusive
 from houseprice.errors import StoreError
 from houseprice.market.sales import Market
 from houseprice.model.measuring.evaluation import out_of_fold_evaluation
@@ -13,7 +14,6 @@ from houseprice.model.measuring.importance import permutation_importance
 from houseprice.model.measuring.report import Report, report_on
 from houseprice.model.measuring.shared_errors import shared_errors
 from houseprice.model.progress import Progress, part_of
-from houseprice.model.storing.durable import exclusive
 from houseprice.model.storing.folders import make_folder, writing
 from houseprice.model.storing.golden import Golden
 from houseprice.model.storing.store import LoadedModel, ModelStore, Version

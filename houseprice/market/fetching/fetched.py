@@ -16,15 +16,13 @@ import pandas as pd
 
 from houseprice.errors import FetchError, MarketError
 from houseprice.market.checks import check
-from houseprice.market.contract import Contract, load_contract
+from houseprice.market.contract import CONTRACT_FILE, Contract, load_contract
 from houseprice.market.fetching.kaggle import PATIENCE_S, download
 from houseprice.market.fetching.new_folder import new_folder
 from houseprice.market.sales import load_market, read_rows
 from houseprice.market.source import KaggleFile, KaggleSource
 
 __all__ = ["Fetched", "FetchedFile", "default_folder", "fetch_market"]
-
-CONTRACT = "market.toml"
 
 logger = logging.getLogger(__name__)
 
@@ -98,14 +96,14 @@ def fetch_market(
         If the contract can't be used.
     """
     contract = load_contract(market)
-    source = _source(market / CONTRACT, contract)
+    source = _source(market / CONTRACT_FILE, contract)
     ours = contract.market
-    names = (CONTRACT, ours.sales, ours.sample)
+    names = (CONTRACT_FILE, ours.sales, ours.sample)
     with new_folder(folder, names, replace=replace) as (made, beside):
         progress(0.0, "Downloading from Kaggle")
         found = download(source, beside, lambda words: progress(0.1, words), patience_s)
         progress(0.7, "Checking the files")
-        (made / CONTRACT).write_bytes((market / CONTRACT).read_bytes())
+        (made / CONTRACT_FILE).write_bytes((market / CONTRACT_FILE).read_bytes())
         sales, sales_rows = _taken(found, source.sales, made / ours.sales)
         sample, sample_rows = _taken(found, source.sample, made / ours.sample)
         notes = (
@@ -125,7 +123,7 @@ def _source(file: Path, contract: Contract) -> KaggleSource:
             f"The market {ours.title} can't be fetched: its contract names no place to get it "
             f"from ({file}: market.kaggle)."
         )
-    names = {CONTRACT, ours.sales, ours.sample}
+    names = {CONTRACT_FILE, ours.sales, ours.sample}
     if len(names) < 3 or any(Path(name).name != name for name in names):
         raise MarketError(file, "market.sales", "sales and sample must be names of two files")
     return ours.kaggle

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 import shutil
 import time
@@ -10,6 +9,7 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from houseprice.durable import reach_the_disk
 from houseprice.errors import FetchError
 
 __all__ = ["new_folder"]
@@ -57,7 +57,7 @@ def new_folder(
             for folder in (draft, made, beside):
                 folder.mkdir()
             yield made, beside
-            _reach_the_disk(made)
+            _write_through(made)
             _refuse_taken(place, target, names, replace=replace)  # it may have come meanwhile
             _swap(made, target, kept)
         finally:
@@ -98,24 +98,13 @@ def _swap(made: Path, target: Path, kept: Path) -> None:
         if kept.exists():
             kept.rename(target)
         raise
-    _sync(target.parent)
+    reach_the_disk(target.parent)
     shutil.rmtree(kept, ignore_errors=True)
 
 
-def _reach_the_disk(folder: Path) -> None:
+def _write_through(folder: Path) -> None:
     for path in (*folder.iterdir(), folder):
-        _sync(path)
-
-
-def _sync(path: Path) -> None:
-    """Wait until the disk has a file, or the names in a folder."""
-    if os.name != "posix":
-        return
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+        reach_the_disk(path)
 
 
 def _remove_left_overs(target: Path) -> None:

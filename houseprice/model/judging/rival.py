@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from houseprice.errors import MarketError, StoreError
+from houseprice.market.contract import CONTRACT_FILE
 from houseprice.market.gate import Gate
 from houseprice.market.sales import Market
 from houseprice.model.judging.judgement import Beside
@@ -40,7 +41,7 @@ def gate_of(market: Market) -> Gate:
     MarketError
         If its contract has none, or limits a figure that no evaluation has.
     """
-    file, gate = market.folder / "market.toml", market.contract.gate
+    file, gate = market.folder / CONTRACT_FILE, market.contract.gate
     if gate is None:
         raise MarketError(
             file, "gate", "is not there. Say what a model has to reach: docs/training.md shows how"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from houseprice.durable import exclusive, replace_file
 from houseprice.errors import StoreError
-from houseprice.model.storing.durable import exclusive, replace_file
 from houseprice.model.storing.names import is_name, market_of
 
 __all__ = ["Activation"]

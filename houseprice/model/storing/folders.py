@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from houseprice.durable import reach_the_disk, write_file
 from houseprice.errors import StoreError
-from houseprice.model.storing.durable import sync_folder, write_file
 from houseprice.model.storing.manifest import Manifest
 from houseprice.model.storing.names import is_name
 
@@ -104,7 +104,7 @@ def _finished(
     for name, data in {**named, MANIFEST: manifest.to_json()}.items():
         (unfinished / name).unlink(missing_ok=True)
         write_file(unfinished / name, data)
-    sync_folder(unfinished)
+    reach_the_disk(unfinished)
     final = store / manifest.model_version
     try:
         unfinished.rename(final)
@@ -112,7 +112,7 @@ def _finished(
         if final.exists():
             return False
         raise
-    sync_folder(store)
+    reach_the_disk(store)
     return True
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 if sys.platform != "win32":
     import fcntl
 
-__all__ = ["exclusive", "replace_file", "sync_folder", "write_file"]
+__all__ = ["exclusive", "reach_the_disk", "replace_file", "write_file"]
 
 
 def write_file(path: Path, data: bytes) -> None:
@@ -32,14 +32,14 @@ def replace_file(path: Path, data: bytes) -> None:
         beside.replace(path)
     finally:
         beside.unlink(missing_ok=True)
-    sync_folder(path.parent)
+    reach_the_disk(path.parent)
 
 
-def sync_folder(folder: Path) -> None:
-    """Wait until the disk has the names in a folder (a rename is lost in a power cut otherwise)."""
+def reach_the_disk(path: Path) -> None:
+    """Wait until the disk has a file, or the names in a folder; a power cut loses them else."""
     if os.name != "posix":
         return
-    handle = os.open(folder, os.O_RDONLY)
+    handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:
