@@ -37,7 +37,7 @@ def test_a_filled_form_gives_a_price_with_its_range(app: Page) -> None:
     before = dollars(app)
     after = enter_area(app, "2600")
     assert after > before
-    card = app.locator(".st-key-valuation")
+    card = app.locator(".st-key-valuation").first
     span = re.search(r"\$([\d,]+) to \$([\d,]+)", card.inner_text())
     assert span
     low, high = (int(end.replace(",", "")) for end in span.groups())

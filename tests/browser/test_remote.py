@@ -135,7 +135,7 @@ def test_a_house_is_valued_and_explained_by_the_server(
     before = value_on(remote)
     enter_area(remote, "250")
     expect(remote.get_by_test_id("stMetricValue").first).not_to_have_text(before)
-    expect(remote.locator(".st-key-valuation")).to_contain_text("confidence")
+    expect(remote.locator(".st-key-valuation").first).to_contain_text("confidence")
     sidebar = remote.get_by_test_id("stSidebar")
     expect(sidebar).to_contain_text(f"answered by the server at 127.0.0.1:{server.port}")
     remote.get_by_role("tab", name="Why this value").click()
