@@ -36,7 +36,7 @@ from rivals import PIPELINE, fit_plain_pipeline
 from houseprice.api.processes import environment
 from houseprice.api.rows import house_frame
 from houseprice.backend.local import LocalBackend
-from houseprice.batch.reading import open_csv
+from houseprice.batch.reading.opened import open_csv
 from houseprice.batch.streaming import value_stream
 from houseprice.market.sales import Market, load_market
 from houseprice.model.storing.store import ModelStore

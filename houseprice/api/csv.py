@@ -29,10 +29,10 @@ from houseprice.api.serving import Serving
 from houseprice.api.spooled import spooled, unreadable
 from houseprice.api.telemetry import valuing
 from houseprice.backend.base import DEFAULT_INTERVAL
-from houseprice.batch.own_columns import own_columns
-from houseprice.batch.pieces import PIECE as LARGE_PIECE
-from houseprice.batch.pieces import CsvFile
+from houseprice.batch.reading.pieces import PIECE as LARGE_PIECE
+from houseprice.batch.reading.pieces import CsvFile
 from houseprice.batch.streaming import Part, value_parts
+from houseprice.batch.text.own_columns import own_columns
 from houseprice.errors import HousePriceError, InputError
 from houseprice.market.cells import shown
 

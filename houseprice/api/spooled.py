@@ -14,8 +14,8 @@ from fastapi import Request
 
 from houseprice.api.bodies import MEGABYTE, BodyLimits, incoming
 from houseprice.api.faults import Fault
-from houseprice.batch.pieces import CsvFile
-from houseprice.batch.reading import open_csv
+from houseprice.batch.reading.opened import open_csv
+from houseprice.batch.reading.pieces import CsvFile
 from houseprice.errors import InputError
 from houseprice.market.contract import Contract
 from houseprice.settings import Settings
@@ -34,7 +34,7 @@ async def spooled(
     ----------
     request : Request
     settings : Settings
-        ``serve_max_csv_mb`` and what :func:`houseprice.batch.reading.open_csv` needs.
+        ``serve_max_csv_mb`` and what :func:`houseprice.batch.reading.opened.open_csv` needs.
     contract : Contract
     stack : ExitStack
         Closes the file.

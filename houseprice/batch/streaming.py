@@ -16,14 +16,14 @@ from typing import Protocol
 import numpy as np
 
 from houseprice.backend.base import DEFAULT_INTERVAL, VALUATION_COLUMNS, Backend, Progress
-from houseprice.batch.layout import Layout
-from houseprice.batch.own_columns import OwnColumns, own_columns
 from houseprice.batch.pace import Pace
-from houseprice.batch.pieces import PIECE, CsvFile
-from houseprice.batch.scoring import value_rows
-from houseprice.batch.summary import Totals, count
-from houseprice.batch.tables import Table
-from houseprice.batch.writing import csv_line, csv_lines
+from houseprice.batch.reading.pieces import PIECE, CsvFile
+from houseprice.batch.text.layout import Layout
+from houseprice.batch.text.own_columns import OwnColumns, own_columns
+from houseprice.batch.text.tables import Table
+from houseprice.batch.text.writing import csv_line, csv_lines
+from houseprice.batch.valuing.scoring import value_rows
+from houseprice.batch.valuing.summary import Totals, count
 from houseprice.market.problems import Problem
 
 __all__ = ["Part", "Streamed", "value_part", "value_parts", "value_stream"]

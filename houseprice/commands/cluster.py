@@ -13,8 +13,8 @@ from houseprice.commands.console import Console, read_settings
 
 if TYPE_CHECKING:
     from houseprice.backend.base import Progress
-    from houseprice.batch.orders import Job, Terms
-    from houseprice.batch.summary import Totals
+    from houseprice.batch.machines.orders import Job, Terms
+    from houseprice.batch.valuing.summary import Totals
     from houseprice.settings import Settings
 
 __all__ = ["Dask", "predict_on_cluster"]
@@ -41,9 +41,9 @@ def predict_on_cluster(
     strict: bool,
 ) -> None:
     """Value all files of a pattern into a folder; exit with 1 if one could not be valued."""
-    from houseprice.batch.cluster import value_on_cluster
-    from houseprice.batch.orders import Failure
-    from houseprice.batch.summary import Totals
+    from houseprice.batch.machines.cluster import value_on_cluster
+    from houseprice.batch.machines.orders import Failure
+    from houseprice.batch.valuing.summary import Totals
     from houseprice.cluster import connected
 
     settings = read_settings()
@@ -83,7 +83,7 @@ def predict_on_cluster(
 
 def _jobs(pattern: Path, output: Path | None) -> list[Job]:
     """Refuse, before any work, what can't be valued file by file into a folder."""
-    from houseprice.batch.orders import Job
+    from houseprice.batch.machines.orders import Job
 
     if output is None:
         raise typer.BadParameter("with --dask it names the folder of the results.", param_hint="-o")
@@ -123,7 +123,7 @@ def _files(pattern: Path) -> list[Path]:
 
 def _terms(settings: Settings, interval: float, evidence_rows: int, progress: Progress) -> Terms:
     """Ask for the model that would answer here, after training one if there is none."""
-    from houseprice.batch.orders import LIMITS, Terms, seal_of
+    from houseprice.batch.machines.orders import LIMITS, Terms, seal_of
     from houseprice.market.sales import load_market
     from houseprice.model.storing.store import ModelStore
     from houseprice.model.training import ensure

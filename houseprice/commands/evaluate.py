@@ -78,7 +78,7 @@ def evaluate(  # noqa: PLR0913, PLR0917 - a parameter for each option
 
 
 def _score(console: Console, path: Path, seed: int, *, as_json: bool) -> None:
-    from houseprice.batch.reading import read_table
+    from houseprice.batch.reading.opened import read_table
     from houseprice.market.sales import load_market
     from houseprice.model.measuring.evaluation import evaluate_houses
     from houseprice.model.measuring.priced import priced_houses

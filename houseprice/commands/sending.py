@@ -14,7 +14,7 @@ __all__ = ["refuse_counts", "send_whole"]
 def send_whole(source: Path, output: Path | None, interval: float, *, evidence: bool) -> None:
     """Have the server of the settings value a file; its answer is streamed to the output."""
     from houseprice.backend.opening import open_backend
-    from houseprice.batch.writing import atomic_file
+    from houseprice.batch.text.writing import atomic_file
 
     settings = read_settings()
     if output is None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from houseprice.batch.processes import prepare, processors
+from houseprice.batch.machines.processes import prepare, processors
 from houseprice.commands.console import Console, read_settings
 
 if TYPE_CHECKING:
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
     from houseprice.backend.base import Backend, Progress
-    from houseprice.batch.parts import Wishes
-    from houseprice.batch.pieces import CsvFile
+    from houseprice.batch.machines.parts import Wishes
+    from houseprice.batch.machines.workers import Crew
+    from houseprice.batch.reading.pieces import CsvFile
     from houseprice.batch.streaming import Streamed
-    from houseprice.batch.workers import Crew
     from houseprice.settings import Settings
 
 __all__ = ["FEW", "MANY", "value_here"]
@@ -51,12 +51,12 @@ def value_here(
         jobs = 1
     if output and jobs != 1 and not settings.api_url and source.stat().st_size > LARGE:
         # Before this process loads its own packages, which takes as long.
-        prepare("houseprice.batch.workers")
+        prepare("houseprice.batch.machines.workers")
     from houseprice.backend.opening import open_backend
-    from houseprice.batch.parts import Wishes
-    from houseprice.batch.pieces import PIECE
-    from houseprice.batch.reading import open_csv
-    from houseprice.batch.writing import atomic_file
+    from houseprice.batch.machines.parts import Wishes
+    from houseprice.batch.reading.opened import open_csv
+    from houseprice.batch.reading.pieces import PIECE
+    from houseprice.batch.text.writing import atomic_file
     from houseprice.market.sales import load_market
 
     with console.progress(f"Reading {source.name}") as progress:
@@ -111,7 +111,7 @@ class _Work:
 
     def in_parts(self, output: Path, settings: Settings, jobs: int | None) -> Streamed:
         """Value it in one process or several, part by part."""
-        from houseprice.batch.parts import value_to_file
+        from houseprice.batch.machines.parts import value_to_file
 
         try:
             with self._crew(settings, jobs) as crew:
@@ -131,7 +131,7 @@ class _Work:
 
     def _crew(self, settings: Settings, jobs: int | None) -> AbstractContextManager[Crew | None]:
         """The processes; none where one is enough, or only one can read the file or ask."""
-        from houseprice.batch.workers import Crew
+        from houseprice.batch.machines.workers import Crew
 
         n_rows = self.table.layout.most_rows
         wanted = jobs or (processors() if n_rows > MANY else 1)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import streamlit as st
 
-from houseprice.batch.writing import to_csv
+from houseprice.batch.text.writing import to_csv
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go

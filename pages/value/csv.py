@@ -3,7 +3,7 @@
 import streamlit as st
 
 from houseprice.batch.pace import duration
-from houseprice.batch.template import template
+from houseprice.batch.valuing.template import template
 from houseprice.ui.csv.downloads import show_downloads
 from houseprice.ui.csv.outcome import (
     UPLOAD,

@@ -13,12 +13,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from houseprice.batch.excel import to_excel
-from houseprice.batch.parquet import to_parquet
-from houseprice.batch.reading import open_csv, read_table
-from houseprice.batch.scoring import Scored, value_table
+from houseprice.batch.kinds.excel import to_excel
+from houseprice.batch.kinds.parquet import to_parquet
+from houseprice.batch.reading.opened import open_csv, read_table
 from houseprice.batch.streaming import value_stream
-from houseprice.batch.writing import to_csv
+from houseprice.batch.text.writing import to_csv
+from houseprice.batch.valuing.scoring import Scored, value_table
 from houseprice.errors import InputError
 from houseprice.market.contract import Contract
 from houseprice.settings import Settings

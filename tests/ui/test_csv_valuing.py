@@ -11,9 +11,9 @@ import pytest
 
 from houseprice.backend.base import Answer, Backend
 from houseprice.backend.opening import open_backend
-from houseprice.batch.reading import read_table
-from houseprice.batch.scoring import value_table
-from houseprice.batch.tables import Table
+from houseprice.batch.reading.opened import read_table
+from houseprice.batch.text.tables import Table
+from houseprice.batch.valuing.scoring import value_table
 from houseprice.errors import BackendUnavailable, InputError
 from houseprice.market.sales import Market
 from houseprice.settings import Settings

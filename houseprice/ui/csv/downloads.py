@@ -7,11 +7,11 @@ from pathlib import PurePath
 
 import streamlit as st
 
-from houseprice.batch.excel import to_excel
-from houseprice.batch.parquet import to_parquet
-from houseprice.batch.scoring import Scored
-from houseprice.batch.tables import Table
-from houseprice.batch.writing import to_csv
+from houseprice.batch.kinds.excel import to_excel
+from houseprice.batch.kinds.parquet import to_parquet
+from houseprice.batch.text.tables import Table
+from houseprice.batch.text.writing import to_csv
+from houseprice.batch.valuing.scoring import Scored
 from houseprice.market.contract import Contract
 
 __all__ = ["show_downloads", "valued_csv"]

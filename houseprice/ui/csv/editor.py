@@ -9,9 +9,9 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from houseprice.batch.mending import beyond_mending, choices, edits, mend, wrong_cells
-from houseprice.batch.scoring import Scored
-from houseprice.batch.tables import Table
+from houseprice.batch.findings.mending import beyond_mending, choices, edits, mend, wrong_cells
+from houseprice.batch.text.tables import Table
+from houseprice.batch.valuing.scoring import Scored
 from houseprice.market.contract import Contract
 from houseprice.ui.csv.kept import kept
 from houseprice.ui.csv.outcome import answer_mended
@@ -41,7 +41,7 @@ def groups_of_cells(cells: pd.DataFrame, contract: Contract) -> list[Group]:
     Parameters
     ----------
     cells : DataFrame
-        From :func:`houseprice.batch.mending.wrong_cells`.
+        From :func:`houseprice.batch.findings.mending.wrong_cells`.
     contract : Contract
     """
     levels = {column: choices(contract, column) for column in cells["column"].unique()}

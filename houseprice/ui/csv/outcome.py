@@ -19,10 +19,10 @@ import streamlit as st
 
 from houseprice.backend.base import About, Progress
 from houseprice.batch.pace import duration
-from houseprice.batch.reading import read_table
-from houseprice.batch.scoring import Scored
-from houseprice.batch.sources import MEGABYTE
-from houseprice.batch.tables import Table
+from houseprice.batch.reading.opened import read_table
+from houseprice.batch.text.sources import MEGABYTE
+from houseprice.batch.text.tables import Table
+from houseprice.batch.valuing.scoring import Scored
 from houseprice.errors import BackendError, HousePriceError, InputError, StoreError
 from houseprice.ui.csv.valuing import value_in_steps
 from houseprice.ui.session import backend, market, settings

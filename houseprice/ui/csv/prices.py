@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import pandas as pd
 import streamlit as st
 
-from houseprice.batch.against_prices import AgainstPrices
+from houseprice.batch.findings.against_prices import AgainstPrices
 from houseprice.market.contract import Contract
 from houseprice.model.measuring.report import Report
 from houseprice.model.measuring.words import headings, leaning, written

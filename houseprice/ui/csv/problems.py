@@ -8,8 +8,8 @@ from functools import partial
 
 import streamlit as st
 
-from houseprice.batch.findings import Finding, Verdict, finding_table
-from houseprice.batch.scoring import Scored
+from houseprice.batch.findings.checks import Finding, Verdict, finding_table
+from houseprice.batch.valuing.scoring import Scored
 from houseprice.market.contract import Contract
 from houseprice.ui.csv.result import SHOW
 from houseprice.ui.messages import problem_table

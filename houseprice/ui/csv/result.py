@@ -8,9 +8,9 @@ import pandas as pd
 import streamlit as st
 
 from houseprice.backend.base import About
-from houseprice.batch.findings import Finding
-from houseprice.batch.portfolio import Portfolio
-from houseprice.batch.scoring import Scored
+from houseprice.batch.findings.checks import Finding
+from houseprice.batch.findings.portfolio import Portfolio
+from houseprice.batch.valuing.scoring import Scored
 from houseprice.market.contract import Contract
 from houseprice.ui.charts.valued import FEWEST, comparison, comparison_chart, comparison_finding
 from houseprice.ui.csv.charts import confidence_chart, confidence_finding, confidence_steps

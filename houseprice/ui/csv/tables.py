@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from houseprice.backend.base import VALUATION_COLUMNS
-from houseprice.batch.findings import Finding
-from houseprice.batch.scoring import Scored
+from houseprice.batch.findings.checks import Finding
+from houseprice.batch.valuing.scoring import Scored
 from houseprice.market.cells import limits
 from houseprice.market.contract import Contract
 from houseprice.market.fields import Field

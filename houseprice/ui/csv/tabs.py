@@ -5,11 +5,11 @@ from __future__ import annotations
 import streamlit as st
 
 from houseprice.backend.base import About
-from houseprice.batch.against_prices import against_prices
-from houseprice.batch.drift import drift
-from houseprice.batch.findings import Finding, findings
-from houseprice.batch.scoring import Scored
-from houseprice.batch.tables import Table
+from houseprice.batch.findings.against_prices import against_prices
+from houseprice.batch.findings.checks import Finding, findings
+from houseprice.batch.findings.drift import drift
+from houseprice.batch.text.tables import Table
+from houseprice.batch.valuing.scoring import Scored
 from houseprice.market.sales import Market
 from houseprice.ui.csv.editor import show_editor
 from houseprice.ui.csv.kept import kept

@@ -6,10 +6,10 @@ import pandas as pd
 import streamlit as st
 
 from houseprice.backend.base import About
-from houseprice.batch.drift import Drift
-from houseprice.batch.portfolio import Portfolio, portfolio
-from houseprice.batch.scoring import Scored
-from houseprice.batch.tables import Table
+from houseprice.batch.findings.drift import Drift
+from houseprice.batch.findings.portfolio import Portfolio, portfolio
+from houseprice.batch.text.tables import Table
+from houseprice.batch.valuing.scoring import Scored
 from houseprice.market.contract import Contract
 from houseprice.ui.csv.kept import kept
 from houseprice.ui.messages import step_of

@@ -9,11 +9,11 @@ from time import monotonic
 import pandas as pd
 
 from houseprice.backend.base import DEFAULT_INTERVAL, Backend, Progress
-from houseprice.batch.own_columns import own_columns
 from houseprice.batch.pace import Pace, duration
-from houseprice.batch.scoring import Scored, value_rows
-from houseprice.batch.summary import summarise
-from houseprice.batch.tables import Table
+from houseprice.batch.text.own_columns import own_columns
+from houseprice.batch.text.tables import Table
+from houseprice.batch.valuing.scoring import Scored, value_rows
+from houseprice.batch.valuing.summary import summarise
 from houseprice.errors import BackendUnavailable, InputError
 from houseprice.market.problems import Problem
 

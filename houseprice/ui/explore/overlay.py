@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from houseprice.batch.scoring import Scored
-from houseprice.batch.tables import Table
+from houseprice.batch.text.tables import Table
+from houseprice.batch.valuing.scoring import Scored
 from houseprice.market.checks import check
 from houseprice.market.contract import Contract
 from houseprice.market.selection import Sales

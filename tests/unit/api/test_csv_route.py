@@ -17,8 +17,8 @@ import requests
 from houseprice.api.app import create_app
 from houseprice.backend.base import VALUATION_COLUMNS
 from houseprice.backend.opening import open_backend
-from houseprice.batch.pieces import PIECE
-from houseprice.batch.reading import open_csv
+from houseprice.batch.reading.opened import open_csv
+from houseprice.batch.reading.pieces import PIECE
 from houseprice.batch.streaming import value_stream
 from houseprice.market.sales import Market
 from houseprice.model.storing.store import ModelStore

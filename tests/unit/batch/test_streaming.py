@@ -12,10 +12,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from houseprice.backend.base import VALUATION_COLUMNS, Backend
-from houseprice.batch.reading import open_csv, read_table
-from houseprice.batch.scoring import value_table
+from houseprice.batch.reading.opened import open_csv, read_table
 from houseprice.batch.streaming import Streamed, value_parts, value_stream
-from houseprice.batch.writing import to_csv
+from houseprice.batch.text.writing import to_csv
+from houseprice.batch.valuing.scoring import value_table
 from houseprice.errors import InputError
 from houseprice.market.contract import Contract
 from houseprice.settings import Settings

@@ -1,0 +1,1 @@
+"""One table, or many, shared out among processes and machines, and joined again."""

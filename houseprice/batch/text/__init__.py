@@ -1,0 +1,1 @@
+"""Tables as text: decoding, splitting, headers, and what stays of the user's own columns."""

@@ -1,0 +1,1 @@
+"""Rows of a table valued, and what came of them."""

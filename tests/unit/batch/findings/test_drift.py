@@ -1,0 +1,160 @@
+"""A table that is unlike the sales is told, and one that is like them is not."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from houseprice.batch.findings.drift import DRIFT_COLUMNS, FEWEST, Drift, drift
+from houseprice.batch.findings.drift_measures import blank_drift, level_drift, middle_drift
+from houseprice.batch.reading.opened import read_table
+from houseprice.batch.text.tables import Table
+from houseprice.market.problems import Problem
+from houseprice.market.sales import Market, load_market
+from houseprice.settings import Settings
+from tests.hamlet import hamlet_sales, write_hamlet
+
+
+@pytest.fixture(scope="module")
+def hamlet(tmp_path_factory: pytest.TempPathFactory) -> Market:
+    return load_market(write_hamlet(tmp_path_factory.mktemp("drift")))
+
+
+def table_of(frame: pd.DataFrame) -> Table:
+    texts = frame.fillna("").astype("str")
+    return Table("houses.csv", tuple(texts.columns), texts, texts)
+
+
+def houses(n: int = 120, **columns: object) -> pd.DataFrame:
+    return hamlet_sales(n, seed=11).drop(columns="paid").assign(**columns)
+
+
+def row(found: Drift, column: str) -> pd.Series:
+    return found.fields.set_index("column").loc[column]
+
+
+def test_other_houses_of_the_same_market_are_alike(hamlet: Market) -> None:
+    found = drift(table_of(houses()), hamlet)
+    assert found.enough
+    assert found.sentences == ()
+    assert found.summary.startswith("The houses are like the sales of Hamlet in all 10 facts")
+    assert tuple(found.fields.columns) == DRIFT_COLUMNS
+    assert set(found.fields["verdict"]) == {"alike"}
+
+
+def test_the_real_sample_of_the_embedded_market_is_alike(market: Market) -> None:
+    table = read_table(market.sample_path, "houses.csv", Settings(), market.contract)
+    assert drift(table, market).sentences == ()
+
+
+def test_a_size_in_another_unit_is_told_with_both_medians(hamlet: Market) -> None:
+    feet = houses(size=hamlet_sales(120, seed=11)["size"] * 3)
+    found = drift(table_of(feet), hamlet)
+    assert [each.partition(":")[0] for each in found.sentences] == ["Floor area"]
+    assert "sq m here and" in found.sentences[0]
+    size = row(found, "size")
+    assert size["verdict"] == "drifted"
+    assert size["shift_iqr"] > 1.5
+    assert size["median_here"] > 2 * size["median_sales"]
+    assert found.fields["column"].iloc[0] == "size"
+    assert "differ from the sales of Hamlet in 1 fact of 10" in found.summary
+
+
+def test_one_quarter_alone_is_told_with_its_shares(hamlet: Market) -> None:
+    found = drift(table_of(houses(quarter="H")), hamlet)
+    assert found.sentences[0].startswith("Quarter: «Hill» are 100 % of the houses here and")
+    quarter = row(found, "quarter")
+    assert quarter["levels_apart"] > max(0.2, quarter["by_chance"])
+
+
+def test_blanks_that_the_sales_do_not_have_are_told(hamlet: Market) -> None:
+    found = drift(table_of(houses(grade="").astype({"grade": "str"})), hamlet)
+    assert found.sentences == (
+        "Grade: not known of 100 % of the houses here and of 0 % of the sales.",
+    )
+
+
+def test_a_blank_that_means_that_there_is_none_is_known(hamlet: Market) -> None:
+    given = houses().astype({"beds": "str"})
+    given.loc[given["garden"] == "n", "beds"] = ""
+    found = drift(table_of(given), hamlet)
+    assert row(found, "beds")["blank_here"] == 0.0
+    assert found.sentences == ()
+
+
+def test_a_blank_that_is_filled_from_other_facts_is_not_known(hamlet: Market) -> None:
+    found = drift(table_of(houses(boiler="").astype({"boiler": "str"})), hamlet)
+    assert row(found, "boiler")["blank_here"] == 1.0
+
+
+def test_the_age_of_a_part_that_a_house_does_not_have_is_not_asked_for(market: Market) -> None:
+    table = read_table(market.sample_path, "houses.csv", Settings(), market.contract)
+    garage = row(drift(table, market), "GarageYrBlt")
+    assert garage["blank_sales"] == 0.0
+    built = table.rows["GarageYrBlt"].where(table.rows["GarageType"] == "NA", "")
+    unknown = replace(table, rows=table.rows.assign(GarageYrBlt=built))
+    garage = row(drift(unknown, market), "GarageYrBlt")
+    assert garage["blank_here"] == 1.0
+
+
+def test_a_column_that_is_not_there_is_not_compared(hamlet: Market) -> None:
+    found = drift(table_of(houses().drop(columns=["grade", "boiler"])), hamlet)
+    assert found.sentences == ()
+    verdicts = found.fields.set_index("column")["verdict"]
+    assert verdicts["grade"] == verdicts["boiler"] == "not compared"
+    assert "all 8 facts" in found.summary
+
+
+def test_wrong_cells_count_neither_as_blank_nor_as_known(hamlet: Market) -> None:
+    given = houses().astype({"grade": "str"})
+    given.loc[:40, "grade"] = "nonsense"
+    assert row(drift(table_of(given), hamlet), "grade")["blank_here"] == 0.0
+
+
+@pytest.mark.parametrize(("n", "enough"), [(0, False), (1, False), (29, False), (30, True)])
+def test_a_few_houses_are_not_compared(n: int, enough: bool, hamlet: Market) -> None:
+    found = drift(table_of(houses(FEWEST).head(n)), hamlet)
+    assert (found.n_houses, found.enough) == (n, enough)
+    assert found.fields.empty == (not enough)
+    assert found.summary
+
+
+def test_rows_that_could_not_be_read_do_not_count(hamlet: Market) -> None:
+    table = table_of(houses(35))
+    broken = tuple(Problem(i, None, "wrong_cell_count", "error", "…") for i in range(1, 11))
+    assert drift(replace(table, problems=broken), hamlet).n_houses == 25
+
+
+def test_a_kind_of_house_that_no_sale_had_is_named(tmp_path: Path) -> None:
+    folder = write_hamlet(tmp_path / "hamlet")
+    sales = pd.read_csv(folder / "sales.csv", keep_default_na=False)
+    sales[sales["quarter"] != "S"].to_csv(folder / "sales.csv", index=False)
+    given = houses(100, quarter=["S"] * 8 + ["N"] * 46 + ["H"] * 46)
+    found = drift(table_of(given), load_market(folder))
+    assert "Quarter: 8 % are of a kind that no sale had (South bank)." in found.sentences
+    assert row(found, "quarter")["new_levels"] == "South bank"
+
+
+@settings(max_examples=40)
+@given(seed=st.integers(0, 10_000), n=st.integers(FEWEST, 200))
+def test_chance_alone_is_hardly_ever_told(hamlet: Market, seed: int, n: int) -> None:
+    given = hamlet_sales(n, seed=seed).drop(columns="paid")
+    assert len(drift(table_of(given), hamlet).sentences) <= 1
+
+
+def test_measures_are_multiples_of_what_is_worth_telling() -> None:
+    assert blank_drift(0.30, 0.10, 10_000) == pytest.approx(2.0)
+    assert blank_drift(0.0, 0.5, 100) < 0
+    shift, weight = middle_drift(np.arange(101.0) + 150, np.arange(101.0))
+    assert (shift, weight) == pytest.approx((3.0, 2.0))
+    assert middle_drift(np.full(50, 7.0), np.full(50, 7.0)) == (0.0, 0.0)
+    assert middle_drift(np.full(50, 8.0), np.full(50, 7.0)) == (np.inf, np.inf)
+    apart, chance, weight = level_drift(np.array([1.0, 0.0]), np.array([0.5, 0.5]), 10**6, 10**6)
+    assert (apart, weight) == pytest.approx((0.5, 2.5))
+    assert chance < 0.01

@@ -1,0 +1,149 @@
+"""Mending changes the cells that were changed, and nothing else."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from houseprice.batch.findings.mending import beyond_mending, choices, edits, mend, wrong_cells
+from houseprice.batch.reading.opened import read_table
+from houseprice.batch.text.tables import Table
+from houseprice.batch.valuing.scoring import value_table
+from houseprice.errors import InputError
+from houseprice.market.contract import Contract
+from houseprice.settings import Settings
+from tests.unit.batch.conftest import Surveyor
+
+TEXT = """key,size,quarter,grade,note
+a,120,N,B,"keep, this"
+b,-5,N,B,
+c,many,Z,b,=1+1
+d,80,,A,
+"""
+
+
+def read(text: str, limits: Settings, contract: Contract) -> Table:
+    return read_table(text.encode(), "houses.csv", limits, contract)
+
+
+def test_each_wrong_cell_is_listed_once_as_it_stands_in_the_file(
+    limits: Settings, contract: Contract, surveyor: Surveyor
+) -> None:
+    table = read(TEXT, limits, contract)
+    frame = wrong_cells(table, value_table(table, surveyor), contract)
+    assert [*zip(frame["row"], frame["field"], frame["read"], strict=True)] == [
+        (2, "Floor area", "-5"),
+        (3, "Floor area", "many"),
+        (3, "Quarter", "Z"),
+        (4, "Quarter", ""),
+    ]
+    assert frame["expected"].str.len().gt(0).all()
+    assert frame["mended"].equals(frame["read"])
+
+
+def test_a_mended_table_is_valued_and_all_else_stays(
+    limits: Settings, contract: Contract, surveyor: Surveyor
+) -> None:
+    table = read(TEXT, limits, contract)
+    before = wrong_cells(table, value_table(table, surveyor), contract)
+    after = before.assign(mended=["150", "90", "S", "Hill"])
+    mended = mend(table, edits(before, after), contract)
+    scored = value_table(mended, surveyor)
+    assert scored.summary.errors == 0
+    assert scored.given["note"].tolist() == ["keep, this", "", "=1+1", ""]
+    assert scored.given["size"].tolist() == ["120", "150", "90", "80"]
+    assert table.cells["size"].tolist() == ["120", "-5", "many", "80"]
+    assert wrong_cells(mended, scored, contract).empty
+
+
+def test_the_levels_to_choose_from_are_those_of_the_contract(contract: Contract) -> None:
+    assert choices(contract, "quarter") == {"N": "North bank", "S": "South bank", "H": "Hill"}
+    assert choices(contract, "size") == choices(contract, "note") == {}
+
+
+def test_a_cell_that_was_emptied_is_blank(contract: Contract) -> None:
+    before = pd.DataFrame({"row": [1], "column": ["size"], "mended": ["x"]})
+    assert edits(before, before.assign(mended=[None])) == {(1, "size"): ""}
+    assert edits(before, before) == {}
+
+
+def test_a_list_of_cells_that_lost_a_row_is_refused(contract: Contract) -> None:
+    before = pd.DataFrame({"row": [1, 2], "column": ["size", "size"], "mended": ["x", "y"]})
+    with pytest.raises(InputError, match="has changed"):
+        edits(before, before.iloc[:1])
+    with pytest.raises(InputError, match="has changed"):
+        edits(before, before.iloc[::-1])
+
+
+@pytest.mark.parametrize("cell", [(0, "size"), (5, "size"), (1, "nowhere")])
+def test_a_cell_that_is_not_there_is_refused(
+    cell: tuple[int, str], limits: Settings, contract: Contract
+) -> None:
+    with pytest.raises(InputError, match="has no cell"):
+        mend(read(TEXT, limits, contract), {cell: "1"}, contract)
+
+
+COMMAS = "key;size;quarter\na;120,5;N\nb;x;N\nc;99,25;S\n"
+
+
+@pytest.mark.parametrize("typed", ["80,5", "80.5"])
+def test_in_a_file_with_decimal_commas_a_number_may_be_typed_either_way(
+    typed: str, limits: Settings, contract: Contract, surveyor: Surveyor
+) -> None:
+    table = mend(read(COMMAS, limits, contract), {(2, "size"): typed}, contract)
+    assert table.rows["size"].tolist() == ["120.5", "80.5", "99.25"]
+    assert table.cells["size"].tolist() == ["120,5", "80,5", "99,25"]
+    assert value_table(table, surveyor).summary.errors == 0
+
+
+def test_a_number_that_could_be_read_in_two_ways_is_judged_anew(
+    limits: Settings, contract: Contract, surveyor: Surveyor
+) -> None:
+    table = read("key;size;quarter\na;1.250;N\nb;1.300;N\n", limits, contract)
+    assert value_table(table, surveyor).summary.valued == 0
+    once = mend(table, {(1, "size"): "125"}, contract)
+    assert value_table(once, surveyor).valuations["status"].tolist() == ["ok", "error"]
+    again = mend(once, {(2, "size"): "1.301"}, contract)
+    assert [(p.row, p.code, p.read) for p in again.problems] == [(2, "ambiguous_number", "1.301")]
+
+
+def test_rows_whose_cells_cannot_be_told_apart_are_not_offered(
+    limits: Settings, contract: Contract, surveyor: Surveyor
+) -> None:
+    table = read("key,size,quarter\na,-1,N,5\nb,-1,N\n", limits, contract)
+    scored = value_table(table, surveyor)
+    assert beyond_mending(scored) == (1,)
+    assert wrong_cells(table, scored, contract)["row"].tolist() == [2]
+    mended = mend(table, {(2, "size"): "90"}, contract)
+    assert value_table(mended, surveyor).valuations["status"].tolist() == ["error", "ok"]
+
+
+def test_without_a_column_that_is_needed_no_cell_mends_anything(
+    limits: Settings, contract: Contract, surveyor: Surveyor
+) -> None:
+    table = read("key,size\na,-1\n", limits, contract)
+    scored = value_table(table, surveyor)
+    assert beyond_mending(scored) == (1,)
+    assert wrong_cells(table, scored, contract).empty
+
+
+@given(
+    st.dictionaries(
+        st.tuples(st.integers(1, 4), st.sampled_from(["key", "size", "quarter", "grade", "note"])),
+        st.text(max_size=8),
+    )
+)
+def test_only_the_named_cells_change(
+    limits: Settings, contract: Contract, new: dict[tuple[int, str], str]
+) -> None:
+    table = read(TEXT, limits, contract)
+    mended = mend(table, new, contract)
+    for column in table.cells.columns:
+        for row in range(1, 5):
+            asked = new.get((row, column))
+            for before, after in ((table.cells, mended.cells), (table.rows, mended.rows)):
+                old = before[column].iloc[row - 1]
+                assert after[column].iloc[row - 1] == (old if asked is None else asked)
+    assert mended.cells.dtypes.equals(table.cells.dtypes)

@@ -1,0 +1,126 @@
+"""The market's own file in each encoding and format: whatever it came in, it is worth the same."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from houseprice.backend.local import LocalBackend
+from houseprice.batch.reading.opened import open_csv, read_table
+from houseprice.batch.valuing.scoring import Scored, value_table
+from houseprice.errors import InputError
+from houseprice.market.sales import Market
+from houseprice.model.storing.store import ModelStore
+from houseprice.settings import Settings
+
+ROWS = 40
+
+
+def written(rows: list[list[str]], separator: str = ",", newline: str = "\n") -> str:
+    text = io.StringIO(newline="")
+    csv.writer(text, delimiter=separator, lineterminator=newline).writerows(rows)
+    return text.getvalue()
+
+
+def workbook(rows: list[list[str]]) -> bytes:
+    file = io.BytesIO()
+    frame = pd.DataFrame(rows[1:], columns=rows[0]).apply(_numbers)
+    with pd.ExcelWriter(file, engine="xlsxwriter") as book:
+        frame.to_excel(book, sheet_name="Houses", index=False, startrow=2)
+        book.sheets["Houses"].merge_range(0, 0, 0, 5, "Houses to value")
+    return file.getvalue()
+
+
+def parquet(rows: list[list[str]]) -> bytes:
+    file = io.BytesIO()
+    frame = pd.DataFrame(rows[1:], columns=rows[0]).apply(_numbers)
+    frame.astype(dict.fromkeys(frame.columns[-5:], "category")).to_parquet(file)
+    return file.getvalue()
+
+
+def _numbers(column: pd.Series) -> pd.Series:
+    try:
+        return pd.to_numeric(column)
+    except ValueError:
+        return column
+
+
+def decimal_commas(rows: list[list[str]]) -> bytes:
+    return written([[cell.replace(".", ",") for cell in row] for row in rows], ";").encode()
+
+
+def windows_1252(rows: list[list[str]]) -> bytes:
+    return written([[*rows[0], "é"], *([*row, "ü"] for row in rows[1:])]).encode("cp1252")
+
+
+def with_emptiness(rows: list[list[str]]) -> bytes:
+    return (written([[*row, ""] for row in rows]) + "\n\n").encode()
+
+
+def spelled_otherwise(rows: list[list[str]]) -> bytes:
+    return written([[f" {name.upper()} " for name in rows[0]], *rows[1:]]).encode()
+
+
+FORMATS: dict[str, Callable[[list[list[str]]], bytes]] = {
+    "UTF-8 with a mark": lambda rows: written(rows).encode("utf-8-sig"),
+    "UTF-16": lambda rows: written(rows, "\t").encode("utf-16"),
+    "UTF-16 of the other kind": lambda rows: b"\xfe\xff" + written(rows).encode("utf-16-be"),
+    "Windows-1252": windows_1252,
+    "semicolons": lambda rows: written(rows, ";").encode(),
+    "decimal commas": decimal_commas,
+    "tabs and CR LF": lambda rows: written(rows, "\t", "\r\n").encode(),
+    "vertical bars": lambda rows: written(rows, "|").encode(),
+    "gzip": lambda rows: gzip.compress(written(rows).encode()),
+    "empty rows and columns": with_emptiness,
+    "other spellings": spelled_otherwise,
+    "Excel": workbook,
+    "Parquet": parquet,
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def rows(market: Market) -> list[list[str]]:
+    text = market.sample_path.read_text(encoding="utf-8")
+    return list(csv.reader(io.StringIO(text, newline="")))[: ROWS + 1]
+
+
+@pytest.fixture(scope="module")
+def backend(market: Market, model_dir: Path) -> LocalBackend:
+    return LocalBackend(ModelStore(model_dir).load(), market)
+
+
+@pytest.fixture(scope="module")
+def plain(market: Market, backend: LocalBackend, rows: list[list[str]]) -> Scored:
+    return valued(written(rows).encode(), market, backend)
+
+
+def valued(data: bytes, market: Market, backend: LocalBackend) -> Scored:
+    return value_table(read_table(data, "homes", Settings(), market.contract), backend)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_file_is_worth_the_same_in_every_format(
+    name: str, market: Market, backend: LocalBackend, rows: list[list[str]], plain: Scored
+) -> None:
+    scored = valued(FORMATS[name](rows), market, backend)
+    same = [column for column in plain.valuations if column != "valued_at"]
+    told = plain.valuations["status"] != "error"
+    assert told.sum() > ROWS / 2
+    pd.testing.assert_frame_equal(scored.valuations[same], plain.valuations[same])
+
+
+@pytest.mark.parametrize("name", ["Excel", "Parquet"])
+def test_where_only_csv_is_taken_other_formats_are_refused(
+    name: str, rows: list[list[str]]
+) -> None:
+    with (
+        pytest.raises(InputError, match=r"an? \w+ \w+, not a CSV file"),
+        open_csv(FORMATS[name](rows), "homes", Settings(), only_text=True),
+    ):
+        pass

@@ -1,0 +1,142 @@
+"""A Parquet file is read with nothing lost, or refused in one sentence; and written typed."""
+
+from __future__ import annotations
+
+import io
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+from pyarrow import parquet
+
+from houseprice.batch.kinds.parquet import as_text, parquet_to_csv, to_parquet
+from houseprice.batch.kinds.wishes import Wish
+from houseprice.batch.reading.opened import open_csv, read_table
+from houseprice.batch.valuing.scoring import value_table
+from houseprice.errors import InputError
+from houseprice.market.contract import Contract
+from houseprice.settings import Settings
+from tests.unit.batch.conftest import Surveyor
+
+MOMENT = datetime(2010, 7, 1, 12, 30, 5, 250_000)  # noqa: DTZ001 - without a time zone on purpose
+
+
+def packed(columns: dict[str, object], **options: object) -> bytes:
+    file = io.BytesIO()
+    parquet.write_table(pa.table(columns), file, **options)
+    return file.getvalue()
+
+
+def converted(data: bytes, **limits: int | None) -> list[str]:
+    most = {"max_rows": None, "max_columns": 9, "max_cell_chars": 99, "max_unpacked": 2**20,
+            "max_text": 2**20}  # fmt: skip
+    out = io.BytesIO()
+    assert (
+        parquet_to_csv(io.BytesIO(data), out, Wish("parquet", "x", (), **{**most, **limits})) == []
+    )
+    return out.getvalue().decode().split("\r\n")[:-1]
+
+
+@pytest.mark.parametrize(
+    ("values", "texts"),
+    [
+        (pa.array([1, None, -3]), ["1", "", "-3"]),
+        (pa.array([1961.0, 0.1, None, float("nan"), 1e300]), ["1961", "0.1", "", "", "1e+300"]),
+        (pa.array([0.1], pa.float32()), ["0.1"]),
+        (pa.array([np.float16(0.5), None], pa.float16()), ["0.5", ""]),
+        (pa.array(["a", None, "", "NA"]), ["a", "", "", "NA"]),
+        (pa.array(["a", None, "a"]).dictionary_encode(), ["a", "", "a"]),
+        (pa.array([2.0, 7.0]).dictionary_encode(), ["2", "7"]),
+        (pa.array([True, None, False]), ["TRUE", "", "FALSE"]),
+        (pa.array([Decimal("12.50"), None]), ["12.50", ""]),
+        (pa.array([date(2010, 7, 1)]), ["2010-07-01"]),
+        (pa.array([datetime(2010, 7, 1), MOMENT]), ["2010-07-01", "2010-07-01 12:30:05.25"]),  # noqa: DTZ001
+        (pa.array([datetime(2010, 7, 1, 9, tzinfo=UTC)]), ["2010-07-01 09:00:00Z"]),
+        (pa.array([time(12, 30)]), ["12:30:00"]),
+        (pa.array([timedelta(hours=1), None]), ["1:00:00", ""]),
+        (pa.array([b"x", None]), ["x", ""]),
+        (pa.nulls(2), ["", ""]),
+        (pa.array([["a", "é"], None]), ['["a", "é"]', ""]),
+        (pa.array([{"a": 1}]), ['{"a": 1}']),
+        (pa.array(["a\0b"]), ["a\ufffdb"]),
+    ],
+)
+def test_values_of_any_type_are_text_with_nothing_lost(values: pa.Array, texts: list[str]) -> None:
+    assert as_text(values).to_pylist() == texts
+
+
+def test_the_csv_is_one_that_is_read_back_the_same() -> None:
+    assert converted(packed({"a": ['x,"y"', None], "b;c": [1, 2]})) == [
+        "a,b;c",
+        '"x,""y""",1',
+        ",2",
+    ]
+    assert converted(packed({"a": ["", "x"]})) == ["a", '""', "x"]
+
+
+def test_a_table_of_typed_columns_is_read_as_text(contract: Contract) -> None:
+    data = packed(
+        {
+            "size": [80.0, 90.5, None],
+            "quarter": pa.array(["N", "S", "N"]).dictionary_encode(),
+            "remark": ["a;b", "line\r\nbreak", None],
+        }
+    )
+    table = read_table(data, "homes.csv", Settings(), contract)
+    assert table.cells.to_numpy().tolist() == [
+        ["80", "N", "a;b"],
+        ["90.5", "S", "line\r\nbreak"],
+        ["", "N", ""],
+    ]
+    assert table.notes == ()
+
+
+def test_row_groups_come_in_pieces(tmp_path: Path, contract: Contract) -> None:
+    path = tmp_path / "homes.parquet"
+    path.write_bytes(
+        packed({"size": list(range(1, 101)), "quarter": ["N"] * 100}, row_group_size=7)
+    )
+    with open_csv(path, path.name, Settings(), contract) as opened:
+        pieces = [piece.cells["size"].tolist() for piece in opened.pieces(40)]
+    assert [len(piece) for piece in pieces] == [40, 40, 20]
+    assert sum(pieces, []) == [str(number) for number in range(1, 101)]  # noqa: RUF017
+
+
+TWO = {"size": [80, 90], "quarter": ["N", "S" * 40]}
+
+
+@pytest.mark.parametrize(
+    ("data", "limits", "sentence"),
+    [
+        (packed(TWO), {"max_rows": 1}, "x has more than 1 rows. Split it into parts."),
+        (packed(TWO), {"max_columns": 1}, "x has 2 columns; at most 1 are read."),
+        (packed(TWO), {"max_cell_chars": 39}, "Row 2 of x has a cell of 40 characters"),
+        (packed({"a": ["b" * 99] * 20_000}), {"max_text": 2**20}, "x holds more than 1 MB"),
+        (packed({"a": list(range(200_000))}), {"max_unpacked": 2**20}, "x holds more than 1 MB"),
+        (packed({"a": pa.array([], pa.int64())}), {}, "x has a header but no houses under it."),
+        (packed({"a": [b"\xff"]}), {}, "x is a Parquet file that is damaged."),
+        (packed(TWO)[:-20], {}, "x is a Parquet file that is damaged."),
+        (b"PAR1PAR1", {}, "x is a Parquet file that is damaged."),
+    ],
+)
+def test_what_is_no_table_or_over_a_limit_is_refused_in_one_sentence(
+    data: bytes, limits: dict[str, int], sentence: str
+) -> None:
+    with pytest.raises(InputError) as refused:
+        converted(data, **limits)
+    assert sentence in str(refused.value)
+
+
+def test_a_valued_table_is_written_with_its_types(surveyor: Surveyor, contract: Contract) -> None:
+    data = b"size,quarter, ,=x\n80,N,,=1\nbig,N,,b\n"
+    valued = value_table(read_table(data, "homes.csv", Settings(), contract), surveyor)
+    frame = pd.read_parquet(io.BytesIO(to_parquet(valued)))
+    assert frame.columns[:4].tolist() == ["size", "quarter", "column 3", "=x"]
+    assert frame["=x"].tolist() == ["=1", "b"]
+    assert frame["predicted_price"].dtype == np.float64
+    assert frame["status"].tolist() == ["ok", "error"]
+    assert frame["row"].tolist() == [1, 2]

@@ -1,0 +1,41 @@
+"""What is not whole has a private name, and goes with the run that it was written for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from houseprice.batch.machines.drafts import drafts_beside, renamed
+from houseprice.errors import HousePriceError
+from tests.clusters import left_in
+
+
+def test_a_result_gets_its_name_when_it_is_whole(tmp_path: Path) -> None:
+    target = tmp_path / "valued.csv"
+    with drafts_beside(target) as drafts:
+        with renamed(drafts / "a", target) as out:
+            out.write(b"all of it")
+            assert not target.exists()
+        assert target.read_bytes() == b"all of it"
+    assert left_in(tmp_path) == ["valued.csv"]
+
+
+def test_a_worker_that_is_at_it_when_its_run_ends_leaves_nothing(tmp_path: Path) -> None:
+    target = tmp_path / "valued.csv"
+    with drafts_beside(target) as drafts:
+        late = renamed(drafts / "a", target)
+        late.__enter__().write(b"all of it")
+    with pytest.raises(HousePriceError, match=r"can't be written"):
+        late.__exit__(None, None, None)
+    with pytest.raises(HousePriceError, match=r"there is no folder"), renamed(drafts / "b", target):
+        pass
+    assert left_in(tmp_path) == []
+
+
+def test_drafts_that_cant_be_kept_are_told(tmp_path: Path) -> None:
+    with (
+        pytest.raises(HousePriceError, match=r"can't be written to \(No such file or directory\)"),
+        drafts_beside(tmp_path / "none" / "valued.csv"),
+    ):
+        pass

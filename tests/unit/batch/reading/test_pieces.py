@@ -1,0 +1,176 @@
+"""However a file is cut into pieces, the same rows come out of it."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import io
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from houseprice.batch.reading.opened import open_csv, read_table
+from houseprice.batch.text import blocks
+from houseprice.batch.text.blocks import Shape, read_blocks
+from houseprice.batch.text.decoding import LONGEST_LINE
+from houseprice.batch.text.records import Lines
+from houseprice.batch.text.tables import Table
+from houseprice.errors import InputError
+from houseprice.market.contract import Contract
+from houseprice.settings import Settings
+
+# Lines good and bad in every way that matters to where a record ends.
+LINES = st.sampled_from(
+    [
+        *(
+            "1,2",
+            "1,2,3",
+            "1",
+            "",
+            ",",
+            " , ",
+            "é,ü",
+            "1,2,",
+            '"1",2',
+            '1,"2,3"',
+            '6" x,2',
+            "\ufeff1,2",
+        ),
+        *('"1\n2",3', '1,"\r\n"', '"6,2', '"6" x,2', '1,"2""3"', '"', '""', '1,"', "\x0c,\u2028"),
+    ]
+)
+ENDINGS = st.sampled_from(["\n", "\r\n", "\r"])
+
+
+@st.composite
+def files(draw: st.DrawFn) -> str:
+    """Draw a file under the header a,b: a sound row last, so that no quotation mark stays open."""
+    rows = draw(st.lists(st.tuples(LINES, ENDINGS), max_size=8))
+    return "a,b\n" + "".join(line + end for line, end in rows) + '"x"\n'
+
+
+def contents(pieces: Iterable[Table]) -> list[object]:
+    """Rows, lines and problems, numbered as in the file, and what ended the reading."""
+    found: list[object] = []
+    try:
+        for piece in pieces:
+            found += zip(piece.cells.to_numpy().tolist(), piece.lines, strict=True)
+            found += [(p.row + piece.start, p.code, p.message, p.read) for p in piece.problems]
+    except InputError as error:
+        return [str(error)]
+    return sorted(found, key=repr)
+
+
+@given(files(), st.integers(1, 5))
+def test_any_number_of_rows_a_piece_gives_the_same_rows(text: str, rows: int) -> None:
+    with open_csv(text.encode(), "homes.csv", Settings()) as source:
+        assert contents(source.pieces(rows)) == contents(source.pieces())
+        with contextlib.suppress(InputError):
+            starts = [piece.start for piece in source.pieces(rows)]
+            (whole,) = source.pieces()
+            assert starts == list(range(0, len(whole.cells), rows))
+            table = read_table(text.encode(), "homes.csv", Settings())
+            assert table.cells.equals(whole.cells)
+            assert table.problems == whole.problems
+
+
+@given(st.lists(st.tuples(LINES, ENDINGS), min_size=1, max_size=8).filter(lambda rows: rows[-1]))
+def test_the_quick_reader_agrees_with_the_careful_one(rows: list[tuple[str, str]]) -> None:
+    text = "".join(line + end for line, end in rows)
+    shape = Shape("homes.csv", ["a", "b"], ",", 100)
+
+    def read(text: str) -> list[list[str]]:
+        found = read_blocks(Lines(io.StringIO(text, newline="")), shape, 99)
+        return [
+            row for block in found for row in zip(*block.cells.to_pydict().values(), strict=True)
+        ]
+
+    try:
+        # A line that no quick reader takes, first: a cell that runs over two lines.
+        careful = read(f'"\n",\n{text}')[1:]
+    except InputError:
+        with pytest.raises(InputError, match="never closed"):
+            read(text)
+    else:
+        assert read(text) == careful
+
+
+@given(st.text(st.characters(exclude_characters='\0"\r\n', exclude_categories=["Cs"]), max_size=40))
+def test_any_line_without_quotation_marks_is_split_as_python_splits_it(line: str) -> None:
+    shape = Shape("homes.csv", [str(place) for place in range(line.count(",") + 1)], ",", 100)
+    (block,) = read_blocks(Lines([f"{line}\n"]), shape, 1)
+    read = [column[0] for column in block.cells.to_pydict().values()]
+    assert read == (next(csv.reader([f"{line}\n"], strict=True)) or [""])
+
+
+def test_pieces_end_early_where_lines_are_long() -> None:
+    text = "a,b\n" + f"{'x' * 1000},2\n" * 3 * blocks.LINES
+    with open_csv(text.encode(), "homes.csv", Settings()) as source:
+        sizes = [len(piece.cells) for piece in source.pieces(chars=2**20)]
+    assert sizes == [blocks.LINES] * 3
+
+
+def test_a_row_of_endless_lines_is_refused_before_it_fills_the_memory() -> None:
+    endless = f'","{"x" * 100_000}\n'
+    lines = Lines(endless[2:] if number == 0 else endless for number in range(LONGEST_LINE))
+    with pytest.raises(InputError, match="The row that starts on line 1 has more than"):
+        next(csv.reader(lines, strict=True))
+
+
+def test_decimal_commas_are_found_wherever_they_stand(contract: Contract) -> None:
+    text = "size;quarter\n" + "1,250;N\n" * 5 + "90,5;N\n" + "1.250;N\n" * 5
+    with open_csv(text.encode(), "homes.csv", Settings(), contract) as source:
+        assert "decimal comma" in source.layout.notes[0]
+        sizes = [size for piece in source.pieces(2) for size in piece.rows["size"]]
+    assert sizes == ["1.250"] * 5 + ["90.5"] + ["1250"] * 5
+
+
+def test_a_doubtful_number_is_an_error_in_whichever_piece(contract: Contract) -> None:
+    text = "size;quarter\n90;N\n80;N\n1,250;N\n1;2;3\n"
+    with open_csv(text.encode(), "homes.csv", Settings(), contract) as source:
+        found = [[(p.row, p.code) for p in piece.problems] for piece in source.pieces(2)]
+    assert found == [[], [(2, "wrong_cell_count"), (1, "ambiguous_number")]]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32", "cp1252"])
+@pytest.mark.parametrize("ending", ["\n", "\r\n", "\r"])
+def test_a_large_file_is_scanned_right_over_the_borders_of_chunks(
+    encoding: str, ending: str
+) -> None:
+    n_rows = 70_000
+    text = ending.join(["größe,x", *[f"{row},éé€" for row in range(n_rows)], ",", ""])
+    with open_csv(text.encode(encoding), "homes.csv", Settings()) as source:
+        assert source.layout.most_rows == n_rows
+        assert sum(len(piece.cells) for piece in source.pieces()) == n_rows
+
+
+def test_a_file_that_was_open_stays_open_and_is_read_from_its_start() -> None:
+    file = io.BytesIO(b"a,b\n1,2\n")
+    file.read()
+    for _ in range(2):
+        with open_csv(file, "homes.csv", Settings()) as source:
+            assert [len(piece.cells) for piece in source.pieces()] == [1]
+    with pytest.raises(InputError), open_csv(io.BytesIO(b'"a\n'), "homes.csv", Settings()):
+        pass
+    assert not file.closed
+
+
+def test_a_file_that_changes_while_it_is_read_is_told_in_words(tmp_path: Path) -> None:
+    path = tmp_path / "homes.csv"
+    path.write_bytes(b"a,b\n" + b"1,2\n" * 100)
+    with open_csv(path, path.name, Settings()) as source:
+        path.write_bytes(b"a,b\n" + b"\xff,2\n" * 100)
+        with pytest.raises(InputError, match="could not be read to its end"):
+            list(source.pieces())
+
+
+def test_a_file_over_a_limit_of_bytes_is_refused() -> None:
+    data = b"a,b\n" + b"1,2\n" * 2**18
+    with (
+        pytest.raises(InputError, match="holds more than 1 MB"),
+        open_csv(data, "homes.csv", Settings(), most_bytes=2**20),
+    ):
+        pass

@@ -1,0 +1,87 @@
+"""Any piece of a file can be read alone, and is the same piece."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from houseprice.batch.reading.opened import open_csv
+from houseprice.batch.reading.pieces import CsvFile
+from houseprice.batch.text.spans import Span
+from houseprice.batch.text.tables import Table
+from houseprice.errors import InputError
+from houseprice.market.contract import Contract
+from houseprice.settings import Settings
+
+HEADER = "size,grade,quarter,built,address"
+LINES = [
+    "90,A,S,1980,here",
+    '90,A,S,1980,"a ""b"""',
+    '90,A,S,1980,"over\nlines"',
+    '90,A,S,1980,"over\r\n""many""\n\nlines"',
+    '90,A,S,1980,6" pipe',
+    '"6" x,A,S,1980,z',
+    '"6,A,S,1980,z',
+    "90,A",
+    "",
+    "90,A,S,1980,Käse €",
+]
+CLOSING = '"90",A,S,1980,here'  # ends whatever quotation mark was left open
+
+
+def same(one: Table, other: Table) -> bool:
+    return (
+        one.lines == other.lines
+        and one.start == other.start
+        and one.problems == other.problems
+        and one.cells.equals(other.cells)
+    )
+
+
+def cut(opened: CsvFile, rows: int, chars: int) -> list[Span]:
+    """Cut a file, and make sure that its spans are its pieces."""
+    spans = list(opened.spans(rows, chars))
+    pieces = list(opened.pieces(rows, chars))
+    assert len(spans) == len(pieces)
+    assert all(same(opened.part(span), piece) for span, piece in zip(spans, pieces, strict=True))
+    return spans
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.lists(st.sampled_from(LINES), max_size=9),
+    st.sampled_from(["\n", "\r\n", "\r"]),
+    st.integers(1, 4),
+    st.sampled_from([1, 40, 10_000]),
+)
+def test_each_span_reads_as_its_piece(
+    contract: Contract, lines: list[str], ending: str, rows: int, chars: int
+) -> None:
+    data = ending.join([HEADER, *lines, CLOSING]).encode()
+    with open_csv(data, "homes.csv", Settings(), contract) as opened:
+        spans = cut(opened, rows, chars)
+    assert [span.number for span in spans] == list(range(len(spans)))
+    assert [span.row for span in spans][1:] == [span.row + span.rows for span in spans][:-1]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32", "cp1252"])
+def test_a_span_starts_at_the_right_byte_in_any_encoding(contract: Contract, encoding: str) -> None:
+    text = "\n".join(["", HEADER, *(line for line in LINES if line), CLOSING, ",,", ""])
+    with open_csv(text.encode(encoding), "homes.csv", Settings(), contract) as opened:
+        assert len(cut(opened, 2, 10_000)) == 5
+
+
+def test_a_broken_mark_is_told_by_what_stands_in_later_pieces(contract: Contract) -> None:
+    lines = [HEADER, '"6,A,S,1980,z', "90,A,S,1980,here", "80,A,S,1980,there", CLOSING]
+    with open_csv("\n".join(lines).encode(), "homes.csv", Settings(), contract) as opened:
+        first = next(opened.spans(1))
+        assert opened.part(first).problems[0].code == "broken_quotes"
+
+
+def test_a_line_of_a_piece_is_told_by_its_number_in_the_file(contract: Contract) -> None:
+    data = "\n".join([HEADER, *["90,A,S,1980,here"] * 3, f"90,A,S,1980,{'x' * 50}"]).encode()
+    with open_csv(data, "homes.csv", Settings(max_cell_chars=20), contract) as opened:
+        *_, last = opened.spans(2)
+        with pytest.raises(InputError, match=r"Line 5 of homes\.csv has a cell of 50 characters"):
+            opened.part(last)
