@@ -14,14 +14,15 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 LEFT_BEHIND = {"houseprice", "dist", "build", "models"}
+HIDDEN = {".ci", ".circleci", ".github", ".streamlit"}
 
 
 def left_behind(folder: str, names: list[str]) -> set[str]:
-    """What is not copied: the package, what was made here, and hidden folders but the looks."""
+    """What is not copied: the package, what was made here, and hidden folders but some."""
     made = {name for name in names if name == "__pycache__" or name.endswith(".egg-info")}
     if Path(folder) != ROOT:
         return made
-    hidden = {name for name in names if name.startswith(".") and name != ".streamlit"}
+    hidden = {name for name in names if name.startswith(".") and name not in HIDDEN}
     return made | hidden | LEFT_BEHIND
 
 
