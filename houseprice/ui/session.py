@@ -16,10 +16,10 @@ from streamlit.runtime.scriptrunner import add_script_run_ctx
 from houseprice.backend.base import About, Backend
 from houseprice.backend.opening import open_backend
 from houseprice.errors import HousePriceError
-from houseprice.market.association import with_price
+from houseprice.market.exploring.association import with_price
+from houseprice.market.exploring.selection import Selection
 from houseprice.market.opening import opening_row
 from houseprice.market.sales import Market, load_market
-from houseprice.market.selection import Selection
 from houseprice.market.typical_house import typical_house
 from houseprice.model.studying.study import Study
 from houseprice.settings import Settings, read_settings

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from houseprice.market import profile
+from houseprice.market.exploring import profile
 from houseprice.ui.charts import fields as charts_fields
 from houseprice.ui.explore.alerts import show_alerts
 from houseprice.ui.explore.facts import show_facts

@@ -2,8 +2,8 @@
 
 import streamlit as st
 
-from houseprice.market.profile import by_location, by_period, glance
-from houseprice.market.selection import Selection
+from houseprice.market.exploring.profile import by_location, by_period, glance
+from houseprice.market.exploring.selection import Selection
 from houseprice.ui.accuracy import accuracy_in_words, how_measured, which_day
 from houseprice.ui.frame import told_in_words
 from houseprice.ui.messages import money

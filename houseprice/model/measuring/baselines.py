@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from sklearn.linear_model import Lasso
 from sklearn.preprocessing import MinMaxScaler
 
-from houseprice.market.association import with_price
 from houseprice.market.contract import Contract
-from houseprice.market.selection import Sales
+from houseprice.market.exploring.association import with_price
+from houseprice.market.exploring.selection import Sales
 
 __all__ = [
     "BASELINES",

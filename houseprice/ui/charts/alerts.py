@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import plotly.graph_objects as go
 
-from houseprice.market.selection import Sales
+from houseprice.market.exploring.selection import Sales
 from houseprice.ui.charts.grammar import FAINT, figure, money_hover, wrapped
 
 __all__ = ["alike_shares", "far_values", "long_tails", "same_pairs"]

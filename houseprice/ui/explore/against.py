@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from houseprice.market import profile, two_fields
+from houseprice.market.exploring import profile, two_fields
+from houseprice.market.exploring.selection import Sales
 from houseprice.market.fields import Field
-from houseprice.market.selection import Sales
 from houseprice.ui.charts import prices as charts_prices
 from houseprice.ui.charts import time as charts_time
 from houseprice.ui.charts.time import FEW_YEARS

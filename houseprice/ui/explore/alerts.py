@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import streamlit as st
 
-from houseprice.market.alerts import FEWEST_SALES, Alert, AlertKind, far_out
-from houseprice.market.selection import Sales
+from houseprice.market.exploring.alerts import FEWEST_SALES, Alert, AlertKind, far_out
+from houseprice.market.exploring.selection import Sales
 from houseprice.ui.charts import alerts as charts_alerts
 from houseprice.ui.charts import fields as charts_fields
 from houseprice.ui.explore.frames import alerts_of

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import streamlit as st
 
-from houseprice.market import association
-from houseprice.market.field_profile import field_profile
-from houseprice.market.selection import Sales
+from houseprice.market.exploring import association
+from houseprice.market.exploring.field_profile import field_profile
+from houseprice.market.exploring.selection import Sales
 from houseprice.ui.charts.grammar import axis_title, price_title
 from houseprice.ui.explore.against import MANY, price_against
 from houseprice.ui.explore.frames import ties_with_price

@@ -11,8 +11,8 @@ import numpy as np
 import streamlit as st
 
 from houseprice.market.contract import Contract
+from houseprice.market.exploring.selection import Sales, Selection
 from houseprice.market.sales import Market
-from houseprice.market.selection import Sales, Selection
 from houseprice.ui.charts.grammar import axis_title
 from houseprice.ui.messages import money
 from houseprice.ui.plain_text import plain

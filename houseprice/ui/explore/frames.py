@@ -7,9 +7,9 @@ import hashlib
 import pandas as pd
 import streamlit as st
 
-from houseprice.market import association
-from houseprice.market.alerts import Alert, alerts
-from houseprice.market.selection import Sales
+from houseprice.market.exploring import association
+from houseprice.market.exploring.alerts import Alert, alerts
+from houseprice.market.exploring.selection import Sales
 
 __all__ = ["alerts_of", "ties_with_price"]
 

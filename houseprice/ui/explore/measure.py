@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
-from houseprice.market.per_area import per_area
-from houseprice.market.selection import Sales
+from houseprice.market.exploring.per_area import per_area
+from houseprice.market.exploring.selection import Sales
 
 __all__ = ["measured"]
 

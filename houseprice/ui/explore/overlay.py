@@ -12,7 +12,7 @@ from houseprice.batch.text.tables import Table
 from houseprice.batch.valuing.scoring import Scored
 from houseprice.market.checks import check
 from houseprice.market.contract import Contract
-from houseprice.market.selection import Sales
+from houseprice.market.exploring.selection import Sales
 from houseprice.ui.csv.outcome import outcome
 from houseprice.ui.plain_text import plain
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import streamlit as st
 
-from houseprice.market import profile
-from houseprice.market.places import lie_of_places, sales_in
-from houseprice.market.selection import Sales
+from houseprice.market.exploring import profile
+from houseprice.market.exploring.places import lie_of_places, sales_in
+from houseprice.market.exploring.selection import Sales
 from houseprice.ui.charts.places import place_dots, place_map
 from houseprice.ui.explore.measure import measured
 from houseprice.ui.explore.rows import show_picked

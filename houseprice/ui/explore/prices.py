@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import streamlit as st
 
-from houseprice.market import profile
-from houseprice.market.per_area import per_area
-from houseprice.market.selection import Sales
+from houseprice.market.exploring import profile
+from houseprice.market.exploring.per_area import per_area
+from houseprice.market.exploring.selection import Sales
 from houseprice.ui.charts import overlay as charts_overlay
 from houseprice.ui.charts import prices as charts_prices
 from houseprice.ui.charts.grammar import axis_title, price_title

@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 import streamlit as st
 
-from houseprice.market.selection import Sales
+from houseprice.market.exploring.selection import Sales
 from houseprice.ui.explore.sales_table import as_file, as_table, show_sales
 from houseprice.ui.house.known import open_sale
 from houseprice.ui.panel import download

@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from houseprice.market.contract import Contract
-from houseprice.market.selection import Sales
+from houseprice.market.exploring.selection import Sales
 from houseprice.ui.charts.grammar import axis_title, price_title
 
 __all__ = ["as_file", "as_table", "show_sales"]

@@ -8,8 +8,8 @@ import pandas as pd
 import streamlit as st
 
 from houseprice.market.contract import Contract
-from houseprice.market.selection import Sales
-from houseprice.market.suspects import contradictions, far_off, unusual_terms
+from houseprice.market.exploring.selection import Sales
+from houseprice.market.exploring.suspects import contradictions, far_off, unusual_terms
 from houseprice.ui.charts.suspects import prices_far_off
 from houseprice.ui.explore.rows import row_height
 from houseprice.ui.findings.sales import contradiction_finding, far_off_finding

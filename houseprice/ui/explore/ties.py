@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
-from houseprice.market import association
-from houseprice.market.selection import Sales
+from houseprice.market.exploring import association
+from houseprice.market.exploring.selection import Sales
 from houseprice.ui.charts import fields as charts_fields
 from houseprice.ui.explore.frames import ties_with_price
 from houseprice.ui.findings import fields as findings_fields

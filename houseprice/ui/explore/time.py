@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
-from houseprice.market import profile
-from houseprice.market.selection import Sales
+from houseprice.market.exploring import profile
+from houseprice.market.exploring.selection import Sales
 from houseprice.ui.charts import time as charts_time
 from houseprice.ui.explore.measure import measured
 from houseprice.ui.explore.rows import show_picked

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from houseprice.market import association, two_fields
-from houseprice.market.field_profile import field_profile
+from houseprice.market.exploring import association, two_fields
+from houseprice.market.exploring.field_profile import field_profile
+from houseprice.market.exploring.selection import Sales
 from houseprice.market.fields import Field
-from houseprice.market.selection import Sales
 from houseprice.ui.charts import dots as charts_dots
 from houseprice.ui.charts import levels as charts_levels
 from houseprice.ui.charts.grammar import axis_title

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pandas as pd
 
-from houseprice.market.alerts import Alert, AlertKind
-from houseprice.market.selection import Sales
+from houseprice.market.exploring.alerts import Alert, AlertKind
+from houseprice.market.exploring.selection import Sales
 from houseprice.ui.messages import percent
 
 __all__ = ["MEANS", "alert_finding"]

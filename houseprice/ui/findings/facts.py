@@ -7,7 +7,7 @@ import math
 import pandas as pd
 
 from houseprice.market.contract import Contract
-from houseprice.market.field_profile import FieldProfile
+from houseprice.market.exploring.field_profile import FieldProfile
 from houseprice.market.fields import Field
 from houseprice.ui.findings.fields import ends
 from houseprice.ui.messages import money, percent

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import streamlit as st
 
-from houseprice.market import profile
+from houseprice.market.exploring import profile
 from houseprice.market.fields import Field
 from houseprice.model.measuring.ratio_study import FEWEST
 from houseprice.model.measuring.words import headings

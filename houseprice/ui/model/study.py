@@ -8,8 +8,8 @@ import pandas as pd
 import streamlit as st
 
 from houseprice.backend.base import About
+from houseprice.market.exploring.selection import Sales
 from houseprice.market.sales import Market
-from houseprice.market.selection import Sales
 from houseprice.model.measuring.report import fifths
 from houseprice.model.storing.card import Card
 from houseprice.model.studying.errors import missed

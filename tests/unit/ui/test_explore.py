@@ -5,10 +5,10 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from houseprice.market import profile
-from houseprice.market.places import lie_of_places
+from houseprice.market.exploring import profile
+from houseprice.market.exploring.places import lie_of_places
+from houseprice.market.exploring.selection import Sales, Selection
 from houseprice.market.sales import Market, read_rows
-from houseprice.market.selection import Sales, Selection
 from houseprice.ui.charts import overlay as charts_overlay
 from houseprice.ui.charts.labels import label_places
 from houseprice.ui.charts.places import place_map

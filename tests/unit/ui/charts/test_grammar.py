@@ -7,10 +7,10 @@ import json
 import plotly.graph_objects as go
 import pytest
 
-from houseprice.market import association, profile
-from houseprice.market.places import lie_of_places
+from houseprice.market.exploring import association, profile
+from houseprice.market.exploring.places import lie_of_places
+from houseprice.market.exploring.selection import Sales, Selection
 from houseprice.market.sales import Market
-from houseprice.market.selection import Sales, Selection
 from houseprice.ui.charts import fields as charts_fields
 from houseprice.ui.charts import grammar as charts
 from houseprice.ui.charts import places as charts_places

@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from houseprice.market.alerts import alerts
-from houseprice.market.association import between
-from houseprice.market.field_profile import field_profile
+from houseprice.market.exploring.alerts import alerts
+from houseprice.market.exploring.association import between
+from houseprice.market.exploring.field_profile import field_profile
+from houseprice.market.exploring.selection import Sales, Selection
 from houseprice.market.sales import Market
-from houseprice.market.selection import Sales, Selection
 from houseprice.ui.charts import fields as charts_fields
 from houseprice.ui.explore import against
 from houseprice.ui.explore.alerts import alert_chart

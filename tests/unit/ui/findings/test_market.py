@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from houseprice.market import association, profile
 from houseprice.market.contract import Contract
+from houseprice.market.exploring import association, profile
+from houseprice.market.exploring.selection import Sales, Selection
 from houseprice.market.sales import Market
-from houseprice.market.selection import Sales, Selection
 from houseprice.ui.accuracy import accuracy_in_words
 from houseprice.ui.findings import fields as findings_fields
 from houseprice.ui.findings import market as findings

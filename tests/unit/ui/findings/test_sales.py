@@ -5,12 +5,12 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from houseprice.market import profile
 from houseprice.market.contract import Contract
-from houseprice.market.per_area import per_area
-from houseprice.market.places import lie_of_places
+from houseprice.market.exploring import profile
+from houseprice.market.exploring.per_area import per_area
+from houseprice.market.exploring.places import lie_of_places
+from houseprice.market.exploring.selection import Sales, Selection
 from houseprice.market.sales import Market
-from houseprice.market.selection import Sales, Selection
 from houseprice.ui.findings import sales as findings
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 
 from houseprice.market.contract import Field
+from houseprice.market.exploring.selection import Sales
 from houseprice.market.sales import Market
-from houseprice.market.selection import Sales
 
 __all__ = ["contradictions", "far_off", "unusual_terms"]
 

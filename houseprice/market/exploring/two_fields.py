@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from houseprice.market.profile import by_level
-from houseprice.market.selection import Sales
+from houseprice.market.exploring.profile import by_level
+from houseprice.market.exploring.selection import Sales
 
 __all__ = ["cells", "groups", "pair_points", "shares", "spread_by"]
 

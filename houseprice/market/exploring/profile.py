@@ -1,7 +1,7 @@
 """What the sales say about price, as small tables: the figures behind every chart.
 
-Each function takes :class:`~houseprice.market.selection.Sales` (some or all of a market's) and
-gives a frame with plain column names; money is in the market's currency. No sales give no rows.
+Each takes :class:`~houseprice.market.exploring.selection.Sales`, some or all of a market's,
+and gives a frame with plain column names; money is in its currency. No sales give no rows.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from houseprice.market.selection import Sales
+from houseprice.market.exploring.selection import Sales
 
 __all__ = [
     "SPREAD",

@@ -15,10 +15,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from houseprice.market.association import pairs
+from houseprice.market.exploring.association import pairs
+from houseprice.market.exploring.profile import blanks
+from houseprice.market.exploring.selection import Sales
 from houseprice.market.fields import Field
-from houseprice.market.profile import blanks
-from houseprice.market.selection import Sales
 
 __all__ = ["FEWEST_SALES", "Alert", "AlertKind", "alerts", "far_out"]
 

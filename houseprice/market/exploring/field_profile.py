@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from houseprice.market.selection import Sales
+from houseprice.market.exploring.selection import Sales
 
 __all__ = ["FieldProfile", "field_profile"]
 

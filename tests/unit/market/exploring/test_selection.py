@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from houseprice.market.exploring.selection import Selection
 from houseprice.market.sales import Market
-from houseprice.market.selection import Selection
 
 
 def test_no_condition_keeps_every_sale(market: Market) -> None:

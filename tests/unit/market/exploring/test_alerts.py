@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from houseprice.market.alerts import Alert, alerts, far_out
+from houseprice.market.exploring.alerts import Alert, alerts, far_out
+from houseprice.market.exploring.selection import Sales, Selection
 from houseprice.market.sales import Market, load_market
-from houseprice.market.selection import Sales, Selection
 from tests.hamlet import write_hamlet
 
 

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from houseprice.market import association
+from houseprice.market.exploring import association
+from houseprice.market.exploring.selection import Sales, Selection
 from houseprice.market.sales import Market
-from houseprice.market.selection import Sales, Selection
 
 
 @pytest.fixture(scope="module")

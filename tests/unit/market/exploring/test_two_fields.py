@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from houseprice.market import association, two_fields
-from houseprice.market.field_profile import field_profile
+from houseprice.market.exploring import association, two_fields
+from houseprice.market.exploring.field_profile import field_profile
+from houseprice.market.exploring.selection import Sales, Selection
 from houseprice.market.sales import Market
-from houseprice.market.selection import Sales, Selection
 
 PRICE = "SalePrice"
 

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from houseprice.market.exploring.selection import Sales, Selection
+from houseprice.market.exploring.suspects import contradictions, far_off, unusual_terms
 from houseprice.market.sales import Market, load_market
-from houseprice.market.selection import Sales, Selection
-from houseprice.market.suspects import contradictions, far_off, unusual_terms
 from tests.hamlet import write_hamlet
 
 

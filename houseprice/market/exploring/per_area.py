@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from houseprice.market.contract import Contract
-from houseprice.market.selection import Sales
+from houseprice.market.exploring.selection import Sales
 
 __all__ = ["per_area"]
 

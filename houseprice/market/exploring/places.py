@@ -7,9 +7,9 @@ from collections.abc import Collection
 import numpy as np
 import pandas as pd
 
-from houseprice.market import profile
 from houseprice.market.contract import Contract
-from houseprice.market.selection import Sales
+from houseprice.market.exploring import profile
+from houseprice.market.exploring.selection import Sales
 
 __all__ = ["lie_of_places", "sales_in"]
 

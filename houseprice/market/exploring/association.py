@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from houseprice.market.selection import Sales
+from houseprice.market.exploring.selection import Sales
 
 __all__ = ["between", "pairs", "tie", "with_price"]
 

@@ -1,0 +1,1 @@
+"""What the sales say, as small tables: the figures behind every chart of them."""
