@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
@@ -55,7 +56,6 @@ class Settings(BaseSettings):
 
     api_url: str | None = Field(
         None,
-        pattern=r"^https?://[^/@?#\s]+(/[^?#\s]*)?$",
         description="A server that answers in place of this computer, such as https://host:8000",
     )
     api_protocol: Literal["houseprice", "regression", "inputs", "mlflow", "oip"] = Field(
@@ -90,6 +90,17 @@ class Settings(BaseSettings):
         200, ge=1, description="Most houses in one request that asks for reasons or comparables"
     )
     serve_max_csv_mb: int = Field(2_000, ge=1, description="Largest CSV file to value, unpacked")
+
+    @field_validator("api_url")
+    @classmethod
+    def _is_address(cls, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(r"https?://[^/@?#\s]+(/[^?#\s]*)?", value):
+            raise PydanticCustomError(
+                "address",
+                "it has to be an address such as http://host:8000, without a name, a password or a "
+                "question in it (a key goes into HOUSEPRICE_API_KEY)",
+            )
+        return value
 
     @field_validator("signing_key", "trusted_keys")
     @classmethod
@@ -152,10 +163,10 @@ def read_settings() -> Settings:
         raise SettingsError(f"{variable}: {first['msg']}, not {first['input']!r}.") from None
 
 
-_SECRET = {
+_SECRET = {"api_url"} | {
     name for name, field in Settings.model_fields.items() if "SecretStr" in str(field.annotation)
 }
-"""What stands in these is never told."""
+"""What stands in these is never told: a refused address may hold a password."""
 
 
 def _key_in(text: str) -> bytes:

@@ -84,3 +84,17 @@ def test_a_key_without_the_package_for_it_is_told_in_one_sentence(
     monkeypatch.setenv("HOUSEPRICE_TRUSTED_KEYS", KEY)
     with pytest.raises(SettingsError, match=r"pip install 'houseprice\[sign\]'"):
         read_settings()
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["elsewhere:8000", "ftp://elsewhere", "https://me:pa55word@host", "http://host/?key=pa55word"],
+)
+def test_an_address_that_is_refused_is_not_repeated(
+    address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOUSEPRICE_API_URL", address)
+    with pytest.raises(SettingsError, match=r"HOUSEPRICE_API_URL.*such as http:") as told:
+        read_settings()
+    assert address not in str(told.value)
+    assert "pa55word" not in str(told.value)
