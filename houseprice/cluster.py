@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from houseprice.errors import HousePriceError
+from houseprice.extras import need
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -34,13 +35,9 @@ def connected(address: str, patience_s: float = 10.0) -> Iterator[Client]:
     HousePriceError
         If Dask is not installed, nobody answers at that address, or no worker is there.
     """
-    try:
-        from distributed import Client
-    except ImportError as error:
-        raise HousePriceError(
-            f"A cluster needs more packages ({error.name} not found). Install them with "
-            "pip install 'houseprice[cluster]'."
-        ) from None
+    need("cluster", "A cluster")
+    from distributed import Client
+
     try:
         client = Client(address, timeout=patience_s, set_as_default=False)
     except (OSError, ValueError) as error:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import re
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
@@ -13,6 +12,7 @@ from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from houseprice.errors import SettingsError
+from houseprice.extras import is_there
 
 __all__ = ["Settings", "keys_in", "read_settings"]
 
@@ -107,7 +107,7 @@ class Settings(BaseSettings):
     def _are_keys(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None:
             keys_in(value)
-            if not _is_installed("cryptography"):
+            if not is_there("sign"):
                 raise PydanticCustomError(
                     "package", "signed models need one more package: pip install 'houseprice[sign]'"
                 )
@@ -174,10 +174,3 @@ def _key_in(text: str) -> bytes:
         return base64.b64decode(text, validate=True)
     except ValueError:
         return b""
-
-
-def _is_installed(name: str) -> bool:
-    try:
-        return find_spec(name) is not None
-    except (ImportError, ValueError):
-        return False

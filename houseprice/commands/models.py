@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from houseprice.commands.console import AsJson, Console, read_settings
-from houseprice.errors import HousePriceError
+from houseprice.extras import need
 
 if TYPE_CHECKING:
     from houseprice.model.storing.store import ModelStore, Version
@@ -56,14 +56,10 @@ def rollback() -> None:
 @models.command("new-key")
 def new_key(context: typer.Context) -> None:
     """Make a pair of keys to sign models with, print it once, and stop."""
-    try:
-        from houseprice.model.storing.signing import new_pair
+    need("sign", "Signing a model")
+    from houseprice.model.storing.signing import new_pair
 
-        private, public = new_pair()
-    except ImportError:
-        raise HousePriceError(
-            "Signed models need one more package. Install it with pip install 'houseprice[sign]'."
-        ) from None
+    private, public = new_pair()
     console = Console.of(context)
     console.say(
         "The private key, for where models are trained. Keep it secret: whoever has it can make "

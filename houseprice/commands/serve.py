@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
-from importlib.util import find_spec
 from typing import Annotated
 
 import typer
 
 from houseprice.commands.console import Console, read_settings
-from houseprice.errors import HousePriceError, SettingsError
+from houseprice.errors import SettingsError
+from houseprice.extras import need
 
 __all__ = ["serve"]
-
-_NEEDED = ("fastapi", "uvicorn", "httptools", "prometheus_client")
 
 Port = Annotated[int, typer.Option(envvar="PORT", min=1, max=65535, help="Where to answer.")]
 Host = Annotated[
@@ -46,12 +44,7 @@ def serve(
     if new_key is not None:
         _make_key(new_key, Console.of(context))
         return
-    missing = [name for name in _NEEDED if not _is_installed(name)]
-    if missing:
-        raise HousePriceError(
-            f"The service needs more packages ({', '.join(missing)} not found). Install them with "
-            "pip install 'houseprice[api]'."
-        )
+    need("api", "The service")
     from houseprice.api.processes import environment, refuse_open_address
 
     try:
@@ -75,10 +68,3 @@ def _make_key(name: str, console: Console) -> None:
     typer.echo(key)
     console.say("For the server's environment; several entries are separated by commas:")
     typer.echo(f"HOUSEPRICE_SERVE_KEYS={entry}")
-
-
-def _is_installed(name: str) -> bool:
-    try:
-        return find_spec(name) is not None
-    except (ImportError, ValueError):
-        return False

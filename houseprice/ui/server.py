@@ -23,6 +23,7 @@ import streamlit as st
 from starlette.routing import Mount
 
 from houseprice.errors import HousePriceError, SettingsError
+from houseprice.extras import need
 from houseprice.settings import Settings, read_settings
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         api = _api(settings) if with_api else None
     except HousePriceError as error:
         sys.stderr.write(f"Error: {error}\n")
-        sys.exit(2)
+        sys.exit(2 if isinstance(error, SettingsError) else 1)
     # Outside a session this has one effect: Streamlit stops looking for pages by file name.
     st.navigation([st.Page(SCRIPT)])
     app = st.App(
@@ -83,14 +84,10 @@ def _hush() -> None:
 
 def _api(settings: Settings) -> FastAPI:
     """The service, refused where it would be open to others without a key."""
-    try:
-        from houseprice.api.app import create_app
-        from houseprice.api.processes import refuse_open_address
-    except ModuleNotFoundError as error:
-        raise SettingsError(
-            f"--with-api needs more packages ({error.name} not found). Install them with "
-            "pip install 'houseprice[api]'."
-        ) from None
+    need("api", "The service (--with-api)")
+    from houseprice.api.app import create_app
+    from houseprice.api.processes import refuse_open_address
+
     refuse_open_address(settings, settings.address)
     return create_app(settings)
 

@@ -13,12 +13,12 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
-from importlib.util import find_spec
 from pathlib import Path
 from time import monotonic
 from typing import Any
 
 from houseprice.errors import FetchError
+from houseprice.extras import need
 from houseprice.market.fetching.kaggle_failures import Failure, explain
 from houseprice.market.source import KaggleSource
 
@@ -64,13 +64,12 @@ def download(
 
     Raises
     ------
+    HousePriceError
+        If Kaggle's client is not installed.
     FetchError
         With what to do, and never with a credential.
     """
-    if find_spec("kagglehub") is None:
-        raise FetchError(
-            "Kaggle's client is not installed. Install it with pip install 'houseprice[kaggle]'."
-        )
+    need("kaggle", "Fetching from Kaggle")
     names = [source.sales.file, source.sample.file]
     client = subprocess.Popen(  # noqa: S603 - our own program; the names are of the contract
         [sys.executable, "-P", _CLIENT, source.competition, *names],

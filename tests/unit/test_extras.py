@@ -1,0 +1,42 @@
+"""Packages of an extra, asked for in one sentence."""
+
+from __future__ import annotations
+
+import sys
+import tomllib
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from houseprice import extras
+from houseprice.errors import HousePriceError
+
+
+def test_what_is_there_is_not_asked_for() -> None:
+    for extra in ("api", "cluster", "kaggle", "sign"):
+        assert extras.is_there(extra)
+        extras.need(extra, "This")
+
+
+def test_what_is_missing_is_named_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "uvicorn", None)
+    assert not extras.is_there("api")
+    with pytest.raises(HousePriceError) as told:
+        extras.need("api", "The service")
+    assert str(told.value) == (
+        "The service needs more packages (uvicorn not found). Install them with "
+        "pip install 'houseprice[api]'."
+    )
+
+
+@pytest.mark.parametrize("extra", ["api", "cluster", "kaggle", "sign"])
+def test_what_is_looked_for_is_what_the_extra_brings(extra: str) -> None:
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text("utf-8"))
+    lines = project["project"]["optional-dependencies"][extra]
+    brought = {canonicalize_name(Requirement(line).name) for line in lines}
+    whose = packages_distributions()
+    for name in extras.packages_of(extra):
+        assert brought & set(map(canonicalize_name, whose[name]))
