@@ -15,17 +15,13 @@ import pandas as pd
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 from houseprice.backend.base import (
-    CAPABILITIES,
     VALUATION_COLUMNS,
     About,
     Answer,
-    Capability,
-    KnownVersion,
 )
 from houseprice.market.problems import Problem, Severity
 from houseprice.model.explaining.explain import Explanation
 from houseprice.model.explaining.whatif import Change
-from houseprice.model.studying.study import Study
 
 __all__ = [
     "API_VERSION",
@@ -35,14 +31,11 @@ __all__ = [
     "EffectPointOut",
     "EffectsOut",
     "ExplanationOut",
-    "ImportanceOut",
-    "ModelOut",
+    "Number",
+    "Out",
     "ProblemOut",
-    "StudyOut",
     "ValuationOut",
     "ValuationsOut",
-    "VersionOut",
-    "capabilities_known",
     "records",
     "valuations_out",
 ]
@@ -55,12 +48,13 @@ Number = Annotated[float, Field(allow_inf_nan=False)]
 Money = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
-class _Out(BaseModel):
-    # What a later release of the server adds does not break this client.
+class Out(BaseModel):
+    """What all of them share: what a later release of the server adds breaks no client."""
+
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
-class ProblemOut(_Out):
+class ProblemOut(Out):
     """One finding about a row, or, without a row, about all of them."""
 
     row: int | None = Field(description="Counted from 1; null for the whole request")
@@ -76,7 +70,7 @@ class ProblemOut(_Out):
         return Problem(**self.model_dump())
 
 
-class ContributionOut(_Out):
+class ContributionOut(Out):
     """What one fact does to a value."""
 
     column: str
@@ -87,7 +81,7 @@ class ContributionOut(_Out):
     sentence: str
 
 
-class ExplanationOut(_Out):
+class ExplanationOut(Out):
     """From the typical house to this one: the base price plus all contributions is the price."""
 
     base_price: Money
@@ -101,7 +95,7 @@ class ExplanationOut(_Out):
         return Explanation(self.base_price, self.price, frame)
 
 
-class ComparableOut(_Out):
+class ComparableOut(Out):
     """A sale that is like the house; see :mod:`houseprice.model.comparing.comparison`."""
 
     row: int
@@ -115,7 +109,7 @@ class ComparableOut(_Out):
     differences: str
 
 
-class ValuationOut(_Out):
+class ValuationOut(Out):
     """The value of one house; what was not asked for is null."""
 
     row: int
@@ -137,7 +131,7 @@ class ValuationOut(_Out):
         return self
 
 
-class ValuationsOut(_Out):
+class ValuationsOut(Out):
     """The answer to rows: one entry a row, in their order, null where a row has no value."""
 
     valuations: list[ValuationOut | None]
@@ -149,7 +143,7 @@ class ValuationsOut(_Out):
     currency: str = Field(description="Of all prices, which are plain amounts, not logarithms")
 
 
-class ChangeOut(_Out):
+class ChangeOut(Out):
     """What other facts do to a value."""
 
     before: Money
@@ -165,7 +159,7 @@ class ChangeOut(_Out):
         return Change(**self.model_dump())
 
 
-class EffectPointOut(_Out):
+class EffectPointOut(Out):
     """The price at one value of a field; ``is_own`` only for one house, ``each`` for the market."""
 
     value: Number
@@ -179,76 +173,10 @@ class EffectPointOut(_Out):
     )
 
 
-class EffectsOut(_Out):
+class EffectsOut(Out):
     """The price along the values of one field."""
 
     points: list[EffectPointOut]
-
-
-class ImportanceOut(_Out):
-    """How much one field matters, in % of the price and in money."""
-
-    column: str
-    label: str
-    importance_pct: Number
-    spread_pct: Number
-    importance_money: Number
-    spread_money: Number
-
-
-class ModelOut(_Out):
-    """What stands behind the answers."""
-
-    model_version: str
-    package_version: str
-    api_version: str
-    market_name: str
-    market_title: str
-    contract_sha256: str
-    as_of: date
-    trained_at: AwareDatetime
-    n_sales: int
-    currency: str
-    metrics: dict[str, Number]
-    capabilities: list[str]
-    max_rows: int = Field(description="Most houses in one request")
-    card: dict[str, Any]
-    card_markdown: str
-
-
-class VersionOut(_Out):
-    """A version of the model whose study can be read."""
-
-    model_version: str
-    trained_at: AwareDatetime
-    n_sales: int
-    is_answering: bool
-    metrics: dict[str, Number]
-
-    def version(self) -> KnownVersion:
-        """The same as the backend gives it."""
-        return KnownVersion(**self.model_dump())
-
-
-class StudyOut(_Out):
-    """What was worked out at training: each table as its columns, by name; see the docs."""
-
-    held_out: dict[str, list[Any]]
-    calibration: dict[str, list[Any]]
-    contributions: dict[str, list[Any]]
-    groups: dict[str, list[Any]]
-    fewer: dict[str, list[Any]]
-    chosen: dict[str, list[Any]]
-    interactions: dict[str, list[Any]]
-
-    @model_validator(mode="after")
-    def _is_study(self) -> Self:
-        Study.of_data(self.model_dump())
-        return self
-
-    def study(self) -> Study:
-        """The same as the model has it."""
-        return Study.of_data(self.model_dump())
 
 
 def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
@@ -308,8 +236,3 @@ def _entry(cells: list[Any]) -> dict[str, Any] | None:
     if row["top_drivers"]:
         entry["top_drivers"] = row["top_drivers"].split("; ")
     return entry
-
-
-def capabilities_known(names: Sequence[str]) -> frozenset[Capability]:
-    """Those of a server's capabilities that this release knows."""
-    return frozenset(name for name in CAPABILITIES if name in names)

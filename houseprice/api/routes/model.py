@@ -13,14 +13,8 @@ from houseprice.api.faults import Fault
 from houseprice.api.schema import row_schema
 from houseprice.api.serving import Serving
 from houseprice.backend.strict_json import write_json
-from houseprice.backend.wire import (
-    API_VERSION,
-    ImportanceOut,
-    ModelOut,
-    StudyOut,
-    VersionOut,
-    records,
-)
+from houseprice.backend.wire import API_VERSION, records
+from houseprice.backend.wire_model import ImportanceOut, ModelOut, StudyOut, VersionOut
 from houseprice.errors import ModelError
 
 __all__ = ["router"]

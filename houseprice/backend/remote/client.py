@@ -28,13 +28,8 @@ from houseprice.backend.remote.pieces import in_pieces
 from houseprice.backend.remote.service import Service
 from houseprice.backend.remote.transport import Transport
 from houseprice.backend.valuations import valuation_frame
-from houseprice.backend.wire import (
-    ComparableOut,
-    EffectPointOut,
-    ImportanceOut,
-    ModelOut,
-    capabilities_known,
-)
+from houseprice.backend.wire import ComparableOut, EffectPointOut
+from houseprice.backend.wire_model import ImportanceOut, ModelOut, capabilities_known
 from houseprice.errors import ModelError, NotOffered
 from houseprice.market.contract import Contract
 from houseprice.model.explaining.explain import Explanation

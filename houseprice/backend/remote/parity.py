@@ -10,7 +10,8 @@ import numpy as np
 
 from houseprice.backend.remote.reading import on_one_line
 from houseprice.backend.remote.service import Service
-from houseprice.backend.wire import API_VERSION, ModelOut
+from houseprice.backend.wire import API_VERSION
+from houseprice.backend.wire_model import ModelOut
 from houseprice.errors import BackendGarbled, BackendRejected, ModelError
 from houseprice.market.contract import Contract
 from houseprice.model.storing.golden import NONE_GOLDEN, Golden

@@ -19,13 +19,10 @@ from houseprice.backend.wire import (
     ChangeOut,
     EffectPointOut,
     EffectsOut,
-    ImportanceOut,
-    ModelOut,
-    StudyOut,
     ValuationOut,
     ValuationsOut,
-    VersionOut,
 )
+from houseprice.backend.wire_model import ImportanceOut, ModelOut, StudyOut, VersionOut
 from houseprice.errors import BackendGarbled, InputError, ModelError
 from houseprice.market.checks import check
 from houseprice.market.contract import Contract

@@ -1,0 +1,91 @@
+"""Kaggle on this computer, and a user who fetches from it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import houseprice
+from tests.fetching import COMPETITION, FETCHABLE
+from tests.hamlet import write_hamlet
+from tests.kaggle_server import KEY, USER, Kaggle, certificate, kaggle
+
+
+@pytest.fixture(scope="module")
+def pem(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return certificate(tmp_path_factory.mktemp("authority"))
+
+
+@pytest.fixture(scope="module")
+def hamlet(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The files that Kaggle has, with a contract that says so."""
+    return write_hamlet(tmp_path_factory.mktemp("hamlet"), FETCHABLE, n_sales=150)
+
+
+@pytest.fixture
+def site(hamlet: Path, pem: Path) -> Iterator[Kaggle]:
+    """Kaggle, with the hamlet's files."""
+    files = {
+        "train.csv": (hamlet / "sales.csv").read_bytes(),
+        "test.csv": (hamlet / "to_value.csv").read_bytes(),
+    }
+    with kaggle(Kaggle(files, COMPETITION), pem) as served:
+        yield served
+
+
+@pytest.fixture
+def working_folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "work"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def surroundings(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    working_folder: Path,
+    hamlet: Path,
+    site: Kaggle,
+    pem: Path,
+) -> None:
+    """A user with a key and an empty home, on a computer where only a proxy leads out.
+
+    The market that is set has a contract and no sales: they are what is fetched.
+    """
+    for name in [*os.environ]:
+        if name.upper().endswith("_PROXY") or name.startswith("KAGGLE"):
+            monkeypatch.delenv(name)
+    bare = tmp_path / "hamlet without sales"
+    bare.mkdir()
+    shutil.copy(hamlet / "market.toml", bare)
+    (tmp_path / "home").mkdir()
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("HTTPS_PROXY", site.address)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(pem))
+    monkeypatch.setenv("KAGGLE_USERNAME", USER)
+    monkeypatch.setenv("KAGGLE_KEY", KEY)
+    monkeypatch.setenv("HOUSEPRICE_MARKET", str(bare))
+    monkeypatch.setenv("PYTHONPATH", str(Path(houseprice.__file__).parents[1]))
+    monkeypatch.chdir(working_folder)
+
+
+@pytest.fixture
+def refused(run, tmp_path: Path, working_folder: Path):
+    """Run the command; expect one sentence, and no trace of it anywhere."""
+
+    def refused(*options: object) -> str:
+        result = run("fetch", "--quiet", *options)  # a slow machine would tell how far it is
+        assert (result.code, result.out) == (1, "")
+        assert result.err.startswith("Error: ")
+        assert len(result.err.splitlines()) == 1
+        assert KEY not in result.err
+        assert list(working_folder.iterdir()) == []
+        assert list((tmp_path / "home").iterdir()) == []
+        return result.err.removeprefix("Error: ")
+
+    return refused

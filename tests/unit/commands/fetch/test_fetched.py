@@ -1,0 +1,138 @@
+"""``houseprice fetch`` through Kaggle's own client: what comes, and what is made of it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from houseprice.market.sales import load_market
+from tests.fetching import COMPETITION
+from tests.kaggle_server import KEY, USER, Kaggle, zipped
+
+pytestmark = pytest.mark.usefixtures("fresh_logs")
+
+
+def test_a_market_is_fetched_into_a_folder_of_its_name(
+    run, working_folder: Path, site: Kaggle, hamlet: Path
+) -> None:
+    result = run("fetch")
+    folder = working_folder / "hamlet-kaggle"
+    assert result.code == 0
+    assert result.out == f"{folder}: Hamlet, 150 sales and 20 houses to value\n"
+    assert result.err.splitlines()[-2:] == [
+        "Now train on them:",
+        f"    HOUSEPRICE_MARKET={folder} houseprice train",
+    ]
+    for name in ("market.toml", "sales.csv", "to_value.csv"):
+        assert (folder / name).read_bytes() == (hamlet / name).read_bytes()
+    assert len(load_market(folder).houses) == 150
+    assert [path.name for path in working_folder.rglob("*")] == [
+        "hamlet-kaggle",
+        *(path.name for path in folder.iterdir()),
+    ]
+
+
+def test_a_fetched_market_is_learned_from_at_once(
+    run, working_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fetched = run("fetch", "-o", "town", "--quiet")
+    assert (fetched.code, fetched.err, fetched.out.count("\n")) == (0, "", 1)
+    monkeypatch.setenv("HOUSEPRICE_MARKET", str(working_folder / "town"))
+    monkeypatch.setenv("HOUSEPRICE_MODEL_DIR", str(tmp_path / "models"))
+    trained = run("train", "--quiet", "--json")
+    assert trained.code == 0
+    assert json.loads(trained.out)["rows"] == 150
+
+
+def test_the_embedded_market_is_fetched_as_it_lies_in_the_package(
+    run, working_folder: Path, site: Kaggle, market, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("HOUSEPRICE_MARKET")
+    site.competition = "house-prices-advanced-regression-techniques"
+    site.files = {
+        "train.csv": market.sales_path.read_bytes(),
+        "test.csv": market.sample_path.read_bytes(),
+    }
+    assert run("fetch", "-o", "town").code == 0
+    fetched = load_market(working_folder / "town")
+    assert fetched.contract == market.contract
+    assert fetched.houses.equals(market.houses)
+    assert fetched.prices.equals(market.prices)
+
+
+def test_nobody_is_asked_but_kaggle_and_its_storage(run, site: Kaggle) -> None:
+    assert run("fetch").code == 0
+    assert set(site.tunnels) == {"api.kaggle.com:443", "storage.googleapis.com:443"}
+    api = "POST api.kaggle.com/v1/competitions.CompetitionApiService/DownloadDataFile"
+    storage = "GET storage.googleapis.com/kaggle-competitions"
+    assert site.asked == [api, f"{storage}/train.csv", api, f"{storage}/test.csv"]
+
+
+def test_nothing_is_kept_in_the_home_even_if_the_client_is_told_to_log(
+    run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KAGGLE_LOGGING_ENABLED", "true")
+    monkeypatch.setenv("KAGGLEHUB_CACHE", str(tmp_path / "home" / "cache"))
+    assert run("fetch").code == 0
+    assert list((tmp_path / "home").iterdir()) == []
+
+
+def test_the_result_can_be_had_as_json(run, working_folder: Path) -> None:
+    told = json.loads(run("fetch", "-o", "my town", "--json").out)
+    assert told["folder"] == str(working_folder / "my town")
+    assert (told["market"], told["competition"]) == ("hamlet", COMPETITION)
+    sales, sample = told["files"]
+    assert (sales["name"], sales["came_as"], sales["rows"]) == ("sales.csv", "train.csv", 150)
+    assert (sample["name"], sample["came_as"], sample["rows"]) == ("to_value.csv", "test.csv", 20)
+    assert len(sales["sha256"]) == 64
+    assert told["next"] == f"HOUSEPRICE_MARKET='{working_folder / 'my town'}' houseprice train"
+
+
+def test_files_that_are_kept_packed_are_unpacked(
+    run, working_folder: Path, site: Kaggle, hamlet: Path
+) -> None:
+    site.zips = True
+    site.files = {name: zipped(**{name: data}) for name, data in site.files.items()}
+    assert run("fetch").code == 0
+    sales = working_folder / "hamlet-kaggle" / "sales.csv"
+    assert sales.read_bytes() == (hamlet / "sales.csv").read_bytes()
+
+
+@pytest.mark.parametrize("where", ["variable", "file"])
+def test_credentials_may_be_a_token_or_a_file(
+    run, where: str, tmp_path: Path, site: Kaggle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("KAGGLE_USERNAME", "KAGGLE_KEY"):
+        monkeypatch.delenv(name)
+    if where == "variable":
+        site.tokens.add("a-token")
+        monkeypatch.setenv("KAGGLE_API_TOKEN", "a-token")
+    else:
+        (tmp_path / "home" / ".kaggle").mkdir()
+        file = tmp_path / "home" / ".kaggle" / "kaggle.json"
+        file.write_text(json.dumps({"username": USER, "key": KEY}))
+    assert run("fetch").code == 0
+
+
+# The folder
+
+
+def test_a_folder_that_is_there_is_kept_and_force_replaces_it_when_all_is_well(
+    run, working_folder: Path, site: Kaggle, hamlet: Path
+) -> None:
+    assert run("fetch").code == 0
+    sales = working_folder / "hamlet-kaggle" / "sales.csv"
+    sales.write_text("mine")
+    asked_before = len(site.asked)
+    again = run("fetch")
+    assert (again.code, len(site.asked)) == (1, asked_before)
+    assert "hamlet-kaggle is there already" in again.err
+    whole, site.files["train.csv"] = site.files["train.csv"], b"half"
+    assert run("fetch", "--force").code == 1
+    assert sales.read_text() == "mine"
+    site.files["train.csv"] = whole
+    assert run("fetch", "--force").code == 0
+    assert sales.read_bytes() == whole
+    assert [path.name for path in working_folder.iterdir()] == ["hamlet-kaggle"]
