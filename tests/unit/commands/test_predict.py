@@ -95,7 +95,8 @@ def started(folder: Path, *options: str) -> subprocess.Popen[bytes]:
         [*command, "-o", folder / "out.csv", *options], stderr=subprocess.PIPE
     )
     until = time.monotonic() + 100
-    while not (folder / ".out.csv.parts" / "done.jsonl").exists():
+    finished = folder / ".out.csv.parts" / "done.jsonl"
+    while not (finished.exists() and finished.stat().st_size):
         assert process.poll() is None
         assert time.monotonic() < until
         time.sleep(0.02)  # another process works; nothing here can be waited for
