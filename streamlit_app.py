@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from houseprice.ui.frame import framed
+from houseprice.ui.layout import framed
 
 # The pages lie one folder down on purpose: Streamlit takes any file directly in pages/ for a page
 # of its own, and would show it without this frame.

@@ -33,15 +33,15 @@ from rich.console import Console
 from rich.table import Table
 from rivals import PIPELINE, fit_plain_pipeline
 
-from houseprice.api.processes import environment
-from houseprice.api.rows import house_frame
+from houseprice.api.access import environment
+from houseprice.api.batching import house_frame
 from houseprice.backend.local import LocalBackend
-from houseprice.batch.reading.opened import open_csv
-from houseprice.batch.streaming import value_stream
 from houseprice.market.sales import Market, load_market
-from houseprice.model.storing.store import ModelStore
+from houseprice.model.store.store import ModelStore
 from houseprice.model.training import ensure
 from houseprice.settings import Settings
+from houseprice.tables.reader import open_csv
+from houseprice.tables.streaming import value_stream
 
 CONNECTIONS = (1, 32)
 BESIDE = Path(__file__).parent

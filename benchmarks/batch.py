@@ -176,7 +176,7 @@ def floor(source: Path, target: Path) -> None:
 
 def idle() -> None:
     """Load all that a valuation needs, and value one house."""
-    from houseprice.backend.opening import open_backend
+    from houseprice.backend.factory import open_backend
     from houseprice.market.sales import read_rows
     from houseprice.settings import read_settings
 

@@ -37,12 +37,11 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from houseprice.backend.local import LocalBackend
-from houseprice.market.checks import check
-from houseprice.market.sales import Market, load_market, read_rows
-from houseprice.market.typical_house import typical_house
-from houseprice.model.comparing.comparables import Comparables
-from houseprice.model.explaining.explain import Explainer
-from houseprice.model.storing.store import LoadedModel, ModelStore
+from houseprice.market.sales import Market, load_market, read_rows, typical_house
+from houseprice.market.validation import check
+from houseprice.model.comparables import Comparables
+from houseprice.model.explanation import Explainer
+from houseprice.model.store.store import LoadedModel, ModelStore
 from houseprice.model.training import ensure
 
 PIECE = 10_000

@@ -19,12 +19,11 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from houseprice.market.sales import load_market
-from houseprice.market.typical_house import typical_house
-from houseprice.model.explaining.attribution import Attribution, money_shares
-from houseprice.model.explaining.effect_noise import EffectNoise
-from houseprice.model.explaining.explain import Explainer
+from houseprice.market.sales import load_market, typical_house
+from houseprice.model.explanation import Explainer
+from houseprice.model.shapley import Attribution, money_shares
 from houseprice.model.valuation import ValuationModel
+from houseprice.model.what_if import EffectNoise
 
 Floats = NDArray[np.float64]
 Predict = Callable[[Floats], Floats]

@@ -17,8 +17,7 @@ from numpy.typing import NDArray
 from sklearn.model_selection import KFold
 
 from houseprice.market.sales import Market, load_market
-from houseprice.model.measuring.shared_errors import shared_errors
-from houseprice.model.ranges.sums import Shared, range_of_sum
+from houseprice.model.aggregate import Shared, range_of_sum, shared_errors
 from houseprice.model.valuation import ValuationModel
 
 LEVEL, Z = 0.9, 1.645

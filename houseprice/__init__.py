@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from houseprice.errors import HousePriceError
-    from houseprice.market.checks import check
     from houseprice.market.contract import Contract, load_contract
     from houseprice.market.sales import Market, load_market, read_rows
-    from houseprice.model.measuring.evaluation import cross_validate
-    from houseprice.model.storing.store import ModelStore
+    from houseprice.market.validation import check
+    from houseprice.model.evaluation import cross_validate
+    from houseprice.model.store.store import ModelStore
     from houseprice.model.training import train
     from houseprice.model.valuation import ValuationModel
 
@@ -47,10 +47,10 @@ _HOMES = {
     "Contract": "houseprice.market.contract",
     "HousePriceError": "houseprice.errors",
     "Market": "houseprice.market.sales",
-    "ModelStore": "houseprice.model.storing.store",
+    "ModelStore": "houseprice.model.store.store",
     "ValuationModel": "houseprice.model.valuation",
-    "check": "houseprice.market.checks",
-    "cross_validate": "houseprice.model.measuring.evaluation",
+    "check": "houseprice.market.validation",
+    "cross_validate": "houseprice.model.evaluation",
     "load_contract": "houseprice.market.contract",
     "load_market": "houseprice.market.sales",
     "read_rows": "houseprice.market.sales",

@@ -14,13 +14,11 @@ import typer
 
 import houseprice
 from houseprice import logs
-from houseprice.commands.app import app
 from houseprice.commands.evaluate import evaluate
 from houseprice.commands.fetch import fetch
-from houseprice.commands.models import models
+from houseprice.commands.models import models, train
 from houseprice.commands.predict import predict
-from houseprice.commands.serve import serve
-from houseprice.commands.train import train
+from houseprice.commands.serve import app, serve
 from houseprice.errors import HousePriceError
 
 __all__ = ["cli", "main"]

@@ -2,13 +2,17 @@
 
 Dask is an extra (``pip install 'houseprice[cluster]'``): nothing here needs it before a cluster is
 asked for.
+
+Independent fits spread over a Dask cluster, by joblib's own backend for it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
+
+from joblib import parallel_config
 
 from houseprice.errors import HousePriceError
 from houseprice.extras import need
@@ -16,7 +20,7 @@ from houseprice.extras import need
 if TYPE_CHECKING:
     from distributed import Client
 
-__all__ = ["connected"]
+__all__ = ["connected", "spread_over", "without_spreading"]
 
 
 @contextmanager
@@ -57,3 +61,31 @@ def connected(address: str, patience_s: float = 10.0) -> Iterator[Client]:
 
 def _reason(error: Exception) -> str:
     return str(error).strip().split("\n")[0].rstrip(".") or type(error).__name__
+
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+@contextmanager
+def spread_over(address: str | None) -> Iterator[None]:
+    """Let the cluster of a scheduler do what joblib runs in parallel; None changes nothing.
+
+    The figures are the same wherever they come from: each fit starts from its own seed.
+
+    Raises
+    ------
+    HousePriceError
+        If the cluster can't be used.
+    """
+    if address is None:
+        yield
+        return
+    with connected(address) as client, parallel_config("dask", client=client):
+        yield
+
+
+def without_spreading(task: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    """Do a task that is one of many, all of it here: tasks of tasks would wait for each other."""
+    with parallel_config("sequential"):
+        return task(*args, **kwargs)

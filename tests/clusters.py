@@ -13,7 +13,7 @@ from pathlib import Path
 
 from distributed import Client, LocalCluster
 
-from houseprice.batch.machines.orders import Job
+from houseprice.tables.distributed import Job
 
 __all__ = ["a_scheduler", "a_worker", "left_in", "make_jobs", "two_workers", "until"]
 

@@ -116,7 +116,7 @@ def model_dir(
 
     Processes that share the tests train it once, and each gets a copy that it may write to.
     """
-    from houseprice.model.storing.store import ModelStore
+    from houseprice.model.store.store import ModelStore
     from houseprice.model.training import ensure
 
     base = tmp_path_factory.getbasetemp()

@@ -20,7 +20,7 @@ import requests
 import uvicorn
 from starlette.types import ASGIApp
 
-from houseprice.api.connection import GuardedProtocol
+from houseprice.api.server import GuardedProtocol
 
 __all__ = [
     "Answered",

@@ -8,13 +8,13 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from houseprice.api import csv, guard
-from houseprice.api.document import document_of
-from houseprice.api.doors import routers as doors
+from houseprice.api import middleware
+from houseprice.api.compat import routers as doors
 from houseprice.api.engine import Engine
-from houseprice.api.faults import install_faults
-from houseprice.api.routes import routers
-from houseprice.backend.wire import API_VERSION
+from houseprice.api.openapi import document_of
+from houseprice.api.problem_details import install_faults
+from houseprice.api.routes import csv_stream, routers
+from houseprice.backend.schemas import API_VERSION
 from houseprice.settings import Settings
 
 __all__ = ["create_app"]
@@ -52,10 +52,10 @@ def create_app(settings: Settings, engine: Engine | None = None) -> FastAPI:
     )
     app.state.engine, app.state.settings = works, settings
     app.state.document = document_of(app, works.market, settings)
-    for router in (*routers, csv.router, *doors):
+    for router in (*routers, csv_stream.router, *doors):
         app.include_router(router)
     install_faults(app)
-    guard.install(app, settings)
+    middleware.install(app, settings)
     return app
 
 

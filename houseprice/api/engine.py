@@ -12,17 +12,14 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, TypeVar
 
-from houseprice.api.batching import Job, Line, Round, Steps, Valuation
-from houseprice.api.faults import Busy, Fault
-from houseprice.api.reloading import Reloader
-from houseprice.api.rows import Table, table_of
-from houseprice.api.serving import Serving
-from houseprice.api.state import Proof, Readiness
+from houseprice.api.active_model import Proof, Readiness, Reloader, Serving
+from houseprice.api.batching import Job, Line, Round, Steps, Table, Valuation, table_of
+from houseprice.api.problem_details import Busy, Fault
 from houseprice.api.telemetry import valuing
 from houseprice.backend.base import DEFAULT_INTERVAL, Answer, Backend
 from houseprice.market.contract import Contract
 from houseprice.market.sales import Market, load_market
-from houseprice.model.storing.store import ModelStore
+from houseprice.model.store.store import ModelStore
 from houseprice.settings import Settings
 
 __all__ = ["Engine", "Readiness"]

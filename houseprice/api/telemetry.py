@@ -19,8 +19,8 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import InfoMetricFamily
 
 from houseprice import __version__
-from houseprice.api.processes import COUNT_FOLDER
-from houseprice.backend.wire import API_VERSION
+from houseprice.api.access import COUNT_FOLDER
+from houseprice.backend.schemas import API_VERSION
 
 __all__ = ["Metrics", "Tally", "counting", "router", "valuing"]
 

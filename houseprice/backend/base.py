@@ -2,24 +2,33 @@
 
 A page, a command or the API hands in rows as they came; what comes back is one valuation a row, in
 order, whoever answered.
+
+The table of valuations: one row an input row, in order, with stable columns.
+
+What a server that gives bare values can't answer, said in words.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Literal, Protocol, get_args
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, Protocol, get_args
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
+from houseprice.errors import NotOffered
 from houseprice.market.problems import Problem
-from houseprice.model.progress import Progress
+from houseprice.progress import Progress
 
 if TYPE_CHECKING:
-    from houseprice.model.explaining.explain import Explanation
-    from houseprice.model.explaining.whatif import Change
-    from houseprice.model.storing.card import Card
-    from houseprice.model.studying.study import Study
+    from houseprice.model.card import Card
+    from houseprice.model.explanation import Explanation
+    from houseprice.model.study import Study
+    from houseprice.model.what_if import Change
 
 __all__ = [
     "CAPABILITIES",
@@ -28,9 +37,12 @@ __all__ = [
     "About",
     "Answer",
     "Backend",
+    "BareValues",
     "Capability",
     "KnownVersion",
     "Progress",
+    "not_offered",
+    "valuation_frame",
 ]
 
 DEFAULT_INTERVAL = 0.9
@@ -86,7 +98,7 @@ class About:
         Sales that the model learned from.
     metrics : dict of str to float
         Accuracy on sales that the model did not see, by the names of
-        :func:`houseprice.model.measuring.metrics.accuracy`.
+        :func:`houseprice.model.metrics.accuracy`.
     capabilities : frozenset of str
         What it offers beside bare values, of :data:`CAPABILITIES`. Asked for anything else it
         raises :class:`houseprice.errors.NotOffered`.
@@ -159,7 +171,7 @@ class Backend(Protocol):
         evidence: bool = False,
         progress: Progress | None = None,
     ) -> Answer:
-        """Check and value rows as they came (see :func:`houseprice.market.checks.check`).
+        """Check and value rows as they came (see :func:`houseprice.market.validation.check`).
 
         Parameters
         ----------
@@ -227,3 +239,140 @@ class Backend(Protocol):
             If there is no such version, or its study can't be read.
         """
         ...
+
+
+def valuation_frame(
+    valid: NDArray[np.bool_],
+    problems: Iterable[Problem],
+    values: pd.DataFrame,
+    model_version: str,
+    valued_at: datetime,
+) -> pd.DataFrame:
+    """Lay the values of the valid rows and the problems of all rows side by side.
+
+    Parameters
+    ----------
+    valid : bool array of shape (n,)
+        Which rows have a value.
+    problems : iterable of Problem
+        Of all n rows.
+    values : DataFrame, shape (n_valid, ...)
+        What ``ValuationModel.value`` gave for the valid rows, in order; ``comparables`` and
+        ``top_drivers`` where they were asked for.
+    model_version : str
+    valued_at : datetime
+        With its time zone.
+
+    Returns
+    -------
+    DataFrame, shape (n, 14)
+        Columns :data:`~houseprice.backend.base.VALUATION_COLUMNS`.
+    """
+    by_row, general = _telling(problems)
+    status = np.where(valid, "warning" if general else "ok", "error").tolist()
+    codes, messages = [_codes(general)] * len(valid), [""] * len(valid)
+    for row, found in by_row.items():
+        status[row - 1] = "warning" if valid[row - 1] else "error"
+        codes[row - 1] = _codes(general + found)
+        messages[row - 1] = _message(found)
+    now = valued_at.isoformat(timespec="seconds")
+    columns: dict[str, object] = {"row": np.arange(1, len(valid) + 1)}
+    for column in ("predicted_price", "price_low", "price_high", "interval", "fsd", "confidence"):
+        columns[column] = _spread(values, column, valid, np.nan)
+    columns |= _texts(
+        len(valid),
+        status=status,
+        reason_codes=codes,
+        message=messages,
+        comparables=_spread(values, "comparables", valid, "").tolist(),
+        top_drivers=_spread(values, "top_drivers", valid, "").tolist(),
+        model_version=[model_version if ok else "" for ok in valid.tolist()],
+        valued_at=[now if ok else "" for ok in valid.tolist()],
+    )
+    return pd.DataFrame({name: columns[name] for name in VALUATION_COLUMNS}, copy=False)
+
+
+def _spread(
+    values: pd.DataFrame, column: str, valid: NDArray[np.bool_], other: float | str
+) -> NDArray[Any]:
+    """One column of the values at the places of the valid rows, and `other` at the rest."""
+    spread = np.full(len(valid), other, dtype=object if isinstance(other, str) else np.float64)
+    if column in values:
+        spread[valid] = values[column].to_numpy()
+    return spread
+
+
+def _texts(n: int, **columns: list[str]) -> dict[str, object]:
+    """Columns of n texts, made as one array: a house alone waits for pandas once, not for each."""
+    texts = pd.array([text for column in columns.values() for text in column], dtype="str")
+    return {name: texts[place * n : (place + 1) * n] for place, name in enumerate(columns)}
+
+
+def _telling(problems: Iterable[Problem]) -> tuple[defaultdict[int, list[Problem]], list[Problem]]:
+    """Errors and warnings by row, errors first, and those of the whole table."""
+    by_row: defaultdict[int, list[Problem]] = defaultdict(list)
+    general = []
+    for problem in sorted(problems, key=lambda problem: problem.severity != "error"):
+        if problem.severity == "note":
+            continue
+        if problem.row is None:
+            general.append(problem)
+        else:
+            by_row[problem.row].append(problem)
+    return by_row, general
+
+
+def _codes(problems: Sequence[Problem]) -> str:
+    return ";".join(dict.fromkeys(problem.reason_code for problem in problems))
+
+
+def _message(problems: Sequence[Problem]) -> str:
+    return " ".join(problem.sentence for problem in problems)
+
+
+class BareValues:
+    """The part of :class:`houseprice.backend.base.Backend` that is more than values.
+
+    Every method raises NotOffered.
+    """
+
+    def explain(self, *_args: object, **_names: object) -> NoReturn:
+        """No reasons."""
+        not_offered("reasons for its values")
+
+    def comparables(self, *_args: object, **_names: object) -> NoReturn:
+        """No comparable sales."""
+        not_offered("comparable sales")
+
+    def what_if(self, *_args: object, **_names: object) -> NoReturn:
+        """No effect of a change."""
+        not_offered("the effect of a change")
+
+    def effect(self, *_args: object, **_names: object) -> NoReturn:
+        """No price along a field."""
+        not_offered("the price along a field")
+
+    def importance(self) -> NoReturn:
+        """No importance of fields."""
+        not_offered("the importance of fields")
+
+    def card(self) -> NoReturn:
+        """No model card."""
+        not_offered("a model card")
+
+    def versions(self) -> NoReturn:
+        """No versions."""
+        not_offered("other versions of its model")
+
+    def study(self, *_args: object, **_names: object) -> NoReturn:
+        """No study."""
+        not_offered("a study of its model")
+
+
+def not_offered(what: str) -> NoReturn:
+    """Raise the error that says what the server lacks, and who has it."""
+    raise NotOffered(
+        f"The server that answers does not give {what}. Set HOUSEPRICE_API_URL to a server of "
+        "houseprice, or leave it empty to use the model of this computer.",
+        reason="not_offered",
+    )

@@ -9,20 +9,24 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from houseprice.backend.base import DEFAULT_INTERVAL, About, Answer, KnownVersion, Progress
-from houseprice.backend.valuations import valuation_frame
+from houseprice.backend.base import (
+    DEFAULT_INTERVAL,
+    About,
+    Answer,
+    KnownVersion,
+    Progress,
+    valuation_frame,
+)
 from houseprice.errors import InputError, ModelError
-from houseprice.market.checks import check
-from houseprice.market.sales import Market
-from houseprice.market.typical_house import typical_house
-from houseprice.model.comparing.comparables import Comparables
-from houseprice.model.explaining.effect_noise import EffectNoise
-from houseprice.model.explaining.explain import Explainer, Explanation
-from houseprice.model.explaining.whatif import Change, house_effect, what_if
-from houseprice.model.measuring.importance import effect_curve
-from houseprice.model.storing.card import Card
-from houseprice.model.storing.store import LoadedModel, ModelStore
-from houseprice.model.studying.study import Study
+from houseprice.market.sales import Market, typical_house
+from houseprice.market.validation import check
+from houseprice.model.card import Card
+from houseprice.model.comparables import Comparables
+from houseprice.model.explanation import Explainer, Explanation
+from houseprice.model.importance import effect_curve
+from houseprice.model.store.store import LoadedModel, ModelStore
+from houseprice.model.study import Study
+from houseprice.model.what_if import Change, EffectNoise, house_effect, what_if
 
 __all__ = ["LocalBackend"]
 

@@ -2,17 +2,33 @@
 
 Python's own reader takes NaN, Infinity and 1e999 for numbers, keeps the last of two equal keys and
 lets a thousand brackets exhaust its stack. Each of these can turn into a wrong price.
+
+What comes from a server, read no further than it can be trusted.
 """
 
 from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterator
 from typing import Any
 
+import requests
 from pydantic_core import to_json
 
-__all__ = ["NotStrictError", "read_json", "write_json"]
+from houseprice.errors import BackendGarbled
+
+__all__ = [
+    "MEGABYTE",
+    "NotStrictError",
+    "chunks_of",
+    "complaint_of",
+    "json_of",
+    "on_one_line",
+    "read_json",
+    "refuse_other_kinds",
+    "write_json",
+]
 
 
 class NotStrictError(ValueError):
@@ -77,3 +93,93 @@ def _refuse_constant(name: str) -> float:
 _READER = json.JSONDecoder(
     object_pairs_hook=_unique, parse_float=_finite, parse_constant=_refuse_constant
 )
+
+
+MEGABYTE = 1_000_000
+CHUNK = 65_536
+LONGEST_COMPLAINT = 65_536
+LONGEST_WORDS = 300
+
+
+def refuse_other_kinds(response: requests.Response, kind: str, place: str) -> None:
+    """Refuse an answer of another media type than json, csv or whatever was expected.
+
+    Raises
+    ------
+    BackendGarbled
+    """
+    said = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    if said.endswith((f"/{kind}", f"+{kind}")):
+        return
+    what = "a web page" if said == "text/html" else on_one_line(said)[:60] or "of no kind"
+    message = (
+        f"What came from the server at {place} is {what}, and not values: perhaps a login page, or "
+        "another program. Check HOUSEPRICE_API_URL."
+    )
+    raise BackendGarbled(message, reason=f"not_{kind}")
+
+
+def chunks_of(response: requests.Response, most: int, place: str) -> Iterator[bytes]:
+    """Yield a body in pieces, unpacked, up to its end or as many bytes as are taken.
+
+    Raises
+    ------
+    BackendGarbled
+        If it is larger.
+    """
+    size = 0
+    for chunk in response.iter_content(CHUNK):
+        size += len(chunk)
+        if size > most:
+            message = (
+                f"The answer of the server at {place} is larger than the {most / MEGABYTE:,.3g} MB "
+                "that are read of it (HOUSEPRICE_MAX_ANSWER_MB)."
+            )
+            raise BackendGarbled(message, reason="answer_too_large")
+        yield chunk
+
+
+def json_of(text: bytes, place: str) -> Any:  # noqa: ANN401 - JSON may hold anything
+    """Read JSON strictly.
+
+    Raises
+    ------
+    BackendGarbled
+    """
+    try:
+        return read_json(text)
+    except NotStrictError as error:
+        message = f"The answer of the server at {place} can't be read: {error}."
+        raise BackendGarbled(message, reason="not_json") from None
+
+
+def complaint_of(response: requests.Response, place: str) -> tuple[str, str]:
+    """Return the code and the words of an answer that is none; "" for what it does not say."""
+    try:
+        refuse_other_kinds(response, "json", place)
+        said = json_of(b"".join(chunks_of(response, LONGEST_COMPLAINT, place)), place)
+    except (BackendGarbled, requests.RequestException):
+        return "", ""
+    if not isinstance(said, dict):
+        return "", ""
+    code = said.get("code")
+    return on_one_line(code) if isinstance(code, str) else "", on_one_line(_words(said))
+
+
+def on_one_line(text: object) -> str:
+    """Words from outside as they can be shown: one line, nothing invisible, not too long."""
+    plain = "".join(mark if mark.isprintable() else " " for mark in str(text)[: 4 * LONGEST_WORDS])
+    words = " ".join(plain.split())
+    return words if len(words) <= LONGEST_WORDS else f"{words[: LONGEST_WORDS - 1]}…"
+
+
+def _words(said: object, depth: int = 3) -> str:
+    """The words in a complaint: a problem detail (RFC 9457), or what other makers have."""
+    if isinstance(said, str):
+        return said
+    if depth and isinstance(said, list):
+        return "; ".join(filter(None, (_words(each, depth - 1) for each in said[:3])))
+    if depth and isinstance(said, dict):
+        told = (_words(said.get(name), depth - 1) for name in ("detail", "message", "error", "msg"))
+        return next(filter(None, told), "")
+    return ""

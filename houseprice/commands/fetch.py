@@ -13,7 +13,7 @@ import typer
 from houseprice.commands.console import AsJson, Console, Quiet, read_settings
 
 if TYPE_CHECKING:
-    from houseprice.market.fetching.fetched import Fetched
+    from houseprice.market.fetch import Fetched
 
 __all__ = ["fetch"]
 
@@ -52,7 +52,7 @@ def fetch(
     own checks have passed. Train on it with `HOUSEPRICE_MARKET=FOLDER houseprice train`.
     """
     from houseprice.market.contract import load_contract
-    from houseprice.market.fetching.fetched import default_folder, fetch_market
+    from houseprice.market.fetch import default_folder, fetch_market
     from houseprice.market.sales import market_folder
 
     console = Console.of(context, quiet=quiet)

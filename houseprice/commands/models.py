@@ -1,4 +1,7 @@
-"""``houseprice models``: the trained versions, and which one answers."""
+"""``houseprice models``: the trained versions, and which one answers.
+
+``houseprice train``: learn from the market's sales.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +10,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from houseprice.commands.console import AsJson, Console, read_settings
+from houseprice.commands.console import AsJson, Console, Quiet, Seed, read_settings
+from houseprice.commands.dask import Dask
+from houseprice.commands.evaluate import table
 from houseprice.extras import need
 
 if TYPE_CHECKING:
-    from houseprice.model.storing.store import ModelStore, Version
+    from houseprice.model.store.store import ModelStore, Version
 
-__all__ = ["models"]
+__all__ = ["models", "train"]
 
 models = typer.Typer(
     invoke_without_command=True, help="List the trained models; choose the one that answers."
@@ -57,7 +62,7 @@ def rollback() -> None:
 def new_key(context: typer.Context) -> None:
     """Make a pair of keys to sign models with, print it once, and stop."""
     need("sign", "Signing a model")
-    from houseprice.model.storing.signing import new_pair
+    from houseprice.model.store.signing import new_pair
 
     private, public = new_pair()
     console = Console.of(context)
@@ -71,7 +76,7 @@ def new_key(context: typer.Context) -> None:
 
 
 def _store() -> ModelStore:
-    from houseprice.model.storing.store import ModelStore
+    from houseprice.model.store.store import ModelStore
 
     return ModelStore.of(read_settings())
 
@@ -101,3 +106,33 @@ def _facts(version: Version) -> dict[str, Any]:
         "fault": version.fault,
         "manifest": manifest,
     }
+
+
+def train(
+    context: typer.Context,
+    seed: Seed = 0,
+    dask: Dask = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Train a model on the market's sales, measure it, and make it the active one."""
+    from houseprice.cluster import spread_over
+    from houseprice.market.sales import load_market
+    from houseprice.model.store.store import ModelStore
+    from houseprice.model.training import train as train_model
+
+    console, settings = Console.of(context, quiet=quiet), read_settings()
+    with console.progress("Reading the sales") as progress, spread_over(dask):
+        market = load_market(settings.market)
+        version = train_model(market, ModelStore.of(settings), progress, seed)
+    assert version.manifest is not None
+    if as_json:
+        typer.echo(version.manifest.model_dump_json(indent=2))
+        return
+    symbol = market.contract.market.price.symbol
+    typer.echo(table([version.name], [version.manifest.metrics], symbol))
+    console.say(
+        f"{version.name} is active. It learned from {version.manifest.rows:,} sales; the figures "
+        "are of sales that were held out.",
+        model_version=version.name,
+    )

@@ -9,16 +9,15 @@ from collections.abc import Iterable, Sequence
 from math import isnan
 from typing import TYPE_CHECKING
 
-from houseprice.model.measuring.words import in_words, written
+from houseprice.model.standards import in_words, written
 
 if TYPE_CHECKING:
     import pandas as pd
     from rich.table import Table
 
-    from houseprice.market.contract import Contract
-    from houseprice.market.gate import Limit
-    from houseprice.model.judging.judgement import Beside, Judgement
-    from houseprice.model.measuring.report import Report
+    from houseprice.market.contract import Contract, Limit
+    from houseprice.model.gate import Beside, Judgement
+    from houseprice.model.report import Report
 
 __all__ = ["gate_text", "report_text"]
 

@@ -1,4 +1,7 @@
-"""``houseprice serve``: the same answers over a network."""
+"""``houseprice serve``: the same answers over a network.
+
+``houseprice app``: the pages in a browser.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from houseprice.commands.console import Console, read_settings
 from houseprice.errors import SettingsError
 from houseprice.extras import need
 
-__all__ = ["serve"]
+__all__ = ["app", "serve"]
 
 Port = Annotated[int, typer.Option(envvar="PORT", min=1, max=65535, help="Where to answer.")]
 Host = Annotated[
@@ -45,7 +48,7 @@ def serve(
         _make_key(new_key, Console.of(context))
         return
     need("api", "The service")
-    from houseprice.api.processes import environment, refuse_open_address
+    from houseprice.api.access import environment, refuse_open_address
 
     try:
         refuse_open_address(read_settings(), host)
@@ -57,7 +60,7 @@ def serve(
 
 
 def _make_key(name: str, console: Console) -> None:
-    from houseprice.api.keys import is_name, new_key
+    from houseprice.api.access import is_name, new_key
 
     if not is_name(name):
         raise typer.BadParameter(
@@ -68,3 +71,29 @@ def _make_key(name: str, console: Console) -> None:
     typer.echo(key)
     console.say("For the server's environment; several entries are separated by commas:")
     typer.echo(f"HOUSEPRICE_SERVE_KEYS={entry}")
+
+
+AppPort = Annotated[
+    int, typer.Option(envvar="PORT", min=1, max=65535, help="Where the pages are served.")
+]
+Address = Annotated[
+    str, typer.Option(envvar="HOUSEPRICE_ADDRESS", help="Listen here; 0.0.0.0 is everywhere.")
+]
+WithApi = Annotated[
+    bool, typer.Option("--with-api", help="Answer programs too, at /api of the same address.")
+]
+
+# Where several requests are answered at once, threads within one of them only get in the way. The
+# libraries read this when they are loaded.
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+
+
+def app(port: AppPort = 8501, address: Address = "127.0.0.1", with_api: WithApi = False) -> None:
+    """Open the pages: explore the market, value a house, value a file."""
+    settings = {"PORT": str(port), "HOUSEPRICE_ADDRESS": address}
+    command = [sys.executable, "-m", "houseprice.ui.server"]
+    if with_api:
+        command.append("--with-api")
+        settings |= ONE_THREAD
+    # The server takes this process over, so that a signal to us reaches it.
+    os.execve(sys.executable, command, {**os.environ, **settings})  # noqa: S606

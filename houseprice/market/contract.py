@@ -3,6 +3,10 @@
 A market is a folder. Its contract says what each column is called, what people call it, which
 values are legal, what a blank means and which way it may move the price. Training, checks, forms,
 files, charts and the API all read these objects and repeat nothing.
+
+What a market asks of a model before it may go on: limits of its figures, in the contract.
+
+Where a market's files can be had anew, as far as the contract says so.
 """
 
 from __future__ import annotations
@@ -20,13 +24,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from pydantic import Field as Setting
-from pydantic import ValidationError, model_validator
+from pydantic import FiniteFloat, ValidationError, model_validator
 
 from houseprice.errors import MarketError
 from houseprice.market.expressions import Expression, ExpressionError
 from houseprice.market.fields import Facts, Field, Level, Sign
-from houseprice.market.gate import Gate
-from houseprice.market.source import KaggleSource
 
 __all__ = [
     "CONTRACT_FILE",
@@ -34,14 +36,75 @@ __all__ = [
     "Derived",
     "Dialect",
     "Field",
+    "Gate",
     "Group",
+    "KaggleFile",
+    "KaggleSource",
     "Level",
+    "Limit",
     "Price",
     "Roles",
     "Rule",
     "Summary",
     "load_contract",
 ]
+
+
+class Limit(Facts):
+    """The least, the most, or both, that a figure may be; the limits themselves are allowed."""
+
+    at_least: FiniteFloat | None = None
+    at_most: FiniteFloat | None = None
+
+    @model_validator(mode="after")
+    def _bounds_something(self) -> Self:
+        if self.at_least is None and self.at_most is None:
+            raise ValueError("a limit needs at_least, at_most or both")
+        if self.at_least is not None and not self.holds(self.at_least):
+            raise ValueError("at_least is above at_most")
+        return self
+
+    def holds(self, found: float) -> bool:
+        """Whether a figure is inside; what is not a number is not."""
+        low = float("-inf") if self.at_least is None else self.at_least
+        return low <= found <= (float("inf") if self.at_most is None else self.at_most)
+
+
+class Gate(Facts):
+    """Limits by the name of a figure of the evaluation.
+
+    ``worse_by`` is the room beside the version in use: how much larger the mean error, as a share
+    of the price, may surely be.
+    """
+
+    limits: dict[str, Limit] = Setting(min_length=1)
+    worse_by: float = Setting(default=0.0, ge=0.0, allow_inf_nan=False)
+
+
+class KaggleFile(Facts):
+    """A file of a competition, and how many rows of data it has."""
+
+    file: str = Setting(pattern=r"^\w[\w.-]*\.csv$")
+    rows: int = Setting(ge=1)
+
+
+class KaggleSource(Facts):
+    """The competition on kaggle.com whose files are the market's.
+
+    ``competition`` is the last part of the competition's address; ``most_mb`` is the size beyond
+    which a download is given up.
+    """
+
+    competition: str = Setting(pattern=r"^[a-z0-9][a-z0-9-]*$")
+    sales: KaggleFile
+    sample: KaggleFile
+    most_mb: int = Setting(100, ge=1)
+
+    @property
+    def page(self) -> str:
+        """The address of the competition, for a browser."""
+        return f"https://www.kaggle.com/competitions/{self.competition}"
+
 
 CONTRACT_FILE = "market.toml"
 """What the contract is called in the folder of its market."""

@@ -1,19 +1,39 @@
-"""A market on disk: its contract with the sales to learn from."""
+"""A market on disk: its contract with the sales to learn from.
+
+The house that a form starts from: a real sale from the middle of the market.
+
+How a form opens on a house: what it states, and what it leaves to follow.
+
+What was tried for a market's model, as data: an optional file of the market's folder.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from houseprice.errors import MarketError
-from houseprice.market.checks import check, check_prices
 from houseprice.market.contract import CONTRACT_FILE, Contract, load_contract
 from houseprice.market.problems import Problem
+from houseprice.market.validation import check, check_prices
 
-__all__ = ["Market", "load_market", "market_folder", "read_rows"]
+__all__ = [
+    "FIGURES",
+    "FILE",
+    "Market",
+    "experiments",
+    "load_market",
+    "market_folder",
+    "opening_row",
+    "read_rows",
+    "typical_house",
+]
 
 EMBEDDED = Path(__file__).parent
 
@@ -27,7 +47,7 @@ class Market:
     contract : Contract
     folder : Path
     houses : DataFrame, shape (n_sales, n_fields)
-        Clean houses, as :func:`houseprice.market.checks.check` gives them.
+        Clean houses, as :func:`houseprice.market.validation.check` gives them.
     prices : Series, shape (n_sales,)
         Sale prices, in the market's currency.
     ids : Series, shape (n_sales,)
@@ -128,3 +148,146 @@ def _refuse_errors(file: Path, problems: tuple[Problem, ...]) -> None:
         where = f"row {first.row}" if first.row else ""
         more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
         raise MarketError(file, where, f"{first.sentence}{more}")
+
+
+Floats = NDArray[np.float64]
+
+
+def typical_house(market: Market) -> pd.Series:
+    """Find the sale nearest the middle of the market; at-sale facts are put at their start.
+
+    A real house is consistent in itself, which one made of medians is not (the median first and
+    second floor do not add up to the median living area). The distance of a sale is the sum over
+    its price and its fields, each weighted by how much of the price goes with it, of: for numbers
+    and ranks the distance to the median in units of the middle 80 %, at most 1; for other levels 0
+    for the commonest and 1 else.
+
+    Returns
+    -------
+    Series, index the contract's columns
+        A clean house.
+    """
+    prices = market.prices.to_numpy()
+    fields = [field for field in market.contract.fields.values() if not field.at_sale]
+    distance, weight = _from_median(prices), 1.0
+    for field in fields:
+        values = market.houses[field.column].to_numpy()
+        if field.kind == "nominal":
+            share = _explained_by_level(values, prices)
+            distance = distance + share * (values != _commonest(values))
+        else:
+            share = _explained_by_rank(values, prices)
+            distance = distance + share * _from_median(values)
+        weight += share
+    house = market.houses.iloc[int(np.argmin(distance / weight))].copy()
+    for column, field in market.contract.fields.items():
+        if field.at_sale and field.start_value is not None:
+            house[column] = field.start_value
+    return house.rename(None)
+
+
+def _from_median(values: Floats) -> Floats:
+    low, middle, high = np.nanpercentile(values, [10, 50, 90])
+    spread = max(float(high - low), 1e-9)
+    return np.where(np.isnan(values), 1.0, np.minimum(np.abs(values - middle) / spread, 1.0))
+
+
+def _commonest(values: Floats) -> float:
+    levels, counts = np.unique(values[~np.isnan(values)], return_counts=True)
+    return float(levels[np.argmax(counts)])
+
+
+def _explained_by_rank(values: Floats, prices: Floats) -> float:
+    """Square of Spearman's rank correlation with the price."""
+    both = pd.DataFrame({"value": values, "price": prices}).dropna().rank()
+    if both["value"].nunique() < 2:
+        return 0.0
+    return float(both["value"].corr(both["price"]) ** 2)
+
+
+def _explained_by_level(values: Floats, prices: Floats) -> float:
+    """Square of the correlation ratio: the share of the prices' variance between levels."""
+    price = pd.Series(prices)
+    between = price.groupby(values).transform("mean")
+    return float(between.var() / price.var())
+
+
+def opening_row(
+    contract: Contract, house: pd.Series, least_important_first: Sequence[str]
+) -> dict[str, object]:
+    """Write a clean house as raw values, with blanks where a fact follows from the others.
+
+    A fact that follows stays blank so that it keeps following when another one is changed (the
+    parts of a total, say). Of facts that follow from each other the more important one is stated.
+
+    Parameters
+    ----------
+    contract : Contract
+    house : Series, index the contract's columns
+        A clean house.
+    least_important_first : sequence of str
+        All columns of the contract.
+
+    Returns
+    -------
+    dict of str to object
+        By column: a number, the code of a level, or None.
+    """
+    row: dict[str, object] = {
+        column: _raw(contract, column, float(house[column])) for column in contract.columns
+    }
+    for column in least_important_first:
+        if column in contract.following and row[column] is not None:
+            shorter = {**row, column: None}
+            clean = check(pd.DataFrame([shorter], dtype=object), contract).houses.iloc[0]
+            if np.allclose(clean, house, equal_nan=True):
+                row = shorter
+    return row
+
+
+def _raw(contract: Contract, column: str, value: float) -> object:
+    field = contract.fields[column]
+    if np.isnan(value):
+        return None
+    if field.levels:
+        return field.codes[int(value)]
+    return int(value) if value.is_integer() else value
+
+
+FILE = "experiments.csv"
+_WORDS = ("part", "tried", "verdict")
+FIGURES = ("rmsle", "median_ape", "within_10", "coverage_90", "width_90", "winkler")
+"""The figures of an experiment, by the names of the metrics; blank where it was not measured."""
+
+
+def experiments(market: Market) -> pd.DataFrame:
+    """Read what was tried, in the order of the file; no rows if there is no such file.
+
+    Returns
+    -------
+    DataFrame, a row per experiment
+        part (of the model), tried, :data:`FIGURES` (shares between 0 and 1), verdict (begins with
+        "kept" or "dropped", or says nothing), kept (bool).
+
+    Raises
+    ------
+    MarketError
+        If the file lacks a column, or holds something else than a number where one belongs.
+    """
+    path = market.folder / FILE
+    columns = [*_WORDS[:2], *FIGURES, _WORDS[2]]
+    if not path.is_file():
+        return pd.DataFrame(columns=[*columns, "kept"]).astype(dict.fromkeys(FIGURES, "float64"))
+    try:
+        told = read_rows(path)
+    except (ValueError, OSError) as error:
+        raise MarketError(path, "", f"can't be read ({error})") from None
+    for column in columns:
+        if column not in told.columns:
+            raise MarketError(path, column, "this column is missing")
+    for column in FIGURES:
+        try:
+            told[column] = pd.to_numeric(told[column].replace("", None)).astype("float64")
+        except ValueError:
+            raise MarketError(path, column, "there is something else than numbers") from None
+    return told[columns].assign(kept=told["verdict"].str.startswith("kept"))

@@ -1,4 +1,7 @@
-"""From a market's sales to a model in the store that may be used."""
+"""From a market's sales to a model in the store that may be used.
+
+The study of a model just fitted, with the wait told.
+"""
 
 from __future__ import annotations
 
@@ -6,21 +9,83 @@ import logging
 from contextlib import ExitStack
 from time import perf_counter
 
-from houseprice.durable import exclusive
-from houseprice.errors import StoreError
-from houseprice.market.sales import Market
-from houseprice.model.measuring.evaluation import out_of_fold_evaluation
-from houseprice.model.measuring.importance import permutation_importance
-from houseprice.model.measuring.report import Report, report_on
-from houseprice.model.measuring.shared_errors import shared_errors
-from houseprice.model.progress import Progress, part_of
-from houseprice.model.storing.folders import make_folder, writing
-from houseprice.model.storing.golden import Golden
-from houseprice.model.storing.store import LoadedModel, ModelStore, Version
-from houseprice.model.studying.working_out import study_of
-from houseprice.model.valuation import ValuationModel
+import numpy as np
+import pandas as pd
 
-__all__ = ["ensure", "train"]
+from houseprice.errors import StoreError
+from houseprice.files import exclusive
+from houseprice.market.sales import Market, typical_house
+from houseprice.model.aggregate import shared_errors
+from houseprice.model.diagnostics import (
+    by_number,
+    calibration,
+    held_out,
+    interactions,
+    losses_of_groups,
+)
+from houseprice.model.evaluation import out_of_fold_evaluation
+from houseprice.model.explanation import Explainer
+from houseprice.model.importance import permutation_importance
+from houseprice.model.report import Report, report_on
+from houseprice.model.store.artefact import Golden
+from houseprice.model.store.store import LoadedModel, ModelStore, Version
+from houseprice.model.store.versions import make_folder, writing
+from houseprice.model.study import Study
+from houseprice.model.valuation import ValuationModel
+from houseprice.progress import Progress, part_of
+
+__all__ = ["ensure", "study_of", "train"]
+
+_EXPLAINED, _GROUPED = 0.1, 0.7
+"""Shares of the time at which parts are done, as measured on the first market."""
+
+
+def study_of(
+    model: ValuationModel,
+    market: Market,
+    importance: pd.DataFrame,
+    progress: Progress | None = None,
+) -> Study:
+    """Work out the study of a model.
+
+    Parameters
+    ----------
+    model : ValuationModel
+        Just fitted on the sales of the market: it still has its folds.
+    market : Market
+    importance : DataFrame
+        As :func:`houseprice.model.importance.permutation_importance` gives it.
+    progress : callable, optional
+    """
+    part_of(progress, 0.0, _EXPLAINED)(0.0, "Working out what moves values")
+    paired = interactions(model, market.houses, list(importance["column"]))
+    contributions = _contributions(model, market)
+    groups = losses_of_groups(model, market, part_of(progress, _EXPLAINED, _GROUPED))
+    fewer, chosen = by_number(model, market, progress=part_of(progress, _GROUPED, 1.0))
+    return Study(
+        held_out=held_out(model, market),
+        calibration=calibration(model, market),
+        contributions=contributions,
+        groups=groups,
+        fewer=fewer,
+        chosen=chosen,
+        interactions=paired,
+    )
+
+
+def _contributions(model: ValuationModel, market: Market) -> pd.DataFrame:
+    """Average how far each field moves the values of the sales from that of the typical house."""
+    money = Explainer(model, typical_house(market)).contributions(market.houses)
+    fields = model.contract.fields.values()
+    table = pd.DataFrame(
+        {
+            "column": [field.column for field in fields],
+            "label": [field.label for field in fields],
+            "contribution": np.abs(money).mean(axis=0).round(2),
+        }
+    )
+    return table.sort_values("contribution", ascending=False, kind="stable", ignore_index=True)
+
 
 _FITTED = 0.25
 _RANKED = 0.4

@@ -12,13 +12,10 @@ from sklearn.utils.validation import check_is_fitted
 
 from houseprice.market.contract import Contract
 from houseprice.market.domain import Domain
-from houseprice.model.learning.blend import BlendRegressor, traits
-from houseprice.model.learning.features import matrix_of
-from houseprice.model.learning.pipeline import make_regressor
-from houseprice.model.progress import Progress
-from houseprice.model.ranges.calibration import calibrate
-from houseprice.model.ranges.folds import Fold, fit_folds, log_prices_of
-from houseprice.model.ranges.intervals import check_level
+from houseprice.model.blend import BlendRegressor, make_regressor, traits
+from houseprice.model.conformal import Fold, calibrate, check_level, fit_folds, log_prices_of
+from houseprice.model.features import matrix_of
+from houseprice.progress import Progress
 
 __all__ = ["Progress", "ValuationModel"]
 
@@ -38,7 +35,7 @@ class ValuationModel(RegressorMixin, BaseEstimator):
     contract : Contract
         The market's contract; houses are clean houses of this contract.
     regressor : BlendRegressor, optional
-        From houses to log price; by default that of :mod:`houseprice.model.learning.pipeline`.
+        From houses to log price; by default that of :mod:`houseprice.model.blend`.
     n_folds : int
         Folds that the range is learned from; the model is fitted once more on all sales.
     random_state : int
@@ -55,7 +52,7 @@ class ValuationModel(RegressorMixin, BaseEstimator):
     blank_cost_ : BlankCost
         What it costs when a field is not known.
     folds_ : list of Fold
-        For :func:`houseprice.model.measuring.importance.permutation_importance`. Not kept in a
+        For :func:`houseprice.model.importance.permutation_importance`. Not kept in a
         pickle: a stored model answers without them, and is a sixth of the size.
     """
 

@@ -85,8 +85,8 @@ def _hush() -> None:
 def _api(settings: Settings) -> FastAPI:
     """The service, refused where it would be open to others without a key."""
     need("api", "The service (--with-api)")
+    from houseprice.api.access import refuse_open_address
     from houseprice.api.app import create_app
-    from houseprice.api.processes import refuse_open_address
 
     refuse_open_address(settings, settings.address)
     return create_app(settings)

@@ -14,17 +14,14 @@ import streamlit as st
 from streamlit.runtime.scriptrunner import add_script_run_ctx
 
 from houseprice.backend.base import About, Backend
-from houseprice.backend.opening import open_backend
+from houseprice.backend.factory import open_backend
 from houseprice.errors import HousePriceError
-from houseprice.market.exploring.association import with_price
-from houseprice.market.exploring.selection import Selection
-from houseprice.market.opening import opening_row
-from houseprice.market.sales import Market, load_market
-from houseprice.market.typical_house import typical_house
-from houseprice.model.studying.study import Study
+from houseprice.market.profile.associations import with_price
+from houseprice.market.profile.selection import Selection
+from houseprice.market.sales import Market, load_market, opening_row, typical_house
+from houseprice.model.study import Study
 from houseprice.settings import Settings, read_settings
-from houseprice.ui.door import Door
-from houseprice.ui.watch import Failing
+from houseprice.ui.backend_handle import Door, Failing
 
 __all__ = [
     "backend",

@@ -2,12 +2,9 @@
 
 import streamlit as st
 
-from houseprice.ui.drivers.effect import show_market_effect
-from houseprice.ui.drivers.fewer import show_fewer
-from houseprice.ui.drivers.pairs import show_pairs
-from houseprice.ui.drivers.readings import show_readings
-from houseprice.ui.frame import told_in_words
-from houseprice.ui.offers import offered
+from houseprice.ui.drivers.effect_tabs import show_market_effect, show_pairs
+from houseprice.ui.drivers.importance_tabs import show_fewer, show_readings
+from houseprice.ui.layout import offered, told_in_words
 from houseprice.ui.session import backend, market
 
 SECTIONS = {

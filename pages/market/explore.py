@@ -2,20 +2,15 @@
 
 import streamlit as st
 
-from houseprice.market.exploring import profile
-from houseprice.ui.charts import fields as charts_fields
-from houseprice.ui.explore.alerts import show_alerts
-from houseprice.ui.explore.facts import show_facts
+from houseprice.market.profile import summaries
+from houseprice.ui.charts import captions as findings_fields
+from houseprice.ui.charts import data_quality as charts_fields
+from houseprice.ui.charts.panel import download, panel
+from houseprice.ui.explore.feature_tabs import show_facts, show_ties
 from houseprice.ui.explore.filters import filters, looking_at
-from houseprice.ui.explore.places import show_places
-from houseprice.ui.explore.prices import show_prices
-from houseprice.ui.explore.rows import show_picked
-from houseprice.ui.explore.sales_table import as_file, as_table, show_sales
-from houseprice.ui.explore.suspects import show_suspects
-from houseprice.ui.explore.ties import show_ties
-from houseprice.ui.explore.time import show_time
-from houseprice.ui.findings import fields as findings_fields
-from houseprice.ui.panel import download, panel
+from houseprice.ui.explore.price_tabs import show_places, show_prices, show_time
+from houseprice.ui.explore.quality_tabs import show_alerts, show_suspects
+from houseprice.ui.explore.selected_sales import as_file, as_table, show_picked, show_sales
 from houseprice.ui.session import market
 
 SECTIONS = (
@@ -71,7 +66,7 @@ if wrong.open:
 
 if unknown.open:
     with unknown:
-        frame = profile.blanks(sales)
+        frame = summaries.blanks(sales)
         panel(
             findings_fields.blanks_finding(frame, len(sales), len(sales.contract.fields)),
             charts_fields.blank_shares(frame),

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from houseprice.ui.model.tabs import show_model_tabs
+from houseprice.ui.performance.performance_tabs import show_model_tabs
 from houseprice.ui.session import backend
 
 st.title("How good it is")

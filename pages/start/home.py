@@ -2,12 +2,10 @@
 
 import streamlit as st
 
-from houseprice.market.exploring.profile import by_location, by_period, glance
-from houseprice.market.exploring.selection import Selection
-from houseprice.ui.accuracy import accuracy_in_words, how_measured, which_day
-from houseprice.ui.frame import told_in_words
-from houseprice.ui.messages import money
-from houseprice.ui.plain_text import plain
+from houseprice.market.profile.selection import Selection
+from houseprice.market.profile.summaries import by_location, by_period, glance
+from houseprice.ui.formatting import money, plain
+from houseprice.ui.layout import accuracy_in_words, how_measured, told_in_words, which_day
 from houseprice.ui.session import backend, known, market
 
 contract = market().contract

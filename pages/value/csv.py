@@ -2,25 +2,23 @@
 
 import streamlit as st
 
-from houseprice.batch.pace import duration
-from houseprice.batch.valuing.template import template
-from houseprice.ui.csv.downloads import show_downloads
-from houseprice.ui.csv.outcome import (
+from houseprice.progress import duration
+from houseprice.tables.table import template
+from houseprice.ui.charts.panel import download
+from houseprice.ui.csv.result_tabs import show_downloads, show_tabs
+from houseprice.ui.csv.results import column_guide, show_summary
+from houseprice.ui.csv.summary import together
+from houseprice.ui.csv.upload import (
     UPLOAD,
     answer,
     answer_again,
     answer_upload,
     forget_removed,
     outcome,
+    sample,
 )
-from houseprice.ui.csv.result import show_summary
-from houseprice.ui.csv.sample import sample
-from houseprice.ui.csv.tables import column_guide
-from houseprice.ui.csv.tabs import show_tabs
-from houseprice.ui.csv.totals import together
-from houseprice.ui.frame import again
-from houseprice.ui.panel import download
-from houseprice.ui.plain_text import plain
+from houseprice.ui.formatting import plain
+from houseprice.ui.layout import again
 from houseprice.ui.session import market, settings, typical
 
 contract = market().contract

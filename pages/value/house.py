@@ -2,18 +2,15 @@
 
 import streamlit as st
 
-from houseprice.market.checks import check
-from houseprice.ui.frame import told_in_words
-from houseprice.ui.house.comparables import show_comparables
-from houseprice.ui.house.compare import show_tries
-from houseprice.ui.house.evidence import show_effect, show_explanation
+from houseprice.market.validation import check
+from houseprice.ui.house.evidence import show_comparables, show_effect, show_explanation
 from houseprice.ui.house.form import HouseForm, one_house, read_link
-from houseprice.ui.house.known import fill_form
-from houseprice.ui.house.print import show_print
-from houseprice.ui.house.result import value_here
-from houseprice.ui.house.share import show_link
+from houseprice.ui.house.owner_report import show_print
+from houseprice.ui.house.prefill import fill_form, show_link
+from houseprice.ui.house.scenarios import remember, show_tries
 from houseprice.ui.house.start import show_start, start_in_words
-from houseprice.ui.house.tries import remember
+from houseprice.ui.house.value import value_here
+from houseprice.ui.layout import told_in_words
 from houseprice.ui.session import backend, market, ranked, typical_row
 
 MOST_IMPORTANT = 10

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
-from houseprice.ui.house.report import Report, Scale, to_html
+from houseprice.ui.house.owner_report import Report, Scale, to_html
 
 AREA = "Living area above ground (sq ft)"
 

@@ -9,11 +9,11 @@ import pytest
 
 from houseprice.api.app import create_app
 from houseprice.backend.base import Backend
+from houseprice.backend.factory import open_remote
 from houseprice.backend.local import LocalBackend
-from houseprice.backend.remote import open_remote
 from houseprice.backend.remote.client import RemoteBackend
 from houseprice.market.sales import Market, load_market
-from houseprice.model.storing.store import ModelStore
+from houseprice.model.store.store import ModelStore
 from houseprice.model.training import ensure
 from houseprice.settings import Settings
 from tests.doors import PROTOCOLS, through_door

@@ -15,7 +15,7 @@ import socket
 import subprocess
 from pathlib import Path
 
-from houseprice.api.keys import new_key
+from houseprice.api.access import new_key
 from tests.browser.conftest import answers, start, stop
 from tests.deploy.names import both_addresses
 from tests.loopback import free_port, wait_until

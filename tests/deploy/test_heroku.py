@@ -17,7 +17,7 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 from websockets.typing import Origin
 
-from houseprice.api.keys import new_key
+from houseprice.api.access import new_key
 from tests.deploy.clones import bare_python, clone
 from tests.deploy.processes import Server, running
 from tests.hamlet import write_hamlet

@@ -12,7 +12,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from houseprice.commands.app import app as app_command
+from houseprice.commands.serve import app as app_command
 from houseprice.commands.serve import serve as serve_command
 from houseprice.settings import Settings
 from tests.deploy.manifests import Cluster, read_cluster

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from houseprice.api.keys import new_key
+from houseprice.api.access import new_key
 from tests.deploy.manifests import Cluster, read_cluster
 from tests.deploy.processes import Server, running
 from tests.hamlet import write_hamlet

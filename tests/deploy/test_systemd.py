@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from houseprice.api.keys import new_key
+from houseprice.api.access import new_key
 from houseprice.settings import Settings
 from tests.deploy.processes import Server, running
 from tests.deploy.units import COMMANDS, read_unit

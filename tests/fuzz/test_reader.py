@@ -13,15 +13,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from houseprice.batch.kinds.excel import to_excel
-from houseprice.batch.kinds.parquet import to_parquet
-from houseprice.batch.reading.opened import open_csv, read_table
-from houseprice.batch.streaming import value_stream
-from houseprice.batch.text.writing import to_csv
-from houseprice.batch.valuing.scoring import Scored, value_table
 from houseprice.errors import InputError
 from houseprice.market.contract import Contract
 from houseprice.settings import Settings
+from houseprice.tables.excel import to_excel
+from houseprice.tables.parquet import to_parquet
+from houseprice.tables.reader import open_csv, read_table
+from houseprice.tables.scoring import Scored, value_table
+from houseprice.tables.streaming import value_stream
+from houseprice.tables.writer import to_csv
 from tests.fuzz.breaking import Broken, broken_tables, damaged
 from tests.fuzz.conftest import tries
 from tests.hamlet import hamlet_sales

@@ -10,7 +10,7 @@ import pandas as pd
 
 from houseprice.backend.local import LocalBackend
 from houseprice.market.sales import load_market
-from houseprice.model.storing.store import ModelStore
+from houseprice.model.store.store import ModelStore
 
 
 class Houses(mlflow.pyfunc.PythonModel):

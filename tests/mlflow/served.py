@@ -17,13 +17,13 @@ import pandas as pd
 import pytest
 import requests
 
+from houseprice.backend.factory import open_remote
 from houseprice.backend.local import LocalBackend
-from houseprice.backend.remote import open_remote
 from houseprice.backend.remote.foreign import ForeignBackend
 from houseprice.backend.remote.transport import Transport
 from houseprice.errors import NotOffered
 from houseprice.market.sales import Market, load_market, read_rows
-from houseprice.model.storing.store import ModelStore
+from houseprice.model.store.store import ModelStore
 from houseprice.model.training import ensure
 from houseprice.settings import Settings
 from tests.hamlet import write_hamlet

@@ -27,7 +27,7 @@ def our_server(hamlet: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     """The address of a server of our own, with a model of the second market."""
     from houseprice.api.app import create_app
     from houseprice.market.sales import load_market
-    from houseprice.model.storing.store import ModelStore
+    from houseprice.model.store.store import ModelStore
     from houseprice.model.training import train
 
     models = tmp_path_factory.mktemp("served")

@@ -11,16 +11,16 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from houseprice.market.checks import check
 from houseprice.market.contract import Contract
 from houseprice.market.sales import Market
-from houseprice.model.measuring.ratio_study import ACCEPTED, ratio_study
-from houseprice.ui.charts.valued import comparison, comparison_chart, comparison_finding
-from houseprice.ui.csv.downloads import valued_csv
-from houseprice.ui.csv.editor import groups_of_cells
-from houseprice.ui.csv.prices import equity_told
-from houseprice.ui.csv.tables import column_guide
-from houseprice.ui.plain_text import plain
+from houseprice.market.validation import check
+from houseprice.model.ratio_study import ACCEPTED, ratio_study
+from houseprice.ui.charts.uploads import comparison, comparison_chart, comparison_finding
+from houseprice.ui.csv.issues import groups_of_cells
+from houseprice.ui.csv.result_tabs import valued_csv
+from houseprice.ui.csv.results import column_guide
+from houseprice.ui.csv.summary import equity_told
+from houseprice.ui.formatting import plain
 from tests.ui.told import words
 
 PAGE = "pages/value/csv.py"

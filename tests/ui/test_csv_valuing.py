@@ -10,14 +10,14 @@ import pandas as pd
 import pytest
 
 from houseprice.backend.base import Answer, Backend
-from houseprice.backend.opening import open_backend
-from houseprice.batch.reading.opened import read_table
-from houseprice.batch.text.tables import Table
-from houseprice.batch.valuing.scoring import value_table
+from houseprice.backend.factory import open_backend
 from houseprice.errors import BackendUnavailable, InputError
 from houseprice.market.sales import Market
 from houseprice.settings import Settings
-from houseprice.ui.csv.valuing import FEW, value_in_steps
+from houseprice.tables.reader import read_table
+from houseprice.tables.scoring import value_table
+from houseprice.tables.table import Table
+from houseprice.ui.csv.upload import FEW, value_in_steps
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from houseprice.ui.plain_text import plain
+from houseprice.ui.formatting import plain
 
 
 @pytest.fixture

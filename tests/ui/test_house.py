@@ -8,7 +8,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from houseprice.market.sales import Market
-from houseprice.ui.plain_text import plain
+from houseprice.ui.formatting import plain
 
 PAGE = "pages/value/house.py"
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from houseprice.ui.model.tabs import TABS
+from houseprice.ui.performance.performance_tabs import TABS
 from tests.ui.told import words
 
 PAGE = "pages/model/card.py"

@@ -24,7 +24,7 @@ CODE = [*sorted(PACKAGE.rglob("*.py")), *SCRIPTS]
 NOT_FOR_PAGES = (
     "houseprice.api",
     "houseprice.backend.local",
-    "houseprice.backend.remote",
+    "houseprice.backend.factory",
     "houseprice.cli",
     "houseprice.model",
     "joblib",

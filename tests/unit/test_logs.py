@@ -20,19 +20,19 @@ def test_people_see_sentences_of_commands_and_warnings_and_no_more(
     logging.getLogger(logs.SPOKEN).info("3 rows: all ok.")
     logging.getLogger(logs.SPOKEN).warning("A row is odd.")
     logging.getLogger(logs.SPOKEN).error("It failed.")
-    logging.getLogger("houseprice.model.storing.store").info("saved")
-    logging.getLogger("houseprice.model.storing.store").warning("others may write")
+    logging.getLogger("houseprice.model.store.store").info("saved")
+    logging.getLogger("houseprice.model.store.store").warning("others may write")
     out, err = capsys.readouterr()
     assert out == ""
     *spoken, warning = err.splitlines()
     assert spoken == ["3 rows: all ok.", "Warning: A row is odd.", "Error: It failed."]
-    assert warning.endswith(" WARNING houseprice.model.storing.store: others may write")
+    assert warning.endswith(" WARNING houseprice.model.store.store: others may write")
 
 
 def test_verbose_tells_what_is_done(capsys: pytest.CaptureFixture[str]) -> None:
     logs.set_up(verbose=True)
-    logging.getLogger("houseprice.model.storing.store").debug("looked")
-    assert capsys.readouterr().err.endswith(" DEBUG houseprice.model.storing.store: looked\n")
+    logging.getLogger("houseprice.model.store.store").debug("looked")
+    assert capsys.readouterr().err.endswith(" DEBUG houseprice.model.store.store: looked\n")
 
 
 def test_json_is_an_object_a_line_with_the_extra_facts(capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from houseprice.api.routes import documents, model, probes, questions, valuations
+from houseprice.api import openapi
+from houseprice.api.routes import model_info, valuations
+from houseprice.api.routes import valuations as questions
 
 __all__ = ["routers"]
 
 routers: tuple[APIRouter, ...] = (
     valuations.router,
     questions.router,
-    model.router,
-    probes.router,
-    documents.router,
+    model_info.router,
+    model_info.router,
+    openapi.router,
 )

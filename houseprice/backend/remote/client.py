@@ -1,9 +1,14 @@
-"""The backend behind a server of our own: the same answers as in this process, over a network."""
+"""The backend behind a server of our own: the same answers as in this process, over a network.
+
+A CSV file to a server and back, streamed both ways, so that memory does not grow with it.
+
+A table of any length valued by a server that takes so many houses at once.
+"""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -20,26 +25,120 @@ from houseprice.backend.base import (
     Capability,
     KnownVersion,
     Progress,
+    valuation_frame,
 )
-from houseprice.backend.remote.answers import joined
-from houseprice.backend.remote.csv_stream import value_csv
+from houseprice.backend.remote.endpoints import Piece, Service, joined
+from houseprice.backend.remote.failures import Refused
 from houseprice.backend.remote.parity import compared, refuse_strangers, remarks_of
-from houseprice.backend.remote.pieces import in_pieces
-from houseprice.backend.remote.service import Service
-from houseprice.backend.remote.transport import Transport
-from houseprice.backend.valuations import valuation_frame
-from houseprice.backend.wire import ComparableOut, EffectPointOut
-from houseprice.backend.wire_model import ImportanceOut, ModelOut, capabilities_known
-from houseprice.errors import ModelError, NotOffered
+from houseprice.backend.remote.transport import Message, Transport
+from houseprice.backend.schemas import (
+    ComparableOut,
+    EffectPointOut,
+    ImportanceOut,
+    ModelOut,
+    capabilities_known,
+)
+from houseprice.errors import BackendUnavailable, InputError, ModelError, NotOffered
 from houseprice.market.contract import Contract
-from houseprice.model.explaining.explain import Explanation
-from houseprice.model.explaining.whatif import Change
-from houseprice.model.ranges.intervals import check_level
-from houseprice.model.storing.card import Card
-from houseprice.model.storing.golden import NONE_GOLDEN, Golden
-from houseprice.model.studying.study import Study
+from houseprice.model.card import Card
+from houseprice.model.conformal import check_level
+from houseprice.model.explanation import Explanation
+from houseprice.model.store.artefact import NONE_GOLDEN, Golden
+from houseprice.model.study import Study
+from houseprice.model.what_if import Change
 
-__all__ = ["RemoteBackend"]
+__all__ = ["RemoteBackend", "in_pieces", "value_csv"]
+
+PATH = "/v1/valuations.csv"
+SLOWEST = 50_000
+"""Bytes a second that are waited for, beside the time that any answer has."""
+GROWTH = 50
+"""How many times as large as the file the answer may be: a short row gets a long reason."""
+
+
+def value_csv(
+    transport: Transport, source: Path, sink: BinaryIO, interval: float, *, evidence: bool
+) -> None:
+    """Send a file and write what comes back.
+
+    Raises
+    ------
+    InputError
+        If the file can't be read as a table.
+    BackendError
+        Also if the answer was cut short: then what the sink holds is of no use.
+    """
+    size = source.stat().st_size
+    path = f"{PATH}?interval={float(interval)!r}&evidence={str(evidence).lower()}"
+    with source.open("rb") as body:
+        message = Message("POST", path, body, {"Content-Type": "text/csv", "Accept": "text/csv"})
+        try:
+            transport.stream_csv(message, sink, extra_s=size / SLOWEST, extra_bytes=size * GROWTH)
+        except Refused as error:
+            if error.status == 422 and error.detail:
+                raise InputError(error.detail) from None
+            raise
+
+
+STARTS = 3
+"""How often a table is begun, if the server changes its model in the middle of it."""
+
+
+def in_pieces(
+    rows: pd.DataFrame,
+    most: int,
+    ask: Callable[[pd.DataFrame], Piece],
+    progress: Progress | None = None,
+) -> list[Piece]:
+    """Have all rows valued by one and the same model.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        One row at least.
+    most : int
+        Rows in one request, to begin with: fewer where the server finds that too large.
+    ask : callable
+        Values some rows.
+    progress : callable, optional
+
+    Raises
+    ------
+    BackendError
+        What `ask` raises, or that the model changed again and again.
+    """
+    for _ in range(STARTS):
+        pieces = _once(rows, most, ask, progress)
+        if len({piece.model_version for piece in pieces}) == 1:
+            return pieces
+    message = "The server changed its model while it valued these houses. Try again."
+    raise BackendUnavailable(message, reason="changing")
+
+
+def _once(
+    rows: pd.DataFrame,
+    most: int,
+    ask: Callable[[pd.DataFrame], Piece],
+    progress: Progress | None,
+) -> list[Piece]:
+    """Value rows up to where the model changes."""
+    pieces: list[Piece] = []
+    done = 0
+    while done < len(rows):
+        part = rows.iloc[done : done + most]
+        try:
+            pieces.append(ask(part))
+        except Refused as error:
+            if error.reason != "too_large" or len(part) == 1:
+                raise
+            most = (len(part) + 1) // 2
+            continue
+        if pieces[-1].model_version != pieces[0].model_version:
+            break
+        done += len(part)
+        if progress:
+            progress(done / len(rows), f"{done:,} of {len(rows):,} houses valued")
+    return pieces
 
 
 class RemoteBackend:

@@ -3,32 +3,189 @@
 Such a server knows neither our checks nor our ranges. So houses are checked here first, and one
 that is wrong never leaves this computer; what comes back is put to the right house, brought into
 money and refused where it can be no price.
+
+Which house each number of an answer belongs to.
+
+A server may leave out houses that it refuses, and not say which; or refuse all for the sake of one.
+So a number is only taken where it can belong to one house alone; everything else is asked again in
+halves, in the end house by house.
+
+Clean houses written as a server of another maker reads them.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from math import isnan
 
 import numpy as np
 import pandas as pd
 
-from houseprice.backend.base import DEFAULT_INTERVAL, About, Answer, Progress
-from houseprice.backend.remote.aligning import Asking, Placed
-from houseprice.backend.remote.bare import BareValues, not_offered
+from houseprice.backend.base import (
+    DEFAULT_INTERVAL,
+    About,
+    Answer,
+    BareValues,
+    Progress,
+    not_offered,
+    valuation_frame,
+)
 from houseprice.backend.remote.parity import Likeness, likeness
-from houseprice.backend.remote.protocols import JsonTransport, Reply, Table, speech_of
-from houseprice.backend.remote.sending import table_of
-from houseprice.backend.valuations import valuation_frame
-from houseprice.errors import BackendGarbled
-from houseprice.market.checks import check
+from houseprice.backend.remote.protocols import Cell, JsonTransport, Kind, Reply, Table, speech_of
+from houseprice.errors import BackendError, BackendGarbled
 from houseprice.market.contract import Contract, Dialect
+from houseprice.market.fields import Field
 from houseprice.market.problems import Problem
-from houseprice.model.ranges.intervals import check_level
-from houseprice.model.storing.golden import NONE_GOLDEN, Golden
+from houseprice.market.validation import check
+from houseprice.model.conformal import check_level
+from houseprice.model.store.artefact import NONE_GOLDEN, Golden
 from houseprice.settings import Settings
 
-__all__ = ["ForeignBackend"]
+__all__ = ["Asking", "ForeignBackend", "Placed", "table_of"]
+
+PATIENCE = 8
+"""Houses that a server may refuse one by one, and value none, before it refuses for good."""
+
+OF_THE_HOUSES = frozenset({"invalid", "rejected", "server_error", "silent", "too_large"})
+"""Reasons of failures that fewer or other houses may not meet."""
+
+SILENCE = "It gave no value, and no reason."
+
+
+@dataclass(frozen=True)
+class Placed:
+    """What a server said of one house: a number, or a sentence on why there is none."""
+
+    number: float | None
+    refusal: str = ""
+
+
+class Asking:
+    """Asks for numbers as often as it takes to know whose they are.
+
+    Parameters
+    ----------
+    ask : callable
+        From a table to a reply; it may raise errors of the kind BackendError.
+    """
+
+    def __init__(self, ask: Callable[[Table], Reply]) -> None:
+        self._ask = ask
+        self._valued = 0
+        self._refused = 0
+
+    def all(self, table: Table) -> list[Placed]:
+        """Ask for the numbers of a table.
+
+        Returns
+        -------
+        list of Placed
+            One a house, in order.
+
+        Raises
+        ------
+        BackendGarbled
+            If the server gives several numbers for one house.
+        BackendError
+            As `ask` does, if it is not about some of the houses.
+        """
+        n = len(table)
+        try:
+            placed = _place(self._ask(table), n)
+        except BackendError as error:
+            if error.reason not in OF_THE_HOUSES or (n == 1 and self._is_hopeless(error.reason)):
+                raise
+            placed = [Placed(None, str(error))] if n == 1 else None
+        if placed is None:
+            return [*self.all(table.part(0, n // 2)), *self.all(table.part(n // 2, n))]
+        self._valued += sum(each.number is not None for each in placed)
+        self._refused += sum(each.number is None for each in placed)
+        return placed
+
+    def _is_hopeless(self, reason: str) -> bool:
+        """Whether the failure on one house says nothing of this house."""
+        return reason == "too_large" or (self._valued == 0 and self._refused >= PATIENCE)
+
+
+def _place(reply: Reply, n: int) -> list[Placed] | None:
+    """Give each house its number, or None where that would be a guess."""
+    numbers, refusals = reply.numbers, reply.refusals
+    if len(numbers) == n:
+        return [_one(number, refusals.get(row, "")) for row, number in enumerate(numbers)]
+    if len(numbers) + len(refusals) == n and all(0 <= row < n for row in refusals):
+        left = iter(numbers)
+        return [
+            _one(None if row in refusals else next(left), refusals.get(row, "")) for row in range(n)
+        ]
+    if n > 1:
+        return None
+    if not numbers:
+        raise BackendGarbled(f"The server was asked for values. {SILENCE}", reason="silent")
+    raise BackendGarbled(
+        f"The server gave {len(numbers)} values for one house, so none can be trusted.",
+        reason="wrong_shape",
+    )
+
+
+def _one(number: float | None, refusal: str) -> Placed:
+    if refusal:
+        return Placed(None, f"It says: {refusal.rstrip('.')}.")
+    return Placed(None, SILENCE) if number is None else Placed(number)
+
+
+def table_of(houses: pd.DataFrame, contract: Contract, dialect: Dialect) -> Table:
+    """Write houses with the names, levels and blanks of a dialect.
+
+    Parameters
+    ----------
+    houses : DataFrame, shape (n, n_fields)
+        Clean houses (see :func:`houseprice.market.validation.check`): a number that was typed as
+        "1,250" goes out as 1250, and what the contract fills is filled.
+    contract : Contract
+    dialect : Dialect
+
+    Returns
+    -------
+    Table
+        A row a house and a column a field, always all of them. Levels with figures for codes go
+        out as numbers, as they do wherever a file with them was read as a table.
+    """
+    names, kinds, columns = [], [], []
+    for name, field in contract.fields.items():
+        names.append(dialect.columns.get(name, name))
+        kind = _kind(field, dialect)
+        kinds.append(kind)
+        columns.append(_cells(houses[name].to_numpy(np.float64).tolist(), field, kind, dialect))
+    rows = [list(cells) for cells in zip(*columns, strict=True)]
+    return Table(tuple(names), tuple(kinds), rows)
+
+
+def _kind(field: Field, dialect: Dialect) -> Kind:
+    if field.is_numeric:
+        return "number" if field.kind == "number" else "whole"
+    codes = [code for code in field.codes if code not in dialect.blanks]
+    return "whole" if all(_is_whole(code) for code in codes) else "text"
+
+
+def _cells(values: list[float], field: Field, kind: Kind, dialect: Dialect) -> list[Cell]:
+    if field.is_numeric:
+        return [
+            dialect.missing if isnan(value) else int(value) if value.is_integer() else value
+            for value in values
+        ]
+    levels: list[Cell] = [
+        dialect.missing if code in dialect.blanks else int(code) if kind == "whole" else code
+        for code in field.codes
+    ]
+    return [dialect.missing if isnan(value) else levels[int(value)] for value in values]
+
+
+def _is_whole(code: str) -> bool:
+    return code.isdecimal() and str(int(code)) == code
+
 
 _VALUES_ALONE = "This server gives values alone: no ranges, reasons or comparable sales."
 _LIKENESS: dict[Likeness, str] = {

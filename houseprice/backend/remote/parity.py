@@ -8,14 +8,13 @@ from typing import Literal
 
 import numpy as np
 
-from houseprice.backend.remote.reading import on_one_line
-from houseprice.backend.remote.service import Service
-from houseprice.backend.wire import API_VERSION
-from houseprice.backend.wire_model import ModelOut
+from houseprice.backend.remote.endpoints import Service
+from houseprice.backend.schemas import API_VERSION, ModelOut
+from houseprice.backend.strict_json import on_one_line
 from houseprice.errors import BackendGarbled, BackendRejected, ModelError
 from houseprice.market.contract import Contract
-from houseprice.model.storing.golden import NONE_GOLDEN, Golden
-from houseprice.model.storing.store import ModelStore
+from houseprice.model.store.artefact import NONE_GOLDEN, Golden
+from houseprice.model.store.store import ModelStore
 from houseprice.settings import Settings
 
 __all__ = ["Likeness", "compared", "golden_here", "likeness", "refuse_strangers", "remarks_of"]

@@ -1,23 +1,31 @@
-"""Filters in the sidebar that act on every chart of a page, made from the contract's roles."""
+"""Filters in the sidebar that act on every chart of a page, made from the contract's roles.
+
+The slower frames of the sales, worked out once for the same sales, whoever looks at them.
+
+Whether prices are those of whole homes or those of one unit of area.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import streamlit as st
 
 from houseprice.market.contract import Contract
-from houseprice.market.exploring.selection import Sales, Selection
+from houseprice.market.profile import associations
+from houseprice.market.profile.alerts import Alert, alerts
+from houseprice.market.profile.selection import Sales, Selection, per_area
 from houseprice.market.sales import Market
-from houseprice.ui.charts.grammar import axis_title
-from houseprice.ui.messages import money
-from houseprice.ui.plain_text import plain
+from houseprice.ui.charts.style import axis_title
+from houseprice.ui.formatting import money, plain
 
-__all__ = ["conditions", "filters", "looking_at"]
+__all__ = ["alerts_of", "conditions", "filters", "looking_at", "measured", "ties_with_price"]
 
 MOST_NAMED = 4
 """Places that a sentence names before it counts the rest."""
@@ -174,3 +182,41 @@ def _round_step(width: float) -> float:
     """The least of 1, 2, 5, 10 ... times a power of ten that is not below `width`."""
     power = 10.0 ** math.floor(math.log10(max(width, 1.0)))
     return next(step * power for step in (1, 2, 5, 10) if step * power >= width)
+
+
+def _fingerprint(sales: Sales) -> str:
+    """What tells these sales from any others: the contract and every figure."""
+    told = hashlib.sha256(sales.contract.sha256.encode())
+    told.update(sales.houses.to_numpy().tobytes())
+    told.update(sales.prices.to_numpy().tobytes())
+    told.update("\n".join(map(str, sales.ids)).encode())
+    return told.hexdigest()
+
+
+@st.cache_data(show_spinner=False, max_entries=32, hash_funcs={Sales: _fingerprint})
+def alerts_of(sales: Sales) -> tuple[Alert, ...]:
+    """What to know of these sales first."""
+    return alerts(sales)
+
+
+@st.cache_data(show_spinner=False, max_entries=32, hash_funcs={Sales: _fingerprint})
+def ties_with_price(sales: Sales) -> pd.DataFrame:
+    """How closely each field goes with price, closest first (``associations.with_price``)."""
+    return associations.with_price(sales)
+
+
+def measured(sales: Sales) -> Sales:
+    """Ask which price is meant, and give the sales with it; one answer for all sections."""
+    contract = sales.contract
+    unit = contract.fields[contract.market.roles.area].unit
+    whole, by_area = contract.market.price.label, f"For one {unit}" if unit else "By area"
+    chosen = st.segmented_control(
+        "Price",
+        (whole, by_area),
+        default=whole,
+        required=True,
+        key="measure",
+        bind="query-params",
+        persist_state="session",
+    )
+    return per_area(sales) if chosen == by_area else sales

@@ -11,11 +11,11 @@ import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from houseprice.market.cells import limits, read_cell
 from houseprice.market.contract import Contract
 from houseprice.market.fields import Field
+from houseprice.market.parsing import limits, read_cell
 from houseprice.market.problems import Problem
-from houseprice.ui.plain_text import plain
+from houseprice.ui.formatting import plain
 
 __all__ = ["HouseForm", "one_house", "read_link"]
 

@@ -11,14 +11,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from houseprice.api.batching import PIECE, Job, Line, Steps, Valuation
-from houseprice.api.rows import table_of
-from houseprice.api.serving import Serving
+from houseprice.api.active_model import Serving
+from houseprice.api.batching import PIECE, Job, Line, Steps, Valuation, table_of
 from houseprice.backend.base import Answer
 from houseprice.backend.local import LocalBackend
 from houseprice.errors import ModelError
 from houseprice.market.sales import Market
-from houseprice.model.storing.store import ModelStore
+from houseprice.model.store.store import ModelStore
 from houseprice.model.training import ensure
 
 Row = dict[str, Any]

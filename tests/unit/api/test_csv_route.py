@@ -16,13 +16,12 @@ import requests
 
 from houseprice.api.app import create_app
 from houseprice.backend.base import VALUATION_COLUMNS
-from houseprice.backend.opening import open_backend
-from houseprice.batch.reading.opened import open_csv
-from houseprice.batch.reading.pieces import PIECE
-from houseprice.batch.streaming import value_stream
+from houseprice.backend.factory import open_backend
 from houseprice.market.sales import Market
-from houseprice.model.storing.store import ModelStore
+from houseprice.model.store.store import ModelStore
 from houseprice.settings import Settings
+from houseprice.tables.reader import PIECE, open_csv
+from houseprice.tables.streaming import value_stream
 from tests.hamlet import hamlet_sales
 from tests.loopback import get, post, raw, served, wait_until
 

@@ -16,7 +16,7 @@ from houseprice.api.app import create_app
 from houseprice.api.engine import Engine
 from houseprice.backend.local import LocalBackend
 from houseprice.market.sales import Market, load_market, read_rows
-from houseprice.model.storing.store import ModelStore
+from houseprice.model.store.store import ModelStore
 from houseprice.model.training import ensure
 from houseprice.settings import Settings
 from tests.hamlet import CONTRACT, write_hamlet

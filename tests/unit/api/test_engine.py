@@ -11,16 +11,15 @@ from typing import Any
 
 import pytest
 
+from houseprice.api.active_model import Proof, Serving
 from houseprice.api.engine import Engine
-from houseprice.api.faults import Busy, Fault
-from houseprice.api.serving import Serving
-from houseprice.api.state import Proof
+from houseprice.api.problem_details import Busy, Fault
 from houseprice.backend.local import LocalBackend
 from houseprice.errors import InputError, ModelError, StoreError
 from houseprice.market.sales import Market
-from houseprice.model.storing.golden import Golden
-from houseprice.model.storing.signing import new_pair
-from houseprice.model.storing.store import ModelStore
+from houseprice.model.store.artefact import Golden
+from houseprice.model.store.signing import new_pair
+from houseprice.model.store.store import ModelStore
 from houseprice.settings import Settings
 
 Row = dict[str, Any]

@@ -11,7 +11,7 @@ from fastapi import FastAPI, Response
 from fastapi.responses import StreamingResponse
 from fastapi.testclient import TestClient
 
-from houseprice.api.faults import Busy, Fault, install_faults
+from houseprice.api.problem_details import Busy, Fault, install_faults
 from houseprice.errors import InputError, ModelError, StoreError
 from tests.loopback import served
 

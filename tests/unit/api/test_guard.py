@@ -16,9 +16,9 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import StreamingResponse
 from fastapi.testclient import TestClient
 
-from houseprice.api.faults import install_faults
-from houseprice.api.guard import CSV_PATH, install
-from houseprice.api.keys import new_key
+from houseprice.api.access import new_key
+from houseprice.api.middleware import CSV_PATH, install
+from houseprice.api.problem_details import install_faults
 from houseprice.settings import Settings
 from tests.loopback import get, post, raw, served, wait_until
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from houseprice.api.keys import find_key, new_key, read_keys
+from houseprice.api.access import find_key, new_key, read_keys
 from houseprice.errors import SettingsError
 
 DIGEST = "0123456789abcdef" * 4

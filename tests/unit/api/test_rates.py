@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from houseprice.api.rates import TokenBucket
+from houseprice.api.access import TokenBucket
 
 
 class Clock:

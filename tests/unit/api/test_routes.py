@@ -12,8 +12,7 @@ from fastapi.testclient import TestClient
 from houseprice.api.app import create_app
 from houseprice.api.engine import Engine
 from houseprice.backend.local import LocalBackend
-from houseprice.backend.wire import ValuationsOut
-from houseprice.backend.wire_model import ImportanceOut, ModelOut
+from houseprice.backend.schemas import ImportanceOut, ModelOut, ValuationsOut
 from houseprice.market.sales import Market, read_rows
 from houseprice.settings import Settings
 

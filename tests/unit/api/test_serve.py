@@ -17,7 +17,7 @@ import requests
 from prometheus_client.parser import text_string_to_metric_families
 
 from houseprice.market.sales import Market
-from houseprice.model.storing.store import ModelStore
+from houseprice.model.store.store import ModelStore
 from houseprice.model.training import train
 from tests.loopback import PATIENCE_S, Program, get, post, program, wait_until
 

@@ -13,9 +13,9 @@ from fastapi.responses import StreamingResponse
 from fastapi.testclient import TestClient
 from prometheus_client.parser import text_string_to_metric_families
 
-from houseprice.api.faults import install_faults
-from houseprice.api.guard import install
-from houseprice.api.keys import new_key
+from houseprice.api.access import new_key
+from houseprice.api.middleware import install
+from houseprice.api.problem_details import install_faults
 from houseprice.api.telemetry import valuing
 from houseprice.logs import JsonFormatter
 from houseprice.settings import Settings

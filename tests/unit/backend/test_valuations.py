@@ -8,8 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from houseprice.backend.base import VALUATION_COLUMNS
-from houseprice.backend.valuations import valuation_frame
+from houseprice.backend.base import VALUATION_COLUMNS, valuation_frame
 from houseprice.market.problems import Problem
 
 NOW = datetime(2020, 1, 2, 3, 4, 5, tzinfo=UTC)

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from houseprice.backend.base import CAPABILITIES, VALUATION_COLUMNS, About, Answer, Progress
-from houseprice.market.checks import check
 from houseprice.market.contract import Contract, load_contract
+from houseprice.market.validation import check
 from houseprice.settings import Settings
 from tests.hamlet import write_hamlet
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from houseprice.batch.pace import Pace, duration
+from houseprice.progress import Pace, duration
 
 
 def test_rows_their_speed_and_the_time_left_are_told() -> None:

@@ -12,13 +12,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from houseprice.backend.base import VALUATION_COLUMNS, Backend
-from houseprice.batch.reading.opened import open_csv, read_table
-from houseprice.batch.streaming import Streamed, value_parts, value_stream
-from houseprice.batch.text.writing import to_csv
-from houseprice.batch.valuing.scoring import value_table
 from houseprice.errors import InputError
 from houseprice.market.contract import Contract
 from houseprice.settings import Settings
+from houseprice.tables.reader import open_csv, read_table
+from houseprice.tables.scoring import value_table
+from houseprice.tables.streaming import Streamed, value_parts, value_stream
+from houseprice.tables.writer import to_csv
 
 HEADER = "size,grade,quarter,built,address"
 GOOD = "90,A,S,1980,here"

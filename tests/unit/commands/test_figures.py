@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from houseprice.commands.figures import table
-from houseprice.model.measuring.words import in_words, written
+from houseprice.commands.evaluate import table
+from houseprice.model.standards import in_words, written
 
 
 def test_figures_are_aligned_with_their_units() -> None:

@@ -11,8 +11,8 @@ import pytest
 
 from houseprice.errors import StoreError
 from houseprice.market.sales import load_market, read_rows
-from houseprice.model.judging.rival import rival_of
-from houseprice.model.storing.store import ModelStore
+from houseprice.model.gate import rival_of
+from houseprice.model.store.store import ModelStore
 from houseprice.model.training import train
 from tests.hamlet import CONTRACT, write_hamlet
 

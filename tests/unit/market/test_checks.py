@@ -10,11 +10,11 @@ import pandas as pd
 import pytest
 
 from houseprice.errors import InputError
-from houseprice.market.checks import Checked, check, check_prices
 from houseprice.market.contract import Contract, load_contract
 from houseprice.market.domain import Domain
 from houseprice.market.problems import PROBLEM_COLUMNS, Problem, problem_frame
 from houseprice.market.sales import Market, read_rows
+from houseprice.market.validation import Checked, check, check_prices
 from tests.hamlet import hamlet_sales, write_hamlet
 
 HOUSE: dict[str, object] = {

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from houseprice.market.columns import FEW, read_column, read_columns
 from houseprice.market.contract import Contract, load_contract
+from houseprice.market.parsing import FEW, read_column, read_columns
 from tests.hamlet import hamlet_sales, write_hamlet
 
 ODD = [

@@ -9,8 +9,7 @@ import pandas as pd
 import pytest
 
 from houseprice.errors import MarketError
-from houseprice.market.experiments import FIGURES, experiments
-from houseprice.market.sales import Market, load_market
+from houseprice.market.sales import FIGURES, Market, experiments, load_market
 from tests.hamlet import write_hamlet
 
 HEADERS = {

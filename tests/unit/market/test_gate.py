@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from houseprice.errors import MarketError
-from houseprice.market.contract import load_contract
-from houseprice.market.gate import Limit
+from houseprice.market.contract import Limit, load_contract
 from tests.hamlet import CONTRACT, write_hamlet
 
 

@@ -6,10 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from houseprice.market.checks import check
-from houseprice.market.opening import opening_row
-from houseprice.market.sales import Market
-from houseprice.market.typical_house import typical_house
+from houseprice.market.sales import Market, opening_row, typical_house
+from houseprice.market.validation import check
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from houseprice.market.contract import Contract, load_contract
-from houseprice.market.strays import MOST_GUESSED, MOST_TOLD, likely, strays
+from houseprice.market.validation import MOST_GUESSED, MOST_TOLD, likely, strays
 from tests.hamlet import write_hamlet
 
 

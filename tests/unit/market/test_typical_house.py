@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from houseprice.market.sales import Market
-from houseprice.market.typical_house import typical_house
+from houseprice.market.sales import Market, typical_house
 
 
 def test_it_is_a_real_sale_with_at_sale_facts_at_their_start(market: Market) -> None:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from houseprice.model.storing.store import ModelStore
+from houseprice.model.store.store import ModelStore
 
 
 @pytest.fixture(scope="module")

@@ -21,7 +21,7 @@ import numpy as np
 from joblib import parallel_config
 from pathlib import Path
 from houseprice.market.sales import load_market
-from houseprice.model.storing.store import ModelStore
+from houseprice.model.store.store import ModelStore
 from houseprice.model.training import train
 
 market, store = load_market(sys.argv[1]), ModelStore(Path(sys.argv[2]))

@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from houseprice.durable import exclusive
 from houseprice.errors import StoreError
+from houseprice.files import exclusive
 from houseprice.market.sales import Market, load_market
-from houseprice.model.measuring.words import in_words
-from houseprice.model.storing.store import ModelStore
+from houseprice.model.standards import in_words
+from houseprice.model.store.store import ModelStore
 from houseprice.model.training import ensure, train
 from tests.hamlet import CONTRACT, write_hamlet
 

@@ -7,8 +7,8 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
 from houseprice.errors import ModelError
-from houseprice.model.learning.pipeline import make_regressor
-from houseprice.model.measuring.metrics import coverage
+from houseprice.model.blend import make_regressor
+from houseprice.model.metrics import coverage
 from houseprice.model.valuation import ValuationModel
 
 

@@ -11,18 +11,18 @@ import pytest
 
 from houseprice.market.contract import Contract
 from houseprice.market.sales import Market
-from houseprice.model.studying.study import NO_STUDY, Study
-from houseprice.ui.charts import drivers as charts_drivers
-from houseprice.ui.charts import effects as charts_effects
-from houseprice.ui.charts import grammar as charts
-from houseprice.ui.charts import pairs as charts_pairs
-from houseprice.ui.charts.drivers import Reading
-from houseprice.ui.charts.effects import Mark
-from houseprice.ui.drivers import frames as drivers_frames
-from houseprice.ui.drivers.pairs import newly_picked
-from houseprice.ui.findings import drivers as told
-from houseprice.ui.findings import effects as findings_effects
-from houseprice.ui.findings import pairs as findings_pairs
+from houseprice.model.study import NO_STUDY, Study
+from houseprice.ui.charts import feature_importance as charts_drivers
+from houseprice.ui.charts import feature_importance as told
+from houseprice.ui.charts import partial_dependence as charts_effects
+from houseprice.ui.charts import partial_dependence as charts_pairs
+from houseprice.ui.charts import partial_dependence as findings_effects
+from houseprice.ui.charts import partial_dependence as findings_pairs
+from houseprice.ui.charts import style as charts
+from houseprice.ui.charts.feature_importance import Reading
+from houseprice.ui.charts.partial_dependence import Mark
+from houseprice.ui.drivers import inputs as drivers_frames
+from houseprice.ui.drivers.effect_tabs import newly_picked
 
 LOSS = Reading("loss_pct", "spread_pct", "Further off", "further off", names="title", key="group")
 

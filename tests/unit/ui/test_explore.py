@@ -5,19 +5,17 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from houseprice.market.exploring import profile
-from houseprice.market.exploring.places import lie_of_places
-from houseprice.market.exploring.selection import Sales, Selection
+from houseprice.market.profile import summaries
+from houseprice.market.profile.selection import Sales, Selection
+from houseprice.market.profile.summaries import lie_of_places
 from houseprice.market.sales import Market, read_rows
-from houseprice.ui.charts import overlay as charts_overlay
-from houseprice.ui.charts.labels import label_places
-from houseprice.ui.charts.places import place_map
-from houseprice.ui.charts.suspects import prices_far_off
+from houseprice.ui.charts import uploads as charts_overlay
+from houseprice.ui.charts.places import label_places, place_map
+from houseprice.ui.charts.prices import prices_far_off
 from houseprice.ui.explore.filters import conditions
-from houseprice.ui.explore.overlay import valued_houses
-from houseprice.ui.explore.prices import ids_between
-from houseprice.ui.explore.rows import picked_sales
-from houseprice.ui.explore.suspects import why_far_off
+from houseprice.ui.explore.price_tabs import ids_between, valued_houses
+from houseprice.ui.explore.quality_tabs import why_far_off
+from houseprice.ui.explore.selected_sales import picked_sales
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +41,7 @@ def test_picked_sales_keep_their_order_and_strangers_are_left_out(sales: Sales) 
 
 
 def test_a_bar_of_the_distribution_gives_the_sales_that_it_counts(sales: Sales) -> None:
-    frame = profile.distribution(sales)
+    frame = summaries.distribution(sales)
     bar = frame.iloc[7]
     assert len(ids_between(sales, (str(bar["from"]),))) == bar["sales"]
     everything = tuple(frame["from"].astype(str))
@@ -98,7 +96,7 @@ def test_a_visitors_houses_are_laid_over_as_if_sold_for_their_values(market: Mar
     assert overlay is not None
     assert (overlay.of, len(overlay.houses)) == (10, 10)
     assert overlay.houses.ids.iloc[0] == "2"
-    area = profile.points(overlay.houses, "GrLivArea")
+    area = summaries.points(overlay.houses, "GrLivArea")
     assert area["value"].iloc[0] == float(rows["GrLivArea"].iloc[1])
     few = valued_houses("mine.csv", values, rows, market.contract, most=3)
     assert few is not None
@@ -108,7 +106,7 @@ def test_a_visitors_houses_are_laid_over_as_if_sold_for_their_values(market: Mar
 
 
 def test_laid_over_houses_are_all_counted_even_beyond_the_sales(sales: Sales) -> None:
-    frame = profile.distribution(sales)
+    frame = summaries.distribution(sales)
     values = pd.Series([5_000.0, 163_000.0, 163_000.0, 2_000_000.0])
     beside = charts_overlay.beside_distribution(frame, values)
     assert beside["houses"].sum() == 4
@@ -122,7 +120,7 @@ def test_laid_over_houses_are_all_counted_even_beyond_the_sales(sales: Sales) ->
 def test_it_is_said_how_a_visitors_houses_stand_to_the_sales(sales: Sales) -> None:
     text = charts_overlay.overlay_finding(1.1 * sales.prices, sales.prices, sales.contract)
     assert "10 % above the middle price of these sales, $163,000" in text
-    points = profile.points(sales, "GrLivArea")
+    points = summaries.points(sales, "GrLivArea")
     field = sales.contract.fields["GrLivArea"]
     far = points.head(3).assign(value=[1_000.0, 1_500.0, 99_000.0])
     assert "All but 1 lie within" in charts_overlay.area_finding(far, points, field)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from streamlit.testing.v1 import AppTest
 
-from houseprice.ui.plain_text import plain
+from houseprice.ui.formatting import plain
 
 
 def failing_page() -> None:
     import streamlit as st
 
     from houseprice.errors import BackendTimeout
-    from houseprice.ui.frame import told_in_words
+    from houseprice.ui.layout import told_in_words
 
     with told_in_words("here"):
         if st.toggle("known"):

@@ -6,14 +6,14 @@ import pytest
 
 from houseprice.market.problems import Problem
 from houseprice.market.sales import Market
-from houseprice.ui.messages import (
+from houseprice.ui.formatting import (
     confidence_band,
     money,
     percent,
+    plain,
     problem_table,
     rounding_step,
 )
-from houseprice.ui.plain_text import plain
 
 
 @pytest.mark.parametrize(

@@ -9,20 +9,18 @@ import pandas as pd
 import plotly.graph_objects as go
 import pytest
 
-from houseprice.market.experiments import experiments
-from houseprice.market.sales import Market
-from houseprice.model.measuring.ratio_study import ratio_study
-from houseprice.model.studying.errors import Drift, drift
-from houseprice.model.studying.study import NO_STUDY, Study
-from houseprice.ui.charts import grammar as charts
-from houseprice.ui.charts import model as charts_model
-from houseprice.ui.charts import standing as charts_standing
-from houseprice.ui.findings import model as findings_model
-from houseprice.ui.model.errors import by_price, drifting, error_against, groups_of
-from houseprice.ui.model.sales import picked_table
-from houseprice.ui.model.short import figures_table, standing
-from houseprice.ui.model.study import Measured, joined
-from houseprice.ui.model.tried import chosen
+from houseprice.market.sales import Market, experiments
+from houseprice.model.diagnostics import Drift, drift
+from houseprice.model.ratio_study import ratio_study
+from houseprice.model.study import NO_STUDY, Study
+from houseprice.ui.charts import performance as charts_standing
+from houseprice.ui.charts import performance as findings_model
+from houseprice.ui.charts import residuals as charts_model
+from houseprice.ui.charts import style as charts
+from houseprice.ui.performance.error_breakdown import by_price, drifting, error_against, groups_of
+from houseprice.ui.performance.held_out import Measured, joined, picked_table
+from houseprice.ui.performance.history import chosen
+from houseprice.ui.performance.overview import figures_table, standing
 
 
 @pytest.fixture(scope="module")

@@ -10,9 +10,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from houseprice.backend.base import CAPABILITIES, About
-from houseprice.ui.accuracy import how_measured, which_day
-from houseprice.ui.messages import answered_by, provenance, stands_for, step_of
-from houseprice.ui.offers import WITHOUT
+from houseprice.ui.formatting import answered_by, provenance, stands_for, step_of
+from houseprice.ui.layout import WITHOUT, how_measured, which_day
 
 FULL = About(
     "this computer",
@@ -31,7 +30,7 @@ def page(capabilities: frozenset[str]) -> None:
     import streamlit as st
 
     from houseprice.backend.base import About
-    from houseprice.ui.offers import offered
+    from houseprice.ui.layout import offered
 
     about = About("x", "", "", "", None, None, None, capabilities=capabilities)
     st.text(offered(about, "explain"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 from streamlit.testing.v1 import AppTest
 
-from houseprice.ui.panel import in_words, spoken
+from houseprice.ui.charts.panel import in_words, spoken
 
 
 def test_headers_are_words_and_column_codes_stay_behind() -> None:
@@ -22,8 +22,8 @@ def test_a_day_is_written_without_its_midnight() -> None:
 def two_panels() -> None:
     import pandas as pd
 
-    from houseprice.ui.charts.grammar import figure
-    from houseprice.ui.panel import panel
+    from houseprice.ui.charts.panel import panel
+    from houseprice.ui.charts.style import figure
 
     full = pd.DataFrame({"price": [1.0]})
     panel("**Half** sold for $1.", figure(), full, key="full")

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from houseprice.api.keys import new_key
+from houseprice.api.access import new_key
 from tests.hamlet import write_hamlet
 from tests.loopback import PATIENCE_S, free_port, wait_until
 

@@ -15,9 +15,7 @@ from houseprice.errors import (
     NotOffered,
     StoreError,
 )
-from houseprice.ui.door import Door
-from houseprice.ui.watch import PAUSE_S, Watch
-from houseprice.ui.watched import WatchedBackend
+from houseprice.ui.backend_handle import PAUSE_S, Door, Watch, WatchedBackend
 
 HOUSE = pd.DataFrame({"size": [100]})
 AWAY = BackendUnavailable("Nothing answers.", reason="refused")

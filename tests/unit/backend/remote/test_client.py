@@ -23,7 +23,7 @@ from houseprice.errors import (
     NotOffered,
 )
 from houseprice.market.contract import Contract, load_contract
-from houseprice.model.storing.golden import NONE_GOLDEN, Golden
+from houseprice.model.store.artefact import NONE_GOLDEN, Golden
 from houseprice.settings import Settings
 from tests.foreign_servers import Served, serve
 from tests.hamlet import CONTRACT, hamlet_sales

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from houseprice.backend.remote.csv_stream import value_csv
+from houseprice.backend.remote.client import value_csv
 from houseprice.backend.remote.transport import Transport
 from houseprice.errors import BackendError, BackendGarbled, InputError
 from tests.hostile import (

@@ -13,14 +13,9 @@ import pytest
 from houseprice.backend.base import Answer
 from houseprice.backend.remote.foreign import ForeignBackend
 from houseprice.backend.remote.transport import Transport
-from houseprice.errors import (
-    BackendGarbled,
-    BackendRejected,
-    ModelError,
-    NotOffered,
-)
+from houseprice.errors import BackendGarbled, BackendRejected, ModelError, NotOffered
 from houseprice.market.contract import Contract, Dialect, load_contract
-from houseprice.model.storing.golden import Golden
+from houseprice.model.store.artefact import Golden
 from houseprice.settings import Settings
 from tests.foreign_servers import Served, serve
 from tests.hamlet import CONTRACT, hamlet_sales

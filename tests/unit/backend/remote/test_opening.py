@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from houseprice.api.app import create_app
+from houseprice.backend.factory import open_backend
 from houseprice.backend.local import LocalBackend
-from houseprice.backend.opening import open_backend
 from houseprice.backend.remote.client import RemoteBackend
 from houseprice.backend.remote.foreign import ForeignBackend
 from houseprice.errors import BackendUnavailable, SettingsError
 from houseprice.market.sales import Market, load_market
-from houseprice.model.storing.store import ModelStore
+from houseprice.model.store.store import ModelStore
 from houseprice.model.training import ensure
 from houseprice.settings import Settings
 from tests.hamlet import CONTRACT, write_hamlet

@@ -8,14 +8,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from houseprice.batch.findings.against_prices import AgainstPrices, against_prices
-from houseprice.batch.reading.opened import read_table
-from houseprice.batch.text.tables import Table
-from houseprice.batch.valuing.scoring import value_table
 from houseprice.errors import BackendError
 from houseprice.market.sales import Market, load_market
-from houseprice.model.measuring.metrics import median_ape
+from houseprice.model.metrics import median_ape
 from houseprice.settings import Settings
+from houseprice.tables.price_comparison import AgainstPrices, against_prices
+from houseprice.tables.reader import read_table
+from houseprice.tables.scoring import value_table
+from houseprice.tables.table import Table
 from tests.hamlet import hamlet_sales, write_hamlet
 from tests.unit.batch.conftest import Surveyor
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from houseprice.batch.findings.checks import FINDING_COLUMNS, Finding, finding_table, findings
-from houseprice.batch.findings.words import checks
-from houseprice.batch.reading.opened import read_table
-from houseprice.batch.valuing.scoring import value_table
 from houseprice.market.contract import Contract
 from houseprice.market.sales import Market
 from houseprice.settings import Settings
+from houseprice.tables.checks import FINDING_COLUMNS, Finding, checks, finding_table, findings
+from houseprice.tables.reader import read_table
+from houseprice.tables.scoring import value_table
 from tests.unit.batch.conftest import Surveyor
 
 

@@ -11,13 +11,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from houseprice.batch.findings.drift import DRIFT_COLUMNS, FEWEST, Drift, drift
-from houseprice.batch.findings.drift_measures import blank_drift, level_drift, middle_drift
-from houseprice.batch.reading.opened import read_table
-from houseprice.batch.text.tables import Table
 from houseprice.market.problems import Problem
 from houseprice.market.sales import Market, load_market
 from houseprice.settings import Settings
+from houseprice.tables.drift import (
+    DRIFT_COLUMNS,
+    FEWEST,
+    Drift,
+    blank_drift,
+    drift,
+    level_drift,
+    middle_drift,
+)
+from houseprice.tables.reader import read_table
+from houseprice.tables.table import Table
 from tests.hamlet import hamlet_sales, write_hamlet
 
 

@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from houseprice.batch.findings.mending import beyond_mending, choices, edits, mend, wrong_cells
-from houseprice.batch.reading.opened import read_table
-from houseprice.batch.text.tables import Table
-from houseprice.batch.valuing.scoring import value_table
 from houseprice.errors import InputError
 from houseprice.market.contract import Contract
 from houseprice.settings import Settings
+from houseprice.tables.corrections import beyond_mending, choices, edits, mend, wrong_cells
+from houseprice.tables.reader import read_table
+from houseprice.tables.scoring import value_table
+from houseprice.tables.table import Table
 from tests.unit.batch.conftest import Surveyor
 
 TEXT = """key,size,quarter,grade,note

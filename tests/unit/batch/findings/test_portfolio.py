@@ -7,11 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from houseprice.batch.findings.portfolio import Portfolio, portfolio
-from houseprice.batch.reading.opened import read_table
-from houseprice.batch.valuing.scoring import value_table
 from houseprice.market.contract import Contract
 from houseprice.settings import Settings
+from houseprice.tables.portfolio import Portfolio, portfolio
+from houseprice.tables.reader import read_table
+from houseprice.tables.scoring import value_table
 from tests.unit.batch.conftest import Surveyor
 
 MEASURED = {

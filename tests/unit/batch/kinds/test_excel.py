@@ -9,12 +9,12 @@ import pandas as pd
 import pytest
 import python_calamine
 
-from houseprice.batch.kinds.excel import to_excel
-from houseprice.batch.reading.opened import read_table
-from houseprice.batch.valuing.scoring import Scored, value_table
 from houseprice.errors import InputError
 from houseprice.market.contract import Contract
 from houseprice.settings import Settings
+from houseprice.tables.excel import to_excel
+from houseprice.tables.reader import read_table
+from houseprice.tables.scoring import Scored, value_table
 from tests.unit.batch.conftest import Surveyor
 
 HOUSES = b"key,size,quarter,remark\n007,80,N,=1+1\n1.50,big,N,\n-3,90.5,S,see https://x.org\n"

@@ -12,12 +12,12 @@ import pandas as pd
 import pytest
 
 from houseprice.backend.local import LocalBackend
-from houseprice.batch.reading.opened import open_csv, read_table
-from houseprice.batch.valuing.scoring import Scored, value_table
 from houseprice.errors import InputError
 from houseprice.market.sales import Market
-from houseprice.model.storing.store import ModelStore
+from houseprice.model.store.store import ModelStore
 from houseprice.settings import Settings
+from houseprice.tables.reader import open_csv, read_table
+from houseprice.tables.scoring import Scored, value_table
 
 ROWS = 40
 

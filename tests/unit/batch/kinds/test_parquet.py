@@ -13,13 +13,13 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from houseprice.batch.kinds.parquet import as_text, parquet_to_csv, to_parquet
-from houseprice.batch.kinds.wishes import Wish
-from houseprice.batch.reading.opened import open_csv, read_table
-from houseprice.batch.valuing.scoring import value_table
 from houseprice.errors import InputError
 from houseprice.market.contract import Contract
 from houseprice.settings import Settings
+from houseprice.tables.conversion import Wish
+from houseprice.tables.parquet import as_text, parquet_to_csv, to_parquet
+from houseprice.tables.reader import open_csv, read_table
+from houseprice.tables.scoring import value_table
 from tests.unit.batch.conftest import Surveyor
 
 MOMENT = datetime(2010, 7, 1, 12, 30, 5, 250_000)  # noqa: DTZ001 - without a time zone on purpose

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 import xlsxwriter
 
-from houseprice.batch.kinds.workbook import as_seen
-from houseprice.batch.reading.opened import open_csv, read_table
 from houseprice.errors import InputError
 from houseprice.market.contract import Contract
 from houseprice.settings import Settings
+from houseprice.tables.reader import open_csv, read_table
+from houseprice.tables.workbook import as_seen
 
 Rows = list[list[object]]
 HOUSES: Rows = [["size", "quarter", "remark"], [80, "N", "a"], [90.5, "S", None]]

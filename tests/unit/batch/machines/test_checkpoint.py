@@ -11,13 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from houseprice.batch.machines.checkpoint import Task, checkpoint
-from houseprice.batch.machines.finished import write_part
-from houseprice.batch.machines.joining import Checkpoint
-from houseprice.batch.streaming import Part
-from houseprice.batch.valuing.summary import Totals
 from houseprice.errors import HousePriceError, InputError
 from houseprice.market.problems import Problem
+from houseprice.tables.resume import Checkpoint, Task, checkpoint, write_part
+from houseprice.tables.scoring import Totals
+from houseprice.tables.streaming import Part
 
 TASK = Task("abc", "model 1", "90 %")
 PROBLEM = Problem(None, None, "missing_columns", "warning", "Some columns are missing.")

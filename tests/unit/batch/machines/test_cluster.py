@@ -14,16 +14,15 @@ import pytest
 from distributed import Client, Scheduler
 
 from houseprice.backend.local import LocalBackend
-from houseprice.batch.machines.cluster import value_on_cluster
-from houseprice.batch.machines.orders import LIMITS, Failure, Job, Terms, seal_of
-from houseprice.batch.reading.opened import open_csv
-from houseprice.batch.streaming import Streamed, value_stream
 from houseprice.cluster import connected
 from houseprice.errors import HousePriceError
 from houseprice.market.sales import load_market
-from houseprice.model.storing.store import ModelStore
+from houseprice.model.store.store import ModelStore
 from houseprice.model.training import ensure
 from houseprice.settings import Settings
+from houseprice.tables.distributed import LIMITS, Failure, Job, Terms, seal_of, value_on_cluster
+from houseprice.tables.reader import open_csv
+from houseprice.tables.streaming import Streamed, value_stream
 from tests.clusters import a_scheduler, a_worker, left_in, make_jobs, two_workers, until
 
 needs_signals = pytest.mark.skipif(os.name != "posix", reason="Windows has no such signals")

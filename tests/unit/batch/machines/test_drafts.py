@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from houseprice.batch.machines.drafts import drafts_beside, renamed
 from houseprice.errors import HousePriceError
+from houseprice.tables.writer import drafts_beside, renamed
 from tests.clusters import left_in
 
 

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from houseprice.batch.machines.finished import (
+from houseprice.errors import InputError
+from houseprice.market.problems import Problem
+from houseprice.tables.resume import (
     Finished,
     add_finished,
     digest,
@@ -15,10 +17,8 @@ from houseprice.batch.machines.finished import (
     write_finished,
     write_part,
 )
-from houseprice.batch.streaming import Part
-from houseprice.batch.valuing.summary import Totals
-from houseprice.errors import InputError
-from houseprice.market.problems import Problem
+from houseprice.tables.scoring import Totals
+from houseprice.tables.streaming import Part
 from tests.full_disk import run_without_room
 
 PROBLEM = Problem(None, None, "missing_columns", "warning", "Some columns are missing: größe.")
@@ -73,7 +73,7 @@ def test_a_list_stays_as_it_was_if_there_is_no_room_for_a_new_one(
     write_finished(tmp_path, parts)
     program = """
 from pathlib import Path
-from houseprice.batch.machines.finished import read_finished, write_finished
+from houseprice.tables.resume import read_finished, write_finished
 folder = Path(sys.argv[1])
 write_finished(folder, read_finished(folder))
 """

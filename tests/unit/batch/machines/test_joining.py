@@ -8,10 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from houseprice.batch.machines.finished import write_part
-from houseprice.batch.machines.joining import Checkpoint
-from houseprice.batch.streaming import Part
-from houseprice.batch.valuing.summary import Totals
+from houseprice.tables.resume import Checkpoint, write_part
+from houseprice.tables.scoring import Totals
+from houseprice.tables.streaming import Part
 
 THEN = datetime(2021, 5, 6, 7, 8, 9, tzinfo=UTC)
 PARTS = [Part(f"part {number}\n".encode() * 3, Totals(rows=3), ()) for number in range(4)]

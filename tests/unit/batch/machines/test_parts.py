@@ -11,12 +11,12 @@ import pandas as pd
 import pytest
 
 from houseprice.backend.base import Answer, Progress
-from houseprice.batch.machines.parts import Wishes, value_to_file
-from houseprice.batch.reading.opened import open_csv
-from houseprice.batch.streaming import Streamed, value_stream
 from houseprice.errors import BackendUnavailable, InputError
 from houseprice.market.contract import Contract
 from houseprice.settings import Settings
+from houseprice.tables.parallel import Wishes, value_to_file
+from houseprice.tables.reader import open_csv
+from houseprice.tables.streaming import Streamed, value_stream
 from tests.unit.batch.conftest import Surveyor
 
 TEXT = "size;quarter;why\n" + "19,5;S;x\n-5;S;y\n90;S\n" * 4 + "\n"

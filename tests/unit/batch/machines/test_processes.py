@@ -6,7 +6,7 @@ import multiprocessing
 import os
 from multiprocessing.connection import Connection
 
-from houseprice.batch.machines.processes import new_process, prepare, processors
+from houseprice.tables.parallel import new_process, prepare, processors
 
 
 def tell(pipe: Connection, name: str) -> None:

@@ -10,15 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from houseprice.backend.opening import open_backend
-from houseprice.batch.machines.finished import Finished
-from houseprice.batch.machines.workers import Crew, Order
-from houseprice.batch.reading.opened import open_csv
-from houseprice.batch.reading.pieces import CsvFile
-from houseprice.batch.streaming import value_parts
+from houseprice.backend.factory import open_backend
 from houseprice.errors import HousePriceError, InputError, StoreError
 from houseprice.market.sales import load_market
 from houseprice.settings import Settings
+from houseprice.tables.parallel import Crew, Order
+from houseprice.tables.reader import CsvFile, open_csv
+from houseprice.tables.resume import Finished
+from houseprice.tables.streaming import value_parts
 
 ROWS = 3
 THEN = datetime(2021, 5, 6, 7, 8, 9, tzinfo=UTC)

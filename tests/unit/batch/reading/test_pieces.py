@@ -12,15 +12,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from houseprice.batch.reading.opened import open_csv, read_table
-from houseprice.batch.text import blocks
-from houseprice.batch.text.blocks import Shape, read_blocks
-from houseprice.batch.text.decoding import LONGEST_LINE
-from houseprice.batch.text.records import Lines
-from houseprice.batch.text.tables import Table
 from houseprice.errors import InputError
 from houseprice.market.contract import Contract
 from houseprice.settings import Settings
+from houseprice.tables import records
+from houseprice.tables.dialect import LONGEST_LINE
+from houseprice.tables.reader import open_csv, read_table
+from houseprice.tables.records import Lines, Shape, read_blocks
+from houseprice.tables.table import Table
 
 # Lines good and bad in every way that matters to where a record ends.
 LINES = st.sampled_from(
@@ -107,10 +106,10 @@ def test_any_line_without_quotation_marks_is_split_as_python_splits_it(line: str
 
 
 def test_pieces_end_early_where_lines_are_long() -> None:
-    text = "a,b\n" + f"{'x' * 1000},2\n" * 3 * blocks.LINES
+    text = "a,b\n" + f"{'x' * 1000},2\n" * 3 * records.LINES
     with open_csv(text.encode(), "homes.csv", Settings()) as source:
         sizes = [len(piece.cells) for piece in source.pieces(chars=2**20)]
-    assert sizes == [blocks.LINES] * 3
+    assert sizes == [records.LINES] * 3
 
 
 def test_a_row_of_endless_lines_is_refused_before_it_fills_the_memory() -> None:

@@ -10,14 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from houseprice.batch.kinds.excel import to_excel
-from houseprice.batch.kinds.parquet import to_parquet
-from houseprice.batch.reading.opened import read_table
-from houseprice.batch.text.formulas import is_dangerous, neutral, restored
-from houseprice.batch.text.writing import to_csv
-from houseprice.batch.valuing.scoring import Scored, value_table
 from houseprice.market.contract import Contract
 from houseprice.settings import Settings
+from houseprice.tables.excel import to_excel
+from houseprice.tables.parquet import to_parquet
+from houseprice.tables.reader import read_table
+from houseprice.tables.scoring import Scored, value_table
+from houseprice.tables.writer import is_dangerous, neutral, restored, to_csv
 from tests.unit.batch.conftest import Surveyor
 
 TEXTS = st.lists(st.sampled_from("'=+-@\t\r\n \u00a0＝＠.5xé\""), max_size=8).map("".join)

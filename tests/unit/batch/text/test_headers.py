@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from houseprice.batch.reading.opened import read_table
-from houseprice.batch.text.tables import Table
 from houseprice.errors import InputError
 from houseprice.market.contract import Contract
 from houseprice.settings import Settings
+from houseprice.tables.reader import read_table
+from houseprice.tables.table import Table
 
 
 def read(text: str, contract: Contract | None = None) -> Table:

@@ -6,13 +6,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from houseprice.batch.reading.opened import open_csv
-from houseprice.batch.reading.pieces import CsvFile
-from houseprice.batch.text.spans import Span
-from houseprice.batch.text.tables import Table
 from houseprice.errors import InputError
 from houseprice.market.contract import Contract
 from houseprice.settings import Settings
+from houseprice.tables.layout import Span
+from houseprice.tables.reader import CsvFile, open_csv
+from houseprice.tables.table import Table
 
 HEADER = "size,grade,quarter,built,address"
 LINES = [

@@ -16,11 +16,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from houseprice.batch.reading.opened import read_table
-from houseprice.batch.text.formulas import is_dangerous, neutral
-from houseprice.batch.text.writing import to_csv, write_atomically
 from houseprice.errors import HousePriceError, InputError
 from houseprice.settings import Settings
+from houseprice.tables.reader import read_table
+from houseprice.tables.writer import is_dangerous, neutral, to_csv, write_atomically
 
 # All that a text file can hold: no NUL, and no half of a surrogate pair.
 CELLS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=12)
@@ -171,7 +170,7 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path, roo
     # A limit on file size fails in the middle of writing, as a full disk does.
     code = (
         "import resource, sys; from pathlib import Path\n"
-        "from houseprice.batch.text.writing import write_atomically\n"
+        "from houseprice.tables.writer import write_atomically\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))\n"
         "write_atomically(Path(sys.argv[1]), bytes(100_000))\n"
     )

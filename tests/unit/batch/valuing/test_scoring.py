@@ -9,14 +9,14 @@ import pandas as pd
 import pytest
 
 from houseprice.backend.base import VALUATION_COLUMNS, Answer
-from houseprice.batch.reading.opened import read_table
-from houseprice.batch.text.writing import to_csv
-from houseprice.batch.valuing.scoring import Scored, value_table
-from houseprice.batch.valuing.template import template
 from houseprice.errors import BackendError
-from houseprice.market.checks import check
 from houseprice.market.contract import Contract
+from houseprice.market.validation import check
 from houseprice.settings import Settings
+from houseprice.tables.reader import read_table
+from houseprice.tables.scoring import Scored, value_table
+from houseprice.tables.table import template
+from houseprice.tables.writer import to_csv
 from tests.hamlet import hamlet_sales
 
 GOOD = "90,A,S,1980"

@@ -7,10 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from houseprice.market.exploring.per_area import per_area
-from houseprice.market.exploring.places import lie_of_places, sales_in
-from houseprice.market.exploring.profile import by_period, ids_in_periods
-from houseprice.market.exploring.selection import Sales, Selection
+from houseprice.market.profile.selection import Sales, Selection, per_area
+from houseprice.market.profile.summaries import by_period, ids_in_periods, lie_of_places, sales_in
 from houseprice.market.sales import Market, load_market
 from tests.hamlet import CONTRACT, write_hamlet
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from houseprice.market.exploring.selection import Selection
+from houseprice.market.profile.selection import Selection
 from houseprice.market.sales import Market
 
 

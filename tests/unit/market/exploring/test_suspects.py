@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from houseprice.market.exploring.selection import Sales, Selection
-from houseprice.market.exploring.suspects import contradictions, far_off, unusual_terms
+from houseprice.market.profile.alerts import contradictions, far_off, unusual_terms
+from houseprice.market.profile.selection import Sales, Selection
 from houseprice.market.sales import Market, load_market
 from tests.hamlet import write_hamlet
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from houseprice.market.exploring import association, two_fields
-from houseprice.market.exploring.field_profile import field_profile
-from houseprice.market.exploring.selection import Sales, Selection
+from houseprice.market.profile import associations
+from houseprice.market.profile.associations import field_profile
+from houseprice.market.profile.selection import Sales, Selection
 from houseprice.market.sales import Market
 
 PRICE = "SalePrice"
@@ -42,46 +42,46 @@ def test_a_field_of_no_sale_is_not_known(none: Sales) -> None:
 def test_the_price_is_spoken_of_as_one_more_number(sales: Sales) -> None:
     assert sales.field(PRICE).label == "Sale price"
     assert np.array_equal(sales.values(PRICE), sales.prices)
-    tie = association.tie(sales, "GrLivArea", PRICE)
-    frame = association.with_price(sales).set_index("column")
+    tie = associations.tie(sales, "GrLivArea", PRICE)
+    frame = associations.with_price(sales).set_index("column")
     assert tie == pytest.approx(frame.loc["GrLivArea", "strength"])
 
 
 def test_squares_count_every_point_once(sales: Sales) -> None:
-    points = two_fields.pair_points(sales, "LotFrontage", "YearBuilt", PRICE)
+    points = associations.pair_points(sales, "LotFrontage", "YearBuilt", PRICE)
     assert len(points) == 1201
-    cells = two_fields.cells(points, "one", "other", "third")
+    cells = associations.cells(points, "one", "other", "third")
     assert cells["sales"].sum() == 1201
     assert cells["third"].between(sales.prices.min(), sales.prices.max()).all()
 
 
 def test_many_levels_become_few_groups_and_the_rest_others(sales: Sales) -> None:
-    group, names = two_fields.groups(sales, "Neighborhood")
+    group, names = associations.groups(sales, "Neighborhood")
     assert len(names) == 6
     assert names[-1] == "others"
     assert set(group) == set(names)
 
 
 def test_many_numbers_are_cut_into_thirds(sales: Sales) -> None:
-    group, names = two_fields.groups(sales, PRICE)
+    group, names = associations.groups(sales, PRICE)
     counts = [int((group == name).sum()) for name in names]
     assert len(names) == 3
     assert max(counts) - min(counts) < 60
     assert names[0].startswith("up to ")
-    frontage, names = two_fields.groups(sales, "LotFrontage")
+    frontage, names = associations.groups(sales, "LotFrontage")
     assert names[-1] == "not known"
     assert (frontage == "not known").sum() == 259
 
 
 def test_a_number_that_most_homes_have_none_of_makes_two_groups(sales: Sales) -> None:
-    assert two_fields.groups(sales, "PoolArea")[1] == ("up to 0 sq ft", "over 0 sq ft")
+    assert associations.groups(sales, "PoolArea")[1] == ("up to 0 sq ft", "over 0 sq ft")
 
 
 def test_boxes_by_colour_hold_the_sales_of_the_boxes_without(sales: Sales) -> None:
-    plain = two_fields.spread_by(sales, "KitchenQual", "LotArea")
+    plain = associations.spread_by(sales, "KitchenQual", "LotArea")
     area = sales.houses["LotArea"][sales.values("KitchenQual") == 4]
     assert plain.set_index("level").loc["Excellent", "median"] == area.median()
-    split = two_fields.spread_by(sales, "KitchenQual", "LotArea", "CentralAir")
+    split = associations.spread_by(sales, "KitchenQual", "LotArea", "CentralAir")
     assert split.groupby("level")["sales"].sum().to_dict() == dict(
         zip(plain["level"], plain["sales"], strict=True)
     )
@@ -89,7 +89,7 @@ def test_boxes_by_colour_hold_the_sales_of_the_boxes_without(sales: Sales) -> No
 
 
 def test_shares_of_a_row_add_up_to_one(sales: Sales) -> None:
-    frame = two_fields.shares(sales, "KitchenQual", "CentralAir", PRICE)
+    frame = associations.shares(sales, "KitchenQual", "CentralAir", PRICE)
     assert frame.groupby("row")["share"].sum().to_numpy() == pytest.approx(np.ones(4))
     both = (sales.values("KitchenQual") == 4) & (sales.values("CentralAir") == 1)
     row = frame[(frame["row"] == "Excellent") & (frame["column"] == "Yes")].iloc[0]
@@ -98,12 +98,12 @@ def test_shares_of_a_row_add_up_to_one(sales: Sales) -> None:
 
 
 def test_a_colour_without_an_order_is_the_share_of_its_commonest_level(sales: Sales) -> None:
-    frame = two_fields.shares(sales, "KitchenQual", "Street", "CentralAir")
+    frame = associations.shares(sales, "KitchenQual", "Street", "CentralAir")
     row = frame[(frame["row"] == "Excellent") & (frame["column"] == "Paved")].iloc[0]
     assert row["third"] == pytest.approx(0.99, abs=0.005)
 
 
 def test_no_sales_give_no_rows(none: Sales) -> None:
-    assert two_fields.pair_points(none, "GrLivArea", "LotArea").empty
-    assert two_fields.spread_by(none, "KitchenQual", "LotArea", "CentralAir").empty
-    assert two_fields.shares(none, "KitchenQual", "Street", PRICE).empty
+    assert associations.pair_points(none, "GrLivArea", "LotArea").empty
+    assert associations.spread_by(none, "KitchenQual", "LotArea", "CentralAir").empty
+    assert associations.shares(none, "KitchenQual", "Street", PRICE).empty

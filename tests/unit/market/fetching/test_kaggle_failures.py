@@ -10,10 +10,9 @@ import requests
 from urllib3.connection import HTTPSConnection
 from urllib3.exceptions import MaxRetryError, NameResolutionError
 
-from houseprice.market.contract import Contract
-from houseprice.market.fetching.kaggle_client import described
-from houseprice.market.fetching.kaggle_failures import Failure, explain
-from houseprice.market.source import KaggleFile, KaggleSource
+from houseprice.market.contract import Contract, KaggleFile, KaggleSource
+from houseprice.market.kaggle import Failure, explain
+from houseprice.market.kaggle_client import described
 
 SOURCE = KaggleSource(
     competition="hamlet-prices",

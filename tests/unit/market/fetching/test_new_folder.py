@@ -12,13 +12,13 @@ from pathlib import Path
 import pytest
 
 from houseprice.errors import FetchError
-from houseprice.market.fetching.new_folder import new_folder
+from houseprice.market.fetch import new_folder
 
 NAMES = ("a.txt", "b.txt")
 WRITER = """
 import sys
 from pathlib import Path
-from houseprice.market.fetching.new_folder import new_folder
+from houseprice.market.fetch import new_folder
 with new_folder(Path(sys.argv[1]), ("a.txt", "b.txt"), replace=True) as (made, beside):
     (made / "a.txt").write_text("new")
     print("half done", flush=True)

@@ -10,7 +10,7 @@ import pytest
 
 from houseprice.errors import ModelError
 from houseprice.market.sales import Market
-from houseprice.model.comparing.comparables import Comparables
+from houseprice.model.comparables import Comparables
 
 IMPORTANCE = pd.DataFrame(
     {

@@ -7,10 +7,15 @@ import pytest
 from sklearn.dummy import DummyRegressor
 
 from houseprice.errors import ModelError
-from houseprice.market.typical_house import typical_house
-from houseprice.model.explaining.attribution import Attribution, logarithmic_mean, money_shares
-from houseprice.model.explaining.coalitions import multilinear_weights, shapley_weights
-from houseprice.model.explaining.terms import AdditiveTerms
+from houseprice.market.sales import typical_house
+from houseprice.model.shapley import (
+    AdditiveTerms,
+    Attribution,
+    logarithmic_mean,
+    money_shares,
+    multilinear_weights,
+    shapley_weights,
+)
 
 
 @pytest.fixture(scope="module")

@@ -3,10 +3,10 @@ from copy import copy
 import numpy as np
 import pytest
 
-from houseprice.market.typical_house import typical_house
-from houseprice.model.explaining.attribution import Attribution
-from houseprice.model.explaining.explain import Explainer
-from houseprice.model.storing.store import ModelStore
+from houseprice.market.sales import typical_house
+from houseprice.model.explanation import Explainer
+from houseprice.model.shapley import Attribution
+from houseprice.model.store.store import ModelStore
 
 
 @pytest.fixture(scope="module")

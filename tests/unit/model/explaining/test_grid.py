@@ -1,6 +1,6 @@
 import numpy as np
 
-from houseprice.model.explaining.grid import curve_values
+from houseprice.model.what_if import curve_values
 
 
 def test_curves_are_drawn_at_round_numbers_within_the_known_values(hamlet):

@@ -2,8 +2,7 @@ import numpy as np
 import pytest
 
 from houseprice.errors import ModelError
-from houseprice.model.explaining.effect_noise import EffectNoise
-from houseprice.model.explaining.whatif import house_effect, what_if
+from houseprice.model.what_if import EffectNoise, house_effect, what_if
 
 
 @pytest.fixture(scope="module")

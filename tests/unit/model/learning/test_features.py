@@ -4,7 +4,7 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
 from houseprice.errors import ModelError
-from houseprice.model.learning.features import FeatureBuilder
+from houseprice.model.features import FeatureBuilder
 
 
 @pytest.fixture

@@ -7,8 +7,7 @@ import pytest
 from sklearn.base import clone
 from sklearn.svm import SVR
 
-from houseprice.model.learning.additive import SplineElasticNet
-from houseprice.model.learning.kernel import RelevanceKernelRegressor
+from houseprice.model.members import RelevanceKernelRegressor, SplineElasticNet
 
 
 @pytest.fixture(scope="module")

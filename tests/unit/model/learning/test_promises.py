@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 
 from houseprice.market.sales import load_market
-from houseprice.model.learning.features import matrix_of
-from houseprice.model.learning.pipeline import make_regressor
-from houseprice.model.learning.promises import TOLERANCE, one_step_up, steps
+from houseprice.model.blend import TOLERANCE, make_regressor, one_step_up, steps
+from houseprice.model.features import matrix_of
 
 
 @pytest.fixture(scope="module")

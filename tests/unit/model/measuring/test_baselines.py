@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from houseprice.market.sales import Market
-from houseprice.model.measuring.baselines import BASELINES, baseline_estimates, plain_lasso
-from houseprice.model.measuring.metrics import rmsle
+from houseprice.model.baselines import BASELINES, baseline_estimates, plain_lasso
+from houseprice.model.metrics import rmsle
 
 
 def test_the_median_price_is_the_same_for_every_house(hamlet: Market):

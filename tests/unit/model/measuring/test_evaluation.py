@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 
 from houseprice.errors import ModelError
-from houseprice.model.measuring.baselines import BASELINES
-from houseprice.model.measuring.evaluation import (
+from houseprice.model.baselines import BASELINES
+from houseprice.model.evaluation import (
     LEVELS,
     cross_validate,
     evaluate_houses,
     out_of_fold_evaluation,
     out_of_time_evaluation,
 )
-from houseprice.model.measuring.metrics import rmsle
+from houseprice.model.metrics import rmsle
 from houseprice.model.valuation import ValuationModel
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from houseprice.market.gate import Gate, Limit
+from houseprice.market.contract import Gate, Limit
 from houseprice.market.sales import Market
-from houseprice.model.measuring.gate import conditions, unknown_figures
-from houseprice.model.storing.store import ModelStore
+from houseprice.model.gate import conditions, unknown_figures
+from houseprice.model.store.store import ModelStore
 
 
 def test_each_limit_is_judged_in_its_order() -> None:

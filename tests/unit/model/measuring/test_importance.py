@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from houseprice.errors import ModelError
-from houseprice.model.measuring.importance import effect_curve, permutation_importance
+from houseprice.model.importance import effect_curve, permutation_importance
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ from sklearn.metrics import (
     root_mean_squared_error,
 )
 
-from houseprice.model.measuring import metrics
+from houseprice.model import metrics
 
 PRICE = [100.0, 200.0, 400.0, 800.0]
 ESTIMATE = [110.0, 180.0, 400.0, 1000.0]

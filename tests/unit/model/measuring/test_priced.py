@@ -9,7 +9,7 @@ from houseprice.errors import InputError
 from houseprice.market.domain import Domain
 from houseprice.market.problems import Problem
 from houseprice.market.sales import Market, read_rows
-from houseprice.model.measuring.priced import PricedHouses, priced_houses
+from houseprice.model.evaluation import PricedHouses, priced_houses
 
 
 @pytest.fixture

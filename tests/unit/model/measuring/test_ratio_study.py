@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from houseprice.model.measuring.ratio_study import ACCEPTED, figures, ratio_study
+from houseprice.model.ratio_study import ACCEPTED, figures, ratio_study
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from houseprice.model.measuring.ratios import FIGURES, cod, median_ratio, mki, prb, prd, vei
+from houseprice.model.ratio_study import FIGURES, cod, median_ratio, mki, prb, prd, vei
 
 # Five sales. Ratios e / s: 1.2, 1.1, 1.0, 0.9, 0.8; their median m is 1.
 PRICE = np.array([100.0, 200.0, 300.0, 400.0, 500.0])

@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 
 from houseprice.market.sales import Market
-from houseprice.model.measuring.evaluated import LEVELS, Evaluation
-from houseprice.model.measuring.ratio_study import FEWEST, figures
-from houseprice.model.measuring.report import Report, report_on
+from houseprice.model.evaluation import LEVELS, Evaluation
+from houseprice.model.ratio_study import FEWEST, figures
+from houseprice.model.report import Report, report_on
 
 
 def made_up(houses: int, repeats: int = 2, seed: int = 0) -> Evaluation:

@@ -10,7 +10,7 @@ import pytest
 
 from houseprice.errors import ModelError
 from houseprice.market.sales import Market, load_market
-from houseprice.model.measuring.shared_errors import foretold_years, shared_errors, within_areas
+from houseprice.model.aggregate import foretold_years, shared_errors, within_areas
 from houseprice.model.valuation import ValuationModel
 from tests.hamlet import write_hamlet
 

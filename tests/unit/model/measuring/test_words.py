@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from houseprice.model.measuring.baselines import BASELINES as GUESSES
-from houseprice.model.measuring.good import GOOD, WHOSE
-from houseprice.model.measuring.ratio_study import ACCEPTED
-from houseprice.model.measuring.words import BASELINES, in_words, leaning, meaning, short
+from houseprice.model.baselines import BASELINES as GUESSES
+from houseprice.model.ratio_study import ACCEPTED
+from houseprice.model.standards import BASELINES, GOOD, WHOSE, in_words, leaning, meaning, short
 
 MEASURED = (
     "rmsle", "rmse", "mae", "r2", "median_ape", "mean_ape", "median_ratio", "bias", "cod", "prd",

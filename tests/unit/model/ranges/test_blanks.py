@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from houseprice.model.ranges.blanks import BlankCost, blank_out, optional_fields
+from houseprice.model.conformal import BlankCost, blank_out, optional_fields
 
 
 def names(contract, positions):

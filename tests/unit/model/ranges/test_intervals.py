@@ -3,7 +3,7 @@ import pytest
 from sklearn.exceptions import NotFittedError
 
 from houseprice.errors import ModelError
-from houseprice.model.ranges.intervals import ConformalRange, check_level
+from houseprice.model.conformal import ConformalRange, check_level
 
 
 @pytest.fixture(scope="module")

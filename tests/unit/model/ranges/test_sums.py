@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from houseprice.model.ranges.sums import PRIOR_TIME, Shared, range_of_sum, student, variances
+from houseprice.model.aggregate import PRIOR_TIME, Shared, range_of_sum, student, variances
 
 MEASURED = {
     "shared_error_years": 4.0,

@@ -11,11 +11,10 @@ import pandas as pd
 import pytest
 
 from houseprice.market.sales import Market
-from houseprice.model.measuring.evaluation import out_of_fold_evaluation
-from houseprice.model.measuring.report import Report, report_on
-from houseprice.model.storing.card import Card, card_facts
-from houseprice.model.storing.markdown import above, day, fixed, money, percent, safe, table
-from houseprice.model.storing.store import LoadedModel, ModelStore
+from houseprice.model.card import Card, above, card_facts, day, fixed, money, percent, safe, table
+from houseprice.model.evaluation import out_of_fold_evaluation
+from houseprice.model.report import Report, report_on
+from houseprice.model.store.store import LoadedModel, ModelStore
 from houseprice.model.valuation import ValuationModel
 
 IMPORTANCE = pd.DataFrame(

@@ -8,7 +8,7 @@ import pytest
 
 from houseprice.errors import StoreError
 from houseprice.market.sales import Market
-from houseprice.model.storing.golden import NONE_GOLDEN, Golden
+from houseprice.model.store.artefact import NONE_GOLDEN, Golden
 from houseprice.model.valuation import ValuationModel
 
 

@@ -13,9 +13,9 @@ import pytest
 import houseprice
 from houseprice.errors import SettingsError, StoreError
 from houseprice.market.sales import Market
-from houseprice.model.storing.manifest import Manifest
-from houseprice.model.storing.signing import Keys, new_pair
-from houseprice.model.storing.store import ModelStore
+from houseprice.model.store.manifest import Manifest
+from houseprice.model.store.signing import Keys, new_pair
+from houseprice.model.store.store import ModelStore
 from houseprice.model.training import ensure, train
 from houseprice.model.valuation import ValuationModel
 from houseprice.settings import Settings

@@ -19,10 +19,9 @@ import pytest
 import houseprice
 from houseprice.errors import StoreError
 from houseprice.market.sales import Market
-from houseprice.model.storing.folders import add_version
-from houseprice.model.storing.manifest import Manifest
-from houseprice.model.storing.software import libraries_here
-from houseprice.model.storing.store import ModelStore, Version
+from houseprice.model.store.manifest import Manifest, libraries_here
+from houseprice.model.store.store import ModelStore, Version
+from houseprice.model.store.versions import add_version
 from houseprice.model.valuation import ValuationModel
 
 METRICS = {"rmsle": 0.1, "median_ape": 0.05, "r2": float("nan")}
@@ -415,7 +414,7 @@ import sys
 from pathlib import Path
 import pandas as pd
 from houseprice.market.sales import load_market
-from houseprice.model.storing.store import ModelStore
+from houseprice.model.store.store import ModelStore
 from houseprice.model.valuation import ValuationModel
 market = load_market(sys.argv[1])
 store = ModelStore(Path(sys.argv[2]))
@@ -466,7 +465,7 @@ def test_a_kill_between_the_files_and_the_rename_leaves_the_old_version_answerin
     code = """if True:
         import os, signal, sys
         from pathlib import Path
-        from houseprice.model.storing.folders import add_version
+        from houseprice.model.store.versions import add_version
         kill = lambda number: os.kill(os.getpid(), signal.SIGKILL)
         add_version(Path(sys.argv[1]), {"model.joblib": b"half"}, kill, 2)
     """

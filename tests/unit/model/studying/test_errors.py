@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from houseprice.model.studying.errors import by_group, drift, fifths_of, missed
+from houseprice.model.diagnostics import by_group, drift, fifths_of, missed
 
 
 @pytest.fixture

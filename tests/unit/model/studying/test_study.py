@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from houseprice.errors import StoreError
-from houseprice.model.studying.study import NO_STUDY, TABLES, Study
+from houseprice.model.study import NO_STUDY, TABLES, Study
 
 CELLS = {"str": ["a", "b"], "float64": [1.5, None]}
 

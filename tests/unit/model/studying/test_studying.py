@@ -7,11 +7,10 @@ import pandas as pd
 import pytest
 
 from houseprice.market.sales import Market
-from houseprice.model.measuring.importance import permutation_importance
-from houseprice.model.studying.fewer_facts import by_number, losses_of_groups
-from houseprice.model.studying.interplay import interactions
-from houseprice.model.studying.study import Study
-from houseprice.model.studying.working_out import study_of
+from houseprice.model.diagnostics import by_number, interactions, losses_of_groups
+from houseprice.model.importance import permutation_importance
+from houseprice.model.study import Study
+from houseprice.model.training import study_of
 from houseprice.model.valuation import ValuationModel
 
 

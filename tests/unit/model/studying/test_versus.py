@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from houseprice.model.studying.study import NO_STUDY
-from houseprice.model.studying.versus import ALL, hindrance, in_common, versus
+from houseprice.model.gate import ALL, hindrance, in_common, versus
+from houseprice.model.study import NO_STUDY
 
 
 def held_out(noise: float, seed: int = 1) -> pd.DataFrame:

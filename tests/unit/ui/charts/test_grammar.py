@@ -7,16 +7,16 @@ import json
 import plotly.graph_objects as go
 import pytest
 
-from houseprice.market.exploring import association, profile
-from houseprice.market.exploring.places import lie_of_places
-from houseprice.market.exploring.selection import Sales, Selection
+from houseprice.market.profile import associations, summaries
+from houseprice.market.profile.selection import Sales, Selection
+from houseprice.market.profile.summaries import lie_of_places
 from houseprice.market.sales import Market
-from houseprice.ui.charts import fields as charts_fields
-from houseprice.ui.charts import grammar as charts
+from houseprice.ui.charts import data_quality as charts_fields
 from houseprice.ui.charts import places as charts_places
 from houseprice.ui.charts import prices as charts_prices
-from houseprice.ui.charts import time as charts_time
-from houseprice.ui.explore.against import price_against
+from houseprice.ui.charts import prices as charts_time
+from houseprice.ui.charts import style as charts
+from houseprice.ui.explore.feature_tabs import price_against
 
 
 @pytest.fixture(scope="module")
@@ -27,19 +27,19 @@ def sales(market: Market) -> Sales:
 @pytest.fixture(scope="module")
 def figures(sales: Sales) -> dict[str, go.Figure]:
     contract = sales.contract
-    places, quarters = profile.by_location(sales), profile.by_period(sales)
-    ties = association.with_price(sales).head(8)
+    places, quarters = summaries.by_location(sales), summaries.by_period(sales)
+    ties = associations.with_price(sales).head(8)
     drawn = {
         "distribution": charts_prices.price_distribution(
-            profile.distribution(sales), 163_000, contract
+            summaries.distribution(sales), 163_000, contract
         ),
         "places": charts_places.place_dots(places, contract),
         "map": charts_places.place_map(lie_of_places(sales), contract),
         "periods": charts_time.price_by_period(quarters, contract),
-        "seasons": charts_time.seasons(profile.by_level(sales, "MoSold"), contract),
+        "seasons": charts_time.seasons(summaries.by_level(sales, "MoSold"), contract),
         "price ties": charts_fields.price_ties(ties),
-        "ties": charts_fields.ties(association.between(sales, list(ties["column"]))),
-        "blanks": charts_fields.blank_shares(profile.blanks(sales)),
+        "ties": charts_fields.ties(associations.between(sales, list(ties["column"]))),
+        "blanks": charts_fields.blank_shares(summaries.blanks(sales)),
     }
     for column in ("GrLivArea", "YearBuilt", "YrSold", "KitchenQual", "GarageCars", "MoSold"):
         drawn[column] = price_against(sales, contract.fields[column])[1]

@@ -9,17 +9,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from houseprice.market.exploring.alerts import alerts
-from houseprice.market.exploring.association import between
-from houseprice.market.exploring.field_profile import field_profile
-from houseprice.market.exploring.selection import Sales, Selection
+from houseprice.market.profile.alerts import alerts
+from houseprice.market.profile.associations import between, field_profile
+from houseprice.market.profile.selection import Sales, Selection
 from houseprice.market.sales import Market
-from houseprice.ui.charts import fields as charts_fields
-from houseprice.ui.explore import against
-from houseprice.ui.explore.alerts import alert_chart
-from houseprice.ui.explore.two_facts import pair_chart
-from houseprice.ui.findings.alerts import MEANS, alert_finding
-from houseprice.ui.findings.facts import facts_line
+from houseprice.ui.charts import data_quality as charts_fields
+from houseprice.ui.charts.captions import facts_line
+from houseprice.ui.charts.data_quality import MEANS, alert_finding
+from houseprice.ui.explore import feature_tabs
+from houseprice.ui.explore.feature_tabs import pair_chart
+from houseprice.ui.explore.quality_tabs import alert_chart
 
 OF_EACH_KIND = ("LotFrontage", "GarageCars", "YearBuilt", "KitchenQual", "RoofStyle", "CentralAir")
 PRICE = "SalePrice"
@@ -66,23 +65,23 @@ def test_a_dot_can_be_picked_by_its_sale(sales: Sales) -> None:
     assert pair is not None
     told = [row[0] for trace in pair.drawn.data for row in trace.customdata]
     assert sorted(told) == sorted(sales.ids)
-    _, drawn, _ = against.price_against(sales, sales.field("GrLivArea"))
+    _, drawn, _ = feature_tabs.price_against(sales, sales.field("GrLivArea"))
     assert [row[0] for row in drawn.data[0].customdata] == list(sales.ids)
 
 
 def test_squares_of_a_density_are_all_as_wide(sales: Sales) -> None:
-    _, drawn, _ = against.price_against(sales, sales.field("LotFrontage"), dense=True)
+    _, drawn, _ = feature_tabs.price_against(sales, sales.field("LotFrontage"), dense=True)
     widths = np.diff(drawn.data[0].x)
     assert widths == pytest.approx(np.full(len(widths), widths[0]))
     assert drawn.data[0].type == "heatmap"
 
 
 def test_too_many_dots_are_thinned_the_same_way_each_time() -> None:
-    points = pd.DataFrame({"id": range(2 * against.MANY)})
-    thin = against.thinned(points)
-    assert len(thin) == against.MANY
-    assert thin.equals(against.thinned(points))
-    assert against.thinned(thin) is thin
+    points = pd.DataFrame({"id": range(2 * feature_tabs.MANY)})
+    thin = feature_tabs.thinned(points)
+    assert len(thin) == feature_tabs.MANY
+    assert thin.equals(feature_tabs.thinned(points))
+    assert feature_tabs.thinned(thin) is thin
 
 
 def test_nothing_is_drawn_where_nothing_is_known(market: Market) -> None:

@@ -7,12 +7,12 @@ import pandas as pd
 import pytest
 
 from houseprice.market.contract import Contract
-from houseprice.market.exploring import association, profile
-from houseprice.market.exploring.selection import Sales, Selection
+from houseprice.market.profile import associations, summaries
+from houseprice.market.profile.selection import Sales, Selection
 from houseprice.market.sales import Market
-from houseprice.ui.accuracy import accuracy_in_words
-from houseprice.ui.findings import fields as findings_fields
-from houseprice.ui.findings import market as findings
+from houseprice.ui.charts import captions as findings
+from houseprice.ui.charts import captions as findings_fields
+from houseprice.ui.layout import accuracy_in_words
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +66,7 @@ def test_one_level_with_nearly_all_sales_is_compared_with_none(contract: Contrac
 
 
 def test_the_least_known_fact(sales: Sales) -> None:
-    frame = profile.blanks(sales)
+    frame = summaries.blanks(sales)
     text = findings_fields.blanks_finding(frame, len(sales), 79)
     assert "75 of 79 facts" in text
     assert "“Lot frontage”: not known for 259 of 1,460 (18 %)" in text
@@ -75,7 +75,7 @@ def test_the_least_known_fact(sales: Sales) -> None:
 
 
 def test_what_goes_with_price(sales: Sales) -> None:
-    frame = association.with_price(sales)
+    frame = associations.with_price(sales)
     assert "“Overall quality” (0.81), then “Neighbourhood”" in findings_fields.price_tie_finding(
         frame
     )

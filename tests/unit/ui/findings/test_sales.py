@@ -6,12 +6,11 @@ import pandas as pd
 import pytest
 
 from houseprice.market.contract import Contract
-from houseprice.market.exploring import profile
-from houseprice.market.exploring.per_area import per_area
-from houseprice.market.exploring.places import lie_of_places
-from houseprice.market.exploring.selection import Sales, Selection
+from houseprice.market.profile import summaries
+from houseprice.market.profile.selection import Sales, Selection, per_area
+from houseprice.market.profile.summaries import lie_of_places
 from houseprice.market.sales import Market
-from houseprice.ui.findings import sales as findings
+from houseprice.ui.charts import prices as findings
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +68,7 @@ def test_the_map_says_which_side_is_dear(sales: Sales, contract: Contract) -> No
 
 
 def test_a_quarter_of_six_sales_does_not_end_the_story(sales: Sales, contract: Contract) -> None:
-    text = findings.period_finding(profile.by_period(sales), contract)
+    text = findings.period_finding(summaries.by_period(sales), contract)
     assert "Q2 2010" in text
     assert "Q3 2010" not in text
     assert "(down 10 %)" in text
@@ -77,13 +76,13 @@ def test_a_quarter_of_six_sales_does_not_end_the_story(sales: Sales, contract: C
 
 def test_too_little_time_makes_no_movement(market: Market, contract: Contract) -> None:
     few = Selection(ranges=(("YrSold", 2006, 2006), ("MoSold", 0, 0))).of(market)
-    assert "Too few" in findings.period_finding(profile.by_period(few), contract)
-    by_month = profile.by_level(few, "MoSold")
+    assert "Too few" in findings.period_finding(summaries.by_period(few), contract)
+    by_month = summaries.by_level(few, "MoSold")
     assert findings.season_finding(by_month, contract) == "All of these homes were sold in January."
 
 
 def test_the_busiest_month(sales: Sales, contract: Contract) -> None:
-    text = findings.season_finding(profile.by_level(sales, "MoSold"), contract)
+    text = findings.season_finding(summaries.by_level(sales, "MoSold"), contract)
     assert text == (
         "Most homes are sold in June (17 % of the sales), fewest in February (4 %). The middle "
         "price lies between $147,000 in April and $186,000 in September."

@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from houseprice.ui.house.report import Report, Scale, to_html
+from houseprice.ui.house.owner_report import Report, Scale, to_html
 
 HOSTILE = "<script>alert(1)</script><img src=http://evil.example/x onerror=alert(2)>\"'&\x00\u202e"
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from houseprice.market.sales import Market, load_market
-from houseprice.ui.house.search import Wanted, nearest_sales, sale_in_words, sold_in_words
-from houseprice.ui.house.share import link, parameters
+from houseprice.ui.house.prefill import link, parameters
+from houseprice.ui.house.start import Wanted, nearest_sales, sale_in_words, sold_in_words
 from tests.hamlet import write_hamlet
 
 

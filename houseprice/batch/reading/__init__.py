@@ -1,1 +1,0 @@
-"""A table of any size and kind, opened piece by piece or as a whole."""

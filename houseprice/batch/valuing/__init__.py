@@ -1,1 +1,0 @@
-"""Rows of a table valued, and what came of them."""

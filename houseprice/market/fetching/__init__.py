@@ -1,1 +1,0 @@
-"""A market's files from where they are published, checked before they are kept."""

@@ -1,0 +1,121 @@
+"""Which of a market's sales are looked at.
+
+The sales by their price for one unit of area.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from houseprice.market.contract import Contract
+from houseprice.market.fields import Field
+from houseprice.market.sales import Market
+
+__all__ = ["Sales", "Selection", "per_area"]
+
+
+@dataclass(frozen=True)
+class Sales:
+    """Some of a market's sales, in the market's order.
+
+    Attributes
+    ----------
+    contract : Contract
+    houses : DataFrame, shape (n_sales, n_fields)
+        Clean houses.
+    prices : Series, shape (n_sales,)
+    ids : Series, shape (n_sales,)
+    """
+
+    contract: Contract
+    houses: pd.DataFrame
+    prices: pd.Series
+    ids: pd.Series
+
+    def __len__(self) -> int:
+        return len(self.prices)
+
+    def values(self, column: str) -> NDArray[np.float64]:
+        """The clean values of one field, NaN where not known, or the prices."""
+        if column == self.contract.market.price.column:
+            return self.prices.to_numpy(np.float64)
+        return self.houses[column].to_numpy(np.float64)
+
+    def field(self, column: str) -> Field:
+        """The field of a column; the price is spoken of as one more number."""
+        price = self.contract.market.price
+        if column != price.column:
+            return self.contract.fields[column]
+        return Field(
+            column=column,
+            label=price.label,
+            help="What a home was sold for.",
+            group="",
+            kind="number",
+            unit=price.currency,
+            range=price.range,
+        )
+
+    @property
+    def price_per_area(self) -> NDArray[np.float64]:
+        """Price by one unit of the field that plays the area, NaN where that is not known."""
+        area = self.values(self.contract.market.roles.area)
+        return self.prices.to_numpy(np.float64) / np.where(area > 0, area, np.nan)
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Conditions that a sale meets to be looked at; without any, all sales do.
+
+    Attributes
+    ----------
+    locations : tuple of int
+        Positions of the levels of the location field; empty for everywhere.
+    price : tuple of float or None
+        Lowest and highest price, both included.
+    ranges : tuple of (column, lowest, highest)
+        Limits of numeric fields, both included. A sale where the field is not known is left out.
+    """
+
+    locations: tuple[int, ...] = ()
+    price: tuple[float, float] | None = None
+    ranges: tuple[tuple[str, float, float], ...] = ()
+
+    def of(self, market: Market) -> Sales:
+        """Pick the sales of a market that meet every condition."""
+        keep = np.ones(len(market.prices), dtype=bool)
+        if self.locations:
+            keep &= market.houses[market.contract.market.roles.location].isin(self.locations)
+        if self.price is not None:
+            keep &= market.prices.between(*self.price)
+        for column, lowest, highest in self.ranges:
+            keep &= market.houses[column].between(lowest, highest)
+        return Sales(market.contract, market.houses[keep], market.prices[keep], market.ids[keep])
+
+
+def per_area(sales: Sales) -> Sales:
+    """Give the same sales with the price of one unit of area for their price.
+
+    Their contract names it so ("Sale price per sq ft"), and whatever tells or draws a price then
+    does so by area. Sales whose area is not known are left out.
+    """
+    prices = sales.price_per_area
+    known = np.isfinite(prices)
+    return Sales(
+        _by_area(sales.contract),
+        sales.houses[known],
+        pd.Series(prices[known], index=sales.prices.index[known], name=sales.prices.name),
+        sales.ids[known],
+    )
+
+
+def _by_area(contract: Contract) -> Contract:
+    unit = contract.fields[contract.market.roles.area].unit
+    price = contract.market.price
+    named = price.model_copy(update={"label": f"{price.label} per {unit or 'unit of area'}"})
+    summary = contract.market.model_copy(update={"price": named})
+    return contract.model_copy(update={"market": summary})

@@ -1,1 +1,0 @@
-"""Sales that are like a house."""

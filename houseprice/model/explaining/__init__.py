@@ -1,1 +1,0 @@
-"""What a value is made of, and what changing a fact does."""

@@ -1,1 +1,0 @@
-"""What learns: features, members, and their blend."""

@@ -1,1 +1,0 @@
-"""How far a value may be off: folds, blanks and calibrated ranges."""

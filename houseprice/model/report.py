@@ -1,0 +1,190 @@
+"""The evaluation report: errors, ranges, confidence and fairness, as frames and as plain data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from math import isfinite
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from houseprice.market.contract import Contract
+from houseprice.model.evaluation import Evaluation
+from houseprice.model.metrics import coverage, mean_width, median_ape, within
+from houseprice.model.ratio_study import FEWEST, ratio_study
+
+__all__ = ["BANDS", "Report", "fifths", "numbers", "report_on"]
+
+Bands = tuple[tuple[str, float], ...]
+
+BANDS: Bands = (("low", 0.0), ("medium", 85.0), ("high", 92.0))
+"""Bands of confidence, each from its lower end: where the realised error clearly changes."""
+
+_FINE = (0.0, 75.0, 80.0, 85.0, 88.0, 90.0, 92.0, 94.0, 96.0)
+
+
+@dataclass(frozen=True)
+class Report:
+    """How good values are, in all and where.
+
+    Attributes
+    ----------
+    n_sales : int
+    metrics : dict of str to float
+        Of the model.
+    baselines : dict of str to dict
+        The same of estimates that anybody could make, by name.
+    bands, fine_bands : DataFrame, a row a band of confidence
+        band (in words, or its limits), lower, upper, values (how many), share, confidence (mean),
+        median_ape, within_10, within_20, coverage_68, coverage_90.
+    by_price, by_location : DataFrame, a row a group
+        group, sales, coverage_90, width_90, median_ape, within_10. Groups are fifths of the sales
+        by price, and the market areas with enough sales
+        (:data:`~houseprice.model.ratio_study.FEWEST`), the lowest coverage first.
+    equity, equity_by_price, equity_by_location : DataFrame
+        Ratio studies (:func:`houseprice.model.ratio_study.ratio_study`).
+    """
+
+    n_sales: int
+    metrics: dict[str, float]
+    baselines: dict[str, dict[str, float]]
+    bands: pd.DataFrame
+    fine_bands: pd.DataFrame
+    by_price: pd.DataFrame
+    by_location: pd.DataFrame
+    equity: pd.DataFrame
+    equity_by_price: pd.DataFrame
+    equity_by_location: pd.DataFrame
+
+    def as_data(self) -> dict[str, Any]:
+        """Return the report as dicts, lists and numbers that JSON can hold."""
+        return {
+            "sales": self.n_sales,
+            "metrics": numbers(self.metrics),
+            "baselines": {name: numbers(found) for name, found in self.baselines.items()},
+            "confidence_bands": _records(self.bands),
+            "fine_confidence_bands": _records(self.fine_bands),
+            "ranges_by_price": _records(self.by_price),
+            "ranges_by_location": _records(self.by_location),
+            "ratio_study": _records(self.equity),
+            "ratio_study_by_price": _records(self.equity_by_price),
+            "ratio_study_by_location": _records(self.equity_by_location),
+        }
+
+
+def report_on(
+    evaluation: Evaluation,
+    houses: pd.DataFrame,
+    contract: Contract,
+    n_resamples: int = 1000,
+    random_state: int = 0,
+) -> Report:
+    """Assemble the report of an evaluation.
+
+    Parameters
+    ----------
+    evaluation : Evaluation
+    houses : DataFrame of shape (n_houses, n_fields)
+        The clean houses that the evaluation's ``row`` counts.
+    contract : Contract
+    n_resamples, random_state : int
+        For the intervals of the ratio studies.
+    """
+    values = evaluation.frame()
+    estimates = values.pivot_table(index="repeat", columns="row", values="predicted_price")
+    prices = values.groupby("row")["price"].first()
+    price_fifths = fifths(prices, contract.market.price.symbol)
+    areas = contract.words(houses.iloc[prices.index])[contract.market.roles.location]
+    places = pd.Series(areas.fillna("not known").to_numpy(), index=prices.index)
+    places = places[places.map(places.value_counts()) >= FEWEST]
+    by_location = _by_group(values, places)
+
+    def study(labels: pd.Series | None) -> pd.DataFrame:
+        rows = prices.index if labels is None else labels.sort_values(kind="stable").index
+        return ratio_study(
+            prices.loc[rows],
+            estimates[rows],
+            None if labels is None else labels.loc[rows].astype(str),
+            n_resamples=n_resamples,
+            random_state=random_state,
+        )
+
+    equity = study(None)
+    return Report(
+        n_sales=len(prices),
+        metrics=evaluation.metrics,
+        baselines=evaluation.baselines,
+        bands=_bands(values, BANDS),
+        fine_bands=_bands(values, _fine()),
+        by_price=_by_group(values, price_fifths),
+        by_location=by_location.sort_values("coverage_90", ignore_index=True, kind="stable"),
+        equity=equity,
+        equity_by_price=study(price_fifths),
+        equity_by_location=study(places) if len(places) else equity.head(0),
+    )
+
+
+def numbers(metrics: Mapping[str, float]) -> dict[str, float | None]:
+    """Give metrics as JSON can hold them: it has no word for "not a number"."""
+    return {name: float(value) if isfinite(value) else None for name, value in metrics.items()}
+
+
+def fifths(prices: pd.Series, symbol: str) -> pd.Series:
+    """Name for each price the fifth that it lies in, by its lowest and highest price."""
+    limits = np.quantile(prices, [0.2, 0.4, 0.6, 0.8])
+    fifth = pd.Series(np.searchsorted(limits, prices, side="left"), index=prices.index)
+    spans = prices.groupby(fifth).agg(["min", "max"])
+    words = [f"{symbol}{low:,.0f} to {symbol}{high:,.0f}" for low, high in spans.to_numpy()]
+    order = pd.CategoricalDtype(words, ordered=True)
+    return fifth.map(dict(zip(spans.index, words, strict=True))).astype(order)
+
+
+def _by_group(values: pd.DataFrame, labels: pd.Series) -> pd.DataFrame:
+    """Judge the ranges of each group; `labels` by the position of the sale."""
+    labelled = values[values["row"].isin(labels.index)]
+    rows = []
+    for label, part in labelled.groupby(labelled["row"].map(labels), observed=True):
+        rows.append({"group": str(label), "sales": part["row"].nunique(), **_ranges(part, (90,))})
+    columns = ["group", "sales", "coverage_90", "width_90", "median_ape", "within_10"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _bands(values: pd.DataFrame, bands: Bands) -> pd.DataFrame:
+    """Say for each band of confidence how far the values were off."""
+    half = (values["high_68"] - values["low_68"]) / 2.0
+    confidence = 100.0 * np.clip(1.0 - half / values["predicted_price"], 0.0, 1.0)
+    rows = []
+    for (word, lower), (_, upper) in pairwise((*bands, ("", np.inf))):
+        inside = (confidence >= lower) & (confidence < upper)
+        part = values[inside]
+        if len(part):
+            row = {"band": word, "lower": lower, "upper": min(upper, 100.0), "values": len(part)}
+            row |= {"share": len(part) / len(values), "confidence": confidence[inside].mean()}
+            row |= _ranges(part, (68, 90))
+            rows.append(row | {"within_20": within(0.2)(part["price"], part["predicted_price"])})
+    columns = ["band", "lower", "upper", "values", "share", "confidence", "median_ape"]
+    return pd.DataFrame(rows)[[*columns, "within_10", "within_20", "coverage_68", "coverage_90"]]
+
+
+def _fine() -> Bands:
+    ends = [f"{low:.0f} to {high:.0f}" for low, high in pairwise(_FINE)]
+    words = [f"below {_FINE[1]:.0f}", *ends[1:], f"{_FINE[-1]:.0f} or more"]
+    return tuple(zip(words, _FINE, strict=True))
+
+
+def _ranges(part: pd.DataFrame, percents: tuple[int, ...]) -> dict[str, float]:
+    price, estimate = part["price"], part["predicted_price"]
+    found = {"median_ape": median_ape(price, estimate), "within_10": within(0.1)(price, estimate)}
+    for percent in percents:
+        low, high = part[f"low_{percent}"], part[f"high_{percent}"]
+        found[f"coverage_{percent}"] = coverage(price, low, high)
+        found[f"width_{percent}"] = mean_width(estimate, low, high)
+    return found
+
+
+def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    plain = frame.astype(object).where(frame.notna(), None)
+    return [{str(name): value for name, value in row.items()} for row in plain.to_dict("records")]

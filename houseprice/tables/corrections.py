@@ -1,0 +1,207 @@
+"""Wrong cells of a table, and the table with them mended, to be valued again.
+
+Only cells that were changed change: whatever else the user gave stays as it was.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+
+import pandas as pd
+
+from houseprice.errors import InputError
+from houseprice.market.contract import Contract
+from houseprice.market.problems import Problem
+from houseprice.tables.dialect import doubtful_numbers, with_points
+from houseprice.tables.scoring import Scored
+from houseprice.tables.table import Table
+
+__all__ = ["WRONG_CELL_COLUMNS", "beyond_mending", "choices", "edits", "mend", "wrong_cells"]
+
+WRONG_CELL_COLUMNS = ("row", "column", "field", "read", "message", "expected", "mended")
+
+_POINTED = re.compile(r"[+-]?\d*\.\d+")
+
+
+def wrong_cells(table: Table, scored: Scored, contract: Contract) -> pd.DataFrame:
+    """List the cells that leave their row without a value.
+
+    Parameters
+    ----------
+    table : Table
+    scored : Scored
+        Its valuations.
+    contract : Contract
+
+    Returns
+    -------
+    DataFrame, all text but the row
+        row (1 is the first house), column, field (its label), read (the cell as it stands in the
+        table), message, expected, and mended: the same as read, for the user to change. Each cell
+        once, by row.
+    """
+    beyond = set(beyond_mending(scored))
+    cells: dict[tuple[int, str], dict[str, object]] = {}
+    for problem in scored.problems:
+        row, column = problem.row, problem.field
+        if problem.severity != "error" or row is None or column is None or row in beyond:
+            continue
+        if column not in table.rows.columns or (row, column) in cells:
+            continue
+        read = str(table.cells[column].iloc[row - 1])
+        cells[row, column] = {
+            "row": row,
+            "column": column,
+            "field": contract.fields[column].label if column in contract.fields else column,
+            "read": read,
+            "message": problem.message,
+            "expected": problem.expected or "",
+            "mended": read,
+        }
+    frame = pd.DataFrame([*cells.values()], columns=list(WRONG_CELL_COLUMNS))
+    return frame.astype({name: "int64" if name == "row" else "str" for name in WRONG_CELL_COLUMNS})
+
+
+def beyond_mending(scored: Scored) -> tuple[int, ...]:
+    """Find the rows that no change of a cell gives a value: their own cells can't be told apart."""
+    whole = any(p.row is None and p.severity == "error" for p in scored.problems)
+    if whole:
+        return tuple(range(1, len(scored.valuations) + 1))
+    broken = {
+        problem.row
+        for problem in scored.problems
+        if problem.severity == "error" and problem.row is not None and problem.field is None
+    }
+    return tuple(sorted(broken))
+
+
+def choices(contract: Contract, column: str) -> dict[str, str]:
+    """Give what may stand in a column that has levels, code and label; nothing for numbers."""
+    field = contract.fields.get(column)
+    return dict(zip(field.codes, field.labels, strict=True)) if field else {}
+
+
+def edits(before: pd.DataFrame, after: pd.DataFrame) -> dict[tuple[int, str], str]:
+    """Find what a user changed in the frame of :func:`wrong_cells`.
+
+    Parameters
+    ----------
+    before, after : DataFrame
+        The frame as it was given, and as it came back, in the same order. A cell that came back as
+        missing is blank.
+
+    Returns
+    -------
+    dict of (row, column) to str
+        The new texts, for :func:`mend`.
+
+    Raises
+    ------
+    InputError
+        If rows were added, taken out or moved.
+    """
+    keys = ["row", "column"]
+    if len(before) != len(after) or (before[keys].to_numpy() != after[keys].to_numpy()).any():
+        raise InputError("The list of cells has changed: start again from the list as it is now.")
+    new = after["mended"].astype(object).where(after["mended"].notna(), "").astype(str)
+    changed = (new.to_numpy() != before["mended"].to_numpy()).tolist()
+    return {
+        (int(row), str(column)): text
+        for row, column, text, is_new in zip(
+            before["row"], before["column"], new, changed, strict=True
+        )
+        if is_new
+    }
+
+
+def mend(table: Table, edits: Mapping[tuple[int, str], str], contract: Contract) -> Table:
+    """Give a table back with some cells changed.
+
+    In a table with decimal commas a number may be written with a comma or a point.
+
+    Parameters
+    ----------
+    table : Table
+        Stays as it is.
+    edits : mapping of (row, column) to str
+        New texts; 1 is the first house.
+    contract : Contract
+
+    Returns
+    -------
+    Table
+        Without ``lines``, which are those of the file. What was wrong with a whole row is still.
+
+    Raises
+    ------
+    InputError
+        If there is no such cell.
+    """
+    by_column: dict[str, dict[int, str]] = {}
+    for (row, column), text in edits.items():
+        if column not in table.cells.columns or not 1 <= row <= len(table.cells):
+            raise InputError(f"{table.name} has no cell in row {row:,} under {column}.")
+        by_column.setdefault(column, {})[row] = text
+    cells, rows = table.cells.copy(), table.rows.copy()
+    commas = _has_decimal_commas(table, contract)
+    for column, texts in by_column.items():
+        new = pd.DataFrame({column: [*texts.values()]}, dtype="str")
+        read = with_points(new, contract) if commas else new
+        places = [row - 1 for row in texts]
+        if column in rows.columns:
+            rows[column] = _replaced(rows[column], places, read[column])
+        if commas and column in contract.fields and contract.fields[column].is_numeric:
+            # The file stays one with commas, for whoever reads it next.
+            new[column] = [
+                text.replace(".", ",") if _POINTED.fullmatch(text) and text == as_read else text
+                for text, as_read in zip(new[column], read[column], strict=True)
+            ]
+        cells[column] = _replaced(cells[column], places, new[column])
+    return replace(
+        table,
+        cells=cells,
+        rows=rows,
+        problems=_problems(table, rows, by_column, contract),
+        lines=(),
+    )
+
+
+def _replaced(column: pd.Series, places: list[int], texts: pd.Series) -> pd.Series:
+    values = column.to_numpy(dtype=object, copy=True)
+    values[places] = texts.to_numpy(dtype=object)
+    return pd.Series(values, index=column.index, dtype=column.dtype, name=column.name)
+
+
+def _has_decimal_commas(table: Table, contract: Contract) -> bool:
+    """Whether numbers with a comma were read as if with a point."""
+    for name, field in contract.fields.items():
+        if field.is_numeric and name in table.rows.columns:
+            other = table.rows[name] != table.cells[name]
+            if other.any() and table.cells[name][other].str.contains(",", regex=False).any():
+                return True
+    return False
+
+
+def _problems(
+    table: Table,
+    rows: pd.DataFrame,
+    by_column: Mapping[str, Mapping[int, str]],
+    contract: Contract,
+) -> tuple[Problem, ...]:
+    """What is wrong with the reading of the mended table: changed cells are read anew."""
+    kept = [
+        problem
+        for problem in table.problems
+        if problem.row is None or problem.row not in by_column.get(problem.field or "", ())
+    ]
+    if any(problem.code == "ambiguous_number" for problem in table.problems):
+        told = {(problem.row, problem.field) for problem in kept}
+        broken = {problem.row for problem in kept if problem.field is None}
+        kept += [
+            problem
+            for problem in doubtful_numbers(rows[[c for c in by_column if c in rows]], contract)
+            if (problem.row, problem.field) not in told and problem.row not in broken
+        ]
+    return tuple(sorted(kept, key=lambda problem: problem.row or 0))

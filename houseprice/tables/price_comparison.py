@@ -1,0 +1,205 @@
+"""A table that has the prices paid: how close its values come, by the figures of any evaluation.
+
+The values are those that the user got, whoever gave them. Ranges at the other levels of the report
+are asked for.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from houseprice.backend.base import Backend
+from houseprice.errors import BackendError, InputError
+from houseprice.market.contract import Contract
+from houseprice.market.domain import Domain
+from houseprice.market.sales import Market
+from houseprice.model.baselines import baseline_estimates
+from houseprice.model.evaluation import LEVELS, Evaluation, PricedHouses, priced_houses
+from houseprice.model.metrics import coverage, point_metrics
+from houseprice.model.ratio_study import FEWEST, ratio_study
+from houseprice.model.report import Report, report_on
+from houseprice.model.standards import in_words, written
+from houseprice.tables.scoring import Scored
+from houseprice.tables.table import Table
+
+__all__ = ["AgainstPrices", "against_prices"]
+
+_FIGURES = (
+    "median_ape", "mean_ape", "within_5", "within_10", "within_20", "bias", "mae", "rmsle",
+)  # fmt: skip
+_RESAMPLES = 200
+_FEW_RESAMPLES, _MANY = 50, 20_000
+"""Many houses make intervals narrow: fewer samples draw them well enough."""
+
+
+@dataclass(frozen=True)
+class AgainstPrices:
+    """Values beside the prices of the same table.
+
+    Attributes
+    ----------
+    compared : int
+        Rows with a value and a price.
+    without_price : int
+        Rows with a value and no price, or none that can be.
+    learned : int
+        Compared rows that are among the sales that values are learned from: they flatter.
+    sentences : tuple of str
+        What there is to say, the accuracy first.
+    figures : DataFrame
+        figure (as in :mod:`houseprice.model.metrics`), value, in_words.
+    houses : DataFrame, a row a compared house
+        row, price, predicted_price, price_low, price_high, difference (value less price),
+        share_off (of the price), inside (whether the range holds the price; missing without one).
+    equity : DataFrame
+        The ratio study; without rows for fewer than 30 houses.
+    report : Report or None
+        The report of an evaluation; None for fewer than 30 houses, and where there are no ranges.
+    """
+
+    compared: int
+    without_price: int
+    learned: int
+    sentences: tuple[str, ...]
+    figures: pd.DataFrame
+    houses: pd.DataFrame
+    equity: pd.DataFrame
+    report: Report | None
+
+
+def against_prices(
+    table: Table, scored: Scored, market: Market, backend: Backend
+) -> AgainstPrices | None:
+    """Hold the values of a table against the prices in it.
+
+    Parameters
+    ----------
+    table : Table
+    scored : Scored
+        Its valuations.
+    market : Market
+        Whose sales the values are learned from.
+    backend : Backend
+        Who gave them: asked for ranges at the other levels, of the rows that have a price.
+
+    Returns
+    -------
+    AgainstPrices or None
+        None if the table has no column of prices, or no row with a value and a price.
+
+    Raises
+    ------
+    BackendError
+        If the backend can't answer.
+    """
+    try:
+        domain = Domain.of(market.houses, market.contract)
+        priced = priced_houses(table.rows, market, domain, table.problems)
+    except InputError:
+        return None
+    values = scored.valuations
+    kept = values["predicted_price"].notna().to_numpy()[priced.places]
+    if not kept.any():
+        return None
+    houses = _houses(values.iloc[priced.places[kept]], priced.prices[kept])
+    ranged = bool(houses["price_low"].notna().all())
+    enough = len(houses) >= FEWEST
+    n_resamples = _RESAMPLES if len(houses) <= _MANY else _FEW_RESAMPLES
+    report = None
+    if ranged and enough:
+        asked = table.rows.iloc[priced.places[kept]].reset_index(drop=True)
+        clean = priced.houses[kept].reset_index(drop=True)
+        found = _evaluation(houses, asked, clean, market, backend)
+        report = report_on(found, clean, market.contract, n_resamples)
+    metrics = point_metrics(houses["price"], houses["predicted_price"])
+    study = ratio_study(houses["price"], houses["predicted_price"], n_resamples=n_resamples)
+    without_price = scored.summary.valued - len(houses)
+    return AgainstPrices(
+        compared=len(houses),
+        without_price=without_price,
+        learned=priced.n_learned,
+        sentences=_sentences(houses, metrics, priced, without_price, market.contract),
+        figures=_figures(metrics, market.contract),
+        houses=houses,
+        equity=study if enough else study.head(0),
+        report=report,
+    )
+
+
+def _houses(values: pd.DataFrame, prices: pd.Series) -> pd.DataFrame:
+    ranges = values[["row", "predicted_price", "price_low", "price_high"]].reset_index(drop=True)
+    price = prices.reset_index(drop=True).astype(np.float64)
+    frame = ranges.assign(price=price, difference=ranges["predicted_price"] - price)
+    frame["share_off"] = frame["difference"] / price
+    inside = (frame["price_low"] <= price) & (price <= frame["price_high"])
+    frame["inside"] = inside.astype("boolean").mask(frame["price_low"].isna())
+    order = ["row", "price", "predicted_price", "price_low", "price_high"]
+    return frame[[*order, "difference", "share_off", "inside"]]
+
+
+def _evaluation(
+    houses: pd.DataFrame,
+    rows: pd.DataFrame,
+    clean: pd.DataFrame,
+    market: Market,
+    backend: Backend,
+) -> Evaluation:
+    """The values with ranges at every level of the report, and what anybody could guess beside."""
+    frame = pd.DataFrame(
+        {"row": range(len(houses)), "repeat": 0, "fold": 0, "price": houses["price"]}
+    )
+    frame["predicted_price"] = houses["predicted_price"]
+    for level in LEVELS:
+        answer = backend.value(rows, interval=level).valuations
+        if len(answer) != len(rows) or answer["price_low"].isna().any():
+            raise BackendError("The ranges of houses that have a value did not come back.")
+        for end in ("low", "high"):
+            ends = answer[f"price_{end}"].to_numpy(np.float64)
+            frame[f"{end}_{round(100 * level)}"] = ends
+    prices = market.prices.to_numpy(np.float64)
+    guesses = baseline_estimates(market.contract, market.houses, prices, clean)
+    return Evaluation.of([frame.join(guesses)])
+
+
+def _figures(metrics: dict[str, float], contract: Contract) -> pd.DataFrame:
+    symbol = contract.market.price.symbol
+    told = [f"{in_words(name)}: {written(name, metrics[name], symbol)}" for name in _FIGURES]
+    values = [metrics[name] for name in _FIGURES]
+    return pd.DataFrame({"figure": _FIGURES, "value": values, "in_words": told})
+
+
+def _sentences(
+    houses: pd.DataFrame,
+    metrics: dict[str, float],
+    priced: PricedHouses,
+    without_price: int,
+    contract: Contract,
+) -> tuple[str, ...]:
+    label = contract.market.price.label.lower()
+    many = "1 house has" if len(houses) == 1 else f"{len(houses):,} houses have"
+    accuracy = (
+        f"{many} a {label} beside the value. Half of the values are off by at most "
+        f"{100 * metrics['median_ape']:.1f} %; {100 * metrics['within_10']:.0f} % are within 10 %."
+    )
+    told = [accuracy]
+    if priced.n_learned:
+        told.append(
+            f"{priced.n_learned:,} of the houses are sales that values are learned from: they make "
+            "the values look better than they are."
+        )
+    total, paid = houses["predicted_price"].sum(), houses["price"].sum()
+    off = round(100 * (total / paid - 1.0), 1)
+    way = "above" if off > 0 else "below"
+    where = f"{abs(off):.1f} % {way} the prices" if off else "the same as the prices together"
+    told.append(f"Together the values are {where} ({contract.market.price.symbol}{paid:,.0f}).")
+    if houses["price_low"].notna().all():
+        held = coverage(houses["price"], houses["price_low"], houses["price_high"])
+        told.append(f"{100 * held:.0f} % of the prices lie within the range of their house.")
+    if without_price:
+        told.append(f"{without_price:,} houses have a value and no price that can be read.")
+    if len(houses) < FEWEST:
+        told.append(f"Below {FEWEST} houses, figures tell little: one house moves them.")
+    return tuple(told)

@@ -1,0 +1,267 @@
+"""The one backend of the process: opened once, watched, and knocked at again if it did not open.
+
+Whether the backend answers: what the last question to it showed, for all visitors alike.
+
+A backend that does not answer is asked again every few seconds at the most, however many visitors
+change however many facts meanwhile; until then the failure is told again at once.
+
+A backend as the pages ask it: every question goes through the watch.
+"""
+
+from __future__ import annotations
+
+import copy
+import gc
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from houseprice.backend.base import DEFAULT_INTERVAL, About, Answer, Backend, KnownVersion, Progress
+from houseprice.errors import (
+    BackendError,
+    BackendTimeout,
+    BackendUnavailable,
+    HousePriceError,
+    NotOffered,
+)
+
+if TYPE_CHECKING:
+    from houseprice.model.card import Card
+    from houseprice.model.explanation import Explanation
+    from houseprice.model.study import Study
+    from houseprice.model.what_if import Change
+
+__all__ = ["Door", "Failing", "Watch", "WatchedBackend"]
+
+PAUSE_S = 3.0
+"""Seconds between two questions to a backend that does not answer."""
+
+
+@dataclass(frozen=True)
+class Failing:
+    """A backend that does not answer.
+
+    Attributes
+    ----------
+    since : datetime
+        Of its first failure after its last answer, with its time zone.
+    error : HousePriceError
+        Its last failure.
+    until : float
+        When it may be asked again, by the clock of the watch.
+    """
+
+    since: datetime
+    error: HousePriceError
+    until: float
+
+
+class Watch:
+    """Keeps the questions to one backend, and what became of the last.
+
+    Parameters
+    ----------
+    clock : callable
+        Seconds that only go up.
+
+    Attributes
+    ----------
+    failing : Failing or None
+        None while it answers.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self.failing: Failing | None = None
+        self._clock = clock
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def question(self, *, opening: bool = False) -> Iterator[None]:
+        """Ask within this block, and note whether there is an answer.
+
+        Parameters
+        ----------
+        opening : bool
+            Whether this is the question that opens it, without which there is nobody to ask.
+
+        Raises
+        ------
+        HousePriceError
+            The last failure once more, if that was a moment ago.
+        """
+        self._refuse_too_soon()
+        try:
+            yield
+        except HousePriceError as error:
+            if opening or _is_away(error):
+                self._note(error)
+            elif not isinstance(error, NotOffered):
+                self._note(None)
+            raise
+        self._note(None)
+
+    def allow(self) -> None:
+        """Let the next question through at once: somebody asked to try again."""
+        with self._lock:
+            if self.failing:
+                self.failing = replace(self.failing, until=self._clock())
+
+    def _refuse_too_soon(self) -> None:
+        with self._lock:
+            failing, now = self.failing, self._clock()
+            if failing is None:
+                return
+            if now < failing.until:
+                # A copy: every raise of one and the same would add to its trace.
+                raise copy.copy(failing.error)
+            # This one goes through, and those that come while it is under way do not.
+            self.failing = replace(failing, until=now + PAUSE_S)
+
+    def _note(self, error: HousePriceError | None) -> None:
+        with self._lock:
+            if error is None:
+                self.failing = None
+            else:
+                since = self.failing.since if self.failing else datetime.now(UTC)
+                self.failing = Failing(since, copy.copy(error), self._clock() + PAUSE_S)
+
+
+def _is_away(error: HousePriceError) -> bool:
+    """Whether an error says that nobody answers; one that is busy is there, and has said so."""
+    if isinstance(error, BackendUnavailable):
+        return error.reason != "busy"
+    return isinstance(error, BackendTimeout)
+
+
+class WatchedBackend:
+    """A backend under watch; see :class:`houseprice.backend.base.Backend`.
+
+    Parameters
+    ----------
+    backend : Backend
+    watch : Watch
+    """
+
+    def __init__(self, backend: Backend, watch: Watch) -> None:
+        self._backend = backend
+        self._watch = watch
+        self._about = backend.about()
+
+    def about(self) -> About:
+        """Tell which model answers; the last that is known of it while it does not answer."""
+        # No question of its own: what is known of a server may be told without asking it.
+        if self._watch.failing is None:
+            with suppress(BackendError):
+                self._about = self._backend.about()
+        return self._about
+
+    def value(
+        self,
+        rows: pd.DataFrame,
+        *,
+        interval: float = DEFAULT_INTERVAL,
+        evidence: bool = False,
+        progress: Progress | None = None,
+    ) -> Answer:
+        """Check and value rows as they came."""
+        with self._watch.question():
+            return self._backend.value(
+                rows, interval=interval, evidence=evidence, progress=progress
+            )
+
+    def explain(self, rows: pd.DataFrame) -> Explanation:
+        """Say in money how the value of one house comes about."""
+        with self._watch.question():
+            return self._backend.explain(rows)
+
+    def comparables(self, rows: pd.DataFrame, k: int = 5) -> pd.DataFrame:
+        """Find the k sales most like one house."""
+        with self._watch.question():
+            return self._backend.comparables(rows, k)
+
+    def what_if(self, before: pd.DataFrame, after: pd.DataFrame) -> Change:
+        """Say what the difference between two states of one house does to its value."""
+        with self._watch.question():
+            return self._backend.what_if(before, after)
+
+    def effect(self, column: str, rows: pd.DataFrame | None = None) -> pd.DataFrame:
+        """Price along the values of one field."""
+        with self._watch.question():
+            return self._backend.effect(column, rows)
+
+    def importance(self) -> pd.DataFrame:
+        """Importance of each field."""
+        with self._watch.question():
+            return self._backend.importance()
+
+    def card(self) -> Card:
+        """The model card."""
+        # As about(): it may be told without asking, and then proves nothing.
+        return self._backend.card()
+
+    def versions(self) -> tuple[KnownVersion, ...]:
+        """The versions of the model whose studies can be read."""
+        with self._watch.question():
+            return self._backend.versions()
+
+    def study(self, version: str | None = None) -> Study:
+        """What was worked out when a version was trained."""
+        with self._watch.question():
+            return self._backend.study(version)
+
+
+class Door:
+    """Opens the backend for the first who comes; the others wait and see how far it is.
+
+    Parameters
+    ----------
+    opening : callable
+        Opens the backend, and tells how far it is. Called again after a failure.
+
+    Attributes
+    ----------
+    backend : Backend or None
+        None while it was never opened.
+    watch : Watch
+        Whether it answers.
+    share, what : float, str
+        How far the opening is, and what is being done.
+    """
+
+    def __init__(self, opening: Callable[[Progress], Backend]) -> None:
+        self.backend: WatchedBackend | None = None
+        self.watch = Watch()
+        self.share, self.what = 0.0, "Reading the sales"
+        self._opening = opening
+        self._lock = threading.Lock()
+
+    def open(self) -> Backend:
+        """Give the backend, opened if nobody has.
+
+        Raises
+        ------
+        HousePriceError
+            If it can't be opened now, or could not a moment ago.
+        """
+
+        def tell(share: float, what: str) -> None:
+            self.share, self.what = share, what
+
+        if self.backend is not None:
+            return self.backend
+        with self._lock:
+            if self.backend is None:
+                with self.watch.question(opening=True):
+                    backend = WatchedBackend(self._opening(tell), self.watch)
+                # Long-lived objects out of every collection: Streamlit runs a full one after each
+                # rerun, which costs more than the valuation itself.
+                gc.collect()
+                gc.freeze()
+                self.backend = backend
+            return self.backend

@@ -1,0 +1,230 @@
+"""The grammar that all charts share: what they look like, and how money stands on an axis.
+
+Every chart of this wing is a function from the frame that the page also offers for download to a
+figure. No colour is named: the theme's palettes, light and dark, come in the order of the traces.
+What must look the same in both (bands, reference lines) is a translucent grey.
+
+Scales that charts of any fields share: an axis of numbers or money, a bar of colours.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Mapping
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from houseprice.market.contract import Contract
+from houseprice.market.fields import Field
+
+__all__ = [
+    "BAND",
+    "FAINT",
+    "axis_title",
+    "colour_bar",
+    "colour_limits",
+    "counted",
+    "figure",
+    "level_boxes",
+    "middle_half",
+    "money_axis",
+    "money_hover",
+    "number_axis",
+    "price_title",
+    "sale_dots",
+    "span",
+    "third_bar",
+    "value_axis",
+    "wrapped",
+]
+
+BAND = "rgba(128, 134, 131, 0.20)"
+FAINT = "rgba(128, 134, 131, 0.55)"
+ROW_HEIGHT = 26
+
+
+def figure(height: int = 420, rows: int = 0) -> go.Figure:
+    """An empty figure in the app's manner.
+
+    Parameters
+    ----------
+    height : int
+        In pixels.
+    rows : int
+        For charts that list things one under another: their number, which then sets the height.
+    """
+    drawn = go.Figure()
+    drawn.update_layout(
+        height=max(220, 90 + ROW_HEIGHT * rows) if rows else height,
+        margin={"l": 8, "r": 12, "t": 28, "b": 8},
+        showlegend=False,
+        # A finger that scrolls the page must not zoom the chart; the chart's own buttons do.
+        dragmode=False,
+        hoverlabel={"align": "left"},
+        legend={
+            "orientation": "h",
+            "x": 0,
+            "y": 1.02,
+            "yanchor": "bottom",
+            "title": {"text": ""},
+            "traceorder": "normal",
+        },
+    )
+    told = {"size": 13}
+    axis = {"automargin": True, "zeroline": False, "tickfont": told}
+    drawn.update_xaxes(title={"standoff": 12, "font": told}, showgrid=bool(rows), **axis)
+    drawn.update_yaxes(title={"standoff": 16, "font": told}, **axis)
+    return drawn
+
+
+def money_axis(contract: Contract) -> dict[str, object]:
+    """The settings of an axis that holds money: "$100k"."""
+    symbol = contract.market.price.symbol
+    return {"tickprefix": symbol, "tickformat": "~s", "nticks": 9, "tickangle": 0}
+
+
+def money_hover(contract: Contract, what: str) -> str:
+    """A piece of a hover text: an amount, where `what` names it ("y", "customdata[1]")."""
+    return f"{contract.market.price.symbol}%{{{what}:,.0f}}"
+
+
+def number_axis(field: Field) -> dict[str, object]:
+    """The settings of an axis that holds the numbers of a field."""
+    if field.kind == "year":
+        return {"tickformat": "d"}
+    return {"tickformat": "d" if field.kind == "count" else ",~f"}
+
+
+def axis_title(field: Field) -> str:
+    """The name of a field with its unit: "Living area above ground (sq ft)"."""
+    return f"{field.label} ({field.unit})" if field.unit else field.label
+
+
+def price_title(contract: Contract) -> str:
+    """The name of the price with its currency: "Sale price (USD)"."""
+    price = contract.market.price
+    return f"{price.label} ({price.currency})"
+
+
+def middle_half(
+    drawn: go.Figure, x: pd.Series, frame: pd.DataFrame, line: Mapping[str, object] | None = None
+) -> None:
+    """Draw the middle half of prices as a grey band, and first the middle price as a line.
+
+    `line` holds its name, hover text and so on; without it there is only the band.
+    """
+    if line is not None:
+        drawn.add_scatter(x=x, y=frame["median"], **{"mode": "lines", "line": {"width": 3}, **line})
+    edge = {"mode": "lines", "line": {"width": 0}, "hoverinfo": "skip"}
+    drawn.add_scatter(x=x, y=frame["lower_quarter"], showlegend=False, **edge)
+    drawn.add_scatter(
+        x=x,
+        y=frame["upper_quarter"],
+        fill="tonexty",
+        fillcolor=BAND,
+        name="Middle half of prices",
+        **edge,
+    )
+
+
+def span(middle: pd.Series, low: pd.Series, high: pd.Series) -> dict[str, object]:
+    """The settings of the bars from `low` to `high` over dots at `middle`."""
+    return {
+        "type": "data",
+        "symmetric": False,
+        "array": high - middle,
+        "arrayminus": middle - low,
+        "thickness": 4,
+        "width": 0,
+        "color": FAINT,
+    }
+
+
+def sale_dots(drawn: go.Figure, points: pd.DataFrame, hover: str) -> None:
+    """Draw a dot a sale, many enough to overlap.
+
+    ``points`` are those of the market's profile; each dot carries the id and place of its sale.
+    """
+    drawn.add_scatter(
+        x=points["value"],
+        y=points["price"],
+        customdata=points[["id", "location"]],
+        mode="markers",
+        marker={"size": 5, "opacity": 0.4},
+        name="A sale",
+        hovertemplate=f"{hover}<extra></extra>",
+    )
+
+
+def level_boxes(drawn: go.Figure, frame: pd.DataFrame) -> list[str]:
+    """Draw a box a level, over its middle half and its middle 80 %; give the names on the axis.
+
+    ``frame`` is ``by_level`` of the market's profile.
+    """
+    names = counted(frame["level"], frame["sales"])
+    drawn.add_box(
+        y=names,
+        q1=frame["lower_quarter"],
+        median=frame["median"],
+        q3=frame["upper_quarter"],
+        lowerfence=frame["lowest_tenth"],
+        upperfence=frame["highest_tenth"],
+        orientation="h",
+        hoverinfo="x",
+    )
+    return names
+
+
+def counted(names: pd.Series, sales: pd.Series) -> list[str]:
+    """Names for an axis, each with its number of sales."""
+    return [wrapped(f"{name} ({number:,})") for name, number in zip(names, sales, strict=True)]
+
+
+def wrapped(label: str, width: int = 26) -> str:
+    """Break a long label into lines, so that it leaves room for the chart on a phone."""
+    return "<br>".join(textwrap.wrap(label, width))
+
+
+def value_axis(field: Field, contract: Contract) -> dict[str, object]:
+    """The settings of an axis that holds a number, or the price."""
+    if field.column == contract.market.price.column:
+        return {"title_text": axis_title(field), "rangemode": "tozero", **money_axis(contract)}
+    return {"title_text": axis_title(field), **number_axis(field)}
+
+
+def colour_bar(title: str, **more: object) -> dict[str, object]:
+    """The settings of a scale of colours: above the chart, where a phone has room for it."""
+    return {
+        "title": {"text": title, "side": "top"},
+        "orientation": "h",
+        "x": 0,
+        "xanchor": "left",
+        "y": 1.02,
+        "yanchor": "bottom",
+        "len": 0.9,
+        "thickness": 10,
+        "outlinewidth": 0,
+        **more,
+    }
+
+
+def third_bar(third: Field, contract: Contract, title: str = "") -> dict[str, object]:
+    """The scale of colours of a field: money as money, ordered levels by their names."""
+    title = title or axis_title(third)
+    if third.levels:
+        places = list(range(len(third.levels)))
+        names = [wrapped(label, 12) for label in third.labels]
+        return colour_bar(title, tickvals=places, ticktext=names, tickangle=0)
+    axis = value_axis(third, contract)
+    told = {name: axis[name] for name in ("tickprefix", "tickformat") if name in axis}
+    return colour_bar(title, **told)
+
+
+def colour_limits(values: pd.Series) -> tuple[float, float]:
+    """Where the colours end: a few giants must not leave all others pale."""
+    known = values.dropna()
+    if known.empty:
+        return 0.0, 1.0
+    low, high = (float(known.quantile(share)) for share in (0.02, 0.98))
+    return low, high if high > low else low + 1

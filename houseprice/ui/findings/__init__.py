@@ -1,1 +1,0 @@
-"""What a chart shows, in a sentence."""

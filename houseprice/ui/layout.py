@@ -1,0 +1,223 @@
+"""What stands around every page: who answers, and what to say when something fails.
+
+What a backend does not offer, said in words where it would stand.
+
+How good the values are, in words, from the metrics that a backend publishes.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import timedelta, timezone
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from houseprice.backend.base import About, Capability
+from houseprice.errors import BackendError, HousePriceError, NotOffered, SettingsError, StoreError
+from houseprice.ui.backend_handle import Failing
+from houseprice.ui.formatting import answered_by, percent, plain, stands_for
+from houseprice.ui.session import backend, failing, known, try_again
+
+__all__ = [
+    "WITHOUT",
+    "accuracy_in_words",
+    "again",
+    "framed",
+    "how_measured",
+    "offered",
+    "told_in_words",
+    "which_day",
+]
+
+logger = logging.getLogger(__name__)
+
+
+@contextmanager
+def framed() -> Iterator[None]:
+    """Frame a page: who answers in the sidebar, and failures in words."""
+    place: DeltaGenerator | None = None
+    before: Failing | None = None
+    # By itself: a page has to run whatever happened around it, or nobody would be told.
+    with told_in_words("frame"):
+        _open_backend()
+        with st.sidebar:
+            if about := known():
+                _tell_who_answers(about)
+            place = st.empty()
+        before = failing()
+        if before:
+            _tell_that_it_fails(place, before)
+    with told_in_words("page"):
+        yield
+        if place is not None:
+            _tell_what_changed(place, before)
+
+
+@contextmanager
+def told_in_words(place: str) -> Iterator[None]:
+    """Turn a failure into a sentence here; what it was in detail goes to the log alone.
+
+    Where the backend failed, a button beside it tries again.
+
+    Parameters
+    ----------
+    place : str
+        Name of the place on the page, no two the same.
+    """
+    try:
+        yield
+    except NotOffered as error:
+        st.info(plain(str(error)), icon=":material/cloud_off:")
+    except (BackendError, StoreError) as error:
+        logger.warning(
+            "the backend failed: %s", error, exc_info=not isinstance(error, BackendError)
+        )
+        st.error(plain(f"{error}{_when(error)}"), icon=":material/cloud_off:")
+        again(place)
+    except SettingsError:
+        logger.exception("the settings can't be used")
+        # Its text quotes a setting, which is not for every visitor.
+        st.error(
+            "A setting of this app can't be used, so no page can answer. Its log says which.",
+            icon=":material/error:",
+        )
+    except HousePriceError as error:
+        logger.exception("a page could not answer")
+        st.error(plain(str(error)), icon=":material/error:")
+    except Exception:
+        number = secrets.token_hex(4)
+        logger.exception("a page failed, number %s", number)
+        st.error(
+            "Something went wrong here, and it is our fault. Reload the page to try again; a house "
+            f"that you entered is in its address. The app's log tells more under number {number}.",
+            icon=":material/error:",
+        )
+
+
+def again(place: str) -> None:
+    """Draw a button that runs the page once more and asks the backend at once."""
+    st.button("Try again", key=f"again_{place}", on_click=try_again, icon=":material/refresh:")
+
+
+def _open_backend() -> None:
+    try:
+        backend()
+    except HousePriceError as error:
+        # The page says it where the answer would stand; much of a page needs none.
+        logger.warning("the backend can't be opened: %s", error)
+
+
+def _tell_who_answers(about: About) -> None:
+    st.caption(f"{plain(stands_for(about))}  \n{plain(answered_by(about))}")
+    for remark in about.remarks:
+        st.caption(f":small[{plain(remark)}]")
+
+
+def _tell_what_changed(place: DeltaGenerator, before: Failing | None) -> None:
+    """What the page asked may have shown that the backend fails, or that it is back."""
+    after = failing()
+    if after and not before:
+        _tell_that_it_fails(place, after)
+    elif before and not after:
+        place.empty()
+
+
+def _tell_that_it_fails(place: DeltaGenerator, failing: Failing) -> None:
+    with place.container():
+        st.markdown(f":small[:orange[{plain(_since(failing))}]]")
+        again("sidebar")
+
+
+def _since(failing: Failing) -> str:
+    """Since when it does not answer, by the visitor's own clock where the browser tells it."""
+    behind = st.context.timezone_offset
+    zone = None if behind is None else timezone(timedelta(minutes=-behind))
+    return f"Not answering since {failing.since.astimezone(zone):%H:%M}."
+
+
+def _when(error: HousePriceError) -> str:
+    """When to come back, where the backend says it and the error's own sentence does not."""
+    seconds = getattr(error, "retry_after", None)
+    if not seconds or f"{seconds:.0f} s" in str(error):
+        return ""
+    return f" It asks to wait {seconds:.0f} s."
+
+
+WITHOUT: Mapping[Capability, str] = {
+    "range": "This server gives no range and no confidence, only a value.",
+    "evidence": "This server names no reasons and no comparable sales for the houses of a table.",
+    "explain": "This server gives no reasons for its values.",
+    "comparables": "This server finds no comparable sales.",
+    "what_if": "This server does not say how sure the difference between two values is.",
+    "effect": "This server does not say what another value of one fact would do.",
+    "importance": "This server does not say how much each fact matters.",
+    "card": "This server gives no model card.",
+    "study": "This server gives no study of its model.",
+}
+"""A sentence for each capability that a backend may lack."""
+
+
+def offered(about: About, capability: Capability) -> bool:
+    """Whether the backend offers something; if not, the page says so here."""
+    if capability in about.capabilities:
+        return True
+    st.info(WITHOUT[capability], icon=":material/cloud_off:")
+    return False
+
+
+def accuracy_in_words(metrics: Mapping[str, float]) -> list[str]:
+    """Say the metrics that people ask for, the typical error first; what is not there is not said.
+
+    Parameters
+    ----------
+    metrics : mapping of str to float
+        By the names of :mod:`houseprice.model.metrics`; shares between 0 and 1.
+    """
+    said = []
+    if "median_ape" in metrics:
+        error = percent(metrics["median_ape"])
+        said.append(f"**Half of the values** are within **{error}** of the sale price.")
+    within = [
+        f"{percent(metrics[f'within_{limit}'], 0)} are within {limit} %"
+        for limit in (10, 20)
+        if f"within_{limit}" in metrics
+    ]
+    if within:
+        said.append(f"{' and '.join(within)}.".replace("are", "of the values are", 1))
+    if "coverage_90" in metrics:
+        said.append(
+            "A range is given with each value, and is meant to hold the sale price in 90 % of "
+            f"cases. **It held it in {percent(metrics['coverage_90'])}.**"
+        )
+    return said
+
+
+def how_measured(about: About) -> str:
+    """Say which model the accuracy is of, and what it was measured on, as far as it is told."""
+    model = f"Model {about.model_version}" if about.model_version else "The model of the server"
+    trained = f", trained {about.trained_at:%d %B %Y}" if about.trained_at else ""
+    if not about.metrics:
+        return f"{model}{trained}. This server does not say how good its values are."
+    return (
+        f"{model}{trained}. Measured on sales that the model had not seen: each was valued by a "
+        "model fitted on the others."
+    )
+
+
+def which_day(about: About | None) -> str:
+    """Say which day the values stand for; nothing while nobody answers."""
+    if about is None:
+        return ""
+    if about.as_of is None:
+        return (
+            "- The server does not say **which day** its values stand for. They are not today's "
+            "prices.\n"
+        )
+    return (
+        f"- Values stand for **{about.as_of:%B %Y}**, the end of the sales. They are not today's "
+        "prices.\n"
+    )

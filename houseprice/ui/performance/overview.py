@@ -1,0 +1,257 @@
+"""The few figures that matter: what each means, and whether it reaches what is accepted.
+
+Whether ranges and confidence keep their word, and the assessors' ratio study.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from houseprice.backend.base import About
+from houseprice.market.contract import Contract
+from houseprice.model.standards import (
+    BASELINES,
+    GOOD,
+    WHOSE,
+    headings,
+    in_words,
+    meaning,
+    short,
+    written,
+)
+from houseprice.ui.charts import performance as charts_standing
+from houseprice.ui.charts.panel import download, panel
+from houseprice.ui.charts.performance import (
+    calibration_finding,
+    confidence_finding,
+    guesses_finding,
+    ratio_finding,
+)
+from houseprice.ui.formatting import plain
+from houseprice.ui.layout import how_measured, offered
+from houseprice.ui.performance.held_out import card_of
+from houseprice.ui.session import study_of
+
+__all__ = [
+    "figures_table",
+    "guesses",
+    "report_frame",
+    "show_confidence",
+    "show_in_short",
+    "show_ranges",
+    "show_ratio_study",
+    "standing",
+]
+
+_FIRST = (
+    "median_ape", "within_10", "within_20", "coverage_90", "width_90", "median_ratio", "cod", "prd",
+    "prb",
+)  # fmt: skip
+_MORE = (
+    "within_5", "mean_ape", "bias", "mae", "rmse", "rmsle", "r2", "coverage_68", "width_68",
+    "coverage_80", "width_80", "mki", "vei",
+)  # fmt: skip
+
+
+def show_in_short(about: About, contract: Contract) -> None:
+    """Draw the figures, the model beside simple guesses, and the rest as a table."""
+    st.markdown(plain(how_measured(about)))
+    metrics = about.metrics
+    if metrics:
+        symbol = contract.market.price.symbol
+        with st.grid("auto", min_column_width=250):
+            for name in (name for name in _FIRST if name in metrics):
+                _card(name, metrics[name], symbol)
+        table = figures_table(metrics, symbol)
+        with st.expander(f"All {len(table)} figures"):
+            st.dataframe(
+                table, hide_index=True, key="model_figures", alt="All figures of the model",
+                column_config={
+                    "Value": st.column_config.TextColumn(alignment="right"),
+                    "What it says": st.column_config.TextColumn(width="large"),
+                },
+            )  # fmt: skip
+            download("These figures", table, key="model_figures_file")
+    if offered(about, "card"):
+        _beside_guesses(card_of(about.model_version).facts.get("report"))
+
+
+def standing(metric: str, value: float) -> str:
+    """Say whether a figure reaches its accepted range; "" where there is none."""
+    if metric not in GOOD:
+        return ""
+    low, high = GOOD[metric]
+    return "reached" if low <= value <= high else "not reached"
+
+
+def figures_table(metrics: Mapping[str, float], symbol: str) -> pd.DataFrame:
+    """All figures with their meaning, as people read them."""
+    return pd.DataFrame(
+        [
+            {
+                "Figure": in_words(name),
+                "Value": written(name, metrics[name], symbol),
+                "Accepted": _accepted(name),
+                "Reached": {"reached": "yes", "not reached": "no"}.get(
+                    standing(name, metrics[name]), ""
+                ),
+                "What it says": meaning(name),
+            }
+            for name in (*_FIRST, *_MORE)
+            if name in metrics
+        ]
+    )
+
+
+def guesses(report: Mapping[str, Any]) -> pd.DataFrame:
+    """The typical error of the model and of simple guesses: estimate, median_ape, within_10."""
+    found = {"This model": report["metrics"]} | {
+        BASELINES.get(name, name.replace("_", " ").capitalize()): measured
+        for name, measured in report["baselines"].items()
+    }
+    rows = [
+        {"estimate": name} | {each: measured.get(each) for each in ("median_ape", "within_10")}
+        for name, measured in found.items()
+    ]
+    frame = pd.DataFrame(rows).dropna()
+    return pd.concat([frame.head(1), frame.iloc[1:].sort_values("median_ape")], ignore_index=True)
+
+
+def _card(name: str, value: float, symbol: str) -> None:
+    with st.container(border=True, height="stretch"):
+        st.metric(short(name), written(name, value, symbol).replace("-", "−"))
+        st.markdown(plain(meaning(name)))
+        st.space("stretch")
+        reached = standing(name, value)
+        if reached:
+            told = f"Accepted: {_accepted(name)}"
+            if reached == "reached":
+                st.badge(told, icon=":material/check:", color="green")
+            else:
+                st.badge(f"{told}, not reached", icon=":material/close:", color="orange")
+            st.caption(f"That is {WHOSE[name]}.")
+
+
+def _accepted(name: str) -> str:
+    if name not in GOOD:
+        return ""
+    low, high = (written(name, end, "") for end in GOOD[name])
+    return f"up to {high}" if GOOD[name][0] == 0 else f"{low} to {high}"
+
+
+def _beside_guesses(report: Mapping[str, Any] | None) -> None:
+    if report is None or not report["baselines"]:
+        return
+    frame = guesses(report)
+    st.subheader("Is it better than a simple guess?", anchor=False)
+    panel(
+        guesses_finding(frame),
+        charts_standing.beside_guesses(frame),
+        frame,
+        key="model_guesses",
+        headers={
+            "estimate": "Estimate",
+            **headings(("median_ape", "within_10"), "share"),
+        },
+    )
+
+
+_BANDS = {
+    "band": "Confidence",
+    "share": "Of all values (share)",
+    "confidence": "Mean confidence",
+    **headings(("median_ape", "within_10", "within_20", "coverage_68", "coverage_90"), "share"),
+}
+
+
+def show_ranges(about: About) -> None:
+    """Draw what ranges hold against what they promise."""
+    if not offered(about, "study"):
+        return
+    study = study_of(about.model_version)
+    if study.calibration.empty:
+        st.info("This version was trained without its study. Train a new one: houseprice train.")
+        return
+    sales = len(study.held_out)
+    panel(
+        calibration_finding(study.calibration, sales),
+        charts_standing.calibration(study.calibration, sales),
+        study.calibration,
+        key="model_calibration",
+        headers={
+            "level": "Meant to hold (share of prices)",
+            "observed": "Held (share of prices)",
+            "width": "Average width (share of the value)",
+        },
+    )
+    st.caption(
+        "**How to read it.** On the dotted line, a range holds just as many prices as it says. "
+        "Below it, ranges are too narrow; above, wider than they need be. Within the grey band the "
+        f"difference is no more than chance makes of {sales:,} sales."
+    )
+
+
+def show_confidence(about: About) -> None:
+    """Draw the realised error by confidence."""
+    bands = report_frame(about, "confidence_bands")
+    if bands.empty:
+        return
+    st.subheader("Can the confidence be relied on?", anchor=False)
+    finer = report_frame(about, "fine_confidence_bands")
+    panel(
+        confidence_finding(bands),
+        charts_standing.confidence(finer if len(finer) else bands),
+        finer if len(finer) else bands,
+        key="model_confidence",
+        headers=_BANDS,
+    )
+    limits = ", ".join(
+        f"{band} from {lower:.0f}" for band, lower in bands[["band", "lower"]].to_numpy()
+    )
+    st.caption(
+        f"**How to read it.** Each value has a confidence from 0 to 100 ({limits}). If it means "
+        "something, bars get shorter from bottom to top. Bars of a few values are only a hint."
+    )
+
+
+def show_ratio_study(about: About) -> None:
+    """Draw the assessors' figures on their accepted ranges."""
+    study = report_frame(about, "ratio_study")
+    study = study[study["value"].notna()] if len(study) else study
+    if study.empty:
+        return
+    st.subheader("Is it fair, as assessors measure it?", anchor=False)
+    panel(
+        ratio_finding(study),
+        charts_standing.ratio_study(study),
+        study.assign(figure=[in_words(name) for name in study["figure"]]),
+        key="model_ratio_study",
+        headers={
+            "low": "From (90 % interval)",
+            "high": "To (90 % interval)",
+            "accepted_low": "Accepted from",
+            "accepted_high": "Accepted to",
+            "met": "Reached",
+        },
+    )
+    st.caption(
+        "**How to read it.** Each figure has its own scale; the band is what the standard accepts "
+        "for homes of mixed age, the bar a 90 % interval. A figure is reached where its interval "
+        "touches the band. A spread (COD) below 5 would be suspicious where values may copy the "
+        "prices; these can't, so the lower the better."
+    )
+
+
+def report_frame(about: About, table: str) -> pd.DataFrame:
+    """A table of the evaluation report on the card; without one it says so, and has no rows."""
+    if not offered(about, "card"):
+        return pd.DataFrame()
+    report = card_of(about.model_version).facts.get("report")
+    if report is None:
+        st.info("The card of this version holds no evaluation report.")
+        return pd.DataFrame()
+    return pd.DataFrame(report.get(table, []))

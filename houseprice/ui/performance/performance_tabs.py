@@ -1,0 +1,100 @@
+"""How good the model is, in tabs; only what is looked at is worked out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import streamlit as st
+
+from houseprice.backend.base import About
+from houseprice.ui.formatting import plain, provenance
+from houseprice.ui.layout import offered, told_in_words
+from houseprice.ui.performance.error_breakdown import show_by_fact, show_by_place_and_price
+from houseprice.ui.performance.held_out import card_of, measured, show_sales_one_by_one
+from houseprice.ui.performance.history import show_tried, show_versions
+from houseprice.ui.performance.overview import (
+    show_confidence,
+    show_in_short,
+    show_ranges,
+    show_ratio_study,
+)
+from houseprice.ui.session import backend, market, ranked
+
+__all__ = ["TABS", "show_model_tabs"]
+
+
+def show_model_tabs(about: About) -> None:
+    """Draw the tabs, and into the one that is open what it is about."""
+    tabs = st.tabs(list(TABS), key="model_tab", on_change="rerun", bind="query-params")
+    for (name, show), tab in zip(TABS.items(), tabs, strict=True):
+        if tab.open:
+            with tab, told_in_words(f"model_{name}"):
+                show(about)
+
+
+def _in_short(about: About) -> None:
+    show_in_short(about, market().contract)
+
+
+def _sale_by_sale(about: About) -> None:
+    found = measured(about)
+    if found is not None:
+        show_sales_one_by_one(found)
+
+
+def _by_fact(about: About) -> None:
+    found = measured(about)
+    if found is not None:
+        show_by_fact(found, ranked(), about.model_version)
+
+
+def _by_place_and_price(about: About) -> None:
+    found = measured(about)
+    if found is not None:
+        show_by_place_and_price(found)
+    show_ratio_study(about)
+
+
+def _ranges(about: About) -> None:
+    show_ranges(about)
+    show_confidence(about)
+
+
+def _versions(about: About) -> None:
+    show_versions(backend(), about, market().contract)
+
+
+def _tried(about: About) -> None:
+    del about  # the market's, whoever answers
+    show_tried(market())
+
+
+def _card(about: About) -> None:
+    if not offered(about, "card"):
+        st.markdown(plain(provenance(about)))
+        return
+    card = card_of(about.model_version)
+    st.download_button(
+        "The card as a text",
+        card.markdown.encode(),
+        file_name=f"{about.model_version}.md",
+        mime="text/markdown",
+        on_click="ignore",
+        icon=":material/download:",
+    )
+    # The page has its title: those of the card go one level down.
+    st.markdown(re.sub(r"^#", "##", card.markdown, flags=re.MULTILINE))
+
+
+TABS: dict[str, Callable[[About], None]] = {
+    "In short": _in_short,
+    "Sale by sale": _sale_by_sale,
+    "By fact": _by_fact,
+    "By place and price": _by_place_and_price,
+    "Ranges": _ranges,
+    "Versions": _versions,
+    "What was tried": _tried,
+    "The card": _card,
+}
+"""What each tab shows, in their order."""
