@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from houseprice.ui.layout import framed
+from houseprice.ui.layout import page_frame
 
 # The pages lie one folder down on purpose: Streamlit takes any file directly in pages/ for a page
 # of its own, and would show it without this frame.
@@ -43,5 +43,5 @@ PAGES = {
 
 st.set_page_config(page_title="houseprice", page_icon="🏠", layout="wide")
 page = st.navigation(PAGES)
-with framed():
+with page_frame():
     page.run()

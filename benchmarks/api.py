@@ -38,7 +38,7 @@ from houseprice.api.batching import house_frame
 from houseprice.backend.local import LocalBackend
 from houseprice.market.sales import Market, load_market
 from houseprice.model.store.store import ModelStore
-from houseprice.model.training import ensure
+from houseprice.model.training import ensure_model
 from houseprice.settings import Settings
 from houseprice.tables.reader import open_csv
 from houseprice.tables.streaming import value_stream
@@ -71,7 +71,7 @@ def main() -> None:
     market = load_market()
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         models = Path(folder, "models")
-        backend = LocalBackend(ensure(market, ModelStore(models)), market)
+        backend = LocalBackend(ensure_model(market, ModelStore(models)), market)
         os.environ["HOUSEPRICE_MODEL_DIR"] = str(models)
         servers = {
             name: stack.enter_context(started)

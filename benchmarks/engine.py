@@ -38,11 +38,11 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from houseprice.backend.local import LocalBackend
 from houseprice.market.sales import Market, load_market, read_rows, typical_house
-from houseprice.market.validation import check
+from houseprice.market.validation import validate
 from houseprice.model.comparables import Comparables
 from houseprice.model.explanation import Explainer
 from houseprice.model.store.store import LoadedModel, ModelStore
-from houseprice.model.training import ensure
+from houseprice.model.training import ensure_model
 
 PIECE = 10_000
 AS_TEXT = {"dtype": object, "keep_default_na": False}  # quicker to make than pandas' own strings
@@ -65,7 +65,7 @@ def main() -> None:
         return
     rows, rounds = (100_000, 30) if asked.quick else (asked.rows, asked.rounds)
     with tempfile.TemporaryDirectory() as models:
-        loaded = ensure(market, ModelStore(Path(models)))
+        loaded = ensure_model(market, ModelStore(Path(models)))
         trees, ridge = plain_pipelines(market)
         one_house(market, loaded, {"boosted trees": trees, "ridge": ridge}, rounds)
         many_houses(market, loaded, {"boosted trees": trees, "ridge": ridge}, rows)
@@ -81,14 +81,14 @@ def one_house(market: Market, loaded: LoadedModel, plain: dict[str, Pipeline], r
     backend, model = LocalBackend(loaded, market), loaded.model
     comparables = Comparables(market, loaded.importance)
     explain = Explainer(model, typical_house(market)).explain
-    houses = check(text, market.contract, model.domain_).houses
+    houses = validate(text, market.contract, model.domain_).houses
 
     def actions(number: int) -> dict[str, Action]:
         row, house = text.iloc[[number]], houses.iloc[[number]]
         as_form = pd.DataFrame(row.to_numpy(object), columns=list(row.columns), dtype=object)
         plain_row = typed.iloc[[number]]
         found: dict[str, Action] = {
-            "checks alone": lambda: check(as_form, market.contract, model.domain_),
+            "checks alone": lambda: validate(as_form, market.contract, model.domain_),
             "value and range alone": lambda: model.value(house),
             "value and range, checked": lambda: backend.value(as_form),
             "the same, a row of a text file": lambda: backend.value(row),
@@ -140,7 +140,7 @@ def many_houses(market: Market, loaded: LoadedModel, plain: dict[str, Pipeline],
     as_plain = pieces(market.sample_path, rows)
     while done < rows:
         piece = timed("read as text", lambda: next(as_text))
-        houses = timed("checks alone", lambda p=piece: check(p, market.contract, model.domain_))
+        houses = timed("checks alone", lambda p=piece: validate(p, market.contract, model.domain_))
         timed("value and range alone", lambda h=houses: model.value(h.houses))
         timed("value and range, checked", lambda p=piece: backend.value(p))
         typed = timed("read as plain pandas does", lambda: next(as_plain))

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from sklearn.model_selection import KFold
 
 from houseprice.market.sales import Market, load_market
-from houseprice.model.aggregate import Shared, range_of_sum, shared_errors
+from houseprice.model.aggregate import SharedErrors, estimate_shared_errors, sum_interval
 from houseprice.model.valuation import ValuationModel
 
 LEVEL, Z = 0.9, 1.645
@@ -33,7 +33,7 @@ class Valued(NamedTuple):
     frame: pd.DataFrame
     prices: NDArray[np.float64]
     areas: NDArray[np.float64]
-    shared: Shared
+    shared: SharedErrors
 
 
 def valued(market: Market, known: Places, asked: Places) -> Valued:
@@ -48,7 +48,7 @@ def valued(market: Market, known: Places, asked: Places) -> Valued:
         model.value(market.houses.iloc[asked], LEVEL),
         market.prices.to_numpy(np.float64)[asked],
         market.houses[market.contract.market.roles.location].to_numpy(np.float64)[asked],
-        Shared.of(shared_errors(model, part)),
+        SharedErrors.of(estimate_shared_errors(model, part)),
     )
 
 
@@ -59,7 +59,7 @@ def judged(houses: Valued, portfolios: Iterator[Places]) -> Iterator[dict[str, f
         worth = part["predicted_price"].sum()
         spread = Z * np.sqrt(np.square(part["fsd"] * part["predicted_price"]).sum())
         ends = {
-            "ours": range_of_sum(part, houses.areas[places], houses.shared, LEVEL),
+            "ours": sum_interval(part, houses.areas[places], houses.shared, LEVEL),
             "independent": (worth - spread, worth + spread),
             "added": (part["price_low"].sum(), part["price_high"].sum()),
         }

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from houseprice.errors import HousePriceError
     from houseprice.market.contract import Contract, load_contract
     from houseprice.market.sales import Market, load_market, read_rows
-    from houseprice.market.validation import check
+    from houseprice.market.validation import validate
     from houseprice.model.evaluation import cross_validate
     from houseprice.model.store.store import ModelStore
     from houseprice.model.training import train
@@ -33,12 +33,12 @@ __all__ = [
     "ModelStore",
     "ValuationModel",
     "__version__",
-    "check",
     "cross_validate",
     "load_contract",
     "load_market",
     "read_rows",
     "train",
+    "validate",
 ]
 
 __version__ = "1.0.0"
@@ -49,7 +49,7 @@ _HOMES = {
     "Market": "houseprice.market.sales",
     "ModelStore": "houseprice.model.store.store",
     "ValuationModel": "houseprice.model.valuation",
-    "check": "houseprice.market.validation",
+    "validate": "houseprice.market.validation",
     "cross_validate": "houseprice.model.evaluation",
     "load_contract": "houseprice.market.contract",
     "load_market": "houseprice.market.sales",

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 from joblib import parallel_config
 
 from houseprice.errors import HousePriceError
-from houseprice.extras import need
+from houseprice.extras import require
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -39,7 +39,7 @@ def connected(address: str, patience_s: float = 10.0) -> Iterator[Client]:
     HousePriceError
         If Dask is not installed, nobody answers at that address, or no worker is there.
     """
-    need("cluster", "A cluster")
+    require("cluster", "A cluster")
     from distributed import Client
 
     try:

@@ -13,8 +13,8 @@
         ├── BackendTimeout     it did not answer in time
         ├── BackendUnavailable it can't be reached or is too busy
         ├── BackendRejected    it answered that it will not
-        ├── BackendGarbled     what it answered can't be used
-        └── NotOffered         it has no such answer to give
+        ├── BackendInvalidResponse     what it answered can't be used
+        └── NotSupported         it has no such answer to give
 
 A fault in one row of a table is not an error of this tree: it is a
 :class:`houseprice.market.problems.Problem`, and costs that row alone.
@@ -26,7 +26,7 @@ from pathlib import Path
 
 __all__ = [
     "BackendError",
-    "BackendGarbled",
+    "BackendInvalidResponse",
     "BackendRejected",
     "BackendTimeout",
     "BackendUnavailable",
@@ -35,7 +35,7 @@ __all__ = [
     "InputError",
     "MarketError",
     "ModelError",
-    "NotOffered",
+    "NotSupported",
     "SettingsError",
     "StoreError",
 ]
@@ -122,9 +122,9 @@ class BackendRejected(BackendError):
     """The backend answered that it will not value these houses."""
 
 
-class BackendGarbled(BackendError):
+class BackendInvalidResponse(BackendError):
     """The backend answered what can't be used: no JSON, rows missing, a price that is none."""
 
 
-class NotOffered(BackendError):
+class NotSupported(BackendError):
     """The backend has no such answer to give; another one may."""

@@ -6,7 +6,7 @@ from importlib.util import find_spec
 
 from houseprice.errors import HousePriceError
 
-__all__ = ["is_there", "need", "packages_of"]
+__all__ = ["is_installed", "packages_of", "require"]
 
 _PACKAGES = {
     "api": ("fastapi", "httptools", "prometheus_client", "uvicorn"),
@@ -21,12 +21,12 @@ def packages_of(extra: str) -> tuple[str, ...]:
     return _PACKAGES[extra]
 
 
-def is_there(extra: str) -> bool:
+def is_installed(extra: str) -> bool:
     """Whether all packages of an extra can be imported."""
     return not _missing(extra)
 
 
-def need(extra: str, what: str) -> None:
+def require(extra: str, what: str) -> None:
     """Refuse to go on without the packages of an extra.
 
     Parameters

@@ -12,7 +12,7 @@ from pathlib import Path
 if sys.platform != "win32":
     import fcntl
 
-__all__ = ["exclusive", "reach_the_disk", "replace_file", "write_file"]
+__all__ = ["exclusive", "replace_file", "sync_folder", "write_file"]
 
 
 def write_file(path: Path, data: bytes) -> None:
@@ -32,10 +32,10 @@ def replace_file(path: Path, data: bytes) -> None:
         beside.replace(path)
     finally:
         beside.unlink(missing_ok=True)
-    reach_the_disk(path.parent)
+    sync_folder(path.parent)
 
 
-def reach_the_disk(path: Path) -> None:
+def sync_folder(path: Path) -> None:
     """Wait until the disk has a file, or the names in a folder; a power cut loses them else."""
     if os.name != "posix":
         return

@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable
 from time import monotonic
 
-__all__ = ["Pace", "Progress", "duration", "part_of"]
+__all__ = ["Progress", "ProgressEstimate", "duration", "part_of"]
 
 Progress = Callable[[float, str], None]
 """Called with the share done (0 to 1) and what is being done, in words."""
@@ -25,7 +25,7 @@ def part_of(progress: Progress | None, start: float, end: float) -> Progress:
     return tell
 
 
-class Pace:
+class ProgressEstimate:
     """The speed of work on rows.
 
     Parameters

@@ -12,7 +12,7 @@ from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from houseprice.errors import SettingsError
-from houseprice.extras import is_there
+from houseprice.extras import is_installed
 
 __all__ = ["Settings", "keys_in", "read_settings"]
 
@@ -107,7 +107,7 @@ class Settings(BaseSettings):
     def _are_keys(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None:
             keys_in(value)
-            if not is_there("sign"):
+            if not is_installed("sign"):
                 raise PydanticCustomError(
                     "package", "signed models need one more package: pip install 'houseprice[sign]'"
                 )

@@ -117,11 +117,11 @@ def model_dir(
     Processes that share the tests train it once, and each gets a copy that it may write to.
     """
     from houseprice.model.store.store import ModelStore
-    from houseprice.model.training import ensure
+    from houseprice.model.training import ensure_model
 
     base = tmp_path_factory.getbasetemp()
     trained = (base.parent if SIDE_BY_SIDE else base) / "trained"
-    ensure(market, ModelStore(trained))
+    ensure_model(market, ModelStore(trained))
     folder = Path(os.environ["HOUSEPRICE_MODEL_DIR"])
     shutil.copytree(trained, folder, dirs_exist_ok=True)
     return folder

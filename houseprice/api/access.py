@@ -29,7 +29,7 @@ from dataclasses import dataclass
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from houseprice.api.problem_details import Busy, Fault
+from houseprice.api.problem_details import ApiError, ServerBusy
 from houseprice.errors import SettingsError
 from houseprice.settings import Settings
 
@@ -217,7 +217,7 @@ class KeyCheck:
             scope["state"]["key_name"] = key.name
             wait = math.ceil(self._buckets[key.name].wait())
             if wait:
-                raise Fault(
+                raise ApiError(
                     429,
                     "too_many_requests",
                     f"This key has made too many requests. Try again in {wait} s.",
@@ -239,7 +239,7 @@ def _known(keys: Sequence[Key], headers: Headers) -> Key:
     else:
         code = "no_key"
         detail = "Send a key in the header X-API-Key, or as Authorization: Bearer."
-    raise Fault(
+    raise ApiError(
         401,
         code,
         f"{detail} Whoever runs the server can make one.",
@@ -263,7 +263,9 @@ class Slots:
             await self.app(scope, receive, send)
             return
         if not self._free:
-            raise Busy("The server answers as many requests as it can. Try again in a moment.")
+            raise ServerBusy(
+                "The server answers as many requests as it can. Try again in a moment."
+            )
         self._free -= 1
         try:
             await self.app(scope, receive, send)

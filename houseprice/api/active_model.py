@@ -14,18 +14,25 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from houseprice.backend.base import About
+from houseprice.backend.base import BackendInfo
 from houseprice.backend.local import LocalBackend
 from houseprice.errors import HousePriceError, StoreError
 from houseprice.market.sales import Market
 from houseprice.model.store.store import LoadedModel, ModelStore
-from houseprice.model.training import ensure
+from houseprice.model.training import ensure_model
 
-__all__ = ["Proof", "Readiness", "Reloader", "Serving", "open_active", "train_and_open"]
+__all__ = [
+    "GoldenCheck",
+    "ModelReloader",
+    "Readiness",
+    "ServedModel",
+    "open_active",
+    "train_and_open",
+]
 
 
 @dataclass(frozen=True, eq=False)
-class Serving:
+class ServedModel:
     """A model that is open, and what answers with it.
 
     Attributes
@@ -36,7 +43,7 @@ class Serving:
     """
 
     backend: LocalBackend
-    about: About
+    about: BackendInfo
     loaded: LoadedModel
 
     @property
@@ -55,7 +62,7 @@ class Serving:
         self.loaded.golden.check(self.loaded.model, self.version)
 
 
-def open_active(market: Market, store: ModelStore) -> Serving:
+def open_active(market: Market, store: ModelStore) -> ServedModel:
     """Open the active version of a market, once checksums and golden rows agree.
 
     Raises
@@ -68,22 +75,22 @@ def open_active(market: Market, store: ModelStore) -> Serving:
     return _opened(loaded, market, store)
 
 
-def train_and_open(market: Market, store: ModelStore) -> Serving:
+def train_and_open(market: Market, store: ModelStore) -> ServedModel:
     """Open the active version, after training one if there is none that can be used.
 
     Raises
     ------
     ModelError
     """
-    return _opened(ensure(market, store), market, store)
+    return _opened(ensure_model(market, store), market, store)
 
 
-def _opened(loaded: LoadedModel, market: Market, store: ModelStore) -> Serving:
+def _opened(loaded: LoadedModel, market: Market, store: ModelStore) -> ServedModel:
     backend = LocalBackend(loaded, market, store)
     if loaded.golden.rows:
         # What is learned at the first question should not keep the first client waiting.
         backend.value(loaded.golden.frame, evidence=True)
-    return Serving(backend, backend.about(), loaded)
+    return ServedModel(backend, backend.about(), loaded)
 
 
 EVERY_S = 1.0
@@ -95,7 +102,7 @@ AGAIN_S = 30.0
 logger = logging.getLogger(__name__)
 
 
-class Reloader:
+class ModelReloader:
     """Holds the version that answers, and takes the next one over.
 
     Parameters
@@ -114,7 +121,7 @@ class Reloader:
     def __init__(self, market: Market, store: ModelStore) -> None:
         self._market = market
         self._store = store
-        self.serving: Serving | None = None
+        self.serving: ServedModel | None = None
         self.remark = ""
         self._refused: tuple[str, float] | None = None
         self._tasks: list[asyncio.Task[None]] = []
@@ -168,7 +175,7 @@ class Reloader:
     def _training(self) -> bool:
         return len(self._tasks) > 1 and not self._tasks[0].done()
 
-    async def _open(self, name: str, how: Callable[[Market, ModelStore], Serving]) -> bool:
+    async def _open(self, name: str, how: Callable[[Market, ModelStore], ServedModel]) -> bool:
         """Open a version beside the one that answers, in a thread of its own."""
         try:
             self._take(await asyncio.to_thread(how, self._market, self._store))
@@ -180,7 +187,7 @@ class Reloader:
             return True
         return False
 
-    def _take(self, serving: Serving) -> None:
+    def _take(self, serving: ServedModel) -> None:
         self.serving, self.remark, self._refused = serving, "", None
 
     def _refuse(self, name: str, error: Exception) -> None:
@@ -218,21 +225,21 @@ class Readiness:
     model_version: str | None
 
 
-class Proof:
+class GoldenCheck:
     """When which version was last seen to give the golden prices, and whether it did."""
 
     def __init__(self) -> None:
-        self._serving: Serving | None = None
+        self._serving: ServedModel | None = None
         self._at = 0.0
         self._fault = ""
         self._running: asyncio.Task[None] | None = None
 
-    def is_due(self, serving: Serving) -> bool:
+    def is_due(self, serving: ServedModel) -> bool:
         """Whether it is time to look again."""
         return serving is not self._serving or time.monotonic() - self._at > FRESH_S
 
     async def renew(
-        self, serving: Serving, do: Callable[[Sequence[Callable[[], None]]], Awaitable[object]]
+        self, serving: ServedModel, do: Callable[[Sequence[Callable[[], None]]], Awaitable[object]]
     ) -> None:
         """Value the golden rows in the thread of the model; who asks meanwhile waits for it."""
         if self._running is None:
@@ -240,7 +247,7 @@ class Proof:
             self._running.add_done_callback(self._forget)
         await asyncio.shield(self._running)
 
-    def readiness(self, serving: Serving | None, remark: str) -> Readiness:
+    def readiness(self, serving: ServedModel | None, remark: str) -> Readiness:
         """Tell what is known of a version."""
         if serving is None:
             return Readiness(False, remark or "The model is still being prepared.", None)
@@ -248,7 +255,7 @@ class Proof:
         return Readiness(not fault, fault or remark, serving.version)
 
     async def _renewed(
-        self, serving: Serving, do: Callable[[Sequence[Callable[[], None]]], Awaitable[object]]
+        self, serving: ServedModel, do: Callable[[Sequence[Callable[[], None]]], Awaitable[object]]
     ) -> None:
         fault = ""
         try:

@@ -12,7 +12,7 @@ from houseprice.api import middleware
 from houseprice.api.compat import routers as doors
 from houseprice.api.engine import Engine
 from houseprice.api.openapi import document_of
-from houseprice.api.problem_details import install_faults
+from houseprice.api.problem_details import install_error_handlers
 from houseprice.api.routes import csv_stream, routers
 from houseprice.backend.schemas import API_VERSION
 from houseprice.settings import Settings
@@ -54,7 +54,7 @@ def create_app(settings: Settings, engine: Engine | None = None) -> FastAPI:
     app.state.document = document_of(app, works.market, settings)
     for router in (*routers, csv_stream.router, *doors):
         app.include_router(router)
-    install_faults(app)
+    install_error_handlers(app)
     middleware.install(app, settings)
     return app
 

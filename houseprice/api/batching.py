@@ -25,29 +25,29 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from houseprice.api.active_model import Serving
-from houseprice.backend.base import Answer, valuation_frame
+from houseprice.api.active_model import ServedModel
+from houseprice.backend.base import ValuationResult, valuation_frame
 from houseprice.errors import InputError
 from houseprice.market.contract import Contract
 from houseprice.market.problems import Problem
-from houseprice.market.validation import strays
+from houseprice.market.validation import unknown_fields
 
 __all__ = [
+    "Batch",
     "Job",
-    "Line",
-    "Round",
+    "RequestQueue",
     "Steps",
     "Table",
     "Valuation",
+    "concat",
     "house_frame",
-    "joined",
-    "parted",
+    "split",
     "table_of",
-    "with_strays",
+    "with_unknown_fields",
 ]
 
 
-def parted(answer: Answer, lengths: Sequence[int]) -> Iterator[Answer]:
+def split(answer: ValuationResult, lengths: Sequence[int]) -> Iterator[ValuationResult]:
     """Cut an answer into those of its parts, each counted from row 1."""
     if len(lengths) == 1:
         yield answer
@@ -65,10 +65,10 @@ def parted(answer: Answer, lengths: Sequence[int]) -> Iterator[Answer]:
     cells[:, names.get_loc("row")] = np.concatenate([np.arange(1, n + 1) for n in lengths])
     for length, end, problems in zip(lengths, ends.tolist(), mine, strict=True):
         frame = pd.DataFrame(cells[end - length : end], columns=names, dtype=object, copy=False)
-        yield Answer(frame, (*whole, *problems))
+        yield ValuationResult(frame, (*whole, *problems))
 
 
-def joined(parts: Sequence[Answer]) -> Answer:
+def concat(parts: Sequence[ValuationResult]) -> ValuationResult:
     """Put answers to the pieces of one table together."""
     if len(parts) == 1:
         return parts[0]
@@ -77,10 +77,14 @@ def joined(parts: Sequence[Answer]) -> Answer:
     for part in parts:
         problems.extend(_moved(each, before) for each in part.problems if each.row is not None)
         before += len(part.valuations)
-    return Answer(_counted(pd.concat([part.valuations for part in parts])), tuple(problems))
+    return ValuationResult(
+        _counted(pd.concat([part.valuations for part in parts])), tuple(problems)
+    )
 
 
-def with_strays(answer: Answer, strays: Sequence[Problem], version: str) -> Answer:
+def with_unknown_fields(
+    answer: ValuationResult, strays: Sequence[Problem], version: str
+) -> ValuationResult:
     """Take the values of rows back in which something was no field, and say so."""
     if not strays:
         return answer
@@ -89,7 +93,7 @@ def with_strays(answer: Answer, strays: Sequence[Problem], version: str) -> Answ
     valid[[problem.row - 1 for problem in strays if problem.row is not None]] = False
     problems = sorted([*strays, *answer.problems], key=lambda problem: problem.row or 0)
     valued = valuation_frame(valid, problems, frame[valid], version, datetime.now(UTC))
-    return Answer(valued, tuple(problems))
+    return ValuationResult(valued, tuple(problems))
 
 
 def _moved(problem: Problem, rows: int) -> Problem:
@@ -126,7 +130,7 @@ class Table:
 
 def table_of(rows: Sequence[Mapping[str, Any]], contract: Contract, *, keyed: bool) -> Table:
     """Lay rows out; ``keyed`` keeps the column that tells which sale a house is."""
-    found = strays(rows, contract)
+    found = unknown_fields(rows, contract)
     odd = {problem.row for problem in found}
     present = set().union(*rows)
     columns = tuple(name for name in contract.columns if name in present)
@@ -189,12 +193,12 @@ class Valuation:
     """
 
     table: Table
-    serving: Serving
+    serving: ServedModel
     interval: float
     evidence: bool
     future: asyncio.Future[Any]
     started: int = 0
-    parts: list[Answer] = field(default_factory=list)
+    parts: list[ValuationResult] = field(default_factory=list)
 
     @property
     def left(self) -> int:
@@ -225,7 +229,7 @@ Job = Valuation | Steps
 
 
 @dataclass(frozen=True)
-class Piece:
+class Chunk:
     """Some rows of a valuation."""
 
     job: Valuation
@@ -234,10 +238,10 @@ class Piece:
 
 
 @dataclass(frozen=True)
-class Round:
+class Batch:
     """One call of the model: pieces of valuations that go together, or a step of something else."""
 
-    pieces: tuple[Piece, ...] = ()
+    pieces: tuple[Chunk, ...] = ()
     steps: Steps | None = None
 
     @property
@@ -255,11 +259,11 @@ class Round:
             if len(self.pieces) == 1:
                 return [(self.pieces[0].job, error)]
             # One of them is at fault, and only that one should hear of it.
-            return [done for piece in self.pieces for done in Round((piece,)).run()]
+            return [done for piece in self.pieces for done in Batch((piece,)).run()]
         return list(_shared(answer, self.pieces))
 
 
-class Line:
+class RequestQueue:
     """Who waits for the model, in order of arrival; all of it happens on the event loop."""
 
     def __init__(self) -> None:
@@ -275,7 +279,7 @@ class Line:
         else:
             self._jobs.append(job)
 
-    def take(self) -> Round | None:
+    def take(self) -> Batch | None:
         """Take what the next call works on; whoever has given up waiting is dropped."""
         self._jobs = deque(job for job in self._jobs if not job.future.done())
         if not self._jobs:
@@ -284,8 +288,8 @@ class Line:
         if isinstance(first, Steps):
             if len(first.results) + 1 < len(first.steps):
                 self._jobs.append(first)
-            return Round(steps=first)
-        return Round(tuple(self._pieces(first)))
+            return Batch(steps=first)
+        return Batch(tuple(self._pieces(first)))
 
     def drain(self) -> list[Job]:
         """Take everybody out of the line."""
@@ -293,7 +297,7 @@ class Line:
         self._jobs.clear()
         return jobs
 
-    def _pieces(self, first: Valuation) -> Iterator[Piece]:
+    def _pieces(self, first: Valuation) -> Iterator[Chunk]:
         room = PIECE_TOLD if first.evidence else PIECE
         others = [job for job in self._jobs if isinstance(job, Valuation) and job.goes_with(first)]
         # A large request leaves half of the call to those behind it.
@@ -301,7 +305,7 @@ class Line:
         for job, most in ((first, fair), *((other, room) for other in others)):
             rows = min(job.left, most, room)
             if rows or not len(job.table):
-                yield Piece(job, job.started, job.started + rows)
+                yield Chunk(job, job.started, job.started + rows)
                 job.started += rows
                 room -= rows
                 self._requeue(job)
@@ -324,7 +328,7 @@ def _stepped(job: Steps) -> Iterator[tuple[Job, Any]]:
         yield job, job.results
 
 
-def _answered(pieces: Sequence[Piece]) -> Answer:
+def _answered(pieces: Sequence[Chunk]) -> ValuationResult:
     """Value pieces in one call."""
     job = pieces[0].job
     cells = [piece.job.table.cells[piece.start : piece.stop] for piece in pieces]
@@ -332,11 +336,11 @@ def _answered(pieces: Sequence[Piece]) -> Answer:
     return job.serving.backend.value(rows, interval=job.interval, evidence=job.evidence)
 
 
-def _shared(answer: Answer, pieces: Sequence[Piece]) -> Iterator[tuple[Job, Any]]:
+def _shared(answer: ValuationResult, pieces: Sequence[Chunk]) -> Iterator[tuple[Job, Any]]:
     """Give each piece its part of an answer; yield the jobs of which nothing is left."""
     lengths = [piece.stop - piece.start for piece in pieces]
-    for piece, part in zip(pieces, parted(answer, lengths), strict=True):
+    for piece, part in zip(pieces, split(answer, lengths), strict=True):
         job = piece.job
         job.parts.append(part)
         if piece.stop == len(job.table):
-            yield job, with_strays(joined(job.parts), job.table.strays, job.serving.version)
+            yield job, with_unknown_fields(concat(job.parts), job.table.strays, job.serving.version)

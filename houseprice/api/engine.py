@@ -12,11 +12,11 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, TypeVar
 
-from houseprice.api.active_model import Proof, Readiness, Reloader, Serving
-from houseprice.api.batching import Job, Line, Round, Steps, Table, Valuation, table_of
-from houseprice.api.problem_details import Busy, Fault
+from houseprice.api.active_model import GoldenCheck, ModelReloader, Readiness, ServedModel
+from houseprice.api.batching import Batch, Job, RequestQueue, Steps, Table, Valuation, table_of
+from houseprice.api.problem_details import ApiError, ServerBusy
 from houseprice.api.telemetry import valuing
-from houseprice.backend.base import DEFAULT_INTERVAL, Answer, Backend
+from houseprice.backend.base import DEFAULT_INTERVAL, Backend, ValuationResult
 from houseprice.market.contract import Contract
 from houseprice.market.sales import Market, load_market
 from houseprice.model.store.store import ModelStore
@@ -57,10 +57,10 @@ class Engine:
     def __init__(self, settings: Settings, market: Market | None = None) -> None:
         self.settings = settings
         self.market = market or load_market(settings.market)
-        self._reloader = Reloader(self.market, ModelStore.of(settings))
-        self._proof = Proof()
+        self._reloader = ModelReloader(self.market, ModelStore.of(settings))
+        self._proof = GoldenCheck()
         self.jobs = 0
-        self._line = Line()
+        self._line = RequestQueue()
         self._working: asyncio.Future[list[tuple[Job, Any]]] | None = None
         self.reading = asyncio.Lock()
         self._called = False
@@ -72,7 +72,7 @@ class Engine:
         return self.market.contract
 
     @property
-    def serving(self) -> Serving:
+    def serving(self) -> ServedModel:
         """The version that answers now.
 
         Raises
@@ -83,7 +83,7 @@ class Engine:
         found = self._reloader.serving
         if found is None:
             why = self._reloader.remark or "The model is still being prepared."
-            raise Busy(why, seconds=5, code="starting")
+            raise ServerBusy(why, seconds=5, code="starting")
         return found
 
     async def start(self) -> None:
@@ -96,7 +96,7 @@ class Engine:
         await self._reloader.stop()
         for job in self._line.drain():
             if not job.future.done():
-                job.future.set_exception(Busy("This server is stopping.", code="stopping"))
+                job.future.set_exception(ServerBusy("This server is stopping.", code="stopping"))
         if self._working is not None:
             await asyncio.wait([self._working])
         if self._thread is not None:
@@ -124,8 +124,8 @@ class Engine:
         *,
         interval: float = DEFAULT_INTERVAL,
         evidence: bool = False,
-        serving: Serving | None = None,
-    ) -> Answer:
+        serving: ServedModel | None = None,
+    ) -> ValuationResult:
         """Value rows as they came, always as many and in order.
 
         Parameters
@@ -149,24 +149,26 @@ class Engine:
         most = self.settings.serve_max_rows
         if len(rows) > most:
             detail = f"One request may have {most:,} houses, and this one has {len(rows):,}."
-            raise Fault(413, "too_many_rows", f"{detail} Send them in pieces.")
+            raise ApiError(413, "too_many_rows", f"{detail} Send them in pieces.")
         serving = serving or self.serving
         self._refuse_too_many()
         lay_out = partial(table_of, rows, self.contract, keyed=evidence)
         table: Table = await asyncio.to_thread(lay_out) if len(rows) > MANY else lay_out()
         future = asyncio.get_running_loop().create_future()
         with valuing(len(rows)) as tally:
-            answer: Answer = await self._done(Valuation(table, serving, interval, evidence, future))
+            answer: ValuationResult = await self._done(
+                Valuation(table, serving, interval, evidence, future)
+            )
             tally.errors = answer.valuations["status"].tolist().count("error")
             tally.valued = len(rows) - tally.errors
         return answer
 
-    async def run(self, work: Callable[[Backend], T], *, serving: Serving | None = None) -> T:
+    async def run(self, work: Callable[[Backend], T], *, serving: ServedModel | None = None) -> T:
         """Do any other work with the model, in turn with all the rest."""
         return (await self.run_all([work], serving=serving))[0]
 
     async def run_all(
-        self, works: Sequence[Callable[[Backend], T]], *, serving: Serving | None = None
+        self, works: Sequence[Callable[[Backend], T]], *, serving: ServedModel | None = None
     ) -> list[T]:
         """Do several works of one request, others in between.
 
@@ -190,7 +192,7 @@ class Engine:
 
     def _refuse_too_many(self) -> None:
         if len(self._line) >= self.settings.serve_concurrency:
-            raise Busy("Too many requests are waiting already.")
+            raise ServerBusy("Too many requests are waiting already.")
 
     async def _done(self, job: Job, *, first: bool = False) -> Any:  # noqa: ANN401 - of any job
         """Wait in line and for the work; who gives up waiting leaves the line."""
@@ -214,10 +216,10 @@ class Engine:
         work = self._line.take()
         if work is not None:
             loop = asyncio.get_running_loop()
-            self._working = loop.run_in_executor(self._thread, Round.run, work)
+            self._working = loop.run_in_executor(self._thread, Batch.run, work)
             self._working.add_done_callback(partial(self._done_by_thread, work))
 
-    def _done_by_thread(self, work: Round, working: asyncio.Future[list[tuple[Job, Any]]]) -> None:
+    def _done_by_thread(self, work: Batch, working: asyncio.Future[list[tuple[Job, Any]]]) -> None:
         self._working = None
         error = working.exception()
         results = [(job, error) for job in work.jobs] if error else working.result()

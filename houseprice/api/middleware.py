@@ -45,11 +45,19 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from houseprice.api import telemetry
 from houseprice.api.access import KeyCheck, Slots, is_open, path_of, read_keys
-from houseprice.api.problem_details import Fault
-from houseprice.api.telemetry import Metrics, Tally, counting
+from houseprice.api.problem_details import ApiError
+from houseprice.api.telemetry import Metrics, RowCounts, counting
 from houseprice.settings import Settings
 
-__all__ = ["CSV_PATH", "BodyLimits", "Drained", "Watched", "incoming", "install", "route_of"]
+__all__ = [
+    "CSV_PATH",
+    "BodyLimits",
+    "Drained",
+    "RequestLogMiddleware",
+    "incoming",
+    "install",
+    "route_of",
+]
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -65,7 +73,7 @@ _SAFE = {
 logger = logging.getLogger("houseprice.requests")
 
 
-class Watched:
+class RequestLogMiddleware:
     """Middleware around all others."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
@@ -110,7 +118,7 @@ class _Request:
         self._whole = False
         self._noted = False
 
-    async def send(self, tally: Tally, message: Message) -> None:
+    async def send(self, tally: RowCounts, message: Message) -> None:
         """Send the answer on. It is noted before its end is sent, so that who has it is counted."""
         if message["type"] == "http.response.start":
             self._status = message["status"]
@@ -124,7 +132,7 @@ class _Request:
             self.note(tally)
         await self._send(message)
 
-    def note(self, tally: Tally) -> None:
+    def note(self, tally: RowCounts) -> None:
         """Count the request and write its line in the log, once."""
         if self._noted:
             return
@@ -186,7 +194,7 @@ async def incoming(scope: Scope, receive: Receive, limits: BodyLimits) -> AsyncI
     elif encoding in ("gzip", "x-gzip"):
         pieces = _unpacked(received, limits)
     else:
-        raise Fault(
+        raise ApiError(
             415,
             "unknown_encoding",
             "Send the body as it is, or packed with gzip.",
@@ -204,7 +212,7 @@ async def _received(receive: Receive, limits: BodyLimits) -> AsyncIterator[bytes
             async with asyncio.timeout(left):
                 message = await receive()
         except TimeoutError:
-            raise Fault(
+            raise ApiError(
                 408,
                 "body_too_slow",
                 "Not all of the request came in time. Check the connection, or send less at once.",
@@ -240,17 +248,17 @@ async def _unpacked(packed: AsyncIterator[bytes], limits: BodyLimits) -> AsyncIt
         raise _broken("Its end is missing.")
 
 
-def _too_large(most_mb: int, how: str) -> Fault:
-    return Fault(
+def _too_large(most_mb: int, how: str) -> ApiError:
+    return ApiError(
         413,
         "too_large",
         f"At most {most_mb:,} MB{how} are read in one request. Send the houses in parts.",
     )
 
 
-def _broken(reason: str) -> Fault:
+def _broken(reason: str) -> ApiError:
     detail = f"The request says that it is packed with gzip, but can't be unpacked. {reason}"
-    return Fault(400, "broken_gzip", detail)
+    return ApiError(400, "broken_gzip", detail)
 
 
 class Drained:
@@ -344,12 +352,12 @@ def install(app: FastAPI, settings: Settings) -> None:
     app.include_router(telemetry.router)
     # The last one added is the outermost. The quickest packing saves most of what there is to save.
     app.add_middleware(GZipMiddleware, minimum_size=1_000, compresslevel=1)
-    app.add_middleware(Bodies, limits=limits)
+    app.add_middleware(BodyMiddleware, limits=limits)
     app.add_middleware(Slots, most=settings.serve_concurrency)
     app.add_middleware(KeyCheck, keys=keys, rate=settings.serve_rate)
     app.add_middleware(Refusals, patience_s=settings.serve_timeout_s)
     app.add_middleware(Drained)
-    app.add_middleware(Watched, metrics=app.state.metrics)
+    app.add_middleware(RequestLogMiddleware, metrics=app.state.metrics)
 
 
 class Refusals:
@@ -374,14 +382,14 @@ class Refusals:
 
         try:
             await self.app(scope, receive, send_soon)
-        except Fault as fault:
+        except ApiError as fault:
             response = fault.response(scope["state"]["request_id"])
             await response(scope, receive, send_soon)
         except ClientDisconnect:
             return  # nobody is left to be answered
 
 
-class Bodies:
+class BodyMiddleware:
     """Middleware that hands on a body as one piece, after it has come in whole."""
 
     def __init__(self, app: ASGIApp, limits: BodyLimits) -> None:

@@ -28,7 +28,7 @@ from pydantic import BaseModel
 from pydantic import Field as PydanticField
 
 from houseprice.api.engine import Engine
-from houseprice.api.problem_details import Fault
+from houseprice.api.problem_details import ApiError
 from houseprice.backend.strict_json import write_json
 from houseprice.market.contract import Contract
 from houseprice.market.fields import Field
@@ -319,7 +319,7 @@ async def asset(name: str) -> Response:
     if name == "start.js":
         return Response(_START, media_type="text/javascript")
     if name not in _ASSETS:
-        raise Fault(404, "not_found", "There is nothing at this address.")
+        raise ApiError(404, "not_found", "There is nothing at this address.")
     return Response(_asset(name), media_type=_ASSETS[name])
 
 

@@ -20,14 +20,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from houseprice.backend.strict_json import write_json
 from houseprice.errors import InputError, ModelError, StoreError
 
-__all__ = ["Busy", "Fault", "Unexpected", "fault_of", "install_faults"]
+__all__ = ["ApiError", "ServerBusy", "Unexpected", "error_from", "install_error_handlers"]
 
 PROBLEM_JSON = "application/problem+json"
 
 logger = logging.getLogger(__name__)
 
 
-class Fault(Exception):
+class ApiError(Exception):
     """A request that is not answered as it was asked.
 
     Parameters
@@ -78,7 +78,7 @@ class Fault(Exception):
         return Response(body, self.status, self.headers, media_type=PROBLEM_JSON)
 
 
-class Busy(Fault):
+class ServerBusy(ApiError):
     """More is waiting than should; ``seconds`` says when to come back."""
 
     def __init__(self, detail: str, seconds: int = 1, code: str = "busy") -> None:
@@ -113,50 +113,50 @@ class Unexpected:
                 await fault.response(_instance(Request(scope)))(scope, receive, send)
 
 
-def install_faults(app: FastAPI) -> None:
+def install_error_handlers(app: FastAPI) -> None:
     """Make an app answer every error with problem details."""
-    for kind in (Fault, HTTPException, InputError, ModelError, TimeoutError, ClientDisconnect):
+    for kind in (ApiError, HTTPException, InputError, ModelError, TimeoutError, ClientDisconnect):
         app.add_exception_handler(kind, _answer)
     app.add_middleware(Unexpected)
 
 
 async def _answer(request: Request, error: Exception) -> Response:
-    return fault_of(error).response(_instance(request))
+    return error_from(error).response(_instance(request))
 
 
-def fault_of(error: Exception) -> Fault:
+def error_from(error: Exception) -> ApiError:
     """Say as a fault what went wrong with a request."""
     match error:
-        case Fault():
+        case ApiError():
             return error
         case HTTPException():
             return _of_http(error)
         case InputError():
-            return Fault(422, "invalid_house", str(error), title="This house can't be valued")
+            return ApiError(422, "invalid_house", str(error), title="This house can't be valued")
         case ModelError() if not isinstance(error, StoreError):
-            return Fault(422, "not_possible", str(error))
+            return ApiError(422, "not_possible", str(error))
         case TimeoutError():
-            return Fault(504, "timeout", "This took too long. Send fewer houses, or try later.")
+            return ApiError(504, "timeout", "This took too long. Send fewer houses, or try later.")
         case ClientDisconnect():
-            return Fault(400, "cut_off", "The request ended before it was complete.")
+            return ApiError(400, "cut_off", "The request ended before it was complete.")
     return _numbered(error)
 
 
-def _of_http(error: HTTPException) -> Fault:
+def _of_http(error: HTTPException) -> ApiError:
     code, detail = {
         404: ("not_found", "There is nothing at this address. What there is: /docs."),
         405: ("method_not_allowed", "This address does not take this method."),
         413: ("too_large", "The body is too large."),
     }.get(error.status_code, (HTTPStatus(error.status_code).name.lower(), str(error.detail)))
-    return Fault(error.status_code, code, detail, headers=error.headers)
+    return ApiError(error.status_code, code, detail, headers=error.headers)
 
 
-def _numbered(error: Exception) -> Fault:
+def _numbered(error: Exception) -> ApiError:
     number = secrets.token_hex(4)
     places = "".join(traceback.format_list(traceback.extract_tb(error.__traceback__)))
     logger.error("unexpected error %s: %s\n%s", number, type(error).__name__, places)
     detail = f"This server made a mistake. Tell whoever runs it the number {number}."
-    return Fault(500, "unexpected", detail, extras={"number": number})
+    return ApiError(500, "unexpected", detail, extras={"number": number})
 
 
 def _instance(request: Request) -> str | None:

@@ -17,10 +17,10 @@ from typing import Any
 from fastapi import Request
 
 from houseprice.api.engine import Engine
-from houseprice.api.problem_details import Fault
+from houseprice.api.problem_details import ApiError
 from houseprice.backend.base import DEFAULT_INTERVAL
 from houseprice.backend.strict_json import NotStrictError, read_json
-from houseprice.market.parsing import shown
+from houseprice.market.parsing import quoted
 from houseprice.settings import Settings
 
 __all__ = [
@@ -29,15 +29,15 @@ __all__ = [
     "LARGE",
     "VALUATIONS_IN",
     "WHAT_IF_IN",
-    "Asked",
+    "ValuationRequest",
     "a_house",
-    "asked",
     "body_of",
     "json_of",
     "list_of",
     "members",
     "names_of",
     "objects_of",
+    "parse_valuation_request",
 ]
 
 LARGE = 32_768
@@ -65,7 +65,7 @@ async def json_of(request: Request) -> Any:  # noqa: ANN401 - JSON may hold anyt
         return read_json(body) if len(body) <= LARGE else await _large(request, body)
     except NotStrictError as error:
         detail = f"The body can't be read: {error}."
-        raise Fault(400, "invalid_json", detail, title="This is no valid JSON") from None
+        raise ApiError(400, "invalid_json", detail, title="This is no valid JSON") from None
 
 
 def members(body: object, known: Collection[str], required: Collection[str]) -> dict[str, Any]:
@@ -82,7 +82,7 @@ def members(body: object, known: Collection[str], required: Collection[str]) -> 
         if name not in known:
             near = difflib.get_close_matches(name[:40].casefold(), known, n=1)
             hint = f" Did you mean «{near[0]}»?" if near else f" There are: {_listed(known)}."
-            raise unusable(f"There is no «{shown(name)}» to ask for.{hint}", field=shown(name))
+            raise unusable(f"There is no «{quoted(name)}» to ask for.{hint}", field=quoted(name))
     for name in required:
         if name not in body:
             raise unusable(f"«{name}» is missing from the body.", field=name)
@@ -102,10 +102,10 @@ def a_house(value: object, name: str) -> dict[str, Any]:
     return value
 
 
-def unusable(detail: str, *, field: str | None = None) -> Fault:
+def unusable(detail: str, *, field: str | None = None) -> ApiError:
     """Say that JSON does not ask for anything that can be answered."""
     extras = {} if field is None else {"field": field}
-    return Fault(422, "invalid_request", detail, title="This can't be answered", extras=extras)
+    return ApiError(422, "invalid_request", detail, title="This can't be answered", extras=extras)
 
 
 async def _large(request: Request, body: bytes) -> Any:  # noqa: ANN401 - JSON may hold anything
@@ -127,7 +127,7 @@ def _refuse_too_much(body: bytes, most_rows: int, columns: int) -> None:
     most_values = _CELLS * most_rows * (columns + 1) + _ANYWAY
     if objects > _OBJECTS * most_rows + _ANYWAY or values > most_values:
         detail = f"One request may have {most_rows:,} houses, and this one holds far more."
-        raise Fault(413, "too_many_rows", f"{detail} Send them in pieces.")
+        raise ApiError(413, "too_many_rows", f"{detail} Send them in pieces.")
 
 
 def _refuse_other_types(header: str) -> None:
@@ -137,10 +137,10 @@ def _refuse_other_types(header: str) -> None:
     said["content-type"] = header or "application/octet-stream"
     charset = said.get_param("charset", "utf-8")
     if said.get_content_type() != "application/json":
-        got = f"not {shown(header)}" if header else "and the request names no type"
-        raise Fault(415, "wrong_type", f"Send application/json: {got}.")
+        got = f"not {quoted(header)}" if header else "and the request names no type"
+        raise ApiError(415, "wrong_type", f"Send application/json: {got}.")
     if not isinstance(charset, str) or charset.casefold() not in {"utf-8", "utf8"}:
-        raise Fault(415, "wrong_charset", "JSON is always UTF-8: say no charset, or utf-8.")
+        raise ApiError(415, "wrong_charset", "JSON is always UTF-8: say no charset, or utf-8.")
 
 
 def _listed(names: Collection[str]) -> str:
@@ -222,7 +222,7 @@ EFFECTS_IN: dict[str, Any] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ValuationRequest:
     """A request for values, as ``VALUATIONS_IN`` describes it."""
 
     rows: list[dict[str, Any]]
@@ -232,7 +232,7 @@ class Asked:
     evidence: bool
 
 
-def asked(body: object, settings: Settings) -> Asked:
+def parse_valuation_request(body: object, settings: Settings) -> ValuationRequest:
     """Take a body for a request for values.
 
     Raises
@@ -247,7 +247,7 @@ def asked(body: object, settings: Settings) -> Asked:
     for number, row in enumerate(rows, start=1):
         if not isinstance(row, dict):
             raise unusable(f"Row {number} is no object with the fields of a house.", field="rows")
-    request = Asked(
+    request = ValuationRequest(
         rows,
         _yes_or_no(found, "explain"),
         int(_number(found, "comparables", 0, (0, MOST_COMPARABLES), whole=True)),
@@ -257,7 +257,7 @@ def asked(body: object, settings: Settings) -> Asked:
     most = settings.serve_max_told_rows
     if (request.explain or request.comparables) and len(rows) > most:
         detail = f"Reasons and comparables are told of {most:,} houses in one request, at most."
-        raise Fault(413, "too_many_rows", f"{detail} These are {len(rows):,}.")
+        raise ApiError(413, "too_many_rows", f"{detail} These are {len(rows):,}.")
     return request
 
 

@@ -22,7 +22,7 @@ from houseprice import __version__
 from houseprice.api.access import COUNT_FOLDER
 from houseprice.backend.schemas import API_VERSION
 
-__all__ = ["Metrics", "Tally", "counting", "router", "valuing"]
+__all__ = ["Metrics", "RowCounts", "counting", "router", "valuing"]
 
 _SECONDS = (0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
@@ -34,7 +34,7 @@ router = APIRouter()
 
 
 @dataclass
-class Tally:
+class RowCounts:
     """Rows of one request so far: those answered with a value, and with an error."""
 
     valued: int = 0
@@ -85,7 +85,7 @@ class Metrics:
         """Count rows on which work starts."""
         self._in_progress.inc(rows)
 
-    def ended(self, rows: int, tally: Tally) -> None:
+    def ended(self, rows: int, tally: RowCounts) -> None:
         """Count rows on which work ends, and what came of them."""
         self._in_progress.dec(rows)
         self._rows.labels("valued").inc(tally.valued)
@@ -134,13 +134,13 @@ def _forget_the_dead(folder: Path) -> None:
             continue  # it lives, as somebody else
 
 
-_COUNT: ContextVar[tuple[Metrics, Tally] | None] = ContextVar("count", default=None)
+_COUNT: ContextVar[tuple[Metrics, RowCounts] | None] = ContextVar("count", default=None)
 
 
 @contextmanager
-def counting(metrics: Metrics) -> Iterator[Tally]:
+def counting(metrics: Metrics) -> Iterator[RowCounts]:
     """Collect what :func:`valuing` counts within, as the tally of one request."""
-    tally = Tally()
+    tally = RowCounts()
     token = _COUNT.set((metrics, tally))
     try:
         yield tally
@@ -149,9 +149,9 @@ def counting(metrics: Metrics) -> Iterator[Tally]:
 
 
 @contextmanager
-def valuing(rows: int) -> Iterator[Tally]:
+def valuing(rows: int) -> Iterator[RowCounts]:
     """Count rows while they are valued; whoever values them fills in what came of them."""
-    work, count = Tally(), _COUNT.get()
+    work, count = RowCounts(), _COUNT.get()
     if count is None:  # nobody asked over the network
         yield work
         return

@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from houseprice.errors import NotOffered
+from houseprice.errors import NotSupported
 from houseprice.market.problems import Problem
 from houseprice.progress import Progress
 
@@ -34,14 +34,14 @@ __all__ = [
     "CAPABILITIES",
     "DEFAULT_INTERVAL",
     "VALUATION_COLUMNS",
-    "About",
-    "Answer",
     "Backend",
-    "BareValues",
+    "BackendInfo",
     "Capability",
-    "KnownVersion",
     "Progress",
-    "not_offered",
+    "ValuationResult",
+    "ValuesOnlyBackend",
+    "VersionInfo",
+    "not_supported",
     "valuation_frame",
 ]
 
@@ -80,7 +80,7 @@ VALUATION_COLUMNS = (
 
 
 @dataclass(frozen=True)
-class About:
+class BackendInfo:
     """What stands behind the answers of a backend.
 
     Attributes
@@ -101,7 +101,7 @@ class About:
         :func:`houseprice.model.metrics.accuracy`.
     capabilities : frozenset of str
         What it offers beside bare values, of :data:`CAPABILITIES`. Asked for anything else it
-        raises :class:`houseprice.errors.NotOffered`.
+        raises :class:`houseprice.errors.NotSupported`.
     remarks : tuple of str
         What a user should know of who answers ("another model than the one of this computer").
     """
@@ -119,7 +119,7 @@ class About:
 
 
 @dataclass(frozen=True)
-class Answer:
+class ValuationResult:
     """Valuations with what the checks had to say.
 
     Attributes
@@ -135,7 +135,7 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class KnownVersion:
+class VersionInfo:
     """A version of the model that answers, or did, or could.
 
     Attributes
@@ -159,7 +159,7 @@ class KnownVersion:
 class Backend(Protocol):
     """Something that values houses."""
 
-    def about(self) -> About:
+    def about(self) -> BackendInfo:
         """Tell which model answers, and how good it is."""
         ...
 
@@ -170,8 +170,8 @@ class Backend(Protocol):
         interval: float = DEFAULT_INTERVAL,
         evidence: bool = False,
         progress: Progress | None = None,
-    ) -> Answer:
-        """Check and value rows as they came (see :func:`houseprice.market.validation.check`).
+    ) -> ValuationResult:
+        """Check and value rows as they came (see :func:`houseprice.market.validation.validate`).
 
         Parameters
         ----------
@@ -226,7 +226,7 @@ class Backend(Protocol):
         """The model card: what the model is for, how good it is, and what it can't do."""
         ...
 
-    def versions(self) -> tuple[KnownVersion, ...]:
+    def versions(self) -> tuple[VersionInfo, ...]:
         """The versions of the model whose studies can be read, the newest first."""
         ...
 
@@ -330,48 +330,48 @@ def _message(problems: Sequence[Problem]) -> str:
     return " ".join(problem.sentence for problem in problems)
 
 
-class BareValues:
+class ValuesOnlyBackend:
     """The part of :class:`houseprice.backend.base.Backend` that is more than values.
 
-    Every method raises NotOffered.
+    Every method raises NotSupported.
     """
 
     def explain(self, *_args: object, **_names: object) -> NoReturn:
         """No reasons."""
-        not_offered("reasons for its values")
+        not_supported("reasons for its values")
 
     def comparables(self, *_args: object, **_names: object) -> NoReturn:
         """No comparable sales."""
-        not_offered("comparable sales")
+        not_supported("comparable sales")
 
     def what_if(self, *_args: object, **_names: object) -> NoReturn:
         """No effect of a change."""
-        not_offered("the effect of a change")
+        not_supported("the effect of a change")
 
     def effect(self, *_args: object, **_names: object) -> NoReturn:
         """No price along a field."""
-        not_offered("the price along a field")
+        not_supported("the price along a field")
 
     def importance(self) -> NoReturn:
         """No importance of fields."""
-        not_offered("the importance of fields")
+        not_supported("the importance of fields")
 
     def card(self) -> NoReturn:
         """No model card."""
-        not_offered("a model card")
+        not_supported("a model card")
 
     def versions(self) -> NoReturn:
         """No versions."""
-        not_offered("other versions of its model")
+        not_supported("other versions of its model")
 
     def study(self, *_args: object, **_names: object) -> NoReturn:
         """No study."""
-        not_offered("a study of its model")
+        not_supported("a study of its model")
 
 
-def not_offered(what: str) -> NoReturn:
+def not_supported(what: str) -> NoReturn:
     """Raise the error that says what the server lacks, and who has it."""
-    raise NotOffered(
+    raise NotSupported(
         f"The server that answers does not give {what}. Set HOUSEPRICE_API_URL to a server of "
         "houseprice, or leave it empty to use the model of this computer.",
         reason="not_offered",

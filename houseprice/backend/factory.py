@@ -9,11 +9,11 @@ from houseprice.backend.base import Backend, Progress
 from houseprice.backend.local import LocalBackend
 from houseprice.backend.remote.client import RemoteBackend
 from houseprice.backend.remote.foreign import ForeignBackend
-from houseprice.backend.remote.parity import golden_here
+from houseprice.backend.remote.parity import local_golden_rows
 from houseprice.backend.remote.transport import Transport
 from houseprice.market.sales import Market, load_market
 from houseprice.model.store.store import ModelStore
-from houseprice.model.training import ensure
+from houseprice.model.training import ensure_model
 from houseprice.settings import Settings
 
 __all__ = ["open_backend", "open_remote"]
@@ -37,7 +37,7 @@ def open_remote(settings: Settings, market: Market) -> Backend:
         If the server does not answer, or can't be the one that is meant.
     """
     transport = Transport(settings)
-    golden = golden_here(settings, market.contract)
+    golden = local_golden_rows(settings, market.contract)
     if settings.api_protocol != "houseprice":
         return ForeignBackend(transport, settings.api_protocol, market.contract, settings, golden)
     return RemoteBackend(transport, market.contract, settings.api_piece_rows, golden)
@@ -68,4 +68,4 @@ def open_backend(
     if settings.api_url:
         return open_remote(settings, market)
     store = ModelStore.of(settings)
-    return LocalBackend(ensure(market, store, progress), market, store)
+    return LocalBackend(ensure_model(market, store, progress), market, store)

@@ -11,15 +11,15 @@ from numpy.typing import NDArray
 
 from houseprice.backend.base import (
     DEFAULT_INTERVAL,
-    About,
-    Answer,
-    KnownVersion,
+    BackendInfo,
     Progress,
+    ValuationResult,
+    VersionInfo,
     valuation_frame,
 )
 from houseprice.errors import InputError, ModelError
 from houseprice.market.sales import Market, typical_house
-from houseprice.market.validation import check
+from houseprice.market.validation import validate
 from houseprice.model.card import Card
 from houseprice.model.comparables import Comparables
 from houseprice.model.explanation import Explainer, Explanation
@@ -57,10 +57,10 @@ class LocalBackend:
         self._contract = market.contract
         self._market_effect = cache(self._effect_curve)
 
-    def about(self) -> About:
+    def about(self) -> BackendInfo:
         """Tell which model answers, and how good it is."""
         manifest = self._loaded.manifest
-        return About(
+        return BackendInfo(
             backend="this computer",
             model_version=manifest.model_version,
             package_version=manifest.package_version,
@@ -78,9 +78,9 @@ class LocalBackend:
         interval: float = DEFAULT_INTERVAL,
         evidence: bool = False,
         progress: Progress | None = None,
-    ) -> Answer:
+    ) -> ValuationResult:
         """Check and value rows as they came."""
-        checked = check(rows, self._contract, self._model.domain_)
+        checked = validate(rows, self._contract, self._model.domain_)
         places = np.flatnonzero(checked.valid)
         pieces = []
         for start in range(0, len(places), PIECE):
@@ -97,7 +97,7 @@ class LocalBackend:
         values = pieces[0] if len(pieces) == 1 else pd.concat(pieces) if pieces else pd.DataFrame()
         version, now = self._loaded.manifest.model_version, datetime.now(UTC)
         frame = valuation_frame(checked.valid, checked.problems, values, version, now)
-        return Answer(frame, checked.problems)
+        return ValuationResult(frame, checked.problems)
 
     def explain(self, rows: pd.DataFrame) -> Explanation:
         """Say in money how the value of one house comes about."""
@@ -131,12 +131,12 @@ class LocalBackend:
         """The model card."""
         return self._loaded.card
 
-    def versions(self) -> tuple[KnownVersion, ...]:
+    def versions(self) -> tuple[VersionInfo, ...]:
         """The versions of the model whose studies can be read, the newest first."""
         own = self._loaded.manifest
         stored = [version.manifest for version in self._store.versions()] if self._store else [own]
         return tuple(
-            KnownVersion(
+            VersionInfo(
                 manifest.model_version,
                 manifest.created_at,
                 manifest.rows,
@@ -172,7 +172,7 @@ class LocalBackend:
         """One clean house, which can be valued."""
         if len(rows) != 1:
             raise InputError(f"This is answered for one house at a time, not for {len(rows)}.")
-        checked = check(rows, self._contract)
+        checked = validate(rows, self._contract)
         if not checked.valid[0]:
             errors = [p.sentence for p in checked.problems if p.severity == "error"]
             raise InputError(" ".join(errors))

@@ -19,10 +19,10 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validato
 from houseprice.backend.base import (
     CAPABILITIES,
     VALUATION_COLUMNS,
-    About,
-    Answer,
+    BackendInfo,
     Capability,
-    KnownVersion,
+    ValuationResult,
+    VersionInfo,
 )
 from houseprice.market.problems import Problem, Severity
 from houseprice.model.explanation import Explanation
@@ -40,8 +40,8 @@ __all__ = [
     "ImportanceOut",
     "ModelOut",
     "Number",
-    "Out",
     "ProblemOut",
+    "ResponseModel",
     "StudyOut",
     "ValuationOut",
     "ValuationsOut",
@@ -59,13 +59,13 @@ Number = Annotated[float, Field(allow_inf_nan=False)]
 Money = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
-class Out(BaseModel):
+class ResponseModel(BaseModel):
     """What all of them share: what a later release of the server adds breaks no client."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
-class ProblemOut(Out):
+class ProblemOut(ResponseModel):
     """One finding about a row, or, without a row, about all of them."""
 
     row: int | None = Field(description="Counted from 1; null for the whole request")
@@ -81,7 +81,7 @@ class ProblemOut(Out):
         return Problem(**self.model_dump())
 
 
-class ContributionOut(Out):
+class ContributionOut(ResponseModel):
     """What one fact does to a value."""
 
     column: str
@@ -92,7 +92,7 @@ class ContributionOut(Out):
     sentence: str
 
 
-class ExplanationOut(Out):
+class ExplanationOut(ResponseModel):
     """From the typical house to this one: the base price plus all contributions is the price."""
 
     base_price: Money
@@ -106,7 +106,7 @@ class ExplanationOut(Out):
         return Explanation(self.base_price, self.price, frame)
 
 
-class ComparableOut(Out):
+class ComparableOut(ResponseModel):
     """A sale that is like the house; see :mod:`houseprice.model.comparables`."""
 
     row: int
@@ -120,7 +120,7 @@ class ComparableOut(Out):
     differences: str
 
 
-class ValuationOut(Out):
+class ValuationOut(ResponseModel):
     """The value of one house; what was not asked for is null."""
 
     row: int
@@ -142,7 +142,7 @@ class ValuationOut(Out):
         return self
 
 
-class ValuationsOut(Out):
+class ValuationsOut(ResponseModel):
     """The answer to rows: one entry a row, in their order, null where a row has no value."""
 
     valuations: list[ValuationOut | None]
@@ -154,7 +154,7 @@ class ValuationsOut(Out):
     currency: str = Field(description="Of all prices, which are plain amounts, not logarithms")
 
 
-class ChangeOut(Out):
+class ChangeOut(ResponseModel):
     """What other facts do to a value."""
 
     before: Money
@@ -170,7 +170,7 @@ class ChangeOut(Out):
         return Change(**self.model_dump())
 
 
-class EffectPointOut(Out):
+class EffectPointOut(ResponseModel):
     """The price at one value of a field; ``is_own`` only for one house, ``each`` for the market."""
 
     value: Number
@@ -184,7 +184,7 @@ class EffectPointOut(Out):
     )
 
 
-class EffectsOut(Out):
+class EffectsOut(ResponseModel):
     """The price along the values of one field."""
 
     points: list[EffectPointOut]
@@ -202,8 +202,8 @@ def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def valuations_out(
-    answer: Answer,
-    about: About,
+    answer: ValuationResult,
+    about: BackendInfo,
     currency: str,
     valued_at: datetime,
     told: Sequence[Mapping[str, Any]] | None = None,
@@ -249,7 +249,7 @@ def _entry(cells: list[Any]) -> dict[str, Any] | None:
     return entry
 
 
-class ImportanceOut(Out):
+class ImportanceOut(ResponseModel):
     """How much one field matters, in % of the price and in money."""
 
     column: str
@@ -260,7 +260,7 @@ class ImportanceOut(Out):
     spread_money: Number
 
 
-class ModelOut(Out):
+class ModelOut(ResponseModel):
     """What stands behind the answers."""
 
     model_version: str
@@ -280,7 +280,7 @@ class ModelOut(Out):
     card_markdown: str
 
 
-class VersionOut(Out):
+class VersionOut(ResponseModel):
     """A version of the model whose study can be read."""
 
     model_version: str
@@ -289,12 +289,12 @@ class VersionOut(Out):
     is_answering: bool
     metrics: dict[str, Number]
 
-    def version(self) -> KnownVersion:
+    def version(self) -> VersionInfo:
         """The same as the backend gives it."""
-        return KnownVersion(**self.model_dump())
+        return VersionInfo(**self.model_dump())
 
 
-class StudyOut(Out):
+class StudyOut(ResponseModel):
     """What was worked out at training: each table as its columns, by name; see the docs."""
 
     held_out: dict[str, list[Any]]

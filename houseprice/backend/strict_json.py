@@ -16,17 +16,17 @@ from typing import Any
 import requests
 from pydantic_core import to_json
 
-from houseprice.errors import BackendGarbled
+from houseprice.errors import BackendInvalidResponse
 
 __all__ = [
     "MEGABYTE",
     "NotStrictError",
-    "chunks_of",
-    "complaint_of",
-    "json_of",
-    "on_one_line",
+    "check_content_type",
+    "error_detail",
+    "iter_limited",
+    "parse_json",
     "read_json",
-    "refuse_other_kinds",
+    "single_line",
     "write_json",
 ]
 
@@ -101,30 +101,30 @@ LONGEST_COMPLAINT = 65_536
 LONGEST_WORDS = 300
 
 
-def refuse_other_kinds(response: requests.Response, kind: str, place: str) -> None:
+def check_content_type(response: requests.Response, kind: str, place: str) -> None:
     """Refuse an answer of another media type than json, csv or whatever was expected.
 
     Raises
     ------
-    BackendGarbled
+    BackendInvalidResponse
     """
     said = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
     if said.endswith((f"/{kind}", f"+{kind}")):
         return
-    what = "a web page" if said == "text/html" else on_one_line(said)[:60] or "of no kind"
+    what = "a web page" if said == "text/html" else single_line(said)[:60] or "of no kind"
     message = (
         f"What came from the server at {place} is {what}, and not values: perhaps a login page, or "
         "another program. Check HOUSEPRICE_API_URL."
     )
-    raise BackendGarbled(message, reason=f"not_{kind}")
+    raise BackendInvalidResponse(message, reason=f"not_{kind}")
 
 
-def chunks_of(response: requests.Response, most: int, place: str) -> Iterator[bytes]:
+def iter_limited(response: requests.Response, most: int, place: str) -> Iterator[bytes]:
     """Yield a body in pieces, unpacked, up to its end or as many bytes as are taken.
 
     Raises
     ------
-    BackendGarbled
+    BackendInvalidResponse
         If it is larger.
     """
     size = 0
@@ -135,38 +135,38 @@ def chunks_of(response: requests.Response, most: int, place: str) -> Iterator[by
                 f"The answer of the server at {place} is larger than the {most / MEGABYTE:,.3g} MB "
                 "that are read of it (HOUSEPRICE_MAX_ANSWER_MB)."
             )
-            raise BackendGarbled(message, reason="answer_too_large")
+            raise BackendInvalidResponse(message, reason="answer_too_large")
         yield chunk
 
 
-def json_of(text: bytes, place: str) -> Any:  # noqa: ANN401 - JSON may hold anything
+def parse_json(text: bytes, place: str) -> Any:  # noqa: ANN401 - JSON may hold anything
     """Read JSON strictly.
 
     Raises
     ------
-    BackendGarbled
+    BackendInvalidResponse
     """
     try:
         return read_json(text)
     except NotStrictError as error:
         message = f"The answer of the server at {place} can't be read: {error}."
-        raise BackendGarbled(message, reason="not_json") from None
+        raise BackendInvalidResponse(message, reason="not_json") from None
 
 
-def complaint_of(response: requests.Response, place: str) -> tuple[str, str]:
+def error_detail(response: requests.Response, place: str) -> tuple[str, str]:
     """Return the code and the words of an answer that is none; "" for what it does not say."""
     try:
-        refuse_other_kinds(response, "json", place)
-        said = json_of(b"".join(chunks_of(response, LONGEST_COMPLAINT, place)), place)
-    except (BackendGarbled, requests.RequestException):
+        check_content_type(response, "json", place)
+        said = parse_json(b"".join(iter_limited(response, LONGEST_COMPLAINT, place)), place)
+    except (BackendInvalidResponse, requests.RequestException):
         return "", ""
     if not isinstance(said, dict):
         return "", ""
     code = said.get("code")
-    return on_one_line(code) if isinstance(code, str) else "", on_one_line(_words(said))
+    return single_line(code) if isinstance(code, str) else "", single_line(_words(said))
 
 
-def on_one_line(text: object) -> str:
+def single_line(text: object) -> str:
     """Words from outside as they can be shown: one line, nothing invisible, not too long."""
     plain = "".join(mark if mark.isprintable() else " " for mark in str(text)[: 4 * LONGEST_WORDS])
     words = " ".join(plain.split())

@@ -14,8 +14,8 @@ from houseprice.commands.console import Console, read_settings
 if TYPE_CHECKING:
     from houseprice.backend.base import Progress
     from houseprice.settings import Settings
-    from houseprice.tables.distributed import Job, Terms
-    from houseprice.tables.scoring import Totals
+    from houseprice.tables.distributed import Job, JobOptions
+    from houseprice.tables.scoring import RowCounts
 
 __all__ = ["Dask", "predict_on_cluster"]
 
@@ -43,7 +43,7 @@ def predict_on_cluster(
     """Value all files of a pattern into a folder; exit with 1 if one could not be valued."""
     from houseprice.cluster import connected
     from houseprice.tables.distributed import Failure, value_on_cluster
-    from houseprice.tables.scoring import Totals
+    from houseprice.tables.scoring import RowCounts
 
     settings = read_settings()
     if settings.api_url:
@@ -52,7 +52,7 @@ def predict_on_cluster(
             param_hint="--dask",
         )
     jobs = _jobs(pattern, output)
-    totals, n_done, failed = Totals(), 0, 0
+    totals, n_done, failed = RowCounts(), 0, 0
     try:
         with ExitStack() as stack:
             progress = stack.enter_context(console.progress("Connecting"))
@@ -120,16 +120,18 @@ def _files(pattern: Path) -> list[Path]:
     return sorted({path.resolve() for path in found if path.is_file()})
 
 
-def _terms(settings: Settings, interval: float, evidence_rows: int, progress: Progress) -> Terms:
+def _terms(
+    settings: Settings, interval: float, evidence_rows: int, progress: Progress
+) -> JobOptions:
     """Ask for the model that would answer here, after training one if there is none."""
     from houseprice.market.sales import load_market
     from houseprice.model.store.store import ModelStore
-    from houseprice.model.training import ensure
-    from houseprice.tables.distributed import LIMITS, Terms, seal_of
+    from houseprice.model.training import ensure_model
+    from houseprice.tables.distributed import LIMITS, JobOptions, seal_of
 
     market = load_market(settings.market)
-    manifest = ensure(market, ModelStore.of(settings), progress).manifest
-    return Terms(
+    manifest = ensure_model(market, ModelStore.of(settings), progress).manifest
+    return JobOptions(
         manifest.model_version,
         seal_of(manifest),
         settings.model_dir.resolve(),
@@ -141,7 +143,7 @@ def _terms(settings: Settings, interval: float, evidence_rows: int, progress: Pr
     )
 
 
-def _report(console: Console, totals: Totals, n_files: int, failed: int) -> None:
+def _report(console: Console, totals: RowCounts, n_files: int, failed: int) -> None:
     n_ok = totals.valued - totals.warnings
     console.say(
         f"{n_files - failed:,} of {n_files:,} files, {totals.rows:,} rows: {n_ok:,} ok, "

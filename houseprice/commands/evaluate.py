@@ -19,12 +19,12 @@ import houseprice
 from houseprice.commands.console import AsJson, Console, Quiet, Seed, read_settings
 from houseprice.commands.dask import Dask
 from houseprice.commands.report_tables import report_text
-from houseprice.model.standards import in_words, written
+from houseprice.model.standards import format_metric, metric_label
 
 if TYPE_CHECKING:
     from houseprice.market.sales import Market
     from houseprice.model.evaluation import PricedHouses
-    from houseprice.model.gate import Judgement, Rival
+    from houseprice.model.gate import Champion, GateResult
     from houseprice.model.report import Report
     from houseprice.progress import Progress
 
@@ -97,25 +97,31 @@ def _tell_report(console: Console, report: Report, plan: Plan) -> None:
         )
 
 
-def _rival(market: Market, against: str | None) -> Rival:
+def _rival(market: Market, against: str | None) -> Champion:
     """Find who to compare with, and what the gate asks, before the work and not after it."""
-    from houseprice.model.gate import gate_of, rival_of
+    from houseprice.model.gate import champion_of, gate_of
     from houseprice.model.store.store import ModelStore
 
     gate_of(market)
-    return rival_of(market, ModelStore.of(read_settings()), against)
+    return champion_of(market, ModelStore.of(read_settings()), against)
 
 
 def _judge(
-    market: Market, report: Report, rival: Rival, seed: int, progress: Progress
-) -> Judgement:
-    from houseprice.model.gate import Judgement, beside, conditions, figures_of, gate_of
+    market: Market, report: Report, rival: Champion, seed: int, progress: Progress
+) -> GateResult:
+    from houseprice.model.gate import (
+        GateResult,
+        compare_with_champion,
+        conditions,
+        gate_metrics,
+        gate_of,
+    )
 
-    limits = conditions(gate_of(market), figures_of(report))
-    return Judgement(tuple(limits), beside(market, rival, seed, progress))
+    limits = conditions(gate_of(market), gate_metrics(report))
+    return GateResult(tuple(limits), compare_with_champion(market, rival, seed, progress))
 
 
-def _close(console: Console, judgement: Judgement, symbol: str, *, as_json: bool) -> None:
+def _close(console: Console, judgement: GateResult, symbol: str, *, as_json: bool) -> None:
     """Say what the gate says, and leave with 1 if it does not open."""
     from houseprice.commands.report_tables import gate_text
 
@@ -203,7 +209,7 @@ def _score(console: Console, path: Path, seed: int, *, as_json: bool) -> None:
     from houseprice.model.evaluation import evaluate_houses, priced_houses
     from houseprice.model.report import report_on
     from houseprice.model.store.store import ModelStore
-    from houseprice.model.training import ensure
+    from houseprice.model.training import ensure_model
     from houseprice.progress import part_of
     from houseprice.tables.reader import read_table
 
@@ -211,7 +217,7 @@ def _score(console: Console, path: Path, seed: int, *, as_json: bool) -> None:
     with console.progress(f"Reading {path.name}") as progress:
         market = load_market(settings.market)
         table = read_table(path, path.name, settings, market.contract)
-        loaded = ensure(market, ModelStore.of(settings), part_of(progress, 0.0, 0.7))
+        loaded = ensure_model(market, ModelStore.of(settings), part_of(progress, 0.0, 0.7))
         priced = priced_houses(table.rows, market, loaded.model.domain_, table.problems)
         progress(0.7, "Valuing houses")
         found = evaluate_houses(loaded.model, market, priced.houses, priced.prices)
@@ -267,7 +273,7 @@ def table(headers: Sequence[str], metrics: Iterable[Mapping[str, float]], symbol
     """
     columns = list(metrics)
     rows = [["", *headers]] + [
-        [in_words(name), *(written(name, column.get(name), symbol) for column in columns)]
+        [metric_label(name), *(format_metric(name, column.get(name), symbol) for column in columns)]
         for name in columns[0]
     ]
     widths = [max(map(len, cells)) for cells in zip(*rows, strict=True)]

@@ -13,7 +13,7 @@ import typer
 from houseprice.commands.console import AsJson, Console, Quiet, read_settings
 
 if TYPE_CHECKING:
-    from houseprice.market.fetch import Fetched
+    from houseprice.market.fetch import FetchResult
 
 __all__ = ["fetch"]
 
@@ -72,11 +72,11 @@ def fetch(
     console.say(f"Now train on them:\n    {_next(fetched)}", folder=fetched.folder)
 
 
-def _next(fetched: Fetched) -> str:
+def _next(fetched: FetchResult) -> str:
     return f"HOUSEPRICE_MARKET={shlex.quote(str(fetched.folder))} houseprice train"
 
 
-def _facts(fetched: Fetched) -> dict[str, Any]:
+def _facts(fetched: FetchResult) -> dict[str, Any]:
     market = fetched.contract.market
     assert market.kaggle is not None
     return {

@@ -13,7 +13,7 @@ import typer
 from houseprice.commands.console import AsJson, Console, Quiet, Seed, read_settings
 from houseprice.commands.dask import Dask
 from houseprice.commands.evaluate import table
-from houseprice.extras import need
+from houseprice.extras import require
 
 if TYPE_CHECKING:
     from houseprice.model.store.store import ModelStore, Version
@@ -61,7 +61,7 @@ def rollback() -> None:
 @models.command("new-key")
 def new_key(context: typer.Context) -> None:
     """Make a pair of keys to sign models with, print it once, and stop."""
-    need("sign", "Signing a model")
+    require("sign", "Signing a model")
     from houseprice.model.store.signing import new_pair
 
     private, public = new_pair()

@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 
     from houseprice.backend.base import Backend, Progress
     from houseprice.settings import Settings
-    from houseprice.tables.parallel import Crew, Wishes
+    from houseprice.tables.parallel import ScoringOptions, WorkerPool
     from houseprice.tables.reader import CsvFile
-    from houseprice.tables.streaming import Streamed
+    from houseprice.tables.streaming import StreamResult
 
 __all__ = ["FEW", "MANY", "predict", "refuse_counts", "send_whole", "value_here"]
 
@@ -50,7 +50,7 @@ def value_here(
     evidence: bool | None,
     jobs: int | None,
     resume: bool | None,
-) -> Streamed:
+) -> StreamResult:
     """Value a file into another, or to standard output."""
     settings = read_settings()
     if jobs is None and processors() == 1:
@@ -60,7 +60,7 @@ def value_here(
         prepare("houseprice.tables.parallel")
     from houseprice.backend.factory import open_backend
     from houseprice.market.sales import load_market
-    from houseprice.tables.parallel import Wishes
+    from houseprice.tables.parallel import ScoringOptions
     from houseprice.tables.reader import PIECE, open_csv
     from houseprice.tables.writer import atomic_file
 
@@ -73,7 +73,9 @@ def value_here(
                 told = few and "evidence" in backend.about().capabilities
             else:
                 told = evidence
-            work = _Work(table, source, backend, Wishes(interval, told, resume), progress, console)
+            work = _Work(
+                table, source, backend, ScoringOptions(interval, told, resume), progress, console
+            )
             if output is None:
                 streamed = work.stream(typer.get_binary_stream("stdout"))
             elif table.layout.most_rows <= PIECE:
@@ -96,11 +98,11 @@ class _Work:
     table: CsvFile
     path: Path
     backend: Backend
-    wishes: Wishes
+    wishes: ScoringOptions
     progress: Progress
     console: Console
 
-    def stream(self, out: BinaryIO) -> Streamed:
+    def stream(self, out: BinaryIO) -> StreamResult:
         """Value it in this process, and write as it goes."""
         from houseprice.tables.streaming import value_stream
 
@@ -114,7 +116,7 @@ class _Work:
             valued_at=datetime.now(UTC),
         )
 
-    def in_parts(self, output: Path, settings: Settings, jobs: int | None) -> Streamed:
+    def in_parts(self, output: Path, settings: Settings, jobs: int | None) -> StreamResult:
         """Value it in one process or several, part by part."""
         from houseprice.tables.parallel import value_to_file
 
@@ -134,16 +136,18 @@ class _Work:
             self.console.warn("Broken off. Finished parts are kept: go on with --resume.")
             raise typer.Exit(130) from None
 
-    def _crew(self, settings: Settings, jobs: int | None) -> AbstractContextManager[Crew | None]:
+    def _crew(
+        self, settings: Settings, jobs: int | None
+    ) -> AbstractContextManager[WorkerPool | None]:
         """The processes; none where one is enough, or only one can read the file or ask."""
-        from houseprice.tables.parallel import Crew
+        from houseprice.tables.parallel import WorkerPool
 
         n_rows = self.table.layout.most_rows
         wanted = jobs or (processors() if n_rows > MANY else 1)
         wanted = min(wanted, math.ceil(n_rows / self.wishes.rows))
         if wanted == 1 or settings.api_url or self.table.path is None:
             return nullcontext()
-        return Crew(settings, self.backend.about().model_version, wanted)
+        return WorkerPool(settings, self.backend.about().model_version, wanted)
 
 
 def send_whole(source: Path, output: Path | None, interval: float, *, evidence: bool) -> None:
@@ -296,7 +300,7 @@ def _refuse(output: Path | None, source: Path) -> None:
         raise typer.BadParameter(f"there is no folder {output.resolve().parent}.", param_hint="-o")
 
 
-def _report(streamed: Streamed, console: Console) -> None:
+def _report(streamed: StreamResult, console: Console) -> None:
     """Say what came of the rows: notes, faults of the whole table, counts."""
     for note in streamed.notes:
         console.say(note)

@@ -9,14 +9,14 @@ from collections.abc import Iterable, Sequence
 from math import isnan
 from typing import TYPE_CHECKING
 
-from houseprice.model.standards import in_words, written
+from houseprice.model.standards import format_metric, metric_label
 
 if TYPE_CHECKING:
     import pandas as pd
     from rich.table import Table
 
     from houseprice.market.contract import Contract, Limit
-    from houseprice.model.gate import Beside, Judgement
+    from houseprice.model.gate import ChampionComparison, GateResult
     from houseprice.model.report import Report
 
 __all__ = ["gate_text", "report_text"]
@@ -60,13 +60,15 @@ def report_text(
     return _drawn(tables)
 
 
-def gate_text(judgement: Judgement, symbol: str) -> str:
+def gate_text(judgement: GateResult, symbol: str) -> str:
     """Lay out what the gate asks, what was found, and whether it holds."""
     rows = [
         [
-            in_words(each.figure),
+            metric_label(each.figure),
             _limit(each.figure, each.limit, symbol),
-            "too few sales" if isnan(each.found) else written(each.figure, each.found, symbol),
+            "too few sales"
+            if isnan(each.found)
+            else format_metric(each.figure, each.found, symbol),
             "yes" if each.held else "NO",
         ]
         for each in judgement.conditions
@@ -76,13 +78,13 @@ def gate_text(judgement: Judgement, symbol: str) -> str:
 
 
 def _limit(figure: str, limit: Limit, symbol: str) -> str:
-    low, high = (written(figure, end, symbol) for end in (limit.at_least, limit.at_most))
+    low, high = (format_metric(figure, end, symbol) for end in (limit.at_least, limit.at_most))
     if low and high:
         return f"{low} to {high}"
     return f"at most {high}" if high else f"at least {low}"
 
 
-def _beside(beside: Beside) -> list[str]:
+def _beside(beside: ChampionComparison) -> list[str]:
     if beside.difference is None or beside.low is None or beside.high is None:
         return ["Average error beside the version in use", "", "nothing to compare with", "yes"]
     difference, low, high = (
@@ -106,8 +108,8 @@ def _metrics(report: Report, symbol: str, later: Report | None, year: int | None
         ["", *headers],
         (
             [
-                in_words(name),
-                *(written(name, found.get(name), symbol) for found in headers.values()),
+                metric_label(name),
+                *(format_metric(name, found.get(name), symbol) for found in headers.values()),
             ]
             for name in report.metrics
         ),
@@ -118,14 +120,14 @@ def _equity(study: pd.DataFrame, title: str) -> Table:
     rows = []
     for each in study.to_dict("records"):
         name = str(each["figure"])
-        value, low, high = (written(name, each[end], "") for end in ("value", "low", "high"))
-        least, most = (written(name, each[f"accepted_{end}"], "") for end in ("low", "high"))
+        value, low, high = (format_metric(name, each[end], "") for end in ("value", "low", "high"))
+        least, most = (format_metric(name, each[f"accepted_{end}"], "") for end in ("low", "high"))
         good = f"{least} to {most}"
         if isnan(each["value"]):
-            rows.append([in_words(name), "too few sales", "", good, ""])
+            rows.append([metric_label(name), "too few sales", "", good, ""])
         else:
             met = "yes" if each["met"] else "no"
-            rows.append([in_words(name), value, f"{low} to {high}", good, met])
+            rows.append([metric_label(name), value, f"{low} to {high}", good, met])
     headers = ["", "value", "interval", "good", "reached"]
     return _table(title, headers, rows)
 
@@ -163,7 +165,7 @@ def _groups(study: pd.DataFrame, title: str, first: str) -> Table:
     for label, part in study.groupby("group", sort=False):
         found = part.set_index("figure")[["value", "low", "high"]].T.to_dict("list")
         cells = [
-            "{} ({} to {})".format(*(written(name, end, "") for end in found[name]))
+            "{} ({} to {})".format(*(format_metric(name, end, "") for end in found[name]))
             for name in wanted
         ]
         rows.append([str(label), f"{part['sales'].iloc[0]:,}", *cells])

@@ -13,7 +13,7 @@ import typer
 
 from houseprice.commands.console import Console, read_settings
 from houseprice.errors import SettingsError
-from houseprice.extras import need
+from houseprice.extras import require
 
 __all__ = ["app", "serve"]
 
@@ -47,7 +47,7 @@ def serve(
     if new_key is not None:
         _make_key(new_key, Console.of(context))
         return
-    need("api", "The service")
+    require("api", "The service")
     from houseprice.api.access import environment, refuse_open_address
 
     try:

@@ -28,7 +28,7 @@ from pydantic import FiniteFloat, ValidationError, model_validator
 
 from houseprice.errors import MarketError
 from houseprice.market.expressions import Expression, ExpressionError
-from houseprice.market.fields import Facts, Field, Level, Sign
+from houseprice.market.fields import ContractModel, Field, Level, Sign
 
 __all__ = [
     "CONTRACT_FILE",
@@ -42,15 +42,15 @@ __all__ = [
     "KaggleSource",
     "Level",
     "Limit",
+    "MarketMetadata",
     "Price",
     "Roles",
     "Rule",
-    "Summary",
     "load_contract",
 ]
 
 
-class Limit(Facts):
+class Limit(ContractModel):
     """The least, the most, or both, that a figure may be; the limits themselves are allowed."""
 
     at_least: FiniteFloat | None = None
@@ -70,7 +70,7 @@ class Limit(Facts):
         return low <= found <= (float("inf") if self.at_most is None else self.at_most)
 
 
-class Gate(Facts):
+class Gate(ContractModel):
     """Limits by the name of a figure of the evaluation.
 
     ``worse_by`` is the room beside the version in use: how much larger the mean error, as a share
@@ -81,14 +81,14 @@ class Gate(Facts):
     worse_by: float = Setting(default=0.0, ge=0.0, allow_inf_nan=False)
 
 
-class KaggleFile(Facts):
+class KaggleFile(ContractModel):
     """A file of a competition, and how many rows of data it has."""
 
     file: str = Setting(pattern=r"^\w[\w.-]*\.csv$")
     rows: int = Setting(ge=1)
 
 
-class KaggleSource(Facts):
+class KaggleSource(ContractModel):
     """The competition on kaggle.com whose files are the market's.
 
     ``competition`` is the last part of the competition's address; ``most_mb`` is the size beyond
@@ -110,7 +110,7 @@ CONTRACT_FILE = "market.toml"
 """What the contract is called in the folder of its market."""
 
 
-class Group(Facts):
+class Group(ContractModel):
     """A heading under which fields stand together in forms and lists."""
 
     key: str
@@ -118,7 +118,7 @@ class Group(Facts):
     help: str = ""
 
 
-class Derived(Facts):
+class Derived(ContractModel):
     """A feature computed from fields."""
 
     label: str
@@ -127,7 +127,7 @@ class Derived(Facts):
     scale: Literal["log"] | None = None
 
 
-class Rule(Facts):
+class Rule(ContractModel):
     """A sentence about two or more fields; a house that breaks it gets a warning."""
 
     code: str
@@ -137,7 +137,7 @@ class Rule(Facts):
     expected: str
 
 
-class Price(Facts):
+class Price(ContractModel):
     """The column to learn, and how money is written."""
 
     column: str
@@ -147,7 +147,7 @@ class Price(Facts):
     range: tuple[float, float]
 
 
-class Roles(Facts):
+class Roles(ContractModel):
     """Which field plays which part, so that no code needs a column's name."""
 
     location: str
@@ -157,7 +157,7 @@ class Roles(Facts):
     sale_month: str
 
 
-class Summary(Facts):
+class MarketMetadata(ContractModel):
     """What the market is, where its files lie and where they can be had anew."""
 
     name: str = Setting(pattern=r"^[a-z][a-z0-9_]*$")
@@ -173,7 +173,7 @@ class Summary(Facts):
     kaggle: KaggleSource | None = None
 
 
-class Dialect(Facts):
+class Dialect(ContractModel):
     """How servers of a protocol in use elsewhere speak of this market.
 
     ``columns`` maps our columns to theirs, where they differ; ``missing`` is how a fact that is not
@@ -185,10 +185,10 @@ class Dialect(Facts):
     blanks: tuple[str, ...] = ()
 
 
-class Contract(Facts):
+class Contract(ContractModel):
     """A whole market contract. Build it with :func:`load_contract`."""
 
-    market: Summary
+    market: MarketMetadata
     groups: tuple[Group, ...]
     fields: dict[str, Field]
     derived: dict[str, Derived] = Setting(default_factory=dict)

@@ -21,7 +21,7 @@ from pathlib import Path
 import pandas as pd
 
 from houseprice.errors import FetchError, MarketError
-from houseprice.files import reach_the_disk
+from houseprice.files import sync_folder
 from houseprice.market.contract import (
     CONTRACT_FILE,
     Contract,
@@ -31,16 +31,16 @@ from houseprice.market.contract import (
 )
 from houseprice.market.kaggle import PATIENCE_S, download
 from houseprice.market.sales import load_market, read_rows
-from houseprice.market.validation import check
+from houseprice.market.validation import validate
 
-__all__ = ["Fetched", "FetchedFile", "default_folder", "fetch_market", "new_folder"]
+__all__ = ["FetchResult", "FetchedFile", "atomic_folder", "default_folder", "fetch_market"]
 
 _LEFT_OVER_S = 3600
 """A draft of this age belongs to nobody any more."""
 
 
 @contextmanager
-def new_folder(
+def atomic_folder(
     place: Path, names: Collection[str], *, replace: bool = False
 ) -> Iterator[tuple[Path, Path]]:
     """Give two empty folders: what is in the first takes the place when the block ends well.
@@ -119,13 +119,13 @@ def _swap(made: Path, target: Path, kept: Path) -> None:
         if kept.exists():
             kept.rename(target)
         raise
-    reach_the_disk(target.parent)
+    sync_folder(target.parent)
     shutil.rmtree(kept, ignore_errors=True)
 
 
 def _write_through(folder: Path) -> None:
     for path in (*folder.iterdir(), folder):
-        reach_the_disk(path)
+        sync_folder(path)
 
 
 def _remove_left_overs(target: Path) -> None:
@@ -150,7 +150,7 @@ class FetchedFile:
 
 
 @dataclass(frozen=True)
-class Fetched:
+class FetchResult:
     """A market that was fetched and opened.
 
     Attributes
@@ -182,7 +182,7 @@ def fetch_market(
     *,
     replace: bool = False,
     patience_s: float = PATIENCE_S,
-) -> Fetched:
+) -> FetchResult:
     """Download the sales of a market and make a market's folder of them.
 
     Parameters
@@ -209,7 +209,7 @@ def fetch_market(
     source = _source(market / CONTRACT_FILE, contract)
     ours = contract.market
     names = (CONTRACT_FILE, ours.sales, ours.sample)
-    with new_folder(folder, names, replace=replace) as (made, beside):
+    with atomic_folder(folder, names, replace=replace) as (made, beside):
         progress(0.0, "Downloading from Kaggle")
         found = download(source, beside, lambda words: progress(0.1, words), patience_s)
         progress(0.7, "Checking the files")
@@ -223,7 +223,7 @@ def fetch_market(
         progress(0.8, "Opening the market")
         notes = (*notes, *_opened(made, source, sample_rows))
     logger.info("fetched %s and %s of %s", sales.came_as, sample.came_as, source.competition)
-    return Fetched(folder.resolve(), contract, sales, sample, notes)
+    return FetchResult(folder.resolve(), contract, sales, sample, notes)
 
 
 def _source(file: Path, contract: Contract) -> KaggleSource:
@@ -286,7 +286,7 @@ def _opened(made: Path, source: KaggleSource, sample: pd.DataFrame) -> list[str]
         raise FetchError(
             f"What came as {source.sales.file} breaks the contract{where}: {error.reason}"
         ) from None
-    wrong = int((~check(sample, contract).valid).sum())
+    wrong = int((~validate(sample, contract).valid).sum())
     if not wrong:
         return []
     return [f"{wrong:,} of the houses in {source.sample.file} have faults and can't be valued."]

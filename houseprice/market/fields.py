@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, model_validator
 from pydantic import Field as Setting
 
-__all__ = ["Facts", "Field", "Kind", "Level", "Sign", "fold"]
+__all__ = ["ContractModel", "Field", "Kind", "Level", "Sign", "fold"]
 
 Kind = Literal["number", "count", "year", "ordinal", "nominal", "flag"]
 Sign = Literal["+", "-"]
@@ -17,13 +17,13 @@ Latitude = Annotated[float, Setting(ge=-90, le=90)]
 Longitude = Annotated[float, Setting(ge=-180, le=180)]
 
 
-class Facts(BaseModel):
+class ContractModel(BaseModel):
     """Frozen facts: an unknown key is refused, nothing is changed after reading."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, ignored_types=(cached_property,))
 
 
-class Level(Facts):
+class Level(ContractModel):
     """One legal value of an ordinal, nominal or flag field; ``at`` is where it lies, in degrees."""
 
     code: str = Setting(min_length=1)
@@ -33,7 +33,7 @@ class Level(Facts):
     at: tuple[Latitude, Longitude] | None = None
 
 
-class Field(Facts):
+class Field(ContractModel):
     """One column of a house.
 
     ``range`` holds the legal limits of a numeric kind, inclusive. A blank becomes, in this order:

@@ -23,10 +23,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from houseprice.errors import FetchError
-from houseprice.extras import need
+from houseprice.extras import require
 from houseprice.market.contract import KaggleSource
 
-__all__ = ["PATIENCE_S", "Failure", "download", "explain"]
+__all__ = ["PATIENCE_S", "KaggleFailure", "download", "failure_message"]
 
 _KEYS = "https://www.kaggle.com/settings"
 
@@ -87,7 +87,7 @@ _STATUSES = {
 
 
 @dataclass(frozen=True)
-class Failure:
+class KaggleFailure:
     """An error of Kaggle's client, by names and numbers alone.
 
     Attributes
@@ -107,7 +107,7 @@ class Failure:
     at: tuple[str, ...] = ()
 
 
-def explain(failure: Failure, source: KaggleSource) -> str:
+def failure_message(failure: KaggleFailure, source: KaggleSource) -> str:
     """Say what happened and what to do."""
     return _sentence(failure).format(
         competition=source.competition,
@@ -119,7 +119,7 @@ def explain(failure: Failure, source: KaggleSource) -> str:
     )
 
 
-def _sentence(failure: Failure) -> str:
+def _sentence(failure: KaggleFailure) -> str:
     if failure.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return "The disk is full: make room and run this again."
     if failure.errno in (errno.EACCES, errno.EROFS):
@@ -203,7 +203,7 @@ def download(
     FetchError
         With what to do, and never with a credential.
     """
-    need("kaggle", "Fetching from Kaggle")
+    require("kaggle", "Fetching from Kaggle")
     names = [source.sales.file, source.sample.file]
     client = subprocess.Popen(  # noqa: S603 - our own program; the names are of the contract
         [sys.executable, "-P", _CLIENT, source.competition, *names],
@@ -271,7 +271,7 @@ def _files(said: bytes, source: KaggleSource) -> dict[str, Path]:
     outcome: dict[str, Any] = json.loads(said or '{"kinds": ["stopped without a word"]}')
     if "files" in outcome:
         return {name: Path(path) for name, path in outcome["files"].items()}
-    failure = Failure(
+    failure = KaggleFailure(
         kinds=tuple(outcome["kinds"]),
         errno=outcome.get("errno"),
         status=outcome.get("status"),
@@ -279,4 +279,4 @@ def _files(said: bytes, source: KaggleSource) -> dict[str, Path]:
         at=tuple(outcome.get("at", ())),
     )
     logger.debug("the client failed with %s at %s", failure.kinds[0], ", ".join(failure.at))
-    raise FetchError(explain(failure, source))
+    raise FetchError(failure_message(failure, source))

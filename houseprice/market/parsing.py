@@ -25,7 +25,15 @@ from houseprice.market.contract import Contract
 from houseprice.market.fields import Field, fold
 from houseprice.market.problems import Problem, Severity
 
-__all__ = ["Cell", "Finding", "Reading", "plain_limits", "read_cell", "read_column", "read_columns"]
+__all__ = [
+    "Cell",
+    "CellFinding",
+    "ParsedColumn",
+    "parse_cell",
+    "parse_column",
+    "parse_columns",
+    "plain_limits",
+]
 
 BLANKS = frozenset({"", "na", "n/a", "#n/a", "nan", "null"})
 TRUTHS = {"false": False, "true": True}
@@ -39,7 +47,7 @@ _INFINITE = re.compile(r"[+-]?inf(inity)?", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class CellFinding:
     """What there is to say of a cell, wherever it stands."""
 
     code: str
@@ -53,7 +61,7 @@ class Cell(NamedTuple):
     """A clean value (NaN where there is none), and what there is to say of it."""
 
     value: float
-    finding: Finding | None = None
+    finding: CellFinding | None = None
 
     @property
     def blank(self) -> bool:
@@ -65,7 +73,7 @@ class Cell(NamedTuple):
 _BLANK = Cell(math.nan)
 
 
-def read_cell(field: Field, raw: object, as_of: date) -> Cell:
+def parse_cell(field: Field, raw: object, as_of: date) -> Cell:
     """Read one raw value (text, number, truth value, None) as a field of the contract.
 
     ``as_of`` is the market's date: a year after it lies in the future of its sales.
@@ -92,7 +100,7 @@ def plain_limits(field: Field, as_of: date) -> tuple[float, float]:
     return lower, min(upper, LARGEST_EXACT, as_of.year if field.kind == "year" else math.inf)
 
 
-def shown(text: str) -> str:
+def quoted(text: str) -> str:
     """Shorten a text that came from outside to what a message can carry."""
     if len(text) <= LONGEST_SHOWN:
         return text
@@ -128,14 +136,14 @@ def _read_number(field: Field, text: str, as_of: date) -> Cell:
     if not (text.isdecimal() and text.isascii()) and not _PLAIN.fullmatch(text):
         plain = _bared(field, text)
         if not _PLAIN.fullmatch(plain) and not _INFINITE.fullmatch(plain):
-            return _refused(field, text, "not_a_number", f"«{shown(text)}» is no number.")
+            return _refused(field, text, "not_a_number", f"«{quoted(text)}» is no number.")
     value = float(plain)
     if math.isinf(value):
-        return _refused(field, text, "not_finite", f"{shown(text)} is beyond all numbers.")
+        return _refused(field, text, "not_finite", f"{quoted(text)} is beyond all numbers.")
     illegal = _illegal(field, value, text, as_of)
     if illegal and field.beyond == "unknown":
         reason = f"{field.label}: {text} can't be right and was read as not known."
-        return Cell(math.nan, Finding("beyond_limit", "warning", reason, text, limits(field)))
+        return Cell(math.nan, CellFinding("beyond_limit", "warning", reason, text, limits(field)))
     if illegal:
         return _refused(field, text, *illegal)
     return Cell(value, None if plain == text else _read_as(field, text, value))
@@ -172,7 +180,7 @@ def _is_legal(field: Field, number: float, as_of: date) -> bool:
 
 def _refused(field: Field, text: str, code: str, reason: str) -> Cell:
     message = f"{field.label}: {reason}"
-    return Cell(math.nan, Finding(code, "error", message, shown(text), limits(field)))
+    return Cell(math.nan, CellFinding(code, "error", message, quoted(text), limits(field)))
 
 
 def _read_level(field: Field, text: str) -> Cell:
@@ -194,20 +202,20 @@ def _read_level(field: Field, text: str) -> Cell:
     return Cell(float(position), None if exact else _read_as(field, text, float(position)))
 
 
-def _read_as(field: Field, text: str, value: float) -> Finding:
-    message = f"{field.label}: «{shown(text)}» was read as {field.words(value)}."
-    return Finding("read_as", "note", message, shown(text))
+def _read_as(field: Field, text: str, value: float) -> CellFinding:
+    message = f"{field.label}: «{quoted(text)}» was read as {field.words(value)}."
+    return CellFinding("read_as", "note", message, quoted(text))
 
 
-def _unknown_level(field: Field, text: str) -> Finding:
+def _unknown_level(field: Field, text: str) -> CellFinding:
     near = difflib.get_close_matches(fold(text)[:LONGEST_SHOWN], field.spellings, n=1, cutoff=0.75)
     hint = f" Did you mean {_level(field, field.spellings[near[0]])}?" if near else ""
     legal = [_level(field, position) for position in range(len(field.levels))]
-    return Finding(
+    return CellFinding(
         "unknown_level",
         "error",
-        f"{field.label}: «{shown(text)}» is not one of its values.{hint}",
-        shown(text),
+        f"{field.label}: «{quoted(text)}» is not one of its values.{hint}",
+        quoted(text),
         f"one of {', '.join(legal)}",
     )
 
@@ -227,7 +235,7 @@ _UNKNOWN = Cell(np.nan)
 _TOLD_APART = {"string", "integer", "floating", "mixed-integer-float", "empty"}
 
 
-class Reading(NamedTuple):
+class ParsedColumn(NamedTuple):
     """What was read of a table.
 
     Attributes
@@ -247,22 +255,22 @@ class Reading(NamedTuple):
     problems: list[Problem]
 
 
-def read_columns(rows: pd.DataFrame, contract: Contract) -> Reading:
+def parse_columns(rows: pd.DataFrame, contract: Contract) -> ParsedColumn:
     """Read the columns that the contract names; any other is left alone."""
     read = _read_few if len(rows) <= FEW else _read_many
     clean, told, problems = read(rows, contract)
     missing = set(contract.fields).difference(rows.columns.tolist())
-    return Reading(clean, told, missing, problems)
+    return ParsedColumn(clean, told, missing, problems)
 
 
-def read_column(
+def parse_column(
     field: Field, column: pd.Series, as_of: date
 ) -> tuple[Floats, Flags, list[Problem]]:
     """Read one column as one field: its clean values, where something was told, the problems."""
     codes, distinct = _distinct(column)
     values: list[float] = []
     told: list[bool] = []
-    findings: dict[int, Finding] = {}
+    findings: dict[int, CellFinding] = {}
     lower, upper = plain_limits(field, as_of)
     for number, raw in enumerate(distinct):
         if isinstance(raw, str) and raw.isdecimal() and raw.isascii() and len(raw) < LONGEST_NUMBER:
@@ -271,7 +279,7 @@ def read_column(
                 values.append(value)
                 told.append(True)
                 continue
-        cell = read_cell(field, raw, as_of)
+        cell = parse_cell(field, raw, as_of)
         values.append(cell.value)
         told.append(not cell.blank)
         if cell.finding:
@@ -323,10 +331,10 @@ def _cells(
         if none:
             yield _UNKNOWN
         elif not isinstance(raw, str):
-            yield read_cell(field, raw, as_of)
+            yield parse_cell(field, raw, as_of)
         else:
             if raw not in seen:
-                seen[raw] = read_cell(field, raw, as_of)
+                seen[raw] = parse_cell(field, raw, as_of)
             yield seen[raw]
 
 
@@ -337,14 +345,14 @@ def _read_many(rows: pd.DataFrame, contract: Contract) -> tuple[Floats, Flags, l
     present = set(rows.columns.tolist())
     for number, (name, field) in enumerate(contract.fields.items()):
         if name in present:
-            clean[number], told[number], found = read_column(
+            clean[number], told[number], found = parse_column(
                 field, rows[name], contract.market.as_of
             )
             problems += found
     return clean, told, problems
 
 
-def _problem(field: Field, row: int, finding: Finding) -> Problem:
+def _problem(field: Field, row: int, finding: CellFinding) -> Problem:
     return Problem(
         row + 1,
         field.column,

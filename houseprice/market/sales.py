@@ -21,16 +21,16 @@ from numpy.typing import NDArray
 from houseprice.errors import MarketError
 from houseprice.market.contract import CONTRACT_FILE, Contract, load_contract
 from houseprice.market.problems import Problem
-from houseprice.market.validation import check, check_prices
+from houseprice.market.validation import validate, validate_prices
 
 __all__ = [
     "FIGURES",
     "FILE",
     "Market",
+    "default_row",
     "experiments",
     "load_market",
     "market_folder",
-    "opening_row",
     "read_rows",
     "typical_house",
 ]
@@ -47,7 +47,7 @@ class Market:
     contract : Contract
     folder : Path
     houses : DataFrame, shape (n_sales, n_fields)
-        Clean houses, as :func:`houseprice.market.validation.check` gives them.
+        Clean houses, as :func:`houseprice.market.validation.validate` gives them.
     prices : Series, shape (n_sales,)
         Sale prices, in the market's currency.
     ids : Series, shape (n_sales,)
@@ -102,8 +102,8 @@ def load_market(name_or_path: str | Path | None = None) -> Market:
     for column in (contract.market.id, contract.market.price.column):
         if column not in rows.columns:
             raise MarketError(file, column, "this column is missing")
-    checked = check(rows, contract)
-    prices, price_problems = check_prices(rows[contract.market.price.column], contract)
+    checked = validate(rows, contract)
+    prices, price_problems = validate_prices(rows[contract.market.price.column], contract)
     problems = (*checked.problems, *price_problems)
     _refuse_errors(file, problems)
     ids = rows[contract.market.id].astype(str)
@@ -212,7 +212,7 @@ def _explained_by_level(values: Floats, prices: Floats) -> float:
     return float(between.var() / price.var())
 
 
-def opening_row(
+def default_row(
     contract: Contract, house: pd.Series, least_important_first: Sequence[str]
 ) -> dict[str, object]:
     """Write a clean house as raw values, with blanks where a fact follows from the others.
@@ -239,7 +239,7 @@ def opening_row(
     for column in least_important_first:
         if column in contract.following and row[column] is not None:
             shorter = {**row, column: None}
-            clean = check(pd.DataFrame([shorter], dtype=object), contract).houses.iloc[0]
+            clean = validate(pd.DataFrame([shorter], dtype=object), contract).houses.iloc[0]
             if np.allclose(clean, house, equal_nan=True):
                 row = shorter
     return row

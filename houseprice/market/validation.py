@@ -31,16 +31,23 @@ from houseprice.errors import InputError
 from houseprice.market.contract import Contract
 from houseprice.market.domain import Domain
 from houseprice.market.fields import Field, fold
-from houseprice.market.parsing import LONGEST_SHOWN, read_column, read_columns, shown
+from houseprice.market.parsing import LONGEST_SHOWN, parse_column, parse_columns, quoted
 from houseprice.market.problems import Problem
 
-__all__ = ["Checked", "check", "check_prices", "fill_blanks", "likely", "strays"]
+__all__ = [
+    "ValidationResult",
+    "impute_blanks",
+    "suggest_fields",
+    "unknown_fields",
+    "validate",
+    "validate_prices",
+]
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
 
-def fill_blanks(
+def impute_blanks(
     columns: Mapping[str, Floats],
     blanks: Mapping[str, Flags],
     missing: set[str],
@@ -125,7 +132,7 @@ _SEVERITIES = ("error", "warning", "note")
 
 
 @dataclass(frozen=True)
-class Checked:
+class ValidationResult:
     """What came out of a check.
 
     Attributes
@@ -145,7 +152,9 @@ class Checked:
     problems: tuple[Problem, ...]
 
 
-def check(rows: pd.DataFrame, contract: Contract, domain: Domain | None = None) -> Checked:
+def validate(
+    rows: pd.DataFrame, contract: Contract, domain: Domain | None = None
+) -> ValidationResult:
     """Check rows against the contract.
 
     Parameters
@@ -165,13 +174,13 @@ def check(rows: pd.DataFrame, contract: Contract, domain: Domain | None = None) 
     if not rows.columns.is_unique:
         twice = sorted(set(rows.columns[rows.columns.duplicated()].astype(str)))
         raise InputError(f"The table has more than one column named {', '.join(twice)}.")
-    values, told, missing, found = read_columns(rows, contract)
+    values, told, missing, found = parse_columns(rows, contract)
     columns = dict(zip(contract.columns, values, strict=True))
     found.extend(_missing_columns(missing, contract))
     found.extend(_unknown_columns(rows, contract))
     blank = np.isnan(values) & ~told
     blanks = {contract.columns[i]: blank[i] for i in np.flatnonzero(blank.any(axis=1))}
-    found.extend(fill_blanks(columns, blanks, missing, contract))
+    found.extend(impute_blanks(columns, blanks, missing, contract))
     found.extend(_required(blanks, contract))
     found.extend(_broken_rules(columns, contract))
     if domain is not None:
@@ -179,10 +188,10 @@ def check(rows: pd.DataFrame, contract: Contract, domain: Domain | None = None) 
     houses = pd.DataFrame(np.ascontiguousarray(values.T), columns=list(contract.columns))
     valid = np.ones(len(rows), dtype=bool)
     valid[[p.row - 1 for p in found if p.severity == "error" and p.row is not None]] = False
-    return Checked(houses, valid, tuple(sorted(found, key=_order(contract))))
+    return ValidationResult(houses, valid, tuple(sorted(found, key=_order(contract))))
 
 
-def check_prices(values: pd.Series, contract: Contract) -> tuple[pd.Series, tuple[Problem, ...]]:
+def validate_prices(values: pd.Series, contract: Contract) -> tuple[pd.Series, tuple[Problem, ...]]:
     """Check a column of prices: NaN and a problem where one is missing, not a number or illegal."""
     price = contract.market.price
     field = Field(
@@ -194,7 +203,7 @@ def check_prices(values: pd.Series, contract: Contract) -> tuple[pd.Series, tupl
         range=price.range,
         required=True,
     )
-    prices, told, found = read_column(field, values, contract.market.as_of)
+    prices, told, found = parse_column(field, values, contract.market.as_of)
     found.extend(_blank_required(field, np.isnan(prices) & ~told))
     return pd.Series(prices, name=price.column), tuple(found)
 
@@ -276,16 +285,16 @@ def _order(contract: Contract) -> Callable[[Problem], tuple[int, int, int]]:
     return key
 
 
-MOST_TOLD = 20
+MAX_REPORTED = 20
 """Unknown fields of one row that are told one by one."""
 
-MOST_GUESSED = 100
+MAX_SUGGESTIONS = 100
 """Different unknown fields that are compared with all known ones: it takes half a millisecond."""
 
 _PLAIN = {str, int, float, bool, type(None)}
 
 
-def strays(rows: Sequence[Mapping[str, Any]], contract: Contract) -> tuple[Problem, ...]:
+def unknown_fields(rows: Sequence[Mapping[str, Any]], contract: Contract) -> tuple[Problem, ...]:
     """Find the keys that are no field, and the values that no field can hold.
 
     Parameters
@@ -305,15 +314,15 @@ def strays(rows: Sequence[Mapping[str, Any]], contract: Contract) -> tuple[Probl
     for number, row in enumerate(rows, start=1):
         if not (row.keys() <= known and _PLAIN.issuperset(map(type, row.values()))):
             unknown = [name for name in row if name not in known]
-            for name in unknown[:MOST_TOLD]:
-                if name not in guessed and len(guessed) < MOST_GUESSED:
-                    guessed[name] = likely(name, contract)
+            for name in unknown[:MAX_REPORTED]:
+                if name not in guessed and len(guessed) < MAX_SUGGESTIONS:
+                    guessed[name] = suggest_fields(name, contract)
                 found.append(_unknown(number, name, guessed.get(name), contract))
-            found.extend(_of_row(number, row, known, len(unknown) - MOST_TOLD, contract))
+            found.extend(_of_row(number, row, known, len(unknown) - MAX_REPORTED, contract))
     return tuple(found)
 
 
-def likely(name: str, contract: Contract) -> str | None:
+def suggest_fields(name: str, contract: Contract) -> str | None:
     """Return the column that a name is most like, by its own name or by its label."""
     spellings = {fold(field.label): column for column, field in contract.fields.items()}
     spellings |= {fold(column): column for column in contract.columns}
@@ -333,7 +342,7 @@ def _of_row(
 
 
 def _unknown(number: int, name: str, column: str | None, contract: Contract) -> Problem:
-    read = shown(name)
+    read = quoted(name)
     message = f"There is no field «{read}»."
     if column is not None:
         message += f" Did you mean {column} ({contract.fields[column].label})?"

@@ -9,7 +9,7 @@ their number::
     variance = time² + area² · Σ (share of each area)² + Σ (share of each house · own spread)²
 
 The model measures the three at its training
-(:func:`houseprice.model.aggregate.shared_errors`). The years that time can be
+(:func:`houseprice.model.aggregate.estimate_shared_errors`). The years that time can be
 measured on are few, so that part counts as a sample of so many years, with a prior
 (:data:`PRIOR_TIME`), and Student's t with Satterthwaite's degrees of freedom (1946) takes the
 place of the normal distribution. ``docs/evaluation.md`` says how often the ranges held.
@@ -40,11 +40,11 @@ from houseprice.model.valuation import ValuationModel
 __all__ = [
     "FEWEST_SALES",
     "PRIOR_TIME",
-    "Shared",
-    "foretold_years",
-    "range_of_sum",
-    "shared_errors",
+    "SharedErrors",
+    "estimate_shared_errors",
+    "out_of_time_errors",
     "student",
+    "sum_interval",
     "variances",
     "within_areas",
 ]
@@ -58,7 +58,7 @@ _AREA, _OWN = 0.03, 1.7
 
 
 @dataclass(frozen=True)
-class Shared:
+class SharedErrors:
     """How errors go together, as shares of a value.
 
     Attributes
@@ -82,7 +82,7 @@ class Shared:
     measured: bool
 
     @classmethod
-    def of(cls, metrics: Mapping[str, float]) -> Shared:
+    def of(cls, metrics: Mapping[str, float]) -> SharedErrors:
         """Take what was measured from the metrics of a model; what is not there is assumed."""
         years = max(metrics.get("shared_error_years", 0.0), 0.0)
         seen = metrics.get("shared_error_time", 0.0) if years else 0.0
@@ -96,8 +96,8 @@ class Shared:
         )
 
 
-def range_of_sum(
-    values: pd.DataFrame, area: Floats, shared: Shared, level: float
+def sum_interval(
+    values: pd.DataFrame, area: Floats, shared: SharedErrors, level: float
 ) -> tuple[float, float]:
     """Find the range of the sum of prices of houses.
 
@@ -144,7 +144,7 @@ def student(share: float, freedom: float) -> float:
     return float(z + sum(term / freedom**power for power, term in enumerate(terms, start=1)))
 
 
-def variances(values: pd.DataFrame, area: Floats, shared: Shared) -> Floats:
+def variances(values: pd.DataFrame, area: Floats, shared: SharedErrors) -> Floats:
     """Return the variance of the sum, as a share of it squared: of time, areas, single houses."""
     price = values["predicted_price"].to_numpy(np.float64)
     share = price / price.sum()
@@ -164,7 +164,7 @@ FEWEST_SALES = 100
 _FEWEST_IN_YEAR = 20
 
 
-def shared_errors(model: ValuationModel, market: Market) -> dict[str, float]:
+def estimate_shared_errors(model: ValuationModel, market: Market) -> dict[str, float]:
     """Measure which part of the errors houses share.
 
     Parameters
@@ -183,7 +183,7 @@ def shared_errors(model: ValuationModel, market: Market) -> dict[str, float]:
         forecast standard deviation, weighted by value; the tails are why it is above 1.
     """
     found = {"own_error_ratio": _own_error_ratio(model, market)}
-    years = list(foretold_years(model, market))
+    years = list(out_of_time_errors(model, market))
     found["shared_error_years"] = float(len(years))
     if years:
         biases = [price.sum() / value.sum() - 1.0 for price, value, _ in years]
@@ -195,7 +195,7 @@ def shared_errors(model: ValuationModel, market: Market) -> dict[str, float]:
     return found
 
 
-def foretold_years(
+def out_of_time_errors(
     model: ValuationModel, market: Market
 ) -> Iterator[tuple[Floats, Floats, Floats]]:
     """Yield prices, values and areas of each year, valued by a model of the years before alone."""

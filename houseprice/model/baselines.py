@@ -14,7 +14,7 @@ from sklearn.linear_model import Lasso
 from sklearn.preprocessing import MinMaxScaler
 
 from houseprice.market.contract import Contract
-from houseprice.market.profile.associations import with_price
+from houseprice.market.profile.associations import price_associations
 from houseprice.market.profile.selection import Sales
 
 __all__ = [
@@ -58,7 +58,7 @@ def plain_lasso(
     alpha 0.005 on the logarithm of the price.
     """
     sales = Sales(contract, known, pd.Series(prices), pd.Series(range(len(known))))
-    columns = with_price(sales)["column"].head(24)
+    columns = price_associations(sales)["column"].head(24)
     train, test = np.empty((len(known), len(columns))), np.empty((len(asked), len(columns)))
     for place, column in enumerate(columns):
         field = contract.fields[column]

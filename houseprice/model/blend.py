@@ -27,11 +27,11 @@ from houseprice.model.members import RelevanceKernelRegressor, SplineElasticNet
 __all__ = [
     "TOLERANCE",
     "BlendRegressor",
+    "difficulty_features",
     "make_regressor",
     "one_step_up",
+    "outlier_mask",
     "steps",
-    "traits",
-    "unlike_the_rest",
 ]
 
 Floats = NDArray[np.float64]
@@ -136,7 +136,7 @@ class BlendRegressor(RegressorMixin, BaseEstimator):
         log_prices = np.asarray(log_prices, dtype=np.float64)
         features = FeatureBuilder(self.contract).fit(houses)
         matrix = features.transform(houses)
-        self.kept_ = ~unlike_the_rest(matrix, log_prices, self.extreme, self.random_state)
+        self.kept_ = ~outlier_mask(matrix, log_prices, self.extreme, self.random_state)
         self.features_ = FeatureBuilder(self.contract).fit(houses[self.kept_])
         matrix = self.features_.transform(houses[self.kept_])
         y = log_prices[self.kept_]
@@ -181,7 +181,7 @@ class BlendRegressor(RegressorMixin, BaseEstimator):
         X /= self.scaler_.scale_
         return X
 
-    def opinions(self, design: Floats) -> Floats:
+    def member_predictions(self, design: Floats) -> Floats:
         """Return what each member says, shape (n_houses, 2), in log price."""
         return np.column_stack([member.predict(design) for member in self.members_])
 
@@ -196,16 +196,16 @@ class BlendRegressor(RegressorMixin, BaseEstimator):
 
     def predict(self, houses: pd.DataFrame | Floats) -> Floats:
         """Predict log prices, shape (n_houses,)."""
-        return self.agreed(self.opinions(self.design(houses)))
+        return self.blend(self.member_predictions(self.design(houses)))
 
-    def agreed(self, opinions: Floats) -> Floats:
+    def blend(self, opinions: Floats) -> Floats:
         """Weigh the members' opinions into one log price a house."""
         weights = np.asarray(self.weights)
         log_price: Floats = opinions @ (weights / weights.sum())
         return log_price
 
 
-def traits(log_price: Floats, opinions: Floats, design: Floats) -> Floats:
+def difficulty_features(log_price: Floats, opinions: Floats, design: Floats) -> Floats:
     """Return what foretells the error of a valuation, shape (n_houses, n_traits).
 
     The prediction, how far the members disagree, how unlike the average sale the house is (the root
@@ -216,7 +216,7 @@ def traits(log_price: Floats, opinions: Floats, design: Floats) -> Floats:
     return np.column_stack([log_price, gap, unlike, design])
 
 
-def unlike_the_rest(
+def outlier_mask(
     matrix: Floats, log_prices: Floats, extreme: float, random_state: int = 0
 ) -> NDArray[np.bool_]:
     """Mark sales whose price has nothing to do with the house that was sold.

@@ -31,11 +31,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from houseprice.market.contract import Contract, Summary
+from houseprice.market.contract import Contract, MarketMetadata
 from houseprice.market.sales import Market
 from houseprice.model.ratio_study import FEWEST
 from houseprice.model.report import Report, numbers
-from houseprice.model.standards import leaning, written
+from houseprice.model.standards import direction, format_metric
 from houseprice.model.valuation import ValuationModel
 
 if TYPE_CHECKING:
@@ -49,10 +49,10 @@ __all__ = [
     "accuracy",
     "card_facts",
     "card_text",
+    "complete_card",
     "day",
     "drivers",
     "fairness",
-    "finished_card",
     "fixed",
     "money",
     "percent",
@@ -107,7 +107,7 @@ def table(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def statements(market: Summary) -> dict[str, list[str]]:
+def statements(market: MarketMetadata) -> dict[str, list[str]]:
     """Return plain sentences by subject: purpose, not_for, method, limits, corrections."""
     as_of = day(market.as_of.isoformat())
     low, high = (f"{market.price.symbol}{price:,.0f}" for price in market.price.range)
@@ -171,11 +171,11 @@ _SHARES = ("median_ape", "mean_ape", "within_5", "within_10", "within_20", "bias
 def accuracy(facts: dict[str, Any]) -> str:
     """Say how close values come to the prices of sales held out."""
     metrics = facts["metrics"]
-    rows = [[leaning(name), percent(metrics[name])] for name in _SHARES if name in metrics]
+    rows = [[direction(name), percent(metrics[name])] for name in _SHARES if name in metrics]
     if "mae" in metrics:
         rows.append(["Average error, in money", money(facts["data"]["symbol"], metrics["mae"])])
     if "rmsle" in metrics:
-        rows.append([leaning("rmsle"), fixed(metrics["rmsle"], 3)])
+        rows.append([direction("rmsle"), fixed(metrics["rmsle"], 3)])
     if not rows:
         return ""
     return f"""
@@ -227,11 +227,15 @@ def fairness(facts: dict[str, Any]) -> str:
     rows = []
     for figure in report["ratio_study"]:
         name = figure["figure"]
-        words = leaning(name)
-        least, most = (written(name, figure[f"accepted_{end}"], "") for end in ("low", "high"))
+        words = direction(name)
+        least, most = (
+            format_metric(name, figure[f"accepted_{end}"], "") for end in ("low", "high")
+        )
         row = [words, "too few sales", "", f"{least} to {most}"]
         if figure["value"] is not None:
-            value, low, high = (written(name, figure[end], "") for end in ("value", "low", "high"))
+            value, low, high = (
+                format_metric(name, figure[end], "") for end in ("value", "low", "high")
+            )
             reached = "reached" if figure["met"] else "**not reached**"
             row = [words, value, f"{low} to {high}", f"{least} to {most}, {reached}"]
         rows.append(row)
@@ -497,7 +501,7 @@ def card_facts(
     }
 
 
-def finished_card(facts: Mapping[str, Any], manifest: Manifest) -> Card:
+def complete_card(facts: Mapping[str, Any], manifest: Manifest) -> Card:
     """Give the facts of a model the version that a manifest describes, and write the card."""
     version = {
         "model_version": manifest.model_version,

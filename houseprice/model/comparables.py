@@ -20,7 +20,7 @@ from houseprice.errors import ModelError
 from houseprice.market.fields import Field
 from houseprice.market.sales import Market
 from houseprice.model.features import matrix_of
-from houseprice.model.similarity import Likeness, SameHouse
+from houseprice.model.similarity import HouseDistance, SameHouse
 
 __all__ = ["Comparables", "Comparison", "Nearest"]
 
@@ -47,7 +47,7 @@ class Comparison:
         Whether a sale was an ordinary one.
     """
 
-    def __init__(self, market: Market, likeness: Likeness) -> None:
+    def __init__(self, market: Market, likeness: HouseDistance) -> None:
         self._market = market
         self._likeness = likeness
         self._sales = market.houses.to_numpy(np.float64)
@@ -226,7 +226,7 @@ class Comparables:
         self.market = market
         contract = market.contract
         self._sales = matrix_of(market.houses, contract)
-        self.likeness = Likeness(contract, self._sales, importance)
+        self.likeness = HouseDistance(contract, self._sales, importance)
         self._location = contract.columns.index(contract.market.roles.location)
         self._comparison = Comparison(market, self.likeness)
         self.usual = self._comparison.usual

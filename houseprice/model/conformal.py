@@ -33,7 +33,7 @@ from sklearn.utils.validation import check_is_fitted
 from houseprice.cluster import without_spreading
 from houseprice.errors import ModelError
 from houseprice.market.contract import Contract
-from houseprice.model.blend import BlendRegressor, traits
+from houseprice.model.blend import BlendRegressor, difficulty_features
 
 __all__ = [
     "LEVELS",
@@ -41,12 +41,12 @@ __all__ = [
     "Calibration",
     "ConformalRange",
     "Fold",
-    "blank_out",
     "calibrate",
     "check_level",
     "fit_folds",
-    "held_out_opinions",
+    "held_out_member_predictions",
     "log_prices_of",
+    "mask_fields",
     "optional_fields",
 ]
 
@@ -264,7 +264,7 @@ def fit_folds(
     yield from tasks
 
 
-def held_out_opinions(
+def held_out_member_predictions(
     folds: Sequence[Fold], houses: pd.DataFrame
 ) -> tuple[NDArray[np.intp], Floats]:
     """Ask of each house the fold that had not seen it.
@@ -286,7 +286,7 @@ def held_out_opinions(
     for number, part in enumerate(folds):
         fold[part.held_out] = number
         design = part.regressor.design(houses.iloc[part.held_out])
-        opinions[part.held_out] = part.regressor.opinions(design)
+        opinions[part.held_out] = part.regressor.member_predictions(design)
     return fold, opinions
 
 
@@ -377,7 +377,7 @@ def optional_fields(contract: Contract) -> list[int]:
     ]
 
 
-def blank_out(
+def mask_fields(
     houses: pd.DataFrame, contract: Contract, random: np.random.Generator
 ) -> pd.DataFrame:
     """Return the houses with facts blanked at random: of one house a tenth, of another all."""
@@ -434,11 +434,16 @@ def calibrate(
     blank_cost = BlankCost.measure(folds, houses, regressor.contract)
 
     def judged(seen: pd.DataFrame) -> tuple[NDArray[np.intp], Floats, Floats, Floats]:
-        fold, opinions = held_out_opinions(folds, seen)
-        log_price = regressor.agreed(opinions)
+        fold, opinions = held_out_member_predictions(folds, seen)
+        log_price = regressor.blend(opinions)
         spread = blank_cost.spread(seen.to_numpy(np.float64))
         # The design is the final one, which knows no prices: those of the folds differ in width.
-        return fold, log_price, spread, traits(log_price, opinions, regressor.design(seen))
+        return (
+            fold,
+            log_price,
+            spread,
+            difficulty_features(log_price, opinions, regressor.design(seen)),
+        )
 
     fold, log_price, spread, seen = judged(houses)
     conformal = ConformalRange(emphasis=regressor.emphasis())
@@ -452,6 +457,6 @@ def calibrate(
         }
     )
     random = np.random.default_rng(random_state)
-    fold, log_price, spread, seen = judged(blank_out(houses, regressor.contract, random))
+    fold, log_price, spread, seen = judged(mask_fields(houses, regressor.contract, random))
     conformal.fit_blanks(seen, log_prices - log_price, spread, fold)
     return Calibration(conformal, blank_cost, out_of_fold)

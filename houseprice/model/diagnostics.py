@@ -36,16 +36,16 @@ from houseprice.progress import Progress
 
 __all__ = [
     "SIZES",
-    "Drift",
+    "ErrorTrend",
+    "accuracy_by_feature_count",
     "by_group",
-    "by_number",
     "calibration",
-    "drift",
-    "fifths_of",
+    "error_trend",
+    "group_ablation",
     "held_out",
     "interactions",
-    "losses_of_groups",
-    "missed",
+    "prediction_errors",
+    "quintiles",
 ]
 
 _FEWEST = 8
@@ -53,7 +53,7 @@ _FEWEST = 8
 
 
 @dataclass(frozen=True)
-class Drift:
+class ErrorTrend:
     """Whether the error has to do with the group that a sale is in.
 
     Attributes
@@ -72,7 +72,7 @@ class Drift:
         return self.strength > NormalDist().inv_cdf(1.0 - 0.01 / max(facts_tried, 1))
 
 
-def missed(held_out: pd.DataFrame) -> pd.DataFrame:
+def prediction_errors(held_out: pd.DataFrame) -> pd.DataFrame:
     """Add to held-out values (``Study.held_out``) how far they are off.
 
     Returns
@@ -110,7 +110,7 @@ def by_group(values: pd.DataFrame, groups: Iterable[str]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["group", "sales", *measures, *spread])
 
 
-def fifths_of(values: NDArray[np.float64]) -> NDArray[np.float64]:
+def quintiles(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Number the fifth of a numeric fact that each sale lies in, NaN where it is not known."""
     known = values[~np.isnan(values)]
     if not known.size:
@@ -119,7 +119,7 @@ def fifths_of(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.where(np.isnan(values), np.nan, np.searchsorted(limits, values, side="left"))
 
 
-def drift(error: pd.Series, groups: pd.Series) -> Drift:
+def error_trend(error: pd.Series, groups: pd.Series) -> ErrorTrend:
     """Test by ranks whether errors differ between groups.
 
     The statistic is that of Kruskal and Wallis (1952), told as a standard normal deviate by the
@@ -136,12 +136,14 @@ def drift(error: pd.Series, groups: pd.Series) -> Drift:
     middles = error.groupby(groups).median()
     freedom, total = len(middles) - 1, len(error)
     if freedom < 1:
-        return Drift(middles, 0.0)
+        return ErrorTrend(middles, 0.0)
     ranks = error.rank().groupby(groups)
     apart = (ranks.count() * (ranks.mean() - (total + 1) / 2) ** 2).sum()
     statistic = 12.0 * apart / (total * (total + 1))
     spread = 2.0 / (9.0 * freedom)
-    return Drift(middles, float((np.cbrt(statistic / freedom) - (1.0 - spread)) / np.sqrt(spread)))
+    return ErrorTrend(
+        middles, float((np.cbrt(statistic / freedom) - (1.0 - spread)) / np.sqrt(spread))
+    )
 
 
 _LEVELS = (0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95)
@@ -263,7 +265,7 @@ _SAMPLE = 300
 """Sales of a fold that tell which fields matter to its model."""
 
 
-def losses_of_groups(
+def group_ablation(
     model: ValuationModel, market: Market, progress: Progress | None = None, n_jobs: int = 2
 ) -> pd.DataFrame:
     """Measure what it costs to do without each group of fields.
@@ -313,7 +315,7 @@ def losses_of_groups(
     return table.sort_values("loss_pct", ascending=False, kind="stable", ignore_index=True)
 
 
-def by_number(
+def accuracy_by_feature_count(
     model: ValuationModel,
     market: Market,
     sizes: Sequence[int] = SIZES,

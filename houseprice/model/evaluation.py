@@ -24,7 +24,7 @@ from houseprice.errors import InputError, ModelError
 from houseprice.market.domain import Domain
 from houseprice.market.problems import Problem
 from houseprice.market.sales import Market
-from houseprice.market.validation import check, check_prices
+from houseprice.market.validation import validate, validate_prices
 from houseprice.model.baselines import baseline_estimates
 from houseprice.model.metrics import point_metrics, range_metrics, rmsle
 from houseprice.model.valuation import ValuationModel
@@ -299,8 +299,8 @@ def priced_houses(
             "against prices."
         )
     rows = rows.reset_index(drop=True)
-    checked = check(rows, contract, domain)
-    prices, price_problems = check_prices(rows[price.column], contract)
+    checked = validate(rows, contract, domain)
+    prices, price_problems = validate_prices(rows[price.column], contract)
     faults = tuple(faults)
     sound = checked.valid.copy()
     sound[[fault.row - 1 for fault in faults if fault.row is not None]] = False

@@ -33,20 +33,20 @@ from houseprice.progress import Progress
 
 __all__ = [
     "ALL",
-    "Beside",
+    "Champion",
+    "ChampionComparison",
     "Condition",
-    "Judgement",
-    "Rival",
-    "Versus",
-    "beside",
+    "GateResult",
+    "VersionComparison",
+    "champion_of",
+    "common_sales",
+    "compare_versions",
+    "compare_with_champion",
     "conditions",
-    "figures_of",
+    "gate_metrics",
     "gate_of",
-    "hindrance",
-    "in_common",
-    "rival_of",
-    "unknown_figures",
-    "versus",
+    "incomparable_reason",
+    "unknown_metrics",
 ]
 
 
@@ -70,7 +70,7 @@ class Condition:
         }
 
 
-def unknown_figures(gate: Gate) -> list[str]:
+def unknown_metrics(gate: Gate) -> list[str]:
     """Return the figures that a gate limits and no evaluation has; to be asked before the work."""
     return [name for name in gate.limits if name not in _measured()]
 
@@ -86,7 +86,7 @@ def conditions(gate: Gate, figures: Mapping[str, float]) -> list[Condition]:
     ]
 
 
-def figures_of(report: Report) -> dict[str, float]:
+def gate_metrics(report: Report) -> dict[str, float]:
     """Return what a gate may limit: the metrics of the report and the figures of its study."""
     study = zip(report.equity["figure"], report.equity["value"], strict=True)
     return {**{str(name): float(value) for name, value in study}, **report.metrics}
@@ -100,7 +100,7 @@ def _measured() -> set[str]:
 
 
 @dataclass(frozen=True)
-class Beside:
+class ChampionComparison:
     """How the model that the code makes now compares with a stored version, sale by sale.
 
     Attributes
@@ -132,11 +132,11 @@ class Beside:
 
 
 @dataclass(frozen=True)
-class Judgement:
+class GateResult:
     """What the gate says: a condition a limit, and the comparison with the version in use."""
 
     conditions: tuple[Condition, ...]
-    beside: Beside
+    beside: ChampionComparison
 
     @property
     def held(self) -> bool:
@@ -158,7 +158,7 @@ _ENDS = (0.025, 0.975)
 
 
 @dataclass(frozen=True)
-class Versus:
+class VersionComparison:
     """The absolute errors of one version less those of another, sale by sale.
 
     Attributes
@@ -175,7 +175,7 @@ class Versus:
     groups: pd.DataFrame
 
 
-def hindrance(first: pd.DataFrame, second: pd.DataFrame) -> str:
+def incomparable_reason(first: pd.DataFrame, second: pd.DataFrame) -> str:
     """Say why two tables of held-out values can't be compared; "" where they can.
 
     A pair of errors is only fair where both models had learned from the same other sales.
@@ -194,7 +194,7 @@ def hindrance(first: pd.DataFrame, second: pd.DataFrame) -> str:
     return ""
 
 
-def in_common(first: pd.DataFrame, second: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+def common_sales(first: pd.DataFrame, second: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the rows of two tables of held-out values for the sales that both know as they are.
 
     That is by id and price. Where sales have come or gone between two versions, they were held out
@@ -205,7 +205,7 @@ def in_common(first: pd.DataFrame, second: pd.DataFrame) -> tuple[pd.DataFrame, 
     return first[first["id"].isin(same)], second[second["id"].isin(same)]
 
 
-def versus(first: pd.DataFrame, second: pd.DataFrame, symbol: str) -> Versus:
+def compare_versions(first: pd.DataFrame, second: pd.DataFrame, symbol: str) -> VersionComparison:
     """Compare two versions that nothing hinders (:func:`hindrance`).
 
     Parameters
@@ -240,7 +240,7 @@ def versus(first: pd.DataFrame, second: pd.DataFrame, symbol: str) -> Versus:
         for label, part in parts
     ]
     columns = ["group", "sales", "difference", "low", "high", "closer"]
-    return Versus(sales, pd.DataFrame(rows, columns=columns))
+    return VersionComparison(sales, pd.DataFrame(rows, columns=columns))
 
 
 def _interval(values: NDArray[np.float64], random: np.random.Generator) -> tuple[float, float]:
@@ -251,7 +251,7 @@ def _interval(values: NDArray[np.float64], random: np.random.Generator) -> tuple
 
 
 @dataclass(frozen=True)
-class Rival:
+class Champion:
     """A stored version with its held-out values, or a note why it has none to compare with."""
 
     version: str | None
@@ -273,7 +273,7 @@ def gate_of(market: Market) -> Gate:
         raise MarketError(
             file, "gate", "is not there. Say what a model has to reach: docs/training.md shows how"
         )
-    unknown = unknown_figures(gate)
+    unknown = unknown_metrics(gate)
     if unknown:
         raise MarketError(
             file,
@@ -283,7 +283,7 @@ def gate_of(market: Market) -> Gate:
     return gate
 
 
-def rival_of(market: Market, store: ModelStore, against: str | None) -> Rival:
+def champion_of(market: Market, store: ModelStore, against: str | None) -> Champion:
     """Choose the version to compare with, and read what it said of sales that it had not seen.
 
     Parameters
@@ -299,17 +299,19 @@ def rival_of(market: Market, store: ModelStore, against: str | None) -> Rival:
     """
     version = against or _in_use(market, store)
     if version is None:
-        return Rival(None, None, "No other version was in use")
+        return Champion(None, None, "No other version was in use")
     try:
-        return Rival(version, _held_out(store, version), demanded=against is not None)
+        return Champion(version, _held_out(store, version), demanded=against is not None)
     except StoreError as error:
         if against is not None:
             raise
         reason, *_ = str(error).split(". ")  # what to do about it is not to train this one anew
-        return Rival(version, None, f"It can't be compared with: {reason}".rstrip("."))
+        return Champion(version, None, f"It can't be compared with: {reason}".rstrip("."))
 
 
-def beside(market: Market, rival: Rival, seed: int, progress: Progress) -> Beside:
+def compare_with_champion(
+    market: Market, rival: Champion, seed: int, progress: Progress
+) -> ChampionComparison:
     """Fit a model as a training would, and compare its held-out values with those of its rival.
 
     Raises
@@ -319,7 +321,7 @@ def beside(market: Market, rival: Rival, seed: int, progress: Progress) -> Besid
     """
     worse_by = gate_of(market).worse_by
     if rival.held_out is None:
-        return Beside(rival.version, worse_by, rival.note)
+        return ChampionComparison(rival.version, worse_by, rival.note)
     model = ValuationModel(market.contract, random_state=seed)
     model.fit(market.houses, market.prices, progress=progress)
     symbol = market.contract.market.price.symbol
@@ -330,17 +332,17 @@ def beside(market: Market, rival: Rival, seed: int, progress: Progress) -> Besid
 
 
 def _compared(
-    rival: Rival, worse_by: float, ours: pd.DataFrame, theirs: pd.DataFrame, symbol: str
-) -> Beside:
-    both = in_common(ours, theirs)
+    rival: Champion, worse_by: float, ours: pd.DataFrame, theirs: pd.DataFrame, symbol: str
+) -> ChampionComparison:
+    both = common_sales(ours, theirs)
     n_sales = len(both[0])
     if n_sales < FEWEST:
         note = f"It knows {n_sales:,} of these sales at their prices, too few to compare"
-        return Beside(rival.version, worse_by, note, n_sales)
-    found = versus(*both, symbol).groups.iloc[0]
+        return ChampionComparison(rival.version, worse_by, note, n_sales)
+    found = compare_versions(*both, symbol).groups.iloc[0]
     difference, low, high = (float(found[name]) for name in ("difference", "low", "high"))
-    note = hindrance(ours, theirs).rstrip(".")
-    return Beside(rival.version, worse_by, note, n_sales, difference, low, high)
+    note = incomparable_reason(ours, theirs).rstrip(".")
+    return ChampionComparison(rival.version, worse_by, note, n_sales, difference, low, high)
 
 
 def _in_use(market: Market, store: ModelStore) -> str | None:

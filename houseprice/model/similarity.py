@@ -17,7 +17,7 @@ from houseprice.market.contract import Contract
 from houseprice.market.fields import Field
 from houseprice.market.sales import Market
 
-__all__ = ["Likeness", "SameHouse"]
+__all__ = ["HouseDistance", "SameHouse"]
 
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
@@ -26,7 +26,7 @@ UNKNOWN = 0.5
 """The distance of a field that is not known of one house or the other: between alike and unlike."""
 
 
-class Likeness:
+class HouseDistance:
     """The distance of houses from sales: 0 where all that matters is alike, 1 where nothing is.
 
     Each field known before the sale has a distance from 0 to 1, in the manner of Gower (1971):

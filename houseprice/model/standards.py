@@ -16,12 +16,12 @@ __all__ = [
     "BASELINES",
     "GOOD",
     "WHOSE",
+    "direction",
+    "format_metric",
     "headings",
-    "in_words",
-    "leaning",
     "meaning",
-    "short",
-    "written",
+    "metric_label",
+    "short_label",
 ]
 
 _WORDS = {
@@ -113,19 +113,19 @@ BASELINES: Mapping[str, str] = {
 """The estimates that anybody could make, by the names of the evaluation report."""
 
 
-def in_words(metric: str) -> str:
+def metric_label(metric: str) -> str:
     """Name a metric for people; one that is not known here keeps its name."""
     return _told(metric, _WORDS, _LEVELLED) or metric
 
 
-def short(metric: str) -> str:
+def short_label(metric: str) -> str:
     """Name a metric in a word or two, as the title of its figure."""
-    return _told(metric, _SHORT, _SHORT_LEVELLED) or in_words(metric)
+    return _told(metric, _SHORT, _SHORT_LEVELLED) or metric_label(metric)
 
 
 def headings(metrics: Iterable[str], unit: str) -> dict[str, str]:
     """Name the columns of metrics, with their unit: {"within_10": "Within 10 % (share)"}."""
-    return {metric: f"{short(metric)} ({unit})" for metric in metrics}
+    return {metric: f"{short_label(metric)} ({unit})" for metric in metrics}
 
 
 def meaning(metric: str) -> str:
@@ -133,13 +133,13 @@ def meaning(metric: str) -> str:
     return _told(metric, _MEANINGS, _LEVELLED_MEANINGS)
 
 
-def leaning(metric: str) -> str:
+def direction(metric: str) -> str:
     """Name a metric and say which way it leans: "...; above 1, dear homes are valued low"."""
     leans = _LEANINGS.get(metric)
-    return f"{in_words(metric)}; {leans}" if leans else in_words(metric)
+    return f"{metric_label(metric)}; {leans}" if leans else metric_label(metric)
 
 
-def written(metric: str, value: float | None, symbol: str) -> str:
+def format_metric(metric: str, value: float | None, symbol: str) -> str:
     """Write a metric with its unit: money, a percentage or a plain number."""
     if value is None:
         return ""

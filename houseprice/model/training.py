@@ -15,32 +15,32 @@ import pandas as pd
 from houseprice.errors import StoreError
 from houseprice.files import exclusive
 from houseprice.market.sales import Market, typical_house
-from houseprice.model.aggregate import shared_errors
+from houseprice.model.aggregate import estimate_shared_errors
 from houseprice.model.diagnostics import (
-    by_number,
+    accuracy_by_feature_count,
     calibration,
+    group_ablation,
     held_out,
     interactions,
-    losses_of_groups,
 )
 from houseprice.model.evaluation import out_of_fold_evaluation
 from houseprice.model.explanation import Explainer
 from houseprice.model.importance import permutation_importance
 from houseprice.model.report import Report, report_on
-from houseprice.model.store.artefact import Golden
+from houseprice.model.store.artefact import GoldenRows
 from houseprice.model.store.store import LoadedModel, ModelStore, Version
-from houseprice.model.store.versions import make_folder, writing
+from houseprice.model.store.versions import make_folder, write_lock
 from houseprice.model.study import Study
 from houseprice.model.valuation import ValuationModel
 from houseprice.progress import Progress, part_of
 
-__all__ = ["ensure", "study_of", "train"]
+__all__ = ["compute_study", "ensure_model", "train"]
 
 _EXPLAINED, _GROUPED = 0.1, 0.7
 """Shares of the time at which parts are done, as measured on the first market."""
 
 
-def study_of(
+def compute_study(
     model: ValuationModel,
     market: Market,
     importance: pd.DataFrame,
@@ -60,8 +60,10 @@ def study_of(
     part_of(progress, 0.0, _EXPLAINED)(0.0, "Working out what moves values")
     paired = interactions(model, market.houses, list(importance["column"]))
     contributions = _contributions(model, market)
-    groups = losses_of_groups(model, market, part_of(progress, _EXPLAINED, _GROUPED))
-    fewer, chosen = by_number(model, market, progress=part_of(progress, _GROUPED, 1.0))
+    groups = group_ablation(model, market, part_of(progress, _EXPLAINED, _GROUPED))
+    fewer, chosen = accuracy_by_feature_count(
+        model, market, progress=part_of(progress, _GROUPED, 1.0)
+    )
     return Study(
         held_out=held_out(model, market),
         calibration=calibration(model, market),
@@ -132,10 +134,10 @@ def train(
         random_state=random_state,
         progress=part_of(progress, _FITTED, _RANKED),
     )
-    study = study_of(model, market, importance, part_of(progress, _RANKED, _STUDIED))
+    study = compute_study(model, market, importance, part_of(progress, _RANKED, _STUDIED))
     part_of(progress, _STUDIED, 1.0)(0.0, "Saving the model")
-    golden = Golden.of(model, market)
-    metrics = _metrics(report) | shared_errors(model, market)
+    golden = GoldenRows.of(model, market)
+    metrics = _metrics(report) | estimate_shared_errors(model, market)
     version = store.save(
         model, market, metrics, importance, report=report, golden=golden, study=study
     )
@@ -145,7 +147,9 @@ def train(
     return Version(version.name, active=True, manifest=version.manifest)
 
 
-def ensure(market: Market, store: ModelStore, progress: Progress | None = None) -> LoadedModel:
+def ensure_model(
+    market: Market, store: ModelStore, progress: Progress | None = None
+) -> LoadedModel:
     """Load the active model of a market, after training one if there is none that can be used.
 
     Of several processes that find none, one trains and the others wait for it.
@@ -164,7 +168,7 @@ def ensure(market: Market, store: ModelStore, progress: Progress | None = None) 
         _refuse_unsigned(store, error)
     make_folder(store.folder)
     with ExitStack() as locked:
-        with writing(store.folder):
+        with write_lock(store.folder):
             locked.enter_context(
                 exclusive(
                     store.folder / "training.lock",

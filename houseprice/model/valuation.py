@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from houseprice.market.contract import Contract
 from houseprice.market.domain import Domain
-from houseprice.model.blend import BlendRegressor, make_regressor, traits
+from houseprice.model.blend import BlendRegressor, difficulty_features, make_regressor
 from houseprice.model.conformal import Fold, calibrate, check_level, fit_folds, log_prices_of
 from houseprice.model.features import matrix_of
 from houseprice.progress import Progress
@@ -140,9 +140,9 @@ class ValuationModel(RegressorMixin, BaseEstimator):
         matrix = matrix_of(houses, self.contract)
         blanks = self.blank_cost_.spread(matrix)
         design = self.regressor_.design(matrix)
-        opinions = self.regressor_.opinions(design)
-        log_price = self.regressor_.agreed(opinions)
-        difficulty = self.range_.difficulty(traits(log_price, opinions, design))
+        opinions = self.regressor_.member_predictions(design)
+        log_price = self.regressor_.blend(opinions)
+        difficulty = self.range_.difficulty(difficulty_features(log_price, opinions, design))
         price = self._legal(np.exp(log_price))
         low, high = self._limits(log_price, *self.range_.reach(difficulty, blanks, interval))
         low68, high68 = self._limits(log_price, *self.range_.reach(difficulty, blanks, _FSD_LEVEL))

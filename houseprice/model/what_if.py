@@ -81,9 +81,9 @@ class EffectNoise:
         start, end = regressor.design(before), regressor.design(after)
         step = end - start
         few = np.einsum("ij,ij->i", step @ self.covariance, step)
-        said = regressor.opinions(end) - regressor.opinions(start)
-        middle = regressor.agreed(said)
-        apart = regressor.agreed((said - middle[:, np.newaxis]) ** 2)
+        said = regressor.member_predictions(end) - regressor.member_predictions(start)
+        middle = regressor.blend(said)
+        apart = regressor.blend((said - middle[:, np.newaxis]) ** 2)
         half: Floats = _NORMAL_90 * np.sqrt(np.maximum(few, 0.0) + apart)
         return half
 

@@ -19,10 +19,10 @@ from dataclasses import dataclass
 from houseprice.backend.base import VALUATION_COLUMNS
 from houseprice.errors import InputError
 from houseprice.market.contract import Contract
-from houseprice.market.parsing import shown
-from houseprice.tables.dialect import folded
+from houseprice.market.parsing import quoted
+from houseprice.tables.dialect import fold_name
 
-__all__ = ["Header", "OwnColumns", "known_names", "own_columns", "read_header", "was_valued"]
+__all__ = ["Header", "OutputColumns", "known_names", "output_columns", "read_header", "was_valued"]
 
 MOST_TOLD = 5
 
@@ -55,7 +55,7 @@ def known_names(contract: Contract | None) -> dict[str, str]:
     if contract is None:
         return {}
     names = [*contract.columns, contract.market.id, contract.market.price.column]
-    keys = [folded(name) for name in names]
+    keys = [fold_name(name) for name in names]
     return {
         key: name for key, name in zip(keys, names, strict=True) if key and keys.count(key) == 1
     }
@@ -99,7 +99,7 @@ def _matched(given: str, known: dict[str, str], contract: Contract | None) -> st
         contract.market.price.column,
     }:
         return given
-    return known.get(folded(given))
+    return known.get(fold_name(given))
 
 
 def _refuse_doubles(columns: list[str], stripped: list[str], name: str) -> None:
@@ -113,7 +113,7 @@ def _refuse_doubles(columns: list[str], stripped: list[str], name: str) -> None:
         for each in twice
     }
     told = [
-        shown(each) if len(ways) == 1 else f"{each} ({' and '.join(map(shown, ways))})"
+        quoted(each) if len(ways) == 1 else f"{each} ({' and '.join(map(quoted, ways))})"
         for each, ways in spellings.items()
     ]
     raise InputError(f"{name} has more than one column named {', '.join(told)}.")
@@ -122,7 +122,7 @@ def _refuse_doubles(columns: list[str], stripped: list[str], name: str) -> None:
 def _note(renamed: dict[str, str]) -> str | None:
     if not renamed:
         return None
-    told = [f"{shown(given)} as {own}" for given, own in renamed.items()][:MOST_TOLD]
+    told = [f"{quoted(given)} as {own}" for given, own in renamed.items()][:MOST_TOLD]
     more = len(renamed) - len(told)
     words = ", ".join(told) + (f" and {more:,} more" if more else "")
     return f"Column names were read whatever their case and spacing: {words}."
@@ -140,7 +140,7 @@ _SIGNATURE = frozenset({"predicted_price", "model_version", "valued_at"})
 
 
 @dataclass(frozen=True)
-class OwnColumns:
+class OutputColumns:
     """The columns that the user gave and gets back.
 
     Attributes
@@ -166,7 +166,7 @@ class OwnColumns:
     notes: tuple[str, ...]
 
 
-def own_columns(columns: Iterable[str], headers: Sequence[str]) -> OwnColumns:
+def output_columns(columns: Iterable[str], headers: Sequence[str]) -> OutputColumns:
     """Tell the user's columns from those of an old valuation, and from those of the new one.
 
     Parameters
@@ -197,7 +197,7 @@ def own_columns(columns: Iterable[str], headers: Sequence[str]) -> OwnColumns:
     renamed = bool(notes)
     if len(places) < len(given):
         notes.insert(0, "The table was valued before: its old valuation was replaced.")
-    return OwnColumns(places, names, tuple(above), replaced, renamed, tuple(notes))
+    return OutputColumns(places, names, tuple(above), replaced, renamed, tuple(notes))
 
 
 def was_valued(columns: Iterable[str]) -> bool:

@@ -31,7 +31,7 @@ from typing import BinaryIO, Literal, cast
 import houseprice
 from houseprice.errors import HousePriceError, InputError
 
-__all__ = ["MEMORY", "Kind", "Plain", "Wish", "find_kind", "open_as_csv"]
+__all__ = ["MEMORY", "ConversionRequest", "ConvertedFile", "Kind", "detect_kind", "open_as_csv"]
 
 Kind = Literal["text", "workbook", "parquet"]
 
@@ -50,7 +50,7 @@ _REFUSED = {
 }
 
 
-def find_kind(file: BinaryIO, name: str, *, only_text: bool = False) -> Kind:
+def detect_kind(file: BinaryIO, name: str, *, only_text: bool = False) -> Kind:
     """Tell how a file is to be read; whatever is no known kind may be text.
 
     Parameters
@@ -121,7 +121,7 @@ MEMORY = 2**31
 
 
 @dataclass(frozen=True)
-class Wish:
+class ConversionRequest:
     """One file to convert.
 
     Attributes
@@ -192,7 +192,7 @@ class Wish:
 
 
 @dataclass(frozen=True)
-class Plain:
+class ConvertedFile:
     """A table as text.
 
     Attributes
@@ -214,8 +214,8 @@ class Plain:
 
 @contextmanager
 def open_as_csv(
-    file: BinaryIO, wish: Wish, seconds: float | None = None, *, named: bool = False
-) -> Iterator[Plain]:
+    file: BinaryIO, wish: ConversionRequest, seconds: float | None = None, *, named: bool = False
+) -> Iterator[ConvertedFile]:
     """Convert a file and open the result.
 
     Parameters
@@ -247,10 +247,10 @@ def open_as_csv(
         else:
             out = _nameless(stack)
         notes = _converted(given, out, wish, seconds)
-        yield Plain(out, path, notes, ",")
+        yield ConvertedFile(out, path, notes, ",")
 
 
-def _with_descriptor(file: BinaryIO, stack: ExitStack, wish: Wish) -> BinaryIO:
+def _with_descriptor(file: BinaryIO, stack: ExitStack, wish: ConversionRequest) -> BinaryIO:
     """The file itself if another process can read it, else a copy that it can."""
     file.seek(0)
     if isinstance(file, io.BufferedReader | io.BufferedRandom):
@@ -270,7 +270,7 @@ def _nameless(stack: ExitStack) -> BinaryIO:
 
 
 def _converted(
-    given: BinaryIO, out: BinaryIO, wish: Wish, seconds: float | None
+    given: BinaryIO, out: BinaryIO, wish: ConversionRequest, seconds: float | None
 ) -> tuple[str, ...]:
     home = str(Path(houseprice.__file__).parents[1])
     path = os.pathsep.join([home, *filter(None, [os.environ.get("PYTHONPATH")])])
@@ -296,7 +296,7 @@ def _converted(
     return _answer(done, wish)
 
 
-def _answer(done: subprocess.CompletedProcess[bytes], wish: Wish) -> tuple[str, ...]:
+def _answer(done: subprocess.CompletedProcess[bytes], wish: ConversionRequest) -> tuple[str, ...]:
     """What the other process says, or what its end says if it can't say anything any more."""
     last = done.stderr.decode("utf-8", "replace").rstrip().rpartition("\n")[2]
     try:

@@ -12,7 +12,7 @@ import json
 import sys
 
 from houseprice.errors import InputError
-from houseprice.tables.conversion import MEMORY, Wish
+from houseprice.tables.conversion import MEMORY, ConversionRequest
 
 __all__ = ["main"]
 
@@ -23,7 +23,7 @@ def main() -> None:
     """Do what the argument asks."""
     _limit_memory()
     asked = json.loads(sys.argv[1])
-    wish = Wish(**{**asked, "known": tuple(asked["known"])})
+    wish = ConversionRequest(**{**asked, "known": tuple(asked["known"])})
     error, notes = "", list[str]()
     try:
         notes = _convert(wish)
@@ -38,7 +38,7 @@ def main() -> None:
     sys.stderr.write("\n" + json.dumps({"error": error, "notes": notes}))
 
 
-def _convert(wish: Wish) -> list[str]:
+def _convert(wish: ConversionRequest) -> list[str]:
     if wish.kind == "workbook":
         from houseprice.tables.workbook import workbook_to_csv
 

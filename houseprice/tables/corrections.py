@@ -14,18 +14,25 @@ import pandas as pd
 from houseprice.errors import InputError
 from houseprice.market.contract import Contract
 from houseprice.market.problems import Problem
-from houseprice.tables.dialect import doubtful_numbers, with_points
+from houseprice.tables.dialect import ambiguous_numbers, to_decimal_points
 from houseprice.tables.scoring import Scored
 from houseprice.tables.table import Table
 
-__all__ = ["WRONG_CELL_COLUMNS", "beyond_mending", "choices", "edits", "mend", "wrong_cells"]
+__all__ = [
+    "WRONG_CELL_COLUMNS",
+    "apply_edits",
+    "choices",
+    "edits",
+    "invalid_cells",
+    "uncorrectable",
+]
 
 WRONG_CELL_COLUMNS = ("row", "column", "field", "read", "message", "expected", "mended")
 
 _POINTED = re.compile(r"[+-]?\d*\.\d+")
 
 
-def wrong_cells(table: Table, scored: Scored, contract: Contract) -> pd.DataFrame:
+def invalid_cells(table: Table, scored: Scored, contract: Contract) -> pd.DataFrame:
     """List the cells that leave their row without a value.
 
     Parameters
@@ -42,7 +49,7 @@ def wrong_cells(table: Table, scored: Scored, contract: Contract) -> pd.DataFram
         table), message, expected, and mended: the same as read, for the user to change. Each cell
         once, by row.
     """
-    beyond = set(beyond_mending(scored))
+    beyond = set(uncorrectable(scored))
     cells: dict[tuple[int, str], dict[str, object]] = {}
     for problem in scored.problems:
         row, column = problem.row, problem.field
@@ -64,7 +71,7 @@ def wrong_cells(table: Table, scored: Scored, contract: Contract) -> pd.DataFram
     return frame.astype({name: "int64" if name == "row" else "str" for name in WRONG_CELL_COLUMNS})
 
 
-def beyond_mending(scored: Scored) -> tuple[int, ...]:
+def uncorrectable(scored: Scored) -> tuple[int, ...]:
     """Find the rows that no change of a cell gives a value: their own cells can't be told apart."""
     whole = any(p.row is None and p.severity == "error" for p in scored.problems)
     if whole:
@@ -116,7 +123,7 @@ def edits(before: pd.DataFrame, after: pd.DataFrame) -> dict[tuple[int, str], st
     }
 
 
-def mend(table: Table, edits: Mapping[tuple[int, str], str], contract: Contract) -> Table:
+def apply_edits(table: Table, edits: Mapping[tuple[int, str], str], contract: Contract) -> Table:
     """Give a table back with some cells changed.
 
     In a table with decimal commas a number may be written with a comma or a point.
@@ -148,7 +155,7 @@ def mend(table: Table, edits: Mapping[tuple[int, str], str], contract: Contract)
     commas = _has_decimal_commas(table, contract)
     for column, texts in by_column.items():
         new = pd.DataFrame({column: [*texts.values()]}, dtype="str")
-        read = with_points(new, contract) if commas else new
+        read = to_decimal_points(new, contract) if commas else new
         places = [row - 1 for row in texts]
         if column in rows.columns:
             rows[column] = _replaced(rows[column], places, read[column])
@@ -201,7 +208,7 @@ def _problems(
         broken = {problem.row for problem in kept if problem.field is None}
         kept += [
             problem
-            for problem in doubtful_numbers(rows[[c for c in by_column if c in rows]], contract)
+            for problem in ambiguous_numbers(rows[[c for c in by_column if c in rows]], contract)
             if (problem.row, problem.field) not in told and problem.row not in broken
         ]
     return tuple(sorted(kept, key=lambda problem: problem.row or 0))

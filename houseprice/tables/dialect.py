@@ -41,11 +41,11 @@ __all__ = [
     "LONGEST_LINE",
     "Decimals",
     "Scan",
-    "doubtful_numbers",
-    "find_decimals",
-    "folded",
+    "ambiguous_numbers",
+    "detect_decimals",
+    "fold_name",
     "scan",
-    "with_points",
+    "to_decimal_points",
 ]
 
 LONGEST_LINE = 2**25
@@ -202,7 +202,7 @@ _DOUBTFUL = re.compile(r"[+-]?[1-9]\d{0,2}[.,]\d{3}", re.ASCII)
 _GROUPING_SPACE = re.compile(r"(?<=\d)[ '\u00a0\u202f’](?=\d{3})", re.ASCII)
 
 
-def find_decimals(
+def detect_decimals(
     pieces: Iterable[pd.DataFrame], contract: Contract
 ) -> tuple[Decimals, str | None]:
     """Find the decimal sign of a file whose cells are separated by semicolons.
@@ -240,7 +240,7 @@ def find_decimals(
     return "unclear", None
 
 
-def with_points(rows: pd.DataFrame, contract: Contract) -> pd.DataFrame:
+def to_decimal_points(rows: pd.DataFrame, contract: Contract) -> pd.DataFrame:
     """Write the numbers of a file with decimal commas with points; ``rows`` is not changed."""
     replaced = {}
     for name, field in _number_fields(rows, contract):
@@ -250,7 +250,7 @@ def with_points(rows: pd.DataFrame, contract: Contract) -> pd.DataFrame:
     return rows.assign(**replaced)
 
 
-def doubtful_numbers(rows: pd.DataFrame, contract: Contract) -> Iterator[Problem]:
+def ambiguous_numbers(rows: pd.DataFrame, contract: Contract) -> Iterator[Problem]:
     """Yield an error for each number that can be read in two ways."""
     for name, field in _number_fields(rows, contract):
         numbers = {text: _number(text, field) for text in rows[name].unique().tolist()}
@@ -296,7 +296,7 @@ def _with_point(number: str) -> str:
     return number.replace(".", "").replace(",", ".")
 
 
-def folded(name: str) -> str:
+def fold_name(name: str) -> str:
     """Reduce a column name to what matters in it: letters and digits, whatever their case.
 
     >>> folded("Gr_Liv Area")

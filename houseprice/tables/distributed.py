@@ -44,8 +44,15 @@ from houseprice.progress import duration
 from houseprice.settings import Settings, read_settings
 from houseprice.tables.layout import Layout, Span
 from houseprice.tables.reader import MEGABYTE, PIECE, CsvFile, open_bytes, open_csv
-from houseprice.tables.streaming import Part, Streamed, gathered, notes_of, value_part, value_stream
-from houseprice.tables.writer import atomic_file, drafts_beside, renamed
+from houseprice.tables.streaming import (
+    Part,
+    StreamResult,
+    merge_results,
+    notes_of,
+    value_part,
+    value_stream,
+)
+from houseprice.tables.writer import atomic_file, renamed, staging_folder
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -58,10 +65,10 @@ __all__ = [
     "Failure",
     "Follow",
     "Job",
-    "Looked",
+    "JobOptions",
     "Outcome",
-    "Tally",
-    "Terms",
+    "RunProgress",
+    "ScanResult",
     "join_parts",
     "look_through",
     "make_ready",
@@ -76,7 +83,7 @@ LIMITS = ("max_columns", "max_cell_chars", "max_unpacked_mb")
 
 
 @dataclass(frozen=True)
-class Terms:
+class JobOptions:
     """What holds for all files of a run.
 
     Attributes
@@ -127,7 +134,7 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Looked:
+class ScanResult:
     """What was found in a file: how it is laid out, and where its pieces are.
 
     There are no pieces in a file that is unpacked or converted as it is read.
@@ -150,7 +157,7 @@ def seal_of(manifest: Manifest) -> str:
 
 
 @dataclass
-class Tally:
+class RunProgress:
     """Counts of files, houses and bytes that are done.
 
     Attributes
@@ -188,7 +195,7 @@ class Tally:
         self.progress(share, words)
 
 
-Outcome = tuple[Job, Streamed | Failure]
+Outcome = tuple[Job, StreamResult | Failure]
 """A file, and what came of it."""
 Follow = Callable[[Any], Outcome | None]
 """What to do with the answer of a task: hand out the next, or tell what came of the file."""
@@ -302,13 +309,13 @@ def _told(task: Callable[P, R]) -> Callable[P, R | Failure]:
 
 
 @_told
-def make_ready(terms: Terms) -> None:
+def make_ready(terms: JobOptions) -> None:
     """Load the model, as the first task would."""
     _backend(terms)
 
 
 @_told
-def value_file(terms: Terms, job: Job, draft: Path) -> Streamed:
+def value_file(terms: JobOptions, job: Job, draft: Path) -> StreamResult:
     """Value a whole file, under a private name until it is whole."""
     market, backend = _backend(terms)
     _refuse_another(job)
@@ -329,17 +336,19 @@ def value_file(terms: Terms, job: Job, draft: Path) -> Streamed:
 
 
 @_told
-def look_through(terms: Terms, job: Job) -> Looked:
+def look_through(terms: JobOptions, job: Job) -> ScanResult:
     """Find out how a file is laid out, and cut it into pieces."""
     market, _ = _backend(terms)
     _refuse_another(job)
     with open_csv(job.source, job.source.name, terms.settings, market.contract) as table:
         apart = table.path == job.source
-        return Looked(table.layout, tuple(table.spans(terms.rows)) if apart else ())
+        return ScanResult(table.layout, tuple(table.spans(terms.rows)) if apart else ())
 
 
 @_told
-def value_range(terms: Terms, job: Job, layout: Layout, spans: tuple[Span, ...]) -> Streamed:
+def value_range(
+    terms: JobOptions, job: Job, layout: Layout, spans: tuple[Span, ...]
+) -> StreamResult:
     """Value consecutive pieces of a file that was looked through."""
     market, backend = _backend(terms)
     _refuse_another(job)
@@ -363,7 +372,7 @@ def value_range(terms: Terms, job: Job, layout: Layout, spans: tuple[Span, ...])
         atomic_file(job.target) as out,
     ):
         table = CsvFile(file, job.source.name, layout, terms.settings, market.contract)
-        return gathered(written(table, out))
+        return merge_results(written(table, out))
 
 
 @_told
@@ -375,7 +384,7 @@ def join_parts(parts: tuple[Path, ...], draft: Path, target: Path) -> None:
                 shutil.copyfileobj(file, out, 2**20)
 
 
-def _backend(terms: Terms) -> tuple[Market, LocalBackend]:
+def _backend(terms: JobOptions) -> tuple[Market, LocalBackend]:
     return _loaded(terms.settings, terms.version, terms.seal)
 
 
@@ -417,7 +426,7 @@ PIECES = 10
 
 def value_on_cluster(
     client: Client,
-    terms: Terms,
+    terms: JobOptions,
     jobs: Sequence[Job],
     progress: Progress | None = None,
     *,
@@ -447,8 +456,8 @@ def value_on_cluster(
         If the workers have no such model, or the scheduler is gone.
     """
     _make_ready(client, terms)
-    with drafts_beside(jobs[0].target) as drafts:
-        dispatch, tally = Dispatch(client), Tally(jobs, progress)
+    with staging_folder(jobs[0].target) as drafts:
+        dispatch, tally = Dispatch(client), RunProgress(jobs, progress)
         run = _Run(dispatch, terms, drafts, tally)
         try:
             run.value_whole([job for job in jobs if job.size <= large])
@@ -467,11 +476,13 @@ class _Large:
     job: Job
     layout: Layout
     drafts: tuple[Path, ...]
-    parts: dict[int, Streamed] = field(default_factory=dict)
+    parts: dict[int, StreamResult] = field(default_factory=dict)
 
-    def streamed(self) -> Streamed:
+    def streamed(self) -> StreamResult:
         """What came of it as a whole; parts may have come in any order."""
-        return gathered((part for _, part in sorted(self.parts.items())), notes_of(self.layout))
+        return merge_results(
+            (part for _, part in sorted(self.parts.items())), notes_of(self.layout)
+        )
 
 
 @dataclass(frozen=True)
@@ -479,9 +490,9 @@ class _Run:
     """The tasks that lead from a file to its result."""
 
     dispatch: Dispatch
-    terms: Terms
+    terms: JobOptions
     drafts: Path
-    tally: Tally
+    tally: RunProgress
 
     def value_whole(self, jobs: Sequence[Job]) -> None:
         """Have each file valued by one task."""
@@ -495,14 +506,14 @@ class _Run:
         self.dispatch.hand_out(look_through, after, self._terms(len(jobs)), jobs)
 
     def _whole(self, job: Job) -> Follow:
-        def follow(streamed: Streamed) -> Outcome:
+        def follow(streamed: StreamResult) -> Outcome:
             self.tally.add(streamed.totals.rows, job.size)
             return job, streamed
 
         return follow
 
     def _cut(self, job: Job, pieces: int) -> Follow:
-        def follow(looked: Looked) -> None:
+        def follow(looked: ScanResult) -> None:
             if not looked.spans:
                 self.value_whole([job])
                 return
@@ -521,7 +532,7 @@ class _Run:
         return follow
 
     def _part(self, file: _Large, number: int) -> Follow:
-        def follow(part: Streamed) -> None:
+        def follow(part: StreamResult) -> None:
             file.parts[number] = part
             self.tally.add(part.totals.rows, file.job.size / len(file.drafts))
             if len(file.parts) == len(file.drafts):
@@ -542,11 +553,11 @@ class _Run:
     def _draft(self) -> Path:
         return self.drafts / secrets.token_hex(8)
 
-    def _terms(self, n_tasks: int) -> list[Terms]:
+    def _terms(self, n_tasks: int) -> list[JobOptions]:
         return [self.terms] * n_tasks
 
 
-def _make_ready(client: Client, terms: Terms) -> None:
+def _make_ready(client: Client, terms: JobOptions) -> None:
     """Let every worker load the model, and stop here if one can't."""
     answers = client.run(make_ready, terms, on_error="return")
     for address, answer in answers.items():

@@ -31,7 +31,7 @@ from houseprice.market.contract import Contract
 from houseprice.market.fields import Field
 from houseprice.market.problems import Problem
 from houseprice.market.sales import Market
-from houseprice.market.validation import check
+from houseprice.market.validation import validate
 from houseprice.tables.table import Table
 
 __all__ = [
@@ -226,7 +226,7 @@ def drift(table: Table, market: Market) -> Drift:
             "makes any table differ."
         )
         return Drift(len(rows), summary, (), pd.DataFrame(columns=list(DRIFT_COLUMNS)))
-    checked = check(rows, contract)
+    checked = validate(rows, contract)
     here = _filled(checked.problems, checked.houses, contract)
     sales = _filled(market.problems, market.houses, contract)
     found = []

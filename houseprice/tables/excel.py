@@ -20,7 +20,7 @@ from houseprice.errors import InputError
 from houseprice.market.contract import Contract
 from houseprice.tables.scoring import Scored
 from houseprice.tables.workbook import as_seen
-from houseprice.tables.writer import neutral
+from houseprice.tables.writer import neutralise_text
 
 if TYPE_CHECKING:
     from xlsxwriter import Workbook
@@ -93,7 +93,7 @@ def _valuations(book: Workbook, scored: Scored, contract: Contract) -> None:
     columns += [_own_cells(scored.valuations[name]) for name in VALUATION_COLUMNS]
     formats = [None] * n_given + _formats(book, contract)
     sheet = book.add_worksheet("Valuations")
-    headers = [*map(neutral, scored.headers), *VALUATION_COLUMNS]
+    headers = [*map(neutralise_text, scored.headers), *VALUATION_COLUMNS]
     _write(book, sheet, headers, columns, formats)
     status = n_given + VALUATION_COLUMNS.index("status")
     for word, colour in _COLOURS.items():
@@ -121,7 +121,7 @@ def _problems(book: Workbook, scored: Scored, contract: Contract) -> None:
         [
             problem.row,
             *(
-                neutral(text) if text else None
+                neutralise_text(text) if text else None
                 for text in (
                     labels.get(problem.field or "", problem.field),
                     problem.code,
@@ -156,7 +156,7 @@ def _about(book: Workbook, scored: Scored, contract: Contract) -> None:
         ("Apostrophes", _APOSTROPHES),
     ]
     names: list[Cell] = [name for name, _ in facts]
-    values: list[Cell] = [neutral(v) if isinstance(v, str) else v for _, v in facts]
+    values: list[Cell] = [neutralise_text(v) if isinstance(v, str) else v for _, v in facts]
     sheet = book.add_worksheet("About")
     _write(book, sheet, ["What", "Value"], [names, values], [None, None])
 
@@ -175,7 +175,7 @@ def _given_cells(texts: pd.Series) -> list[Cell]:
 def _given_cell(text: str) -> Cell:
     if _NUMBER.fullmatch(text) and text != "-0" and as_seen(float(text)) == text:
         return float(text)
-    return neutral(text) or None
+    return neutralise_text(text) or None
 
 
 def _own_cells(values: pd.Series) -> list[Cell]:
@@ -183,7 +183,7 @@ def _own_cells(values: pd.Series) -> list[Cell]:
     return [
         None
         if pd.isna(value) or value == ""
-        else neutral(value)
+        else neutralise_text(value)
         if isinstance(value, str)
         else value
         for value in values.tolist()

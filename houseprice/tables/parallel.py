@@ -42,18 +42,26 @@ from houseprice.errors import HousePriceError, InputError
 from houseprice.market.contract import Contract
 from houseprice.market.sales import load_market
 from houseprice.model.store.store import ModelStore
-from houseprice.progress import Pace
+from houseprice.progress import ProgressEstimate
 from houseprice.settings import Settings
 from houseprice.tables.layout import Layout, Span
 from houseprice.tables.reader import PIECE, CsvFile
-from houseprice.tables.resume import Checkpoint, Finished, Task, checkpoint, digest, write_part
-from houseprice.tables.streaming import Streamed, gathered, notes_of, value_part
+from houseprice.tables.resume import Checkpoint, FinishedChunk, Task, checkpoint, digest, write_part
+from houseprice.tables.streaming import StreamResult, merge_results, notes_of, value_part
 from houseprice.tables.table import Table
 
 if TYPE_CHECKING:
     from multiprocessing.context import ForkServerContext, SpawnContext
 
-__all__ = ["Crew", "Order", "Wishes", "new_process", "prepare", "processors", "value_to_file"]
+__all__ = [
+    "ScoringOptions",
+    "WorkerOptions",
+    "WorkerPool",
+    "new_process",
+    "prepare",
+    "processors",
+    "value_to_file",
+]
 
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
@@ -119,7 +127,7 @@ TRIES = 3
 
 
 @dataclass(frozen=True)
-class Order:
+class WorkerOptions:
     """What is to be done with each piece of a file.
 
     Attributes
@@ -142,7 +150,7 @@ class Order:
     valued_at: datetime
 
 
-class Crew:
+class WorkerPool:
     """Worker processes, which start at once and can be left by ``with``.
 
     Parameters
@@ -160,7 +168,7 @@ class Crew:
         self._idle = [_Worker(*self._about) for _ in range(jobs)]
         self._busy: dict[Connection, tuple[_Worker, Span]] = {}
 
-    def __enter__(self) -> Crew:
+    def __enter__(self) -> WorkerPool:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -172,8 +180,8 @@ class Crew:
             worker.pipe.close()
 
     def value(
-        self, order: Order, spans: Iterable[Span], place: Callable[[int], Path]
-    ) -> Iterator[Finished]:
+        self, order: WorkerOptions, spans: Iterable[Span], place: Callable[[int], Path]
+    ) -> Iterator[FinishedChunk]:
         """Value pieces, and write each to its place; they come as they are finished.
 
         Raises
@@ -209,7 +217,7 @@ class Crew:
                     raise said
                 yield said
 
-    def _hand_out(self, order: Order, span: Span, place: Path) -> None:
+    def _hand_out(self, order: WorkerOptions, span: Span, place: Path) -> None:
         worker = self._idle.pop()
         # A worker that is dead already is found out when its answer is read.
         worker.send(order, span, place)
@@ -224,16 +232,16 @@ class _Worker:
         self.process = new_process(_serve, theirs, settings, model_version)
         theirs.close()
 
-    def send(self, order: Order, span: Span, place: Path) -> None:
+    def send(self, order: WorkerOptions, span: Span, place: Path) -> None:
         try:
             self.pipe.send((order, span, place))
         except OSError:
             self.process.join()
 
-    def answer(self) -> Finished | Exception | None:
+    def answer(self) -> FinishedChunk | Exception | None:
         """What came of the piece; None if the process is dead."""
         try:
-            said: Finished | Exception = self.pipe.recv()
+            said: FinishedChunk | Exception = self.pipe.recv()
         except (EOFError, OSError):
             self.process.join()
             self.pipe.close()
@@ -275,7 +283,9 @@ def _ready(settings: Settings, model_version: str) -> _Ready:
     return _Ready(settings, market.contract, LocalBackend(loaded, market))
 
 
-def _done(ready: _Ready, order: Order, span: Span, place: Path) -> Finished | Exception:
+def _done(
+    ready: _Ready, order: WorkerOptions, span: Span, place: Path
+) -> FinishedChunk | Exception:
     try:
         piece = _read(order, span, ready)
         part = value_part(
@@ -291,7 +301,7 @@ def _done(ready: _Ready, order: Order, span: Span, place: Path) -> Finished | Ex
         return error
 
 
-def _read(order: Order, span: Span, ready: _Ready) -> Table:
+def _read(order: WorkerOptions, span: Span, ready: _Ready) -> Table:
     try:
         file = order.source.open("rb")
     except OSError as error:
@@ -302,7 +312,7 @@ def _read(order: Order, span: Span, ready: _Ready) -> Table:
 
 
 @dataclass(frozen=True)
-class Wishes:
+class ScoringOptions:
     """How a file is to be valued.
 
     Attributes
@@ -329,12 +339,12 @@ def value_to_file(
     path: Path,
     output: Path,
     backend: Backend,
-    wishes: Wishes,
+    wishes: ScoringOptions,
     *,
-    crew: Crew | None = None,
+    crew: WorkerPool | None = None,
     progress: Progress | None = None,
     say: Callable[[str], None] = lambda _: None,
-) -> Streamed:
+) -> StreamResult:
     """Value each row of a file into another, which is whole or not there.
 
     Parameters
@@ -363,12 +373,12 @@ def value_to_file(
     before = _state(path)
     with checkpoint(output, _task(path, backend, wishes), resume=wishes.resume, say=say) as work:
         place = source.path or path
-        order = Order(
+        order = WorkerOptions(
             place, source.name, source.layout, wishes.interval, wishes.evidence, work.valued_at
         )
         most = source.layout.most_rows
         n_rows = sum(part.totals.rows for part in work.done.values())
-        pace = Pace(most, before=n_rows)
+        pace = ProgressEstimate(most, before=n_rows)
 
         def tell(share: float, _: str = "") -> None:
             if progress is not None:
@@ -388,17 +398,17 @@ def value_to_file(
         if _state(path) != before:
             raise InputError(f"{path} was changed while it was valued. Value it once more.")
         parts = (part for _, part in sorted(work.done.items()))
-        return gathered(parts, notes_of(source.layout))
+        return merge_results(parts, notes_of(source.layout))
 
 
 def _here(
     source: CsvFile,
     backend: Backend,
-    order: Order,
+    order: WorkerOptions,
     work: Checkpoint,
     rows: int,
     progress: Progress,
-) -> Iterator[Finished]:
+) -> Iterator[FinishedChunk]:
     """Value the parts that are not finished in this process."""
     for number, piece in enumerate(source.pieces(rows)):
         if number not in work.done:
@@ -414,7 +424,7 @@ def _here(
             yield write_part(work.place(number), number, part)
 
 
-def _task(path: Path, backend: Backend, wishes: Wishes) -> Task:
+def _task(path: Path, backend: Backend, wishes: ScoringOptions) -> Task:
     about = backend.about()
     model = [about.backend, about.market_title, about.model_version, about.package_version]
     options = [wishes.interval, wishes.evidence, wishes.rows]

@@ -15,7 +15,7 @@ from pyarrow import csv as arrow_csv
 from pyarrow import parquet
 
 from houseprice.errors import InputError
-from houseprice.tables.conversion import Wish
+from houseprice.tables.conversion import ConversionRequest
 
 if TYPE_CHECKING:
     from houseprice.tables.scoring import Scored
@@ -29,7 +29,7 @@ _ZEROS = r"(?:\.0+|(\.\d*[1-9])0+)(Z?)$"
 _PLAIN = arrow_csv.WriteOptions(include_header=False, quoting_style="none")
 
 
-def parquet_to_csv(file: BinaryIO, out: BinaryIO, wish: Wish) -> list[str]:
+def parquet_to_csv(file: BinaryIO, out: BinaryIO, wish: ConversionRequest) -> list[str]:
     """Write a Parquet file as CSV, some rows at a time.
 
     Parameters
@@ -128,7 +128,7 @@ def _others(column: pa.Array) -> pa.Array:
     return pa.array(texts, _TEXT)
 
 
-def _refuse_large(opened: parquet.ParquetFile, wish: Wish) -> None:
+def _refuse_large(opened: parquet.ParquetFile, wish: ConversionRequest) -> None:
     about = opened.metadata
     if about.num_columns > wish.max_columns:
         raise wish.too_wide(about.num_columns)
@@ -141,7 +141,7 @@ def _refuse_large(opened: parquet.ParquetFile, wish: Wish) -> None:
         raise wish.too_large(wish.max_unpacked)
 
 
-def _write(opened: parquet.ParquetFile, out: BinaryIO, wish: Wish) -> None:
+def _write(opened: parquet.ParquetFile, out: BinaryIO, wish: ConversionRequest) -> None:
     names = opened.schema_arrow.names
     if not names:
         raise InputError(f"{wish.name} has no columns.")
@@ -174,7 +174,7 @@ def _written(rows: Iterable[Sequence[str]]) -> bytes:
     return text.getvalue().encode()
 
 
-def _refuse_deep(columns: list[pa.Array], start: int, wish: Wish) -> None:
+def _refuse_deep(columns: list[pa.Array], start: int, wish: ConversionRequest) -> None:
     for column in columns:
         lengths = pc.utf8_length(column)
         longest = pc.max(lengths).as_py() or 0

@@ -13,8 +13,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from houseprice.market.contract import Contract
-from houseprice.market.parsing import read_column
-from houseprice.model.aggregate import Shared, range_of_sum, variances
+from houseprice.market.parsing import parse_column
+from houseprice.model.aggregate import SharedErrors, sum_interval, variances
 from houseprice.tables.scoring import Scored
 from houseprice.tables.table import Table
 
@@ -80,7 +80,7 @@ def portfolio(
     if not valued.any():
         return None
     values = scored.valuations[valued]
-    shared = Shared.of(metrics)
+    shared = SharedErrors.of(metrics)
     area = _areas(table, contract)[valued]
     rows = [_row(values, area, None, shared)]
     rows += [_row(values, area, place, shared) for place in pd.unique(area)]
@@ -107,14 +107,14 @@ def portfolio(
 
 
 def _row(
-    values: pd.DataFrame, area: Floats, place: float | None, shared: Shared
+    values: pd.DataFrame, area: Floats, place: float | None, shared: SharedErrors
 ) -> dict[str, float]:
     """The sum of the houses of one area, or of all."""
     here = np.ones(len(area), dtype=bool)
     if place is not None:
         here = np.isnan(area) if np.isnan(place) else area == place
     part, level = values[here], float(values["interval"].max())
-    low, high = range_of_sum(part, area[here], shared, level)
+    low, high = sum_interval(part, area[here], shared, level)
     row = {
         "houses": int(here.sum()),
         "total": part["predicted_price"].sum(),
@@ -128,10 +128,10 @@ def _areas(table: Table, contract: Contract) -> Floats:
     name = contract.market.roles.location
     if name not in table.rows.columns:
         return np.full(len(table.rows), np.nan)
-    return read_column(contract.fields[name], table.rows[name], contract.market.as_of)[0]
+    return parse_column(contract.fields[name], table.rows[name], contract.market.as_of)[0]
 
 
-def _parts(values: pd.DataFrame, area: Floats, shared: Shared) -> pd.DataFrame:
+def _parts(values: pd.DataFrame, area: Floats, shared: SharedErrors) -> pd.DataFrame:
     words = ("All houses off together", "Houses of one area off together", "Each house on its own")
     return pd.DataFrame({"part": words, "share": np.sqrt(variances(values, area, shared))})
 
@@ -157,7 +157,7 @@ def _sentence(
     )
 
 
-def _why(parts: pd.DataFrame, shared: Shared) -> str:
+def _why(parts: pd.DataFrame, shared: SharedErrors) -> str:
     time, area, own = (f"{100 * share:.1f} %" for share in parts["share"])
     told = (
         "Errors of single houses cancel out in a sum; errors that houses share do not. Of the sum, "

@@ -21,11 +21,11 @@ from houseprice.model.evaluation import LEVELS, Evaluation, PricedHouses, priced
 from houseprice.model.metrics import coverage, point_metrics
 from houseprice.model.ratio_study import FEWEST, ratio_study
 from houseprice.model.report import Report, report_on
-from houseprice.model.standards import in_words, written
+from houseprice.model.standards import format_metric, metric_label
 from houseprice.tables.scoring import Scored
 from houseprice.tables.table import Table
 
-__all__ = ["AgainstPrices", "against_prices"]
+__all__ = ["PriceComparison", "compare_prices"]
 
 _FIGURES = (
     "median_ape", "mean_ape", "within_5", "within_10", "within_20", "bias", "mae", "rmsle",
@@ -36,7 +36,7 @@ _FEW_RESAMPLES, _MANY = 50, 20_000
 
 
 @dataclass(frozen=True)
-class AgainstPrices:
+class PriceComparison:
     """Values beside the prices of the same table.
 
     Attributes
@@ -70,9 +70,9 @@ class AgainstPrices:
     report: Report | None
 
 
-def against_prices(
+def compare_prices(
     table: Table, scored: Scored, market: Market, backend: Backend
-) -> AgainstPrices | None:
+) -> PriceComparison | None:
     """Hold the values of a table against the prices in it.
 
     Parameters
@@ -117,7 +117,7 @@ def against_prices(
     metrics = point_metrics(houses["price"], houses["predicted_price"])
     study = ratio_study(houses["price"], houses["predicted_price"], n_resamples=n_resamples)
     without_price = scored.summary.valued - len(houses)
-    return AgainstPrices(
+    return PriceComparison(
         compared=len(houses),
         without_price=without_price,
         learned=priced.n_learned,
@@ -166,7 +166,9 @@ def _evaluation(
 
 def _figures(metrics: dict[str, float], contract: Contract) -> pd.DataFrame:
     symbol = contract.market.price.symbol
-    told = [f"{in_words(name)}: {written(name, metrics[name], symbol)}" for name in _FIGURES]
+    told = [
+        f"{metric_label(name)}: {format_metric(name, metrics[name], symbol)}" for name in _FIGURES
+    ]
     values = [metrics[name] for name in _FIGURES]
     return pd.DataFrame({"figure": _FIGURES, "value": values, "in_words": told})
 

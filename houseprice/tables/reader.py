@@ -32,12 +32,18 @@ from houseprice.errors import InputError
 from houseprice.market.contract import Contract
 from houseprice.settings import Settings
 from houseprice.tables.columns import known_names, was_valued
-from houseprice.tables.conversion import Kind, Plain, Wish, find_kind, open_as_csv
-from houseprice.tables.dialect import doubtful_numbers, find_decimals, with_points
+from houseprice.tables.conversion import (
+    ConversionRequest,
+    ConvertedFile,
+    Kind,
+    detect_kind,
+    open_as_csv,
+)
+from houseprice.tables.dialect import ambiguous_numbers, detect_decimals, to_decimal_points
 from houseprice.tables.layout import Layout, Span, find_layout, find_spans
 from houseprice.tables.records import Lines, Shape, read_blocks, row_faults
 from houseprice.tables.table import Table, without_empty_columns
-from houseprice.tables.writer import is_dangerous, is_neutral_form, restored
+from houseprice.tables.writer import is_dangerous, is_neutral_form, restore_text
 
 __all__ = ["MEGABYTE", "PIECE", "CsvFile", "open_bytes", "open_csv", "read_table", "restored_table"]
 
@@ -156,11 +162,11 @@ class CsvFile:
         problems = list(faults.values())
         rows = cells.iloc[:, : header.named]
         if self._contract is not None and layout.decimals == "comma":
-            rows = with_points(rows, self._contract)
+            rows = to_decimal_points(rows, self._contract)
         elif self._contract is not None and layout.decimals == "unclear":
             problems += [
                 problem
-                for problem in doubtful_numbers(rows, self._contract)
+                for problem in ambiguous_numbers(rows, self._contract)
                 if problem.row not in faults
             ]
         return Table(
@@ -195,7 +201,7 @@ _NOTE = (
 
 
 def restored_table(table: Table) -> Table:
-    """Take away the apostrophes of :func:`houseprice.tables.writer.neutral`, with a note.
+    """Take away the apostrophes of :func:`houseprice.tables.writer.neutralise_text`, with a note.
 
     Only of a table that was valued before, and if none of its texts would be run as a formula: such
     a table was not made harmless when it was written, so an apostrophe in it is the user's own.
@@ -205,7 +211,7 @@ def restored_table(table: Table) -> Table:
     texts = {*table.headers}
     for place in range(table.cells.shape[1]):
         texts.update(table.cells.iloc[:, place].unique().tolist())
-    changed = {text: restored(text) for text in texts if is_neutral_form(text)}
+    changed = {text: restore_text(text) for text in texts if is_neutral_form(text)}
     if not changed or any(map(is_dangerous, texts)):
         return table
     names = {name: changed.get(name, name) for name in table.cells.columns}
@@ -311,8 +317,8 @@ def open_csv(
     with ExitStack() as stack:
         file, packed = stack.enter_context(open_bytes(source, name))
         most_unpacked = limits.max_unpacked_mb * MEGABYTE
-        wish = Wish(
-            find_kind(file, name, only_text=only_text),
+        wish = ConversionRequest(
+            detect_kind(file, name, only_text=only_text),
             name,
             tuple(known_names(contract)),
             most_rows,
@@ -321,7 +327,7 @@ def open_csv(
             most_unpacked,
             most_bytes or most_unpacked,
         )
-        plain = Plain(file, source if isinstance(source, Path) and not packed else None)
+        plain = ConvertedFile(file, source if isinstance(source, Path) and not packed else None)
         if wish.kind != "text":
             seconds = None if most_rows is None else limits.max_upload_s
             named = isinstance(source, Path)
@@ -334,7 +340,7 @@ def open_csv(
             plain.file, name, layout, limits, contract, path=plain.path, kind=wish.kind
         )
         if contract is not None and layout.separator == ";":
-            decimals, note = find_decimals((piece.cells for piece in opened.pieces()), contract)
+            decimals, note = detect_decimals((piece.cells for piece in opened.pieces()), contract)
             notes = (*layout.notes, note) if note else layout.notes
             opened.layout = replace(layout, decimals=decimals, notes=notes)
         yield opened

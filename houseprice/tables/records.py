@@ -26,9 +26,9 @@ import pyarrow as pa
 from pyarrow import csv as arrow_csv
 
 from houseprice.errors import InputError
-from houseprice.market.parsing import shown
+from houseprice.market.parsing import quoted
 from houseprice.market.problems import Problem
-from houseprice.tables.dialect import LONGEST_LINE, folded
+from houseprice.tables.dialect import LONGEST_LINE, fold_name
 from houseprice.tables.writer import csv_line
 
 __all__ = [
@@ -86,7 +86,7 @@ def find_separator(start: str, known: Collection[str]) -> str:
     start : str
         The start of the text, with the first record in it.
     known : collection of str
-        Column names, as :func:`houseprice.tables.dialect.folded` gives them.
+        Column names, as :func:`houseprice.tables.dialect.fold_name` gives them.
     """
 
     def score(separator: str) -> tuple[int, int]:
@@ -95,7 +95,7 @@ def find_separator(start: str, known: Collection[str]) -> str:
             header = next(csv.reader(lines, delimiter=separator, strict=True))
         except csv.Error:
             return -1, 0
-        return sum(folded(cell) in known for cell in header), len(header)
+        return sum(fold_name(cell) in known for cell in header), len(header)
 
     return max(SEPARATORS, key=score)
 
@@ -252,7 +252,7 @@ def row_faults(
             continue
         if surplus:
             message += f" Beyond the header stands: {csv_line(surplus, separator)}"
-        read = shown(csv_line(record.cells, separator))
+        read = quoted(csv_line(record.cells, separator))
         problems[row] = Problem(row, None, code, "error", message, read, expected)
     return problems
 

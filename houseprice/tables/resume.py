@@ -34,14 +34,14 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from houseprice.errors import HousePriceError, InputError
-from houseprice.files import exclusive, reach_the_disk, replace_file
+from houseprice.files import exclusive, replace_file, sync_folder
 from houseprice.market.problems import Problem
-from houseprice.tables.scoring import Totals
+from houseprice.tables.scoring import RowCounts
 from houseprice.tables.streaming import Part
 
 __all__ = [
     "Checkpoint",
-    "Finished",
+    "FinishedChunk",
     "Task",
     "add_finished",
     "checkpoint",
@@ -55,7 +55,7 @@ _LIST = "done.jsonl"
 
 
 @dataclass(frozen=True)
-class Finished:
+class FinishedChunk:
     """A part that is written.
 
     Attributes
@@ -72,7 +72,7 @@ class Finished:
     number: int
     size: int
     sha256: str
-    totals: Totals
+    totals: RowCounts
     problems: tuple[Problem, ...]
 
     def is_at(self, place: Path) -> bool:
@@ -87,40 +87,40 @@ class Finished:
         return json.dumps(asdict(self))
 
     @classmethod
-    def from_json(cls, line: str) -> Finished:
+    def from_json(cls, line: str) -> FinishedChunk:
         """Read what :meth:`to_json` wrote."""
         told = json.loads(line)
-        totals, problems = Totals(**told.pop("totals")), told.pop("problems")
+        totals, problems = RowCounts(**told.pop("totals")), told.pop("problems")
         return cls(**told, totals=totals, problems=tuple(Problem(**each) for each in problems))
 
 
-def write_part(place: Path, number: int, part: Part) -> Finished:
+def write_part(place: Path, number: int, part: Part) -> FinishedChunk:
     """Write a part to its place."""
     place.write_bytes(part.data)
     sha256 = hashlib.sha256(part.data).hexdigest()
-    return Finished(number, len(part.data), sha256, part.totals, part.problems)
+    return FinishedChunk(number, len(part.data), sha256, part.totals, part.problems)
 
 
-def add_finished(folder: Path, part: Finished) -> None:
+def add_finished(folder: Path, part: FinishedChunk) -> None:
     """Add a part to the list of a folder."""
     with (folder / _LIST).open("a", encoding="utf-8") as file:
         file.write(f"{part.to_json()}\n")
 
 
-def read_finished(folder: Path) -> list[Finished]:
+def read_finished(folder: Path) -> list[FinishedChunk]:
     """Read the list of a folder; it is empty where there is none."""
     path = folder / _LIST
     found = []
     text = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
     for line in text.splitlines():
         try:
-            found.append(Finished.from_json(line))
+            found.append(FinishedChunk.from_json(line))
         except (ValueError, TypeError, KeyError, AttributeError):
             continue
     return found
 
 
-def write_finished(folder: Path, parts: Iterable[Finished]) -> None:
+def write_finished(folder: Path, parts: Iterable[FinishedChunk]) -> None:
     """Replace the list of a folder, which stays as it was if there is no room for the new one."""
     lines = "".join(f"{part.to_json()}\n" for part in parts)
     replace_file(folder / _LIST, lines.encode())
@@ -156,7 +156,7 @@ class Checkpoint:
     """
 
     def __init__(self, folder: Path, valued_at: datetime) -> None:
-        self.done: dict[int, Finished] = {}
+        self.done: dict[int, FinishedChunk] = {}
         self.valued_at = valued_at
         self._folder = folder
         self._joined = 0
@@ -166,7 +166,7 @@ class Checkpoint:
         """Where a part is to be written."""
         return self._folder / f"part-{number:06d}"
 
-    def add(self, part: Finished) -> None:
+    def add(self, part: FinishedChunk) -> None:
         """Take note of a part that is written."""
         add_finished(self._folder, part)
         self.done[part.number] = part
@@ -191,14 +191,14 @@ class Checkpoint:
         os.fsync(self._result.fileno())
         self._result.close()
         (self._folder / "result").replace(target)
-        reach_the_disk(target.parent)
+        sync_folder(target.parent)
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def close(self) -> None:
         """Let go of the files."""
         self._result.close()
 
-    def _take_up_joined(self, told: dict[int, Finished]) -> int:
+    def _take_up_joined(self, told: dict[int, FinishedChunk]) -> int:
         """Find the parts that the result begins with; return how many bytes they have."""
         size = 0
         with (self._folder / "result").open("rb") as result:
@@ -219,7 +219,7 @@ class Checkpoint:
             self._joined += 1
 
 
-def _is_next(result: BinaryIO, part: Finished) -> bool:
+def _is_next(result: BinaryIO, part: FinishedChunk) -> bool:
     return hashlib.sha256(result.read(part.size)).hexdigest() == part.sha256
 
 

@@ -16,17 +16,23 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from houseprice.backend.base import DEFAULT_INTERVAL, VALUATION_COLUMNS, Answer, Backend, Progress
+from houseprice.backend.base import (
+    DEFAULT_INTERVAL,
+    VALUATION_COLUMNS,
+    Backend,
+    Progress,
+    ValuationResult,
+)
 from houseprice.errors import BackendError
 from houseprice.market.problems import Problem
-from houseprice.tables.columns import OwnColumns, own_columns
+from houseprice.tables.columns import OutputColumns, output_columns
 from houseprice.tables.table import Table
 
-__all__ = ["Scored", "Summary", "Totals", "count", "summarise", "value_rows", "value_table"]
+__all__ = ["RowCounts", "Scored", "Summary", "count", "summarise", "value_rows", "value_table"]
 
 
 @dataclass(frozen=True)
-class Totals:
+class RowCounts:
     """Counts of rows, and money over all valued rows; those of pieces can be added.
 
     Attributes
@@ -50,19 +56,19 @@ class Totals:
     total_low: float = 0.0
     total_high: float = 0.0
 
-    def __add__(self, other: Totals) -> Totals:
+    def __add__(self, other: RowCounts) -> RowCounts:
         sums = {
             each.name: getattr(self, each.name) + getattr(other, each.name)
-            for each in fields(Totals)
+            for each in fields(RowCounts)
             if each.name != "errors_by_code"
         }
         by_code = Counter(self.errors_by_code)
         by_code.update(other.errors_by_code)
-        return Totals(**sums, errors_by_code=dict(by_code.most_common()))
+        return RowCounts(**sums, errors_by_code=dict(by_code.most_common()))
 
 
 @dataclass(frozen=True, kw_only=True)
-class Summary(Totals):
+class Summary(RowCounts):
     """Totals of a whole table.
 
     Attributes
@@ -74,13 +80,13 @@ class Summary(Totals):
     median: float
 
 
-def count(valuations: pd.DataFrame, problems: Iterable[Problem]) -> Totals:
+def count(valuations: pd.DataFrame, problems: Iterable[Problem]) -> RowCounts:
     """Count the rows of a table's valuations, and add up the money."""
     status = valuations["status"]
     n_errors = int((status == "error").sum())
     kinds = {(p.row, p.code) for p in problems if p.severity == "error" and p.row is not None}
     by_code = Counter(code for _, code in sorted(kinds))
-    return Totals(
+    return RowCounts(
         rows=len(status),
         valued=len(status) - n_errors,
         warnings=int((status == "warning").sum()),
@@ -161,7 +167,7 @@ def value_table(
     BackendError
         If the backend can't answer.
     """
-    own = own_columns(table.cells.columns, table.headers)
+    own = output_columns(table.cells.columns, table.headers)
     evidence = "evidence" in backend.about().capabilities
     valuations, problems = value_rows(
         table, own, backend, interval=interval, evidence=evidence, progress=progress
@@ -179,7 +185,7 @@ def value_table(
 
 def value_rows(
     table: Table,
-    own: OwnColumns,
+    own: OutputColumns,
     backend: Backend,
     *,
     interval: float,
@@ -225,7 +231,7 @@ def value_rows(
     return _valuations(answer, sent, table), tuple(problems)
 
 
-def _valuations(answer: Answer, sent: NDArray[np.intp], table: Table) -> pd.DataFrame:
+def _valuations(answer: ValuationResult, sent: NDArray[np.intp], table: Table) -> pd.DataFrame:
     """The answer's rows at their places in the table, with the unread rows between them."""
     # A backend whose answer is empty or all blank can't know the types of its columns.
     types = dict.fromkeys(VALUATION_COLUMNS, "object") | dict.fromkeys(_DECIMALS, "float64")

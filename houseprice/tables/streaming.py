@@ -19,15 +19,23 @@ import numpy as np
 
 from houseprice.backend.base import DEFAULT_INTERVAL, VALUATION_COLUMNS, Backend, Progress
 from houseprice.market.problems import Problem
-from houseprice.progress import Pace
-from houseprice.tables.columns import OwnColumns, own_columns
+from houseprice.progress import ProgressEstimate
+from houseprice.tables.columns import OutputColumns, output_columns
 from houseprice.tables.layout import Layout
 from houseprice.tables.reader import PIECE, CsvFile
-from houseprice.tables.scoring import Totals, count, value_rows
+from houseprice.tables.scoring import RowCounts, count, value_rows
 from houseprice.tables.table import Table
 from houseprice.tables.writer import csv_line, csv_lines
 
-__all__ = ["Part", "Streamed", "gathered", "notes_of", "value_part", "value_parts", "value_stream"]
+__all__ = [
+    "Part",
+    "StreamResult",
+    "merge_results",
+    "notes_of",
+    "value_part",
+    "value_parts",
+    "value_stream",
+]
 
 
 class Sink(Protocol):
@@ -53,12 +61,12 @@ class Part:
     """
 
     data: bytes
-    totals: Totals
+    totals: RowCounts
     problems: tuple[Problem, ...]
 
 
 @dataclass(frozen=True)
-class Streamed:
+class StreamResult:
     """What came of a file.
 
     Attributes
@@ -70,7 +78,7 @@ class Streamed:
         What was assumed, replaced or left out, a sentence each.
     """
 
-    totals: Totals = field(default_factory=Totals)
+    totals: RowCounts = field(default_factory=RowCounts)
     problems: tuple[Problem, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -85,7 +93,7 @@ def value_stream(
     progress: Progress | None = None,
     rows: int = PIECE,
     valued_at: datetime | None = None,
-) -> Streamed:
+) -> StreamResult:
     """Value each row of a file, and write it as soon as it is valued.
 
     Parameters
@@ -111,8 +119,8 @@ def value_stream(
     BackendError
         If the backend can't answer.
     """
-    totals, problems = Totals(), dict[Problem, None]()
-    pace = Pace(source.layout.most_rows)
+    totals, problems = RowCounts(), dict[Problem, None]()
+    pace = ProgressEstimate(source.layout.most_rows)
 
     def tell(share: float, _: str = "") -> None:
         now = min(rows, source.layout.most_rows - totals.rows)
@@ -133,8 +141,8 @@ def value_stream(
         totals += part.totals
         problems.update(dict.fromkeys(part.problems))
         tell(0.0)
-    own = own_columns(source.layout.header.columns, source.layout.header.cells)
-    return Streamed(totals, tuple(problems), (*source.layout.notes, *own.notes))
+    own = output_columns(source.layout.header.columns, source.layout.header.cells)
+    return StreamResult(totals, tuple(problems), (*source.layout.notes, *own.notes))
 
 
 def value_parts(
@@ -174,7 +182,7 @@ def value_part(
     valued_at: datetime | None = None,
 ) -> Part:
     """Value one piece of a file of this layout; the first brings the header."""
-    own = own_columns(layout.header.columns, layout.header.cells)
+    own = output_columns(layout.header.columns, layout.header.cells)
     valuations, problems = value_rows(
         piece, own, backend, interval=interval, evidence=evidence, progress=progress
     )
@@ -191,7 +199,7 @@ def value_part(
     return Part(data, count(valuations, problems), general)
 
 
-def _header_line(layout: Layout, own: OwnColumns) -> str:
+def _header_line(layout: Layout, own: OutputColumns) -> str:
     if own.renamed or len(own.places) < len(layout.header.cells):
         given = csv_line(own.headers, layout.separator)
     else:
@@ -200,7 +208,7 @@ def _header_line(layout: Layout, own: OwnColumns) -> str:
     return f"{given}{layout.separator}{added}{layout.line_ending}"
 
 
-def _lines(piece: Table, added: list[str], own: OwnColumns, layout: Layout) -> Iterator[str]:
+def _lines(piece: Table, added: list[str], own: OutputColumns, layout: Layout) -> Iterator[str]:
     """The user's lines with the cells of the valuation, and their own line endings."""
     separator, last_ending = layout.separator, layout.line_ending
     bodies = [line.rstrip("\r\n") for line in piece.lines]
@@ -222,7 +230,7 @@ class Told(Protocol):
     """A part of a file that was valued."""
 
     @property
-    def totals(self) -> Totals:
+    def totals(self) -> RowCounts:
         """Counts of its rows."""
         ...
 
@@ -232,16 +240,16 @@ class Told(Protocol):
         ...
 
 
-def gathered(parts: Iterable[Told], notes: Iterable[str] = ()) -> Streamed:
+def merge_results(parts: Iterable[Told], notes: Iterable[str] = ()) -> StreamResult:
     """Add up the counts of parts, given in the order of the file, and tell each problem once."""
-    totals, problems = Totals(), dict[Problem, None]()
+    totals, problems = RowCounts(), dict[Problem, None]()
     for part in parts:
         totals += part.totals
         problems |= dict.fromkeys(part.problems)
-    return Streamed(totals, tuple(problems), tuple(notes))
+    return StreamResult(totals, tuple(problems), tuple(notes))
 
 
 def notes_of(layout: Layout) -> tuple[str, ...]:
     """What was assumed of a file, and what becomes of its own columns, a sentence each."""
-    own = own_columns(layout.header.columns, layout.header.cells)
+    own = output_columns(layout.header.columns, layout.header.cells)
     return (*layout.notes, *own.notes)

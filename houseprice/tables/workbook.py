@@ -12,8 +12,8 @@ from itertools import islice
 from typing import TYPE_CHECKING, BinaryIO
 
 from houseprice.errors import InputError
-from houseprice.tables.conversion import Wish
-from houseprice.tables.dialect import folded
+from houseprice.tables.conversion import ConversionRequest
+from houseprice.tables.dialect import fold_name
 
 if TYPE_CHECKING:
     from python_calamine import CalamineSheet, CalamineWorkbook
@@ -38,7 +38,7 @@ class _Found:
     n_known: int
 
 
-def workbook_to_csv(file: BinaryIO, out: BinaryIO, wish: Wish) -> list[str]:
+def workbook_to_csv(file: BinaryIO, out: BinaryIO, wish: ConversionRequest) -> list[str]:
     """Write the first sheet that has a table as CSV.
 
     The sheet is the first, of those that are not hidden, with a column name that is known; if there
@@ -109,7 +109,7 @@ def _number(value: float) -> str:
     return text
 
 
-def _refuse_bombs(file: BinaryIO, wish: Wish) -> None:
+def _refuse_bombs(file: BinaryIO, wish: ConversionRequest) -> None:
     """Refuse a workbook that unpacks to too much: as its directory says, and as it does."""
     try:
         with zipfile.ZipFile(file) as archive:
@@ -130,7 +130,7 @@ def _refuse_bombs(file: BinaryIO, wish: Wish) -> None:
         raise wish.damaged() from None
 
 
-def _find_table(book: CalamineWorkbook, wish: Wish) -> _Found:
+def _find_table(book: CalamineWorkbook, wish: ConversionRequest) -> _Found:
     known = frozenset(wish.known)
     first = None
     for sheet in _sheets(book):
@@ -157,7 +157,7 @@ def _header_of(sheet: CalamineSheet, known: frozenset[str]) -> _Found | None:
     filled = [sum(bool(cell.strip()) for cell in row) for row in top]
     if not any(filled):
         return None
-    names = [sum(folded(cell) in known for cell in row) for row in top]
+    names = [sum(fold_name(cell) in known for cell in row) for row in top]
     if any(names):
         return _Found(sheet, names.index(max(names)), max(names))
     header = next(place for place, n_cells in enumerate(filled) if 2 * n_cells >= max(filled))
@@ -170,7 +170,7 @@ def _rows(sheet: CalamineSheet) -> Iterator[Cells]:
         yield [as_seen(value) for value in row]
 
 
-def _write(found: _Found, out: BinaryIO, wish: Wish) -> None:
+def _write(found: _Found, out: BinaryIO, wish: ConversionRequest) -> None:
     rows = islice(_rows(found.sheet), found.header, None)
     header = next(rows)
     if len(header) > wish.max_columns:
@@ -197,7 +197,7 @@ def _write(found: _Found, out: BinaryIO, wish: Wish) -> None:
 class _Counted:
     """Text to write, no more of it than was asked for."""
 
-    def __init__(self, out: BinaryIO, wish: Wish) -> None:
+    def __init__(self, out: BinaryIO, wish: ConversionRequest) -> None:
         self._out, self._wish, self._left = out, wish, wish.max_text
 
     def write(self, text: str) -> int:

@@ -30,18 +30,18 @@ import numpy as np
 import pandas as pd
 
 from houseprice.errors import HousePriceError, InputError
-from houseprice.files import reach_the_disk
+from houseprice.files import sync_folder
 
 __all__ = [
     "atomic_file",
     "csv_line",
     "csv_lines",
-    "drafts_beside",
     "is_dangerous",
     "is_neutral_form",
-    "neutral",
+    "neutralise_text",
     "renamed",
-    "restored",
+    "restore_text",
+    "staging_folder",
     "to_csv",
     "write_atomically",
 ]
@@ -62,7 +62,7 @@ def is_neutral_form(text: str) -> bool:
     return text.startswith("'") and is_dangerous(text.lstrip("'"))
 
 
-def neutral(text: str) -> str:
+def neutralise_text(text: str) -> str:
     """Give the text, with a leading apostrophe if a spreadsheet might run it.
 
     >>> neutral("=1+1"), neutral("-5"), neutral("brick"), neutral("'=1+1")
@@ -71,7 +71,7 @@ def neutral(text: str) -> str:
     return f"'{text}" if is_dangerous(text) or is_neutral_form(text) else text
 
 
-def restored(text: str) -> str:
+def restore_text(text: str) -> str:
     """Give the text of which :func:`neutral` made this.
 
     >>> restored("'=1+1"), restored("''=1+1"), restored("'t Hooge Huis")
@@ -111,7 +111,9 @@ def to_csv(
     decimal : str
         The decimal sign of the frame's numbers. Numbers in columns of text stay as they are.
     """
-    headers = [neutral(str(header)) if neutralise else str(header) for header in frame.columns]
+    headers = [
+        neutralise_text(str(header)) if neutralise else str(header) for header in frame.columns
+    ]
     rows = csv_lines(frame, separator, neutralise=neutralise, decimal=decimal)
     lines = [csv_line(headers, separator), *rows]
     text = "".join(line + newline for line in lines)
@@ -174,7 +176,7 @@ def atomic_file(path: Path) -> Iterator[BinaryIO]:
                 file.flush()
                 os.fsync(file.fileno())
             draft.replace(target)
-            reach_the_disk(target.parent)
+            sync_folder(target.parent)
         finally:
             draft.unlink(missing_ok=True)
     except OSError as error:
@@ -206,7 +208,7 @@ def _cells(
     texts = [_text(value, decimal) for value in distinct]
     if neutralise:
         texts = [
-            neutral(text) if isinstance(value, str) else text
+            neutralise_text(text) if isinstance(value, str) else text
             for text, value in zip(texts, distinct, strict=True)
         ]
     if values.dtype.kind not in "iuf" or decimal == separator:
@@ -226,7 +228,7 @@ def _text(value: object, decimal: str) -> str:
 
 
 @contextmanager
-def drafts_beside(target: Path) -> Iterator[Path]:
+def staging_folder(target: Path) -> Iterator[Path]:
     """A folder for drafts, beside the results so that all computers see it; removed at the end.
 
     Raises
@@ -265,6 +267,6 @@ def renamed(draft: Path, target: Path) -> Iterator[BinaryIO]:
         yield out
     try:
         draft.replace(target)
-        reach_the_disk(target.parent)
+        sync_folder(target.parent)
     except OSError as error:
         raise HousePriceError(f"{target} can't be written ({error.strerror}).") from error

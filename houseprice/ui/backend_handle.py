@@ -22,13 +22,20 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from houseprice.backend.base import DEFAULT_INTERVAL, About, Answer, Backend, KnownVersion, Progress
+from houseprice.backend.base import (
+    DEFAULT_INTERVAL,
+    Backend,
+    BackendInfo,
+    Progress,
+    ValuationResult,
+    VersionInfo,
+)
 from houseprice.errors import (
     BackendError,
     BackendTimeout,
     BackendUnavailable,
     HousePriceError,
-    NotOffered,
+    NotSupported,
 )
 
 if TYPE_CHECKING:
@@ -37,14 +44,14 @@ if TYPE_CHECKING:
     from houseprice.model.study import Study
     from houseprice.model.what_if import Change
 
-__all__ = ["Door", "Failing", "Watch", "WatchedBackend"]
+__all__ = ["BackendHandle", "CircuitBreaker", "GuardedBackend", "Outage"]
 
 PAUSE_S = 3.0
 """Seconds between two questions to a backend that does not answer."""
 
 
 @dataclass(frozen=True)
-class Failing:
+class Outage:
     """A backend that does not answer.
 
     Attributes
@@ -62,7 +69,7 @@ class Failing:
     until: float
 
 
-class Watch:
+class CircuitBreaker:
     """Keeps the questions to one backend, and what became of the last.
 
     Parameters
@@ -77,7 +84,7 @@ class Watch:
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self.failing: Failing | None = None
+        self.failing: Outage | None = None
         self._clock = clock
         self._lock = threading.Lock()
 
@@ -101,7 +108,7 @@ class Watch:
         except HousePriceError as error:
             if opening or _is_away(error):
                 self._note(error)
-            elif not isinstance(error, NotOffered):
+            elif not isinstance(error, NotSupported):
                 self._note(None)
             raise
         self._note(None)
@@ -129,7 +136,7 @@ class Watch:
                 self.failing = None
             else:
                 since = self.failing.since if self.failing else datetime.now(UTC)
-                self.failing = Failing(since, copy.copy(error), self._clock() + PAUSE_S)
+                self.failing = Outage(since, copy.copy(error), self._clock() + PAUSE_S)
 
 
 def _is_away(error: HousePriceError) -> bool:
@@ -139,7 +146,7 @@ def _is_away(error: HousePriceError) -> bool:
     return isinstance(error, BackendTimeout)
 
 
-class WatchedBackend:
+class GuardedBackend:
     """A backend under watch; see :class:`houseprice.backend.base.Backend`.
 
     Parameters
@@ -148,12 +155,12 @@ class WatchedBackend:
     watch : Watch
     """
 
-    def __init__(self, backend: Backend, watch: Watch) -> None:
+    def __init__(self, backend: Backend, watch: CircuitBreaker) -> None:
         self._backend = backend
         self._watch = watch
         self._about = backend.about()
 
-    def about(self) -> About:
+    def about(self) -> BackendInfo:
         """Tell which model answers; the last that is known of it while it does not answer."""
         # No question of its own: what is known of a server may be told without asking it.
         if self._watch.failing is None:
@@ -168,7 +175,7 @@ class WatchedBackend:
         interval: float = DEFAULT_INTERVAL,
         evidence: bool = False,
         progress: Progress | None = None,
-    ) -> Answer:
+    ) -> ValuationResult:
         """Check and value rows as they came."""
         with self._watch.question():
             return self._backend.value(
@@ -205,7 +212,7 @@ class WatchedBackend:
         # As about(): it may be told without asking, and then proves nothing.
         return self._backend.card()
 
-    def versions(self) -> tuple[KnownVersion, ...]:
+    def versions(self) -> tuple[VersionInfo, ...]:
         """The versions of the model whose studies can be read."""
         with self._watch.question():
             return self._backend.versions()
@@ -216,7 +223,7 @@ class WatchedBackend:
             return self._backend.study(version)
 
 
-class Door:
+class BackendHandle:
     """Opens the backend for the first who comes; the others wait and see how far it is.
 
     Parameters
@@ -235,8 +242,8 @@ class Door:
     """
 
     def __init__(self, opening: Callable[[Progress], Backend]) -> None:
-        self.backend: WatchedBackend | None = None
-        self.watch = Watch()
+        self.backend: GuardedBackend | None = None
+        self.watch = CircuitBreaker()
         self.share, self.what = 0.0, "Reading the sales"
         self._opening = opening
         self._lock = threading.Lock()
@@ -258,7 +265,7 @@ class Door:
         with self._lock:
             if self.backend is None:
                 with self.watch.question(opening=True):
-                    backend = WatchedBackend(self._opening(tell), self.watch)
+                    backend = GuardedBackend(self._opening(tell), self.watch)
                 # Long-lived objects out of every collection: Streamlit runs a full one after each
                 # rerun, which costs more than the valuation itself.
                 gc.collect()

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from houseprice.backend.base import About
+from houseprice.backend.base import BackendInfo
 from houseprice.market.contract import Contract
 from houseprice.market.problems import Problem
 from houseprice.model.report import BANDS
@@ -61,7 +61,7 @@ def step_of(value: float, fsd: float) -> float:
     return rounding_step(value * (0.1 if math.isnan(fsd) else fsd))
 
 
-def stands_for(about: About) -> str:
+def stands_for(about: BackendInfo) -> str:
     """Say which sales and which day values stand for, as far as the backend tells."""
     sales = f"{about.n_sales:,} sales" if about.n_sales else "sales"
     if about.as_of is None:
@@ -69,12 +69,12 @@ def stands_for(about: About) -> str:
     return f"Values as of {about.as_of:%B %Y}, from {sales} in {about.market_title}."
 
 
-def provenance(about: About) -> str:
+def provenance(about: BackendInfo) -> str:
     """Say what a value stands on: date, sales, model."""
     return f"{stands_for(about)} {answered_by(about)} An estimate, not an appraisal."
 
 
-def answered_by(about: About) -> str:
+def answered_by(about: BackendInfo) -> str:
     """Say which model answers, and where."""
     model = f"Model {about.model_version}, answered" if about.model_version else "Answered"
     return f"{model} by {about.backend}."

@@ -16,20 +16,20 @@ from datetime import timedelta, timezone
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from houseprice.backend.base import About, Capability
-from houseprice.errors import BackendError, HousePriceError, NotOffered, SettingsError, StoreError
-from houseprice.ui.backend_handle import Failing
+from houseprice.backend.base import BackendInfo, Capability
+from houseprice.errors import BackendError, HousePriceError, NotSupported, SettingsError, StoreError
+from houseprice.ui.backend_handle import Outage
 from houseprice.ui.formatting import answered_by, percent, plain, stands_for
-from houseprice.ui.session import backend, failing, known, try_again
+from houseprice.ui.session import backend, known_info, outage, retry
 
 __all__ = [
     "WITHOUT",
     "accuracy_in_words",
-    "again",
-    "framed",
+    "error_boundary",
     "how_measured",
-    "offered",
-    "told_in_words",
+    "is_supported",
+    "page_frame",
+    "retry_button",
     "which_day",
 ]
 
@@ -37,28 +37,28 @@ logger = logging.getLogger(__name__)
 
 
 @contextmanager
-def framed() -> Iterator[None]:
+def page_frame() -> Iterator[None]:
     """Frame a page: who answers in the sidebar, and failures in words."""
     place: DeltaGenerator | None = None
-    before: Failing | None = None
+    before: Outage | None = None
     # By itself: a page has to run whatever happened around it, or nobody would be told.
-    with told_in_words("frame"):
+    with error_boundary("frame"):
         _open_backend()
         with st.sidebar:
-            if about := known():
+            if about := known_info():
                 _tell_who_answers(about)
             place = st.empty()
-        before = failing()
+        before = outage()
         if before:
             _tell_that_it_fails(place, before)
-    with told_in_words("page"):
+    with error_boundary("page"):
         yield
         if place is not None:
             _tell_what_changed(place, before)
 
 
 @contextmanager
-def told_in_words(place: str) -> Iterator[None]:
+def error_boundary(place: str) -> Iterator[None]:
     """Turn a failure into a sentence here; what it was in detail goes to the log alone.
 
     Where the backend failed, a button beside it tries again.
@@ -70,14 +70,14 @@ def told_in_words(place: str) -> Iterator[None]:
     """
     try:
         yield
-    except NotOffered as error:
+    except NotSupported as error:
         st.info(plain(str(error)), icon=":material/cloud_off:")
     except (BackendError, StoreError) as error:
         logger.warning(
             "the backend failed: %s", error, exc_info=not isinstance(error, BackendError)
         )
         st.error(plain(f"{error}{_when(error)}"), icon=":material/cloud_off:")
-        again(place)
+        retry_button(place)
     except SettingsError:
         logger.exception("the settings can't be used")
         # Its text quotes a setting, which is not for every visitor.
@@ -98,9 +98,9 @@ def told_in_words(place: str) -> Iterator[None]:
         )
 
 
-def again(place: str) -> None:
+def retry_button(place: str) -> None:
     """Draw a button that runs the page once more and asks the backend at once."""
-    st.button("Try again", key=f"again_{place}", on_click=try_again, icon=":material/refresh:")
+    st.button("Try again", key=f"again_{place}", on_click=retry, icon=":material/refresh:")
 
 
 def _open_backend() -> None:
@@ -111,28 +111,28 @@ def _open_backend() -> None:
         logger.warning("the backend can't be opened: %s", error)
 
 
-def _tell_who_answers(about: About) -> None:
+def _tell_who_answers(about: BackendInfo) -> None:
     st.caption(f"{plain(stands_for(about))}  \n{plain(answered_by(about))}")
     for remark in about.remarks:
         st.caption(f":small[{plain(remark)}]")
 
 
-def _tell_what_changed(place: DeltaGenerator, before: Failing | None) -> None:
+def _tell_what_changed(place: DeltaGenerator, before: Outage | None) -> None:
     """What the page asked may have shown that the backend fails, or that it is back."""
-    after = failing()
+    after = outage()
     if after and not before:
         _tell_that_it_fails(place, after)
     elif before and not after:
         place.empty()
 
 
-def _tell_that_it_fails(place: DeltaGenerator, failing: Failing) -> None:
+def _tell_that_it_fails(place: DeltaGenerator, failing: Outage) -> None:
     with place.container():
         st.markdown(f":small[:orange[{plain(_since(failing))}]]")
-        again("sidebar")
+        retry_button("sidebar")
 
 
-def _since(failing: Failing) -> str:
+def _since(failing: Outage) -> str:
     """Since when it does not answer, by the visitor's own clock where the browser tells it."""
     behind = st.context.timezone_offset
     zone = None if behind is None else timezone(timedelta(minutes=-behind))
@@ -161,7 +161,7 @@ WITHOUT: Mapping[Capability, str] = {
 """A sentence for each capability that a backend may lack."""
 
 
-def offered(about: About, capability: Capability) -> bool:
+def is_supported(about: BackendInfo, capability: Capability) -> bool:
     """Whether the backend offers something; if not, the page says so here."""
     if capability in about.capabilities:
         return True
@@ -196,7 +196,7 @@ def accuracy_in_words(metrics: Mapping[str, float]) -> list[str]:
     return said
 
 
-def how_measured(about: About) -> str:
+def how_measured(about: BackendInfo) -> str:
     """Say which model the accuracy is of, and what it was measured on, as far as it is told."""
     model = f"Model {about.model_version}" if about.model_version else "The model of the server"
     trained = f", trained {about.trained_at:%d %B %Y}" if about.trained_at else ""
@@ -208,7 +208,7 @@ def how_measured(about: About) -> str:
     )
 
 
-def which_day(about: About | None) -> str:
+def which_day(about: BackendInfo | None) -> str:
     """Say which day the values stand for; nothing while nobody answers."""
     if about is None:
         return ""

@@ -23,7 +23,7 @@ import streamlit as st
 from starlette.routing import Mount
 
 from houseprice.errors import HousePriceError, SettingsError
-from houseprice.extras import need
+from houseprice.extras import require
 from houseprice.settings import Settings, read_settings
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def _hush() -> None:
 
 def _api(settings: Settings) -> FastAPI:
     """The service, refused where it would be open to others without a key."""
-    need("api", "The service (--with-api)")
+    require("api", "The service (--with-api)")
     from houseprice.api.access import refuse_open_address
     from houseprice.api.app import create_app
 

@@ -13,25 +13,25 @@ import pandas as pd
 import streamlit as st
 from streamlit.runtime.scriptrunner import add_script_run_ctx
 
-from houseprice.backend.base import About, Backend
+from houseprice.backend.base import Backend, BackendInfo
 from houseprice.backend.factory import open_backend
 from houseprice.errors import HousePriceError
-from houseprice.market.profile.associations import with_price
+from houseprice.market.profile.associations import price_associations
 from houseprice.market.profile.selection import Selection
-from houseprice.market.sales import Market, load_market, opening_row, typical_house
+from houseprice.market.sales import Market, default_row, load_market, typical_house
 from houseprice.model.study import Study
 from houseprice.settings import Settings, read_settings
-from houseprice.ui.backend_handle import Door, Failing
+from houseprice.ui.backend_handle import BackendHandle, Outage
 
 __all__ = [
     "backend",
-    "failing",
-    "known",
+    "known_info",
     "market",
-    "ranked",
+    "outage",
+    "ranked_columns",
+    "retry",
     "settings",
     "study_of",
-    "try_again",
     "typical",
     "typical_row",
     "warm",
@@ -64,10 +64,10 @@ def typical() -> pd.Series:
 
 def typical_row() -> Mapping[str, Any]:
     """What the form of a house opens with: the market's typical house."""
-    return _opening_row(ranked())
+    return _opening_row(ranked_columns())
 
 
-def ranked() -> tuple[str, ...]:
+def ranked_columns() -> tuple[str, ...]:
     """The columns by how much they matter, most first.
 
     As the backend measured it; where it does not say, or does not answer, by how closely they go
@@ -100,18 +100,18 @@ def study_of(version: str) -> Study:
     return backend().study(version or None)
 
 
-def known() -> About | None:
+def known_info() -> BackendInfo | None:
     """What is known of the backend without asking it; None if it was never opened."""
     door = _door()
     return door.backend.about() if door.backend else None
 
 
-def failing() -> Failing | None:
+def outage() -> Outage | None:
     """Since when the backend does not answer; None while it does."""
     return _door().watch.failing
 
 
-def try_again() -> None:
+def retry() -> None:
     """Let the next question to a backend that does not answer go through at once."""
     _door().watch.allow()
 
@@ -126,8 +126,8 @@ def warm() -> None:
 
 
 @st.cache_resource(show_spinner=False)
-def _door() -> Door:
-    return Door(lambda progress: open_backend(settings(), progress, market()))
+def _door() -> BackendHandle:
+    return BackendHandle(lambda progress: open_backend(settings(), progress, market()))
 
 
 @st.cache_resource(show_spinner=False, max_entries=8)
@@ -138,7 +138,7 @@ def _ranked_by(model_version: str) -> tuple[str, ...]:
 
 @st.cache_resource(show_spinner=False)
 def _ranked_by_sales() -> tuple[str, ...]:
-    return _all_columns(with_price(Selection().of(market()))["column"])
+    return _all_columns(price_associations(Selection().of(market()))["column"])
 
 
 def _all_columns(first: Iterable[str]) -> tuple[str, ...]:
@@ -149,11 +149,11 @@ def _all_columns(first: Iterable[str]) -> tuple[str, ...]:
 
 @st.cache_resource(show_spinner=False, max_entries=8)
 def _opening_row(most_important_first: tuple[str, ...]) -> Mapping[str, Any]:
-    row = opening_row(market().contract, typical(), most_important_first[::-1])
+    row = default_row(market().contract, typical(), most_important_first[::-1])
     return MappingProxyType(row)
 
 
-def _open_before_the_visitor(door: Door) -> Backend:
+def _open_before_the_visitor(door: BackendHandle) -> Backend:
     place = st.empty()
     if settings().api_url:
         why = "Asking the server that gives the values."
@@ -173,6 +173,6 @@ def _open_before_the_visitor(door: Door) -> Backend:
         place.empty()
 
 
-def _open(door: Door) -> None:
+def _open(door: BackendHandle) -> None:
     with suppress(HousePriceError):  # whoever asks next is told
         door.open()

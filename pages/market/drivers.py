@@ -4,7 +4,7 @@ import streamlit as st
 
 from houseprice.ui.drivers.effect_tabs import show_market_effect, show_pairs
 from houseprice.ui.drivers.importance_tabs import show_fewer, show_readings
-from houseprice.ui.layout import offered, told_in_words
+from houseprice.ui.layout import error_boundary, is_supported
 from houseprice.ui.session import backend, market
 
 SECTIONS = {
@@ -21,16 +21,16 @@ st.markdown(
     "Which facts the values rest on most, and what changing one of them does. Both describe how "
     "the model values homes here. They are no proof that one thing causes another."
 )
-with told_in_words("drivers"):
+with error_boundary("drivers"):
     about = backend().about()
     if {"importance", "effect", "study"} & about.capabilities:
         tabs = st.tabs(list(SECTIONS), key="drivers_tab", on_change="rerun", bind="query-params")
         for tab, (name, show) in zip(tabs, SECTIONS.items(), strict=True):
             if tab.open:
-                with tab, told_in_words(name):
+                with tab, error_boundary(name):
                     show(contract)
     else:
         # Nothing to choose from: what is lacking is said at once.
         show_readings(contract)
-        offered(about, "effect")
-        offered(about, "study")
+        is_supported(about, "effect")
+        is_supported(about, "study")

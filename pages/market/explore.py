@@ -66,7 +66,7 @@ if wrong.open:
 
 if unknown.open:
     with unknown:
-        frame = summaries.blanks(sales)
+        frame = summaries.missing_values(sales)
         panel(
             findings_fields.blanks_finding(frame, len(sales), len(sales.contract.fields)),
             charts_fields.blank_shares(frame),

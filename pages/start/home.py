@@ -3,18 +3,18 @@
 import streamlit as st
 
 from houseprice.market.profile.selection import Selection
-from houseprice.market.profile.summaries import by_location, by_period, glance
+from houseprice.market.profile.summaries import by_location, by_period, overview
 from houseprice.ui.formatting import money, plain
-from houseprice.ui.layout import accuracy_in_words, how_measured, told_in_words, which_day
-from houseprice.ui.session import backend, known, market
+from houseprice.ui.layout import accuracy_in_words, error_boundary, how_measured, which_day
+from houseprice.ui.session import backend, known_info, market
 
 contract = market().contract
 sales = Selection().of(market())
-seen = glance(sales)
+seen = overview(sales)
 area = contract.fields[contract.market.roles.area]
 location = contract.fields[contract.market.roles.location]
 quarters, places = by_period(sales), by_location(sales)
-about = known()
+about = known_info()
 with_range = " with an honest range" if about is None or "range" in about.capabilities else ""
 
 st.title(f"What is a home in {contract.market.title} worth?")
@@ -104,7 +104,7 @@ st.space("small")
 left, right = st.columns(2, gap="large")
 with left:
     st.header("How good the values are", anchor=False)
-    with told_in_words("accuracy"):
+    with error_boundary("accuracy"):
         answering = backend().about()
         said = accuracy_in_words(answering.metrics)
         st.markdown("\n".join(f"- {sentence}" for sentence in said))

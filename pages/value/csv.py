@@ -14,11 +14,11 @@ from houseprice.ui.csv.upload import (
     answer_again,
     answer_upload,
     forget_removed,
-    outcome,
     sample,
+    upload_result,
 )
 from houseprice.ui.formatting import plain
-from houseprice.ui.layout import again
+from houseprice.ui.layout import retry_button
 from houseprice.ui.session import market, settings, typical
 
 contract = market().contract
@@ -74,7 +74,7 @@ with work:
     else:
         answer_upload(upload)
 
-result = outcome()
+result = upload_result()
 if result is None:
     st.info(
         f"Nothing here yet. A house needs {plain(', '.join(needed))}; with everything else blank "
@@ -85,7 +85,7 @@ elif result.scored is None or result.table is None or result.about is None:
     st.error(plain(result.failure or ""), icon=":material/error:")
     if result.data is not None:
         st.caption(f"{plain(result.name)} is kept: there is no need to upload it again.")
-        again(UPLOAD)
+        retry_button(UPLOAD)
 else:
     total = together(result.table, result.scored, result.about, contract)
     show_summary(result.scored, total, result.name, contract, result.about)

@@ -2,16 +2,16 @@
 
 import streamlit as st
 
-from houseprice.market.validation import check
+from houseprice.market.validation import validate
 from houseprice.ui.house.evidence import show_comparables, show_effect, show_explanation
 from houseprice.ui.house.form import HouseForm, one_house, read_link
 from houseprice.ui.house.owner_report import show_print
 from houseprice.ui.house.prefill import fill_form, show_link
-from houseprice.ui.house.scenarios import remember, show_tries
+from houseprice.ui.house.scenarios import remember, show_scenarios
 from houseprice.ui.house.start import show_start, start_in_words
 from houseprice.ui.house.value import value_here
-from houseprice.ui.layout import told_in_words
-from houseprice.ui.session import backend, market, ranked, typical_row
+from houseprice.ui.layout import error_boundary
+from houseprice.ui.session import backend, market, ranked_columns, typical_row
 
 MOST_IMPORTANT = 10
 
@@ -38,7 +38,9 @@ facts, why, sales, what_if, tried = st.tabs(
     key="house_tab",
     on_change="rerun",
 )
-first = [column for column in ranked() if not contract.fields[column].at_sale][:MOST_IMPORTANT]
+first = [column for column in ranked_columns() if not contract.fields[column].at_sale][
+    :MOST_IMPORTANT
+]
 with facts:
     st.subheader("What matters most")
     form.draw(first)
@@ -63,7 +65,7 @@ elif form.row != entered:
 if answer is None:
     result.caption("The form keeps your house. You can go on changing it.")
     nothing = "There is no value just now. The form keeps your house."
-    form.tell(check(rows, contract).problems)
+    form.tell(validate(rows, contract).problems)
 else:
     remember(form.row, answer)
     form.tell(answer.problems)
@@ -71,7 +73,7 @@ else:
     if answer.valuations["status"].iloc[0] == "error":
         nothing = "There is no value yet. What is the matter stands above."
 
-with doors, told_in_words("doors"):
+with doors, error_boundary("doors"):
     show_start(market())
     st.button(
         "Start again",
@@ -83,7 +85,7 @@ with doors, told_in_words("doors"):
     )
     show_link(form.row, form.opening, contract)
     if answer is not None and not nothing:
-        show_print(backend(), form.row, answer, contract, ranked()[:14])
+        show_print(backend(), form.row, answer, contract, ranked_columns()[:14])
 
 # Only what is looked at is computed; without a value there is nothing to explain.
 for tab in (why, sales, what_if, tried):
@@ -91,14 +93,14 @@ for tab in (why, sales, what_if, tried):
         tab.info(nothing)
 if answer is not None and not nothing:
     if why.open:
-        with why, told_in_words("why"):
+        with why, error_boundary("why"):
             show_explanation(backend(), rows, contract)
     if sales.open:
-        with sales, told_in_words("comparables"):
+        with sales, error_boundary("comparables"):
             show_comparables(backend(), rows, answer, market())
     if what_if.open:
-        with what_if, told_in_words("what_if"):
+        with what_if, error_boundary("what_if"):
             show_effect(backend(), rows, contract, first[0])
     if tried.open:
-        with tried, told_in_words("tries"):
-            show_tries(backend(), contract)
+        with tried, error_boundary("tries"):
+            show_scenarios(backend(), contract)

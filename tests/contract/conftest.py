@@ -14,7 +14,7 @@ from houseprice.backend.local import LocalBackend
 from houseprice.backend.remote.client import RemoteBackend
 from houseprice.market.sales import Market, load_market
 from houseprice.model.store.store import ModelStore
-from houseprice.model.training import ensure
+from houseprice.model.training import ensure_model
 from houseprice.settings import Settings
 from tests.doors import PROTOCOLS, through_door
 from tests.hamlet import write_hamlet
@@ -44,7 +44,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> ModelStore:
 @pytest.fixture(scope="session")
 def here(hamlet: Market, store: ModelStore) -> LocalBackend:
     """The backend in this process, which every other one is held against."""
-    return LocalBackend(ensure(hamlet, store), hamlet)
+    return LocalBackend(ensure_model(hamlet, store), hamlet)
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from houseprice.backend.base import VALUATION_COLUMNS, Backend, Capability
-from houseprice.errors import InputError, ModelError, NotOffered
+from houseprice.errors import InputError, ModelError, NotSupported
 from houseprice.market.sales import Market, read_rows
 
 NUMBERS = ["predicted_price", "price_low", "price_high", "interval", "fsd", "confidence"]
@@ -244,7 +244,7 @@ def test_what_it_says_it_offers_it_gives_and_anything_else_it_refuses(
     if capability in backend.about().capabilities:
         assert CALLS[capability](backend, rows.head(1)) is not None
     else:
-        with pytest.raises(NotOffered) as refused:
+        with pytest.raises(NotSupported) as refused:
             CALLS[capability](backend, rows.head(1))
         assert refused.value.reason == "not_offered"
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from houseprice.backend.base import Answer, Backend
+from houseprice.backend.base import Backend, ValuationResult
 from houseprice.backend.local import LocalBackend
 from houseprice.errors import HousePriceError
 from houseprice.market.sales import Market, read_rows
@@ -200,7 +200,7 @@ def test_what_is_refused_is_refused_in_the_same_words(
     assert str(theirs.value) == str(ours.value)
 
 
-def assert_same(theirs: Answer, ours: Answer) -> None:
+def assert_same(theirs: ValuationResult, ours: ValuationResult) -> None:
     """All but the second at which it was said."""
     assert theirs.problems == ours.problems
     said = theirs.valuations.drop(columns="valued_at"), ours.valuations.drop(columns="valued_at")

@@ -21,10 +21,10 @@ from houseprice.backend.factory import open_remote
 from houseprice.backend.local import LocalBackend
 from houseprice.backend.remote.foreign import ForeignBackend
 from houseprice.backend.remote.transport import Transport
-from houseprice.errors import NotOffered
+from houseprice.errors import NotSupported
 from houseprice.market.sales import Market, load_market, read_rows
 from houseprice.model.store.store import ModelStore
-from houseprice.model.training import ensure
+from houseprice.model.training import ensure_model
 from houseprice.settings import Settings
 from tests.hamlet import write_hamlet
 from tests.loopback import free_port, wait_until
@@ -44,7 +44,7 @@ def hamlet(folder: Path) -> Market:
 
 @pytest.fixture(scope="module")
 def local(hamlet: Market, folder: Path) -> LocalBackend:
-    return LocalBackend(ensure(hamlet, ModelStore(folder / "models")), hamlet)
+    return LocalBackend(ensure_model(hamlet, ModelStore(folder / "models")), hamlet)
 
 
 @pytest.fixture(scope="module")
@@ -131,5 +131,5 @@ def test_it_is_recognised_as_the_model_of_this_computer(backend: ForeignBackend)
     about = backend.about()
     assert any("the same values" in remark for remark in about.remarks)
     assert about.capabilities == frozenset()
-    with pytest.raises(NotOffered):
+    with pytest.raises(NotSupported):
         backend.card()

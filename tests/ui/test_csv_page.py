@@ -13,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 
 from houseprice.market.contract import Contract
 from houseprice.market.sales import Market
-from houseprice.market.validation import check
+from houseprice.market.validation import validate
 from houseprice.model.ratio_study import ACCEPTED, ratio_study
 from houseprice.ui.charts.uploads import comparison, comparison_chart, comparison_finding
 from houseprice.ui.csv.issues import groups_of_cells
@@ -364,4 +364,4 @@ def test_the_sentence_says_how_the_houses_compare(
 def test_the_sample_passes_its_own_checks(market: Market, contract: Contract) -> None:
     from houseprice.market.sales import read_rows
 
-    assert check(read_rows(market.sample_path), contract).valid.all()
+    assert validate(read_rows(market.sample_path), contract).valid.all()

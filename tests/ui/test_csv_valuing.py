@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from houseprice.backend.base import Answer, Backend
+from houseprice.backend.base import Backend, ValuationResult
 from houseprice.backend.factory import open_backend
 from houseprice.errors import BackendUnavailable, InputError
 from houseprice.market.sales import Market
@@ -47,7 +47,7 @@ class OfManyVersions:
     def about(self):
         return self._backend.about()
 
-    def value(self, rows: pd.DataFrame, **asked) -> Answer:
+    def value(self, rows: pd.DataFrame, **asked) -> ValuationResult:
         answer = self._backend.value(rows, **asked)
         named = answer.valuations.assign(model_version=f"m-{next(self._version)}")
         return replace(answer, valuations=named)

@@ -17,15 +17,15 @@ from houseprice.errors import HousePriceError
 
 def test_what_is_there_is_not_asked_for() -> None:
     for extra in ("api", "cluster", "kaggle", "sign"):
-        assert extras.is_there(extra)
-        extras.need(extra, "This")
+        assert extras.is_installed(extra)
+        extras.require(extra, "This")
 
 
 def test_what_is_missing_is_named_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "uvicorn", None)
-    assert not extras.is_there("api")
+    assert not extras.is_installed("api")
     with pytest.raises(HousePriceError) as told:
-        extras.need("api", "The service")
+        extras.require("api", "The service")
     assert str(told.value) == (
         "The service needs more packages (uvicorn not found). Install them with "
         "pip install 'houseprice[api]'."

@@ -19,8 +19,8 @@ from pydantic import BaseModel
 
 from houseprice.api.engine import MANY
 from houseprice.api.openapi import engine_of, problems
-from houseprice.api.problem_details import Busy, Fault, fault_of
-from houseprice.backend.base import Answer
+from houseprice.api.problem_details import ApiError, ServerBusy, error_from
+from houseprice.backend.base import ValuationResult
 from houseprice.errors import HousePriceError
 from houseprice.market.contract import Contract, Dialect
 from houseprice.market.problems import Problem
@@ -94,12 +94,12 @@ async def refuse_unready(request: Request) -> None:
         async with asyncio.timeout(PATIENCE_S):
             state = await engine_of(request).prove()
     except TimeoutError:
-        raise Busy("The model is too busy to be checked.", seconds=2) from None
+        raise ServerBusy("The model is too busy to be checked.", seconds=2) from None
     if not state.ok:
-        raise Busy(state.reason, seconds=2, code="not_ready")
+        raise ServerBusy(state.reason, seconds=2, code="not_ready")
 
 
-def speaking(said: Callable[[Fault], Response]) -> type[APIRoute]:
+def speaking(said: Callable[[ApiError], Response]) -> type[APIRoute]:
     """Make a kind of route that tells its faults in a protocol's own shape."""
 
     class SpeakingRoute(APIRoute):
@@ -109,8 +109,8 @@ def speaking(said: Callable[[Fault], Response]) -> type[APIRoute]:
             async def answered(request: Request) -> Response:
                 try:
                     return await answer(request)
-                except (Fault, HTTPException, HousePriceError, TimeoutError) as error:
-                    return said(fault_of(error))
+                except (ApiError, HTTPException, HousePriceError, TimeoutError) as error:
+                    return said(error_from(error))
 
             return answered
 
@@ -131,7 +131,7 @@ def _in_our_names(
     ]
 
 
-def _refusals(answer: Answer, good: Sequence[bool]) -> list[Refusal]:
+def _refusals(answer: ValuationResult, good: Sequence[bool]) -> list[Refusal]:
     by_row: defaultdict[int | None, list[Problem]] = defaultdict(list)
     for problem in answer.problems:
         if problem.severity == "error":

@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 
 from houseprice.api.compat.adapter import TAG, Refusal, faults_of, refuse_unready, speaking, valued
 from houseprice.api.openapi import json_answer, large_json_answer
-from houseprice.api.problem_details import Fault
+from houseprice.api.problem_details import ApiError
 from houseprice.api.requests import (
     HOUSE,
     body_of,
@@ -63,7 +63,7 @@ class MlflowPredictions(BaseModel):
     model_version: str
 
 
-def _said(fault: Fault) -> Response:
+def _said(fault: ApiError) -> Response:
     body = {"error_code": _CODES.get(fault.status, "BAD_REQUEST"), "message": fault.detail}
     return json_answer(body, fault.status, fault.headers)
 

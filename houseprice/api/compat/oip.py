@@ -16,10 +16,10 @@ from pydantic import Field as PydanticField
 import houseprice
 from houseprice.api.compat.adapter import TAG, Valued, faults_of, refuse_unready, speaking, valued
 from houseprice.api.openapi import engine_of, json_answer, large_json_answer
-from houseprice.api.problem_details import Fault
+from houseprice.api.problem_details import ApiError
 from houseprice.api.requests import body_of, json_of, members, names_of, objects_of, unusable
 from houseprice.market.fields import Field
-from houseprice.market.parsing import shown
+from houseprice.market.parsing import quoted
 
 __all__ = [
     "DATATYPES",
@@ -193,7 +193,7 @@ def tensor(name: str, datatype: str, data: list[Any]) -> dict[str, Any]:
 
 
 def _cells(given: dict[str, Any]) -> list[Any]:
-    name, shape, data = shown(given["name"]), given["shape"], given["data"]
+    name, shape, data = quoted(given["name"]), given["shape"], given["data"]
     if given["datatype"] not in DATATYPES:
         raise unusable(f"The tensor «{name}» must be of one of the types {', '.join(DATATYPES)}.")
     if isinstance(data, list):
@@ -211,7 +211,7 @@ MODEL = "house"
 OUTPUTS = {"predict": "FP64", "price_low": "FP64", "price_high": "FP64", "error": "BYTES"}
 
 
-def _said(fault: Fault) -> Response:
+def _said(fault: ApiError) -> Response:
     return json_answer({"error": fault.detail}, fault.status, fault.headers)
 
 
@@ -298,7 +298,7 @@ async def infer(name: str, request: Request) -> Response:
 
 def _refuse_other(name: str) -> None:
     if name != MODEL:
-        raise Fault(404, "no_model", f"There is no model of this name here, only «{MODEL}».")
+        raise ApiError(404, "no_model", f"There is no model of this name here, only «{MODEL}».")
 
 
 def _datatype(field: Field) -> str:
@@ -312,7 +312,7 @@ def _wanted(outputs: object) -> list[str]:
         return list(OUTPUTS)
     names = [each.get("name") if isinstance(each, dict) else None for each in _listed(outputs)]
     if not all(isinstance(name, str) and name in OUTPUTS for name in names):
-        raise Fault(
+        raise ApiError(
             422, "no_output", f"There are the outputs {', '.join(OUTPUTS)}, each by its name."
         )
     return list(dict.fromkeys(str(name) for name in names))

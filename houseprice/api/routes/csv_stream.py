@@ -25,19 +25,19 @@ from pydantic import BaseModel, Field, ValidationError
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
-from houseprice.api.active_model import Serving
+from houseprice.api.active_model import ServedModel
 from houseprice.api.engine import Engine
 from houseprice.api.middleware import CSV_PATH, MEGABYTE, BodyLimits, incoming
 from houseprice.api.openapi import engine_of, problems
-from houseprice.api.problem_details import Fault
+from houseprice.api.problem_details import ApiError
 from houseprice.api.requests import INTERVALS, unusable
 from houseprice.api.telemetry import valuing
 from houseprice.backend.base import DEFAULT_INTERVAL
 from houseprice.errors import HousePriceError, InputError
 from houseprice.market.contract import Contract
-from houseprice.market.parsing import shown
+from houseprice.market.parsing import quoted
 from houseprice.settings import Settings
-from houseprice.tables.columns import own_columns
+from houseprice.tables.columns import output_columns
 from houseprice.tables.reader import PIECE as LARGE_PIECE
 from houseprice.tables.reader import CsvFile, open_csv
 from houseprice.tables.streaming import Part, value_parts
@@ -83,11 +83,11 @@ async def spooled(
         raise unreadable(error) from None
 
 
-def unreadable(error: InputError) -> Fault:
+def unreadable(error: InputError) -> ApiError:
     """Tell what is wrong with a file as a whole."""
     text = str(error)
     detail = text[:1].upper() + text[1:]
-    return Fault(422, "invalid_csv", detail, title="This file can't be valued")
+    return ApiError(422, "invalid_csv", detail, title="This file can't be valued")
 
 
 async def _write(file: BinaryIO, waiting: bytearray) -> None:
@@ -95,7 +95,7 @@ async def _write(file: BinaryIO, waiting: bytearray) -> None:
         await asyncio.to_thread(file.write, bytes(waiting))
     except OSError:
         detail = "The server has no room for the file. Try again later, or send it in parts."
-        raise Fault(507, "no_room", detail) from None
+        raise ApiError(507, "no_room", detail) from None
     waiting.clear()
 
 
@@ -178,7 +178,7 @@ def _asked(request: Request) -> Asked:
     names = [name for name, _ in request.query_params.multi_items()]
     for name in names:
         if name not in Asked.model_fields:
-            raise unusable(f"There is no «{shown(name)}» to ask for. There are: {known}.")
+            raise unusable(f"There is no «{quoted(name)}» to ask for. There are: {known}.")
         if names.count(name) > 1:
             raise unusable(f"«{name}» is asked for twice.", field=name)
     try:
@@ -194,20 +194,20 @@ def _refuse_unfit(request: Request) -> None:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind not in _TYPES:
         detail = "Send the file itself as the body, with the header Content-Type: text/csv."
-        raise Fault(415, "wrong_type", detail)
+        raise ApiError(415, "wrong_type", detail)
     if request.scope["http_version"] == "1.0":
         detail = (
             "With HTTP/1.0 nobody could tell a whole answer from a part of it. Ask with HTTP/1.1; "
             "a proxy in between has to do so too."
         )
-        raise Fault(505, "http_too_old", detail)
+        raise ApiError(505, "http_too_old", detail)
 
 
-def _described(source: CsvFile, serving: Serving) -> dict[str, str]:
+def _described(source: CsvFile, serving: ServedModel) -> dict[str, str]:
     layout = source.layout
     codec = layout.text.codec
     charset = _CHARSETS.get(codec, codec.removesuffix("-le").removesuffix("-be"))
-    notes = [*layout.notes, *own_columns(layout.header.columns, layout.header.cells).notes]
+    notes = [*layout.notes, *output_columns(layout.header.columns, layout.header.cells).notes]
     while len(json.dumps(notes)) > _MOST_NOTES:
         notes.pop()
     return {
@@ -221,7 +221,7 @@ def _described(source: CsvFile, serving: Serving) -> dict[str, str]:
 class _Valued:
     """The parts of the result, each worked out in turn with the other requests."""
 
-    def __init__(self, engine: Engine, serving: Serving, source: CsvFile, asked: Asked) -> None:
+    def __init__(self, engine: Engine, serving: ServedModel, source: CsvFile, asked: Asked) -> None:
         self._engine = engine
         self._serving = serving
         self._jobs = engine.jobs
@@ -279,8 +279,8 @@ class _Answer(Response):
         with self._resources:
             try:
                 await self._send_all(send)
-            except (ClientDisconnect, Fault, HousePriceError, TimeoutError) as error:
-                code = error.code if isinstance(error, Fault) else type(error).__name__
+            except (ClientDisconnect, ApiError, HousePriceError, TimeoutError) as error:
+                code = error.code if isinstance(error, ApiError) else type(error).__name__
                 logger.warning("the rest of a file was not valued: %s", code)
 
     async def _send_all(self, send: Send) -> None:

@@ -13,10 +13,10 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel, Field
 
-from houseprice.api.active_model import Serving
+from houseprice.api.active_model import ServedModel
 from houseprice.api.engine import Engine
 from houseprice.api.openapi import engine_of, json_answer, large_json_answer, problems, row_schema
-from houseprice.api.problem_details import Fault
+from houseprice.api.problem_details import ApiError
 from houseprice.backend.schemas import (
     API_VERSION,
     ImportanceOut,
@@ -110,11 +110,11 @@ async def study(request: Request, version: str | None = None) -> Response:
     try:
         found = await engine.run(lambda backend: backend.study(version))
     except ModelError as error:
-        raise Fault(404, "not_found", str(error)) from None
+        raise ApiError(404, "not_found", str(error)) from None
     return await large_json_answer(found.as_data())
 
 
-def _facts(engine: Engine, serving: Serving) -> dict[str, Any]:
+def _facts(engine: Engine, serving: ServedModel) -> dict[str, Any]:
     about, card, contract = serving.about, serving.backend.card(), engine.contract
     return {
         "model_version": about.model_version,

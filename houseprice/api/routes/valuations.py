@@ -14,7 +14,7 @@ from typing import Any
 import pandas as pd
 from fastapi import APIRouter, Request, Response
 
-from houseprice.api.active_model import Serving
+from houseprice.api.active_model import ServedModel
 from houseprice.api.batching import house_frame
 from houseprice.api.engine import MANY, Engine
 from houseprice.api.openapi import engine_of, json_answer, problems
@@ -22,19 +22,19 @@ from houseprice.api.requests import (
     EFFECTS_IN,
     VALUATIONS_IN,
     WHAT_IF_IN,
-    Asked,
+    ValuationRequest,
     a_house,
-    asked,
     body_of,
     json_of,
     members,
+    parse_valuation_request,
     unusable,
 )
-from houseprice.backend.base import About, Answer, Backend
+from houseprice.backend.base import Backend, BackendInfo, ValuationResult
 from houseprice.backend.schemas import ChangeOut, EffectsOut, ValuationsOut, records, valuations_out
 from houseprice.market.contract import Contract
-from houseprice.market.parsing import shown
-from houseprice.market.validation import likely
+from houseprice.market.parsing import quoted
+from houseprice.market.validation import suggest_fields
 
 __all__ = ["questions_router", "router"]
 
@@ -54,7 +54,7 @@ async def valuations(request: Request) -> Response:
     with a caution stands under `notes`.
     """
     engine = engine_of(request)
-    wanted = asked(await json_of(request), engine.settings)
+    wanted = parse_valuation_request(await json_of(request), engine.settings)
     serving = engine.serving
     answer = await engine.value(
         wanted.rows, interval=wanted.interval, evidence=wanted.evidence, serving=serving
@@ -66,13 +66,13 @@ async def valuations(request: Request) -> Response:
 
 
 def _written(
-    answer: Answer, about: About, currency: str, told: list[dict[str, Any]] | None
+    answer: ValuationResult, about: BackendInfo, currency: str, told: list[dict[str, Any]] | None
 ) -> Response:
     return json_answer(valuations_out(answer, about, currency, datetime.now(UTC), told))
 
 
 async def _told(
-    engine: Engine, serving: Serving, wanted: Asked, answer: Answer
+    engine: Engine, serving: ServedModel, wanted: ValuationRequest, answer: ValuationResult
 ) -> list[dict[str, Any]] | None:
     """What else is to be said of each row that has a value."""
     if not (wanted.explain or wanted.comparables):
@@ -143,9 +143,9 @@ def _column(name: object, contract: Contract) -> str:
         return name
     if not isinstance(name, str):
         raise unusable("«field» must be the name of a column.", field="field")
-    near = likely(name, contract)
+    near = suggest_fields(name, contract)
     hint = f" Did you mean {near} ({contract.fields[near].label})?" if near else ""
-    raise unusable(f"There is no field «{shown(name)}».{hint}", field="field")
+    raise unusable(f"There is no field «{quoted(name)}».{hint}", field="field")
 
 
 def _change(

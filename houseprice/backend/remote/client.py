@@ -20,16 +20,16 @@ from pydantic import BaseModel
 
 from houseprice.backend.base import (
     DEFAULT_INTERVAL,
-    About,
-    Answer,
+    BackendInfo,
     Capability,
-    KnownVersion,
     Progress,
+    ValuationResult,
+    VersionInfo,
     valuation_frame,
 )
-from houseprice.backend.remote.endpoints import Piece, Service, joined
+from houseprice.backend.remote.endpoints import Chunk, Service, concat
 from houseprice.backend.remote.failures import Refused
-from houseprice.backend.remote.parity import compared, refuse_strangers, remarks_of
+from houseprice.backend.remote.parity import check_same_market, compare_golden_rows, parity_remarks
 from houseprice.backend.remote.transport import Message, Transport
 from houseprice.backend.schemas import (
     ComparableOut,
@@ -38,12 +38,12 @@ from houseprice.backend.schemas import (
     ModelOut,
     capabilities_known,
 )
-from houseprice.errors import BackendUnavailable, InputError, ModelError, NotOffered
+from houseprice.errors import BackendUnavailable, InputError, ModelError, NotSupported
 from houseprice.market.contract import Contract
 from houseprice.model.card import Card
 from houseprice.model.conformal import check_level
 from houseprice.model.explanation import Explanation
-from houseprice.model.store.artefact import NONE_GOLDEN, Golden
+from houseprice.model.store.artefact import NO_GOLDEN_ROWS, GoldenRows
 from houseprice.model.study import Study
 from houseprice.model.what_if import Change
 
@@ -87,9 +87,9 @@ STARTS = 3
 def in_pieces(
     rows: pd.DataFrame,
     most: int,
-    ask: Callable[[pd.DataFrame], Piece],
+    ask: Callable[[pd.DataFrame], Chunk],
     progress: Progress | None = None,
-) -> list[Piece]:
+) -> list[Chunk]:
     """Have all rows valued by one and the same model.
 
     Parameters
@@ -118,11 +118,11 @@ def in_pieces(
 def _once(
     rows: pd.DataFrame,
     most: int,
-    ask: Callable[[pd.DataFrame], Piece],
+    ask: Callable[[pd.DataFrame], Chunk],
     progress: Progress | None,
-) -> list[Piece]:
+) -> list[Chunk]:
     """Value rows up to where the model changes."""
-    pieces: list[Piece] = []
+    pieces: list[Chunk] = []
     done = 0
     while done < len(rows):
         part = rows.iloc[done : done + most]
@@ -167,7 +167,7 @@ class RemoteBackend:
         transport: Transport,
         contract: Contract,
         piece_rows: int = 2_000,
-        golden: Golden = NONE_GOLDEN,
+        golden: GoldenRows = NO_GOLDEN_ROWS,
     ) -> None:
         self._transport = transport
         self._service = Service(transport, contract)
@@ -176,10 +176,10 @@ class RemoteBackend:
         self._golden = golden
         self._learn()
 
-    def about(self) -> About:
+    def about(self) -> BackendInfo:
         """Tell which model answers, and how good it is."""
         told = self._current()
-        return About(
+        return BackendInfo(
             backend=f"the server at {self._service.place}",
             model_version=told.model_version,
             package_version=told.package_version,
@@ -199,7 +199,7 @@ class RemoteBackend:
         interval: float = DEFAULT_INTERVAL,
         evidence: bool = False,
         progress: Progress | None = None,
-    ) -> Answer:
+    ) -> ValuationResult:
         """Have rows checked and valued as they came."""
         if evidence:
             self._need("evidence")
@@ -207,7 +207,7 @@ class RemoteBackend:
         if not len(rows):
             none = np.zeros(0, dtype=bool)
             frame = valuation_frame(none, (), pd.DataFrame(), "", datetime.now(UTC))
-            return Answer(frame, of_columns)
+            return ValuationResult(frame, of_columns)
         check_level(interval)
         wanted = {"interval": float(interval), "evidence": evidence}
         same = self._told.contract_sha256 == self._contract.sha256
@@ -217,7 +217,7 @@ class RemoteBackend:
         self._newest = pieces[0].model_version
         # The server can't tell of columns that it was not sent.
         unsent = [each for each in of_columns if each.code == "unknown_columns"]
-        return joined(pieces, unsent)
+        return concat(pieces, unsent)
 
     def value_csv(
         self,
@@ -289,7 +289,7 @@ class RemoteBackend:
         told = self._current()
         return Card(copy.deepcopy(told.card), told.card_markdown)
 
-    def versions(self) -> tuple[KnownVersion, ...]:
+    def versions(self) -> tuple[VersionInfo, ...]:
         """The versions of the model whose studies can be read, the newest first."""
         self._need("study")
         return tuple(told.version() for told in self._service.versions())
@@ -301,7 +301,7 @@ class RemoteBackend:
 
     def _need(self, capability: Capability) -> None:
         if capability not in self._told.capabilities:
-            raise NotOffered(
+            raise NotSupported(
                 f"The server at {self._service.place} has no such answer to give "
                 f"({capability.replace('_', ' ')}).",
                 reason="not_offered",
@@ -315,9 +315,9 @@ class RemoteBackend:
 
     def _learn(self) -> None:
         told = self._service.model()
-        refuse_strangers(told, self._contract, self._service.place)
-        remarks = remarks_of(told, self._contract, not self._transport.address.is_secure)
-        remarks += compared(self._service, self._golden)
+        check_same_market(told, self._contract, self._service.place)
+        remarks = parity_remarks(told, self._contract, not self._transport.address.is_secure)
+        remarks += compare_golden_rows(self._service, self._golden)
         self._told, self._newest, self._remarks = told, told.model_version, remarks
 
 

@@ -27,7 +27,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 
-from houseprice.backend.base import DEFAULT_INTERVAL, Answer, valuation_frame
+from houseprice.backend.base import DEFAULT_INTERVAL, ValuationResult, valuation_frame
 from houseprice.backend.remote.failures import Refused
 from houseprice.backend.remote.transport import Transport
 from houseprice.backend.schemas import (
@@ -41,13 +41,13 @@ from houseprice.backend.schemas import (
     ValuationsOut,
     VersionOut,
 )
-from houseprice.backend.strict_json import json_of, on_one_line
-from houseprice.errors import BackendGarbled, InputError, ModelError
+from houseprice.backend.strict_json import parse_json, single_line
+from houseprice.errors import BackendInvalidResponse, InputError, ModelError
 from houseprice.market.contract import Contract
 from houseprice.market.problems import Problem
-from houseprice.market.validation import check
+from houseprice.market.validation import validate
 
-__all__ = ["Asked", "Piece", "Service", "joined", "json_rows", "piece_of", "validated"]
+__all__ = ["Chunk", "Service", "ValuationRequest", "chunk_of", "concat", "json_rows", "validated"]
 
 NUMBERS = ("predicted_price", "price_low", "price_high", "interval", "fsd", "confidence")
 _SEVERITIES = ("error", "warning", "note")
@@ -56,7 +56,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Asked:
+class ValuationRequest:
     """What an answer is held against.
 
     Attributes
@@ -81,7 +81,7 @@ class Asked:
 
 
 @dataclass(frozen=True, eq=False)
-class Piece:
+class Chunk:
     """The answer to some houses.
 
     Attributes
@@ -91,7 +91,7 @@ class Piece:
     valued : DataFrame, shape (n_valid, 8)
         What ``ValuationModel.value`` gives, and comparables and top_drivers as texts.
     problems : tuple of Problem
-        In the order of :func:`houseprice.market.validation.check`; rows from 1.
+        In the order of :func:`houseprice.market.validation.validate`; rows from 1.
     model_version : str
     valued_at : datetime
     """
@@ -116,7 +116,7 @@ def validated(shape: TypeAdapter[T], text: bytes, place: str) -> T:
 
     Raises
     ------
-    BackendGarbled
+    BackendInvalidResponse
         If it is something else.
     """
     try:
@@ -128,12 +128,12 @@ def validated(shape: TypeAdapter[T], text: bytes, place: str) -> T:
         raise _unusable(place, f"{where}: {said}" if where else said) from None
 
 
-def piece_of(answer: ValuationsOut, asked: Asked) -> Piece:
+def chunk_of(answer: ValuationsOut, asked: ValuationRequest) -> Chunk:
     """Take an answer for what was asked.
 
     Raises
     ------
-    BackendGarbled
+    BackendInvalidResponse
         If it can't be.
     """
     told = [each.problem() for each in answer.errors + answer.notes]
@@ -146,10 +146,10 @@ def piece_of(answer: ValuationsOut, asked: Asked) -> Piece:
     columns["top_drivers"] = ["; ".join(v.top_drivers or ()) for v in entries]
     valid = np.array([each is not None for each in answer.valuations], dtype=bool)
     problems = _in_order(told, asked.contract)
-    return Piece(valid, pd.DataFrame(columns), problems, answer.model_version, answer.valued_at)
+    return Chunk(valid, pd.DataFrame(columns), problems, answer.model_version, answer.valued_at)
 
 
-def joined(pieces: Sequence[Piece], own: Sequence[Problem]) -> Answer:
+def concat(pieces: Sequence[Chunk], own: Sequence[Problem]) -> ValuationResult:
     """Put the answers to the pieces of one table together.
 
     Parameters
@@ -177,10 +177,12 @@ def joined(pieces: Sequence[Piece], own: Sequence[Problem]) -> Answer:
         pieces[0].model_version,
         pieces[-1].valued_at,
     )
-    return Answer(frame, tuple(problems))
+    return ValuationResult(frame, tuple(problems))
 
 
-def _fault_of_all(answer: ValuationsOut, told: Sequence[Problem], asked: Asked) -> str | None:
+def _fault_of_all(
+    answer: ValuationsOut, told: Sequence[Problem], asked: ValuationRequest
+) -> str | None:
     """The first thing that is wrong with an answer, if anything is."""
     entries, n = answer.valuations, asked.houses
     if len(entries) != n:
@@ -198,7 +200,9 @@ def _fault_of_all(answer: ValuationsOut, told: Sequence[Problem], asked: Asked) 
     return None
 
 
-def _fault(entry: ValuationOut | None, row: int, is_wrong: bool, asked: Asked) -> str | None:
+def _fault(
+    entry: ValuationOut | None, row: int, is_wrong: bool, asked: ValuationRequest
+) -> str | None:
     if entry is None:
         return None if is_wrong else f"house {row:,} has no value, and no reason is given"
     if is_wrong:
@@ -223,12 +227,12 @@ def _in_order(problems: list[Problem], contract: Contract) -> tuple[Problem, ...
     return tuple(sorted(problems, key=key))
 
 
-def _unusable(place: str, why: str) -> BackendGarbled:
+def _unusable(place: str, why: str) -> BackendInvalidResponse:
     message = (
         f"The server at {place} gave an answer that can't be right, so none of it is shown "
-        f"({on_one_line(why)}). Tell whoever runs it."
+        f"({single_line(why)}). Tell whoever runs it."
     )
-    return BackendGarbled(message, reason="shape")
+    return BackendInvalidResponse(message, reason="shape")
 
 
 _EXACT = 2**53  # whole numbers up to here are the same in every reader of JSON
@@ -324,7 +328,7 @@ class Service:
         self._told_of_columns = lru_cache(maxsize=16)(
             # All that can be wrong with a table without rows is wrong with its columns.
             lambda names: (
-                check(pd.DataFrame(columns=pd.Index(names, dtype=object)), contract).problems
+                validate(pd.DataFrame(columns=pd.Index(names, dtype=object)), contract).problems
             )
         )
 
@@ -356,7 +360,7 @@ class Service:
             raise
         return self._read(text, _STUDY)
 
-    def values(self, rows: pd.DataFrame, wanted: dict[str, Any], *, legal_only: bool) -> Piece:
+    def values(self, rows: pd.DataFrame, wanted: dict[str, Any], *, legal_only: bool) -> Chunk:
         """Have houses valued.
 
         Parameters
@@ -370,15 +374,17 @@ class Service:
         """
         answer = self._valuations(rows, wanted)
         interval = wanted.get("interval", DEFAULT_INTERVAL)
-        asked = Asked(len(rows), interval, self._contract, legal_only, self.place)
-        return piece_of(answer, asked)
+        asked = ValuationRequest(len(rows), interval, self._contract, legal_only, self.place)
+        return chunk_of(answer, asked)
 
     def value_of_one(self, rows: pd.DataFrame, wanted: dict[str, Any]) -> ValuationOut:
         """Have more said of one house than its value: ``explain``, ``comparables``."""
         self._refuse_others_than_one(rows)
         answer = self._valuations(rows, wanted)
-        asked = Asked(1, DEFAULT_INTERVAL, self._contract, legal_only=False, place=self.place)
-        piece = piece_of(answer, asked)
+        asked = ValuationRequest(
+            1, DEFAULT_INTERVAL, self._contract, legal_only=False, place=self.place
+        )
+        piece = chunk_of(answer, asked)
         if answer.valuations[0] is None:
             wrong = [each.sentence for each in piece.problems if each.severity == "error"]
             raise InputError(" ".join(wrong))
@@ -407,7 +413,7 @@ class Service:
     def left_out(self, what: str) -> NoReturn:
         """Refuse an answer that lacks what was asked for."""
         message = f"The server at {self.place} left out what was asked for ({what}). Try again."
-        raise BackendGarbled(message, reason="shape")
+        raise BackendInvalidResponse(message, reason="shape")
 
     def _valuations(self, rows: pd.DataFrame, wanted: dict[str, Any]) -> ValuationsOut:
         body = {"rows": json_rows(rows, self._contract), **wanted}
@@ -434,5 +440,5 @@ class Service:
         return self._read(text, shape)
 
     def _read(self, text: bytes, shape: TypeAdapter[T]) -> T:
-        json_of(text, self.place)
+        parse_json(text, self.place)
         return validated(shape, text, self.place)

@@ -17,16 +17,16 @@ from urllib.parse import urlsplit
 import requests
 import urllib3
 
-from houseprice.backend.strict_json import on_one_line
+from houseprice.backend.strict_json import single_line
 from houseprice.errors import (
     BackendError,
-    BackendGarbled,
+    BackendInvalidResponse,
     BackendRejected,
     BackendTimeout,
     BackendUnavailable,
 )
 
-__all__ = ["Refused", "told_by_exception", "told_by_status", "too_slow"]
+__all__ = ["Refused", "error_from_exception", "error_from_status", "too_slow"]
 
 URL = "HOUSEPRICE_API_URL"
 
@@ -37,7 +37,7 @@ def too_slow(place: str) -> BackendTimeout:
     return BackendTimeout(message, reason="slow")
 
 
-def told_by_exception(error: Exception, place: str, patience_s: float) -> BackendError:
+def error_from_exception(error: Exception, place: str, patience_s: float) -> BackendError:
     """Say why no answer came.
 
     Parameters
@@ -68,7 +68,7 @@ def told_by_exception(error: Exception, place: str, patience_s: float) -> Backen
         return BackendUnavailable(message, reason="refused")
     if due_to(requests.exceptions.ContentDecodingError, urllib3.exceptions.DecodeError):
         message = f"The packed answer of {server} is damaged. Try again."
-        return BackendGarbled(message, reason="damaged")
+        return BackendInvalidResponse(message, reason="damaged")
     if due_to(urllib3.exceptions.NewConnectionError):
         message = f"There is no way to {server}. Check this computer's network and {URL}."
         return BackendUnavailable(message, reason="unreachable")
@@ -76,7 +76,7 @@ def told_by_exception(error: Exception, place: str, patience_s: float) -> Backen
         message = f"No connection to {server} within {patience_s:g} s. It may be down, or a "
         return BackendTimeout(f"{message}firewall may be in between.", reason="connect_timeout")
     message = f"The connection to {server} broke off before its answer was complete. Try again."
-    return BackendGarbled(message, reason="cut_off")
+    return BackendInvalidResponse(message, reason="cut_off")
 
 
 def _about_tls(server: str, unproven: bool) -> BackendError:
@@ -138,7 +138,7 @@ class Refused(BackendRejected):
         self.detail = detail
 
 
-def told_by_status(
+def error_from_status(
     response: requests.Response, place: str, code: str, detail: str, *, with_key: bool
 ) -> BackendError:
     """Say why an answer is none.
@@ -195,11 +195,11 @@ def _seconds_of(header: str | None) -> float | None:
 def _redirected(response: requests.Response, server: str) -> BackendError:
     if "Location" not in response.headers:
         message = f"What {server} answered makes no sense here (status {response.status_code})."
-        return BackendGarbled(f"{message} Check {URL}.", reason="status")
+        return BackendInvalidResponse(f"{message} Check {URL}.", reason="status")
     host = None
     with contextlib.suppress(ValueError):
         host = urlsplit(response.headers["Location"]).hostname
-    host = on_one_line(host)[:100] if host else "another address"
+    host = single_line(host)[:100] if host else "another address"
     message = (
         f"An answer was expected, and {server} sends on to {host}, where no house is sent. If that "
         f"is the right server, set {URL} to it."

@@ -26,25 +26,25 @@ import pandas as pd
 
 from houseprice.backend.base import (
     DEFAULT_INTERVAL,
-    About,
-    Answer,
-    BareValues,
+    BackendInfo,
     Progress,
-    not_offered,
+    ValuationResult,
+    ValuesOnlyBackend,
+    not_supported,
     valuation_frame,
 )
-from houseprice.backend.remote.parity import Likeness, likeness
-from houseprice.backend.remote.protocols import Cell, JsonTransport, Kind, Reply, Table, speech_of
-from houseprice.errors import BackendError, BackendGarbled
+from houseprice.backend.remote.parity import Parity, parity
+from houseprice.backend.remote.protocols import Cell, JsonTransport, Kind, Reply, Table, codec_for
+from houseprice.errors import BackendError, BackendInvalidResponse
 from houseprice.market.contract import Contract, Dialect
 from houseprice.market.fields import Field
 from houseprice.market.problems import Problem
-from houseprice.market.validation import check
+from houseprice.market.validation import validate
 from houseprice.model.conformal import check_level
-from houseprice.model.store.artefact import NONE_GOLDEN, Golden
+from houseprice.model.store.artefact import NO_GOLDEN_ROWS, GoldenRows
 from houseprice.settings import Settings
 
-__all__ = ["Asking", "ForeignBackend", "Placed", "table_of"]
+__all__ = ["AlignedResult", "Asking", "ForeignBackend", "table_of"]
 
 PATIENCE = 8
 """Houses that a server may refuse one by one, and value none, before it refuses for good."""
@@ -56,7 +56,7 @@ SILENCE = "It gave no value, and no reason."
 
 
 @dataclass(frozen=True)
-class Placed:
+class AlignedResult:
     """What a server said of one house: a number, or a sentence on why there is none."""
 
     number: float | None
@@ -77,7 +77,7 @@ class Asking:
         self._valued = 0
         self._refused = 0
 
-    def all(self, table: Table) -> list[Placed]:
+    def all(self, table: Table) -> list[AlignedResult]:
         """Ask for the numbers of a table.
 
         Returns
@@ -87,7 +87,7 @@ class Asking:
 
         Raises
         ------
-        BackendGarbled
+        BackendInvalidResponse
             If the server gives several numbers for one house.
         BackendError
             As `ask` does, if it is not about some of the houses.
@@ -98,7 +98,7 @@ class Asking:
         except BackendError as error:
             if error.reason not in OF_THE_HOUSES or (n == 1 and self._is_hopeless(error.reason)):
                 raise
-            placed = [Placed(None, str(error))] if n == 1 else None
+            placed = [AlignedResult(None, str(error))] if n == 1 else None
         if placed is None:
             return [*self.all(table.part(0, n // 2)), *self.all(table.part(n // 2, n))]
         self._valued += sum(each.number is not None for each in placed)
@@ -110,7 +110,7 @@ class Asking:
         return reason == "too_large" or (self._valued == 0 and self._refused >= PATIENCE)
 
 
-def _place(reply: Reply, n: int) -> list[Placed] | None:
+def _place(reply: Reply, n: int) -> list[AlignedResult] | None:
     """Give each house its number, or None where that would be a guess."""
     numbers, refusals = reply.numbers, reply.refusals
     if len(numbers) == n:
@@ -123,17 +123,17 @@ def _place(reply: Reply, n: int) -> list[Placed] | None:
     if n > 1:
         return None
     if not numbers:
-        raise BackendGarbled(f"The server was asked for values. {SILENCE}", reason="silent")
-    raise BackendGarbled(
+        raise BackendInvalidResponse(f"The server was asked for values. {SILENCE}", reason="silent")
+    raise BackendInvalidResponse(
         f"The server gave {len(numbers)} values for one house, so none can be trusted.",
         reason="wrong_shape",
     )
 
 
-def _one(number: float | None, refusal: str) -> Placed:
+def _one(number: float | None, refusal: str) -> AlignedResult:
     if refusal:
-        return Placed(None, f"It says: {refusal.rstrip('.')}.")
-    return Placed(None, SILENCE) if number is None else Placed(number)
+        return AlignedResult(None, f"It says: {refusal.rstrip('.')}.")
+    return AlignedResult(None, SILENCE) if number is None else AlignedResult(number)
 
 
 def table_of(houses: pd.DataFrame, contract: Contract, dialect: Dialect) -> Table:
@@ -142,7 +142,7 @@ def table_of(houses: pd.DataFrame, contract: Contract, dialect: Dialect) -> Tabl
     Parameters
     ----------
     houses : DataFrame, shape (n, n_fields)
-        Clean houses (see :func:`houseprice.market.validation.check`): a number that was typed as
+        Clean houses (see :func:`houseprice.market.validation.validate`): a number that was typed as
         "1,250" goes out as 1250, and what the contract fills is filled.
     contract : Contract
     dialect : Dialect
@@ -188,7 +188,7 @@ def _is_whole(code: str) -> bool:
 
 
 _VALUES_ALONE = "This server gives values alone: no ranges, reasons or comparable sales."
-_LIKENESS: dict[Likeness, str] = {
+_LIKENESS: dict[Parity, str] = {
     "same": "It gives the same values as the model of this computer.",
     "other": "It gives other values than the model of this computer.",
     "log": "It seems to answer in logarithms of the price: set HOUSEPRICE_API_TARGET to log.",
@@ -196,7 +196,7 @@ _LIKENESS: dict[Likeness, str] = {
 }
 
 
-class ForeignBackend(BareValues):
+class ForeignBackend(ValuesOnlyBackend):
     """Values houses with a server of another maker; see :class:`houseprice.backend.base.Backend`.
 
     Parameters
@@ -217,24 +217,24 @@ class ForeignBackend(BareValues):
         protocol: str,
         contract: Contract,
         settings: Settings,
-        golden: Golden = NONE_GOLDEN,
+        golden: GoldenRows = NO_GOLDEN_ROWS,
     ) -> None:
         self._transport = transport
         self._contract = contract
         self._settings = settings
-        self._speech = speech_of(protocol, settings.api_model)
+        self._speech = codec_for(protocol, settings.api_model)
         self._dialect = contract.dialects.get(protocol, Dialect())
         self._golden = golden
         self._version = ""
         self._remarks: tuple[str, ...] | None = None
 
-    def about(self) -> About:
+    def about(self) -> BackendInfo:
         """Tell which model answers, as far as the server does."""
         if self._remarks is None:
             self._version = self._speech.version(self._transport)
             self._remarks = (_VALUES_ALONE, *self._compared())
         market = self._contract.market
-        return About(
+        return BackendInfo(
             backend=f"the server at {self._transport.place}",
             model_version=self._version,
             package_version="",
@@ -253,12 +253,12 @@ class ForeignBackend(BareValues):
         interval: float = DEFAULT_INTERVAL,
         evidence: bool = False,
         progress: Progress | None = None,
-    ) -> Answer:
+    ) -> ValuationResult:
         """Check rows here, and have the good ones valued there."""
         check_level(interval)
         if evidence:
-            not_offered("reasons or comparable sales")
-        checked = check(rows, self._contract)
+            not_supported("reasons or comparable sales")
+        checked = validate(rows, self._contract)
         valid = checked.valid.copy()
         places = np.flatnonzero(valid)
         problems = list(checked.problems)
@@ -279,16 +279,16 @@ class ForeignBackend(BareValues):
                 progress(done / len(places), f"{done:,} of {len(places):,} houses valued")
         values = pd.DataFrame({"predicted_price": prices})
         frame = valuation_frame(valid, problems, values, self._version, datetime.now(UTC))
-        return Answer(frame, tuple(sorted(problems, key=lambda problem: problem.row or 0)))
+        return ValuationResult(frame, tuple(sorted(problems, key=lambda problem: problem.row or 0)))
 
     def _compared(self) -> tuple[str, ...]:
         """Say whether the server has the model of this computer, if there is one."""
         if not self._golden.rows:
             return ()
-        houses = check(self._golden.frame, self._contract).houses
+        houses = validate(self._golden.frame, self._contract).houses
         placed = Asking(self._ask).all(self._table(houses))
         prices = [None if p.number is None else self._in_money(p.number) for p in placed]
-        return (_LIKENESS[likeness(prices, self._golden.prices)],)
+        return (_LIKENESS[parity(prices, self._golden.prices)],)
 
     def _table(self, houses: pd.DataFrame) -> Table:
         return table_of(houses, self._contract, self._dialect)
@@ -305,7 +305,7 @@ class ForeignBackend(BareValues):
 
         Raises
         ------
-        BackendGarbled
+        BackendInvalidResponse
             If it can be no price of this market.
         """
         price = self._in_money(number)
@@ -318,7 +318,7 @@ class ForeignBackend(BareValues):
             if self._settings.api_target == "price"
             else "Does it answer in plain prices? HOUSEPRICE_API_TARGET says otherwise."
         )
-        raise BackendGarbled(
+        raise BackendInvalidResponse(
             f"The server answered {number:,.6g}, which is no price of this market "
             f"({facts.symbol}{lower:,.0f} to {facts.symbol}{upper:,.0f}). {hint}",
             reason="no_price",
@@ -336,6 +336,6 @@ class ForeignBackend(BareValues):
         return number
 
 
-def _without_value(row: int, placed: Placed) -> Problem:
+def _without_value(row: int, placed: AlignedResult) -> Problem:
     message = f"The server did not value this house. {placed.refusal}"
     return Problem(row + 1, None, "refused_by_server", "error", message)

@@ -10,16 +10,23 @@ import numpy as np
 
 from houseprice.backend.remote.endpoints import Service
 from houseprice.backend.schemas import API_VERSION, ModelOut
-from houseprice.backend.strict_json import on_one_line
-from houseprice.errors import BackendGarbled, BackendRejected, ModelError
+from houseprice.backend.strict_json import single_line
+from houseprice.errors import BackendInvalidResponse, BackendRejected, ModelError
 from houseprice.market.contract import Contract
-from houseprice.model.store.artefact import NONE_GOLDEN, Golden
+from houseprice.model.store.artefact import NO_GOLDEN_ROWS, GoldenRows
 from houseprice.model.store.store import ModelStore
 from houseprice.settings import Settings
 
-__all__ = ["Likeness", "compared", "golden_here", "likeness", "refuse_strangers", "remarks_of"]
+__all__ = [
+    "Parity",
+    "check_same_market",
+    "compare_golden_rows",
+    "local_golden_rows",
+    "parity",
+    "parity_remarks",
+]
 
-Likeness = Literal["same", "other", "log", "log1p"]
+Parity = Literal["same", "other", "log", "log1p"]
 
 TOLERANCE = 1e-9
 """Of a price: what the way there and back, and another processor, may change."""
@@ -27,7 +34,7 @@ TOLERANCE = 1e-9
 logger = logging.getLogger(__name__)
 
 
-def refuse_strangers(told: ModelOut, contract: Contract, place: str) -> None:
+def check_same_market(told: ModelOut, contract: Contract, place: str) -> None:
     """Refuse a server whose values could not be taken for those of this market.
 
     Raises
@@ -35,7 +42,7 @@ def refuse_strangers(told: ModelOut, contract: Contract, place: str) -> None:
     BackendRejected
     """
     version, title, currency = (
-        on_one_line(text)[:60] for text in (told.api_version, told.market_title, told.currency)
+        single_line(text)[:60] for text in (told.api_version, told.market_title, told.currency)
     )
     if version != API_VERSION:
         raise BackendRejected(
@@ -52,7 +59,7 @@ def refuse_strangers(told: ModelOut, contract: Contract, place: str) -> None:
         )
 
 
-def remarks_of(told: ModelOut, contract: Contract, is_open: bool) -> tuple[str, ...]:
+def parity_remarks(told: ModelOut, contract: Contract, is_open: bool) -> tuple[str, ...]:
     """What a user should know of a server that is taken.
 
     Parameters
@@ -72,16 +79,16 @@ def remarks_of(told: ModelOut, contract: Contract, is_open: bool) -> tuple[str, 
     return tuple(remarks)
 
 
-def golden_here(settings: Settings, contract: Contract) -> Golden:
+def local_golden_rows(settings: Settings, contract: Contract) -> GoldenRows:
     """Return what the model of this computer says of a few houses; none if there is no model."""
     try:
         return ModelStore.of(settings).load(contract=contract).golden
     except ModelError as error:
         logger.debug("no model to compare the server's with: %s", error)
-        return NONE_GOLDEN
+        return NO_GOLDEN_ROWS
 
 
-def compared(service: Service, golden: Golden) -> tuple[str, ...]:
+def compare_golden_rows(service: Service, golden: GoldenRows) -> tuple[str, ...]:
     """Say whether a server has the model of this computer; nothing if there is none here.
 
     Raises
@@ -95,19 +102,19 @@ def compared(service: Service, golden: Golden) -> tuple[str, ...]:
     piece = service.values(rows, {}, legal_only=False)
     numbers = np.full(len(rows), np.nan)
     numbers[piece.valid] = piece.valued["predicted_price"]
-    match likeness(numbers.tolist(), golden.prices):
+    match parity(numbers.tolist(), golden.prices):
         case "same":
             return ("It has the same model as this computer.",)
         case "other":
             return ("It has another model than this computer.",)
-    raise BackendGarbled(
+    raise BackendInvalidResponse(
         f"The server at {service.place} answers in logarithms of prices. If it is no server of "
         "houseprice, set HOUSEPRICE_API_PROTOCOL and HOUSEPRICE_API_TARGET.",
         reason="log_price",
     )
 
 
-def likeness(numbers: Sequence[float | None], prices: Sequence[float]) -> Likeness:
+def parity(numbers: Sequence[float | None], prices: Sequence[float]) -> Parity:
     """Say what a server's numbers are to the prices that the model of this computer gives.
 
     Parameters

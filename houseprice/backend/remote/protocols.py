@@ -26,7 +26,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 from urllib.parse import quote
 
-from houseprice.errors import BackendGarbled, SettingsError
+from houseprice.errors import BackendInvalidResponse, SettingsError
 
 __all__ = [
     "Cell",
@@ -35,14 +35,14 @@ __all__ = [
     "Kind",
     "Mlflow",
     "OpenInference",
+    "ProtocolCodec",
     "Regression",
     "Reply",
-    "Speech",
     "Table",
+    "codec_for",
+    "error_text",
     "numbers_of",
     "objects_of",
-    "speech_of",
-    "words_of",
 ]
 
 Cell = int | float | str | None
@@ -116,7 +116,7 @@ class JsonTransport(Protocol):
         ...
 
 
-class Speech(Protocol):
+class ProtocolCodec(Protocol):
     """One protocol, from the client's side."""
 
     path: str
@@ -131,7 +131,7 @@ class Speech(Protocol):
 
         Raises
         ------
-        BackendGarbled
+        BackendInvalidResponse
             If it has another form than the protocol's.
         """
         ...
@@ -144,7 +144,7 @@ class Speech(Protocol):
 def objects_of(body: object, key: str) -> Mapping[str, Any]:
     """The answer as an object that holds a key."""
     if not isinstance(body, Mapping) or key not in body:
-        raise BackendGarbled(
+        raise BackendInvalidResponse(
             f"The server's answer has no «{key}»: it may speak another protocol "
             "(HOUSEPRICE_API_PROTOCOL).",
             reason="wrong_shape",
@@ -159,12 +159,12 @@ def numbers_of(values: object) -> list[float | None]:
     return [_number(value) for value in values]
 
 
-def words_of(said: object) -> str:
+def error_text(said: object) -> str:
     """What a server said, on one line and not too long to show."""
     if isinstance(said, Mapping):
-        said = "; ".join(f"{name}: {words_of(value)}" for name, value in said.items())
+        said = "; ".join(f"{name}: {error_text(value)}" for name, value in said.items())
     elif isinstance(said, Sequence) and not isinstance(said, str):
-        said = ", ".join(words_of(value) for value in said)
+        said = ", ".join(error_text(value) for value in said)
     return " ".join(str(said).split())[:LONGEST_WORDS]
 
 
@@ -176,14 +176,14 @@ def _number(value: object) -> float | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise BackendGarbled(
-            f"The server answered «{words_of(value)[:40]}» where a price should stand.",
+        raise BackendInvalidResponse(
+            f"The server answered «{error_text(value)[:40]}» where a price should stand.",
             reason="wrong_shape",
         )
     try:
         return float(value)
     except OverflowError:
-        raise BackendGarbled(
+        raise BackendInvalidResponse(
             "The server answered a number that is too large to be a price.", reason="wrong_shape"
         ) from None
 
@@ -202,12 +202,12 @@ class Inputs:
         found = objects_of(body, "predictions")
         numbers = [] if found["predictions"] is None else numbers_of(found["predictions"])
         refusals = _refusals(found.get("errors"))
-        return Reply(numbers, refusals, words_of(found.get("version") or ""))
+        return Reply(numbers, refusals, error_text(found.get("version") or ""))
 
     def version(self, transport: JsonTransport) -> str:
         """Ask for the version of the model."""
         told = objects_of(transport.get_json("/api/v1/health"), "model_version")
-        return words_of(told["model_version"] or "")
+        return error_text(told["model_version"] or "")
 
 
 def _refusals(errors: object) -> dict[int, str]:
@@ -217,7 +217,7 @@ def _refusals(errors: object) -> dict[int, str]:
         match error:
             case {"loc": ["inputs", int(place), *field], "msg": said}:
                 told[place].append(": ".join([*map(str, field), str(said)]))
-    return {place: words_of("; ".join(said)) for place, said in told.items()}
+    return {place: error_text("; ".join(said)) for place, said in told.items()}
 
 
 class Mlflow:
@@ -233,7 +233,7 @@ class Mlflow:
         """Read one prediction a row."""
         found = objects_of(body, "predictions")
         return Reply(
-            numbers_of(found["predictions"]), version=words_of(found.get("model_version") or "")
+            numbers_of(found["predictions"]), version=error_text(found.get("model_version") or "")
         )
 
     def version(self, transport: JsonTransport) -> str:  # noqa: ARG002 - the protocol has no such word
@@ -271,22 +271,24 @@ class OpenInference:
         found = objects_of(body, "outputs")
         outputs = found["outputs"]
         if not isinstance(outputs, list) or not all(isinstance(each, Mapping) for each in outputs):
-            raise BackendGarbled("The server's outputs are no tensors.", reason="wrong_shape")
+            raise BackendInvalidResponse(
+                "The server's outputs are no tensors.", reason="wrong_shape"
+            )
         chosen = outputs if len(outputs) == 1 else [o for o in outputs if o.get("name") == _OUTPUT]
         if len(chosen) != 1:
-            names = ", ".join(words_of(output.get("name")) for output in outputs)
-            raise BackendGarbled(
+            names = ", ".join(error_text(output.get("name")) for output in outputs)
+            raise BackendInvalidResponse(
                 f"The server has no output «{_OUTPUT}», only: {names[:200] or 'none'}.",
                 reason="wrong_shape",
             )
         numbers = numbers_of(objects_of(chosen[0], "data")["data"])
-        return Reply(numbers, version=words_of(found.get("model_version") or ""))
+        return Reply(numbers, version=error_text(found.get("model_version") or ""))
 
     def version(self, transport: JsonTransport) -> str:
         """Ask for the newest version of the model."""
         told = objects_of(transport.get_json(self._model_path), "name")
         versions = told.get("versions")
-        return words_of(versions[-1]) if isinstance(versions, list) and versions else ""
+        return error_text(versions[-1]) if isinstance(versions, list) and versions else ""
 
 
 def _tensor(name: str, kind: Kind, cells: list[Cell]) -> dict[str, Any]:
@@ -319,20 +321,20 @@ class Regression:
         refusals = {}
         if isinstance(errors, Mapping):
             refusals = {
-                int(place): words_of(said)
+                int(place): error_text(said)
                 for place, said in errors.items()
                 if str(place).isdecimal() and len(str(place)) < 10
             }
         numbers = [] if found["predictions"] is None else numbers_of(found["predictions"])
-        return Reply(numbers, refusals, words_of(found.get("version") or ""))
+        return Reply(numbers, refusals, error_text(found.get("version") or ""))
 
     def version(self, transport: JsonTransport) -> str:
         """Ask for the version of the model."""
         told = objects_of(transport.get_json("/version"), "model_version")
-        return words_of(told["model_version"] or "")
+        return error_text(told["model_version"] or "")
 
 
-def speech_of(protocol: str, model: str) -> Speech:
+def codec_for(protocol: str, model: str) -> ProtocolCodec:
     """Find a protocol by its name in the settings.
 
     Parameters

@@ -38,16 +38,16 @@ from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from houseprice import __version__
-from houseprice.backend.remote.failures import told_by_exception, told_by_status, too_slow
+from houseprice.backend.remote.failures import error_from_exception, error_from_status, too_slow
 from houseprice.backend.strict_json import (
     MEGABYTE,
-    chunks_of,
-    complaint_of,
-    json_of,
-    refuse_other_kinds,
+    check_content_type,
+    error_detail,
+    iter_limited,
+    parse_json,
     write_json,
 )
-from houseprice.errors import BackendError, BackendGarbled, SettingsError
+from houseprice.errors import BackendError, BackendInvalidResponse, SettingsError
 from houseprice.settings import Settings
 
 __all__ = [
@@ -361,8 +361,8 @@ class Exchange:
             message.body.seek(0)
         with self._failures_told(deadline), self._sent(message, deadline) as response:
             if not 200 <= response.status_code < 300:
-                code, words = complaint_of(response, self._address.place)
-                raise told_by_status(
+                code, words = error_detail(response, self._address.place)
+                raise error_from_status(
                     response, self._address.place, code, words, with_key=self._with_key
                 )
             return read(response)
@@ -390,7 +390,7 @@ class Exchange:
         except _FAILURES as error:
             if deadline.passed:
                 raise too_slow(self._address.place) from None
-            raise told_by_exception(error, self._address.place, self._connect_s) from None
+            raise error_from_exception(error, self._address.place, self._connect_s) from None
         if deadline.passed:
             raise too_slow(self._address.place)
 
@@ -456,7 +456,7 @@ class Transport:
         ------
         BackendError
         """
-        return json_of(self.get(path), self.place)
+        return parse_json(self.get(path), self.place)
 
     def post_json(self, path: str, body: object) -> Any:  # noqa: ANN401 - JSON may hold anything
         """Send JSON, and read the JSON that comes back strictly.
@@ -467,7 +467,7 @@ class Transport:
         ------
         BackendError
         """
-        return json_of(self.post(path, body), self.place)
+        return parse_json(self.post(path, body), self.place)
 
     def get(self, path: str) -> bytes:
         """Ask for JSON and return its text, not read yet."""
@@ -504,18 +504,18 @@ class Transport:
         start = sink.tell()
 
         def read(response: requests.Response) -> None:
-            refuse_other_kinds(response, "csv", self.place)
+            check_content_type(response, "csv", self.place)
             _refuse_endless(response, self.place)
             sink.seek(start)
             sink.truncate()
-            for chunk in chunks_of(response, self._most + extra_bytes, self.place):
+            for chunk in iter_limited(response, self._most + extra_bytes, self.place):
                 _write(sink, chunk)
 
         self._exchange.run(message, self._timeout_s + extra_s, read)
 
     def _json_text(self, response: requests.Response) -> bytes:
-        refuse_other_kinds(response, "json", self.place)
-        return b"".join(chunks_of(response, self._most, self.place))
+        check_content_type(response, "json", self.place)
+        return b"".join(iter_limited(response, self._most, self.place))
 
 
 def _write(sink: BinaryIO, data: bytes) -> None:
@@ -534,4 +534,4 @@ def _refuse_endless(response: requests.Response, place: str) -> None:
             f"The answer of the server at {place} does not say where it ends, so it can't be told "
             "whether it is complete. A proxy on the way may speak an old version of HTTP."
         )
-        raise BackendGarbled(message, reason="endless")
+        raise BackendInvalidResponse(message, reason="endless")

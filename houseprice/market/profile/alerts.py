@@ -18,9 +18,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from houseprice.market.fields import Field
-from houseprice.market.profile.associations import pairs
+from houseprice.market.profile.associations import associated_pairs
 from houseprice.market.profile.selection import Sales
-from houseprice.market.profile.summaries import blanks
+from houseprice.market.profile.summaries import missing_values
 from houseprice.market.sales import Market
 
 __all__ = [
@@ -29,9 +29,9 @@ __all__ = [
     "AlertKind",
     "alerts",
     "contradictions",
-    "far_off",
-    "far_out",
-    "unusual_terms",
+    "outliers",
+    "price_outliers",
+    "unusual_conditions",
 ]
 
 AlertKind = Literal["not_known", "alike", "same", "long_tail", "far_out"]
@@ -77,11 +77,11 @@ def alerts(sales: Sales) -> tuple[Alert, ...]:
     if len(sales) < FEWEST_SALES:
         return ()
     fields, amounts = len(sales.contract.fields), len(list(_amounts(sales)))
-    unknown = blanks(sales).query("not_known > 0").reset_index(drop=True)
+    unknown = missing_values(sales).query("not_known > 0").reset_index(drop=True)
     alike = _alike(sales)
     varied = [column for column in sales.contract.columns if column not in set(alike["column"])]
-    same, tails = pairs(sales, SAME, varied), _long_tails(sales)
-    distant = far_out(sales).groupby("column", sort=False)
+    same, tails = associated_pairs(sales, SAME, varied), _long_tails(sales)
+    distant = outliers(sales).groupby("column", sort=False)
     far = distant.agg(field=("field", "first"), sales=("id", "size")).reset_index()
     far = far.sort_values("sales", ascending=False, ignore_index=True, kind="stable")
     found = [
@@ -95,7 +95,7 @@ def alerts(sales: Sales) -> tuple[Alert, ...]:
     return tuple(sorted(told, key=lambda alert: -alert.concerned))
 
 
-def far_out(sales: Sales) -> pd.DataFrame:
+def outliers(sales: Sales) -> pd.DataFrame:
     """Every value far from the rest: column, field, id, location, value, price, times the middle.
 
     Of sizes and of the price, among the homes that have any of it: a home without a pool is no
@@ -170,7 +170,7 @@ def _no_far() -> pd.DataFrame:
     return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in columns.items()})
 
 
-def far_off(sales: Sales, held_out: pd.DataFrame) -> pd.DataFrame:
+def price_outliers(sales: Sales, held_out: pd.DataFrame) -> pd.DataFrame:
     """Find the sales whose price lies outside the 90 % range that their facts led to.
 
     Parameters
@@ -220,7 +220,7 @@ def contradictions(market: Market, sales: Sales) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["id", "message", "read", "expected"])
 
 
-def unusual_terms(sales: Sales) -> pd.Series:
+def unusual_conditions(sales: Sales) -> pd.Series:
     """Say what was out of the ordinary in the terms of each sale: "Sale within the family".
 
     Returns

@@ -25,16 +25,16 @@ from houseprice.market.profile.summaries import by_level
 
 __all__ = [
     "FieldProfile",
-    "between",
-    "cells",
+    "associated_pairs",
+    "association",
+    "association_matrix",
+    "density_cells",
+    "distribution_by_level",
     "field_profile",
     "groups",
+    "level_shares",
     "pair_points",
-    "pairs",
-    "shares",
-    "spread_by",
-    "tie",
-    "with_price",
+    "price_associations",
 ]
 
 Floats = NDArray[np.float64]
@@ -43,7 +43,7 @@ FEWEST = 10
 """Sales with both values known below which a tie is not told."""
 
 
-def with_price(sales: Sales) -> pd.DataFrame:
+def price_associations(sales: Sales) -> pd.DataFrame:
     """Tie of each field with price, closest first: column, field, strength, direction, sales.
 
     ``strength`` lies between 0 and 1; ``direction`` is "rises", "falls" or "differs" (no order).
@@ -62,7 +62,7 @@ def with_price(sales: Sales) -> pd.DataFrame:
     return frame.sort_values("strength", ascending=False, ignore_index=True, kind="stable")
 
 
-def between(sales: Sales, columns: list[str]) -> pd.DataFrame:
+def association_matrix(sales: Sales, columns: list[str]) -> pd.DataFrame:
     """Strength of the tie of each field with each other, 0 to 1.
 
     Returns
@@ -79,7 +79,7 @@ def between(sales: Sales, columns: list[str]) -> pd.DataFrame:
     return pd.DataFrame(table, index=labels, columns=labels)
 
 
-def pairs(sales: Sales, least: float, columns: list[str] | None = None) -> pd.DataFrame:
+def associated_pairs(sales: Sales, least: float, columns: list[str] | None = None) -> pd.DataFrame:
     """The pairs of fields with a tie of `least` or more, closest first.
 
     Returns
@@ -88,7 +88,7 @@ def pairs(sales: Sales, least: float, columns: list[str] | None = None) -> pd.Da
         one, other (columns); field, other_field (their labels); strength.
     """
     names = list(sales.contract.columns) if columns is None else columns
-    table = between(sales, names).to_numpy()
+    table = association_matrix(sales, names).to_numpy()
     row, column = np.nonzero(np.triu(np.nan_to_num(table, nan=-1.0) >= least, 1))
     label = [sales.field(name).label for name in names]
     frame = pd.DataFrame(
@@ -103,7 +103,7 @@ def pairs(sales: Sales, least: float, columns: list[str] | None = None) -> pd.Da
     return frame.sort_values("strength", ascending=False, ignore_index=True, kind="stable")
 
 
-def tie(sales: Sales, column: str, other: str) -> float:
+def association(sales: Sales, column: str, other: str) -> float:
     """Tie of two fields, or of a field and the price: 0 to 1, below 0 where one falls.
 
     NaN where too little is known; a field without an order has no direction, and so no sign.
@@ -219,7 +219,7 @@ def pair_points(sales: Sales, one: str, other: str, third: str | None = None) ->
     return frame[frame["one"].notna() & frame["other"].notna()].reset_index(drop=True)
 
 
-def cells(points: pd.DataFrame, x: str, y: str, third: str | None = None) -> pd.DataFrame:
+def density_cells(points: pd.DataFrame, x: str, y: str, third: str | None = None) -> pd.DataFrame:
     """Count points in squares: x, y (their middles), sales and the middle of a third column."""
     places, middles = [], []
     for name in (x, y):
@@ -263,7 +263,9 @@ def groups(sales: Sales, column: str) -> tuple[NDArray[np.object_], tuple[str, .
     return group, tuple(name for name in names if name in set(group))
 
 
-def spread_by(sales: Sales, level: str, number: str, third: str | None = None) -> pd.DataFrame:
+def distribution_by_level(
+    sales: Sales, level: str, number: str, third: str | None = None
+) -> pd.DataFrame:
     """Spread of a number by level, and by group of a third field: level, group and ``SPREAD``.
 
     Levels stand as ``profile.by_level`` orders them; sales where one is not known are left out.
@@ -281,7 +283,7 @@ def spread_by(sales: Sales, level: str, number: str, third: str | None = None) -
     return frame.iloc[np.argsort(place.to_numpy(), kind="stable")].reset_index(drop=True)
 
 
-def shares(sales: Sales, row: str, column: str, third: str | None = None) -> pd.DataFrame:
+def level_shares(sales: Sales, row: str, column: str, third: str | None = None) -> pd.DataFrame:
     """How the levels of one field are spread over those of another.
 
     Returns

@@ -20,18 +20,18 @@ from houseprice.market.profile.selection import Sales
 
 __all__ = [
     "SPREAD",
-    "Glance",
-    "blanks",
+    "Overview",
     "by_level",
     "by_location",
     "by_period",
     "by_year",
     "distribution",
-    "glance",
     "ids_in_periods",
-    "lie_of_places",
+    "location_map",
+    "missing_values",
+    "overview",
     "points",
-    "sales_in",
+    "select_locations",
     "trend",
 ]
 
@@ -46,7 +46,7 @@ SPREAD = {
 
 
 @dataclass(frozen=True)
-class Glance:
+class Overview:
     """The market in five numbers."""
 
     sales: int
@@ -56,12 +56,12 @@ class Glance:
     median_price_per_area: float
 
 
-def glance(sales: Sales) -> Glance:
+def overview(sales: Sales) -> Overview:
     """Sum the sales up; there must be one at the least."""
     years = sales.values(sales.contract.market.roles.sale_year)
     first, last = int(np.nanmin(years)), int(np.nanmax(years))
     median, per_area = float(sales.prices.median()), float(np.nanmedian(sales.price_per_area))
-    return Glance(len(sales), first, last, median, per_area)
+    return Overview(len(sales), first, last, median, per_area)
 
 
 def distribution(sales: Sales, bars: int = 36) -> pd.DataFrame:
@@ -168,7 +168,7 @@ def ids_in_periods(sales: Sales, months: int, periods: Collection[str]) -> tuple
     return tuple(sales.ids[found].astype(str))
 
 
-def blanks(sales: Sales) -> pd.DataFrame:
+def missing_values(sales: Sales) -> pd.DataFrame:
     """How often each field is not known, or known to be absent: column, field, counts and shares.
 
     Only fields with either; the least known first.
@@ -227,7 +227,7 @@ KM_PER_DEGREE = 111.195
 """Along a meridian of a sphere of the Earth's mean radius, 6,371 km."""
 
 
-def lie_of_places(sales: Sales) -> pd.DataFrame:
+def location_map(sales: Sales) -> pd.DataFrame:
     """Spread of price by place, as ``by_location``, with where each place lies.
 
     Returns
@@ -243,7 +243,7 @@ def lie_of_places(sales: Sales) -> pd.DataFrame:
     return frame.merge(where, on="level", how="inner")
 
 
-def sales_in(sales: Sales, places: Collection[str]) -> tuple[str, ...]:
+def select_locations(sales: Sales, places: Collection[str]) -> tuple[str, ...]:
     """Return the ids of the sales in some places, given in words."""
     field = sales.contract.fields[sales.contract.market.roles.location]
     levels = [position for position, label in enumerate(field.labels) if label in places]

@@ -30,15 +30,15 @@ import pandas as pd
 import houseprice
 from houseprice.errors import StoreError
 from houseprice.market.sales import Market, read_rows
-from houseprice.market.validation import check
-from houseprice.model.card import CARD_FACTS, CARD_TEXT, Card, card_facts, finished_card
+from houseprice.market.validation import validate
+from houseprice.model.card import CARD_FACTS, CARD_TEXT, Card, card_facts, complete_card
 from houseprice.model.report import Report
 from houseprice.model.store.manifest import (
     Manifest,
     code_sha256,
     data_sha256,
     file_facts,
-    libraries_here,
+    installed_libraries,
 )
 from houseprice.model.store.signing import Keys
 from houseprice.model.store.versions import MANIFEST, version_name
@@ -47,15 +47,15 @@ from houseprice.model.valuation import ValuationModel
 
 __all__ = [
     "GOLDEN",
-    "NONE_GOLDEN",
-    "Golden",
+    "NO_GOLDEN_ROWS",
+    "GoldenRows",
     "LoadedModel",
     "describe",
-    "opened",
-    "packed",
+    "load",
     "read_file",
-    "trusted",
-    "verified",
+    "serialize",
+    "verify_files",
+    "verify_signature",
 ]
 
 GOLDEN = "golden.json"
@@ -64,7 +64,7 @@ TOLERANCE = 1e-9
 
 
 @dataclass(frozen=True)
-class Golden:
+class GoldenRows:
     """Raw rows, as a client would send them, and what they are worth.
 
     Attributes
@@ -79,7 +79,7 @@ class Golden:
     prices: tuple[float, ...]
 
     @classmethod
-    def of(cls, model: ValuationModel, market: Market) -> Golden:
+    def of(cls, model: ValuationModel, market: Market) -> GoldenRows:
         """Value the first, the middle and the last sale of a market."""
         places = np.unique(np.linspace(0, len(market.houses) - 1, 3).astype(np.intp))
         sold = read_rows(market.sales_path).iloc[places]
@@ -113,18 +113,18 @@ class Golden:
         return json.dumps(asdict(self), indent=1, ensure_ascii=False, allow_nan=False).encode()
 
     @classmethod
-    def read(cls, data: bytes) -> Golden:
+    def read(cls, data: bytes) -> GoldenRows:
         """Read what :meth:`to_json` wrote."""
         facts = json.loads(data)
         return cls(tuple(facts["rows"]), tuple(facts["prices"]))
 
 
-NONE_GOLDEN = Golden((), ())
+NO_GOLDEN_ROWS = GoldenRows((), ())
 """Of a model that nothing is known of."""
 
 
 def _prices(model: ValuationModel, rows: pd.DataFrame) -> tuple[float, ...]:
-    houses = check(rows.reset_index(drop=True), model.contract).houses
+    houses = validate(rows.reset_index(drop=True), model.contract).houses
     return tuple(model.predict(houses).tolist())
 
 
@@ -153,17 +153,17 @@ class LoadedModel:
     manifest: Manifest
     importance: pd.DataFrame
     card: Card
-    golden: Golden
+    golden: GoldenRows
     study: Study
 
 
-def packed(
+def serialize(
     model: ValuationModel,
     market: Market,
     metrics: Mapping[str, float],
     importance: pd.DataFrame,
     report: Report | None,
-    golden: Golden,
+    golden: GoldenRows,
 ) -> tuple[Files, dict[str, Any]]:
     """Return the files of a version that do not bear its name, and the facts of its card."""
     artefact = io.BytesIO()
@@ -201,7 +201,7 @@ def describe(
         model_version=version_name(summary.name, number),
         package_version=houseprice.__version__,
         code_sha256=code_sha256(),
-        libraries=libraries_here(),
+        libraries=installed_libraries(),
         market_name=summary.name,
         market_title=summary.title,
         contract_sha256=market.contract.sha256,
@@ -213,12 +213,12 @@ def describe(
         files={name: file_facts(data) for name, data in files.items()},
         signing_key=keys.signing_id,
     )
-    named = finished_card(card, manifest).files()
+    named = complete_card(card, manifest).files()
     every = manifest.files | {name: file_facts(data) for name, data in named.items()}
     return manifest.model_copy(update={"files": every}).signed(keys), named
 
 
-def trusted(folder: Path, keys: Keys) -> Manifest:
+def verify_signature(folder: Path, keys: Keys) -> Manifest:
     """Read a version's manifest, and check who signed it.
 
     Raises
@@ -231,7 +231,7 @@ def trusted(folder: Path, keys: Keys) -> Manifest:
     return manifest
 
 
-def verified(folder: Path, keys: Keys) -> tuple[Manifest, Files]:
+def verify_files(folder: Path, keys: Keys) -> tuple[Manifest, Files]:
     """Read a version's files, once, and check what was read.
 
     Raises
@@ -240,7 +240,7 @@ def verified(folder: Path, keys: Keys) -> tuple[Manifest, Files]:
         If anything is missing, changed, not signed as it should be, or made by other versions of
         the software.
     """
-    manifest = trusted(folder, keys)
+    manifest = verify_signature(folder, keys)
     manifest.check_versions()
     names = (MODEL, IMPORTANCE, GOLDEN, STUDY, CARD_FACTS, CARD_TEXT)
     return manifest, {name: _checked(folder, name, manifest) for name in names}
@@ -254,10 +254,10 @@ def read_file(folder: Path, name: str, keys: Keys) -> bytes:
     StoreError
         If it is missing, changed, or not signed as it should be.
     """
-    return _checked(folder, name, trusted(folder, keys))
+    return _checked(folder, name, verify_signature(folder, keys))
 
 
-def opened(manifest: Manifest, files: Files) -> LoadedModel:
+def load(manifest: Manifest, files: Files) -> LoadedModel:
     """Open the files of a version that passed :func:`verified`.
 
     Raises
@@ -277,7 +277,7 @@ def opened(manifest: Manifest, files: Files) -> LoadedModel:
             f"Version {manifest.model_version} holds no valuation model. "
             "Train a new one: houseprice train."
         )
-    golden = Golden.read(files[GOLDEN])
+    golden = GoldenRows.read(files[GOLDEN])
     golden.check(model, manifest.model_version)
     table = io.BytesIO(files[IMPORTANCE])
     importance = pd.read_csv(table, keep_default_na=False, na_values=[""])

@@ -28,13 +28,13 @@ from houseprice.model.store.signing import Keys
 from houseprice.model.study import STUDY
 
 __all__ = [
-    "FileFacts",
+    "FileEntry",
     "Manifest",
     "code_sha256",
     "data_sha256",
-    "difference",
     "file_facts",
-    "libraries_here",
+    "installed_libraries",
+    "software_difference",
 ]
 
 COMPARED_PARTS = {"scikit-learn": 3, "python": 2, "numpy": 2, "pandas": 2, "pydantic": 2}
@@ -44,7 +44,7 @@ _SHAPING = ("market", "model")
 _ROOT = Path(__file__).parents[2]
 
 
-def libraries_here() -> dict[str, str]:
+def installed_libraries() -> dict[str, str]:
     """Return the versions of Python and of the libraries that shape an artefact."""
     installed = {name: version(name) for name in COMPARED_PARTS if name != "python"}
     return {"python": platform.python_version(), **installed}
@@ -65,7 +65,7 @@ def code_sha256() -> str:
     return hashlib.sha256("\n".join(sums).encode()).hexdigest()
 
 
-def difference(package_version: str, code: str, libraries: dict[str, str]) -> str | None:
+def software_difference(package_version: str, code: str, libraries: dict[str, str]) -> str | None:
     """Say how the software that made an artefact differs from this one, and what to do.
 
     Returns
@@ -74,7 +74,7 @@ def difference(package_version: str, code: str, libraries: dict[str, str]) -> st
         The end of a sentence that starts with the artefact's name; None if there is no difference
         that matters.
     """
-    here = {"houseprice": houseprice.__version__, **libraries_here()}
+    here = {"houseprice": houseprice.__version__, **installed_libraries()}
     there = {**libraries, "houseprice": package_version}
     for name, mine in here.items():
         theirs = there.get(name, "unknown")
@@ -99,7 +99,7 @@ class _Facts(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class FileFacts(_Facts):
+class FileEntry(_Facts):
     """Checksum and size, in bytes, of one file of a version."""
 
     sha256: str
@@ -148,7 +148,7 @@ class Manifest(_Facts):
     rows: int
     metrics: dict[str, float]
     created_at: AwareDatetime
-    files: dict[str, FileFacts]
+    files: dict[str, FileEntry]
     signing_key: str | None = None
     signature: str | None = None
 
@@ -200,7 +200,7 @@ class Manifest(_Facts):
         StoreError
             Naming the versions and what to do.
         """
-        why = difference(self.package_version, self.code_sha256, self.libraries)
+        why = software_difference(self.package_version, self.code_sha256, self.libraries)
         if why:
             raise StoreError(f"Model version {self.model_version} {why}")
 
@@ -263,9 +263,9 @@ class Manifest(_Facts):
             )
 
 
-def file_facts(data: bytes) -> FileFacts:
+def file_facts(data: bytes) -> FileEntry:
     """Return checksum and size of a file's content."""
-    return FileFacts(sha256=hashlib.sha256(data).hexdigest(), size=len(data))
+    return FileEntry(sha256=hashlib.sha256(data).hexdigest(), size=len(data))
 
 
 def data_sha256(market: Market) -> str:

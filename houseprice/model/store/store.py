@@ -33,15 +33,15 @@ from houseprice.market.contract import Contract
 from houseprice.market.sales import Market
 from houseprice.model.report import Report
 from houseprice.model.store.artefact import (
-    NONE_GOLDEN,
-    Golden,
+    NO_GOLDEN_ROWS,
+    GoldenRows,
     LoadedModel,
     describe,
-    opened,
-    packed,
+    load,
     read_file,
-    trusted,
-    verified,
+    serialize,
+    verify_files,
+    verify_signature,
 )
 from houseprice.model.store.manifest import Manifest
 from houseprice.model.store.signing import NO_KEYS, Keys
@@ -55,7 +55,7 @@ from houseprice.model.store.versions import (
     version_name,
     version_names,
     warn_of_writers,
-    writing,
+    write_lock,
 )
 from houseprice.model.study import NO_STUDY, STUDY, Study
 from houseprice.model.valuation import ValuationModel
@@ -122,7 +122,7 @@ class ModelStore:
         importance: pd.DataFrame,
         *,
         report: Report | None = None,
-        golden: Golden = NONE_GOLDEN,
+        golden: GoldenRows = NO_GOLDEN_ROWS,
         study: Study = NO_STUDY,
     ) -> Version:
         """Save a fitted model, with the card of its report, as a new version; not active yet.
@@ -135,7 +135,7 @@ class ModelStore:
             If the folder can't be written to.
         """
         make_folder(self.folder)
-        files, card = packed(model, market, metrics, importance, report, golden)
+        files, card = serialize(model, market, metrics, importance, report, golden)
         files[STUDY] = study.to_json()
         number = self._next_number(market)
         manifest = add_version(
@@ -167,11 +167,11 @@ class ModelStore:
             raise StoreError(
                 f"There is no model in {self.folder} yet. Train one: houseprice train."
             )
-        manifest, files = verified(self._place(name), self.keys)
+        manifest, files = verify_files(self._place(name), self.keys)
         if contract is not None:
             manifest.check_contract(contract)
         warn_of_writers(self.folder)
-        return opened(manifest, files)
+        return load(manifest, files)
 
     def study(self, version: str) -> Study:
         """Read the study of a version without opening its model.
@@ -207,8 +207,8 @@ class ModelStore:
             If it is missing, damaged, not signed as it should be, or made by other versions of the
             software.
         """
-        verified(self._place(version), self.keys)
-        with writing(self.folder):
+        verify_files(self._place(version), self.keys)
+        with write_lock(self.folder):
             self._activation.add(version)
         logger.info("model version %s is active", version)
 
@@ -221,8 +221,8 @@ class ModelStore:
             If there is none, or it can't be used any more.
         """
         version = self._activation.before(market)
-        verified(self._place(version), self.keys)
-        with writing(self.folder):
+        verify_files(self._place(version), self.keys)
+        with write_lock(self.folder):
             self._activation.back_to(version)
         logger.info("went back to model version %s", version)
         return version
@@ -238,7 +238,7 @@ class ModelStore:
     def _version(self, name: str, active: bool) -> Version:
         manifest = None
         try:
-            manifest = trusted(self.folder / name, self.keys)
+            manifest = verify_signature(self.folder / name, self.keys)
             manifest.check_versions()
         except StoreError as error:
             return Version(name, active, manifest, str(error))

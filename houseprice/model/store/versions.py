@@ -20,7 +20,7 @@ from pathlib import Path
 
 import houseprice
 from houseprice.errors import StoreError
-from houseprice.files import exclusive, reach_the_disk, replace_file, write_file
+from houseprice.files import exclusive, replace_file, sync_folder, write_file
 from houseprice.model.store.manifest import Manifest
 
 __all__ = [
@@ -34,7 +34,7 @@ __all__ = [
     "version_name",
     "version_names",
     "warn_of_writers",
-    "writing",
+    "write_lock",
 ]
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*-[0-9][A-Za-z0-9.+]*-[1-9][0-9]*", re.ASCII)
@@ -88,7 +88,7 @@ def add_version(
     number : int
         The number to take, or the next one that no other process takes first.
     """
-    with writing(store):
+    with write_lock(store):
         _remove_left_overs(store)
         unfinished = Path(tempfile.mkdtemp(prefix=_UNFINISHED, dir=store))
         try:
@@ -115,12 +115,12 @@ def version_names(store: Path) -> list[str]:
 
 def make_folder(store: Path) -> None:
     """Make the store, for its owner only, if it is not there."""
-    with writing(store):
+    with write_lock(store):
         store.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
 @contextmanager
-def writing(store: Path) -> Iterator[None]:
+def write_lock(store: Path) -> Iterator[None]:
     """Turn a refusal of the system into a sentence that says what to do."""
     try:
         yield
@@ -146,7 +146,7 @@ def _finished(
     for name, data in {**named, MANIFEST: manifest.to_json()}.items():
         (unfinished / name).unlink(missing_ok=True)
         write_file(unfinished / name, data)
-    reach_the_disk(unfinished)
+    sync_folder(unfinished)
     final = store / manifest.model_version
     try:
         unfinished.rename(final)
@@ -154,7 +154,7 @@ def _finished(
         if final.exists():
             return False
         raise
-    reach_the_disk(store)
+    sync_folder(store)
     return True
 
 

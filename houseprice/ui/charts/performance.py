@@ -13,8 +13,8 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from houseprice.market.fields import Field
-from houseprice.model.diagnostics import Drift
-from houseprice.model.standards import in_words, written
+from houseprice.model.diagnostics import ErrorTrend
+from houseprice.model.standards import format_metric, metric_label
 from houseprice.ui.charts.style import BAND, FAINT, figure, wrapped
 from houseprice.ui.formatting import percent
 
@@ -51,7 +51,7 @@ def ratio_study(study: pd.DataFrame) -> go.Figure:
         Of ``model.measuring.ratio_study``, figures that have a value.
     """
     drawn = figure(height=max(220, 70 + 62 * len(study)))
-    names = [wrapped(in_words(name)) for name in study["figure"]]
+    names = [wrapped(metric_label(name)) for name in study["figure"]]
     scaled = [
         [_scaled(row, row[part]) for part in ("value", "low", "high")]
         for row in study.to_dict("records")
@@ -235,7 +235,7 @@ def _scaled(row: Mapping[Hashable, float], value: float) -> float:
 
 
 def _figure(study: pd.DataFrame, at: int, part: str) -> str:
-    told = written(str(study["figure"].iloc[at]), study[part].to_numpy(np.float64)[at], "")
+    told = format_metric(str(study["figure"].iloc[at]), study[part].to_numpy(np.float64)[at], "")
     return told.replace("-", "−")
 
 
@@ -250,7 +250,7 @@ def sales_finding(missed: pd.DataFrame) -> str:
     )
 
 
-def drift_finding(found: Drift, field: Field) -> str:
+def drift_finding(found: ErrorTrend, field: Field) -> str:
     """Say whether the error has to do with a fact, and where values are highest and lowest."""
     label, middles = f"**{field.label}**", found.middles
     if len(middles) < 2:
@@ -310,7 +310,7 @@ def ratio_finding(study: pd.DataFrame) -> str:
     told = f"**{int(reached.sum())} of {len(study)}** figures reach what assessors accept"
     if reached.all():
         return f"{told}."
-    missing = "; ".join(in_words(name) for name in study.loc[~reached, "figure"])
+    missing = "; ".join(metric_label(name) for name in study.loc[~reached, "figure"])
     return f"{told}. Not reached: {missing}."
 
 

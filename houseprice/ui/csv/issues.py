@@ -17,7 +17,7 @@ import streamlit as st
 
 from houseprice.market.contract import Contract
 from houseprice.tables.checks import Finding, Verdict, finding_table
-from houseprice.tables.corrections import beyond_mending, choices, edits, mend, wrong_cells
+from houseprice.tables.corrections import apply_edits, choices, edits, invalid_cells, uncorrectable
 from houseprice.tables.scoring import Scored
 from houseprice.tables.table import Table
 from houseprice.ui.charts.panel import download, in_words
@@ -156,7 +156,7 @@ def groups_of_cells(cells: pd.DataFrame, contract: Contract) -> list[Group]:
     Parameters
     ----------
     cells : DataFrame
-        From :func:`houseprice.tables.corrections.wrong_cells`.
+        From :func:`houseprice.tables.corrections.invalid_cells`.
     contract : Contract
     """
     levels = {column: choices(contract, column) for column in cells["column"].unique()}
@@ -171,8 +171,8 @@ def groups_of_cells(cells: pd.DataFrame, contract: Contract) -> list[Group]:
 
 def show_editor(table: Table, scored: Scored, contract: Contract) -> None:
     """Show the wrong cells, take what is written into them, and value the table again."""
-    cells = kept("wrong_cells", lambda: wrong_cells(table, scored, contract))
-    beyond = kept("beyond_mending", lambda: beyond_mending(scored))
+    cells = kept("wrong_cells", lambda: invalid_cells(table, scored, contract))
+    beyond = kept("beyond_mending", lambda: uncorrectable(scored))
     if cells.empty and not beyond:
         return
     st.subheader("Mend them here", anchor=False)
@@ -205,7 +205,7 @@ def show_editor(table: Table, scored: Scored, contract: Contract) -> None:
         disabled=not pending,
         icon=":material/refresh:",
     ):
-        failure = answer_mended(mend(table, pending, contract), len(pending))
+        failure = answer_mended(apply_edits(table, pending, contract), len(pending))
         if failure is None:
             st.rerun()
         st.error(plain(failure), icon=":material/error:")

@@ -10,14 +10,14 @@ from pathlib import PurePath
 
 import streamlit as st
 
-from houseprice.backend.base import About
+from houseprice.backend.base import BackendInfo
 from houseprice.market.contract import Contract
 from houseprice.market.sales import Market
 from houseprice.tables.checks import Finding, findings
 from houseprice.tables.drift import drift
 from houseprice.tables.excel import to_excel
 from houseprice.tables.parquet import to_parquet
-from houseprice.tables.price_comparison import against_prices
+from houseprice.tables.price_comparison import compare_prices
 from houseprice.tables.scoring import Scored
 from houseprice.tables.table import Table
 from houseprice.tables.writer import to_csv
@@ -34,7 +34,7 @@ from houseprice.ui.csv.issues import (
 from houseprice.ui.csv.results import show_charts, show_houses
 from houseprice.ui.csv.summary import show_against_prices, show_drift, show_totals, together
 from houseprice.ui.csv.upload import kept
-from houseprice.ui.layout import told_in_words
+from houseprice.ui.layout import error_boundary
 from houseprice.ui.session import backend
 
 __all__ = ["show_downloads", "show_tabs", "valued_csv"]
@@ -42,7 +42,7 @@ __all__ = ["show_downloads", "show_tabs", "valued_csv"]
 _KEPT = "csv_tab_kept"
 
 
-def show_tabs(table: Table, scored: Scored, about: About, market: Market) -> None:
+def show_tabs(table: Table, scored: Scored, about: BackendInfo, market: Market) -> None:
     """Draw the tabs, and into the one that is open what it is about."""
     contract = market.contract
     found: tuple[Finding, ...] = kept(
@@ -76,10 +76,10 @@ def show_tabs(table: Table, scored: Scored, about: About, market: Market) -> Non
             show_totals(together(table, scored, about, contract), contract)
             show_drift(kept("drift", lambda: drift(table, market)))
     if prices.open:
-        with prices, told_in_words("csv_prices"):
+        with prices, error_boundary("csv_prices"):
             # Half a minute for as many priced houses as a table may have.
             with st.spinner("Holding the values against the prices…"):
-                held = kept("prices", lambda: against_prices(table, scored, market, backend()))
+                held = kept("prices", lambda: compare_prices(table, scored, market, backend()))
             show_against_prices(held, contract)
 
 

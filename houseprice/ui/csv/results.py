@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from houseprice.backend.base import VALUATION_COLUMNS, About
+from houseprice.backend.base import VALUATION_COLUMNS, BackendInfo
 from houseprice.market.contract import Contract
 from houseprice.market.fields import Field
 from houseprice.market.parsing import limits
@@ -152,7 +152,7 @@ SHOW = "csv_show"
 
 
 def show_summary(
-    scored: Scored, total: Portfolio | None, name: str, contract: Contract, about: About
+    scored: Scored, total: Portfolio | None, name: str, contract: Contract, about: BackendInfo
 ) -> None:
     """The counts, and the value of all houses together."""
     summary = scored.summary

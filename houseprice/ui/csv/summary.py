@@ -10,13 +10,13 @@ from collections.abc import Iterable
 import pandas as pd
 import streamlit as st
 
-from houseprice.backend.base import About
+from houseprice.backend.base import BackendInfo
 from houseprice.market.contract import Contract
 from houseprice.model.report import Report
-from houseprice.model.standards import headings, leaning, written
+from houseprice.model.standards import direction, format_metric, headings
 from houseprice.tables.drift import Drift
 from houseprice.tables.portfolio import Portfolio, portfolio
-from houseprice.tables.price_comparison import AgainstPrices
+from houseprice.tables.price_comparison import PriceComparison
 from houseprice.tables.scoring import Scored
 from houseprice.tables.table import Table
 from houseprice.ui.charts.panel import download, in_words, panel
@@ -46,7 +46,9 @@ _HEADERS = {
 }
 
 
-def together(table: Table, scored: Scored, about: About, contract: Contract) -> Portfolio | None:
+def together(
+    table: Table, scored: Scored, about: BackendInfo, contract: Contract
+) -> Portfolio | None:
     """The houses of the present result taken together; none if none has a value."""
     return kept("totals", lambda: portfolio(table, scored, contract, about.metrics))
 
@@ -136,7 +138,7 @@ _PRICES_HEADERS = {
 }
 
 
-def show_against_prices(found: AgainstPrices | None, contract: Contract) -> None:
+def show_against_prices(found: PriceComparison | None, contract: Contract) -> None:
     """Show how close the values come to the prices that the table has."""
     price = contract.market.price
     if found is None:
@@ -217,11 +219,11 @@ def equity_told(study: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for each in study.to_dict("records"):
         figure = str(each["figure"])
-        here, low, high = (written(figure, each[end], "") for end in ("value", "low", "high"))
+        here, low, high = (format_metric(figure, each[end], "") for end in ("value", "low", "high"))
         known = not pd.isna(each["met"])
         rows.append(
             {
-                "What is measured": leaning(figure),
+                "What is measured": direction(figure),
                 "Here": here if known else "",
                 "90 % interval": f"{low} to {high}" if known else "",
                 "Good": f"{each['accepted_low']:g} to {each['accepted_high']:g}",

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, TypeVar
 import pandas as pd
 import streamlit as st
 
-from houseprice.backend.base import DEFAULT_INTERVAL, About, Backend, Progress
+from houseprice.backend.base import DEFAULT_INTERVAL, Backend, BackendInfo, Progress
 from houseprice.errors import (
     BackendError,
     BackendUnavailable,
@@ -34,8 +34,8 @@ from houseprice.errors import (
 )
 from houseprice.market.problems import Problem
 from houseprice.market.sales import read_rows
-from houseprice.progress import Pace, duration
-from houseprice.tables.columns import own_columns
+from houseprice.progress import ProgressEstimate, duration
+from houseprice.tables.columns import output_columns
 from houseprice.tables.reader import MEGABYTE, read_table
 from houseprice.tables.scoring import Scored, summarise, value_rows
 from houseprice.tables.table import Table
@@ -47,16 +47,16 @@ if TYPE_CHECKING:
 __all__ = [
     "FEW",
     "UPLOAD",
-    "Outcome",
     "Sample",
+    "UploadResult",
     "answer",
     "answer_again",
     "answer_mended",
     "answer_upload",
     "forget_removed",
     "kept",
-    "outcome",
     "sample",
+    "upload_result",
     "value_in_steps",
 ]
 
@@ -104,7 +104,7 @@ def value_in_steps(
     BackendError
         If the backend can't answer.
     """
-    own = own_columns(table.cells.columns, table.headers)
+    own = output_columns(table.cells.columns, table.headers)
     evidence = "evidence" in backend.about().capabilities and len(table.cells) <= FEW
     end = (clock() if begun is None else begun) + longest
 
@@ -130,7 +130,7 @@ def _valued(
     progress: Progress,
     clock: Callable[[], float],
 ) -> Valued:
-    pace = Pace(len(table.cells), clock)
+    pace = ProgressEstimate(len(table.cells), clock)
     pieces: list[pd.DataFrame] = []
     problems: list[Problem] = []
     done, most = 0, FIRST
@@ -184,7 +184,7 @@ _NOT_NOW = "The table could not be valued just now."
 
 
 @dataclass(frozen=True)
-class Outcome:
+class UploadResult:
     """A valued table, or the reason why it could not be valued.
 
     Attributes
@@ -213,13 +213,13 @@ class Outcome:
     table: Table | None = None
     mended: int = 0
     failure: str | None = None
-    about: About | None = None
+    about: BackendInfo | None = None
     data: bytes | None = None
 
 
-def outcome() -> Outcome | None:
+def upload_result() -> UploadResult | None:
     """What came of the last table of this session."""
-    kept: Outcome | None = st.session_state.get(_OUTCOME)
+    kept: UploadResult | None = st.session_state.get(_OUTCOME)
     return kept
 
 
@@ -233,7 +233,7 @@ def answer_upload(upload: UploadedFile | None) -> None:
             f"{upload.name} has {upload.size / MEGABYTE:,.1f} MB; at most "
             f"{settings().max_upload_mb:,} are read."
         )
-        st.session_state[_OUTCOME] = Outcome(upload.name, failure=failure)
+        st.session_state[_OUTCOME] = UploadResult(upload.name, failure=failure)
     else:
         answer(upload.getvalue(), upload.name)
     # Last: a click in the middle begins the run anew, and with it the work.
@@ -247,15 +247,15 @@ def answer(data: bytes, name: str) -> None:
             st.session_state[_OUTCOME] = _outcome_valued(data, name, progress)
     except (BackendError, StoreError) as error:
         logger.warning("a table could not be valued: %s", error)
-        st.session_state[_OUTCOME] = Outcome(name, failure=f"{_NOT_NOW} {error}", data=data)
+        st.session_state[_OUTCOME] = UploadResult(name, failure=f"{_NOT_NOW} {error}", data=data)
     except HousePriceError as error:
         failure = str(error) if isinstance(error, InputError) else f"{_NOT_NOW} {error}"
-        st.session_state[_OUTCOME] = Outcome(name, failure=failure)
+        st.session_state[_OUTCOME] = UploadResult(name, failure=failure)
 
 
 def answer_again() -> None:
     """Value the file once more that the backend failed on; for a button."""
-    kept = outcome()
+    kept = upload_result()
     if kept is not None and kept.data is not None:
         answer(kept.data, kept.name)
 
@@ -268,7 +268,7 @@ def answer_mended(table: Table, mended: int) -> str | None:
     str or None
         Why it could not be valued, in words; what there was before is still there then.
     """
-    kept = outcome()
+    kept = upload_result()
     if kept is None or kept.scored is None:
         return None
     try:
@@ -279,17 +279,17 @@ def answer_mended(table: Table, mended: int) -> str | None:
         logger.warning("a mended table could not be valued: %s", error)
         return str(error) if isinstance(error, InputError) else f"{_NOT_NOW} {error}"
     mended += kept.mended
-    st.session_state[_OUTCOME] = Outcome(
+    st.session_state[_OUTCOME] = UploadResult(
         kept.name, scored=scored, table=table, mended=mended, about=about
     )
     return None
 
 
-def _outcome_valued(data: bytes, name: str, progress: Progress) -> Outcome:
+def _outcome_valued(data: bytes, name: str, progress: Progress) -> UploadResult:
     about = backend().about()
     version = about.model_version
     digest = hashlib.sha256(version.encode() + b"\0" + data).hexdigest() if version else ""
-    kept = outcome()
+    kept = upload_result()
     if kept is not None and version and (kept.digest, kept.name) == (digest, name):
         return kept
     begun = monotonic()
@@ -297,7 +297,7 @@ def _outcome_valued(data: bytes, name: str, progress: Progress) -> Outcome:
     scored = value_in_steps(
         table, backend(), progress, settings().max_upload_s, monotonic, begun=begun
     )
-    return Outcome(name, digest, scored=scored, table=table, about=about)
+    return UploadResult(name, digest, scored=scored, table=table, about=about)
 
 
 def forget_removed() -> None:
@@ -331,7 +331,7 @@ def kept(what: str, find: Callable[[], T]) -> T:
     It is kept in the session, as the result is, and goes with it.
     """
     of, found = st.session_state.get(_KEPT, (None, {}))
-    present = outcome()
+    present = upload_result()
     if of is not present:
         found = {}
         st.session_state[_KEPT] = (present, found)

@@ -14,7 +14,7 @@ import streamlit as st
 from houseprice.errors import InputError
 from houseprice.market.contract import Contract
 from houseprice.market.fields import Field
-from houseprice.market.validation import check
+from houseprice.market.validation import validate
 from houseprice.ui.charts import partial_dependence as charts_effects
 from houseprice.ui.charts import partial_dependence as charts_pairs
 from houseprice.ui.charts import partial_dependence as findings_effects
@@ -32,17 +32,17 @@ from houseprice.ui.drivers.inputs import (
 )
 from houseprice.ui.house.form import one_house
 from houseprice.ui.house.scenarios import last_valued
-from houseprice.ui.layout import offered
-from houseprice.ui.session import backend, market, ranked, typical_row
+from houseprice.ui.layout import is_supported
+from houseprice.ui.session import backend, market, ranked_columns, typical_row
 
 __all__ = ["house_mark", "newly_picked", "show_market_effect", "show_pairs"]
 
 
 def show_market_effect(contract: Contract) -> None:
     """Show what changing one fact, chosen here, does over the whole market."""
-    if not offered(backend().about(), "effect"):
+    if not is_supported(backend().about(), "effect"):
         return
-    columns = {contract.fields[column].label: column for column in ranked()}
+    columns = {contract.fields[column].label: column for column in ranked_columns()}
     chosen = st.selectbox(
         "The fact to change",
         list(columns),
@@ -104,7 +104,7 @@ def house_mark(field: Field, contract: Contract) -> Mark | None:
     price = float(backend().value(rows).valuations["predicted_price"].iloc[0])
     if np.isnan(price):
         return None
-    value = float(check(rows, contract).houses[field.column].iloc[0])
+    value = float(validate(rows, contract).houses[field.column].iloc[0])
     return Mark(value, field.words(value), price)
 
 
@@ -114,7 +114,7 @@ MOST = 10
 def show_pairs(contract: Contract) -> None:
     """Show the pairs of facts that work together most, and one of them, chosen here."""
     about = backend().about()
-    if not offered(about, "study"):
+    if not is_supported(about, "study"):
         return
     found = study().interactions
     if found.empty:
@@ -134,7 +134,7 @@ def show_pairs(contract: Contract) -> None:
     )
     if (taken := newly_picked(picked, "pair_picked")) is not None:
         st.session_state["pair"] = taken
-    if offered(about, "effect"):
+    if is_supported(about, "effect"):
         _show_one(pairs, contract)
     st.caption(
         "**How it is measured.** One home takes over a fact of another, chosen by chance; then a "

@@ -16,7 +16,7 @@ from houseprice.ui.charts import feature_importance as findings_drivers
 from houseprice.ui.charts.feature_importance import MEASURES, Reading, reading
 from houseprice.ui.charts.panel import download, in_words, panel
 from houseprice.ui.drivers.inputs import chosen_facts, facts_by_both, importance, shown_facts, study
-from houseprice.ui.layout import offered
+from houseprice.ui.layout import is_supported
 from houseprice.ui.session import backend
 
 if TYPE_CHECKING:
@@ -31,13 +31,13 @@ _NOTHING = "This model was stored without a study. Train it again: houseprice tr
 def show_readings(contract: Contract) -> None:
     """Show how much each fact matters, by as many readings as the backend gives."""
     about = backend().about()
-    if not offered(about, "importance"):
+    if not is_supported(about, "importance"):
         st.markdown("What goes together with price in the sales themselves can be seen here:")
         st.page_link(
             "pages/market/explore.py", label="Explore the sales", icon=":material/query_stats:"
         )
         return
-    studied = study() if offered(about, "study") else None
+    studied = study() if is_supported(about, "study") else None
     if studied is not None and studied.contributions.empty:
         st.info(_NOTHING, icon=":material/info:")
         studied = None
@@ -187,7 +187,7 @@ _SHORT = {"median_ape": "Middle error", "mean_ape": "Mean error", "within_10": "
 
 def show_fewer(contract: Contract) -> None:
     """Show how accurate models are that know only some of the facts, and which these are."""
-    if not offered(backend().about(), "study"):
+    if not is_supported(backend().about(), "study"):
         return
     studied = study()
     if studied.fewer.empty:

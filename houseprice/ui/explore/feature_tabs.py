@@ -64,7 +64,9 @@ def price_against(
     contract, column = sales.contract, field.column
     if field.kind == "number":
         frame, trend = summaries.points(sales, column), summaries.trend(sales, column)
-        cells = associations.cells(frame, "value", "price") if dense and len(frame) else None
+        cells = (
+            associations.density_cells(frame, "value", "price") if dense and len(frame) else None
+        )
         drawn = charts_prices.price_by_number(thinned(frame), trend, field, contract, cells)
         return findings.trend_finding(trend, field, contract), drawn, frame
     if field.kind == "year":
@@ -125,13 +127,16 @@ def pair_chart(
         None where there is nothing to draw: no sale has both known.
     """
     fields = sales.field(one), sales.field(other)
-    said = [findings_facts.pair_finding(*fields, associations.tie(sales, one, other))]
+    said = [findings_facts.pair_finding(*fields, associations.association(sales, one, other))]
     numbers = all(field.is_numeric for field in fields)
     if third and numbers and dense and not _ordered(sales.field(third)):
         said.append(f"“{sales.field(third).label}” has no order and can't colour what is counted.")
         third = None
     elif third:
-        ties = associations.tie(sales, third, one), associations.tie(sales, third, other)
+        ties = (
+            associations.association(sales, third, one),
+            associations.association(sales, third, other),
+        )
         said.append(findings_facts.colour_finding(sales.field(third), fields, ties))
     if numbers:
         made = _dots(sales, fields, third, dense)
@@ -152,7 +157,7 @@ def _dots(sales: Sales, fields: tuple[Field, Field], third: str | None, dense: b
     if points.empty:
         return None
     if dense:
-        cells = associations.cells(points, "one", "other", "third" if third else None)
+        cells = associations.density_cells(points, "one", "other", "third" if third else None)
         drawn = charts_dots.density(cells, fields, colour, contract)
         headers = dict(zip(("x", "y"), map(axis_title, fields), strict=True))
         return Pair("", drawn, cells, _with_third(headers, colour))
@@ -168,11 +173,15 @@ def _dots(sales: Sales, fields: tuple[Field, Field], third: str | None, dense: b
 
 def _boxes(sales: Sales, fields: tuple[Field, Field], third: str | None) -> Pair | None:
     number, level = sorted(fields, key=lambda field: not field.is_numeric)
-    plain = associations.spread_by(sales, level.column, number.column)
+    plain = associations.distribution_by_level(sales, level.column, number.column)
     if plain.empty:
         return None
     finding = findings_facts.boxes_finding(plain, level, number, sales.contract)
-    frame = associations.spread_by(sales, level.column, number.column, third) if third else plain
+    frame = (
+        associations.distribution_by_level(sales, level.column, number.column, third)
+        if third
+        else plain
+    )
     colour = sales.field(third) if third else None
     drawn = charts_levels.boxes(frame, level, number, colour, sales.contract)
     headers = {"level": level.label, "group": colour.label if colour else "Group"}
@@ -182,7 +191,7 @@ def _boxes(sales: Sales, fields: tuple[Field, Field], third: str | None) -> Pair
 
 def _squares(sales: Sales, fields: tuple[Field, Field], third: str | None) -> Pair | None:
     across, up = fields
-    frame = associations.shares(sales, up.column, across.column, third)
+    frame = associations.level_shares(sales, up.column, across.column, third)
     if frame.empty:
         return None
     colour, commonest = sales.field(third) if third else None, ""
@@ -243,7 +252,7 @@ def _against_price(sales: Sales, labels: dict[str, str]) -> tuple[str, ...]:
     label = _choice("Price against", list(labels), area, "against", CLOSEST_FIRST)
     field = contract.fields[labels[label]]
     st.caption(field.help)
-    tie = associations.tie(sales, field.column, contract.market.price.column)
+    tie = associations.association(sales, field.column, contract.market.price.column)
     st.markdown(facts_line(field_profile(sales, field.column), field, tie).replace("$", "\\$"))
     sized = field.kind == "number"
     dense = sized and _dense(len(sales), "against_as")
@@ -368,7 +377,7 @@ def _each_other(sales: Sales, ordered: list[str]) -> None:
         st.info("Choose one fact or more.")
         return
     asked = [contract.market.price.column, *(by_label[label] for label in chosen)]
-    square = associations.between(sales, asked)
+    square = associations.association_matrix(sales, asked)
     finding = findings_fields.tie_finding(square)
     as_list = st.segmented_control(
         "Show as",
@@ -388,7 +397,7 @@ def _each_other(sales: Sales, ordered: list[str]) -> None:
 
 
 def _list(sales: Sales, columns: list[str]) -> None:
-    pairs = associations.pairs(sales, 0.0, columns)[["strength", "field", "other_field"]]
+    pairs = associations.associated_pairs(sales, 0.0, columns)[["strength", "field", "other_field"]]
     st.dataframe(
         pairs,
         hide_index=True,

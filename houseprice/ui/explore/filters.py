@@ -202,7 +202,7 @@ def alerts_of(sales: Sales) -> tuple[Alert, ...]:
 @st.cache_data(show_spinner=False, max_entries=32, hash_funcs={Sales: _fingerprint})
 def ties_with_price(sales: Sales) -> pd.DataFrame:
     """How closely each field goes with price, closest first (``associations.with_price``)."""
-    return associations.with_price(sales)
+    return associations.price_associations(sales)
 
 
 def measured(sales: Sales) -> Sales:

@@ -18,8 +18,8 @@ import streamlit as st
 from houseprice.market.contract import Contract
 from houseprice.market.profile import summaries
 from houseprice.market.profile.selection import Sales, per_area
-from houseprice.market.profile.summaries import lie_of_places, sales_in
-from houseprice.market.validation import check
+from houseprice.market.profile.summaries import location_map, select_locations
+from houseprice.market.validation import validate
 from houseprice.tables.scoring import Scored
 from houseprice.tables.table import Table
 from houseprice.ui.charts import prices as charts_prices
@@ -35,7 +35,7 @@ from houseprice.ui.charts.prices import (
     spread_finding,
 )
 from houseprice.ui.charts.style import axis_title, price_title
-from houseprice.ui.csv.upload import outcome
+from houseprice.ui.csv.upload import upload_result
 from houseprice.ui.explore.filters import measured
 from houseprice.ui.explore.selected_sales import show_picked
 from houseprice.ui.formatting import plain
@@ -76,7 +76,7 @@ class Overlay:
 
 def laid_over(contract: Contract) -> Overlay | None:
     """Offer to lay the visitor's own table over the sales; None if there is none, or not wanted."""
-    kept = outcome()
+    kept = upload_result()
     if kept is None or kept.scored is None or kept.table is None:
         st.caption("Houses of your own that you value on the CSV page can be laid over these.")
         st.page_link("pages/value/csv.py", label="Value a CSV", icon=":material/table:")
@@ -126,7 +126,7 @@ def valued_houses(
         return None
     spread = np.linspace(0, valued.size - 1, min(valued.size, most)).round().astype(int)
     drawn = valued[spread]
-    houses = check(rows.iloc[drawn], contract).houses
+    houses = validate(rows.iloc[drawn], contract).houses
     ids = pd.Series([str(row + 1) for row in drawn], index=houses.index)
     prices = pd.Series(told[drawn], index=houses.index, name=contract.market.price.column)
     return Overlay(name, Sales(contract, houses, prices, ids), int(valued.size))
@@ -217,7 +217,7 @@ def show_places(sales: Sales) -> None:
             picked = _side_by_side(sales)
         with right:
             picked += _on_the_map(sales)
-    show_picked(sales_in(sales, picked), sales, "picked_places")
+    show_picked(select_locations(sales, picked), sales, "picked_places")
 
 
 def _side_by_side(sales: Sales) -> tuple[str, ...]:
@@ -241,7 +241,7 @@ def _side_by_side(sales: Sales) -> tuple[str, ...]:
 
 
 def _on_the_map(sales: Sales) -> tuple[str, ...]:
-    frame = lie_of_places(sales)
+    frame = location_map(sales)
     if frame.empty:
         return ()
     picked = panel(

@@ -16,9 +16,9 @@ from houseprice.market.profile.alerts import (
     Alert,
     AlertKind,
     contradictions,
-    far_off,
-    far_out,
-    unusual_terms,
+    outliers,
+    price_outliers,
+    unusual_conditions,
 )
 from houseprice.market.profile.selection import Sales
 from houseprice.ui.charts import data_quality as charts_alerts
@@ -30,7 +30,7 @@ from houseprice.ui.explore.filters import alerts_of
 from houseprice.ui.explore.selected_sales import row_height
 from houseprice.ui.formatting import money, percent, plain, rounding_step
 from houseprice.ui.house.prefill import open_sale
-from houseprice.ui.layout import offered, told_in_words
+from houseprice.ui.layout import error_boundary, is_supported
 from houseprice.ui.session import backend, market, study_of
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def alert_chart(alert: Alert, sales: Sales) -> tuple[go.Figure, pd.DataFrame]:
         return charts_alerts.same_pairs(frame), frame.drop(columns=["one", "other"])
     if alert.kind == "long_tail":
         return charts_alerts.long_tails(frame, sales), frame
-    frame = far_out(sales)
+    frame = outliers(sales)
     return charts_alerts.far_values(frame, sales), frame
 
 
@@ -92,9 +92,9 @@ MOST_DRAWN = 15
 def show_suspects(sales: Sales) -> None:
     """Show prices far from what the facts say, and facts that contradict each other."""
     st.subheader("Prices far from what the facts say", anchor=False)
-    with told_in_words("far_off"):
+    with error_boundary("far_off"):
         about = backend().about()
-        if offered(about, "study"):
+        if is_supported(about, "study"):
             _show_far_off(sales, about.model_version)
     st.subheader("Facts that contradict each other", anchor=False)
     _show_contradictions(sales)
@@ -113,14 +113,14 @@ def _why(row: pd.Series, contract: Contract) -> str:
 
 
 def _show_far_off(sales: Sales, version: str) -> None:
-    frame = far_off(sales, study_of(version).held_out)
+    frame = price_outliers(sales, study_of(version).held_out)
     told = far_off_finding(frame, len(sales))
     if frame.empty:
         st.markdown(told)
         return
     contract = sales.contract
     frame.insert(1, "why", why_far_off(frame, contract))
-    frame.insert(2, "terms", unusual_terms(sales).reindex(frame["id"]).to_numpy())
+    frame.insert(2, "terms", unusual_conditions(sales).reindex(frame["id"]).to_numpy())
     first = frame.head(MOST_DRAWN)
     picked = panel(
         told, prices_far_off(first, contract), frame, key="far_off", headers=_HEADERS, picks=True

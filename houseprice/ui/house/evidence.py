@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from houseprice.backend.base import Answer, Backend
+from houseprice.backend.base import Backend, ValuationResult
 from houseprice.market.contract import Contract
 from houseprice.market.sales import Market
-from houseprice.market.validation import check
+from houseprice.market.validation import validate
 from houseprice.ui.charts import house as charts_comparables
 from houseprice.ui.charts import house as charts_house
 from houseprice.ui.charts.panel import panel
@@ -20,8 +20,8 @@ from houseprice.ui.charts.style import axis_title
 from houseprice.ui.formatting import money, plain, step_of
 from houseprice.ui.house.prefill import fill_with_sale
 from houseprice.ui.house.start import sale_in_words, sold_in_words
-from houseprice.ui.layout import offered
-from houseprice.ui.session import ranked
+from houseprice.ui.layout import is_supported
+from houseprice.ui.session import ranked_columns
 
 __all__ = [
     "comparables_finding",
@@ -35,7 +35,7 @@ __all__ = [
 
 def show_explanation(backend: Backend, rows: pd.DataFrame, contract: Contract) -> None:
     """Show how the value comes about, from the typical house to this one."""
-    if not offered(backend.about(), "explain"):
+    if not is_supported(backend.about(), "explain"):
         return
     explanation = backend.explain(rows)
     steps = explanation.waterfall(10)
@@ -66,7 +66,7 @@ def show_explanation(backend: Backend, rows: pd.DataFrame, contract: Contract) -
 
 def show_effect(backend: Backend, rows: pd.DataFrame, contract: Contract, first: str) -> None:
     """Show what one fact, chosen here, does to the value of this house; `first` to begin with."""
-    if not offered(backend.about(), "effect"):
+    if not is_supported(backend.about(), "effect"):
         return
     columns = list(contract.columns)
     chosen = st.selectbox(
@@ -108,13 +108,15 @@ _HEADERS = {
 }
 
 
-def show_comparables(backend: Backend, rows: pd.DataFrame, answer: Answer, market: Market) -> None:
+def show_comparables(
+    backend: Backend, rows: pd.DataFrame, answer: ValuationResult, market: Market
+) -> None:
     """Show the sales most like the house on a chart with it, and side by side."""
-    if not offered(backend.about(), "comparables"):
+    if not is_supported(backend.about(), "comparables"):
         return
     contract = market.contract
     table = backend.comparables(rows)
-    house = check(rows, contract).houses.iloc[0]
+    house = validate(rows, contract).houses.iloc[0]
     valuation = answer.valuations.iloc[0]
     sales = table.assign(
         area=table["price"] / table["price_per_area"],
@@ -201,7 +203,7 @@ def _open(sale_id: str, house: pd.Series, market: Market) -> None:
             f"**{plain(f'Sale {sale_id}: {paid}')}**, {plain(sold_in_words(contract, sale))}  \n"
             f"{plain(sale_in_words(contract, sale))}"
         )
-        table = facts_beside(house, sale, contract, ranked())
+        table = facts_beside(house, sale, contract, ranked_columns())
         if not table.empty:
             st.table(table.head(_FACTS).map(plain).set_index("Fact"))
         if len(table) > _FACTS:

@@ -13,7 +13,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from houseprice.market.contract import Contract
 from houseprice.market.fields import Field
-from houseprice.market.parsing import limits, read_cell
+from houseprice.market.parsing import limits, parse_cell
 from houseprice.market.problems import Problem
 from houseprice.ui.formatting import plain
 
@@ -123,7 +123,7 @@ def read_link(contract: Contract, parameters: Mapping[str, str]) -> list[str]:
         spec = contract.fields.get(column)
         if spec is None or not text:
             continue
-        cell = read_cell(spec, text, contract.market.as_of)
+        cell = parse_cell(spec, text, contract.market.as_of)
         if spec.levels and not math.isnan(cell.value):
             if text not in spec.labels:
                 respelt[column] = spec.labels[int(cell.value)]

@@ -21,10 +21,10 @@ from typing import TypeVar
 import pandas as pd
 import streamlit as st
 
-from houseprice.backend.base import About, Answer, Backend
+from houseprice.backend.base import Backend, BackendInfo, ValuationResult
 from houseprice.errors import HousePriceError
 from houseprice.market.contract import Contract
-from houseprice.market.validation import check
+from houseprice.market.validation import validate
 from houseprice.ui.formatting import (
     answered_by,
     confidence_band,
@@ -234,7 +234,7 @@ _LIMITS = (
 def owners_report(
     backend: Backend,
     row: Mapping[str, object],
-    answer: Answer,
+    answer: ValuationResult,
     contract: Contract,
     columns: Sequence[str],
     title: str = "",
@@ -277,7 +277,7 @@ def owners_report(
     )
 
 
-def _when(about: About, today: date) -> str:
+def _when(about: BackendInfo, today: date) -> str:
     as_of = f"Estimated value as of {about.as_of:%B %Y}" if about.as_of else "Estimated value"
     return f"{as_of}, {about.market_title}. Written on {today.day} {today:%B %Y}."
 
@@ -316,13 +316,13 @@ def _scale(valuation: pd.Series, ends: tuple[str, str] | None, sales: pd.DataFra
     return Scale(value, low, high, ends, sold)
 
 
-def _reasons(backend: Backend, rows: pd.DataFrame, about: About) -> tuple[str, ...]:
+def _reasons(backend: Backend, rows: pd.DataFrame, about: BackendInfo) -> tuple[str, ...]:
     if "explain" not in about.capabilities:
         return ()
     return _or_nothing(lambda: backend.explain(rows).reasons(6), ())
 
 
-def _sales(backend: Backend, rows: pd.DataFrame, about: About) -> pd.DataFrame:
+def _sales(backend: Backend, rows: pd.DataFrame, about: BackendInfo) -> pd.DataFrame:
     if "comparables" not in about.capabilities:
         return pd.DataFrame()
     return _or_nothing(lambda: backend.comparables(rows), pd.DataFrame())
@@ -340,7 +340,7 @@ def _or_nothing(ask: Callable[[], T], nothing: T) -> T:
 def _reported_facts(
     row: Mapping[str, object], contract: Contract, columns: Iterable[str]
 ) -> tuple[tuple[str, str], ...]:
-    house = check(one_house(row), contract).houses.iloc[0]
+    house = validate(one_house(row), contract).houses.iloc[0]
     return tuple(
         (contract.fields[column].label, contract.fields[column].words(float(house[column])))
         for column in columns
@@ -360,7 +360,7 @@ def _sale(sale: pd.Series, contract: Contract) -> tuple[str, ...]:
 def show_print(
     backend: Backend,
     row: Mapping[str, object],
-    answer: Answer,
+    answer: ValuationResult,
     contract: Contract,
     columns: Sequence[str],
 ) -> None:
@@ -407,7 +407,7 @@ def show_print(
 def _made(
     backend: Backend,
     row: Mapping[str, object],
-    answer: Answer,
+    answer: ValuationResult,
     contract: Contract,
     columns: Sequence[str],
     title: str,

@@ -13,8 +13,8 @@ import numpy as np
 import streamlit as st
 
 from houseprice.market.contract import Contract
-from houseprice.market.sales import opening_row
-from houseprice.ui.session import market, ranked, typical_row
+from houseprice.market.sales import default_row
+from houseprice.ui.session import market, ranked_columns, typical_row
 
 __all__ = [
     "fill_form",
@@ -91,7 +91,7 @@ def row_of_sale(sale_id: str) -> Mapping[str, object] | None:
 
     What is not known of the sale is as in the typical house, as whatever the form leaves alone.
     """
-    return _row_of_sale(sale_id, ranked())
+    return _row_of_sale(sale_id, ranked_columns())
 
 
 def started_from() -> str | None:
@@ -156,7 +156,7 @@ def _row_of_sale(
     if not found.any():
         return None
     house = known.houses.iloc[int(found.argmax())]
-    row = opening_row(known.contract, house, most_important_first[::-1])
+    row = default_row(known.contract, house, most_important_first[::-1])
     for column, field in known.contract.fields.items():
         value = float(house[column])
         if row[column] is None and opening[column] is not None and not np.isnan(value):

@@ -15,28 +15,28 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from houseprice.backend.base import Answer, Backend
+from houseprice.backend.base import Backend, ValuationResult
 from houseprice.market.contract import Contract
-from houseprice.market.validation import check
+from houseprice.market.validation import validate
 from houseprice.ui.charts import house as charts_house
 from houseprice.ui.charts.panel import panel
 from houseprice.ui.formatting import money, plain, step_of
 from houseprice.ui.house.form import one_house
 from houseprice.ui.house.prefill import fill_form, started_from
 from houseprice.ui.layout import WITHOUT
-from houseprice.ui.session import ranked
+from houseprice.ui.session import ranked_columns
 
 __all__ = [
-    "Try",
+    "Scenario",
     "changes",
     "compared",
     "comparison_finding",
     "differing_facts",
-    "forget_tries",
+    "forget_scenarios",
     "last_valued",
     "remember",
-    "show_tries",
-    "tries",
+    "scenarios",
+    "show_scenarios",
     "within_sentence",
 ]
 
@@ -45,7 +45,7 @@ MOST = 20
 
 
 @dataclass(frozen=True)
-class Try:
+class Scenario:
     """One valued state of the form, and the sale that it started from.
 
     Its number stays its own when others are forgotten.
@@ -53,7 +53,7 @@ class Try:
 
     number: int
     row: Mapping[str, Any]
-    answer: Answer
+    answer: ValuationResult
     sale: str | None = None
 
     @property
@@ -72,30 +72,30 @@ class Try:
         return step_of(self.value, float(self.answer.valuations["fsd"].iloc[0]))
 
 
-def remember(row: Mapping[str, Any], answer: Answer) -> None:
+def remember(row: Mapping[str, Any], answer: ValuationResult) -> None:
     """Keep a state of the form that has a value, if it is another than the last."""
-    kept: list[Try] = st.session_state.setdefault(KEY, [])
+    kept: list[Scenario] = st.session_state.setdefault(KEY, [])
     valued = answer.valuations["status"].iloc[0] != "error"
     if valued and (not kept or dict(kept[-1].row) != dict(row)):
         number = st.session_state.get(COUNTED, 0)
         st.session_state[COUNTED] = number + 1
-        kept.append(Try(number, dict(row), answer, started_from()))
+        kept.append(Scenario(number, dict(row), answer, started_from()))
         # The first stays: every difference is told from it.
         del kept[1 : max(1, len(kept) - MOST + 1)]
 
 
-def tries() -> Sequence[Try]:
+def scenarios() -> Sequence[Scenario]:
     """All that are kept, the oldest first."""
     return tuple(st.session_state.get(KEY, ()))
 
 
 def last_valued() -> Mapping[str, Any] | None:
     """The house that this visitor valued last, as the form held it; None if there is none."""
-    kept = tries()
+    kept = scenarios()
     return kept[-1].row if kept else None
 
 
-def forget_tries() -> None:
+def forget_scenarios() -> None:
     """Forget all of them."""
     st.session_state[KEY] = []
     st.session_state[COUNTED] = 0
@@ -103,7 +103,7 @@ def forget_tries() -> None:
 
 def changes(before: Mapping[str, Any], after: Mapping[str, Any], contract: Contract) -> str:
     """Say what differs between two states of a house, up to four facts."""
-    old, new = (check(one_house(row), contract).houses.iloc[0] for row in (before, after))
+    old, new = (validate(one_house(row), contract).houses.iloc[0] for row in (before, after))
     told = [
         f"{field.label}: {field.words(float(old[column]))} → {field.words(float(new[column]))}"
         for column, field in contract.fields.items()
@@ -113,7 +113,7 @@ def changes(before: Mapping[str, Any], after: Mapping[str, Any], contract: Contr
     return f"{shown}; and {len(told) - 4} more" if len(told) > 4 else shown
 
 
-def compared(backend: Backend, chosen: Sequence[Try]) -> pd.DataFrame:
+def compared(backend: Backend, chosen: Sequence[Scenario]) -> pd.DataFrame:
     """Values of tries with their ranges, and the differences from the first.
 
     Returns
@@ -140,14 +140,14 @@ def compared(backend: Backend, chosen: Sequence[Try]) -> pd.DataFrame:
 
 
 def differing_facts(
-    chosen: Sequence[Try], contract: Contract, order: Sequence[str]
+    chosen: Sequence[Scenario], contract: Contract, order: Sequence[str]
 ) -> pd.DataFrame:
     """Only the facts in which the tries differ, in words: a row per fact, a column per try.
 
     Facts that follow from others are told too; `order` is that of the rows, by column.
     """
     rows = pd.concat([one_house(tried.row) for tried in chosen], ignore_index=True)
-    houses = check(rows, contract).houses
+    houses = validate(rows, contract).houses
     told = {
         contract.fields[column].label: [
             contract.fields[column].words(float(value)) for value in houses[column]
@@ -179,9 +179,9 @@ COMPARE_MOST = 4
 _FACTS = 14
 
 
-def show_tries(backend: Backend, contract: Contract) -> None:
+def show_scenarios(backend: Backend, contract: Contract) -> None:
     """Show up to four tries side by side, and all of them with a way back."""
-    kept = tries()
+    kept = scenarios()
     if len(kept) < 2:
         st.markdown("Change a fact, and each state of the house is kept here to compare.")
         return
@@ -195,7 +195,7 @@ def show_tries(backend: Backend, contract: Contract) -> None:
     _list(kept, contract)
 
 
-def _chosen(kept: Sequence[Try]) -> list[Try]:
+def _chosen(kept: Sequence[Scenario]) -> list[Scenario]:
     by_number = {tried.number: tried for tried in kept}
     if "compared" in st.session_state:
         # What was forgotten can't be chosen any more.
@@ -216,7 +216,7 @@ def _chosen(kept: Sequence[Try]) -> list[Try]:
     return [by_number[number] for number in sorted(numbers)]
 
 
-def _show_side_by_side(backend: Backend, chosen: Sequence[Try], contract: Contract) -> None:
+def _show_side_by_side(backend: Backend, chosen: Sequence[Scenario], contract: Contract) -> None:
     frame = compared(backend, chosen)
     panel(
         comparison_finding(frame, contract),
@@ -238,7 +238,7 @@ def _show_side_by_side(backend: Backend, chosen: Sequence[Try], contract: Contra
         index=["Value", "Range", f"Difference from {within_sentence(names[0])}"],
         columns=names,
     )
-    facts = differing_facts(chosen, contract, ranked())
+    facts = differing_facts(chosen, contract, ranked_columns())
     _table(pd.concat([worth, facts.head(_FACTS)]))
     if len(facts) > _FACTS:
         with st.expander(f"{len(facts) - _FACTS} more facts differ, which matter less"):
@@ -272,7 +272,7 @@ def _signed(amount: float, contract: Contract) -> str:
     return f"+{told}" if amount > 0 else told
 
 
-def _list(kept: Sequence[Try], contract: Contract) -> None:
+def _list(kept: Sequence[Scenario], contract: Contract) -> None:
     for place in range(len(kept) - 1, -1, -1):
         tried = kept[place]
         words, amount, back = st.columns([6, 2, 2], vertical_alignment="center")
@@ -291,10 +291,10 @@ def _list(kept: Sequence[Try], contract: Contract) -> None:
     st.button("Forget the tries", on_click=_forget, type="tertiary", icon=":material/delete:")
 
 
-def _restore(tried: Try) -> None:
+def _restore(tried: Scenario) -> None:
     fill_form(tried.row, tried.sale)
 
 
 def _forget() -> None:
-    forget_tries()
+    forget_scenarios()
     st.session_state.pop("compared", None)

@@ -8,12 +8,12 @@ import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from houseprice.backend.base import About, Answer
+from houseprice.backend.base import BackendInfo, ValuationResult
 from houseprice.market.contract import Contract
 from houseprice.market.problems import Problem, Severity
 from houseprice.ui.formatting import confidence_band, money, percent, plain, provenance, step_of
 from houseprice.ui.house.form import one_house
-from houseprice.ui.layout import WITHOUT, again, told_in_words
+from houseprice.ui.layout import WITHOUT, error_boundary, retry_button
 from houseprice.ui.session import backend
 
 __all__ = ["show_result", "value_here"]
@@ -21,7 +21,7 @@ __all__ = ["show_result", "value_here"]
 
 def value_here(
     place: DeltaGenerator, row: Mapping[str, object], contract: Contract, start: str = ""
-) -> Answer | None:
+) -> ValuationResult | None:
     """Value one house and show what came of it in its place; None if the backend failed.
 
     The failure is told there, and costs the page nothing else: the form stays, and goes on.
@@ -36,13 +36,15 @@ def value_here(
         Which sale the house started from, in Markdown.
     """
     answer = None
-    with place, told_in_words("value"):
+    with place, error_boundary("value"):
         answer = backend().value(one_house(row))
         show_result(answer, contract, backend().about(), start)
     return answer
 
 
-def show_result(answer: Answer, contract: Contract, about: About, start: str = "") -> None:
+def show_result(
+    answer: ValuationResult, contract: Contract, about: BackendInfo, start: str = ""
+) -> None:
     """Show the value with its range and confidence, or why there is none.
 
     Parameters
@@ -77,7 +79,7 @@ def _show_caveats(problems: Iterable[Problem]) -> None:
             _bullets(notes)
 
 
-def _show_value(answer: Answer, contract: Contract, about: About) -> None:
+def _show_value(answer: ValuationResult, contract: Contract, about: BackendInfo) -> None:
     valuation = answer.valuations.iloc[0]
     value, fsd = valuation["predicted_price"], valuation["fsd"]
     step = step_of(value, fsd)
@@ -116,7 +118,7 @@ def _show_errors(problems: Iterable[Problem]) -> None:
         st.caption("Mend what is marked in red, and the value comes back.")
     else:
         # Nothing is wrong with the house as far as we know: the server refused it.
-        again("refused")
+        retry_button("refused")
 
 
 def _of(problems: Iterable[Problem], severity: Severity) -> list[Problem]:

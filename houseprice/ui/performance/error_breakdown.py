@@ -9,7 +9,7 @@ import streamlit as st
 
 from houseprice.market.fields import Field
 from houseprice.market.profile import summaries
-from houseprice.model.diagnostics import by_group, drift, fifths_of
+from houseprice.model.diagnostics import by_group, error_trend, quintiles
 from houseprice.model.ratio_study import FEWEST
 from houseprice.model.standards import headings
 from houseprice.ui.charts import residuals as charts_model
@@ -69,7 +69,7 @@ def show_by_fact(found: Measured, ranked: tuple[str, ...], version: str) -> None
     field = fields[columns[chosen]]
     st.caption(field.help)
     drawn, frame = error_against(found, field)
-    finding = drift_finding(drift(found.sales.prices, groups_of(found, field)), field)
+    finding = drift_finding(error_trend(found.sales.prices, groups_of(found, field)), field)
     is_dots = "id" in frame
     picked = panel(
         finding,
@@ -130,7 +130,7 @@ def groups_of(found: Measured, field: Field) -> pd.Series:
     known = pd.Series(values)
     if not field.is_numeric or known.nunique() <= _FEW_VALUES:
         return known.map(field.words)
-    fifth = fifths_of(values)
+    fifth = quintiles(values)
     spans = known.groupby(fifth).agg(["min", "max"])
     words = {
         number: f"{field.words(low).split(' ')[0]} to {field.words(high)}"
@@ -143,7 +143,7 @@ def drifting(found: Measured) -> pd.Series:
     """How strongly the error drifts, by label of the facts where it is more than chance."""
     fields = found.sales.contract.fields
     drifts = {
-        field: drift(found.sales.prices, groups_of(found, field)) for field in fields.values()
+        field: error_trend(found.sales.prices, groups_of(found, field)) for field in fields.values()
     }
     strengths = {
         field.label: each.strength

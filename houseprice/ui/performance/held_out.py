@@ -12,11 +12,11 @@ import pandas as pd
 import streamlit as st
 from streamlit.elements.lib.column_types import ColumnConfig
 
-from houseprice.backend.base import About
+from houseprice.backend.base import BackendInfo
 from houseprice.market.profile.selection import Sales
 from houseprice.market.sales import Market
 from houseprice.model.card import Card
-from houseprice.model.diagnostics import missed
+from houseprice.model.diagnostics import prediction_errors
 from houseprice.model.report import fifths
 from houseprice.model.study import Study
 from houseprice.ui.charts import residuals as charts_model
@@ -24,7 +24,7 @@ from houseprice.ui.charts.panel import panel
 from houseprice.ui.charts.performance import sales_finding
 from houseprice.ui.charts.style import axis_title
 from houseprice.ui.house.prefill import open_sale
-from houseprice.ui.layout import offered
+from houseprice.ui.layout import is_supported
 from houseprice.ui.session import backend, market, study_of
 
 __all__ = [
@@ -56,9 +56,9 @@ class Measured:
     sales: Sales
 
 
-def measured(about: About) -> Measured | None:
+def measured(about: BackendInfo) -> Measured | None:
     """The held-out values of the model that answers; what is lacking is said here."""
-    if not offered(about, "study"):
+    if not is_supported(about, "study"):
         return None
     found = _measured(about.model_version)
     if found.missed.empty:
@@ -75,7 +75,7 @@ def joined(study: Study, market: Market) -> Measured:
     """Join held-out values with the market's sales by their id; others are left out."""
     contract = market.contract
     by_id = pd.Series(range(len(market.ids)), index=market.ids.astype("str").to_numpy())
-    off = missed(study.held_out)
+    off = prediction_errors(study.held_out)
     off = off[off["id"].isin(by_id.index)].reset_index(drop=True)
     at = by_id.reindex(off["id"]).to_numpy()
     houses = market.houses.iloc[at].reset_index(drop=True)

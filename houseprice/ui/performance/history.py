@@ -10,15 +10,15 @@ from collections.abc import Sequence
 import pandas as pd
 import streamlit as st
 
-from houseprice.backend.base import About, Backend, KnownVersion
+from houseprice.backend.base import Backend, BackendInfo, VersionInfo
 from houseprice.market.contract import Contract
 from houseprice.market.sales import FIGURES, Market, experiments
-from houseprice.model.gate import hindrance, versus
-from houseprice.model.standards import short
+from houseprice.model.gate import compare_versions, incomparable_reason
+from houseprice.model.standards import short_label
 from houseprice.ui.charts import performance as charts_standing
 from houseprice.ui.charts.panel import download, panel
 from houseprice.ui.charts.performance import tried_finding, versus_finding
-from houseprice.ui.layout import offered
+from houseprice.ui.layout import is_supported
 from houseprice.ui.session import study_of
 
 __all__ = ["chosen", "show_tried", "show_versions", "versions_table"]
@@ -26,9 +26,9 @@ __all__ = ["chosen", "show_tried", "show_versions", "versions_table"]
 _SHOWN = ("median_ape", "within_10", "rmsle", "coverage_90", "width_90")
 
 
-def show_versions(backend: Backend, about: About, contract: Contract) -> None:
+def show_versions(backend: Backend, about: BackendInfo, contract: Contract) -> None:
     """List the versions, and compare two of them on the same sales."""
-    if not offered(about, "study"):
+    if not is_supported(about, "study"):
         return
     known = backend.versions()
     st.dataframe(
@@ -39,9 +39,9 @@ def show_versions(backend: Backend, about: About, contract: Contract) -> None:
         column_config={
             "Trained": st.column_config.DatetimeColumn(format="D MMM YYYY, HH:mm"),
             "Sales": st.column_config.NumberColumn(format="%,d"),
-            short("rmsle"): st.column_config.NumberColumn(format="%.4f"),
+            short_label("rmsle"): st.column_config.NumberColumn(format="%.4f"),
             **{
-                short(name): st.column_config.NumberColumn(format="%.1f %%")
+                short_label(name): st.column_config.NumberColumn(format="%.1f %%")
                 for name in _SHOWN
                 if name != "rmsle"
             },
@@ -68,7 +68,7 @@ def show_versions(backend: Backend, about: About, contract: Contract) -> None:
     _show_versus(first, second, contract)
 
 
-def versions_table(known: Sequence[KnownVersion]) -> pd.DataFrame:
+def versions_table(known: Sequence[VersionInfo]) -> pd.DataFrame:
     """The versions with the figures that are most asked for."""
     return pd.DataFrame(
         [
@@ -77,7 +77,7 @@ def versions_table(known: Sequence[KnownVersion]) -> pd.DataFrame:
                 "Answers": each.is_answering,
                 "Trained": each.trained_at,
                 "Sales": each.n_sales,
-                **{short(name): _shown(name, each.metrics.get(name)) for name in _SHOWN},
+                **{short_label(name): _shown(name, each.metrics.get(name)) for name in _SHOWN},
             }
             for each in known
         ]
@@ -90,7 +90,7 @@ def _shown(name: str, value: float | None) -> float | None:
 
 def _show_versus(first: str, second: str, contract: Contract) -> None:
     one, other = study_of(first).held_out, study_of(second).held_out
-    hindered = hindrance(one, other)
+    hindered = incomparable_reason(one, other)
     if hindered:
         st.warning(
             f"{first} and {second} can't be compared sale by sale. {hindered} Their own figures "
@@ -98,7 +98,7 @@ def _show_versus(first: str, second: str, contract: Contract) -> None:
             icon=":material/compare_arrows:",
         )
         return
-    found = versus(one, other, contract.market.price.symbol)
+    found = compare_versions(one, other, contract.market.price.symbol)
     panel(
         versus_finding(found.groups, first, second),
         charts_standing.differences(found.groups, first),
@@ -149,7 +149,7 @@ def show_tried(market: Market) -> None:
         [*([] if part in parts else ["part"]), "tried", "kept", *told, "verdict"]
     ].rename(
         columns={"part": "Round", "tried": "What was tried", "kept": "Kept", "verdict": "Verdict"}
-        | {name: short(name) for name in told}
+        | {name: short_label(name) for name in told}
     )
     st.dataframe(
         table,
@@ -162,7 +162,7 @@ def show_tried(market: Market) -> None:
             "What was tried": st.column_config.TextColumn(width="large"),
             "Verdict": st.column_config.TextColumn(width="medium"),
             **{
-                short(name): st.column_config.NumberColumn(format=_PLAIN.get(name, "%.1f %%"))
+                short_label(name): st.column_config.NumberColumn(format=_PLAIN.get(name, "%.1f %%"))
                 for name in told
             },
         },

@@ -11,17 +11,17 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from houseprice.backend.base import About
+from houseprice.backend.base import BackendInfo
 from houseprice.market.contract import Contract
 from houseprice.model.standards import (
     BASELINES,
     GOOD,
     WHOSE,
+    format_metric,
     headings,
-    in_words,
     meaning,
-    short,
-    written,
+    metric_label,
+    short_label,
 )
 from houseprice.ui.charts import performance as charts_standing
 from houseprice.ui.charts.panel import download, panel
@@ -32,7 +32,7 @@ from houseprice.ui.charts.performance import (
     ratio_finding,
 )
 from houseprice.ui.formatting import plain
-from houseprice.ui.layout import how_measured, offered
+from houseprice.ui.layout import how_measured, is_supported
 from houseprice.ui.performance.held_out import card_of
 from houseprice.ui.session import study_of
 
@@ -57,7 +57,7 @@ _MORE = (
 )  # fmt: skip
 
 
-def show_in_short(about: About, contract: Contract) -> None:
+def show_in_short(about: BackendInfo, contract: Contract) -> None:
     """Draw the figures, the model beside simple guesses, and the rest as a table."""
     st.markdown(plain(how_measured(about)))
     metrics = about.metrics
@@ -76,7 +76,7 @@ def show_in_short(about: About, contract: Contract) -> None:
                 },
             )  # fmt: skip
             download("These figures", table, key="model_figures_file")
-    if offered(about, "card"):
+    if is_supported(about, "card"):
         _beside_guesses(card_of(about.model_version).facts.get("report"))
 
 
@@ -93,8 +93,8 @@ def figures_table(metrics: Mapping[str, float], symbol: str) -> pd.DataFrame:
     return pd.DataFrame(
         [
             {
-                "Figure": in_words(name),
-                "Value": written(name, metrics[name], symbol),
+                "Figure": metric_label(name),
+                "Value": format_metric(name, metrics[name], symbol),
                 "Accepted": _accepted(name),
                 "Reached": {"reached": "yes", "not reached": "no"}.get(
                     standing(name, metrics[name]), ""
@@ -123,7 +123,7 @@ def guesses(report: Mapping[str, Any]) -> pd.DataFrame:
 
 def _card(name: str, value: float, symbol: str) -> None:
     with st.container(border=True, height="stretch"):
-        st.metric(short(name), written(name, value, symbol).replace("-", "−"))
+        st.metric(short_label(name), format_metric(name, value, symbol).replace("-", "−"))
         st.markdown(plain(meaning(name)))
         st.space("stretch")
         reached = standing(name, value)
@@ -139,7 +139,7 @@ def _card(name: str, value: float, symbol: str) -> None:
 def _accepted(name: str) -> str:
     if name not in GOOD:
         return ""
-    low, high = (written(name, end, "") for end in GOOD[name])
+    low, high = (format_metric(name, end, "") for end in GOOD[name])
     return f"up to {high}" if GOOD[name][0] == 0 else f"{low} to {high}"
 
 
@@ -168,9 +168,9 @@ _BANDS = {
 }
 
 
-def show_ranges(about: About) -> None:
+def show_ranges(about: BackendInfo) -> None:
     """Draw what ranges hold against what they promise."""
-    if not offered(about, "study"):
+    if not is_supported(about, "study"):
         return
     study = study_of(about.model_version)
     if study.calibration.empty:
@@ -195,7 +195,7 @@ def show_ranges(about: About) -> None:
     )
 
 
-def show_confidence(about: About) -> None:
+def show_confidence(about: BackendInfo) -> None:
     """Draw the realised error by confidence."""
     bands = report_frame(about, "confidence_bands")
     if bands.empty:
@@ -218,7 +218,7 @@ def show_confidence(about: About) -> None:
     )
 
 
-def show_ratio_study(about: About) -> None:
+def show_ratio_study(about: BackendInfo) -> None:
     """Draw the assessors' figures on their accepted ranges."""
     study = report_frame(about, "ratio_study")
     study = study[study["value"].notna()] if len(study) else study
@@ -228,7 +228,7 @@ def show_ratio_study(about: About) -> None:
     panel(
         ratio_finding(study),
         charts_standing.ratio_study(study),
-        study.assign(figure=[in_words(name) for name in study["figure"]]),
+        study.assign(figure=[metric_label(name) for name in study["figure"]]),
         key="model_ratio_study",
         headers={
             "low": "From (90 % interval)",
@@ -246,9 +246,9 @@ def show_ratio_study(about: About) -> None:
     )
 
 
-def report_frame(about: About, table: str) -> pd.DataFrame:
+def report_frame(about: BackendInfo, table: str) -> pd.DataFrame:
     """A table of the evaluation report on the card; without one it says so, and has no rows."""
-    if not offered(about, "card"):
+    if not is_supported(about, "card"):
         return pd.DataFrame()
     report = card_of(about.model_version).facts.get("report")
     if report is None:

@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from houseprice.backend.base import About
+from houseprice.backend.base import BackendInfo
 from houseprice.ui.formatting import plain, provenance
-from houseprice.ui.layout import offered, told_in_words
+from houseprice.ui.layout import error_boundary, is_supported
 from houseprice.ui.performance.error_breakdown import show_by_fact, show_by_place_and_price
 from houseprice.ui.performance.held_out import card_of, measured, show_sales_one_by_one
 from houseprice.ui.performance.history import show_tried, show_versions
@@ -19,59 +19,59 @@ from houseprice.ui.performance.overview import (
     show_ranges,
     show_ratio_study,
 )
-from houseprice.ui.session import backend, market, ranked
+from houseprice.ui.session import backend, market, ranked_columns
 
 __all__ = ["TABS", "show_model_tabs"]
 
 
-def show_model_tabs(about: About) -> None:
+def show_model_tabs(about: BackendInfo) -> None:
     """Draw the tabs, and into the one that is open what it is about."""
     tabs = st.tabs(list(TABS), key="model_tab", on_change="rerun", bind="query-params")
     for (name, show), tab in zip(TABS.items(), tabs, strict=True):
         if tab.open:
-            with tab, told_in_words(f"model_{name}"):
+            with tab, error_boundary(f"model_{name}"):
                 show(about)
 
 
-def _in_short(about: About) -> None:
+def _in_short(about: BackendInfo) -> None:
     show_in_short(about, market().contract)
 
 
-def _sale_by_sale(about: About) -> None:
+def _sale_by_sale(about: BackendInfo) -> None:
     found = measured(about)
     if found is not None:
         show_sales_one_by_one(found)
 
 
-def _by_fact(about: About) -> None:
+def _by_fact(about: BackendInfo) -> None:
     found = measured(about)
     if found is not None:
-        show_by_fact(found, ranked(), about.model_version)
+        show_by_fact(found, ranked_columns(), about.model_version)
 
 
-def _by_place_and_price(about: About) -> None:
+def _by_place_and_price(about: BackendInfo) -> None:
     found = measured(about)
     if found is not None:
         show_by_place_and_price(found)
     show_ratio_study(about)
 
 
-def _ranges(about: About) -> None:
+def _ranges(about: BackendInfo) -> None:
     show_ranges(about)
     show_confidence(about)
 
 
-def _versions(about: About) -> None:
+def _versions(about: BackendInfo) -> None:
     show_versions(backend(), about, market().contract)
 
 
-def _tried(about: About) -> None:
+def _tried(about: BackendInfo) -> None:
     del about  # the market's, whoever answers
     show_tried(market())
 
 
-def _card(about: About) -> None:
-    if not offered(about, "card"):
+def _card(about: BackendInfo) -> None:
+    if not is_supported(about, "card"):
         st.markdown(plain(provenance(about)))
         return
     card = card_of(about.model_version)
@@ -87,7 +87,7 @@ def _card(about: About) -> None:
     st.markdown(re.sub(r"^#", "##", card.markdown, flags=re.MULTILINE))
 
 
-TABS: dict[str, Callable[[About], None]] = {
+TABS: dict[str, Callable[[BackendInfo], None]] = {
     "In short": _in_short,
     "Sale by sale": _sale_by_sale,
     "By fact": _by_fact,

@@ -14,7 +14,7 @@ from houseprice.api.engine import Engine
 from houseprice.backend.local import LocalBackend
 from houseprice.market.sales import Market, load_market, read_rows
 from houseprice.model.store.store import ModelStore
-from houseprice.model.training import ensure
+from houseprice.model.training import ensure_model
 from houseprice.settings import Settings
 from tests.hamlet import write_hamlet
 
@@ -30,7 +30,7 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Market:
 def town_models(town: Market, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store with one model of the town."""
     folder = tmp_path_factory.mktemp("town-models")
-    ensure(town, ModelStore(folder))
+    ensure_model(town, ModelStore(folder))
     return folder
 
 
@@ -48,7 +48,7 @@ def town_settings(town: Market, town_models: Path) -> Settings:
 @pytest.fixture(scope="session")
 def in_process(town: Market, town_models: Path) -> LocalBackend:
     """The same model without a service around it."""
-    return LocalBackend(ensure(town, ModelStore(town_models)), town)
+    return LocalBackend(ensure_model(town, ModelStore(town_models)), town)
 
 
 @pytest.fixture(scope="session")

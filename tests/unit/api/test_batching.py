@@ -11,14 +11,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from houseprice.api.active_model import Serving
-from houseprice.api.batching import PIECE, Job, Line, Steps, Valuation, table_of
-from houseprice.backend.base import Answer
+from houseprice.api.active_model import ServedModel
+from houseprice.api.batching import PIECE, Job, RequestQueue, Steps, Valuation, table_of
+from houseprice.backend.base import ValuationResult
 from houseprice.backend.local import LocalBackend
 from houseprice.errors import ModelError
 from houseprice.market.sales import Market
 from houseprice.model.store.store import ModelStore
-from houseprice.model.training import ensure
+from houseprice.model.training import ensure_model
 
 Row = dict[str, Any]
 
@@ -41,19 +41,19 @@ REQUEST = st.tuples(
 
 
 @pytest.fixture(scope="module")
-def serving(town: Market, in_process: LocalBackend, town_models: Any) -> Serving:
-    loaded = ensure(town, ModelStore(town_models))
-    return Serving(in_process, in_process.about(), loaded)
+def serving(town: Market, in_process: LocalBackend, town_models: Any) -> ServedModel:
+    loaded = ensure_model(town, ModelStore(town_models))
+    return ServedModel(in_process, in_process.about(), loaded)
 
 
 def job(
-    serving: Serving, rows: list[Row], interval: float = 0.9, evidence: bool = False
+    serving: ServedModel, rows: list[Row], interval: float = 0.9, evidence: bool = False
 ) -> Valuation:
     table = table_of(rows, serving.loaded.model.contract, keyed=evidence)
     return Valuation(table, serving, interval, evidence, asyncio.Future(loop=NO_LOOP))
 
 
-def work_off(line: Line) -> tuple[dict[Job, Any], list[list[Job]]]:
+def work_off(line: RequestQueue) -> tuple[dict[Job, Any], list[list[Job]]]:
     """Work until nobody waits; give what each got, and whose work each call was."""
     got: dict[Job, Any] = {}
     calls = []
@@ -65,14 +65,14 @@ def work_off(line: Line) -> tuple[dict[Job, Any], list[list[Job]]]:
     return got, calls
 
 
-def alone(who: Valuation) -> Answer:
+def alone(who: Valuation) -> ValuationResult:
     fresh = Valuation(who.table, who.serving, who.interval, who.evidence, who.future)
-    line = Line()
+    line = RequestQueue()
     line.add(fresh)
     return work_off(line)[0][fresh]
 
 
-def assert_same(one: Answer, other: Answer) -> None:
+def assert_same(one: ValuationResult, other: ValuationResult) -> None:
     assert one.problems == other.problems
     plain = [name for name in one.valuations.columns if name != "valued_at"]
     pd.testing.assert_frame_equal(
@@ -83,9 +83,9 @@ def assert_same(one: Answer, other: Answer) -> None:
 @settings(max_examples=40)
 @given(st.lists(REQUEST, min_size=1, max_size=6))
 def test_an_answer_among_others_is_the_answer_alone(
-    serving: Serving, requests: list[tuple[list[Row], float, bool]]
+    serving: ServedModel, requests: list[tuple[list[Row], float, bool]]
 ) -> None:
-    line, jobs = Line(), [job(serving, *request) for request in requests]
+    line, jobs = RequestQueue(), [job(serving, *request) for request in requests]
     for each in jobs:
         line.add(each)
     got, _ = work_off(line)
@@ -98,7 +98,7 @@ def test_an_answer_among_others_is_the_answer_alone(
 @settings(max_examples=40)
 @given(st.lists(ROW, max_size=5))
 def test_an_answer_to_known_fields_is_that_of_the_backend(
-    serving: Serving, rows: list[Row]
+    serving: ServedModel, rows: list[Row]
 ) -> None:
     plain = [
         {k: v for k, v in row.items() if k != "sise" and not isinstance(v, list | dict)}
@@ -111,8 +111,8 @@ def test_an_answer_to_known_fields_is_that_of_the_backend(
         pd.testing.assert_series_equal(answer.valuations[name], expected.valuations[name])
 
 
-def test_what_asks_for_the_same_columns_is_valued_in_one_call(serving: Serving) -> None:
-    line = Line()
+def test_what_asks_for_the_same_columns_is_valued_in_one_call(serving: ServedModel) -> None:
+    line = RequestQueue()
     same = [job(serving, [GOOD]) for _ in range(5)]
     others = [job(serving, [GOOD], 0.8), job(serving, [GOOD], evidence=True), job(serving, [{}])]
     for each in (same[0], *others, *same[1:]):
@@ -121,8 +121,8 @@ def test_what_asks_for_the_same_columns_is_valued_in_one_call(serving: Serving) 
     assert calls == [same, *([other] for other in others)]
 
 
-def test_a_large_request_is_valued_in_pieces_with_small_ones_between(serving: Serving) -> None:
-    line = Line()
+def test_a_large_request_is_valued_in_pieces_with_small_ones_between(serving: ServedModel) -> None:
+    line = RequestQueue()
     large, small = job(serving, [GOOD] * (2 * PIECE + 7)), job(serving, [GOOD], 0.8)
     beside = job(serving, [GOOD])
     for each in (large, small, beside):
@@ -134,15 +134,15 @@ def test_a_large_request_is_valued_in_pieces_with_small_ones_between(serving: Se
     assert len(set(frame["predicted_price"])) == 1
 
 
-def test_two_large_requests_take_turns(serving: Serving) -> None:
-    line = Line()
+def test_two_large_requests_take_turns(serving: ServedModel) -> None:
+    line = RequestQueue()
     first, second = (job(serving, [GOOD] * (3 * PIECE), level) for level in (0.9, 0.8))
     line.add(first)
     line.add(second)
     assert work_off(line)[1] == [[first], [second]] * 3
 
 
-def test_problems_of_a_piece_are_counted_in_the_whole(serving: Serving) -> None:
+def test_problems_of_a_piece_are_counted_in_the_whole(serving: ServedModel) -> None:
     rows = [GOOD] * (PIECE + 1) + [{**GOOD, "size": -1}]
     answer = alone(job(serving, rows))
     errors = [problem for problem in answer.problems if problem.severity == "error"]
@@ -151,8 +151,8 @@ def test_problems_of_a_piece_are_counted_in_the_whole(serving: Serving) -> None:
     assert np.flatnonzero(answer.valuations["status"] == "error").tolist() == [PIECE + 1]
 
 
-def test_who_gives_up_waiting_leaves_the_line(serving: Serving) -> None:
-    line = Line()
+def test_who_gives_up_waiting_leaves_the_line(serving: ServedModel) -> None:
+    line = RequestQueue()
     gone, stays = job(serving, [GOOD]), job(serving, [GOOD])
     line.add(gone)
     line.add(stays)
@@ -160,19 +160,19 @@ def test_who_gives_up_waiting_leaves_the_line(serving: Serving) -> None:
     assert work_off(line)[1] == [[stays]]
 
 
-def test_a_fault_of_one_request_is_told_to_it_alone(serving: Serving) -> None:
+def test_a_fault_of_one_request_is_told_to_it_alone(serving: ServedModel) -> None:
     class Refusing(LocalBackend):
         def __init__(self) -> None:
             self.calls = 0
 
-        def value(self, rows: pd.DataFrame, **more: Any) -> Answer:
+        def value(self, rows: pd.DataFrame, **more: Any) -> ValuationResult:
             self.calls += 1
             if (rows["size"] == 13).any():
                 raise ModelError("Not 13.")
             return serving.backend.value(rows, **more)
 
-    refusing = Serving(Refusing(), serving.about, serving.loaded)
-    line = Line()
+    refusing = ServedModel(Refusing(), serving.about, serving.loaded)
+    line = RequestQueue()
     jobs = [job(refusing, [{**GOOD, "size": size}]) for size in (50, 13, 60)]
     for each in jobs:
         line.add(each)
@@ -183,8 +183,8 @@ def test_a_fault_of_one_request_is_told_to_it_alone(serving: Serving) -> None:
     assert_same(got[jobs[2]], alone(job(serving, [{**GOOD, "size": 60}])))
 
 
-def test_steps_of_one_request_let_others_in_between(serving: Serving) -> None:
-    line = Line()
+def test_steps_of_one_request_let_others_in_between(serving: ServedModel) -> None:
+    line = RequestQueue()
     steps = Steps([lambda: 1, lambda: 2, lambda: 3], job(serving, []).future)
     other = job(serving, [GOOD])
     line.add(steps)
@@ -194,8 +194,8 @@ def test_steps_of_one_request_let_others_in_between(serving: Serving) -> None:
     assert got[steps] == [1, 2, 3]
 
 
-def test_a_step_that_fails_ends_the_request(serving: Serving) -> None:
-    line = Line()
+def test_a_step_that_fails_ends_the_request(serving: ServedModel) -> None:
+    line = RequestQueue()
     steps = Steps([lambda: 1 / 0, lambda: 2], job(serving, []).future)
     line.add(steps)
     work = line.take()

@@ -17,7 +17,7 @@ from houseprice.api.engine import Engine
 from houseprice.backend.local import LocalBackend
 from houseprice.market.sales import Market, load_market, read_rows
 from houseprice.model.store.store import ModelStore
-from houseprice.model.training import ensure
+from houseprice.model.training import ensure_model
 from houseprice.settings import Settings
 from tests.hamlet import CONTRACT, write_hamlet
 
@@ -41,7 +41,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 
 @pytest.fixture(scope="module")
 def local(hamlet: Market, settings: Settings) -> LocalBackend:
-    return LocalBackend(ensure(hamlet, ModelStore(settings.model_dir)), hamlet)
+    return LocalBackend(ensure_model(hamlet, ModelStore(settings.model_dir)), hamlet)
 
 
 @pytest.fixture(scope="module")

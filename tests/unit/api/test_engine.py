@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 
-from houseprice.api.active_model import Proof, Serving
+from houseprice.api.active_model import GoldenCheck, ServedModel
 from houseprice.api.engine import Engine
-from houseprice.api.problem_details import Busy, Fault
+from houseprice.api.problem_details import ApiError, ServerBusy
 from houseprice.backend.local import LocalBackend
 from houseprice.errors import InputError, ModelError, StoreError
 from houseprice.market.sales import Market
-from houseprice.model.store.artefact import Golden
+from houseprice.model.store.artefact import GoldenRows
 from houseprice.model.store.signing import new_pair
 from houseprice.model.store.store import ModelStore
 from houseprice.settings import Settings
@@ -33,7 +33,7 @@ def store(tmp_path: Path, town: Market, town_models: Path) -> ModelStore:
     """A store with two versions, of which the first is active."""
     found = ModelStore(tmp_path / "models")
     loaded = ModelStore(town_models).load()
-    golden = Golden.of(loaded.model, town)
+    golden = GoldenRows.of(loaded.model, town)
     metrics = loaded.manifest.metrics
     for _ in range(2):
         found.save(loaded.model, town, metrics, loaded.importance, golden=golden)
@@ -131,7 +131,7 @@ def test_what_comes_in_together_is_valued_in_one_call(town: Market, town_models:
     async def work(engine: Engine) -> None:
         serving = engine.serving
         witness = Witness(serving.backend)
-        watched = Serving(witness, serving.about, serving.loaded)
+        watched = ServedModel(witness, serving.about, serving.loaded)
         answers = await asyncio.gather(*(engine.value([GOOD], serving=watched) for _ in range(30)))
         assert [answer.valuations["row"].tolist() for answer in answers] == [[1]] * 30
         assert len(witness.threads) == 1
@@ -156,7 +156,7 @@ def test_what_work_raises_reaches_who_asked(town: Market, town_models: Path) -> 
 
 def test_more_rows_than_one_request_may_have_are_refused(town: Market, town_models: Path) -> None:
     async def work(engine: Engine) -> None:
-        with pytest.raises(Fault) as refused:
+        with pytest.raises(ApiError) as refused:
             await engine.value([GOOD] * 6)
         assert refused.value.status == 413
 
@@ -184,7 +184,7 @@ def test_a_line_that_is_too_long_is_told_with_when_to_come_back(
         await until(held.begun.is_set)
         waiting = asyncio.create_task(engine.value([GOOD]))
         await turns()
-        with pytest.raises(Busy) as refused:
+        with pytest.raises(ServerBusy) as refused:
             await engine.value([GOOD])
         assert refused.value.status == 503
         assert int(refused.value.headers["Retry-After"]) >= 1
@@ -226,7 +226,7 @@ def test_who_still_waits_when_the_service_stops_is_sent_away(
         held.end.set()
         await stopping
         assert await busy == "ended"
-        with pytest.raises(Busy, match="stopping"):
+        with pytest.raises(ServerBusy, match="stopping"):
             await waiting
 
     within(work, town, town_models)
@@ -238,7 +238,7 @@ def test_an_engine_without_a_model_trains_one_and_says_so_meanwhile(
     async def work(engine: Engine) -> None:
         assert not (await engine.prove()).ok
         assert "prepared" in engine.readiness().reason
-        with pytest.raises(Busy, match="prepared"):
+        with pytest.raises(ServerBusy, match="prepared"):
             await engine.value([GOOD])
         await until(lambda: engine.readiness().ok)
         assert len((await engine.value([GOOD])).valuations) == 1
@@ -346,14 +346,14 @@ def test_a_version_that_can_not_be_opened_leaves_the_one_before_it_answering(
 def test_a_model_that_changes_its_mind_is_not_ready(
     caplog: pytest.LogCaptureFixture, town: Market, town_models: Path
 ) -> None:
-    class Changed(Serving):
+    class Changed(ServedModel):
         def prove(self) -> None:
             raise StoreError("other prices")
 
     async def work(engine: Engine) -> None:
         now = engine.serving
         changed = Changed(now.backend, now.about, now.loaded)
-        proof = Proof()
+        proof = GoldenCheck()
         assert proof.is_due(changed)
 
         async def do(steps: Any) -> None:
@@ -396,7 +396,7 @@ def test_a_server_that_trusts_some_trains_no_model_of_its_own(
         await until(lambda: "the log of the server says why" in engine.readiness().reason)
         await engine.refresh()
         assert not engine.readiness().ok
-        with pytest.raises(Busy, match="the log of the server says why"):
+        with pytest.raises(ServerBusy, match="the log of the server says why"):
             await engine.value([GOOD])
 
     within(work, town, tmp_path / "models", trusted_keys=new_pair()[1])
@@ -409,7 +409,7 @@ def test_a_version_that_is_not_signed_leaves_the_signed_one_answering(
 ) -> None:
     private, public = new_pair()
     loaded = ModelStore(town_models).load()
-    golden = Golden.of(loaded.model, town)
+    golden = GoldenRows.of(loaded.model, town)
     settings = Settings(model_dir=tmp_path, signing_key=private)
     signed, plain = (
         each.save(loaded.model, town, {}, loaded.importance, golden=golden).name

@@ -11,14 +11,14 @@ from fastapi import FastAPI, Response
 from fastapi.responses import StreamingResponse
 from fastapi.testclient import TestClient
 
-from houseprice.api.problem_details import Busy, Fault, install_faults
+from houseprice.api.problem_details import ApiError, ServerBusy, install_error_handlers
 from houseprice.errors import InputError, ModelError, StoreError
 from tests.loopback import served
 
 HOUSE = "Elm Street 5"
 ERRORS = {
-    "fault": Fault(418, "teapot", "No tea.", headers={"X-Tea": "none"}, extras={"pots": 0}),
-    "busy": Busy("Later.", seconds=7),
+    "fault": ApiError(418, "teapot", "No tea.", headers={"X-Tea": "none"}, extras={"pots": 0}),
+    "busy": ServerBusy("Later.", seconds=7),
     "input": InputError("The house has no size."),
     "model": ModelError("Not at this level."),
     "store": StoreError(f"/home/{HOUSE} is damaged"),
@@ -44,7 +44,7 @@ def app() -> FastAPI:
 
         return StreamingResponse(pieces())
 
-    install_faults(app)
+    install_error_handlers(app)
     return app
 
 

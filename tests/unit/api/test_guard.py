@@ -18,7 +18,7 @@ from fastapi.testclient import TestClient
 
 from houseprice.api.access import new_key
 from houseprice.api.middleware import CSV_PATH, install
-from houseprice.api.problem_details import install_faults
+from houseprice.api.problem_details import install_error_handlers
 from houseprice.settings import Settings
 from tests.loopback import get, post, raw, served, wait_until
 
@@ -32,7 +32,7 @@ class Service:
         self.app = FastAPI()
         self.open = threading.Event()
         self.waiting = 0
-        install_faults(self.app)
+        install_error_handlers(self.app)
         self._add_routes()
         install(self.app, Settings(**settings))
 

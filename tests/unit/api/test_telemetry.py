@@ -15,7 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from houseprice.api.access import new_key
 from houseprice.api.middleware import install
-from houseprice.api.problem_details import install_faults
+from houseprice.api.problem_details import install_error_handlers
 from houseprice.api.telemetry import valuing
 from houseprice.logs import JsonFormatter
 from houseprice.settings import Settings
@@ -30,7 +30,7 @@ def client() -> Iterator[TestClient]:
     app.state.engine = SimpleNamespace(
         readiness=lambda: SimpleNamespace(model_version="2020-1"),
     )
-    install_faults(app)
+    install_error_handlers(app)
 
     @app.post("/v1/houses/{name}")
     async def houses(request: Request, name: str) -> str:

@@ -8,9 +8,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from houseprice.backend.base import CAPABILITIES, VALUATION_COLUMNS, About, Answer, Progress
+from houseprice.backend.base import (
+    CAPABILITIES,
+    VALUATION_COLUMNS,
+    BackendInfo,
+    Progress,
+    ValuationResult,
+)
 from houseprice.market.contract import Contract, load_contract
-from houseprice.market.validation import check
+from houseprice.market.validation import validate
 from houseprice.settings import Settings
 from tests.hamlet import write_hamlet
 
@@ -24,9 +30,9 @@ class Surveyor:
         self.evidence: list[bool] = []
         self.capabilities = CAPABILITIES
 
-    def about(self) -> About:
+    def about(self) -> BackendInfo:
         day = datetime(2021, 1, 1, tzinfo=UTC)
-        return About(
+        return BackendInfo(
             "this test",
             "hamlet-1",
             "0",
@@ -44,10 +50,10 @@ class Surveyor:
         interval: float = 0.9,
         evidence: bool = False,
         progress: Progress | None = None,
-    ) -> Answer:
+    ) -> ValuationResult:
         self.asked.append(rows)
         self.evidence.append(evidence)
-        checked = check(rows, self.contract)
+        checked = validate(rows, self.contract)
         price = np.where(checked.valid, checked.houses["size"] * 1000.125, np.nan)
         warned = {p.row for p in checked.problems if p.severity == "warning"}
         frame = pd.DataFrame(index=range(len(rows)), columns=list(VALUATION_COLUMNS), dtype=object)
@@ -67,7 +73,7 @@ class Surveyor:
         frame["valued_at"] = np.where(checked.valid, "2021-01-01T00:00:00+00:00", "")
         if progress:
             progress(1.0, "done")
-        return Answer(frame, checked.problems)
+        return ValuationResult(frame, checked.problems)
 
 
 @pytest.fixture(scope="session")

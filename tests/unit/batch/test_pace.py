@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from houseprice.progress import Pace, duration
+from houseprice.progress import ProgressEstimate, duration
 
 
 def test_rows_their_speed_and_the_time_left_are_told() -> None:
     times = iter([100.0, 103.0, 110.0])
-    pace = Pace(1_000_000, clock=lambda: next(times))
+    pace = ProgressEstimate(1_000_000, clock=lambda: next(times))
     assert pace.tell(123_456) == (
         0.123456,
         "123,456 houses valued, 41,000 a second, 22 seconds left",
@@ -18,8 +18,8 @@ def test_rows_their_speed_and_the_time_left_are_told() -> None:
 
 
 def test_nothing_is_foretold_before_anything_is_done() -> None:
-    assert Pace(10, clock=lambda: 1.0).tell(0) == (0.0, "0 houses valued")
-    assert Pace(10, clock=lambda: 1.0).tell(20) == (1.0, "20 houses valued")
+    assert ProgressEstimate(10, clock=lambda: 1.0).tell(0) == (0.0, "0 houses valued")
+    assert ProgressEstimate(10, clock=lambda: 1.0).tell(20) == (1.0, "20 houses valued")
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from houseprice.market.contract import Contract
 from houseprice.settings import Settings
 from houseprice.tables.reader import open_csv, read_table
 from houseprice.tables.scoring import value_table
-from houseprice.tables.streaming import Streamed, value_parts, value_stream
+from houseprice.tables.streaming import StreamResult, value_parts, value_stream
 from houseprice.tables.writer import to_csv
 
 HEADER = "size,grade,quarter,built,address"
@@ -50,7 +50,7 @@ shared = settings(max_examples=25, suppress_health_check=[HealthCheck.function_s
 
 def stream(
     data: str | bytes, backend: Backend, contract: Contract, **options: int
-) -> tuple[bytes, Streamed]:
+) -> tuple[bytes, StreamResult]:
     out = io.BytesIO()
     source = data.encode() if isinstance(data, str) else data
     with open_csv(source, "homes.csv", Settings(), contract) as opened:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from houseprice.commands.evaluate import table
-from houseprice.model.standards import in_words, written
+from houseprice.model.standards import format_metric, metric_label
 
 
 def test_figures_are_aligned_with_their_units() -> None:
@@ -16,14 +16,14 @@ def test_figures_are_aligned_with_their_units() -> None:
 
 
 def test_a_metric_has_a_name_for_people_and_keeps_its_own_where_it_has_none() -> None:
-    assert in_words("coverage_80") == "Prices inside their 80 % range"
-    assert in_words("cod") == "Spread of the ratios (COD)"
-    assert in_words("mood") == "mood"
+    assert metric_label("coverage_80") == "Prices inside their 80 % range"
+    assert metric_label("cod") == "Spread of the ratios (COD)"
+    assert metric_label("mood") == "mood"
 
 
 def test_a_metric_is_written_with_its_unit() -> None:
-    assert written("rmsle", 0.12345, "$") == "0.1235"
-    assert written("vei", -4.06, "$") == "-4.1"
-    assert written("prb", -0.0001, "$") == "0.000"
-    assert written("bias", -0.0002, "$") == "0.0 %"
-    assert written("mae", None, "$") == ""
+    assert format_metric("rmsle", 0.12345, "$") == "0.1235"
+    assert format_metric("vei", -4.06, "$") == "-4.1"
+    assert format_metric("prb", -0.0001, "$") == "0.000"
+    assert format_metric("bias", -0.0002, "$") == "0.0 %"
+    assert format_metric("mae", None, "$") == ""

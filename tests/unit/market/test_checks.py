@@ -14,7 +14,7 @@ from houseprice.market.contract import Contract, load_contract
 from houseprice.market.domain import Domain
 from houseprice.market.problems import PROBLEM_COLUMNS, Problem, problem_frame
 from houseprice.market.sales import Market, read_rows
-from houseprice.market.validation import Checked, check, check_prices
+from houseprice.market.validation import ValidationResult, validate, validate_prices
 from tests.hamlet import hamlet_sales, write_hamlet
 
 HOUSE: dict[str, object] = {
@@ -37,11 +37,11 @@ def contract(tmp_path_factory: pytest.TempPathFactory) -> Contract:
     return load_contract(write_hamlet(tmp_path_factory.mktemp("hamlet")))
 
 
-def checked(contract: Contract, **changes: object) -> Checked:
-    return check(pd.DataFrame([HOUSE | changes], dtype=object), contract)
+def checked(contract: Contract, **changes: object) -> ValidationResult:
+    return validate(pd.DataFrame([HOUSE | changes], dtype=object), contract)
 
 
-def only(result: Checked) -> Problem:
+def only(result: ValidationResult) -> Problem:
     assert len(result.problems) == 1, result.problems
     return result.problems[0]
 
@@ -136,7 +136,7 @@ def test_a_wrong_value_is_an_error_on_its_row_and_field_alone(
     contract: Contract, field: str, raw: object, code: str
 ) -> None:
     rows = pd.DataFrame([HOUSE, HOUSE | {field: raw}, HOUSE], dtype=object)
-    result = check(rows, contract)
+    result = validate(rows, contract)
     problem = only(result)
     assert (problem.row, problem.field, problem.code, problem.severity) == (2, field, code, "error")
     assert result.valid.tolist() == [True, False, True]
@@ -180,7 +180,7 @@ def test_a_blank_that_only_sales_can_fill_stays_unknown_with_a_warning(contract:
 
 def test_a_fill_may_wait_for_another_fill(contract: Contract) -> None:
     rows = pd.DataFrame([HOUSE], dtype=object).drop(columns=["sold", "month"])
-    assert check(rows, contract).houses.loc[0, ["sold", "month"]].tolist() == [2020, 3]
+    assert validate(rows, contract).houses.loc[0, ["sold", "month"]].tolist() == [2020, 3]
 
 
 def test_an_impossible_value_that_the_contract_forgives_is_filled_like_a_blank(
@@ -205,7 +205,7 @@ def test_problems_of_one_cell_stand_from_the_gravest_to_the_least(contract: Cont
 
 def test_missing_columns_are_named_together(contract: Contract) -> None:
     rows = pd.DataFrame([{"size": "100", "garden": "n"}] * 2)
-    result = check(rows, contract)
+    result = validate(rows, contract)
     general = [problem for problem in result.problems if problem.row is None]
     assert [(problem.code, problem.severity) for problem in general] == [
         ("missing_required_columns", "error"),
@@ -226,7 +226,7 @@ def test_unknown_columns_are_noted_and_a_key_and_a_price_are_not(contract: Contr
 def test_two_columns_of_one_name_are_refused_by_name(contract: Contract) -> None:
     rows = pd.DataFrame([["1", "2"]], columns=["size", "size"])
     with pytest.raises(InputError, match="more than one column named size"):
-        check(rows, contract)
+        validate(rows, contract)
 
 
 def test_facts_that_contradict_each_other_get_a_warning(contract: Contract) -> None:
@@ -236,9 +236,9 @@ def test_facts_that_contradict_each_other_get_a_warning(contract: Contract) -> N
 
 
 def test_a_house_unlike_all_sales_gets_a_warning(contract: Contract) -> None:
-    sales = check(hamlet_sales().astype(str).query("quarter != 'H'"), contract).houses
+    sales = validate(hamlet_sales().astype(str).query("quarter != 'H'"), contract).houses
     rows = pd.DataFrame([HOUSE | {"size": "900", "quarter": "H"}])
-    problems = check(rows, contract, Domain.of(sales, contract)).problems
+    problems = validate(rows, contract, Domain.of(sales, contract)).problems
     assert [(p.field, p.code) for p in problems] == [
         ("size", "outside_sales"),
         ("quarter", "unseen_level"),
@@ -246,13 +246,13 @@ def test_a_house_unlike_all_sales_gets_a_warning(contract: Contract) -> None:
 
 
 def test_a_table_of_no_rows_gives_no_rows(contract: Contract) -> None:
-    result = check(pd.DataFrame([HOUSE]).head(0), contract)
+    result = validate(pd.DataFrame([HOUSE]).head(0), contract)
     assert result.houses.shape == (0, len(contract.columns))
     assert result.valid.shape == (0,)
 
 
 def test_prices_are_checked_like_any_number(contract: Contract) -> None:
-    prices, problems = check_prices(pd.Series(["120,000", "", "-1"]), contract)
+    prices, problems = validate_prices(pd.Series(["120,000", "", "-1"]), contract)
     assert prices.iloc[0] == 120_000
     assert [(problem.row, problem.code) for problem in problems] == [
         (1, "read_as"),
@@ -270,21 +270,21 @@ def test_problems_become_a_table(contract: Contract) -> None:
 
 def test_the_public_file_of_houses_to_value_passes_whole(market: Market) -> None:
     rows = read_rows(market.sample_path)
-    result = check(rows, market.contract, Domain.of(market.houses, market.contract))
+    result = validate(rows, market.contract, Domain.of(market.houses, market.contract))
     assert result.valid.all()
     assert len(result.houses) == 1459
 
 
 def test_the_public_file_passes_whole_as_plain_pandas_reads_it(market: Market) -> None:
     plain = pd.read_csv(market.sample_path)
-    assert check(plain, market.contract).valid.all()
+    assert validate(plain, market.contract).valid.all()
 
 
 def test_each_spelling_is_read_alike_alone_and_among_others(market: Market) -> None:
     rows = read_rows(market.sample_path).head(40)
-    together = check(rows, market.contract).houses
+    together = validate(rows, market.contract).houses
     alone = [
-        check(rows.iloc[[number]].reset_index(drop=True), market.contract).houses
+        validate(rows.iloc[[number]].reset_index(drop=True), market.contract).houses
         for number in range(len(rows))
     ]
     pd.testing.assert_frame_equal(pd.concat(alone, ignore_index=True), together)
@@ -292,4 +292,4 @@ def test_each_spelling_is_read_alike_alone_and_among_others(market: Market) -> N
 
 def test_sales_and_contract_can_be_read_from_any_folder(tmp_path: Path) -> None:
     contract = load_contract(write_hamlet(tmp_path / "second"))
-    assert check(hamlet_sales(50), contract).valid.all()
+    assert validate(hamlet_sales(50), contract).valid.all()

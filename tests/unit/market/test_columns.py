@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from houseprice.market.contract import Contract, load_contract
-from houseprice.market.parsing import FEW, read_column, read_columns
+from houseprice.market.parsing import FEW, parse_column, parse_columns
 from tests.hamlet import hamlet_sales, write_hamlet
 
 ODD = [
@@ -52,8 +52,8 @@ def test_few_rows_are_read_like_the_same_rows_of_a_long_table(
     contract: Contract, odd: pd.DataFrame
 ) -> None:
     times = FEW // len(odd) + 1
-    few = read_columns(odd, contract)
-    many = read_columns(pd.concat([odd] * times, ignore_index=True), contract)
+    few = parse_columns(odd, contract)
+    many = parse_columns(pd.concat([odd] * times, ignore_index=True), contract)
     np.testing.assert_array_equal(np.tile(few.clean, times), many.clean)
     np.testing.assert_array_equal(np.tile(few.told, times), many.told)
     repeated = {
@@ -70,8 +70,8 @@ def test_few_rows_are_read_like_the_same_rows_of_a_long_table(
 def test_a_column_alone_is_read_like_one_of_a_table(
     contract: Contract, odd: pd.DataFrame, column: str
 ) -> None:
-    together = read_columns(odd, contract)
-    alone = read_column(contract.fields[column], odd[column], contract.market.as_of)
+    together = parse_columns(odd, contract)
+    alone = parse_column(contract.fields[column], odd[column], contract.market.as_of)
     number = contract.columns.index(column)
     np.testing.assert_array_equal(alone[0], together.clean[number])
     np.testing.assert_array_equal(alone[1], together.told[number])
@@ -82,14 +82,14 @@ def test_a_column_alone_is_read_like_one_of_a_table(
 def test_numbers_read_alike_as_text_and_as_numbers(contract: Contract, n_rows: int) -> None:
     sales = hamlet_sales(n_rows)
     frames = (sales, sales.astype(str), sales.astype(object), sales.convert_dtypes())
-    first, *others = (read_columns(frame, contract) for frame in frames)
+    first, *others = (parse_columns(frame, contract) for frame in frames)
     for other in others:
         np.testing.assert_array_equal(first.clean, other.clean)
         assert not other.problems
 
 
 def test_a_column_that_is_missing_is_nowhere_told(contract: Contract) -> None:
-    reading = read_columns(hamlet_sales(5).drop(columns="grade"), contract)
+    reading = parse_columns(hamlet_sales(5).drop(columns="grade"), contract)
     grade = contract.columns.index("grade")
     assert reading.missing == {"grade"}
     assert np.isnan(reading.clean[grade]).all()

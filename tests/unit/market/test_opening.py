@@ -6,19 +6,19 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from houseprice.market.sales import Market, opening_row, typical_house
-from houseprice.market.validation import check
+from houseprice.market.sales import Market, default_row, typical_house
+from houseprice.market.validation import validate
 
 
 @pytest.fixture
 def row(market: Market) -> dict[str, object]:
-    return opening_row(market.contract, typical_house(market), market.contract.columns)
+    return default_row(market.contract, typical_house(market), market.contract.columns)
 
 
 def test_an_opened_row_is_read_back_as_the_same_house(
     market: Market, row: dict[str, object]
 ) -> None:
-    result = check(pd.DataFrame([row], dtype=object), market.contract)
+    result = validate(pd.DataFrame([row], dtype=object), market.contract)
     np.testing.assert_allclose(result.houses.loc[0], typical_house(market))
     assert {problem.severity for problem in result.problems} <= {"note"}
 
@@ -33,8 +33,8 @@ def test_of_two_facts_that_follow_from_each_other_the_more_important_is_stated(
     market: Market,
 ) -> None:
     columns, house = market.contract.columns, typical_house(market)
-    first = opening_row(market.contract, house, ["1stFlrSF", "2ndFlrSF"])
-    second = opening_row(market.contract, house, ["2ndFlrSF", "1stFlrSF"])
+    first = default_row(market.contract, house, ["1stFlrSF", "2ndFlrSF"])
+    second = default_row(market.contract, house, ["2ndFlrSF", "1stFlrSF"])
     assert (first["1stFlrSF"], first["2ndFlrSF"] is None) == (None, False)
     assert (second["1stFlrSF"] is None, second["2ndFlrSF"]) == (False, None)
     assert set(first) == set(columns)

@@ -7,7 +7,12 @@ from pathlib import Path
 import pytest
 
 from houseprice.market.contract import Contract, load_contract
-from houseprice.market.validation import MOST_GUESSED, MOST_TOLD, likely, strays
+from houseprice.market.validation import (
+    MAX_REPORTED,
+    MAX_SUGGESTIONS,
+    suggest_fields,
+    unknown_fields,
+)
 from tests.hamlet import write_hamlet
 
 
@@ -19,7 +24,7 @@ def contract(tmp_path_factory: pytest.TempPathFactory) -> Contract:
 
 def test_fields_the_key_and_the_price_are_no_strays(contract: Contract) -> None:
     row = {"size": 100, "grade": None, "garden": True, "key": "h1", "paid": 9.5}
-    assert strays([row, {}], contract) == ()
+    assert unknown_fields([row, {}], contract) == ()
 
 
 @pytest.mark.parametrize(
@@ -27,21 +32,21 @@ def test_fields_the_key_and_the_price_are_no_strays(contract: Contract) -> None:
     [("sise", "size"), ("SIZE", "size"), ("Floor Area", "size"), ("ground_floor", "ground floor")],
 )
 def test_an_unknown_field_names_the_likely_one(contract: Contract, name: str, column: str) -> None:
-    (problem,) = strays([{}, {name: 100}], contract)
+    (problem,) = unknown_fields([{}, {name: 100}], contract)
     assert (problem.row, problem.field, problem.code) == (2, name, "unknown_field")
     assert problem.severity == "error"
-    assert problem.expected == column == likely(name, contract)
+    assert problem.expected == column == suggest_fields(name, contract)
     assert contract.fields[column].label in problem.message
 
 
 def test_a_field_like_none_is_told_without_a_guess(contract: Contract) -> None:
-    (problem,) = strays([{"zzzz": 1}], contract)
+    (problem,) = unknown_fields([{"zzzz": 1}], contract)
     assert problem.expected is None
     assert problem.message == "There is no field «zzzz»."
 
 
 def test_a_very_long_name_is_shortened(contract: Contract) -> None:
-    (problem,) = strays([{"x" * 100_000: 1}], contract)
+    (problem,) = unknown_fields([{"x" * 100_000: 1}], contract)
     assert len(problem.message) < 100
     assert "100,000 characters" in problem.message
 
@@ -50,7 +55,7 @@ def test_a_very_long_name_is_shortened(contract: Contract) -> None:
 def test_a_value_within_a_value_is_an_error_of_its_field(
     contract: Contract, value: object, what: str
 ) -> None:
-    found = strays([{"grade": value, "key": value}], contract)
+    found = unknown_fields([{"grade": value, "key": value}], contract)
     assert [(p.field, p.code, p.read) for p in found] == [
         ("grade", "nested", what),
         ("key", "nested", what),
@@ -60,7 +65,7 @@ def test_a_value_within_a_value_is_an_error_of_its_field(
 
 def test_thousands_of_unknown_fields_are_not_told_one_by_one(contract: Contract) -> None:
     rows = [{f"size{row}-{n}": 1 for n in range(200)} for row in range(20)]
-    found = strays(rows, contract)
-    assert len(found) == 20 * (MOST_TOLD + 1)
-    assert sum(problem.expected is not None for problem in found) <= MOST_GUESSED
-    assert "180 more" in found[MOST_TOLD].message
+    found = unknown_fields(rows, contract)
+    assert len(found) == 20 * (MAX_REPORTED + 1)
+    assert sum(problem.expected is not None for problem in found) <= MAX_SUGGESTIONS
+    assert "180 more" in found[MAX_REPORTED].message

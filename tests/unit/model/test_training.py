@@ -14,9 +14,9 @@ import pytest
 from houseprice.errors import StoreError
 from houseprice.files import exclusive
 from houseprice.market.sales import Market, load_market
-from houseprice.model.standards import in_words
+from houseprice.model.standards import metric_label
 from houseprice.model.store.store import ModelStore
-from houseprice.model.training import ensure, train
+from houseprice.model.training import ensure_model, train
 from tests.hamlet import CONTRACT, write_hamlet
 
 FEW = 80
@@ -69,7 +69,7 @@ def test_a_trained_model_is_active_with_figures_of_held_out_sales_and_every_fiel
     )
     assert metrics["median_ape"] > on_own_sales  # a figure of its own sales would flatter
     assert set(loaded.importance["column"]) == set(village.contract.columns)
-    assert not [name for name in metrics if in_words(name) == name]
+    assert not [name for name in metrics if metric_label(name) == name]
     assert loaded.importance["importance_pct"].is_monotonic_decreasing
 
 
@@ -102,7 +102,7 @@ def test_the_same_seed_gives_the_same_values(
 
 
 def test_a_usable_model_is_loaded_without_training(store: ModelStore, village: Market) -> None:
-    loaded = ensure(village, store, unheard)
+    loaded = ensure_model(village, store, unheard)
     assert loaded.manifest.model_version == store.active()
 
 
@@ -112,7 +112,7 @@ def test_without_a_model_one_is_trained_and_the_log_says_why(
     caplog.set_level(logging.INFO, "houseprice")
     store = ModelStore(tmp_path / "empty")
     with ThreadPoolExecutor(3) as threads:
-        loaded = list(threads.map(lambda _: ensure(village, store), range(3)))
+        loaded = list(threads.map(lambda _: ensure_model(village, store), range(3)))
     (version,) = store.versions()  # three asked at once, one trained, two waited for it
     assert {each.manifest.model_version for each in loaded} == {version.name}
     assert "there is none to use: There is no model" in caplog.text
@@ -132,7 +132,7 @@ def test_who_waits_for_a_training_is_told_and_takes_what_came_of_it(
     (store.folder / "active").unlink()
     with ThreadPoolExecutor(1) as threads:
         with exclusive(store.folder / "training.lock"):
-            loaded = threads.submit(ensure, village, store, told)
+            loaded = threads.submit(ensure_model, village, store, told)
             assert waits.wait(60)
             (store.folder / "active").write_bytes(active)
         assert loaded.result().manifest.model_version == store.active()
@@ -145,7 +145,7 @@ def test_new_sales_make_a_new_model(
     caplog.set_level(logging.INFO, "houseprice")
     grown = load_market(write_hamlet(tmp_path / "grown", n_sales=FEW + 10))
     old = store.active()
-    loaded = ensure(grown, store)
+    loaded = ensure_model(grown, store)
     assert loaded.manifest.rows == FEW + 10
     assert store.active() == loaded.manifest.model_version != old
     assert "trained on other sales" in caplog.text
@@ -158,7 +158,7 @@ def test_a_new_contract_makes_a_new_model(
     caplog.set_level(logging.INFO, "houseprice")
     text = CONTRACT.replace('title = "Hamlet"', 'title = "Greater Hamlet"')
     renamed = load_market(write_hamlet(tmp_path / "renamed", text, n_sales=FEW))
-    assert ensure(renamed, store).manifest.market_title == "Greater Hamlet"
+    assert ensure_model(renamed, store).manifest.market_title == "Greater Hamlet"
     assert "trained on another contract" in caplog.text
 
 
@@ -168,7 +168,7 @@ def test_a_damaged_model_is_replaced_by_a_new_one(
     caplog.set_level(logging.INFO, "houseprice")
     (version,) = store.versions()
     (store.folder / version.name / "model.joblib").write_bytes(b"rust")
-    assert ensure(village, store).manifest.model_version != version.name
+    assert ensure_model(village, store).manifest.model_version != version.name
     assert "is damaged" in caplog.text
 
 
@@ -177,6 +177,6 @@ def test_a_store_that_cannot_be_written_to_is_told_before_the_work(
 ) -> None:
     (tmp_path / "file").touch()
     store = ModelStore(tmp_path / "file" / "models")
-    for attempt in (train, ensure):
+    for attempt in (train, ensure_model):
         with pytest.raises(StoreError, match="HOUSEPRICE_MODEL_DIR"):
             attempt(village, store, unheard)

@@ -7,7 +7,7 @@ import pytest
 
 from houseprice.market.profile import summaries
 from houseprice.market.profile.selection import Sales, Selection
-from houseprice.market.profile.summaries import lie_of_places
+from houseprice.market.profile.summaries import location_map
 from houseprice.market.sales import Market, read_rows
 from houseprice.ui.charts import uploads as charts_overlay
 from houseprice.ui.charts.places import label_places, place_map
@@ -49,7 +49,7 @@ def test_a_bar_of_the_distribution_gives_the_sales_that_it_counts(sales: Sales) 
 
 
 def test_the_map_is_in_true_proportion_and_each_bubble_carries_its_place(sales: Sales) -> None:
-    drawn = place_map(lie_of_places(sales), sales.contract)
+    drawn = place_map(location_map(sales), sales.contract)
     (places,) = drawn.data
     assert (drawn.layout.yaxis.scaleanchor, drawn.layout.yaxis.scaleratio) == ("x", 1)
     assert places.customdata[0][0] == "North Ames"

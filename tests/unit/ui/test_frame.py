@@ -11,9 +11,9 @@ def failing_page() -> None:
     import streamlit as st
 
     from houseprice.errors import BackendTimeout
-    from houseprice.ui.layout import told_in_words
+    from houseprice.ui.layout import error_boundary
 
-    with told_in_words("here"):
+    with error_boundary("here"):
         if st.toggle("known"):
             raise BackendTimeout("The server did not answer within 20 seconds.")
         raise ZeroDivisionError("secret detail")

@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 import pytest
 
 from houseprice.market.sales import Market, experiments
-from houseprice.model.diagnostics import Drift, drift
+from houseprice.model.diagnostics import ErrorTrend, error_trend
 from houseprice.model.ratio_study import ratio_study
 from houseprice.model.study import NO_STUDY, Study
 from houseprice.ui.charts import performance as charts_standing
@@ -60,14 +60,14 @@ def test_held_out_values_meet_the_facts_of_their_own_sales(found: Measured, mark
 def test_a_drift_is_found_where_it_was_put(found: Measured) -> None:
     assert drifting(found).index[0] == "Living area above ground"
     field = found.sales.contract.fields["GrLivArea"]
-    drifts = drift(found.sales.prices, groups_of(found, field))
+    drifts = error_trend(found.sales.prices, groups_of(found, field))
     said = findings_model.drift_finding(drifts, field)
     assert said.startswith("**The error drifts** with Living area above ground")
     assert "sq ft" in said
     month = found.sales.contract.fields["MoSold"]
-    calm = drift(found.sales.prices, groups_of(found, month))
+    calm = error_trend(found.sales.prices, groups_of(found, month))
     assert "does not drift" in findings_model.drift_finding(calm, month)
-    alone = Drift(pd.Series({"North": 1.0}), 0.0)
+    alone = ErrorTrend(pd.Series({"North": 1.0}), 0.0)
     assert "Too few sales" in findings_model.drift_finding(alone, month)
 
 

@@ -9,11 +9,11 @@ from datetime import UTC, date, datetime
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from houseprice.backend.base import CAPABILITIES, About
+from houseprice.backend.base import CAPABILITIES, BackendInfo
 from houseprice.ui.formatting import answered_by, provenance, stands_for, step_of
 from houseprice.ui.layout import WITHOUT, how_measured, which_day
 
-FULL = About(
+FULL = BackendInfo(
     "this computer",
     "hamlet-1",
     "0.1",
@@ -23,17 +23,17 @@ FULL = About(
     240,
     {"median_ape": 0.05},
 )
-BARE = About("the server", "", "", "Hamlet", None, None, None, capabilities=frozenset())
+BARE = BackendInfo("the server", "", "", "Hamlet", None, None, None, capabilities=frozenset())
 
 
 def page(capabilities: frozenset[str]) -> None:
     import streamlit as st
 
-    from houseprice.backend.base import About
-    from houseprice.ui.layout import offered
+    from houseprice.backend.base import BackendInfo
+    from houseprice.ui.layout import is_supported
 
-    about = About("x", "", "", "", None, None, None, capabilities=capabilities)
-    st.text(offered(about, "explain"))
+    about = BackendInfo("x", "", "", "", None, None, None, capabilities=capabilities)
+    st.text(is_supported(about, "explain"))
 
 
 @pytest.mark.parametrize(("given", "said"), [(CAPABILITIES, []), (frozenset(), ["explain"])])

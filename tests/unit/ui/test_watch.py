@@ -5,17 +5,17 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from houseprice.backend.base import About, Answer
+from houseprice.backend.base import BackendInfo, ValuationResult
 from houseprice.errors import (
     BackendRejected,
     BackendTimeout,
     BackendUnavailable,
     HousePriceError,
     InputError,
-    NotOffered,
+    NotSupported,
     StoreError,
 )
-from houseprice.ui.backend_handle import PAUSE_S, Door, Watch, WatchedBackend
+from houseprice.ui.backend_handle import PAUSE_S, BackendHandle, CircuitBreaker, GuardedBackend
 
 HOUSE = pd.DataFrame({"size": [100]})
 AWAY = BackendUnavailable("Nothing answers.", reason="refused")
@@ -39,17 +39,17 @@ class Stub:
         self.asked = 0
         self.version = "1"
 
-    def about(self) -> About:
+    def about(self) -> BackendInfo:
         if self.error:
             raise self.error
-        return About("a stub", self.version, "", "Hamlet", None, None, None)
+        return BackendInfo("a stub", self.version, "", "Hamlet", None, None, None)
 
-    def value(self, rows: pd.DataFrame, **_: object) -> Answer:
+    def value(self, rows: pd.DataFrame, **_: object) -> ValuationResult:
         assert len(rows) == 1
         self.asked += 1
         if self.error:
             raise self.error
-        return Answer(pd.DataFrame({"row": [1]}), ())
+        return ValuationResult(pd.DataFrame({"row": [1]}), ())
 
     def __getattr__(self, name: str) -> object:
         return lambda *given: (name, *given)
@@ -66,16 +66,16 @@ def stub() -> Stub:
 
 
 @pytest.fixture
-def watch(clock: Clock) -> Watch:
-    return Watch(clock)
+def watch(clock: Clock) -> CircuitBreaker:
+    return CircuitBreaker(clock)
 
 
 @pytest.fixture
-def backend(stub: Stub, watch: Watch) -> WatchedBackend:
-    return WatchedBackend(stub, watch)
+def backend(stub: Stub, watch: CircuitBreaker) -> GuardedBackend:
+    return GuardedBackend(stub, watch)
 
 
-def ask(backend: WatchedBackend) -> type[HousePriceError] | None:
+def ask(backend: GuardedBackend) -> type[HousePriceError] | None:
     try:
         backend.value(HOUSE)
     except HousePriceError as error:
@@ -84,7 +84,7 @@ def ask(backend: WatchedBackend) -> type[HousePriceError] | None:
 
 
 def test_one_that_is_away_is_asked_once_in_a_while_and_fails_alike_in_between(
-    backend: WatchedBackend, stub: Stub, clock: Clock
+    backend: GuardedBackend, stub: Stub, clock: Clock
 ) -> None:
     stub.error = AWAY
     assert [ask(backend) for _ in range(5)] == [BackendUnavailable] * 5
@@ -95,7 +95,7 @@ def test_one_that_is_away_is_asked_once_in_a_while_and_fails_alike_in_between(
 
 
 def test_the_failure_told_again_has_the_same_words_and_reason(
-    backend: WatchedBackend, stub: Stub
+    backend: GuardedBackend, stub: Stub
 ) -> None:
     stub.error = BackendTimeout("Too slow.", reason="slow", retry_after=7)
     ask(backend)
@@ -105,7 +105,7 @@ def test_the_failure_told_again_has_the_same_words_and_reason(
 
 
 def test_it_is_failing_since_its_first_failure_until_it_answers(
-    backend: WatchedBackend, stub: Stub, watch: Watch, clock: Clock
+    backend: GuardedBackend, stub: Stub, watch: CircuitBreaker, clock: Clock
 ) -> None:
     assert watch.failing is None
     stub.error = AWAY
@@ -123,7 +123,7 @@ def test_it_is_failing_since_its_first_failure_until_it_answers(
 
 
 def test_who_asks_to_try_again_does_not_have_to_wait(
-    backend: WatchedBackend, stub: Stub, watch: Watch
+    backend: GuardedBackend, stub: Stub, watch: CircuitBreaker
 ) -> None:
     stub.error = AWAY
     ask(backend)
@@ -134,7 +134,7 @@ def test_who_asks_to_try_again_does_not_have_to_wait(
 
 
 def test_only_one_question_goes_through_while_its_answer_is_awaited(
-    backend: WatchedBackend, stub: Stub, watch: Watch, clock: Clock
+    backend: GuardedBackend, stub: Stub, watch: CircuitBreaker, clock: Clock
 ) -> None:
     stub.error = AWAY
     ask(backend)
@@ -155,7 +155,7 @@ def test_only_one_question_goes_through_while_its_answer_is_awaited(
     ],
 )
 def test_one_that_says_no_to_a_question_is_there_for_the_next(
-    backend: WatchedBackend, stub: Stub, watch: Watch, error: HousePriceError
+    backend: GuardedBackend, stub: Stub, watch: CircuitBreaker, error: HousePriceError
 ) -> None:
     stub.error = error
     assert ask(backend) is type(error)
@@ -165,17 +165,17 @@ def test_one_that_says_no_to_a_question_is_there_for_the_next(
 
 
 def test_what_is_not_offered_does_not_prove_that_it_is_back(
-    backend: WatchedBackend, stub: Stub, watch: Watch, clock: Clock
+    backend: GuardedBackend, stub: Stub, watch: CircuitBreaker, clock: Clock
 ) -> None:
     stub.error = AWAY
     ask(backend)
     clock.now += PAUSE_S
-    stub.error = NotOffered("No ranges.")
-    assert ask(backend) is NotOffered
+    stub.error = NotSupported("No ranges.")
+    assert ask(backend) is NotSupported
     assert watch.failing
 
 
-def test_what_is_known_of_it_is_told_while_it_is_away(backend: WatchedBackend, stub: Stub) -> None:
+def test_what_is_known_of_it_is_told_while_it_is_away(backend: GuardedBackend, stub: Stub) -> None:
     stub.version = "2"
     assert backend.about().model_version == "2"
     stub.error = AWAY
@@ -184,7 +184,7 @@ def test_what_is_known_of_it_is_told_while_it_is_away(backend: WatchedBackend, s
     assert backend.about().model_version == "2"
 
 
-def test_every_question_of_the_protocol_is_handed_on(backend: WatchedBackend) -> None:
+def test_every_question_of_the_protocol_is_handed_on(backend: GuardedBackend) -> None:
     assert backend.explain(HOUSE) == ("explain", HOUSE)
     assert backend.comparables(HOUSE, 3) == ("comparables", HOUSE, 3)
     assert backend.what_if(HOUSE, HOUSE) == ("what_if", HOUSE, HOUSE)
@@ -202,7 +202,7 @@ def test_a_door_that_did_not_open_is_tried_again_and_then_stays_open(stub: Stub)
             raise error
         return stub
 
-    door = Door(opening)
+    door = BackendHandle(opening)
     with pytest.raises(StoreError, match="full disk"):
         door.open()
     with pytest.raises(StoreError, match="full disk"):

@@ -15,15 +15,15 @@ from houseprice.backend.remote.client import RemoteBackend
 from houseprice.backend.remote.transport import Transport
 from houseprice.errors import (
     BackendError,
-    BackendGarbled,
+    BackendInvalidResponse,
     BackendRejected,
     BackendUnavailable,
     InputError,
     ModelError,
-    NotOffered,
+    NotSupported,
 )
 from houseprice.market.contract import Contract, load_contract
-from houseprice.model.store.artefact import NONE_GOLDEN, Golden
+from houseprice.model.store.artefact import NO_GOLDEN_ROWS, GoldenRows
 from houseprice.settings import Settings
 from tests.foreign_servers import Served, serve
 from tests.hamlet import CONTRACT, hamlet_sales
@@ -131,7 +131,7 @@ def connect(contract: Contract) -> Iterator[Connect]:
             spoil: Spoil = lambda _: None,
             most: int = 10_000,
             piece_rows: int = 5,
-            golden: Golden = NONE_GOLDEN,
+            golden: GoldenRows = NO_GOLDEN_ROWS,
             **told: Any,
         ) -> tuple[RemoteBackend, Server]:
             server = Server(contract, spoil, most, **told)
@@ -200,7 +200,7 @@ def test_an_answer_that_can_not_be_right_is_no_answer(
     connect: Connect, rows: pd.DataFrame, spoil: Spoil
 ) -> None:
     backend, _ = connect(spoil)
-    with pytest.raises(BackendGarbled, match="none of it is shown") as failed:
+    with pytest.raises(BackendInvalidResponse, match="none of it is shown") as failed:
         backend.value(rows.head(3))
     assert failed.value.reason == "shape"
     assert str(failed.value).isprintable()
@@ -213,7 +213,7 @@ def test_an_answer_of_another_program_is_no_answer(
 ) -> None:
     backend, server = connect()
     server.always = 200, found
-    with pytest.raises(BackendGarbled):
+    with pytest.raises(BackendInvalidResponse):
         backend.value(rows)
 
 
@@ -359,7 +359,7 @@ def test_it_says_where_the_answers_come_from(connect: Connect) -> None:
     assert about.metrics == {"median_ape": 0.07}
 
 
-GOLDEN = Golden(({"size": "100"}, {"size": "200"}), (100_000.0, 200_000.0))
+GOLDEN = GoldenRows(({"size": "100"}, {"size": "200"}), (100_000.0, 200_000.0))
 
 
 def test_the_same_model_is_told_from_another(connect: Connect) -> None:
@@ -389,7 +389,7 @@ def test_answers_in_log_price_are_refused(connect: Connect) -> None:
             for name in ("predicted_price", "price_low", "price_high"):
                 each[name] = float(np.log(each[name]))
 
-    with pytest.raises(BackendGarbled, match="logarithms") as failed:
+    with pytest.raises(BackendInvalidResponse, match="logarithms") as failed:
         connect(logarithms, golden=GOLDEN)
     assert failed.value.reason == "log_price"
 
@@ -412,8 +412,8 @@ STRANGERS: dict[str, tuple[dict[str, Any], type[BackendError], str]] = {
         "market",
     ),
     "another currency": ({"currency": "USD"}, BackendRejected, "market"),
-    "no version": ({"model_version": None}, BackendGarbled, "shape"),
-    "a number of sales in words": ({"n_sales": "many"}, BackendGarbled, "shape"),
+    "no version": ({"model_version": None}, BackendInvalidResponse, "shape"),
+    "a number of sales in words": ({"n_sales": "many"}, BackendInvalidResponse, "shape"),
 }
 
 
@@ -445,7 +445,7 @@ def test_what_a_server_does_not_offer_is_not_asked_for(
 ) -> None:
     backend, server = connect(capabilities=sorted(CAPABILITIES - {capability}))
     asked = len(server.served.asked)
-    with pytest.raises(NotOffered) as failed:
+    with pytest.raises(NotSupported) as failed:
         CALLS[capability](backend, rows.head(1))
     assert failed.value.reason == "not_offered"
     assert len(server.served.asked) == asked
@@ -456,7 +456,7 @@ def test_what_was_asked_for_and_left_out_is_missed(
     connect: Connect, rows: pd.DataFrame, capability: Capability
 ) -> None:
     backend, _ = connect()
-    with pytest.raises(BackendGarbled, match="left out"):
+    with pytest.raises(BackendInvalidResponse, match="left out"):
         CALLS[capability](backend, rows.head(1))
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from houseprice.backend.remote.client import value_csv
 from houseprice.backend.remote.transport import Transport
-from houseprice.errors import BackendError, BackendGarbled, InputError
+from houseprice.errors import BackendError, BackendInvalidResponse, InputError
 from tests.hostile import (
     CHUNKED,
     Behaviour,
@@ -66,7 +66,7 @@ def test_a_file_that_is_cut_short_is_refused(
     connect: Connect, houses: Path, behave: Behaviour
 ) -> None:
     transport, server = connect(behave)
-    with pytest.raises(BackendGarbled) as failed:
+    with pytest.raises(BackendInvalidResponse) as failed:
         value_csv(transport, houses, BytesIO(), 0.9, evidence=False)
     assert failed.value.reason == "cut_off"
     assert_a_sentence(failed.value, server)
@@ -83,14 +83,14 @@ def test_what_came_of_a_first_try_is_not_left_before_the_second(
 
 def test_a_file_that_does_not_say_where_it_ends_is_refused(connect: Connect, houses: Path) -> None:
     transport, _ = connect(raw(b"HTTP/1.1 200 OK\r\nContent-Type: text/csv\r\n\r\nrow\n1\n"))
-    with pytest.raises(BackendGarbled) as failed:
+    with pytest.raises(BackendInvalidResponse) as failed:
         value_csv(transport, houses, BytesIO(), 0.9, evidence=False)
     assert failed.value.reason == "endless"
 
 
 def test_a_web_page_is_no_file_of_values(connect: Connect, houses: Path) -> None:
     transport, _ = connect(answer("<html>", kind="text/html"))
-    with pytest.raises(BackendGarbled, match="a web page") as failed:
+    with pytest.raises(BackendInvalidResponse, match="a web page") as failed:
         value_csv(transport, houses, BytesIO(), 0.9, evidence=False)
     assert failed.value.reason == "not_csv"
 

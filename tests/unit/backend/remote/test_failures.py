@@ -9,7 +9,7 @@ import requests
 import urllib3
 from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NewConnectionError
 
-from houseprice.backend.remote.failures import told_by_exception
+from houseprice.backend.remote.failures import error_from_exception
 from houseprice.errors import BackendError, BackendTimeout, BackendUnavailable
 
 POOL = urllib3.HTTPConnectionPool("houses.example", 8000)
@@ -50,7 +50,7 @@ EXCEPTIONS: dict[str, tuple[Exception, type[BackendError], str]] = {
 def test_each_failure_is_told_from_the_others(
     error: Exception, kind: type[BackendError], words: str
 ) -> None:
-    told = told_by_exception(error, "houses.example:8000", 3.0)
+    told = error_from_exception(error, "houses.example:8000", 3.0)
     assert type(told) is kind
     assert words in str(told)
     assert "houses.example" in str(told)

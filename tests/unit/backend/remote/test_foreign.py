@@ -10,12 +10,12 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from houseprice.backend.base import Answer
+from houseprice.backend.base import ValuationResult
 from houseprice.backend.remote.foreign import ForeignBackend
 from houseprice.backend.remote.transport import Transport
-from houseprice.errors import BackendGarbled, BackendRejected, ModelError, NotOffered
+from houseprice.errors import BackendInvalidResponse, BackendRejected, ModelError, NotSupported
 from houseprice.market.contract import Contract, Dialect, load_contract
-from houseprice.model.store.artefact import Golden
+from houseprice.model.store.artefact import GoldenRows
 from houseprice.settings import Settings
 from tests.foreign_servers import Served, serve
 from tests.hamlet import CONTRACT, hamlet_sales
@@ -70,7 +70,7 @@ def tutorial(path: str, body: Any) -> tuple[int, Any]:
     return 200, {"predictions": predictions, "version": "0.1.0", "errors": None}
 
 
-def prices_of(answer: Answer) -> list[float | None]:
+def prices_of(answer: ValuationResult) -> list[float | None]:
     return [None if pd.isna(each) else each for each in answer.valuations["predicted_price"]]
 
 
@@ -208,7 +208,7 @@ def test_a_server_with_more_answers_than_houses_is_not_believed(
         return 200, {"predictions": [price(row) for row in body] * 2, "version": "1"}
 
     backend, _ = connect("regression", twice)
-    with pytest.raises(BackendGarbled, match="2 values for one house"):
+    with pytest.raises(BackendInvalidResponse, match="2 values for one house"):
         backend.value(rows)
 
 
@@ -220,7 +220,7 @@ def test_a_server_that_drops_everything_is_not_asked_for_ever(
 
     backend, served = connect("regression", nothing)
     many = pd.concat([rows] * 20, ignore_index=True)
-    with pytest.raises(BackendGarbled, match="no value, and no reason"):
+    with pytest.raises(BackendInvalidResponse, match="no value, and no reason"):
         backend.value(many)
     assert len(served.asked) < 40
 
@@ -295,7 +295,7 @@ def test_a_number_that_can_be_no_price_is_not_shown(
 ) -> None:
     text = f'{{"predictions": [{number}], "version": "1"}}'
     backend, _ = connect("regression", lambda path, body: (200, text))
-    with pytest.raises(BackendGarbled, match=words):
+    with pytest.raises(BackendInvalidResponse, match=words):
         backend.value(rows.head(1))
 
 
@@ -304,7 +304,7 @@ def test_a_logarithm_too_large_for_any_price_is_not_shown(
 ) -> None:
     text = '{"predictions": [1762.0], "version": "1"}'
     backend, _ = connect("regression", lambda path, body: (200, text), api_target="log")
-    with pytest.raises(BackendGarbled, match="in plain prices"):
+    with pytest.raises(BackendInvalidResponse, match="in plain prices"):
         backend.value(rows.head(1))
 
 
@@ -325,7 +325,7 @@ def test_what_is_no_number_is_not_believed(
 ) -> None:
     text = f'{{"predictions": {predictions}, "version": "1"}}'
     backend, _ = connect("mlflow", lambda path, body: (200, text))
-    with pytest.raises(BackendGarbled):
+    with pytest.raises(BackendInvalidResponse):
         backend.value(rows.head(1))
 
 
@@ -335,7 +335,7 @@ def test_an_answer_of_another_protocol_is_not_believed(
     connect: Connect, rows: pd.DataFrame, protocol: str, body: object
 ) -> None:
     backend, _ = connect(protocol, lambda path, _: (200, body))
-    with pytest.raises(BackendGarbled):
+    with pytest.raises(BackendInvalidResponse):
         backend.value(rows.head(1))
 
 
@@ -414,7 +414,7 @@ def test_it_tells_what_it_knows_and_that_the_rest_is_not_offered(
         backend.card,
         lambda: backend.value(rows, evidence=True),
     ):
-        with pytest.raises(NotOffered, match="does not give"):
+        with pytest.raises(NotSupported, match="does not give"):
             ask()
 
 
@@ -440,7 +440,7 @@ def test_it_tells_whether_the_server_has_the_model_of_this_computer(
             return tutorial(path, body)
         return 200, {"predictions": [written(price(row)) for row in body], "version": "1"}
 
-    golden = Golden(tuple(rows.head(3).to_dict("records")), tuple(expected(rows)[:3]))
+    golden = GoldenRows(tuple(rows.head(3).to_dict("records")), tuple(expected(rows)[:3]))
     with serve(answering) as served:
         settings = Settings(api_url=served.url, api_protocol="regression", api_target=target)
         transport = Transport(settings)

@@ -16,7 +16,7 @@ from houseprice.backend.remote.foreign import ForeignBackend
 from houseprice.errors import BackendUnavailable, SettingsError
 from houseprice.market.sales import Market, load_market
 from houseprice.model.store.store import ModelStore
-from houseprice.model.training import ensure
+from houseprice.model.training import ensure_model
 from houseprice.settings import Settings
 from tests.hamlet import CONTRACT, write_hamlet
 from tests.loopback import free_port, served
@@ -35,7 +35,7 @@ def market(folder: Path) -> Market:
 @pytest.fixture(scope="module")
 def models(market: Market, tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("models")
-    ensure(market, ModelStore(place))
+    ensure_model(market, ModelStore(place))
     return place
 
 

@@ -15,7 +15,7 @@ import pytest
 from houseprice.backend.remote.transport import Transport
 from houseprice.errors import (
     BackendError,
-    BackendGarbled,
+    BackendInvalidResponse,
     BackendRejected,
     BackendUnavailable,
     SettingsError,
@@ -83,7 +83,7 @@ def test_what_is_no_answer_is_never_taken_for_one(
     connect: Connect, behave: Behaviour, reason: str
 ) -> None:
     transport, server = connect(behave, max_answer_mb=1)
-    with pytest.raises(BackendGarbled) as failed:
+    with pytest.raises(BackendInvalidResponse) as failed:
         transport.get_json("/v1/model")
     assert failed.value.reason == reason
     assert_a_sentence(failed.value, server)
@@ -106,9 +106,9 @@ STATUSES: dict[str, tuple[str, type[BackendError], str]] = {
     "503 Service Unavailable": ("503", BackendUnavailable, "busy"),
     "504 Gateway Timeout": ("504", BackendUnavailable, "gateway"),
     "507 Insufficient Storage": ("507", BackendUnavailable, "server_error"),
-    "204 No Content": ("204", BackendGarbled, "not_json"),
-    "299 Whatever": ("299", BackendGarbled, "not_json"),
-    "304 Not Modified": ("304", BackendGarbled, "status"),
+    "204 No Content": ("204", BackendInvalidResponse, "not_json"),
+    "299 Whatever": ("299", BackendInvalidResponse, "not_json"),
+    "304 Not Modified": ("304", BackendInvalidResponse, "status"),
 }
 
 

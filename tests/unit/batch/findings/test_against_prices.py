@@ -12,7 +12,7 @@ from houseprice.errors import BackendError
 from houseprice.market.sales import Market, load_market
 from houseprice.model.metrics import median_ape
 from houseprice.settings import Settings
-from houseprice.tables.price_comparison import AgainstPrices, against_prices
+from houseprice.tables.price_comparison import PriceComparison, compare_prices
 from houseprice.tables.reader import read_table
 from houseprice.tables.scoring import value_table
 from houseprice.tables.table import Table
@@ -39,9 +39,9 @@ def table_of(frame: pd.DataFrame, market: Market) -> Table:
     return read_table(text, "houses.csv", Settings(), market.contract)
 
 
-def compared(frame: pd.DataFrame, market: Market) -> AgainstPrices | None:
+def compared(frame: pd.DataFrame, market: Market) -> PriceComparison | None:
     surveyor, table = Surveyor(market.contract), table_of(frame, market)
-    return against_prices(table, value_table(table, surveyor), market, surveyor)
+    return compare_prices(table, value_table(table, surveyor), market, surveyor)
 
 
 def test_the_figures_are_those_of_an_evaluation(hamlet: Market) -> None:
@@ -106,7 +106,7 @@ def test_without_ranges_there_are_figures_and_no_report(hamlet: Market) -> None:
     scored = value_table(table, surveyor)
     blank = scored.valuations.assign(price_low=np.nan, price_high=np.nan)
     asked = len(surveyor.asked)
-    found = against_prices(table, replace(scored, valuations=blank), hamlet, surveyor)
+    found = compare_prices(table, replace(scored, valuations=blank), hamlet, surveyor)
     assert found is not None
     assert found.report is None
     assert found.houses["inside"].isna().all()
@@ -126,4 +126,4 @@ def test_a_backend_that_loses_ranges_on_the_way_is_told(hamlet: Market) -> None:
     table = table_of(priced(60), hamlet)
     scored = value_table(table, Surveyor(hamlet.contract))
     with pytest.raises(BackendError, match="did not come back"):
-        against_prices(table, scored, hamlet, Forgetful(hamlet.contract))
+        compare_prices(table, scored, hamlet, Forgetful(hamlet.contract))

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from houseprice.errors import InputError
 from houseprice.market.contract import Contract
 from houseprice.settings import Settings
-from houseprice.tables.corrections import beyond_mending, choices, edits, mend, wrong_cells
+from houseprice.tables.corrections import apply_edits, choices, edits, invalid_cells, uncorrectable
 from houseprice.tables.reader import read_table
 from houseprice.tables.scoring import value_table
 from houseprice.tables.table import Table
@@ -32,7 +32,7 @@ def test_each_wrong_cell_is_listed_once_as_it_stands_in_the_file(
     limits: Settings, contract: Contract, surveyor: Surveyor
 ) -> None:
     table = read(TEXT, limits, contract)
-    frame = wrong_cells(table, value_table(table, surveyor), contract)
+    frame = invalid_cells(table, value_table(table, surveyor), contract)
     assert [*zip(frame["row"], frame["field"], frame["read"], strict=True)] == [
         (2, "Floor area", "-5"),
         (3, "Floor area", "many"),
@@ -47,15 +47,15 @@ def test_a_mended_table_is_valued_and_all_else_stays(
     limits: Settings, contract: Contract, surveyor: Surveyor
 ) -> None:
     table = read(TEXT, limits, contract)
-    before = wrong_cells(table, value_table(table, surveyor), contract)
+    before = invalid_cells(table, value_table(table, surveyor), contract)
     after = before.assign(mended=["150", "90", "S", "Hill"])
-    mended = mend(table, edits(before, after), contract)
+    mended = apply_edits(table, edits(before, after), contract)
     scored = value_table(mended, surveyor)
     assert scored.summary.errors == 0
     assert scored.given["note"].tolist() == ["keep, this", "", "=1+1", ""]
     assert scored.given["size"].tolist() == ["120", "150", "90", "80"]
     assert table.cells["size"].tolist() == ["120", "-5", "many", "80"]
-    assert wrong_cells(mended, scored, contract).empty
+    assert invalid_cells(mended, scored, contract).empty
 
 
 def test_the_levels_to_choose_from_are_those_of_the_contract(contract: Contract) -> None:
@@ -82,7 +82,7 @@ def test_a_cell_that_is_not_there_is_refused(
     cell: tuple[int, str], limits: Settings, contract: Contract
 ) -> None:
     with pytest.raises(InputError, match="has no cell"):
-        mend(read(TEXT, limits, contract), {cell: "1"}, contract)
+        apply_edits(read(TEXT, limits, contract), {cell: "1"}, contract)
 
 
 COMMAS = "key;size;quarter\na;120,5;N\nb;x;N\nc;99,25;S\n"
@@ -92,7 +92,7 @@ COMMAS = "key;size;quarter\na;120,5;N\nb;x;N\nc;99,25;S\n"
 def test_in_a_file_with_decimal_commas_a_number_may_be_typed_either_way(
     typed: str, limits: Settings, contract: Contract, surveyor: Surveyor
 ) -> None:
-    table = mend(read(COMMAS, limits, contract), {(2, "size"): typed}, contract)
+    table = apply_edits(read(COMMAS, limits, contract), {(2, "size"): typed}, contract)
     assert table.rows["size"].tolist() == ["120.5", "80.5", "99.25"]
     assert table.cells["size"].tolist() == ["120,5", "80,5", "99,25"]
     assert value_table(table, surveyor).summary.errors == 0
@@ -103,9 +103,9 @@ def test_a_number_that_could_be_read_in_two_ways_is_judged_anew(
 ) -> None:
     table = read("key;size;quarter\na;1.250;N\nb;1.300;N\n", limits, contract)
     assert value_table(table, surveyor).summary.valued == 0
-    once = mend(table, {(1, "size"): "125"}, contract)
+    once = apply_edits(table, {(1, "size"): "125"}, contract)
     assert value_table(once, surveyor).valuations["status"].tolist() == ["ok", "error"]
-    again = mend(once, {(2, "size"): "1.301"}, contract)
+    again = apply_edits(once, {(2, "size"): "1.301"}, contract)
     assert [(p.row, p.code, p.read) for p in again.problems] == [(2, "ambiguous_number", "1.301")]
 
 
@@ -114,9 +114,9 @@ def test_rows_whose_cells_cannot_be_told_apart_are_not_offered(
 ) -> None:
     table = read("key,size,quarter\na,-1,N,5\nb,-1,N\n", limits, contract)
     scored = value_table(table, surveyor)
-    assert beyond_mending(scored) == (1,)
-    assert wrong_cells(table, scored, contract)["row"].tolist() == [2]
-    mended = mend(table, {(2, "size"): "90"}, contract)
+    assert uncorrectable(scored) == (1,)
+    assert invalid_cells(table, scored, contract)["row"].tolist() == [2]
+    mended = apply_edits(table, {(2, "size"): "90"}, contract)
     assert value_table(mended, surveyor).valuations["status"].tolist() == ["error", "ok"]
 
 
@@ -125,8 +125,8 @@ def test_without_a_column_that_is_needed_no_cell_mends_anything(
 ) -> None:
     table = read("key,size\na,-1\n", limits, contract)
     scored = value_table(table, surveyor)
-    assert beyond_mending(scored) == (1,)
-    assert wrong_cells(table, scored, contract).empty
+    assert uncorrectable(scored) == (1,)
+    assert invalid_cells(table, scored, contract).empty
 
 
 @given(
@@ -139,7 +139,7 @@ def test_only_the_named_cells_change(
     limits: Settings, contract: Contract, new: dict[tuple[int, str], str]
 ) -> None:
     table = read(TEXT, limits, contract)
-    mended = mend(table, new, contract)
+    mended = apply_edits(table, new, contract)
     for column in table.cells.columns:
         for row in range(1, 5):
             asked = new.get((row, column))

@@ -16,7 +16,7 @@ from pyarrow import parquet
 from houseprice.errors import InputError
 from houseprice.market.contract import Contract
 from houseprice.settings import Settings
-from houseprice.tables.conversion import Wish
+from houseprice.tables.conversion import ConversionRequest
 from houseprice.tables.parquet import as_text, parquet_to_csv, to_parquet
 from houseprice.tables.reader import open_csv, read_table
 from houseprice.tables.scoring import value_table
@@ -36,7 +36,10 @@ def converted(data: bytes, **limits: int | None) -> list[str]:
             "max_text": 2**20}  # fmt: skip
     out = io.BytesIO()
     assert (
-        parquet_to_csv(io.BytesIO(data), out, Wish("parquet", "x", (), **{**most, **limits})) == []
+        parquet_to_csv(
+            io.BytesIO(data), out, ConversionRequest("parquet", "x", (), **{**most, **limits})
+        )
+        == []
     )
     return out.getvalue().decode().split("\r\n")[:-1]
 

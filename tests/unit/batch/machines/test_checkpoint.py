@@ -14,13 +14,15 @@ import pytest
 from houseprice.errors import HousePriceError, InputError
 from houseprice.market.problems import Problem
 from houseprice.tables.resume import Checkpoint, Task, checkpoint, write_part
-from houseprice.tables.scoring import Totals
+from houseprice.tables.scoring import RowCounts
 from houseprice.tables.streaming import Part
 
 TASK = Task("abc", "model 1", "90 %")
 PROBLEM = Problem(None, None, "missing_columns", "warning", "Some columns are missing.")
 PARTS = [
-    Part(f"part {number}\n".encode() * 3, Totals(rows=3, errors_by_code={"x": number}), (PROBLEM,))
+    Part(
+        f"part {number}\n".encode() * 3, RowCounts(rows=3, errors_by_code={"x": number}), (PROBLEM,)
+    )
     for number in range(4)
 ]
 WHOLE = b"".join(part.data for part in PARTS)

@@ -18,11 +18,18 @@ from houseprice.cluster import connected
 from houseprice.errors import HousePriceError
 from houseprice.market.sales import load_market
 from houseprice.model.store.store import ModelStore
-from houseprice.model.training import ensure
+from houseprice.model.training import ensure_model
 from houseprice.settings import Settings
-from houseprice.tables.distributed import LIMITS, Failure, Job, Terms, seal_of, value_on_cluster
+from houseprice.tables.distributed import (
+    LIMITS,
+    Failure,
+    Job,
+    JobOptions,
+    seal_of,
+    value_on_cluster,
+)
 from houseprice.tables.reader import open_csv
-from houseprice.tables.streaming import Streamed, value_stream
+from houseprice.tables.streaming import StreamResult, value_stream
 from tests.clusters import a_scheduler, a_worker, left_in, make_jobs, two_workers, until
 
 needs_signals = pytest.mark.skipif(os.name != "posix", reason="Windows has no such signals")
@@ -38,14 +45,14 @@ def settings(place: Path) -> Settings:
 @pytest.fixture(scope="module")
 def local(settings: Settings) -> LocalBackend:
     market = load_market(settings.market)
-    return LocalBackend(ensure(market, ModelStore(settings.model_dir)), market)
+    return LocalBackend(ensure_model(market, ModelStore(settings.model_dir)), market)
 
 
 @pytest.fixture(scope="module")
-def terms(settings: Settings, local: LocalBackend) -> Terms:
+def terms(settings: Settings, local: LocalBackend) -> JobOptions:
     store = ModelStore(settings.model_dir)
     manifest = store.load().manifest
-    return Terms(
+    return JobOptions(
         manifest.model_version,
         seal_of(manifest),
         settings.model_dir,
@@ -63,7 +70,7 @@ def client(settings: Settings) -> Iterator[Client]:
         yield client
 
 
-def on_one_machine(job: Job, terms: Terms, settings: Settings, local: LocalBackend):
+def on_one_machine(job: Job, terms: JobOptions, settings: Settings, local: LocalBackend):
     market = load_market(settings.market)
     out = io.BytesIO()
     with open_csv(job.source, job.source.name, settings, market.contract) as table:
@@ -117,7 +124,7 @@ def test_what_a_killed_worker_had_to_do_is_done_by_another(
         if len(came) == 1:
             os.kill(next(iter(before.values())), signal.SIGKILL)
     assert next(iter(before.values())) not in client.run(os.getpid).values()
-    assert all(isinstance(answer, Streamed) for answer in came.values())
+    assert all(isinstance(answer, StreamResult) for answer in came.values())
     for job in jobs:
         assert job.target.read_bytes() == on_one_machine(job, terms, settings, local)[1]
     assert left_in(tmp_path / "valued") == [job.target.name for job in jobs]
@@ -133,7 +140,7 @@ def test_a_file_that_fails_is_told_and_the_others_go_on(client, terms, tmp_path:
     gone = replace(good, source=tmp_path / "given" / "gone.csv", target=tmp_path / "valued" / "g")
     jobs = [good, empty, other, unclosed, gone]
     came = dict(value_on_cluster(client, terms, jobs, large=1_000, pieces=2))
-    assert isinstance(came[good], Streamed)
+    assert isinstance(came[good], StreamResult)
     assert isinstance(came[empty], Failure)
     assert "empty" in came[empty].sentence
     assert "sees 18 bytes there in place of" in came[other].sentence
@@ -153,7 +160,7 @@ def test_workers_with_another_model_are_refused(client, terms, tmp_path: Path) -
     assert not job.target.exists()
 
 
-def evidently(terms: Terms) -> Terms:
+def evidently(terms: JobOptions) -> JobOptions:
     """Make each row take long enough for a test to be quicker."""
     return replace(terms, evidence_rows=10**9)
 
@@ -183,7 +190,7 @@ def test_a_file_that_no_worker_survives_is_told_and_the_others_go_on(terms, tmp_
             if job == light:
                 until(lambda: at_work(heavy))
                 worker.kill()
-    assert isinstance(came[light], Streamed)
+    assert isinstance(came[light], StreamResult)
     assert isinstance(came[heavy], Failure)
     assert "Every worker that tried it was killed. Often memory runs out" in came[heavy].sentence
     assert left_in(tmp_path / "valued") == [light.target.name]

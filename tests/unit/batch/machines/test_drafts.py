@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from houseprice.errors import HousePriceError
-from houseprice.tables.writer import drafts_beside, renamed
+from houseprice.tables.writer import renamed, staging_folder
 from tests.clusters import left_in
 
 
 def test_a_result_gets_its_name_when_it_is_whole(tmp_path: Path) -> None:
     target = tmp_path / "valued.csv"
-    with drafts_beside(target) as drafts:
+    with staging_folder(target) as drafts:
         with renamed(drafts / "a", target) as out:
             out.write(b"all of it")
             assert not target.exists()
@@ -23,7 +23,7 @@ def test_a_result_gets_its_name_when_it_is_whole(tmp_path: Path) -> None:
 
 def test_a_worker_that_is_at_it_when_its_run_ends_leaves_nothing(tmp_path: Path) -> None:
     target = tmp_path / "valued.csv"
-    with drafts_beside(target) as drafts:
+    with staging_folder(target) as drafts:
         late = renamed(drafts / "a", target)
         late.__enter__().write(b"all of it")
     with pytest.raises(HousePriceError, match=r"can't be written"):
@@ -36,6 +36,6 @@ def test_a_worker_that_is_at_it_when_its_run_ends_leaves_nothing(tmp_path: Path)
 def test_drafts_that_cant_be_kept_are_told(tmp_path: Path) -> None:
     with (
         pytest.raises(HousePriceError, match=r"can't be written to \(No such file or directory\)"),
-        drafts_beside(tmp_path / "none" / "valued.csv"),
+        staging_folder(tmp_path / "none" / "valued.csv"),
     ):
         pass

@@ -10,28 +10,28 @@ import pytest
 from houseprice.errors import InputError
 from houseprice.market.problems import Problem
 from houseprice.tables.resume import (
-    Finished,
+    FinishedChunk,
     add_finished,
     digest,
     read_finished,
     write_finished,
     write_part,
 )
-from houseprice.tables.scoring import Totals
+from houseprice.tables.scoring import RowCounts
 from houseprice.tables.streaming import Part
 from tests.full_disk import run_without_room
 
 PROBLEM = Problem(None, None, "missing_columns", "warning", "Some columns are missing: größe.")
-PART = Part(b"90,ok\n", Totals(rows=1, errors_by_code={"x": 1}), (PROBLEM,))
+PART = Part(b"90,ok\n", RowCounts(rows=1, errors_by_code={"x": 1}), (PROBLEM,))
 
 
 @pytest.fixture
-def parts(tmp_path: Path) -> list[Finished]:
+def parts(tmp_path: Path) -> list[FinishedChunk]:
     return [write_part(tmp_path / f"part-{number}", number, PART) for number in range(3)]
 
 
 def test_what_is_known_of_a_part_is_read_as_it_was_written(
-    parts: list[Finished], tmp_path: Path
+    parts: list[FinishedChunk], tmp_path: Path
 ) -> None:
     assert read_finished(tmp_path) == []
     for part in parts:
@@ -41,7 +41,7 @@ def test_what_is_known_of_a_part_is_read_as_it_was_written(
 
 
 def test_a_part_is_known_by_its_size_and_its_checksum(
-    parts: list[Finished], tmp_path: Path
+    parts: list[FinishedChunk], tmp_path: Path
 ) -> None:
     place = tmp_path / "part-0"
     assert parts[0].is_at(place)
@@ -57,7 +57,7 @@ def test_a_part_is_known_by_its_size_and_its_checksum(
     "rubbish", [b'{"number": 7, "si', b"[]", b"7", b'{"totals": {}}', b"\0\0", b"\xff\xfe", b"\n"]
 )
 def test_a_line_that_tells_of_no_part_is_passed_over(
-    parts: list[Finished], tmp_path: Path, rubbish: bytes
+    parts: list[FinishedChunk], tmp_path: Path, rubbish: bytes
 ) -> None:
     write_finished(tmp_path, parts[:2])
     with (tmp_path / "done.jsonl").open("ab") as file:
@@ -68,7 +68,7 @@ def test_a_line_that_tells_of_no_part_is_passed_over(
 
 @pytest.mark.skipif(os.name != "posix", reason="Windows has no such limits")
 def test_a_list_stays_as_it_was_if_there_is_no_room_for_a_new_one(
-    parts: list[Finished], tmp_path: Path
+    parts: list[FinishedChunk], tmp_path: Path
 ) -> None:
     write_finished(tmp_path, parts)
     program = """

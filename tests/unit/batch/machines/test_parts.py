@@ -10,17 +10,17 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from houseprice.backend.base import Answer, Progress
+from houseprice.backend.base import Progress, ValuationResult
 from houseprice.errors import BackendUnavailable, InputError
 from houseprice.market.contract import Contract
 from houseprice.settings import Settings
-from houseprice.tables.parallel import Wishes, value_to_file
+from houseprice.tables.parallel import ScoringOptions, value_to_file
 from houseprice.tables.reader import open_csv
-from houseprice.tables.streaming import Streamed, value_stream
+from houseprice.tables.streaming import StreamResult, value_stream
 from tests.unit.batch.conftest import Surveyor
 
 TEXT = "size;quarter;why\n" + "19,5;S;x\n-5;S;y\n90;S\n" * 4 + "\n"
-ROWS = Wishes(rows=5)
+ROWS = ScoringOptions(rows=5)
 
 
 class Tired(Surveyor):
@@ -37,7 +37,7 @@ class Tired(Surveyor):
         interval: float = 0.9,
         evidence: bool = False,
         progress: Progress | None = None,
-    ) -> Answer:
+    ) -> ValuationResult:
         if len(self.asked) == self.times:
             raise BackendUnavailable("It is too late.")
         return super().value(rows, interval=interval, evidence=evidence, progress=progress)
@@ -51,8 +51,8 @@ def homes(tmp_path: Path) -> Path:
 
 
 def valued(
-    homes: Path, backend: Surveyor, wishes: Wishes = ROWS, progress: Progress | None = None
-) -> Streamed:
+    homes: Path, backend: Surveyor, wishes: ScoringOptions = ROWS, progress: Progress | None = None
+) -> StreamResult:
     output = homes.with_name("out.csv")
     with open_csv(homes, homes.name, Settings(), backend.contract) as source:
         return value_to_file(source, homes, output, backend, wishes, progress=progress)
@@ -79,7 +79,9 @@ def test_what_is_broken_off_goes_on_and_ends_as_if_it_never_was(
         valued(homes, Tired(contract, 2))
     assert not homes.with_name("out.csv").exists()
     told: list[tuple[float, str]] = []
-    resumed = valued(homes, surveyor, Wishes(rows=5, resume=True), lambda *now: told.append(now))
+    resumed = valued(
+        homes, surveyor, ScoringOptions(rows=5, resume=True), lambda *now: told.append(now)
+    )
     assert len(surveyor.asked) == 1
     assert told[0] == (10 / 12, "10 houses valued")
     assert told[-1][0] == 1.0
@@ -96,13 +98,13 @@ def test_another_input_or_option_starts_anew(
     with pytest.raises(BackendUnavailable):
         valued(homes, Tired(contract, 2))
     other = {
-        "interval": Wishes(0.8, resume=True, rows=5),
-        "evidence": Wishes(evidence=True, resume=True, rows=5),
-        "rows": Wishes(resume=True, rows=6),
+        "interval": ScoringOptions(0.8, resume=True, rows=5),
+        "evidence": ScoringOptions(evidence=True, resume=True, rows=5),
+        "rows": ScoringOptions(resume=True, rows=6),
     }
     if what == "input":
         homes.write_text(TEXT.replace("-5", "-6"), encoding="utf-8")
-    valued(homes, surveyor, other.get(what, Wishes(resume=True, rows=5)))
+    valued(homes, surveyor, other.get(what, ScoringOptions(resume=True, rows=5)))
     assert sum(map(len, surveyor.asked)) == 12 - 4  # those with a cell too few are not sent
 
 
@@ -110,7 +112,7 @@ def test_a_packed_file_goes_on_too(homes: Path, surveyor: Surveyor, contract: Co
     homes.write_bytes(gzip.compress(TEXT.encode()))
     with pytest.raises(BackendUnavailable):
         valued(homes, Tired(contract, 1))
-    streamed = valued(homes, surveyor, Wishes(rows=5, resume=True))
+    streamed = valued(homes, surveyor, ScoringOptions(rows=5, resume=True))
     assert streamed.totals.rows == 12
     assert len(surveyor.asked) == 2
 

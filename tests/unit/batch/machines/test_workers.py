@@ -14,16 +14,16 @@ from houseprice.backend.factory import open_backend
 from houseprice.errors import HousePriceError, InputError, StoreError
 from houseprice.market.sales import load_market
 from houseprice.settings import Settings
-from houseprice.tables.parallel import Crew, Order
+from houseprice.tables.parallel import WorkerOptions, WorkerPool
 from houseprice.tables.reader import CsvFile, open_csv
-from houseprice.tables.resume import Finished
+from houseprice.tables.resume import FinishedChunk
 from houseprice.tables.streaming import value_parts
 
 ROWS = 3
 THEN = datetime(2021, 5, 6, 7, 8, 9, tzinfo=UTC)
 LINES = ["90,N,A", "80,S,", '70,E,"B"', "-5,S,A", "60,N", '50,S,"A\n', '40,N,A"', "30,E,B"]
 
-Valued = Callable[[Callable[[int], Path]], list[Finished]]
+Valued = Callable[[Callable[[int], Path]], list[FinishedChunk]]
 
 
 @pytest.fixture(scope="module")
@@ -50,9 +50,11 @@ def source(place: Path, settings: Settings, whole: object) -> Iterator[CsvFile]:
         yield opened
 
 
-def order_of(source: CsvFile) -> Order:
+def order_of(source: CsvFile) -> WorkerOptions:
     assert source.path is not None
-    return Order(source.path, source.name, source.layout, 0.9, evidence=False, valued_at=THEN)
+    return WorkerOptions(
+        source.path, source.name, source.layout, 0.9, evidence=False, valued_at=THEN
+    )
 
 
 def test_they_write_what_one_process_writes_even_if_one_is_killed(
@@ -70,7 +72,7 @@ def test_they_write_what_one_process_writes_even_if_one_is_killed(
             one.kill()
         return tmp_path / str(number)
 
-    with Crew(settings, version, 2) as crew:
+    with WorkerPool(settings, version, 2) as crew:
         done = list(crew.value(order_of(source), source.spans(ROWS), place))
     assert sorted(part.number for part in done) == list(range(len(data)))
     assert [(tmp_path / str(number)).read_bytes() for number in range(len(data))] == data
@@ -90,7 +92,7 @@ def test_a_piece_that_kills_its_workers_is_given_up(
         return tmp_path / str(number)
 
     with (
-        Crew(settings, whole[0], 1) as crew,
+        WorkerPool(settings, whole[0], 1) as crew,
         pytest.raises(HousePriceError, match="valued rows 1 to 3 ended 3 times without a word"),
     ):
         list(crew.value(order_of(source), source.spans(ROWS), place))
@@ -100,12 +102,14 @@ def test_a_fault_of_a_worker_is_told_as_here(
     settings: Settings, source: CsvFile, whole: tuple[str, list[bytes]], tmp_path: Path
 ) -> None:
     spans = list(source.spans(ROWS))
-    with Crew(settings, "hamlet-0-0", 1) as crew, pytest.raises(StoreError, match="no model"):
+    with WorkerPool(settings, "hamlet-0-0", 1) as crew, pytest.raises(StoreError, match="no model"):
         list(crew.value(order_of(source), spans, lambda number: tmp_path / str(number)))
-    with Crew(settings, whole[0], 1) as crew:
+    with WorkerPool(settings, whole[0], 1) as crew:
         with pytest.raises(FileNotFoundError):
             list(crew.value(order_of(source), spans, lambda _: tmp_path / "no" / "part"))
-        gone = Order(tmp_path / "x", "x.csv", source.layout, 0.9, evidence=False, valued_at=THEN)
+        gone = WorkerOptions(
+            tmp_path / "x", "x.csv", source.layout, 0.9, evidence=False, valued_at=THEN
+        )
         with pytest.raises(InputError, match="can't be read any more"):
             list(crew.value(gone, spans, lambda number: tmp_path / str(number)))
 
@@ -114,6 +118,6 @@ def test_their_surroundings_are_not_those_of_this_process(
     settings: Settings, whole: tuple[str, list[bytes]]
 ) -> None:
     before = dict(os.environ)
-    with Crew(settings, whole[0], 1):
+    with WorkerPool(settings, whole[0], 1):
         pass
     assert dict(os.environ) == before

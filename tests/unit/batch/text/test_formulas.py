@@ -16,7 +16,7 @@ from houseprice.tables.excel import to_excel
 from houseprice.tables.parquet import to_parquet
 from houseprice.tables.reader import read_table
 from houseprice.tables.scoring import Scored, value_table
-from houseprice.tables.writer import is_dangerous, neutral, restored, to_csv
+from houseprice.tables.writer import is_dangerous, neutralise_text, restore_text, to_csv
 from tests.unit.batch.conftest import Surveyor
 
 TEXTS = st.lists(st.sampled_from("'=+-@\t\r\n \u00a0＝＠.5xé\""), max_size=8).map("".join)
@@ -38,10 +38,10 @@ def remarks(data: bytes, contract: Contract) -> list[str]:
 
 @given(CELLS)
 def test_each_text_has_one_harmless_form_and_each_form_one_text(text: str) -> None:
-    assert restored(neutral(text)) == text
-    assert not is_dangerous(neutral(text))
-    if neutral(text) == text:
-        assert restored(text) == text
+    assert restore_text(neutralise_text(text)) == text
+    assert not is_dangerous(neutralise_text(text))
+    if neutralise_text(text) == text:
+        assert restore_text(text) == text
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_each_text_has_one_harmless_form_and_each_form_one_text(text: str) -> No
     [("=1", "'=1"), ("'=1", "''=1"), ("''\t", "'''\t"), ("'t Huis", "'t Huis"), ("'-5", "'-5")],
 )
 def test_an_apostrophe_of_the_user_stays_apart_from_ours(text: str, form: str) -> None:
-    assert neutral(text) == form
+    assert neutralise_text(text) == form
 
 
 def test_every_download_gives_the_users_texts_back(surveyor: Surveyor, contract: Contract) -> None:

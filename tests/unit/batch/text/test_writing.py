@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from houseprice.errors import HousePriceError, InputError
 from houseprice.settings import Settings
 from houseprice.tables.reader import read_table
-from houseprice.tables.writer import is_dangerous, neutral, to_csv, write_atomically
+from houseprice.tables.writer import is_dangerous, neutralise_text, to_csv, write_atomically
 
 # All that a text file can hold: no NUL, and no half of a surrogate pair.
 CELLS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=12)
@@ -90,7 +90,7 @@ def test_no_cell_starts_a_formula_unless_it_is_a_number(table: list[list[str]]) 
     ],
 )
 def test_what_a_spreadsheet_might_run_gets_an_apostrophe(text: str) -> None:
-    assert neutral(text) == f"'{text}"
+    assert neutralise_text(text) == f"'{text}"
 
 
 @pytest.mark.parametrize(

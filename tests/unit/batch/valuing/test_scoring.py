@@ -8,10 +8,10 @@ import io
 import pandas as pd
 import pytest
 
-from houseprice.backend.base import VALUATION_COLUMNS, Answer
+from houseprice.backend.base import VALUATION_COLUMNS, ValuationResult
 from houseprice.errors import BackendError
 from houseprice.market.contract import Contract
-from houseprice.market.validation import check
+from houseprice.market.validation import validate
 from houseprice.settings import Settings
 from houseprice.tables.reader import read_table
 from houseprice.tables.scoring import Scored, value_table
@@ -158,17 +158,17 @@ def test_a_backend_that_loses_rows_is_found_out(surveyor: object, contract: Cont
     class Careless:
         about = surveyor.about
 
-        def value(self, rows: pd.DataFrame, **_: object) -> Answer:
-            return Answer(pd.DataFrame(columns=[*VALUATION_COLUMNS, *rows.columns]), ())
+        def value(self, rows: pd.DataFrame, **_: object) -> ValuationResult:
+            return ValuationResult(pd.DataFrame(columns=[*VALUATION_COLUMNS, *rows.columns]), ())
 
     with pytest.raises(BackendError, match="1 houses were asked for and 0 values came back"):
         value(f"size,grade,quarter,built\n{GOOD}\n", Careless(), contract)
 
 
 def test_the_template_is_a_house_that_passes_the_checks(contract: Contract) -> None:
-    sales = check(hamlet_sales(5), contract)
+    sales = validate(hamlet_sales(5), contract)
     table = template(contract, sales.houses.iloc[2])
     assert list(table.columns) == ["key", *contract.columns]
     pd.testing.assert_series_equal(
-        check(table, contract).houses.iloc[0], sales.houses.iloc[2], check_names=False
+        validate(table, contract).houses.iloc[0], sales.houses.iloc[2], check_names=False
     )

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from houseprice.market.profile.alerts import Alert, alerts, far_out
+from houseprice.market.profile.alerts import Alert, alerts, outliers
 from houseprice.market.profile.selection import Sales, Selection
 from houseprice.market.sales import Market, load_market
 from tests.hamlet import write_hamlet
@@ -64,7 +64,7 @@ def test_a_giant_is_far_out_and_makes_a_long_tail(sales: Sales) -> None:
     size = sales.houses["size"].astype(float).to_numpy(copy=True)
     size[7] = 40 * np.median(size)
     made = changed(sales, size=size)
-    far = far_out(made)
+    far = outliers(made)
     assert far.loc[0, ["column", "id", "value"]].to_list() == ["size", "h7", size[7]]
     assert far.loc[0, "times"] == pytest.approx(40, rel=0.05)
     assert far.loc[0, "price"] == sales.prices.iloc[7]
@@ -75,7 +75,7 @@ def test_a_giant_is_far_out_and_makes_a_long_tail(sales: Sales) -> None:
 
 def test_homes_without_any_are_no_oddity(sales: Sales) -> None:
     floor = np.where(np.arange(len(sales)) < 200, 0.0, 50.0 + np.arange(len(sales)) % 7)
-    assert "ground floor" not in set(far_out(changed(sales, **{"ground floor": floor}))["column"])
+    assert "ground floor" not in set(outliers(changed(sales, **{"ground floor": floor}))["column"])
 
 
 def test_what_concerns_most_fields_comes_first_and_each_kind_once(market: Market) -> None:
@@ -95,5 +95,5 @@ def test_what_concerns_most_fields_comes_first_and_each_kind_once(market: Market
 def test_too_few_sales_give_no_alert(hamlet: Market) -> None:
     few = Selection(price=(1, float(np.sort(hamlet.prices)[20]))).of(hamlet)
     assert alerts(few) == ()
-    assert far_out(few).empty
-    assert isinstance(far_out(few), pd.DataFrame)
+    assert outliers(few).empty
+    assert isinstance(outliers(few), pd.DataFrame)

@@ -8,7 +8,12 @@ import numpy as np
 import pytest
 
 from houseprice.market.profile.selection import Sales, Selection, per_area
-from houseprice.market.profile.summaries import by_period, ids_in_periods, lie_of_places, sales_in
+from houseprice.market.profile.summaries import (
+    by_period,
+    ids_in_periods,
+    location_map,
+    select_locations,
+)
 from houseprice.market.sales import Market, load_market
 from tests.hamlet import CONTRACT, write_hamlet
 
@@ -23,7 +28,7 @@ def test_distances_between_places_are_true(tmp_path: Path) -> None:
     for label, at in (("North bank", "60.1, 20"), ("South bank", "60.0, 20"), ("Hill", "60.0, 21")):
         placed = placed.replace(f'label = "{label}"', f'label = "{label}", at = [{at}]')
     sales = Selection().of(load_market(write_hamlet(tmp_path, placed)))
-    frame = lie_of_places(sales).set_index("level")
+    frame = location_map(sales).set_index("level")
     # A tenth of a degree north is 11.12 km; a degree east at 60 degrees north is half of 111.2 km.
     north = frame.loc["North bank"] - frame.loc["South bank"]
     east = frame.loc["Hill"] - frame.loc["South bank"]
@@ -35,13 +40,13 @@ def test_distances_between_places_are_true(tmp_path: Path) -> None:
 
 def test_a_market_that_says_no_positions_has_no_map(tmp_path: Path) -> None:
     sales = Selection().of(load_market(write_hamlet(tmp_path)))
-    assert lie_of_places(sales).empty
+    assert location_map(sales).empty
 
 
 def test_the_sales_of_some_places_are_found_by_their_names(sales: Sales) -> None:
-    ids = sales_in(sales, ["Bluestem", "Nowhere"])
+    ids = select_locations(sales, ["Bluestem", "Nowhere"])
     assert len(ids) == 2
-    assert sales_in(sales, []) == ()
+    assert select_locations(sales, []) == ()
 
 
 def test_prices_by_area_keep_their_sales_and_say_what_they_are(sales: Sales) -> None:

@@ -22,7 +22,7 @@ def none(market: Market) -> Sales:
 
 
 def test_the_glance_is_counted_from_the_sales(market: Market, sales: Sales) -> None:
-    seen = summaries.glance(sales)
+    seen = summaries.overview(sales)
     raw = pd.read_csv(market.sales_path)
     assert (seen.sales, seen.first_year, seen.last_year) == (1460, 2006, 2010)
     assert seen.median_price == raw["SalePrice"].median()
@@ -123,7 +123,7 @@ def test_prices_by_year_leave_out_homes_without_one(sales: Sales) -> None:
 
 
 def test_not_known_and_has_none_are_told_apart(sales: Sales) -> None:
-    frame = summaries.blanks(sales).set_index("column")
+    frame = summaries.missing_values(sales).set_index("column")
     assert frame.loc["LotFrontage", "not_known"] == 259
     assert frame.loc["LotFrontage", "has_none"] == 0
     assert frame.loc["PoolQC", "not_known"] == 0
@@ -140,7 +140,7 @@ def test_no_sales_give_empty_frames_with_the_same_columns(sales: Sales, none: Sa
         summaries.by_location,
         lambda some: summaries.by_year(some, "YearBuilt"),
         summaries.by_period,
-        summaries.blanks,
+        summaries.missing_values,
     ):
         empty = take(none)
         assert empty.empty

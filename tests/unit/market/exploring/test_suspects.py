@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from houseprice.market.profile.alerts import contradictions, far_off, unusual_terms
+from houseprice.market.profile.alerts import contradictions, price_outliers, unusual_conditions
 from houseprice.market.profile.selection import Sales, Selection
 from houseprice.market.sales import Market, load_market
 from tests.hamlet import write_hamlet
@@ -34,7 +34,7 @@ def test_the_price_furthest_beyond_its_own_range_comes_first(sales: Sales) -> No
             "high_90": [190_000.0, 125_000.0, 125_000.0, 125_000.0, 2.0],
         }
     )
-    frame = far_off(four, held_out)
+    frame = price_outliers(four, held_out)
     assert list(frame["id"]) == ["2", "3", "4"]
     assert frame["off"].tolist() == pytest.approx([1.0, -0.4, 1.0])
     assert frame["reach"].iloc[0] == pytest.approx(np.log(2) / np.log(1.25))
@@ -53,7 +53,7 @@ def test_facts_that_contradict_are_told_of_the_sales_looked_at_alone(
 
 
 def test_what_a_buyer_would_call_odd_terms_is_told(sales: Sales) -> None:
-    terms = unusual_terms(sales)
+    terms = unusual_conditions(sales)
     assert terms["1"] == ""
     assert terms["633"] == "Sale within the family"
 
@@ -61,4 +61,4 @@ def test_what_a_buyer_would_call_odd_terms_is_told(sales: Sales) -> None:
 def test_a_market_whose_terms_have_no_usual_case_has_no_odd_ones(tmp_path: Path) -> None:
     # Its facts of the sale are the year and the month alone.
     sales = Selection().of(load_market(write_hamlet(tmp_path)))
-    assert set(unusual_terms(sales)) == {""}
+    assert set(unusual_conditions(sales)) == {""}

@@ -42,15 +42,15 @@ def test_a_field_of_no_sale_is_not_known(none: Sales) -> None:
 def test_the_price_is_spoken_of_as_one_more_number(sales: Sales) -> None:
     assert sales.field(PRICE).label == "Sale price"
     assert np.array_equal(sales.values(PRICE), sales.prices)
-    tie = associations.tie(sales, "GrLivArea", PRICE)
-    frame = associations.with_price(sales).set_index("column")
+    tie = associations.association(sales, "GrLivArea", PRICE)
+    frame = associations.price_associations(sales).set_index("column")
     assert tie == pytest.approx(frame.loc["GrLivArea", "strength"])
 
 
 def test_squares_count_every_point_once(sales: Sales) -> None:
     points = associations.pair_points(sales, "LotFrontage", "YearBuilt", PRICE)
     assert len(points) == 1201
-    cells = associations.cells(points, "one", "other", "third")
+    cells = associations.density_cells(points, "one", "other", "third")
     assert cells["sales"].sum() == 1201
     assert cells["third"].between(sales.prices.min(), sales.prices.max()).all()
 
@@ -78,10 +78,10 @@ def test_a_number_that_most_homes_have_none_of_makes_two_groups(sales: Sales) ->
 
 
 def test_boxes_by_colour_hold_the_sales_of_the_boxes_without(sales: Sales) -> None:
-    plain = associations.spread_by(sales, "KitchenQual", "LotArea")
+    plain = associations.distribution_by_level(sales, "KitchenQual", "LotArea")
     area = sales.houses["LotArea"][sales.values("KitchenQual") == 4]
     assert plain.set_index("level").loc["Excellent", "median"] == area.median()
-    split = associations.spread_by(sales, "KitchenQual", "LotArea", "CentralAir")
+    split = associations.distribution_by_level(sales, "KitchenQual", "LotArea", "CentralAir")
     assert split.groupby("level")["sales"].sum().to_dict() == dict(
         zip(plain["level"], plain["sales"], strict=True)
     )
@@ -89,7 +89,7 @@ def test_boxes_by_colour_hold_the_sales_of_the_boxes_without(sales: Sales) -> No
 
 
 def test_shares_of_a_row_add_up_to_one(sales: Sales) -> None:
-    frame = associations.shares(sales, "KitchenQual", "CentralAir", PRICE)
+    frame = associations.level_shares(sales, "KitchenQual", "CentralAir", PRICE)
     assert frame.groupby("row")["share"].sum().to_numpy() == pytest.approx(np.ones(4))
     both = (sales.values("KitchenQual") == 4) & (sales.values("CentralAir") == 1)
     row = frame[(frame["row"] == "Excellent") & (frame["column"] == "Yes")].iloc[0]
@@ -98,12 +98,12 @@ def test_shares_of_a_row_add_up_to_one(sales: Sales) -> None:
 
 
 def test_a_colour_without_an_order_is_the_share_of_its_commonest_level(sales: Sales) -> None:
-    frame = associations.shares(sales, "KitchenQual", "Street", "CentralAir")
+    frame = associations.level_shares(sales, "KitchenQual", "Street", "CentralAir")
     row = frame[(frame["row"] == "Excellent") & (frame["column"] == "Paved")].iloc[0]
     assert row["third"] == pytest.approx(0.99, abs=0.005)
 
 
 def test_no_sales_give_no_rows(none: Sales) -> None:
     assert associations.pair_points(none, "GrLivArea", "LotArea").empty
-    assert associations.spread_by(none, "KitchenQual", "LotArea", "CentralAir").empty
-    assert associations.shares(none, "KitchenQual", "Street", PRICE).empty
+    assert associations.distribution_by_level(none, "KitchenQual", "LotArea", "CentralAir").empty
+    assert associations.level_shares(none, "KitchenQual", "Street", PRICE).empty

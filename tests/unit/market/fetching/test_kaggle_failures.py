@@ -11,7 +11,7 @@ from urllib3.connection import HTTPSConnection
 from urllib3.exceptions import MaxRetryError, NameResolutionError
 
 from houseprice.market.contract import Contract, KaggleFile, KaggleSource
-from houseprice.market.kaggle import Failure, explain
+from houseprice.market.kaggle import KaggleFailure, failure_message
 from houseprice.market.kaggle_client import described
 
 SOURCE = KaggleSource(
@@ -24,7 +24,7 @@ SOURCE = KaggleSource(
 def told(error: Exception) -> str:
     """What is said of an error that Kaggle's client raises."""
     facts = {name: tuple(v) if isinstance(v, list) else v for name, v in described(error).items()}
-    return explain(Failure(**facts), SOURCE)
+    return failure_message(KaggleFailure(**facts), SOURCE)
 
 
 def test_an_address_that_is_not_found_is_told() -> None:
@@ -70,7 +70,7 @@ def test_an_error_that_leads_back_to_itself_is_described() -> None:
 
 
 def test_a_client_that_was_stopped_is_told() -> None:
-    assert "stopped" in explain(Failure(kinds=("stopped without a word",)), SOURCE)
+    assert "stopped" in failure_message(KaggleFailure(kinds=("stopped without a word",)), SOURCE)
 
 
 @pytest.mark.parametrize("name", ["../train.csv", "a/b.csv", "C:\\b.csv", ".csv", "run.py", ""])

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from houseprice.errors import FetchError
-from houseprice.market.fetch import new_folder
+from houseprice.market.fetch import atomic_folder
 
 NAMES = ("a.txt", "b.txt")
 WRITER = """
@@ -32,7 +32,7 @@ def place(tmp_path: Path) -> Path:
 
 
 def fill(place: Path, content: str, **options: bool) -> None:
-    with new_folder(place, NAMES, **options) as (made, beside):
+    with atomic_folder(place, NAMES, **options) as (made, beside):
         for name in NAMES:
             (made / name).write_text(content)
         (beside / "scratch").write_text("x")
@@ -83,7 +83,7 @@ def test_a_folder_with_anything_else_in_it_is_never_replaced(place: Path) -> Non
 
 def test_what_comes_while_it_is_made_is_kept(place: Path) -> None:
     with ExitStack() as stack:
-        stack.enter_context(new_folder(place, NAMES))
+        stack.enter_context(atomic_folder(place, NAMES))
         place.mkdir()
         (place / "a.txt").write_text("of another")
         with pytest.raises(FetchError, match="is there already"):
@@ -108,7 +108,10 @@ def test_a_link_stays_a_link(tmp_path: Path, place: Path) -> None:
 
 def test_a_failure_leaves_what_was_there(place: Path) -> None:
     fill(place, "old")
-    with pytest.raises(FetchError, match="no such house"), new_folder(place, NAMES, replace=True):
+    with (
+        pytest.raises(FetchError, match="no such house"),
+        atomic_folder(place, NAMES, replace=True),
+    ):
         raise FetchError("no such house")
     assert content(place) == {"a.txt": "old", "b.txt": "old"}
     assert [path.name for path in place.parent.iterdir()] == ["new"]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from houseprice.market.contract import Gate, Limit
 from houseprice.market.sales import Market
-from houseprice.model.gate import conditions, unknown_figures
+from houseprice.model.gate import conditions, unknown_metrics
 from houseprice.model.store.store import ModelStore
 
 
@@ -38,7 +38,7 @@ def test_each_limit_is_judged_in_its_order() -> None:
 
 def test_a_figure_that_no_evaluation_has_is_found_before_the_work() -> None:
     limits = dict.fromkeys(["rmsle", "width_90", "prd", "rmsel"], Limit(at_most=1.0))
-    assert unknown_figures(Gate(limits=limits)) == ["rmsel"]
+    assert unknown_metrics(Gate(limits=limits)) == ["rmsel"]
 
 
 def test_the_embedded_market_s_gate_opens_for_its_model_and_for_no_worse_one(
@@ -46,7 +46,7 @@ def test_the_embedded_market_s_gate_opens_for_its_model_and_for_no_worse_one(
 ) -> None:
     gate = market.contract.gate
     assert gate is not None
-    assert unknown_figures(gate) == []
+    assert unknown_metrics(gate) == []
     version = next(each for each in ModelStore(model_dir).versions() if each.active)
     assert version.manifest is not None
     figures = version.manifest.metrics

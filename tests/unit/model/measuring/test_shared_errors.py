@@ -10,7 +10,7 @@ import pytest
 
 from houseprice.errors import ModelError
 from houseprice.market.sales import Market, load_market
-from houseprice.model.aggregate import foretold_years, shared_errors, within_areas
+from houseprice.model.aggregate import estimate_shared_errors, out_of_time_errors, within_areas
 from houseprice.model.valuation import ValuationModel
 from tests.hamlet import write_hamlet
 
@@ -31,8 +31,8 @@ def rising(tmp_path_factory: pytest.TempPathFactory) -> Market:
 
 def test_a_market_that_moved_is_seen_in_the_years_foretold(rising: Market) -> None:
     model = fitted(rising)
-    years = [price.sum() / value.sum() - 1 for price, value, _ in foretold_years(model, rising)]
-    found = shared_errors(model, rising)
+    years = [price.sum() / value.sum() - 1 for price, value, _ in out_of_time_errors(model, rising)]
+    found = estimate_shared_errors(model, rising)
     assert 0.05 < years[-1] < 0.15
     assert found["shared_error_years"] == len(years)
     assert found["shared_error_time"] == pytest.approx(np.sqrt(np.mean(np.square(years))))
@@ -45,7 +45,7 @@ def test_sales_of_one_year_tell_nothing_of_time(tmp_path: Path) -> None:
     sales = pd.read_csv(folder / "sales.csv", keep_default_na=False)
     sales.assign(sold=2020).to_csv(folder / "sales.csv", index=False)
     market = load_market(folder)
-    found = shared_errors(fitted(market), market)
+    found = estimate_shared_errors(fitted(market), market)
     assert found.keys() == {"shared_error_years", "own_error_ratio"}
     assert found["shared_error_years"] == 0.0
 

@@ -6,7 +6,15 @@ import pytest
 
 from houseprice.model.baselines import BASELINES as GUESSES
 from houseprice.model.ratio_study import ACCEPTED
-from houseprice.model.standards import BASELINES, GOOD, WHOSE, in_words, leaning, meaning, short
+from houseprice.model.standards import (
+    BASELINES,
+    GOOD,
+    WHOSE,
+    direction,
+    meaning,
+    metric_label,
+    short_label,
+)
 
 MEASURED = (
     "rmsle", "rmse", "mae", "r2", "median_ape", "mean_ape", "median_ratio", "bias", "cod", "prd",
@@ -16,8 +24,8 @@ MEASURED = (
 
 @pytest.mark.parametrize("metric", MEASURED)
 def test_every_figure_has_a_name_and_a_meaning(metric: str) -> None:
-    assert in_words(metric) != metric
-    assert short(metric)
+    assert metric_label(metric) != metric
+    assert short_label(metric)
     assert meaning(metric).endswith(".")
 
 
@@ -32,5 +40,5 @@ def test_every_simple_guess_is_named() -> None:
 
 
 def test_a_figure_that_leans_says_which_way() -> None:
-    assert leaning("prd").endswith("(PRD); above 1, dear homes are valued low")
-    assert leaning("mae") == "Average error"
+    assert direction("prd").endswith("(PRD); above 1, dear homes are valued low")
+    assert direction("mae") == "Average error"

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from houseprice.model.conformal import BlankCost, blank_out, optional_fields
+from houseprice.model.conformal import BlankCost, mask_fields, optional_fields
 
 
 def names(contract, positions):
@@ -45,7 +45,7 @@ def test_blanks_that_err_together_cost_more_than_blanks_that_do_not():
 
 
 def test_facts_are_blanked_at_random_and_never_those_that_are_required(hamlet):
-    blanked = blank_out(hamlet.houses, hamlet.contract, np.random.default_rng(0))
+    blanked = mask_fields(hamlet.houses, hamlet.contract, np.random.default_rng(0))
     share = blanked.isna().mean()
     optional = names(hamlet.contract, optional_fields(hamlet.contract))
     for column in hamlet.contract.columns:

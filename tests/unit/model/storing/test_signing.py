@@ -16,7 +16,7 @@ from houseprice.market.sales import Market
 from houseprice.model.store.manifest import Manifest
 from houseprice.model.store.signing import Keys, new_pair
 from houseprice.model.store.store import ModelStore
-from houseprice.model.training import ensure, train
+from houseprice.model.training import ensure_model, train
 from houseprice.model.valuation import ValuationModel
 from houseprice.settings import Settings
 
@@ -199,7 +199,7 @@ def test_who_could_not_sign_trains_nothing(store: Open, hamlet: Market) -> None:
     with pytest.raises(StoreError, match=r"No model is trained here: .* Train where that key is"):
         train(hamlet, trusting)
     with pytest.raises(StoreError, match=r"There is no model in .* No model is trained here"):
-        ensure(hamlet, trusting)
+        ensure_model(hamlet, trusting)
     assert not trusting.folder.exists()
 
 
@@ -210,7 +210,7 @@ def test_who_could_not_sign_does_not_train_over_an_untrusted_version(
     store().activate(name)
     trusting = store(None, OURS[1])
     with pytest.raises(StoreError, match=rf"{name} is not signed.* No model is trained here"):
-        ensure(hamlet, trusting)
+        ensure_model(hamlet, trusting)
     assert [version.name for version in trusting.versions()] == [name]
     assert trusting.active("hamlet") == name
 
@@ -218,9 +218,9 @@ def test_who_could_not_sign_does_not_train_over_an_untrusted_version(
 def test_who_can_sign_trains_in_place_of_an_untrusted_version(store: Open, hamlet: Market) -> None:
     plain = save(store(), hamlet)
     store().activate(plain)
-    loaded = ensure(hamlet, store(OURS[0], OURS[1]))
+    loaded = ensure_model(hamlet, store(OURS[0], OURS[1]))
     assert loaded.manifest.model_version != plain
-    assert ensure(hamlet, store(None, OURS[1])).manifest == loaded.manifest
+    assert ensure_model(hamlet, store(None, OURS[1])).manifest == loaded.manifest
 
 
 # Keys

@@ -19,7 +19,7 @@ import pytest
 import houseprice
 from houseprice.errors import StoreError
 from houseprice.market.sales import Market
-from houseprice.model.store.manifest import Manifest, libraries_here
+from houseprice.model.store.manifest import Manifest, installed_libraries
 from houseprice.model.store.store import ModelStore, Version
 from houseprice.model.store.versions import add_version
 from houseprice.model.valuation import ValuationModel
@@ -71,7 +71,7 @@ def test_a_saved_model_comes_back_with_its_facts_and_values_houses_alike(
     pd.testing.assert_frame_equal(loaded.importance, IMPORTANCE)
     manifest = loaded.manifest
     assert manifest.model_version == version.name == f"hamlet-{houseprice.__version__}-1"
-    assert manifest.libraries == libraries_here()
+    assert manifest.libraries == installed_libraries()
     assert manifest.rows == len(hamlet.houses)
     assert manifest.contract_sha256 == hamlet.contract.sha256
     assert manifest.data_sha256 == hashlib.sha256(hamlet.sales_path.read_bytes()).hexdigest()
@@ -217,7 +217,7 @@ def test_a_model_of_another_library_version_is_refused_before_it_is_opened(
     store: ModelStore, hamlet: Market, library: str, other: str, tmp_path: Path
 ) -> None:
     name = save(store, hamlet, Trap(tmp_path / "was run")).name
-    rewrite(store, name, libraries={**libraries_here(), library: other})
+    rewrite(store, name, libraries={**installed_libraries(), library: other})
     with pytest.raises(StoreError) as refused:
         store.load(name)
     sentence = str(refused.value)
@@ -229,7 +229,7 @@ def test_a_model_of_another_library_version_is_refused_before_it_is_opened(
 
 def test_a_patch_release_of_numpy_is_no_reason_to_refuse(store: ModelStore, hamlet: Market) -> None:
     name = save(store, hamlet).name
-    here = libraries_here()
+    here = installed_libraries()
     rewrite(store, name, libraries={**here, "numpy": here["numpy"].rsplit(".", 1)[0] + ".99"})
     assert store.load(name).manifest.model_version == name
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from houseprice.model.diagnostics import by_group, drift, fifths_of, missed
+from houseprice.model.diagnostics import by_group, error_trend, prediction_errors, quintiles
 
 
 @pytest.fixture
@@ -23,13 +23,15 @@ def held_out() -> pd.DataFrame:
 
 
 def test_a_value_above_the_price_is_an_error_above_zero(held_out: pd.DataFrame) -> None:
-    off = missed(held_out)
+    off = prediction_errors(held_out)
     assert list(off["error"].round(3)) == [0.1, -0.05, 0.5, 0.0]
     assert list(off["inside"]) == [True, True, False, True]
 
 
 def test_groups_are_summed_up_in_their_own_order(held_out: pd.DataFrame) -> None:
-    told = by_group(missed(held_out), ["south", "north", "south", "north"]).set_index("group")
+    told = by_group(prediction_errors(held_out), ["south", "north", "south", "north"]).set_index(
+        "group"
+    )
     assert list(told.index) == ["south", "north"]
     assert told.loc["south", "sales"] == 2
     assert told.loc["south", "median"] == pytest.approx(0.3)
@@ -42,8 +44,8 @@ def test_an_error_that_goes_with_a_group_is_a_drift_and_noise_is_none() -> None:
     groups = pd.Series(np.repeat(["low", "middle", "high"], 100))
     noise = pd.Series(random.normal(0, 0.1, 300))
     leaning = noise + groups.map({"low": -0.05, "middle": 0.0, "high": 0.05})
-    assert not drift(noise, groups).is_more_than_chance()
-    found = drift(leaning, groups)
+    assert not error_trend(noise, groups).is_more_than_chance()
+    found = error_trend(leaning, groups)
     assert found.is_more_than_chance(facts_tried=79)
     assert found.middles.idxmax() == "high"
 
@@ -51,7 +53,9 @@ def test_an_error_that_goes_with_a_group_is_a_drift_and_noise_is_none() -> None:
 def test_the_strength_of_noise_is_that_of_chance() -> None:
     random = np.random.default_rng(5)
     groups = pd.Series(np.repeat([*"abcde"], 60))
-    strengths = [drift(pd.Series(random.normal(size=300)), groups).strength for _ in range(300)]
+    strengths = [
+        error_trend(pd.Series(random.normal(size=300)), groups).strength for _ in range(300)
+    ]
     assert abs(np.mean(strengths)) < 0.2
     assert np.std(strengths) == pytest.approx(1.0, abs=0.2)
 
@@ -59,12 +63,12 @@ def test_the_strength_of_noise_is_that_of_chance() -> None:
 def test_groups_of_a_few_sales_and_single_groups_say_nothing() -> None:
     error = pd.Series([0.0] * 10 + [9.0] * 3)
     groups = pd.Series(["many"] * 10 + ["few"] * 3)
-    found = drift(error, groups)
+    found = error_trend(error, groups)
     assert list(found.middles.index) == ["many"]
     assert found.strength == 0.0
 
 
 def test_a_number_that_is_mostly_one_value_has_fewer_fifths_and_blanks_have_none() -> None:
-    found = fifths_of(np.array([0.0] * 8 + [5.0, 7.0, np.nan]))
+    found = quintiles(np.array([0.0] * 8 + [5.0, 7.0, np.nan]))
     assert len(set(found[:-1])) == 2
     assert np.isnan(found[-1])

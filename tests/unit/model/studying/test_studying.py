@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 
 from houseprice.market.sales import Market
-from houseprice.model.diagnostics import by_number, interactions, losses_of_groups
+from houseprice.model.diagnostics import accuracy_by_feature_count, group_ablation, interactions
 from houseprice.model.importance import permutation_importance
 from houseprice.model.study import Study
-from houseprice.model.training import study_of
+from houseprice.model.training import compute_study
 from houseprice.model.valuation import ValuationModel
 
 
@@ -34,7 +34,7 @@ def told() -> list[float]:
 @pytest.fixture(scope="module")
 def study(valuer: ValuationModel, seen: Market, told: list[float]) -> Study:
     importance = permutation_importance(valuer, seen.houses, seen.prices, n_repeats=1)
-    return study_of(valuer, seen, importance, lambda share, _: told.append(share))
+    return compute_study(valuer, seen, importance, lambda share, _: told.append(share))
 
 
 def test_it_holds_each_sale_with_a_value_that_did_not_know_it(
@@ -72,7 +72,7 @@ def test_what_makes_the_price_is_dear_to_do_without(study: Study) -> None:
 
 
 def test_models_that_know_more_come_closer(valuer: ValuationModel, seen: Market) -> None:
-    fewer, chosen = by_number(valuer, seen, sizes=(1, 3, 99), n_jobs=1)
+    fewer, chosen = accuracy_by_feature_count(valuer, seen, sizes=(1, 3, 99), n_jobs=1)
     everything = len(seen.contract.columns)
     assert fewer["n_fields"].tolist() == [1, 3, everything]
     assert fewer["median_ape"].is_monotonic_decreasing
@@ -95,7 +95,7 @@ def test_facts_that_only_add_up_have_no_interplay(
 
 
 def test_the_same_model_gives_the_same_losses(valuer: ValuationModel, seen: Market) -> None:
-    once, again = (losses_of_groups(valuer, seen, n_jobs=jobs) for jobs in (1, 2))
+    once, again = (group_ablation(valuer, seen, n_jobs=jobs) for jobs in (1, 2))
     pd.testing.assert_frame_equal(once, again)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from houseprice.model.gate import ALL, hindrance, in_common, versus
+from houseprice.model.gate import ALL, common_sales, compare_versions, incomparable_reason
 from houseprice.model.study import NO_STUDY
 
 
@@ -25,19 +25,19 @@ def held_out(noise: float, seed: int = 1) -> pd.DataFrame:
 
 def test_the_closer_version_is_told_with_an_interval_that_leaves_zero_out() -> None:
     good, poor = held_out(0.05), held_out(0.15, seed=2).sample(frac=1, random_state=0)
-    assert hindrance(good, poor) == ""
-    found = versus(good, poor, "$")
+    assert incomparable_reason(good, poor) == ""
+    found = compare_versions(good, poor, "$")
     told = found.groups.set_index("group").loc[ALL]
     assert told["difference"] == pytest.approx(found.sales["difference"].mean())
     assert told["low"] < told["difference"] < told["high"] < 0
     assert told["closer"] > 0.5
     assert list(found.groups["sales"]) == [200, 40, 40, 40, 40, 40]
-    turned = versus(poor, good, "$").groups.iloc[0]
+    turned = compare_versions(poor, good, "$").groups.iloc[0]
     assert turned["difference"] == pytest.approx(-told["difference"])
 
 
 def test_a_difference_that_chance_makes_is_not_decided() -> None:
-    told = versus(held_out(0.1, seed=4), held_out(0.1, seed=5), "$").groups.iloc[0]
+    told = compare_versions(held_out(0.1, seed=4), held_out(0.1, seed=5), "$").groups.iloc[0]
     assert told["low"] < 0 < told["high"]
 
 
@@ -51,20 +51,20 @@ def test_a_difference_that_chance_makes_is_not_decided() -> None:
     ],
 )
 def test_versions_that_were_measured_otherwise_are_not_compared(change, reason: str) -> None:
-    assert reason in hindrance(held_out(0.1), change(held_out(0.1)))
+    assert reason in incomparable_reason(held_out(0.1), change(held_out(0.1)))
 
 
 def test_folds_that_only_have_other_numbers_are_the_same() -> None:
     other = held_out(0.1).assign(fold=lambda frame: 4 - frame["fold"])
-    assert hindrance(held_out(0.1), other) == ""
+    assert incomparable_reason(held_out(0.1), other) == ""
 
 
 def test_sales_that_both_know_at_their_prices_are_in_common() -> None:
     first = held_out(0.1).iloc[10:]
     second = held_out(0.1, seed=2).iloc[:150].copy()
     second.loc[20, "price"] += 1_000
-    ours, theirs = in_common(first, second)
+    ours, theirs = common_sales(first, second)
     assert list(ours["id"]) == list(theirs["id"])
     assert list(ours["id"]) == [f"s{number}" for number in range(10, 150) if number != 20]
-    assert versus(ours, theirs, "$").groups.iloc[0]["sales"] == 139
-    assert len(in_common(first, NO_STUDY.held_out)[0]) == 0
+    assert compare_versions(ours, theirs, "$").groups.iloc[0]["sales"] == 139
+    assert len(common_sales(first, NO_STUDY.held_out)[0]) == 0

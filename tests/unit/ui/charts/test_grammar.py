@@ -9,7 +9,7 @@ import pytest
 
 from houseprice.market.profile import associations, summaries
 from houseprice.market.profile.selection import Sales, Selection
-from houseprice.market.profile.summaries import lie_of_places
+from houseprice.market.profile.summaries import location_map
 from houseprice.market.sales import Market
 from houseprice.ui.charts import data_quality as charts_fields
 from houseprice.ui.charts import places as charts_places
@@ -28,18 +28,18 @@ def sales(market: Market) -> Sales:
 def figures(sales: Sales) -> dict[str, go.Figure]:
     contract = sales.contract
     places, quarters = summaries.by_location(sales), summaries.by_period(sales)
-    ties = associations.with_price(sales).head(8)
+    ties = associations.price_associations(sales).head(8)
     drawn = {
         "distribution": charts_prices.price_distribution(
             summaries.distribution(sales), 163_000, contract
         ),
         "places": charts_places.place_dots(places, contract),
-        "map": charts_places.place_map(lie_of_places(sales), contract),
+        "map": charts_places.place_map(location_map(sales), contract),
         "periods": charts_time.price_by_period(quarters, contract),
         "seasons": charts_time.seasons(summaries.by_level(sales, "MoSold"), contract),
         "price ties": charts_fields.price_ties(ties),
-        "ties": charts_fields.ties(associations.between(sales, list(ties["column"]))),
-        "blanks": charts_fields.blank_shares(summaries.blanks(sales)),
+        "ties": charts_fields.ties(associations.association_matrix(sales, list(ties["column"]))),
+        "blanks": charts_fields.blank_shares(summaries.missing_values(sales)),
     }
     for column in ("GrLivArea", "YearBuilt", "YrSold", "KitchenQual", "GarageCars", "MoSold"):
         drawn[column] = price_against(sales, contract.fields[column])[1]

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from houseprice.market.profile.alerts import alerts
-from houseprice.market.profile.associations import between, field_profile
+from houseprice.market.profile.associations import association_matrix, field_profile
 from houseprice.market.profile.selection import Sales, Selection
 from houseprice.market.sales import Market
 from houseprice.ui.charts import data_quality as charts_fields
@@ -115,7 +115,7 @@ def test_each_alert_has_a_sentence_a_meaning_and_a_chart(sales: Sales) -> None:
 
 
 def test_ties_are_drawn_once_with_numbers_for_names(sales: Sales) -> None:
-    square = between(sales, [PRICE, "GrLivArea", "Neighborhood"])
+    square = association_matrix(sales, [PRICE, "GrLivArea", "Neighborhood"])
     (heat,) = charts_fields.ties(square).data
     assert list(heat.x) == ["1", "2", "3"]
     assert heat.y[1].startswith("2 Living area")

@@ -66,7 +66,7 @@ def test_one_level_with_nearly_all_sales_is_compared_with_none(contract: Contrac
 
 
 def test_the_least_known_fact(sales: Sales) -> None:
-    frame = summaries.blanks(sales)
+    frame = summaries.missing_values(sales)
     text = findings_fields.blanks_finding(frame, len(sales), 79)
     assert "75 of 79 facts" in text
     assert "“Lot frontage”: not known for 259 of 1,460 (18 %)" in text
@@ -75,7 +75,7 @@ def test_the_least_known_fact(sales: Sales) -> None:
 
 
 def test_what_goes_with_price(sales: Sales) -> None:
-    frame = associations.with_price(sales)
+    frame = associations.price_associations(sales)
     assert "“Overall quality” (0.81), then “Neighbourhood”" in findings_fields.price_tie_finding(
         frame
     )

@@ -8,7 +8,7 @@ import pytest
 from houseprice.market.contract import Contract
 from houseprice.market.profile import summaries
 from houseprice.market.profile.selection import Sales, Selection, per_area
-from houseprice.market.profile.summaries import lie_of_places
+from houseprice.market.profile.summaries import location_map
 from houseprice.market.sales import Market
 from houseprice.ui.charts import prices as findings
 
@@ -58,7 +58,7 @@ def test_a_place_with_few_sales_is_not_held_up(contract: Contract) -> None:
 
 
 def test_the_map_says_which_side_is_dear(sales: Sales, contract: Contract) -> None:
-    frame = lie_of_places(sales)
+    frame = location_map(sales)
     text = findings.map_finding(frame, contract)
     assert text == (
         "The west is the dearest side by area: about $128 for one sq ft, and $117 in the east."
