@@ -11,7 +11,7 @@ What a server that gives bare values can't answer, said in words.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, Protocol, get_args
@@ -41,6 +41,7 @@ __all__ = [
     "ValuationResult",
     "ValuesOnlyBackend",
     "VersionInfo",
+    "chunks",
     "not_supported",
     "valuation_frame",
 ]
@@ -77,6 +78,12 @@ VALUATION_COLUMNS = (
     "model_version",
     "valued_at",
 )
+
+
+def chunks(n_rows: int, size: int) -> Iterator[slice]:
+    """Yield the slices that split `n_rows` rows into chunks of at most `size` rows, in order."""
+    for start in range(0, n_rows, size):
+        yield slice(start, min(start + size, n_rows))
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from houseprice.backend.base import (
     Progress,
     ValuationResult,
     VersionInfo,
+    chunks,
     valuation_frame,
 )
 from houseprice.errors import InputError, ModelError
@@ -30,7 +31,7 @@ from houseprice.model.what_if import Change, EffectNoise, house_effect, what_if
 
 __all__ = ["LocalBackend"]
 
-PIECE = 5_000
+CHUNK_ROWS = 5_000
 """Rows valued at a time: enough to be fast, few enough to keep memory flat."""
 
 
@@ -81,20 +82,20 @@ class LocalBackend:
     ) -> ValuationResult:
         """Check and value rows as they came."""
         checked = validate(rows, self._contract, self._model.domain_)
-        places = np.flatnonzero(checked.valid)
-        pieces = []
-        for start in range(0, len(places), PIECE):
-            piece = places[start : start + PIECE]
-            houses = checked.houses.iloc[piece]
-            values = self._model.value(houses, interval=interval)
+        valid_rows = np.flatnonzero(checked.valid)
+        parts = []
+        for chunk in chunks(len(valid_rows), CHUNK_ROWS):
+            positions = valid_rows[chunk]
+            houses = checked.houses.iloc[positions]
+            part = self._model.value(houses, interval=interval)
             if evidence:
-                values["comparables"] = self._ids_of_comparables(houses, self._keys(rows, piece))
-                values["top_drivers"] = self._explainer.reasons(houses)
-            pieces.append(values)
+                part["comparables"] = self._comparable_ids(houses, self._ids(rows, positions))
+                part["top_drivers"] = self._explainer.reasons(houses)
+            parts.append(part)
             if progress:
-                done = min(start + PIECE, len(places))
-                progress(done / len(places), f"{done:,} of {len(places):,} houses valued")
-        values = pieces[0] if len(pieces) == 1 else pd.concat(pieces) if pieces else pd.DataFrame()
+                done, n = chunk.stop, len(valid_rows)
+                progress(done / n, f"{done:,} of {n:,} houses valued")
+        values = parts[0] if len(parts) == 1 else pd.concat(parts) if parts else pd.DataFrame()
         version, now = self._loaded.manifest.model_version, datetime.now(UTC)
         frame = valuation_frame(checked.valid, checked.problems, values, version, now)
         return ValuationResult(frame, checked.problems)
@@ -106,7 +107,7 @@ class LocalBackend:
     def comparables(self, rows: pd.DataFrame, k: int = 5) -> pd.DataFrame:
         """Find the k sales most like one house."""
         house = self._one(rows).iloc[0]
-        keys = self._keys(rows, np.array([0]))
+        keys = self._ids(rows, np.array([0]))
         return self._comparables.table(house, k, keys[0] if keys else None)
 
     def what_if(self, before: pd.DataFrame, after: pd.DataFrame) -> Change:
@@ -178,11 +179,11 @@ class LocalBackend:
             raise InputError(" ".join(errors))
         return checked.houses
 
-    def _keys(self, rows: pd.DataFrame, places: NDArray[np.intp]) -> list[str] | None:
+    def _ids(self, rows: pd.DataFrame, places: NDArray[np.intp]) -> list[str] | None:
         key = self._contract.market.id
         return rows[key].iloc[places].astype(str).tolist() if key in rows.columns else None
 
-    def _ids_of_comparables(self, houses: pd.DataFrame, keys: list[str] | None) -> list[str]:
+    def _comparable_ids(self, houses: pd.DataFrame, keys: list[str] | None) -> list[str]:
         ids = self._market.ids.to_numpy()
         found = self._comparables.nearest(houses, ids=keys).rows
         return [";".join(ids[row] for row in rows if row >= 0) for rows in found]

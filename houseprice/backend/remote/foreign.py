@@ -30,6 +30,7 @@ from houseprice.backend.base import (
     Progress,
     ValuationResult,
     ValuesOnlyBackend,
+    chunks,
     not_supported,
     valuation_frame,
 )
@@ -264,9 +265,8 @@ class ForeignBackend(ValuesOnlyBackend):
         problems = list(checked.problems)
         prices: list[float] = []
         asking = Asking(self._ask)
-        step = self._settings.api_piece_rows
-        for start in range(0, len(places), step):
-            piece = places[start : start + step]
+        for chunk in chunks(len(places), self._settings.api_piece_rows):
+            piece = places[chunk]
             found = asking.all(self._table(checked.houses.iloc[piece]))
             for row, placed in zip(piece.tolist(), found, strict=True):
                 if placed.number is None:
@@ -275,8 +275,8 @@ class ForeignBackend(ValuesOnlyBackend):
                 else:
                     prices.append(self._price(placed.number))
             if progress:
-                done = min(start + step, len(places))
-                progress(done / len(places), f"{done:,} of {len(places):,} houses valued")
+                done, n = chunk.stop, len(places)
+                progress(done / n, f"{done:,} of {n:,} houses valued")
         values = pd.DataFrame({"predicted_price": prices})
         frame = valuation_frame(valid, problems, values, self._version, datetime.now(UTC))
         return ValuationResult(frame, tuple(sorted(problems, key=lambda problem: problem.row or 0)))
