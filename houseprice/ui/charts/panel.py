@@ -1,9 +1,10 @@
-"""A chart with its sentence and the figures behind it: the three never stand apart."""
+"""A chart with its caption and the figures behind it."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -14,79 +15,74 @@ from houseprice.tables.writer import to_csv
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-__all__ = ["download", "in_words", "panel", "spoken"]
+__all__ = ["Chart", "download", "panel", "plain_text", "readable_headers"]
 
-# What a chart's own buttons offer: to zoom by a frame, to move, to go back, to save a picture; and
-# where points can be picked, to pick them by a frame or by hand.
-_UNUSED = ["zoomIn2d", "zoomOut2d", "autoScale2d"]
-_ONLY_PICKING = ["select2d", "lasso2d"]
+
+@dataclass(frozen=True)
+class Chart:
+    """A figure, the frame that it draws, and a caption computed from that frame.
+
+    ``headers`` name columns of the frame for readers where the column name is not enough.
+    """
+
+    figure: go.Figure
+    frame: pd.DataFrame
+    caption: str
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 def panel(
-    finding: str,
-    drawn: go.Figure,
-    frame: pd.DataFrame,
+    chart: Chart | str,
+    figure: go.Figure | None = None,
+    frame: pd.DataFrame | None = None,
     *,
     key: str,
     headers: Mapping[str, str] | None = None,
     picks: bool = False,
 ) -> tuple[str, ...]:
-    """Show what to see, the chart, and a button with its figures.
+    """Show a chart with its caption and a download of its frame; return the selected points.
 
-    Parameters
-    ----------
-    finding : str
-        One sentence, computed from the frame; also the chart's text for those who can't see it.
-    drawn : Figure
-    frame : DataFrame
-        What the chart draws. Where it is empty, that is said instead.
-    key : str
-        Unique in the app; also names the file.
-    headers : mapping of str to str, optional
-        Words for the frame's columns, where their own names do not say enough.
-    picks : bool
-        Let points be picked, by a click or with the chart's own box and lasso.
-
-    Returns
-    -------
-    tuple of str
-        What the picked points stand for: the first of their ``customdata``, each once.
+    ``key`` is unique in the app and names the downloaded files. With ``picks``, points can be
+    selected by a click, a box or a lasso; each is represented by the first of its ``customdata``.
     """
-    if frame.empty:
-        st.info("There is nothing to draw here. Take a filter back.", icon=":material/query_stats:")
+    if not isinstance(chart, Chart):  # the former signature
+        assert figure is not None
+        assert frame is not None
+        chart = Chart(figure, frame, chart, headers or {})
+    if chart.frame.empty:
+        st.info("There is nothing to draw. Remove a filter.", icon=":material/query_stats:")
         return ()
-    st.markdown(finding.replace("$", "\\$"))
-    picked: tuple[str, ...] = ()
-    config, alt = _buttons(key, picks=picks), spoken(finding)
-    if picks:
-        state = st.plotly_chart(drawn, key=key, alt=alt, config=config, on_select="rerun")
-        picked = _meant(state.selection.points)
-    else:
-        st.plotly_chart(drawn, key=key, alt=alt, config=config)
-    download("The figures behind this chart", in_words(frame, headers), key=f"{key}_figures")
-    return picked
-
-
-def spoken(finding: str) -> str:
-    """A sentence without its marks, for those to whom it is read."""
-    return re.sub(r"\*\*|\\(?=[!-/:-@\[-`{-~])", "", finding)
-
-
-def _buttons(key: str, *, picks: bool) -> dict[str, object]:
-    return {
+    st.markdown(chart.caption.replace("$", "\\$"))
+    buttons = ["zoomIn2d", "zoomOut2d", "autoScale2d", *([] if picks else ["select2d", "lasso2d"])]
+    config = {
         "displaylogo": False,
-        "modeBarButtonsToRemove": _UNUSED if picks else _UNUSED + _ONLY_PICKING,
+        "modeBarButtonsToRemove": buttons,
         "toImageButtonOptions": {"filename": key, "scale": 2},
     }
+    alt = plain_text(chart.caption)
+    selected: tuple[str, ...] = ()
+    if picks:
+        state = st.plotly_chart(chart.figure, key=key, alt=alt, config=config, on_select="rerun")
+        selected = _selected_ids(state.selection.points)
+    else:
+        st.plotly_chart(chart.figure, key=key, alt=alt, config=config)
+    data = readable_headers(chart.frame, chart.headers)
+    download("Download the data of this chart", data, key=f"{key}_figures")
+    return selected
 
 
-def _meant(points: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
-    told = (point.get("customdata") for point in points)
-    return tuple(dict.fromkeys(str(data[0]) for data in told if data))
+def plain_text(caption: str) -> str:
+    """Remove the Markdown from a caption, for screen readers."""
+    return re.sub(r"\*\*|\\(?=[!-/:-@\[-`{-~])", "", caption)
+
+
+def _selected_ids(points: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
+    rows = (point.get("customdata") for point in points)
+    return tuple(dict.fromkeys(str(row[0]) for row in rows if row))
 
 
 def download(label: str, frame: pd.DataFrame, *, key: str) -> None:
-    """A quiet button that gives a frame as a CSV file, made only when it is pressed."""
+    """Show a download button for a frame; the CSV is written only when the button is clicked."""
     st.download_button(
         label,
         lambda: to_csv(frame, neutralise=True, newline="\r\n", bom=True),
@@ -99,12 +95,12 @@ def download(label: str, frame: pd.DataFrame, *, key: str) -> None:
     )
 
 
-def in_words(frame: pd.DataFrame, headers: Mapping[str, str] | None = None) -> pd.DataFrame:
-    """Give a frame the headers that people read ("lower_quarter" is "Lower quarter"), and days."""
-    told = headers or {}
-    days = {str(name): frame[name].dt.date for name in frame.select_dtypes("datetime")}
+def readable_headers(frame: pd.DataFrame, headers: Mapping[str, str] | None = None) -> pd.DataFrame:
+    """Rename columns for readers ("lower_quarter" -> "Lower quarter"); times become dates."""
+    names = headers or {}
+    dates = {str(name): frame[name].dt.date for name in frame.select_dtypes("datetime")}
     return (
-        frame.assign(**days)
+        frame.assign(**dates)
         .drop(columns="column", errors="ignore")
-        .rename(columns=lambda name: told.get(name, str(name).replace("_", " ").capitalize()))
+        .rename(columns=lambda name: names.get(name, str(name).replace("_", " ").capitalize()))
     )

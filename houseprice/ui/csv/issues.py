@@ -20,7 +20,7 @@ from houseprice.tables.checks import Finding, Verdict, finding_table
 from houseprice.tables.corrections import apply_edits, choices, edits, invalid_cells, uncorrectable
 from houseprice.tables.scoring import Scored
 from houseprice.tables.table import Table
-from houseprice.ui.charts.panel import download, in_words
+from houseprice.ui.charts.panel import download, readable_headers
 from houseprice.ui.csv.results import SHOW
 from houseprice.ui.csv.upload import answer_mended, kept
 from houseprice.ui.formatting import plain, problem_table
@@ -80,7 +80,7 @@ def show_rest(scored: Scored, found: tuple[Finding, ...], contract: Contract) ->
         frame = finding_table(others)
         frame["severity"] = frame["severity"].str.capitalize()
         st.dataframe(
-            in_words(frame[["title", "severity", "detail"]], _HEADERS),
+            readable_headers(frame[["title", "severity", "detail"]], _HEADERS),
             hide_index=True,
             key="csv_passed",
             alt="The checks that found nothing to mend",
@@ -90,7 +90,7 @@ def show_rest(scored: Scored, found: tuple[Finding, ...], contract: Contract) ->
         if problems:
             table = problem_table(problems, contract)
             download("Every problem, row by row", table, key="csv_problems")
-        download("Every check", in_words(finding_table(found), _HEADERS), key="csv_checks")
+        download("Every check", readable_headers(finding_table(found), _HEADERS), key="csv_checks")
 
 
 _HEADERS = {"title": "What was looked for", "severity": "Outcome", "detail": "What there is to say"}

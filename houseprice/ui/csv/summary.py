@@ -19,7 +19,7 @@ from houseprice.tables.portfolio import Portfolio, portfolio
 from houseprice.tables.price_comparison import PriceComparison
 from houseprice.tables.scoring import Scored
 from houseprice.tables.table import Table
-from houseprice.ui.charts.panel import download, in_words, panel
+from houseprice.ui.charts.panel import download, panel, readable_headers
 from houseprice.ui.charts.uploads import prices_chart
 from houseprice.ui.csv.upload import kept
 from houseprice.ui.formatting import plain, step_of
@@ -120,7 +120,7 @@ def drifted_fields(found: Drift) -> pd.DataFrame:
     )
     order = ["field", "verdict", "finding", "blank_here", "blank_sales", "median_here"]
     order += ["median_sales", "shift_iqr", "levels_apart", "new_levels"]
-    return in_words(frame[order], _HEADERS)
+    return readable_headers(frame[order], _HEADERS)
 
 
 _SHARES = (
@@ -204,7 +204,7 @@ def _show_equity(study: pd.DataFrame) -> None:
         "The ratio study by which assessors judge values: each value divided by its price. What is "
         "good is reached where the 90 % interval touches it."
     )
-    figures = in_words(study.drop(columns="group"), _PRICES_HEADERS)
+    figures = readable_headers(study.drop(columns="group"), _PRICES_HEADERS)
     download("This table (CSV)", figures, key="csv_equity_figures")
 
 
@@ -238,4 +238,4 @@ def _percents(frame: pd.DataFrame) -> pd.DataFrame:
     kept = frame.assign(**shares).drop(columns=["lower", "upper"], errors="ignore")
     if "confidence" in kept:
         kept["confidence"] = kept["confidence"].round(0)
-    return in_words(kept, _PRICES_HEADERS)
+    return readable_headers(kept, _PRICES_HEADERS)

@@ -14,7 +14,7 @@ from houseprice.market.contract import Contract
 from houseprice.ui.charts import feature_importance as charts_drivers
 from houseprice.ui.charts import feature_importance as findings_drivers
 from houseprice.ui.charts.feature_importance import MEASURES, Reading, reading
-from houseprice.ui.charts.panel import download, in_words, panel
+from houseprice.ui.charts.panel import download, panel, readable_headers
 from houseprice.ui.drivers.inputs import chosen_facts, facts_by_both, importance, shown_facts, study
 from houseprice.ui.layout import is_supported
 from houseprice.ui.session import backend
@@ -246,6 +246,6 @@ def _show_chosen(chosen: pd.DataFrame, contract: Contract) -> None:
     )
     download(
         "These facts as a file",
-        in_words(facts, {"label": "Fact", "folds": "Share of the sets that chose it"}),
+        readable_headers(facts, {"label": "Fact", "folds": "Share of the sets that chose it"}),
         key="chosen_facts",
     )

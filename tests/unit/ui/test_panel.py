@@ -5,17 +5,17 @@ from __future__ import annotations
 import pandas as pd
 from streamlit.testing.v1 import AppTest
 
-from houseprice.ui.charts.panel import in_words, spoken
+from houseprice.ui.charts.panel import plain_text, readable_headers
 
 
 def test_headers_are_words_and_column_codes_stay_behind() -> None:
     frame = pd.DataFrame({"column": ["x"], "value": [1.0], "lower_quarter": [2.0]})
-    told = in_words(frame, {"value": "Living area (sq ft)"})
+    told = readable_headers(frame, {"value": "Living area (sq ft)"})
     assert list(told.columns) == ["Living area (sq ft)", "Lower quarter"]
 
 
 def test_a_day_is_written_without_its_midnight() -> None:
-    told = in_words(pd.DataFrame({"start": pd.to_datetime(["2006-01-01"])}))
+    told = readable_headers(pd.DataFrame({"start": pd.to_datetime(["2006-01-01"])}))
     assert str(told["Start"].iloc[0]) == "2006-01-01"
 
 
@@ -40,4 +40,4 @@ def test_a_chart_is_named_by_its_sentence_and_an_empty_one_is_not_drawn() -> Non
 
 
 def test_a_sentence_is_read_without_its_marks() -> None:
-    assert spoken(r"**Half** of 1\.5Fin, a \_b") == "Half of 1.5Fin, a _b"
+    assert plain_text(r"**Half** of 1\.5Fin, a \_b") == "Half of 1.5Fin, a _b"
