@@ -12,7 +12,10 @@ from pathlib import Path
 if sys.platform != "win32":
     import fcntl
 
-__all__ = ["exclusive", "replace_file", "sync_folder", "write_file"]
+__all__ = ["MEGABYTE", "exclusive", "replace_file", "sync_folder", "write_file"]
+
+MEGABYTE = 1_000_000
+"""Bytes in a megabyte, wherever a limit or a size is given in megabytes."""
 
 
 def write_file(path: Path, data: bytes) -> None:

@@ -9,7 +9,9 @@ import math
 from collections.abc import Callable
 from time import monotonic
 
-__all__ = ["Progress", "ProgressEstimate", "duration", "part_of"]
+from houseprice.formatting import duration
+
+__all__ = ["Progress", "ProgressEstimate", "part_of"]
 
 Progress = Callable[[float, str], None]
 """Called with the share done (0 to 1) and what is being done, in words."""
@@ -58,15 +60,6 @@ class ProgressEstimate:
             if done < self._n_rows:
                 words += f", {duration((self._n_rows - done) / rate)} left"
         return share, words
-
-
-def duration(seconds: float) -> str:
-    """Say a duration in words: "40 seconds", "3 minutes", "2 hours"."""
-    for size, unit in ((3600, "hour"), (60, "minute")):
-        if seconds > 1.5 * size:
-            return f"{round(seconds / size):,} {unit}s"
-    number = max(math.ceil(seconds), 1)
-    return "1 second" if number == 1 else f"{number} seconds"
 
 
 def _two_digits(rate: float) -> int:

@@ -47,6 +47,7 @@ from houseprice.api import telemetry
 from houseprice.api.access import KeyCheck, Slots, is_open, path_of, read_keys
 from houseprice.api.problem_details import ApiError
 from houseprice.api.telemetry import Metrics, RowCounts, counting
+from houseprice.files import MEGABYTE
 from houseprice.settings import Settings
 
 __all__ = [
@@ -155,8 +156,6 @@ class _Request:
         else:
             logger.warning("cut off", extra=line)
 
-
-MEGABYTE = 2**20
 
 _PIECE = 256 * 1024
 _SLOWEST = 16 * 1024  # bytes a second, beyond the time that any body has

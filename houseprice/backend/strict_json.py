@@ -17,9 +17,9 @@ import requests
 from pydantic_core import to_json
 
 from houseprice.errors import BackendInvalidResponse
+from houseprice.files import MEGABYTE
 
 __all__ = [
-    "MEGABYTE",
     "NotStrictError",
     "check_content_type",
     "error_detail",
@@ -95,7 +95,6 @@ _READER = json.JSONDecoder(
 )
 
 
-MEGABYTE = 1_000_000
 CHUNK = 65_536
 LONGEST_COMPLAINT = 65_536
 LONGEST_WORDS = 300

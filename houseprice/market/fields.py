@@ -9,6 +9,8 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, model_validator
 from pydantic import Field as Setting
 
+from houseprice.formatting import quantity
+
 __all__ = ["ContractModel", "Field", "Kind", "Level", "Sign", "fold"]
 
 Kind = Literal["number", "count", "year", "ordinal", "nominal", "flag"]
@@ -148,9 +150,9 @@ class Field(ContractModel):
             return "not known"
         if self.levels:
             return self.labels[int(value)]
-        text = f"{value:.0f}" if self.kind == "year" else f"{value:,.10g}"
-        unit = self.unit.removesuffix("s") if value == 1 else self.unit
-        return f"{text} {unit}".strip()
+        if self.kind == "year":
+            return f"{value:.0f} {self.unit}".strip()
+        return quantity(value, self.unit)
 
     def code(self, value: float) -> str:
         """Write a clean value as a file would hold it: "1710", "Gd", ""."""

@@ -30,6 +30,7 @@ from typing import BinaryIO, Literal, cast
 
 import houseprice
 from houseprice.errors import HousePriceError, InputError
+from houseprice.files import MEGABYTE
 
 __all__ = ["MEMORY", "ConversionRequest", "ConvertedFile", "Kind", "detect_kind", "open_as_csv"]
 
@@ -116,7 +117,7 @@ def _refusal(name: str, what: str) -> InputError:
     )
 
 
-MEMORY = 2**31
+MEMORY = 2_000 * MEGABYTE
 """Bytes that reading a workbook or a Parquet file may take, beyond which it is refused."""
 
 
@@ -152,7 +153,7 @@ class ConversionRequest:
     def too_large(self, most_bytes: int) -> InputError:
         """It holds too much."""
         return InputError(
-            f"{self.name} holds more than {most_bytes // 2**20:,} MB, and no more is read."
+            f"{self.name} holds more than {most_bytes // MEGABYTE:,} MB, and no more is read."
         )
 
     def too_long(self) -> InputError:
@@ -175,8 +176,8 @@ class ConversionRequest:
     def too_hungry(self) -> InputError:
         """Reading it would take too much memory."""
         return InputError(
-            f"{self.name} needs more than {MEMORY // 2**20:,} MB of memory to be read: perhaps a "
-            "cell far away from the table holds something. Save the table as CSV first."
+            f"{self.name} needs more than {MEMORY // MEGABYTE:,} MB of memory to be read: perhaps "
+            "a cell far away from the table holds something. Save the table as CSV first."
         )
 
     def damaged(self) -> InputError:
@@ -307,7 +308,7 @@ def _answer(done: subprocess.CompletedProcess[bytes], wish: ConversionRequest) -
             raise wish.too_hungry() from None
         raise wish.damaged() from None
     if error == "disk":
-        free = shutil.disk_usage(tempfile.gettempdir()).free // 2**20
+        free = shutil.disk_usage(tempfile.gettempdir()).free // MEGABYTE
         raise HousePriceError(
             f"There is no room to unpack {wish.name}: {free:,} MB are free for temporary files."
         )

@@ -33,6 +33,7 @@ from typing import BinaryIO, Literal
 import pandas as pd
 
 from houseprice.errors import InputError
+from houseprice.files import MEGABYTE
 from houseprice.market.contract import Contract
 from houseprice.market.fields import Field
 from houseprice.market.problems import Problem
@@ -157,7 +158,7 @@ def _scanned(file: BinaryIO, name: str, as_text: Scan, most_bytes: int | None) -
         size += len(data)
         if most_bytes is not None and size > most_bytes:
             raise InputError(
-                f"{name} holds more than {most_bytes // 2**20:,} MB, and no more is read."
+                f"{name} holds more than {most_bytes // MEGABYTE:,} MB, and no more is read."
             )
         text = decoder.decode(data, final=not data)
         if "\0" in text:

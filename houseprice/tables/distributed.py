@@ -37,13 +37,14 @@ from typing import TYPE_CHECKING, Any, BinaryIO, ParamSpec, TypeVar
 from houseprice.backend.base import DEFAULT_INTERVAL, Progress
 from houseprice.backend.local import LocalBackend
 from houseprice.errors import HousePriceError, InputError, StoreError
+from houseprice.files import MEGABYTE
+from houseprice.formatting import duration
 from houseprice.market.sales import Market, load_market
 from houseprice.model.store.manifest import Manifest
 from houseprice.model.store.store import ModelStore
-from houseprice.progress import duration
 from houseprice.settings import Settings, read_settings
 from houseprice.tables.layout import Layout, Span
-from houseprice.tables.reader import MEGABYTE, PIECE, CsvFile, open_bytes, open_csv
+from houseprice.tables.reader import PIECE, CsvFile, open_bytes, open_csv
 from houseprice.tables.streaming import (
     Part,
     StreamResult,

@@ -29,6 +29,7 @@ import pandas as pd
 import pyarrow as pa
 
 from houseprice.errors import InputError
+from houseprice.files import MEGABYTE
 from houseprice.market.contract import Contract
 from houseprice.settings import Settings
 from houseprice.tables.columns import known_names, was_valued
@@ -45,7 +46,7 @@ from houseprice.tables.records import Lines, Shape, read_blocks, row_faults
 from houseprice.tables.table import Table, without_empty_columns
 from houseprice.tables.writer import is_dangerous, is_neutral_form, restore_text
 
-__all__ = ["MEGABYTE", "PIECE", "CsvFile", "open_bytes", "open_csv", "read_table", "restored_table"]
+__all__ = ["PIECE", "CsvFile", "open_bytes", "open_csv", "read_table", "restored_table"]
 
 PIECE = 20_000
 """Rows at a time: enough to be fast, few enough to keep memory flat."""
@@ -233,7 +234,6 @@ def _replaced(cells: pd.DataFrame, changed: dict[str, str]) -> pd.DataFrame:
     return cells.assign(**columns) if columns else cells
 
 
-MEGABYTE = 2**20
 _GZIP = b"\x1f\x8b"
 
 

@@ -34,7 +34,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from houseprice.errors import HousePriceError, InputError
-from houseprice.files import exclusive, replace_file, sync_folder
+from houseprice.files import MEGABYTE, exclusive, replace_file, sync_folder
 from houseprice.market.problems import Problem
 from houseprice.tables.scoring import RowCounts
 from houseprice.tables.streaming import Part
@@ -141,9 +141,6 @@ def digest(path: Path) -> str:
         raise InputError(f"{path} can't be read ({error.strerror}).") from None
 
 
-_MEGABYTE = 2**20
-
-
 class Checkpoint:
     """The parts of one result.
 
@@ -212,7 +209,7 @@ class Checkpoint:
         while self._joined in self.done:
             place = self.place(self._joined)
             with place.open("rb") as part:
-                shutil.copyfileobj(part, self._result, _MEGABYTE)
+                shutil.copyfileobj(part, self._result, MEGABYTE)
             # The part may go only when the result has all of it.
             self._result.flush()
             place.unlink()

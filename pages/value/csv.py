@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from houseprice.progress import duration
+from houseprice.formatting import duration
 from houseprice.tables.table import template
 from houseprice.ui.charts.panel import download
 from houseprice.ui.csv.result_tabs import show_downloads, show_tabs

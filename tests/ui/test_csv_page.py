@@ -304,7 +304,7 @@ def test_what_is_no_table_is_refused_in_words(app: AppTest, data: bytes, sentenc
 
 
 def test_a_file_over_the_limit_is_refused_by_the_server(app: AppTest) -> None:
-    upload(app, bytes(21 * 2**20))
+    upload(app, bytes(21 * 1_000_000))
     assert "21.0 MB; at most 20" in app.error[0].value.replace("\\", "")
 
 

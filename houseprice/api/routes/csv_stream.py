@@ -27,13 +27,14 @@ from starlette.types import Receive, Scope, Send
 
 from houseprice.api.active_model import ServedModel
 from houseprice.api.engine import Engine
-from houseprice.api.middleware import CSV_PATH, MEGABYTE, BodyLimits, incoming
+from houseprice.api.middleware import CSV_PATH, BodyLimits, incoming
 from houseprice.api.openapi import engine_of, problems
 from houseprice.api.problem_details import ApiError
 from houseprice.api.requests import INTERVALS, unusable
 from houseprice.api.telemetry import valuing
 from houseprice.backend.base import DEFAULT_INTERVAL
 from houseprice.errors import HousePriceError, InputError
+from houseprice.files import MEGABYTE
 from houseprice.market.contract import Contract
 from houseprice.market.parsing import quoted
 from houseprice.settings import Settings

@@ -40,7 +40,6 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from houseprice import __version__
 from houseprice.backend.remote.failures import error_from_exception, error_from_status, too_slow
 from houseprice.backend.strict_json import (
-    MEGABYTE,
     check_content_type,
     error_detail,
     iter_limited,
@@ -48,6 +47,7 @@ from houseprice.backend.strict_json import (
     write_json,
 )
 from houseprice.errors import BackendError, BackendInvalidResponse, SettingsError
+from houseprice.files import MEGABYTE
 from houseprice.settings import Settings
 
 __all__ = [

@@ -32,11 +32,13 @@ from houseprice.errors import (
     InputError,
     StoreError,
 )
+from houseprice.files import MEGABYTE
+from houseprice.formatting import duration
 from houseprice.market.problems import Problem
 from houseprice.market.sales import read_rows
-from houseprice.progress import ProgressEstimate, duration
+from houseprice.progress import ProgressEstimate
 from houseprice.tables.columns import output_columns
-from houseprice.tables.reader import MEGABYTE, read_table
+from houseprice.tables.reader import read_table
 from houseprice.tables.scoring import Scored, summarise, value_rows
 from houseprice.tables.table import Table
 from houseprice.ui.session import backend, market, settings

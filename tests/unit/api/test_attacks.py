@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
+from houseprice.files import MEGABYTE
 from houseprice.market.sales import Market
 from tests.loopback import Program, get, post, program, raw
 
-MEGABYTE = 2**20
 ROOM_MB = 150
 """Memory that a server may take beyond what it had: far below what these bodies would cost."""
 

@@ -17,6 +17,7 @@ import requests
 from houseprice.api.app import create_app
 from houseprice.backend.base import VALUATION_COLUMNS
 from houseprice.backend.factory import open_backend
+from houseprice.files import MEGABYTE
 from houseprice.market.sales import Market
 from houseprice.model.store.store import ModelStore
 from houseprice.settings import Settings
@@ -24,8 +25,6 @@ from houseprice.tables.reader import PIECE, open_csv
 from houseprice.tables.streaming import value_stream
 from tests.hamlet import hamlet_sales
 from tests.loopback import get, post, raw, served, wait_until
-
-MEGABYTE = 2**20
 
 
 @pytest.fixture(scope="module")

@@ -19,10 +19,9 @@ from fastapi.testclient import TestClient
 from houseprice.api.access import new_key
 from houseprice.api.middleware import CSV_PATH, install
 from houseprice.api.problem_details import install_error_handlers
+from houseprice.files import MEGABYTE
 from houseprice.settings import Settings
 from tests.loopback import get, post, raw, served, wait_until
-
-MEGABYTE = 2**20
 
 
 class Service:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import pytest
-
-from houseprice.progress import ProgressEstimate, duration
+from houseprice.progress import ProgressEstimate
 
 
 def test_rows_their_speed_and_the_time_left_are_told() -> None:
@@ -20,18 +18,3 @@ def test_rows_their_speed_and_the_time_left_are_told() -> None:
 def test_nothing_is_foretold_before_anything_is_done() -> None:
     assert ProgressEstimate(10, clock=lambda: 1.0).tell(0) == (0.0, "0 houses valued")
     assert ProgressEstimate(10, clock=lambda: 1.0).tell(20) == (1.0, "20 houses valued")
-
-
-@pytest.mark.parametrize(
-    ("seconds", "words"),
-    [
-        (0, "1 second"),
-        (1.5, "2 seconds"),
-        (90, "90 seconds"),
-        (91, "2 minutes"),
-        (5400, "90 minutes"),
-        (7200, "2 hours"),
-    ],
-)
-def test_a_duration_is_told_in_the_unit_that_people_would_use(seconds: float, words: str) -> None:
-    assert duration(seconds) == words

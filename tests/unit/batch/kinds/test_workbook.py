@@ -183,7 +183,7 @@ def far_away() -> bytes:
             {"max_unpacked_mb": 1},
             "homes.xlsx holds more than 1 MB, and no more is read.",
         ),
-        (far_away(), {}, "more than 2,048 MB of memory to be read: perhaps a cell far away"),
+        (far_away(), {}, "more than 2,000 MB of memory to be read: perhaps a cell far away"),
         (workbook(HOUSES)[:-30], {}, "homes.xlsx is a damaged Excel workbook or ZIP archive."),
         (repacked(workbook(HOUSES), {SHEET: b"<a>"}), {}, "homes.xlsx "),
         (workbook(HOUSES), {"max_upload_s": 0.001}, "homes.xlsx took more than"),

@@ -251,6 +251,6 @@ def test_a_missing_or_too_large_file_is_refused(tmp_path: Path) -> None:
         read_table(tmp_path / "homes.csv", "homes.csv", Settings())
     path = tmp_path / "large.csv"
     with path.open("wb") as file:
-        file.truncate(3 * 2**20)
+        file.truncate(3_000_000)
     with pytest.raises(InputError, match=r"3.0 MB; at most 1 are"):
         read_table(path, "large.csv", Settings(max_upload_mb=1))

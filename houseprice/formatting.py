@@ -1,0 +1,49 @@
+"""Numbers and lists as text: the one place for plurals, money, percentages, units and durations."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+__all__ = ["decimal", "duration", "join_words", "money", "percent", "plural", "quantity"]
+
+
+def plural(count: int, noun: str, plural_noun: str | None = None) -> str:
+    """Format a count with its noun: "1 house", "1,200 houses"; by default the plural adds an s."""
+    return f"{count:,} {noun if count == 1 else plural_noun or f'{noun}s'}"
+
+
+def join_words(words: Iterable[str], conjunction: str = "and") -> str:
+    """Join words as in a sentence: "a", "a and b", "a, b and c"."""
+    *others, last = list(words) or [""]
+    return f"{', '.join(others)} {conjunction} {last}" if others else last
+
+
+def money(amount: float, symbol: str, step: float = 1.0) -> str:
+    """Format an amount with its currency, rounded to a multiple of ``step``: "$181,000"."""
+    rounded = round(amount / step) * step
+    sign = "−" if rounded < 0 else ""
+    return f"{sign}{symbol}{abs(rounded):,.0f}"
+
+
+def percent(share: float, digits: int = 1) -> str:
+    """Format a share as a percentage: 0.0512 is "5.1 %"."""
+    return f"{decimal(100 * share, digits)} %"
+
+
+def decimal(value: float, digits: int) -> str:
+    """Format a number with fixed decimal places; a number that rounds to zero has no minus sign."""
+    return f"{round(value, digits) + 0.0:.{digits}f}"
+
+
+def quantity(value: float, unit: str = "") -> str:
+    """Format a number with its unit: "1,710 sq ft", "1 car"."""
+    return f"{value:,.10g} {unit.removesuffix('s') if value == 1 else unit}".strip()
+
+
+def duration(seconds: float) -> str:
+    """Format a duration in its largest suitable unit: "40 seconds", "3 minutes", "2 hours"."""
+    for size, unit in ((3600, "hour"), (60, "minute")):
+        if seconds > 1.5 * size:
+            return plural(round(seconds / size), unit)
+    return plural(max(math.ceil(seconds), 1), "second")

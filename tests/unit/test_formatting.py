@@ -1,0 +1,54 @@
+"""Numbers and lists as text."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import pytest
+
+from houseprice.formatting import (
+    decimal,
+    duration,
+    join_words,
+    money,
+    percent,
+    plural,
+    quantity,
+)
+
+
+@pytest.mark.parametrize(
+    ("function", "arguments", "expected"),
+    [
+        (plural, (1, "house"), "1 house"),
+        (plural, (0, "house"), "0 houses"),
+        (plural, (1_200, "house is", "houses are"), "1,200 houses are"),
+        (join_words, ([],), ""),
+        (join_words, (["a"],), "a"),
+        (join_words, (["a", "b"],), "a and b"),
+        (join_words, (["a", "b", "c"], "or"), "a, b or c"),
+        (money, (181_234.5, "$"), "$181,234"),
+        (money, (181_234.5, "$", 1_000), "$181,000"),
+        (money, (-2_500, "€"), "−€2,500"),
+        (money, (-0.4, "$"), "$0"),
+        (percent, (0.0512,), "5.1 %"),
+        (percent, (-0.0001,), "0.0 %"),
+        (percent, (0.5, 0), "50 %"),
+        (decimal, (-0.04, 1), "0.0"),
+        (decimal, (math.nan, 1), "nan"),
+        (quantity, (1_710, "sq ft"), "1,710 sq ft"),
+        (quantity, (1, "cars"), "1 car"),
+        (quantity, (2.5,), "2.5"),
+        (duration, (0,), "1 second"),
+        (duration, (1.5,), "2 seconds"),
+        (duration, (90,), "90 seconds"),
+        (duration, (91,), "2 minutes"),
+        (duration, (5400,), "90 minutes"),
+        (duration, (7200,), "2 hours"),
+    ],
+)
+def test_values_are_formatted_for_people(
+    function: Callable[..., str], arguments: tuple[object, ...], expected: str
+) -> None:
+    assert function(*arguments) == expected
