@@ -43,7 +43,7 @@ class ServedModel:
     """
 
     backend: LocalBackend
-    about: BackendInfo
+    info: BackendInfo
     loaded: LoadedModel
 
     @property
@@ -90,7 +90,7 @@ def _opened(loaded: LoadedModel, market: Market, store: ModelStore) -> ServedMod
     if loaded.golden.rows:
         # What is learned at the first question should not keep the first client waiting.
         backend.value(loaded.golden.frame, evidence=True)
-    return ServedModel(backend, backend.about(), loaded)
+    return ServedModel(backend, backend.info(), loaded)
 
 
 EVERY_S = 1.0

@@ -99,9 +99,9 @@ class Metrics:
             registry = CollectorRegistry()
             _add_up(registry, folder)
         write, media_type = choose_encoder(accept)
-        about = CollectorRegistry()
-        about.register(_About(model_version))
-        return Response(_joined(write(registry), write(about)), media_type=media_type)
+        info = CollectorRegistry()
+        info.register(_About(model_version))
+        return Response(_joined(write(registry), write(info)), media_type=media_type)
 
 
 class _About:

@@ -166,7 +166,7 @@ class VersionInfo:
 class Backend(Protocol):
     """Something that values houses."""
 
-    def about(self) -> BackendInfo:
+    def info(self) -> BackendInfo:
         """Tell which model answers, and how good it is."""
         ...
 

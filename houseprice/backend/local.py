@@ -58,7 +58,7 @@ class LocalBackend:
         self._contract = market.contract
         self._market_effect = cache(self._effect_curve)
 
-    def about(self) -> BackendInfo:
+    def info(self) -> BackendInfo:
         """Tell which model answers, and how good it is."""
         manifest = self._loaded.manifest
         return BackendInfo(

@@ -203,7 +203,7 @@ def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
 
 def valuations_out(
     answer: ValuationResult,
-    about: BackendInfo,
+    info: BackendInfo,
     currency: str,
     valued_at: datetime,
     told: Sequence[Mapping[str, Any]] | None = None,
@@ -229,8 +229,8 @@ def valuations_out(
         "valuations": entries,
         "errors": [each for each in problems if each["severity"] == "error"],
         "notes": [each for each in problems if each["severity"] != "error"],
-        "model_version": about.model_version,
-        "as_of": about.as_of,
+        "model_version": info.model_version,
+        "as_of": info.as_of,
         "valued_at": valued_at,
         "currency": currency,
     }

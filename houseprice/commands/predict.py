@@ -70,7 +70,7 @@ def value_here(
             backend = open_backend(settings, progress, market)
             few = table.layout.most_rows <= FEW
             if evidence is None:
-                told = few and "evidence" in backend.about().capabilities
+                told = few and "evidence" in backend.info().capabilities
             else:
                 told = evidence
             work = _Work(
@@ -147,7 +147,7 @@ class _Work:
         wanted = min(wanted, math.ceil(n_rows / self.wishes.rows))
         if wanted == 1 or settings.api_url or self.table.path is None:
             return nullcontext()
-        return WorkerPool(settings, self.backend.about().model_version, wanted)
+        return WorkerPool(settings, self.backend.info().model_version, wanted)
 
 
 def send_whole(source: Path, output: Path | None, interval: float, *, evidence: bool) -> None:

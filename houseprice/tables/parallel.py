@@ -425,8 +425,8 @@ def _here(
 
 
 def _task(path: Path, backend: Backend, wishes: ScoringOptions) -> Task:
-    about = backend.about()
-    model = [about.backend, about.market_title, about.model_version, about.package_version]
+    info = backend.info()
+    model = [info.backend, info.market_title, info.model_version, info.package_version]
     options = [wishes.interval, wishes.evidence, wishes.rows]
     return Task(digest(path), json.dumps(model), json.dumps(options))
 

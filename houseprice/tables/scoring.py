@@ -168,7 +168,7 @@ def value_table(
         If the backend can't answer.
     """
     own = output_columns(table.cells.columns, table.headers)
-    evidence = "evidence" in backend.about().capabilities
+    evidence = "evidence" in backend.info().capabilities
     valuations, problems = value_rows(
         table, own, backend, interval=interval, evidence=evidence, progress=progress
     )

@@ -158,15 +158,15 @@ class GuardedBackend:
     def __init__(self, backend: Backend, watch: CircuitBreaker) -> None:
         self._backend = backend
         self._watch = watch
-        self._about = backend.about()
+        self._info = backend.info()
 
-    def about(self) -> BackendInfo:
+    def info(self) -> BackendInfo:
         """Tell which model answers; the last that is known of it while it does not answer."""
         # No question of its own: what is known of a server may be told without asking it.
         if self._watch.failing is None:
             with suppress(BackendError):
-                self._about = self._backend.about()
-        return self._about
+                self._info = self._backend.info()
+        return self._info
 
     def value(
         self,
@@ -209,7 +209,7 @@ class GuardedBackend:
 
     def card(self) -> Card:
         """The model card."""
-        # As about(): it may be told without asking, and then proves nothing.
+        # As info(): it may be told without asking, and then proves nothing.
         return self._backend.card()
 
     def versions(self) -> tuple[VersionInfo, ...]:

@@ -61,23 +61,23 @@ def step_of(value: float, fsd: float) -> float:
     return rounding_step(value * (0.1 if math.isnan(fsd) else fsd))
 
 
-def stands_for(about: BackendInfo) -> str:
+def stands_for(info: BackendInfo) -> str:
     """Say which sales and which day values stand for, as far as the backend tells."""
-    sales = f"{about.n_sales:,} sales" if about.n_sales else "sales"
-    if about.as_of is None:
-        return f"Values from {sales} in {about.market_title}; the server does not say of which day."
-    return f"Values as of {about.as_of:%B %Y}, from {sales} in {about.market_title}."
+    sales = f"{info.n_sales:,} sales" if info.n_sales else "sales"
+    if info.as_of is None:
+        return f"Values from {sales} in {info.market_title}; the server does not say of which day."
+    return f"Values as of {info.as_of:%B %Y}, from {sales} in {info.market_title}."
 
 
-def provenance(about: BackendInfo) -> str:
+def provenance(info: BackendInfo) -> str:
     """Say what a value stands on: date, sales, model."""
-    return f"{stands_for(about)} {answered_by(about)} An estimate, not an appraisal."
+    return f"{stands_for(info)} {answered_by(info)} An estimate, not an appraisal."
 
 
-def answered_by(about: BackendInfo) -> str:
+def answered_by(info: BackendInfo) -> str:
     """Say which model answers, and where."""
-    model = f"Model {about.model_version}, answered" if about.model_version else "Answered"
-    return f"{model} by {about.backend}."
+    model = f"Model {info.model_version}, answered" if info.model_version else "Answered"
+    return f"{model} by {info.backend}."
 
 
 def problem_table(problems: Sequence[Problem], contract: Contract) -> pd.DataFrame:

@@ -45,8 +45,8 @@ def page_frame() -> Iterator[None]:
     with error_boundary("frame"):
         _open_backend()
         with st.sidebar:
-            if about := known_info():
-                _tell_who_answers(about)
+            if info := known_info():
+                _tell_who_answers(info)
             place = st.empty()
         before = outage()
         if before:
@@ -111,9 +111,9 @@ def _open_backend() -> None:
         logger.warning("the backend can't be opened: %s", error)
 
 
-def _tell_who_answers(about: BackendInfo) -> None:
-    st.caption(f"{plain(stands_for(about))}  \n{plain(answered_by(about))}")
-    for remark in about.remarks:
+def _tell_who_answers(info: BackendInfo) -> None:
+    st.caption(f"{plain(stands_for(info))}  \n{plain(answered_by(info))}")
+    for remark in info.remarks:
         st.caption(f":small[{plain(remark)}]")
 
 
@@ -161,9 +161,9 @@ WITHOUT: Mapping[Capability, str] = {
 """A sentence for each capability that a backend may lack."""
 
 
-def is_supported(about: BackendInfo, capability: Capability) -> bool:
+def is_supported(info: BackendInfo, capability: Capability) -> bool:
     """Whether the backend offers something; if not, the page says so here."""
-    if capability in about.capabilities:
+    if capability in info.capabilities:
         return True
     st.info(WITHOUT[capability], icon=":material/cloud_off:")
     return False
@@ -196,11 +196,11 @@ def accuracy_in_words(metrics: Mapping[str, float]) -> list[str]:
     return said
 
 
-def how_measured(about: BackendInfo) -> str:
+def how_measured(info: BackendInfo) -> str:
     """Say which model the accuracy is of, and what it was measured on, as far as it is told."""
-    model = f"Model {about.model_version}" if about.model_version else "The model of the server"
-    trained = f", trained {about.trained_at:%d %B %Y}" if about.trained_at else ""
-    if not about.metrics:
+    model = f"Model {info.model_version}" if info.model_version else "The model of the server"
+    trained = f", trained {info.trained_at:%d %B %Y}" if info.trained_at else ""
+    if not info.metrics:
         return f"{model}{trained}. This server does not say how good its values are."
     return (
         f"{model}{trained}. Measured on sales that the model had not seen: each was valued by a "
@@ -208,16 +208,16 @@ def how_measured(about: BackendInfo) -> str:
     )
 
 
-def which_day(about: BackendInfo | None) -> str:
+def which_day(info: BackendInfo | None) -> str:
     """Say which day the values stand for; nothing while nobody answers."""
-    if about is None:
+    if info is None:
         return ""
-    if about.as_of is None:
+    if info.as_of is None:
         return (
             "- The server does not say **which day** its values stand for. They are not today's "
             "prices.\n"
         )
     return (
-        f"- Values stand for **{about.as_of:%B %Y}**, the end of the sales. They are not today's "
+        f"- Values stand for **{info.as_of:%B %Y}**, the end of the sales. They are not today's "
         "prices.\n"
     )

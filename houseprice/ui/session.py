@@ -74,9 +74,9 @@ def ranked_columns() -> tuple[str, ...]:
     together with price in the sales.
     """
     try:
-        about = backend().about()
-        if "importance" in about.capabilities:
-            return _ranked_by(about.model_version)
+        info = backend().info()
+        if "importance" in info.capabilities:
+            return _ranked_by(info.model_version)
     except HousePriceError:
         logger.debug("no order of the facts from the backend", exc_info=True)
     return _ranked_by_sales()
@@ -103,7 +103,7 @@ def study_of(version: str) -> Study:
 def known_info() -> BackendInfo | None:
     """What is known of the backend without asking it; None if it was never opened."""
     door = _door()
-    return door.backend.about() if door.backend else None
+    return door.backend.info() if door.backend else None
 
 
 def outage() -> Outage | None:

@@ -22,8 +22,8 @@ st.markdown(
     "the model values homes here. They are no proof that one thing causes another."
 )
 with error_boundary("drivers"):
-    about = backend().about()
-    if {"importance", "effect", "study"} & about.capabilities:
+    info = backend().info()
+    if {"importance", "effect", "study"} & info.capabilities:
         tabs = st.tabs(list(SECTIONS), key="drivers_tab", on_change="rerun", bind="query-params")
         for tab, (name, show) in zip(tabs, SECTIONS.items(), strict=True):
             if tab.open:
@@ -32,5 +32,5 @@ with error_boundary("drivers"):
     else:
         # Nothing to choose from: what is lacking is said at once.
         show_readings(contract)
-        is_supported(about, "effect")
-        is_supported(about, "study")
+        is_supported(info, "effect")
+        is_supported(info, "study")

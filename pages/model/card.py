@@ -10,4 +10,4 @@ st.markdown(
     "How close the values come to what homes were sold for, where they do not, and how far the "
     "ranges can be trusted. Each figure is of sales that the model had not seen."
 )
-show_model_tabs(backend().about())
+show_model_tabs(backend().info())

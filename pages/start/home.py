@@ -14,8 +14,8 @@ seen = overview(sales)
 area = contract.fields[contract.market.roles.area]
 location = contract.fields[contract.market.roles.location]
 quarters, places = by_period(sales), by_location(sales)
-about = known_info()
-with_range = " with an honest range" if about is None or "range" in about.capabilities else ""
+info = known_info()
+with_range = " with an honest range" if info is None or "range" in info.capabilities else ""
 
 st.title(f"What is a home in {contract.market.title} worth?")
 st.markdown(
@@ -105,7 +105,7 @@ left, right = st.columns(2, gap="large")
 with left:
     st.header("How good the values are", anchor=False)
     with error_boundary("accuracy"):
-        answering = backend().about()
+        answering = backend().info()
         said = accuracy_in_words(answering.metrics)
         st.markdown("\n".join(f"- {sentence}" for sentence in said))
         st.caption(plain(how_measured(answering)))
@@ -115,7 +115,7 @@ with left:
 with right:
     st.header("What it can't do", anchor=False)
     st.markdown(
-        f"{which_day(about)}- It knows **one market**: {contract.market.description}\n"
+        f"{which_day(info)}- It knows **one market**: {contract.market.description}\n"
         "- It has seen **no house from inside**. A view, a smell or a leaking roof is not in the "
         "facts.\n"
         "- A value is **an estimate, not an appraisal**: don't lend or sell on it alone."

@@ -81,16 +81,16 @@ if result is None:
         "it still gets a value, with a wider range.",
         icon=":material/table:",
     )
-elif result.scored is None or result.table is None or result.about is None:
+elif result.scored is None or result.table is None or result.info is None:
     st.error(plain(result.failure or ""), icon=":material/error:")
     if result.data is not None:
         st.caption(f"{plain(result.name)} is kept: there is no need to upload it again.")
         retry_button(UPLOAD)
 else:
-    total = together(result.table, result.scored, result.about, contract)
-    show_summary(result.scored, total, result.name, contract, result.about)
+    total = together(result.table, result.scored, result.info, contract)
+    show_summary(result.scored, total, result.name, contract, result.info)
     if result.mended:
         cells = "1 cell was" if result.mended == 1 else f"{result.mended:,} cells were"
         st.caption(f"{cells} mended here since the upload. Download the table to keep them.")
     show_downloads(result.table, result.scored, result.name, contract)
-    show_tabs(result.table, result.scored, result.about, market())
+    show_tabs(result.table, result.scored, result.info, market())

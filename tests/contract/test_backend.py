@@ -179,7 +179,7 @@ def test_what_can_not_be_valued_can_not_be_explained(full: Backend, rows: pd.Dat
 
 def test_the_card_says_what_the_model_is_and_is_not(full: Backend) -> None:
     card = full.card()
-    assert full.about().model_version in card.markdown
+    assert full.info().model_version in card.markdown
     assert "Hamlet" in card.markdown
 
 
@@ -192,13 +192,13 @@ def test_progress_ends_at_the_end(backend: Backend, rows: pd.DataFrame) -> None:
 
 
 def test_it_tells_what_it_stands_on(full: Backend, hamlet: Market) -> None:
-    about = full.about()
-    assert about.market_title == "Hamlet"
-    assert about.n_sales == len(hamlet.prices)
-    assert about.as_of == hamlet.contract.market.as_of
-    assert about.trained_at <= datetime.now(UTC)
-    assert 0 < about.metrics["median_ape"] < 0.12
-    assert about.model_version.startswith("hamlet-")
+    info = full.info()
+    assert info.market_title == "Hamlet"
+    assert info.n_sales == len(hamlet.prices)
+    assert info.as_of == hamlet.contract.market.as_of
+    assert info.trained_at <= datetime.now(UTC)
+    assert 0 < info.metrics["median_ape"] < 0.12
+    assert info.model_version.startswith("hamlet-")
 
 
 def test_importance_names_every_field_and_finds_the_one_that_matters(
@@ -241,7 +241,7 @@ CALLS: dict[Capability, Callable[[Backend, pd.DataFrame], object]] = {
 def test_what_it_says_it_offers_it_gives_and_anything_else_it_refuses(
     backend: Backend, rows: pd.DataFrame, capability: Capability
 ) -> None:
-    if capability in backend.about().capabilities:
+    if capability in backend.info().capabilities:
         assert CALLS[capability](backend, rows.head(1)) is not None
     else:
         with pytest.raises(NotSupported) as refused:
@@ -251,7 +251,7 @@ def test_what_it_says_it_offers_it_gives_and_anything_else_it_refuses(
 
 def test_a_backend_without_ranges_gives_none(backend: Backend, rows: pd.DataFrame) -> None:
     frame = backend.value(rows).valuations
-    with_range = "range" in backend.about().capabilities
+    with_range = "range" in backend.info().capabilities
     for name in NUMBERS[1:]:
         assert frame[name].notna().all() == with_range
         assert frame[name].notna().any() == with_range

@@ -28,4 +28,4 @@ def test_a_house_that_only_the_server_refuses_costs_itself_alone(
 
 
 def test_a_door_tells_the_version_of_the_model_or_nothing(door: Backend, here: Backend) -> None:
-    assert door.about().model_version in (here.about().model_version, "")
+    assert door.info().model_version in (here.info().model_version, "")

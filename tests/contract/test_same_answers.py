@@ -138,11 +138,11 @@ def test_what_is_told_of_the_market_is_the_same(
         pd.testing.assert_frame_equal(remote.effect(column), here.effect(column))
     assert remote.card() == here.card()
     assert remote.versions() == here.versions()
-    for version in (None, here.about().model_version):
+    for version in (None, here.info().model_version):
         ours, theirs = here.study(version), remote.study(version)
         for table in STUDY_TABLES:
             pd.testing.assert_frame_equal(getattr(theirs, table), getattr(ours, table))
-    ours, theirs = here.about(), remote.about()
+    ours, theirs = here.info(), remote.info()
     assert theirs.model_version == ours.model_version
     assert theirs.metrics == ours.metrics
     assert (theirs.as_of, theirs.trained_at, theirs.n_sales) == (

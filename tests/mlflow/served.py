@@ -128,8 +128,8 @@ def test_a_house_that_only_the_server_refuses_costs_itself_alone(
 
 
 def test_it_is_recognised_as_the_model_of_this_computer(backend: ForeignBackend) -> None:
-    about = backend.about()
-    assert any("the same values" in remark for remark in about.remarks)
-    assert about.capabilities == frozenset()
+    info = backend.info()
+    assert any("the same values" in remark for remark in info.remarks)
+    assert info.capabilities == frozenset()
     with pytest.raises(NotSupported):
         backend.card()

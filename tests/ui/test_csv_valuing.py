@@ -44,8 +44,8 @@ class OfManyVersions:
         self._backend = backend
         self._version = count()
 
-    def about(self):
-        return self._backend.about()
+    def info(self):
+        return self._backend.info()
 
     def value(self, rows: pd.DataFrame, **asked) -> ValuationResult:
         answer = self._backend.value(rows, **asked)

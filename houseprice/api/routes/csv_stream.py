@@ -214,7 +214,7 @@ def _described(source: CsvFile, serving: ServedModel) -> dict[str, str]:
     return {
         "Content-Type": f"text/csv; charset={charset}; header=present",
         "X-Model-Version": serving.version,
-        "X-As-Of": str(serving.about.as_of),
+        "X-As-Of": str(serving.info.as_of),
         "X-Notes": json.dumps(notes),
     }
 

@@ -115,20 +115,20 @@ async def study(request: Request, version: str | None = None) -> Response:
 
 
 def _facts(engine: Engine, serving: ServedModel) -> dict[str, Any]:
-    about, card, contract = serving.about, serving.backend.card(), engine.contract
+    info, card, contract = serving.info, serving.backend.card(), engine.contract
     return {
-        "model_version": about.model_version,
-        "package_version": about.package_version,
+        "model_version": info.model_version,
+        "package_version": info.package_version,
         "api_version": API_VERSION,
         "market_name": contract.market.name,
-        "market_title": about.market_title,
+        "market_title": info.market_title,
         "contract_sha256": contract.sha256,
-        "as_of": about.as_of,
-        "trained_at": about.trained_at,
-        "n_sales": about.n_sales,
+        "as_of": info.as_of,
+        "trained_at": info.trained_at,
+        "n_sales": info.n_sales,
         "currency": contract.market.price.currency,
-        "metrics": about.metrics,
-        "capabilities": sorted(about.capabilities),
+        "metrics": info.metrics,
+        "capabilities": sorted(info.capabilities),
         "max_rows": engine.settings.serve_max_rows,
         "card": card.facts,
         "card_markdown": card.markdown,

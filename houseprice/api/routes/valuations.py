@@ -61,14 +61,14 @@ async def valuations(request: Request) -> Response:
     )
     told = await _told(engine, serving, wanted, answer)
     currency = engine.contract.market.price.currency
-    write = partial(_written, answer, serving.about, currency, told)
+    write = partial(_written, answer, serving.info, currency, told)
     return await asyncio.to_thread(write) if len(wanted.rows) > MANY else write()
 
 
 def _written(
-    answer: ValuationResult, about: BackendInfo, currency: str, told: list[dict[str, Any]] | None
+    answer: ValuationResult, info: BackendInfo, currency: str, told: list[dict[str, Any]] | None
 ) -> Response:
-    return json_answer(valuations_out(answer, about, currency, datetime.now(UTC), told))
+    return json_answer(valuations_out(answer, info, currency, datetime.now(UTC), told))
 
 
 async def _told(

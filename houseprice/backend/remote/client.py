@@ -176,7 +176,7 @@ class RemoteBackend:
         self._golden = golden
         self._learn()
 
-    def about(self) -> BackendInfo:
+    def info(self) -> BackendInfo:
         """Tell which model answers, and how good it is."""
         told = self._current()
         return BackendInfo(

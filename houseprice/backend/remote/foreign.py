@@ -229,7 +229,7 @@ class ForeignBackend(ValuesOnlyBackend):
         self._version = ""
         self._remarks: tuple[str, ...] | None = None
 
-    def about(self) -> BackendInfo:
+    def info(self) -> BackendInfo:
         """Tell which model answers, as far as the server does."""
         if self._remarks is None:
             self._version = self._speech.version(self._transport)

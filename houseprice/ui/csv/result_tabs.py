@@ -42,12 +42,12 @@ __all__ = ["show_downloads", "show_tabs", "valued_csv"]
 _KEPT = "csv_tab_kept"
 
 
-def show_tabs(table: Table, scored: Scored, about: BackendInfo, market: Market) -> None:
+def show_tabs(table: Table, scored: Scored, info: BackendInfo, market: Market) -> None:
     """Draw the tabs, and into the one that is open what it is about."""
     contract = market.contract
     found: tuple[Finding, ...] = kept(
         "findings",
-        lambda: findings(table, scored, contract, knows_sales="range" in about.capabilities),
+        lambda: findings(table, scored, contract, knows_sales="range" in info.capabilities),
     )
     show_faults(scored)
     # The widget's own state goes when the visitor goes to another page.
@@ -73,7 +73,7 @@ def show_tabs(table: Table, scored: Scored, about: BackendInfo, market: Market) 
             show_rest(scored, found, contract)
     if totals.open:
         with totals:
-            show_totals(together(table, scored, about, contract), contract)
+            show_totals(together(table, scored, info, contract), contract)
             show_drift(kept("drift", lambda: drift(table, market)))
     if prices.open:
         with prices, error_boundary("csv_prices"):

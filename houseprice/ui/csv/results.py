@@ -152,7 +152,7 @@ SHOW = "csv_show"
 
 
 def show_summary(
-    scored: Scored, total: Portfolio | None, name: str, contract: Contract, about: BackendInfo
+    scored: Scored, total: Portfolio | None, name: str, contract: Contract, info: BackendInfo
 ) -> None:
     """The counts, and the value of all houses together."""
     summary = scored.summary
@@ -166,9 +166,9 @@ def show_summary(
             value = money(contract, total.total, _step(total))
             st.metric("Value of all together", value, border=True)
     if total is not None:
-        about_sum = total.sentence if total.low is not None else WITHOUT["range"]
-        st.caption(plain(f"{about_sum} {provenance(about)}"))
-        if "evidence" not in about.capabilities:
+        info_sum = total.sentence if total.low is not None else WITHOUT["range"]
+        st.caption(plain(f"{info_sum} {provenance(info)}"))
+        if "evidence" not in info.capabilities:
             st.caption(WITHOUT["evidence"])
         elif summary.rows > FEW:
             st.caption(

@@ -47,10 +47,10 @@ _HEADERS = {
 
 
 def together(
-    table: Table, scored: Scored, about: BackendInfo, contract: Contract
+    table: Table, scored: Scored, info: BackendInfo, contract: Contract
 ) -> Portfolio | None:
     """The houses of the present result taken together; none if none has a value."""
-    return kept("totals", lambda: portfolio(table, scored, contract, about.metrics))
+    return kept("totals", lambda: portfolio(table, scored, contract, info.metrics))
 
 
 def show_totals(total: Portfolio | None, contract: Contract) -> None:

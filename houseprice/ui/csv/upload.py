@@ -107,7 +107,7 @@ def value_in_steps(
         If the backend can't answer.
     """
     own = output_columns(table.cells.columns, table.headers)
-    evidence = "evidence" in backend.about().capabilities and len(table.cells) <= FEW
+    evidence = "evidence" in backend.info().capabilities and len(table.cells) <= FEW
     end = (clock() if begun is None else begun) + longest
 
     def value(piece: Table) -> Valued:
@@ -215,7 +215,7 @@ class UploadResult:
     table: Table | None = None
     mended: int = 0
     failure: str | None = None
-    about: BackendInfo | None = None
+    info: BackendInfo | None = None
     data: bytes | None = None
 
 
@@ -275,21 +275,21 @@ def answer_mended(table: Table, mended: int) -> str | None:
         return None
     try:
         with _told("Valuing the mended table…") as progress:
-            about = backend().about()
+            info = backend().info()
             scored = value_in_steps(table, backend(), progress, settings().max_upload_s)
     except HousePriceError as error:
         logger.warning("a mended table could not be valued: %s", error)
         return str(error) if isinstance(error, InputError) else f"{_NOT_NOW} {error}"
     mended += kept.mended
     st.session_state[_OUTCOME] = UploadResult(
-        kept.name, scored=scored, table=table, mended=mended, about=about
+        kept.name, scored=scored, table=table, mended=mended, info=info
     )
     return None
 
 
 def _outcome_valued(data: bytes, name: str, progress: Progress) -> UploadResult:
-    about = backend().about()
-    version = about.model_version
+    info = backend().info()
+    version = info.model_version
     digest = hashlib.sha256(version.encode() + b"\0" + data).hexdigest() if version else ""
     kept = upload_result()
     if kept is not None and version and (kept.digest, kept.name) == (digest, name):
@@ -299,7 +299,7 @@ def _outcome_valued(data: bytes, name: str, progress: Progress) -> UploadResult:
     scored = value_in_steps(
         table, backend(), progress, settings().max_upload_s, monotonic, begun=begun
     )
-    return UploadResult(name, digest, scored=scored, table=table, about=about)
+    return UploadResult(name, digest, scored=scored, table=table, info=info)
 
 
 def forget_removed() -> None:

@@ -40,7 +40,7 @@ __all__ = ["house_mark", "newly_picked", "show_market_effect", "show_pairs"]
 
 def show_market_effect(contract: Contract) -> None:
     """Show what changing one fact, chosen here, does over the whole market."""
-    if not is_supported(backend().about(), "effect"):
+    if not is_supported(backend().info(), "effect"):
         return
     columns = {contract.fields[column].label: column for column in ranked_columns()}
     chosen = st.selectbox(
@@ -113,8 +113,8 @@ MOST = 10
 
 def show_pairs(contract: Contract) -> None:
     """Show the pairs of facts that work together most, and one of them, chosen here."""
-    about = backend().about()
-    if not is_supported(about, "study"):
+    info = backend().info()
+    if not is_supported(info, "study"):
         return
     found = study().interactions
     if found.empty:
@@ -134,7 +134,7 @@ def show_pairs(contract: Contract) -> None:
     )
     if (taken := newly_picked(picked, "pair_picked")) is not None:
         st.session_state["pair"] = taken
-    if is_supported(about, "effect"):
+    if is_supported(info, "effect"):
         _show_one(pairs, contract)
     st.caption(
         "**How it is measured.** One home takes over a fact of another, chosen by chance; then a "

@@ -30,14 +30,14 @@ _NOTHING = "This model was stored without a study. Train it again: houseprice tr
 
 def show_readings(contract: Contract) -> None:
     """Show how much each fact matters, by as many readings as the backend gives."""
-    about = backend().about()
-    if not is_supported(about, "importance"):
+    info = backend().info()
+    if not is_supported(info, "importance"):
         st.markdown("What goes together with price in the sales themselves can be seen here:")
         st.page_link(
             "pages/market/explore.py", label="Explore the sales", icon=":material/query_stats:"
         )
         return
-    studied = study() if is_supported(about, "study") else None
+    studied = study() if is_supported(info, "study") else None
     if studied is not None and studied.contributions.empty:
         st.info(_NOTHING, icon=":material/info:")
         studied = None
@@ -187,7 +187,7 @@ _SHORT = {"median_ape": "Middle error", "mean_ape": "Mean error", "within_10": "
 
 def show_fewer(contract: Contract) -> None:
     """Show how accurate models are that know only some of the facts, and which these are."""
-    if not is_supported(backend().about(), "study"):
+    if not is_supported(backend().info(), "study"):
         return
     studied = study()
     if studied.fewer.empty:

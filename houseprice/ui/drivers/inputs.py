@@ -38,17 +38,17 @@ __all__ = [
 
 def importance() -> pd.DataFrame:
     """Importance of each field, as the backend that answers measured it; nobody changes it."""
-    return _importance(backend().about().model_version)
+    return _importance(backend().info().model_version)
 
 
 def study() -> Study:
     """The study of the model that answers; nobody changes it."""
-    return study_of(backend().about().model_version)
+    return study_of(backend().info().model_version)
 
 
 def market_effect(column: str) -> pd.DataFrame:
     """The effect of a field over the market; nobody changes it."""
-    return _market_effect(backend().about().model_version, column)
+    return _market_effect(backend().info().model_version, column)
 
 
 def effect_with(column: str, house: Mapping[str, object], changed: str, code: str) -> pd.DataFrame:
@@ -60,7 +60,7 @@ def effect_with(column: str, house: Mapping[str, object], changed: str, code: st
         If there can be no such house.
     """
     row = {**house, changed: code}
-    return _effect(backend().about().model_version, column, tuple(row.items()))
+    return _effect(backend().info().model_version, column, tuple(row.items()))
 
 
 @st.cache_resource(show_spinner=False, max_entries=4)

@@ -93,9 +93,9 @@ def show_suspects(sales: Sales) -> None:
     """Show prices far from what the facts say, and facts that contradict each other."""
     st.subheader("Prices far from what the facts say", anchor=False)
     with error_boundary("far_off"):
-        about = backend().about()
-        if is_supported(about, "study"):
-            _show_far_off(sales, about.model_version)
+        info = backend().info()
+        if is_supported(info, "study"):
+            _show_far_off(sales, info.model_version)
     st.subheader("Facts that contradict each other", anchor=False)
     _show_contradictions(sales)
 

@@ -35,7 +35,7 @@ __all__ = [
 
 def show_explanation(backend: Backend, rows: pd.DataFrame, contract: Contract) -> None:
     """Show how the value comes about, from the typical house to this one."""
-    if not is_supported(backend.about(), "explain"):
+    if not is_supported(backend.info(), "explain"):
         return
     explanation = backend.explain(rows)
     steps = explanation.waterfall(10)
@@ -66,7 +66,7 @@ def show_explanation(backend: Backend, rows: pd.DataFrame, contract: Contract) -
 
 def show_effect(backend: Backend, rows: pd.DataFrame, contract: Contract, first: str) -> None:
     """Show what one fact, chosen here, does to the value of this house; `first` to begin with."""
-    if not is_supported(backend.about(), "effect"):
+    if not is_supported(backend.info(), "effect"):
         return
     columns = list(contract.columns)
     chosen = st.selectbox(
@@ -112,7 +112,7 @@ def show_comparables(
     backend: Backend, rows: pd.DataFrame, answer: ValuationResult, market: Market
 ) -> None:
     """Show the sales most like the house on a chart with it, and side by side."""
-    if not is_supported(backend.about(), "comparables"):
+    if not is_supported(backend.info(), "comparables"):
         return
     contract = market.contract
     table = backend.comparables(rows)

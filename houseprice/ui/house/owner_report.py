@@ -256,30 +256,30 @@ def owners_report(
         The owner's name for the house.
     today : date, optional
     """
-    about, rows = backend.about(), one_house(row)
+    info, rows = backend.info(), one_house(row)
     valuation = answer.valuations.iloc[0]
     step = step_of(valuation["predicted_price"], valuation["fsd"])
-    sales = _sales(backend, rows, about)
+    sales = _sales(backend, rows, info)
     low_high = _ends(valuation, contract, step)
     return Report(
         title=title or "The value of a house",
-        subtitle=_when(about, today or date.today()),  # noqa: DTZ011 - the owner's day
+        subtitle=_when(info, today or date.today()),  # noqa: DTZ011 - the owner's day
         value=money(contract, valuation["predicted_price"], step),
         certainty=_certainty(valuation, low_high),
         scale=_scale(valuation, low_high, sales),
-        reasons=_reasons(backend, rows, about),
+        reasons=_reasons(backend, rows, info),
         facts=_reported_facts(row, contract, columns),
         sales=tuple(_sale(sale, contract) for _, sale in sales.iterrows()),
         sales_header=("Sold for", "Alike", "When", "What differs from this house"),
         notes=tuple(p.message for p in answer.problems if p.severity == "warning"),
         limits=_LIMITS,
-        foot=f"{stands_for(about)} {answered_by(about)}",
+        foot=f"{stands_for(info)} {answered_by(info)}",
     )
 
 
-def _when(about: BackendInfo, today: date) -> str:
-    as_of = f"Estimated value as of {about.as_of:%B %Y}" if about.as_of else "Estimated value"
-    return f"{as_of}, {about.market_title}. Written on {today.day} {today:%B %Y}."
+def _when(info: BackendInfo, today: date) -> str:
+    as_of = f"Estimated value as of {info.as_of:%B %Y}" if info.as_of else "Estimated value"
+    return f"{as_of}, {info.market_title}. Written on {today.day} {today:%B %Y}."
 
 
 def _ends(valuation: pd.Series, contract: Contract, step: float) -> tuple[str, str] | None:
@@ -316,14 +316,14 @@ def _scale(valuation: pd.Series, ends: tuple[str, str] | None, sales: pd.DataFra
     return Scale(value, low, high, ends, sold)
 
 
-def _reasons(backend: Backend, rows: pd.DataFrame, about: BackendInfo) -> tuple[str, ...]:
-    if "explain" not in about.capabilities:
+def _reasons(backend: Backend, rows: pd.DataFrame, info: BackendInfo) -> tuple[str, ...]:
+    if "explain" not in info.capabilities:
         return ()
     return _or_nothing(lambda: backend.explain(rows).reasons(6), ())
 
 
-def _sales(backend: Backend, rows: pd.DataFrame, about: BackendInfo) -> pd.DataFrame:
-    if "comparables" not in about.capabilities:
+def _sales(backend: Backend, rows: pd.DataFrame, info: BackendInfo) -> pd.DataFrame:
+    if "comparables" not in info.capabilities:
         return pd.DataFrame()
     return _or_nothing(lambda: backend.comparables(rows), pd.DataFrame())
 

@@ -122,7 +122,7 @@ def compared(backend: Backend, chosen: Sequence[Scenario]) -> pd.DataFrame:
         name, value, low, high (NaN without a range), difference, difference_low, difference_high
         (NaN for the first, and without what-if) and is_clear; all but the last in money.
     """
-    asked = "what_if" in backend.about().capabilities
+    asked = "what_if" in backend.info().capabilities
     first = chosen[0]
     rows = []
     for tried in chosen:
@@ -243,7 +243,7 @@ def _show_side_by_side(backend: Backend, chosen: Sequence[Scenario], contract: C
     if len(facts) > _FACTS:
         with st.expander(f"{len(facts) - _FACTS} more facts differ, which matter less"):
             _table(facts.iloc[_FACTS:])
-    if "what_if" not in backend.about().capabilities:
+    if "what_if" not in backend.info().capabilities:
         st.caption(WITHOUT["what_if"])
 
 

@@ -75,10 +75,10 @@ def nearest_sales(market: Market, wanted: Wanted, most: int = 5) -> NDArray[np.i
         "price": market.prices.to_numpy(np.float64),
     }
     for name, values in told.items():
-        about = getattr(wanted, name)
-        if about is not None and about > 0:
+        info = getattr(wanted, name)
+        if info is not None and info > 0:
             ratio = np.full(len(values), np.nan)
-            np.divide(values, about, out=ratio, where=values > 0)
+            np.divide(values, info, out=ratio, where=values > 0)
             away += np.abs(np.log(ratio))
     if wanted.built is not None:
         away += np.abs(market.houses[roles.built].to_numpy(np.float64) - wanted.built) / 100
@@ -204,7 +204,7 @@ def _asked(market: Market) -> Wanted:
         key=f"{_PREFIX}location",
         persist_state="session",
     )
-    about = {}
+    info = {}
     for box, (name, label, step) in zip(
         st.columns(3),
         [
@@ -214,7 +214,7 @@ def _asked(market: Market) -> Wanted:
         ],
         strict=True,
     ):
-        about[name] = box.number_input(
+        info[name] = box.number_input(
             label,
             value=None,
             step=step,
@@ -223,16 +223,16 @@ def _asked(market: Market) -> Wanted:
             help=axis_title({"area": area, "built": built}[name]) if name != "price" else None,
             persist_state="session",
         )
-    return Wanted(sale.strip(), location, **about)
+    return Wanted(sale.strip(), location, **info)
 
 
 def _learned_from_it(market: Market, sale_id: str) -> str:
     """Say that the model knows this sale, and what one said that did not."""
     try:
-        about = backend().about()
-        if "study" not in about.capabilities:
+        info = backend().info()
+        if "study" not in info.capabilities:
             return "The model may have learned from this sale, and so know it better than others."
-        held_out = _study(about.model_version).held_out
+        held_out = _study(info.model_version).held_out
     except HousePriceError:
         # The value's own place tells what is the matter; what the sale sold for stands anyway.
         logger.warning("no word on a sale from the study", exc_info=True)

@@ -38,12 +38,12 @@ def value_here(
     answer = None
     with place, error_boundary("value"):
         answer = backend().value(one_house(row))
-        show_result(answer, contract, backend().about(), start)
+        show_result(answer, contract, backend().info(), start)
     return answer
 
 
 def show_result(
-    answer: ValuationResult, contract: Contract, about: BackendInfo, start: str = ""
+    answer: ValuationResult, contract: Contract, info: BackendInfo, start: str = ""
 ) -> None:
     """Show the value with its range and confidence, or why there is none.
 
@@ -60,7 +60,7 @@ def show_result(
         if answer.valuations["status"].iloc[0] == "error":
             _show_errors(answer.problems)
         else:
-            _show_value(answer, contract, about)
+            _show_value(answer, contract, info)
         if start:
             st.markdown(f":material/history: {start}")
     _show_caveats(answer.problems)
@@ -79,7 +79,7 @@ def _show_caveats(problems: Iterable[Problem]) -> None:
             _bullets(notes)
 
 
-def _show_value(answer: ValuationResult, contract: Contract, about: BackendInfo) -> None:
+def _show_value(answer: ValuationResult, contract: Contract, info: BackendInfo) -> None:
     valuation = answer.valuations.iloc[0]
     value, fsd = valuation["predicted_price"], valuation["fsd"]
     step = step_of(value, fsd)
@@ -106,7 +106,7 @@ def _show_value(answer: ValuationResult, contract: Contract, about: BackendInfo)
             )
     st.caption(
         "Facts that you leave as they are count as those of the typical house. "
-        + plain(provenance(about))
+        + plain(provenance(info))
     )
 
 

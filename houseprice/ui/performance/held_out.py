@@ -56,11 +56,11 @@ class Measured:
     sales: Sales
 
 
-def measured(about: BackendInfo) -> Measured | None:
+def measured(info: BackendInfo) -> Measured | None:
     """The held-out values of the model that answers; what is lacking is said here."""
-    if not is_supported(about, "study"):
+    if not is_supported(info, "study"):
         return None
-    found = _measured(about.model_version)
+    found = _measured(info.model_version)
     if found.missed.empty:
         st.info(
             "This version was trained without its study, or on other sales than the market of this "

@@ -26,9 +26,9 @@ __all__ = ["chosen", "show_tried", "show_versions", "versions_table"]
 _SHOWN = ("median_ape", "within_10", "rmsle", "coverage_90", "width_90")
 
 
-def show_versions(backend: Backend, about: BackendInfo, contract: Contract) -> None:
+def show_versions(backend: Backend, info: BackendInfo, contract: Contract) -> None:
     """List the versions, and compare two of them on the same sales."""
-    if not is_supported(about, "study"):
+    if not is_supported(info, "study"):
         return
     known = backend.versions()
     st.dataframe(

@@ -57,10 +57,10 @@ _MORE = (
 )  # fmt: skip
 
 
-def show_in_short(about: BackendInfo, contract: Contract) -> None:
+def show_in_short(info: BackendInfo, contract: Contract) -> None:
     """Draw the figures, the model beside simple guesses, and the rest as a table."""
-    st.markdown(plain(how_measured(about)))
-    metrics = about.metrics
+    st.markdown(plain(how_measured(info)))
+    metrics = info.metrics
     if metrics:
         symbol = contract.market.price.symbol
         with st.grid("auto", min_column_width=250):
@@ -76,8 +76,8 @@ def show_in_short(about: BackendInfo, contract: Contract) -> None:
                 },
             )  # fmt: skip
             download("These figures", table, key="model_figures_file")
-    if is_supported(about, "card"):
-        _beside_guesses(card_of(about.model_version).facts.get("report"))
+    if is_supported(info, "card"):
+        _beside_guesses(card_of(info.model_version).facts.get("report"))
 
 
 def standing(metric: str, value: float) -> str:
@@ -168,11 +168,11 @@ _BANDS = {
 }
 
 
-def show_ranges(about: BackendInfo) -> None:
+def show_ranges(info: BackendInfo) -> None:
     """Draw what ranges hold against what they promise."""
-    if not is_supported(about, "study"):
+    if not is_supported(info, "study"):
         return
-    study = study_of(about.model_version)
+    study = study_of(info.model_version)
     if study.calibration.empty:
         st.info("This version was trained without its study. Train a new one: houseprice train.")
         return
@@ -195,13 +195,13 @@ def show_ranges(about: BackendInfo) -> None:
     )
 
 
-def show_confidence(about: BackendInfo) -> None:
+def show_confidence(info: BackendInfo) -> None:
     """Draw the realised error by confidence."""
-    bands = report_frame(about, "confidence_bands")
+    bands = report_frame(info, "confidence_bands")
     if bands.empty:
         return
     st.subheader("Can the confidence be relied on?", anchor=False)
-    finer = report_frame(about, "fine_confidence_bands")
+    finer = report_frame(info, "fine_confidence_bands")
     panel(
         confidence_finding(bands),
         charts_standing.confidence(finer if len(finer) else bands),
@@ -218,9 +218,9 @@ def show_confidence(about: BackendInfo) -> None:
     )
 
 
-def show_ratio_study(about: BackendInfo) -> None:
+def show_ratio_study(info: BackendInfo) -> None:
     """Draw the assessors' figures on their accepted ranges."""
-    study = report_frame(about, "ratio_study")
+    study = report_frame(info, "ratio_study")
     study = study[study["value"].notna()] if len(study) else study
     if study.empty:
         return
@@ -246,11 +246,11 @@ def show_ratio_study(about: BackendInfo) -> None:
     )
 
 
-def report_frame(about: BackendInfo, table: str) -> pd.DataFrame:
+def report_frame(info: BackendInfo, table: str) -> pd.DataFrame:
     """A table of the evaluation report on the card; without one it says so, and has no rows."""
-    if not is_supported(about, "card"):
+    if not is_supported(info, "card"):
         return pd.DataFrame()
-    report = card_of(about.model_version).facts.get("report")
+    report = card_of(info.model_version).facts.get("report")
     if report is None:
         st.info("The card of this version holds no evaluation report.")
         return pd.DataFrame()

@@ -24,61 +24,61 @@ from houseprice.ui.session import backend, market, ranked_columns
 __all__ = ["TABS", "show_model_tabs"]
 
 
-def show_model_tabs(about: BackendInfo) -> None:
+def show_model_tabs(info: BackendInfo) -> None:
     """Draw the tabs, and into the one that is open what it is about."""
     tabs = st.tabs(list(TABS), key="model_tab", on_change="rerun", bind="query-params")
     for (name, show), tab in zip(TABS.items(), tabs, strict=True):
         if tab.open:
             with tab, error_boundary(f"model_{name}"):
-                show(about)
+                show(info)
 
 
-def _in_short(about: BackendInfo) -> None:
-    show_in_short(about, market().contract)
+def _in_short(info: BackendInfo) -> None:
+    show_in_short(info, market().contract)
 
 
-def _sale_by_sale(about: BackendInfo) -> None:
-    found = measured(about)
+def _sale_by_sale(info: BackendInfo) -> None:
+    found = measured(info)
     if found is not None:
         show_sales_one_by_one(found)
 
 
-def _by_fact(about: BackendInfo) -> None:
-    found = measured(about)
+def _by_fact(info: BackendInfo) -> None:
+    found = measured(info)
     if found is not None:
-        show_by_fact(found, ranked_columns(), about.model_version)
+        show_by_fact(found, ranked_columns(), info.model_version)
 
 
-def _by_place_and_price(about: BackendInfo) -> None:
-    found = measured(about)
+def _by_place_and_price(info: BackendInfo) -> None:
+    found = measured(info)
     if found is not None:
         show_by_place_and_price(found)
-    show_ratio_study(about)
+    show_ratio_study(info)
 
 
-def _ranges(about: BackendInfo) -> None:
-    show_ranges(about)
-    show_confidence(about)
+def _ranges(info: BackendInfo) -> None:
+    show_ranges(info)
+    show_confidence(info)
 
 
-def _versions(about: BackendInfo) -> None:
-    show_versions(backend(), about, market().contract)
+def _versions(info: BackendInfo) -> None:
+    show_versions(backend(), info, market().contract)
 
 
-def _tried(about: BackendInfo) -> None:
-    del about  # the market's, whoever answers
+def _tried(info: BackendInfo) -> None:
+    del info  # the market's, whoever answers
     show_tried(market())
 
 
-def _card(about: BackendInfo) -> None:
-    if not is_supported(about, "card"):
-        st.markdown(plain(provenance(about)))
+def _card(info: BackendInfo) -> None:
+    if not is_supported(info, "card"):
+        st.markdown(plain(provenance(info)))
         return
-    card = card_of(about.model_version)
+    card = card_of(info.model_version)
     st.download_button(
         "The card as a text",
         card.markdown.encode(),
-        file_name=f"{about.model_version}.md",
+        file_name=f"{info.model_version}.md",
         mime="text/markdown",
         on_click="ignore",
         icon=":material/download:",

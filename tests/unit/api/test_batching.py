@@ -43,7 +43,7 @@ REQUEST = st.tuples(
 @pytest.fixture(scope="module")
 def serving(town: Market, in_process: LocalBackend, town_models: Any) -> ServedModel:
     loaded = ensure_model(town, ModelStore(town_models))
-    return ServedModel(in_process, in_process.about(), loaded)
+    return ServedModel(in_process, in_process.info(), loaded)
 
 
 def job(
@@ -171,7 +171,7 @@ def test_a_fault_of_one_request_is_told_to_it_alone(serving: ServedModel) -> Non
                 raise ModelError("Not 13.")
             return serving.backend.value(rows, **more)
 
-    refusing = ServedModel(Refusing(), serving.about, serving.loaded)
+    refusing = ServedModel(Refusing(), serving.info, serving.loaded)
     line = RequestQueue()
     jobs = [job(refusing, [{**GOOD, "size": size}]) for size in (50, 13, 60)]
     for each in jobs:

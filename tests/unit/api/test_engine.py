@@ -89,7 +89,7 @@ def test_values_are_those_of_the_model(
     async def work(engine: Engine) -> None:
         answer = await engine.value([GOOD, {"sise": 3}])
         assert answer.valuations["status"].tolist()[1] == "error"
-        assert answer.valuations["model_version"][0] == in_process.about().model_version
+        assert answer.valuations["model_version"][0] == in_process.info().model_version
         assert engine.readiness().ok
 
     within(work, town, town_models)
@@ -131,7 +131,7 @@ def test_what_comes_in_together_is_valued_in_one_call(town: Market, town_models:
     async def work(engine: Engine) -> None:
         serving = engine.serving
         witness = Witness(serving.backend)
-        watched = ServedModel(witness, serving.about, serving.loaded)
+        watched = ServedModel(witness, serving.info, serving.loaded)
         answers = await asyncio.gather(*(engine.value([GOOD], serving=watched) for _ in range(30)))
         assert [answer.valuations["row"].tolist() for answer in answers] == [[1]] * 30
         assert len(witness.threads) == 1
@@ -352,7 +352,7 @@ def test_a_model_that_changes_its_mind_is_not_ready(
 
     async def work(engine: Engine) -> None:
         now = engine.serving
-        changed = Changed(now.backend, now.about, now.loaded)
+        changed = Changed(now.backend, now.info, now.loaded)
         proof = GoldenCheck()
         assert proof.is_due(changed)
 

@@ -27,13 +27,13 @@ def test_a_process_that_lives_says_ok(api: TestClient) -> None:
 
 def test_readiness_names_the_version(api: TestClient, in_process: LocalBackend) -> None:
     answer = api.get("/ready")
-    version = in_process.about().model_version
+    version = in_process.info().model_version
     assert answer.status_code == 200
     assert answer.json() == {"ready": True, "reason": "", "model_version": version}
 
 
 def test_the_version_is_that_of_model_and_api(api: TestClient, in_process: LocalBackend) -> None:
-    version = in_process.about().model_version
+    version = in_process.info().model_version
     assert api.get("/version").json() == {"model_version": version, "api_version": "1"}
 
 
@@ -64,7 +64,7 @@ def test_values_are_those_of_the_model_in_process(
         for name in ("predicted_price", "price_low", "price_high", "fsd", "confidence"):
             assert getattr(valued, name) == pytest.approx(expected[name], rel=1e-9)
     assert found.currency == "EUR"
-    assert found.model_version == in_process.about().model_version
+    assert found.model_version == in_process.info().model_version
     assert answer.json()["as_of"] == "2020-12-31"
 
 

@@ -30,7 +30,7 @@ class Surveyor:
         self.evidence: list[bool] = []
         self.capabilities = CAPABILITIES
 
-    def about(self) -> BackendInfo:
+    def info(self) -> BackendInfo:
         day = datetime(2021, 1, 1, tzinfo=UTC)
         return BackendInfo(
             "this test",

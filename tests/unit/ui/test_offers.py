@@ -32,8 +32,8 @@ def page(capabilities: frozenset[str]) -> None:
     from houseprice.backend.base import BackendInfo
     from houseprice.ui.layout import is_supported
 
-    about = BackendInfo("x", "", "", "", None, None, None, capabilities=capabilities)
-    st.text(is_supported(about, "explain"))
+    info = BackendInfo("x", "", "", "", None, None, None, capabilities=capabilities)
+    st.text(is_supported(info, "explain"))
 
 
 @pytest.mark.parametrize(("given", "said"), [(CAPABILITIES, []), (frozenset(), ["explain"])])

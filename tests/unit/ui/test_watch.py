@@ -39,7 +39,7 @@ class Stub:
         self.asked = 0
         self.version = "1"
 
-    def about(self) -> BackendInfo:
+    def info(self) -> BackendInfo:
         if self.error:
             raise self.error
         return BackendInfo("a stub", self.version, "", "Hamlet", None, None, None)
@@ -177,11 +177,11 @@ def test_what_is_not_offered_does_not_prove_that_it_is_back(
 
 def test_what_is_known_of_it_is_told_while_it_is_away(backend: GuardedBackend, stub: Stub) -> None:
     stub.version = "2"
-    assert backend.about().model_version == "2"
+    assert backend.info().model_version == "2"
     stub.error = AWAY
-    assert backend.about().model_version == "2"
+    assert backend.info().model_version == "2"
     ask(backend)
-    assert backend.about().model_version == "2"
+    assert backend.info().model_version == "2"
 
 
 def test_every_question_of_the_protocol_is_handed_on(backend: GuardedBackend) -> None:

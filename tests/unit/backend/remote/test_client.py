@@ -226,7 +226,7 @@ def test_what_a_later_server_says_besides_does_no_harm(
 
     backend, _ = connect(add, capabilities=[*CAPABILITIES, "prophecy"])
     assert backend.value(rows).valuations["predicted_price"].notna().all()
-    assert backend.about().capabilities == CAPABILITIES
+    assert backend.info().capabilities == CAPABILITIES
 
 
 def test_only_columns_of_the_contract_leave_this_computer(
@@ -342,21 +342,21 @@ def test_another_model_in_an_answer_makes_it_ask_anew_who_answers(
     connect: Connect, rows: pd.DataFrame
 ) -> None:
     backend, server = connect()
-    assert backend.about().model_version == "hamlet-1"
+    assert backend.info().model_version == "hamlet-1"
     asked = len(server.served.asked)
-    backend.about()
+    backend.info()
     assert len(server.served.asked) == asked
     server.versions = ["hamlet-2"]
     backend.value(rows.head(1))
-    assert backend.about().model_version == "hamlet-2"
+    assert backend.info().model_version == "hamlet-2"
 
 
 def test_it_says_where_the_answers_come_from(connect: Connect) -> None:
     backend, server = connect()
-    about = backend.about()
-    assert about.backend == f"the server at {server.served.url.removeprefix('http://')}"
-    assert about.remarks == ()
-    assert about.metrics == {"median_ape": 0.07}
+    info = backend.info()
+    assert info.backend == f"the server at {server.served.url.removeprefix('http://')}"
+    assert info.remarks == ()
+    assert info.metrics == {"median_ape": 0.07}
 
 
 GOLDEN = GoldenRows(({"size": "100"}, {"size": "200"}), (100_000.0, 200_000.0))
@@ -364,14 +364,14 @@ GOLDEN = GoldenRows(({"size": "100"}, {"size": "200"}), (100_000.0, 200_000.0))
 
 def test_the_same_model_is_told_from_another(connect: Connect) -> None:
     same, _ = connect(golden=GOLDEN)
-    assert same.about().remarks == ("It has the same model as this computer.",)
+    assert same.info().remarks == ("It has the same model as this computer.",)
 
     def dearer(found: dict[str, Any]) -> None:
         for each in found["valuations"]:
             each["predicted_price"] *= 1.000001
 
     other, _ = connect(dearer, golden=GOLDEN)
-    assert other.about().remarks == ("It has another model than this computer.",)
+    assert other.info().remarks == ("It has another model than this computer.",)
 
 
 def test_a_golden_house_without_a_value_is_another_model(connect: Connect) -> None:
@@ -380,7 +380,7 @@ def test_a_golden_house_without_a_value_is_another_model(connect: Connect) -> No
         found["errors"] = [problem()]
 
     other, _ = connect(refuse, golden=GOLDEN)
-    assert other.about().remarks == ("It has another model than this computer.",)
+    assert other.info().remarks == ("It has another model than this computer.",)
 
 
 def test_answers_in_log_price_are_refused(connect: Connect) -> None:
@@ -398,7 +398,7 @@ def test_another_description_of_the_market_is_told_and_its_values_are_taken(
     connect: Connect, rows: pd.DataFrame
 ) -> None:
     backend, _ = connect(contract_sha256="0" * 64)
-    assert backend.about().remarks == (
+    assert backend.info().remarks == (
         "It works by another description of the market than this computer.",
     )
     assert backend.value(rows).valuations["predicted_price"].notna().all()

@@ -353,7 +353,7 @@ def test_mlflow_is_sent_a_table_and_may_answer_in_three_shapes(
 
     backend, _ = connect("mlflow", invocations)
     assert prices_of(backend.value(rows)) == expected(rows)
-    assert backend.about().model_version == ""
+    assert backend.info().model_version == ""
 
 
 def infer(path: str, body: Any) -> tuple[int, Any]:
@@ -382,7 +382,7 @@ def test_open_inference_is_sent_a_tensor_a_column(connect: Connect, rows: pd.Dat
     assert sent["sold"]["datatype"] == "INT64"
     assert (sent["built"]["datatype"], sent["built"]["data"][0]) == ("FP64", None)
     assert (sent["garden"]["datatype"], sent["garden"]["data"][0]) == ("BYTES", "unknown")
-    assert backend.about().model_version == "7"
+    assert backend.info().model_version == "7"
 
 
 def test_open_inference_s_outputs_are_told_apart(connect: Connect, rows: pd.DataFrame) -> None:
@@ -399,12 +399,12 @@ def test_it_tells_what_it_knows_and_that_the_rest_is_not_offered(
     connect: Connect, rows: pd.DataFrame
 ) -> None:
     backend, served = connect("regression", tutorial)
-    about = backend.about()
-    assert about.model_version == backend.about().model_version == "0.1.0"
+    info = backend.info()
+    assert info.model_version == backend.info().model_version == "0.1.0"
     assert served.asked == [("/version", None)]
-    assert about.backend == f"the server at {served.url.removeprefix('http://')}"
-    assert about.capabilities == frozenset()
-    assert about.as_of is about.n_sales is None
+    assert info.backend == f"the server at {served.url.removeprefix('http://')}"
+    assert info.capabilities == frozenset()
+    assert info.as_of is info.n_sales is None
     for ask in (
         lambda: backend.explain(rows.head(1)),
         lambda: backend.comparables(rows.head(1)),
@@ -445,7 +445,7 @@ def test_it_tells_whether_the_server_has_the_model_of_this_computer(
         settings = Settings(api_url=served.url, api_protocol="regression", api_target=target)
         transport = Transport(settings)
         backend = ForeignBackend(transport, "regression", contract, settings, golden)
-        values_alone, compared = backend.about().remarks
+        values_alone, compared = backend.info().remarks
     assert "values alone" in values_alone
     assert remark in compared
 
@@ -480,4 +480,4 @@ def test_the_inputs_protocol_names_the_houses_that_it_refuses(
     assert prices_of(answer)[2] is None
     assert "beds: too many" in answer.valuations["message"].iloc[2]
     assert [p.row for p in answer.problems if p.severity == "error"] == [3]
-    assert backend.about().model_version == "2.0"
+    assert backend.info().model_version == "2.0"

@@ -56,7 +56,7 @@ def test_with_an_address_the_server_answers_and_nothing_is_trained_here(
     settings = Settings(api_url=url + "/", model_dir=tmp_path / "models")
     backend = open_backend(settings, market=market)
     assert isinstance(backend, RemoteBackend)
-    assert backend.about().remarks == ()
+    assert backend.info().remarks == ()
     assert not settings.model_dir.exists()
 
 
@@ -71,7 +71,7 @@ def test_the_model_of_the_server_is_compared_with_the_one_here(
     copied = tmp_path / "models"
     shutil.copytree(models, copied)
     backend = open_backend(Settings(api_url=url, model_dir=copied), market=market)
-    assert backend.about().remarks == ("It has the same model as this computer.",)
+    assert backend.info().remarks == ("It has the same model as this computer.",)
 
 
 def test_a_model_here_that_can_not_be_used_is_not_compared(
@@ -82,14 +82,14 @@ def test_a_model_here_that_can_not_be_used_is_not_compared(
     for file in copied.glob("*/model.joblib"):
         file.write_bytes(b"damaged")
     backend = open_backend(Settings(api_url=url, model_dir=copied), market=market)
-    assert backend.about().remarks == ()
+    assert backend.info().remarks == ()
 
 
 def test_a_contract_of_another_day_is_told(url: str, models: Path, tmp_path: Path) -> None:
     other = CONTRACT.replace("Made-up sales.", "Made-up sales, described anew.")
     market = load_market(write_hamlet(tmp_path / "hamlet", other))
     backend = open_backend(Settings(api_url=url, model_dir=models), market=market)
-    assert backend.about().remarks == (
+    assert backend.info().remarks == (
         "It works by another description of the market than this computer.",
     )
 

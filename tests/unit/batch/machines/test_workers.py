@@ -40,7 +40,7 @@ def whole(settings: Settings, place: Path) -> tuple[str, list[bytes]]:
     (place / "homes.csv").write_text("\n".join(["size,quarter,grade", *LINES * 4]))
     with open_csv(place / "homes.csv", "homes.csv", settings, market.contract) as source:
         parts = list(value_parts(source, backend, rows=ROWS, valued_at=THEN))
-    return backend.about().model_version, [part.data for part in parts]
+    return backend.info().model_version, [part.data for part in parts]
 
 
 @pytest.fixture

@@ -156,7 +156,7 @@ def test_progress_reaches_whoever_waits(surveyor: object, contract: Contract) ->
 
 def test_a_backend_that_loses_rows_is_found_out(surveyor: object, contract: Contract) -> None:
     class Careless:
-        about = surveyor.about
+        info = surveyor.info
 
         def value(self, rows: pd.DataFrame, **_: object) -> ValuationResult:
             return ValuationResult(pd.DataFrame(columns=[*VALUATION_COLUMNS, *rows.columns]), ())
