@@ -21,9 +21,9 @@ from rich.table import Table
 
 from houseprice.market.sales import load_market, typical_house
 from houseprice.model.explanation import Explainer
-from houseprice.model.shapley import Attribution, money_shares
+from houseprice.model.shapley import ShapleyExplainer, money_contributions
 from houseprice.model.valuation import ValuationModel
-from houseprice.model.what_if import EffectNoise
+from houseprice.model.what_if import EffectUncertainty
 
 Floats = NDArray[np.float64]
 Predict = Callable[[Floats], Floats]
@@ -38,9 +38,9 @@ def main() -> None:
     market = load_market()
     model = ValuationModel(market.contract).fit(market.houses, market.prices)
     base = typical_house(market)
-    attribution = Attribution(model, base)
+    attribution = ShapleyExplainer(model, base)
     places = np.linspace(0, len(market.houses) - 1, asked.houses).astype(np.intp)
-    houses = attribution.filled(market.houses.iloc[places])
+    houses = attribution.impute(market.houses.iloc[places])
     random = np.random.default_rng(0)
     halves = [
         np.array(
@@ -55,15 +55,15 @@ def main() -> None:
     ]
     prices = model.predict(houses).round(2)
     base_price = float(model.predict(attribution.base[np.newaxis]).round(2)[0])
-    first, second = (money_shares(half, prices, base_price) for half in halves)
-    exact = money_shares((halves[0] + halves[1]) / 2.0, prices, base_price)
-    ours = money_shares(attribution.shares(houses), prices, base_price)
+    first, second = (money_contributions(half, prices, base_price) for half in halves)
+    exact = money_contributions((halves[0] + halves[1]) / 2.0, prices, base_price)
+    ours = money_contributions(attribution.shapley_values(houses), prices, base_price)
     differs = houses != attribution.base
     console = Console()
     console.print(agreement(ours, exact, np.abs(first - second) / 2.0, prices, differs))
     console.print(speed(Explainer(model, base), market.houses))
-    noise = EffectNoise.learn(model, market.houses, market.prices)
-    console.print(what_if_ranges(model, attribution.filled(market.houses), noise))
+    noise = EffectUncertainty.from_sales(model, market.houses, market.prices)
+    console.print(what_if_ranges(model, attribution.impute(market.houses), noise))
 
 
 def shapley(
@@ -119,12 +119,12 @@ def speed(explainer: Explainer, houses: pd.DataFrame) -> Table:
         explainer.explain(one)
     table.add_row("explain one house", f"{1000 * (time.process_time() - start) / 50:.1f} ms")
     start = time.process_time()
-    explainer.reasons(houses)
+    explainer.top_drivers(houses)
     table.add_row(f"three reasons, {len(houses):,} houses", f"{time.process_time() - start:.2f} s")
     return table
 
 
-def what_if_ranges(model: ValuationModel, houses: Floats, noise: EffectNoise) -> Table:
+def what_if_ranges(model: ValuationModel, houses: Floats, noise: EffectUncertainty) -> Table:
     """Change one fact at a time to another house's, and ask the models of the folds."""
     random = np.random.default_rng(0)
     one, other = random.integers(0, len(houses), (2, 4000))

@@ -48,7 +48,7 @@ def valued(market: Market, known: Places, asked: Places) -> Valued:
         model.value(market.houses.iloc[asked], LEVEL),
         market.prices.to_numpy(np.float64)[asked],
         market.houses[market.contract.market.roles.location].to_numpy(np.float64)[asked],
-        SharedErrors.of(estimate_shared_errors(model, part)),
+        SharedErrors.from_metrics(estimate_shared_errors(model, part)),
     )
 
 

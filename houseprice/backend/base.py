@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from houseprice.model.card import Card
     from houseprice.model.explanation import Explanation
     from houseprice.model.study import Study
-    from houseprice.model.what_if import Change
+    from houseprice.model.what_if import ValueChange
 
 __all__ = [
     "CAPABILITIES",
@@ -213,7 +213,7 @@ class Backend(Protocol):
         """Find the k sales most like one house (columns of ``model.comparing.comparison``)."""
         ...
 
-    def what_if(self, before: pd.DataFrame, after: pd.DataFrame) -> Change:
+    def what_if(self, before: pd.DataFrame, after: pd.DataFrame) -> ValueChange:
         """Say what the difference between two states of one house does to its value."""
         ...
 

@@ -24,10 +24,10 @@ from houseprice.market.validation import validate
 from houseprice.model.card import Card
 from houseprice.model.comparables import Comparables
 from houseprice.model.explanation import Explainer, Explanation
-from houseprice.model.importance import effect_curve
+from houseprice.model.importance import partial_dependence
 from houseprice.model.store.store import LoadedModel, ModelStore
 from houseprice.model.study import Study
-from houseprice.model.what_if import Change, EffectNoise, house_effect, what_if
+from houseprice.model.what_if import EffectUncertainty, ValueChange, ice_curve, what_if
 
 __all__ = ["LocalBackend"]
 
@@ -90,7 +90,7 @@ class LocalBackend:
             part = self._model.value(houses, interval=interval)
             if evidence:
                 part["comparables"] = self._comparable_ids(houses, self._ids(rows, positions))
-                part["top_drivers"] = self._explainer.reasons(houses)
+                part["top_drivers"] = self._explainer.top_drivers(houses)
             parts.append(part)
             if progress:
                 done, n = chunk.stop, len(valid_rows)
@@ -110,7 +110,7 @@ class LocalBackend:
         keys = self._ids(rows, np.array([0]))
         return self._comparables.table(house, k, keys[0] if keys else None)
 
-    def what_if(self, before: pd.DataFrame, after: pd.DataFrame) -> Change:
+    def what_if(self, before: pd.DataFrame, after: pd.DataFrame) -> ValueChange:
         """Say what the difference between two states of one house does to its value."""
         old, new = self._one(before).iloc[0], self._one(after).iloc[0]
         changed = ~((old == new) | (old.isna() & new.isna()))
@@ -122,7 +122,7 @@ class LocalBackend:
         if rows is None:
             return self._market_effect(column).copy()
         house = self._one(rows).iloc[0]
-        return house_effect(self._model, house, column, self._market.houses, self._noise)
+        return ice_curve(self._model, house, column, self._market.houses, self._noise)
 
     def importance(self) -> pd.DataFrame:
         """Importance of each field on held-out sales, as measured at training."""
@@ -166,8 +166,8 @@ class LocalBackend:
         return Comparables(self._market, self._loaded.importance)
 
     @cached_property
-    def _noise(self) -> EffectNoise:
-        return EffectNoise.learn(self._model, self._market.houses, self._market.prices)
+    def _noise(self) -> EffectUncertainty:
+        return EffectUncertainty.from_sales(self._model, self._market.houses, self._market.prices)
 
     def _one(self, rows: pd.DataFrame) -> pd.DataFrame:
         """One clean house, which can be valued."""
@@ -189,4 +189,4 @@ class LocalBackend:
         return [";".join(ids[row] for row in rows if row >= 0) for rows in found]
 
     def _effect_curve(self, column: str) -> pd.DataFrame:
-        return effect_curve(self._model, self._market.houses, column)
+        return partial_dependence(self._model, self._market.houses, column)

@@ -27,7 +27,7 @@ from houseprice.backend.base import (
 from houseprice.market.problems import Problem, Severity
 from houseprice.model.explanation import Explanation
 from houseprice.model.study import Study
-from houseprice.model.what_if import Change
+from houseprice.model.what_if import ValueChange
 
 __all__ = [
     "API_VERSION",
@@ -165,9 +165,9 @@ class ChangeOut(ResponseModel):
     is_clear: bool
     note: str
 
-    def change(self) -> Change:
+    def change(self) -> ValueChange:
         """The same as a model gives it."""
-        return Change(**self.model_dump())
+        return ValueChange(**self.model_dump())
 
 
 class EffectPointOut(ResponseModel):

@@ -45,8 +45,8 @@ __all__ = [
     "out_of_time_errors",
     "student",
     "sum_interval",
-    "variances",
-    "within_areas",
+    "variance_components",
+    "within_area_covariance",
 ]
 
 Floats = NDArray[np.float64]
@@ -82,7 +82,7 @@ class SharedErrors:
     measured: bool
 
     @classmethod
-    def of(cls, metrics: Mapping[str, float]) -> SharedErrors:
+    def from_metrics(cls, metrics: Mapping[str, float]) -> SharedErrors:
         """Take what was measured from the metrics of a model; what is not there is assumed."""
         years = max(metrics.get("shared_error_years", 0.0), 0.0)
         seen = metrics.get("shared_error_time", 0.0) if years else 0.0
@@ -122,7 +122,7 @@ def sum_interval(
         values["price_low"].to_numpy(np.float64).sum(),
         values["price_high"].to_numpy(np.float64).sum(),
     )
-    parts = variances(values, area, shared)
+    parts = variance_components(values, area, shared)
     whole = parts.sum()
     if np.isnan(whole + ends[0] + ends[1]):
         return float("nan"), float("nan")
@@ -144,7 +144,7 @@ def student(share: float, freedom: float) -> float:
     return float(z + sum(term / freedom**power for power, term in enumerate(terms, start=1)))
 
 
-def variances(values: pd.DataFrame, area: Floats, shared: SharedErrors) -> Floats:
+def variance_components(values: pd.DataFrame, area: Floats, shared: SharedErrors) -> Floats:
     """Return the variance of the sum, as a share of it squared: of time, areas, single houses."""
     price = values["predicted_price"].to_numpy(np.float64)
     share = price / price.sum()
@@ -188,7 +188,7 @@ def estimate_shared_errors(model: ValuationModel, market: Market) -> dict[str, f
     if years:
         biases = [price.sum() / value.sum() - 1.0 for price, value, _ in years]
         found["shared_error_time"] = float(np.sqrt(np.mean(np.square(biases))))
-        pairs = np.sum([within_areas(*year) for year in years], axis=0)
+        pairs = np.sum([within_area_covariance(*year) for year in years], axis=0)
         found["shared_error_area"] = (
             float(np.sqrt(max(pairs[0] / pairs[1], 0.0))) if pairs[1] else 0.0
         )
@@ -209,12 +209,14 @@ def out_of_time_errors(
             continue
         regressor = clone(model.regressor_)
         # What all sales show to break a sign is left out here too: asking anew is what is slow.
-        regressor.set_params(ignored=tuple(model.regressor_.ignored_))
+        regressor.set_params(ignored=tuple(model.regressor_.excluded_fields_))
         regressor.fit(market.houses[before].reset_index(drop=True), np.log(prices[before]))
         yield prices[now], np.exp(regressor.predict(market.houses[now])), areas[now]
 
 
-def within_areas(price: ArrayLike, value: ArrayLike, area: ArrayLike) -> tuple[float, float]:
+def within_area_covariance(
+    price: ArrayLike, value: ArrayLike, area: ArrayLike
+) -> tuple[float, float]:
     """Sum products of the errors of two houses of one area, and of their values, over all pairs.
 
     The first over the second is the variance that such houses share, as a share of their value:

@@ -21,26 +21,26 @@ from sklearn.utils.validation import check_is_fitted
 
 from houseprice.market.contract import Contract
 from houseprice.market.fields import Field
-from houseprice.model.features import FeatureBuilder, matrix_of
+from houseprice.model.features import FeatureBuilder, to_matrix
 from houseprice.model.members import RelevanceKernelRegressor, SplineElasticNet
 
 __all__ = [
-    "TOLERANCE",
+    "MONOTONE_TOLERANCE",
     "BlendRegressor",
     "difficulty_features",
+    "increment",
     "make_regressor",
-    "one_step_up",
+    "monotone_gains",
     "outlier_mask",
-    "steps",
 ]
 
 Floats = NDArray[np.float64]
 
-TOLERANCE = 0.0005
+MONOTONE_TOLERANCE = 0.0005
 """How far one step up may move the log price against its sign: 0.05 % of the value."""
 
 
-def steps(
+def monotone_gains(
     predict: Callable[[Floats], Floats], houses: Floats, contract: Contract
 ) -> Iterator[tuple[str, Floats]]:
     """Ask of each signed field what one step up does, all else unchanged.
@@ -65,7 +65,7 @@ def steps(
         if field.sign is None:
             continue
         more = houses.copy()
-        more[:, i] = one_step_up(field, houses[:, i])
+        more[:, i] = increment(field, houses[:, i])
         moved = more[:, i] != houses[:, i]
         gain = np.zeros(len(houses))
         if moved.any():
@@ -74,7 +74,7 @@ def steps(
         yield column, gain
 
 
-def one_step_up(field: Field, values: Floats) -> Floats:
+def increment(field: Field, values: Floats) -> Floats:
     """Return a tenth more of a size, and one more of a count, a year or a rank, within limits."""
     more = values * 1.1 if field.kind == "number" else values + 1.0
     top = float(len(field.codes) - 1) if field.levels else field.range[1] if field.range else np.inf
@@ -136,10 +136,10 @@ class BlendRegressor(RegressorMixin, BaseEstimator):
         log_prices = np.asarray(log_prices, dtype=np.float64)
         features = FeatureBuilder(self.contract).fit(houses)
         matrix = features.transform(houses)
-        self.kept_ = ~outlier_mask(matrix, log_prices, self.extreme, self.random_state)
-        self.features_ = FeatureBuilder(self.contract).fit(houses[self.kept_])
-        matrix = self.features_.transform(houses[self.kept_])
-        y = log_prices[self.kept_]
+        self.inlier_mask_ = ~outlier_mask(matrix, log_prices, self.extreme, self.random_state)
+        self.features_ = FeatureBuilder(self.contract).fit(houses[self.inlier_mask_])
+        matrix = self.features_.transform(houses[self.inlier_mask_])
+        y = log_prices[self.inlier_mask_]
         self.scaler_ = StandardScaler().fit(matrix)
         X = self.scaler_.transform(matrix)
         signs = self.features_.signs_
@@ -147,18 +147,18 @@ class BlendRegressor(RegressorMixin, BaseEstimator):
         additive = SplineElasticNet(self.features_.n_measures_).fit(X, y, alone)
         self.members_ = additive, RelevanceKernelRegressor().fit(X, y, signs)
         if self.ignored is not None:
-            self.ignored_ = list(self.ignored)
-            if self.ignored_:
-                self.members_ = additive, self._kernel_without(self.ignored_, X, y)
+            self.excluded_fields_ = list(self.ignored)
+            if self.excluded_fields_:
+                self.members_ = additive, self._kernel_without(self.excluded_fields_, X, y)
             return self
-        self.ignored_ = []
-        asked = self.features_.typical_.fill(matrix_of(houses[self.kept_], self.contract))
+        self.excluded_fields_ = []
+        asked = self.features_.imputer_.fill(to_matrix(houses[self.inlier_mask_], self.contract))
         for _ in range(_ROUNDS):
             breaking = self._breaking(asked)
             if not breaking:
                 break
-            self.ignored_ += breaking
-            self.members_ = additive, self._kernel_without(self.ignored_, X, y)
+            self.excluded_fields_ += breaking
+            self.members_ = additive, self._kernel_without(self.excluded_fields_, X, y)
         return self
 
     def _kernel_without(self, fields: list[str], X: Floats, y: Floats) -> RelevanceKernelRegressor:
@@ -169,8 +169,8 @@ class BlendRegressor(RegressorMixin, BaseEstimator):
         """Name the fields that the kernel sees and that move some value against their sign."""
         return [
             column
-            for column, gain in steps(self.predict, houses, self.contract)
-            if gain.min() < -TOLERANCE and column not in self.ignored_
+            for column, gain in monotone_gains(self.predict, houses, self.contract)
+            if gain.min() < -MONOTONE_TOLERANCE and column not in self.excluded_fields_
         ]
 
     def design(self, houses: pd.DataFrame | Floats) -> Floats:

@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 from houseprice.errors import ModelError
 from houseprice.market.fields import Field
 from houseprice.market.sales import Market
-from houseprice.model.features import matrix_of
-from houseprice.model.similarity import HouseDistance, SameHouse
+from houseprice.model.features import to_matrix
+from houseprice.model.similarity import HouseDistance, SubjectMatcher
 
-__all__ = ["Comparables", "Comparison", "Nearest"]
+__all__ = ["Comparables", "Comparison", "NearestSales"]
 
 Floats = NDArray[np.float64]
 
@@ -184,7 +184,7 @@ _PIECE = 64  # houses at a time, so that memory does not grow with their number
 _SAMPLE = 300  # sales that the reach is learned from
 
 
-class Nearest(NamedTuple):
+class NearestSales(NamedTuple):
     """The most similar sales of some houses, the first choice first.
 
     Attributes
@@ -225,17 +225,17 @@ class Comparables:
     def __init__(self, market: Market, importance: pd.DataFrame) -> None:
         self.market = market
         contract = market.contract
-        self._sales = matrix_of(market.houses, contract)
+        self._sales = to_matrix(market.houses, contract)
         self.likeness = HouseDistance(contract, self._sales, importance)
         self._location = contract.columns.index(contract.market.roles.location)
         self._comparison = Comparison(market, self.likeness)
         self.usual = self._comparison.usual
-        self._itself = SameHouse(market)
+        self._itself = SubjectMatcher(market)
         self.reach = self._learned_reach()
 
     def nearest(
         self, houses: pd.DataFrame | Floats, k: int = 5, ids: Sequence[str] | None = None
-    ) -> Nearest:
+    ) -> NearestSales:
         """Find the k sales most like each house, never the house itself.
 
         Parameters
@@ -254,7 +254,7 @@ class Comparables:
         """
         if k < 1:
             raise ModelError(f"{k} comparable sales can't be found: ask for 1 or more")
-        matrix = matrix_of(houses, self.market.contract)
+        matrix = to_matrix(houses, self.market.contract)
         own = self._itself.rows(matrix, ids)
         rows = np.full((len(matrix), k), -1, dtype=np.intp)
         similarity = np.full(rows.shape, np.nan)
@@ -271,7 +271,7 @@ class Comparables:
             similarity[piece, :width] = np.where(there, 100.0 * (1.0 - found), np.nan)
         location = self._sales[:, self._location]
         same = (location[rows] == matrix[:, [self._location]]) & (rows >= 0)
-        return Nearest(rows, similarity, same)
+        return NearestSales(rows, similarity, same)
 
     def table(self, house: pd.Series, k: int = 5, key: str | None = None) -> pd.DataFrame:
         """Tell the k sales most like a house in words, the first choice first.

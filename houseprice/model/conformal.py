@@ -37,10 +37,10 @@ from houseprice.model.blend import BlendRegressor, difficulty_features
 
 __all__ = [
     "LEVELS",
-    "BlankCost",
     "Calibration",
-    "ConformalRange",
+    "ConformalInterval",
     "Fold",
+    "ImputationVariance",
     "calibrate",
     "check_level",
     "fit_folds",
@@ -56,7 +56,7 @@ LEVELS = (0.5, 0.95)
 """The smallest and the largest level that a range can be asked for."""
 
 
-class ConformalRange(BaseEstimator):
+class ConformalInterval(BaseEstimator):
     """From the traits of a house to how far its range reaches below and above, in log price.
 
     Parameters
@@ -322,7 +322,7 @@ _HOUSES = 100  # of each fold, to show what a blank costs
 
 
 @dataclass(frozen=True)
-class BlankCost:
+class ImputationVariance:
     """The variance of log price that blanks cause.
 
     Attributes
@@ -407,8 +407,8 @@ class Calibration(NamedTuple):
         ``blank_spread`` of its unknown facts.
     """
 
-    conformal: ConformalRange
-    blank_cost: BlankCost
+    conformal: ConformalInterval
+    blank_cost: ImputationVariance
     out_of_fold: pd.DataFrame
 
 
@@ -431,7 +431,7 @@ def calibrate(
     random_state : int
         For the facts that are blanked out, to learn what blanks do.
     """
-    blank_cost = BlankCost.measure(folds, houses, regressor.contract)
+    blank_cost = ImputationVariance.measure(folds, houses, regressor.contract)
 
     def judged(seen: pd.DataFrame) -> tuple[NDArray[np.intp], Floats, Floats, Floats]:
         fold, opinions = held_out_member_predictions(folds, seen)
@@ -446,7 +446,7 @@ def calibrate(
         )
 
     fold, log_price, spread, seen = judged(houses)
-    conformal = ConformalRange(emphasis=regressor.emphasis())
+    conformal = ConformalInterval(emphasis=regressor.emphasis())
     conformal.fit(seen, log_prices - log_price, spread, fold)
     out_of_fold = pd.DataFrame(
         {

@@ -29,7 +29,7 @@ from sklearn.base import clone
 
 from houseprice.market.sales import Market
 from houseprice.model.conformal import Fold
-from houseprice.model.features import matrix_of
+from houseprice.model.features import to_matrix
 from houseprice.model.metrics import coverage, mae, mean_ape, mean_width, median_ape, rmsle, within
 from houseprice.model.valuation import ValuationModel
 from houseprice.progress import Progress
@@ -227,7 +227,7 @@ def interactions(
         As :attr:`houseprice.model.study.Study.interactions`.
     """
     contract, regressor = model.contract, model.regressor_
-    matrix = regressor.features_.typical_.fill(matrix_of(houses, contract))
+    matrix = regressor.features_.imputer_.fill(to_matrix(houses, contract))
     random = np.random.default_rng(random_state)
     takes, gives = random.integers(0, len(matrix), (2, n_pairs))
     own, other = matrix[takes], matrix[gives]
@@ -385,7 +385,7 @@ class _Sales(NamedTuple):
     @classmethod
     def of(cls, market: Market) -> _Sales:
         houses = market.houses.reset_index(drop=True)
-        return cls(houses, matrix_of(houses, market.contract), market.prices.to_numpy(np.float64))
+        return cls(houses, to_matrix(houses, market.contract), market.prices.to_numpy(np.float64))
 
 
 def _told(fold: Fold, sales: _Sales) -> Floats:
@@ -413,7 +413,7 @@ def _learned_anew(
 
 
 def _without(fold: Fold, hidden: Positions, sales: _Sales) -> Floats:
-    typical = fold.regressor.features_.typical_.values_
+    typical = fold.regressor.features_.imputer_.values_
     own = np.setdiff1d(np.arange(len(sales.paid)), fold.held_out)
     houses = sales.houses.copy()
     columns = houses.columns[hidden]

@@ -13,14 +13,14 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from houseprice.market.contract import Field, Price
-from houseprice.model.features import matrix_of
-from houseprice.model.shapley import Attribution, money_shares
+from houseprice.model.features import to_matrix
+from houseprice.model.shapley import ShapleyExplainer, money_contributions
 from houseprice.model.valuation import ValuationModel
 
-__all__ = ["Explainer", "Explanation", "difference", "step_of"]
+__all__ = ["Explainer", "Explanation", "format_difference", "rounding_step"]
 
 
-def step_of(price: float) -> float:
+def rounding_step(price: float) -> float:
     """Return the step that differences are rounded to beside a price: its fourth digit.
 
     >>> step_of(166_000.0)
@@ -29,7 +29,7 @@ def step_of(price: float) -> float:
     return float(10.0 ** max(math.floor(math.log10(price)) - 3, 0))
 
 
-def difference(price: Price, amount: float, step: float) -> str:
+def format_difference(price: Price, amount: float, step: float) -> str:
     """Write a difference with its sign: "+$4,300", "−$800", "$0"."""
     rounded = round(amount / step) * step
     sign = "+" if rounded > 0 else "−" if rounded < 0 else ""
@@ -59,10 +59,10 @@ class Explanation:
     price: float
     contributions: pd.DataFrame
 
-    def reasons(self, top: int = 3) -> tuple[str, ...]:
+    def top_drivers(self, top: int = 3) -> tuple[str, ...]:
         """Return the sentences of the fields that matter most, without those that round to 0."""
         rows = self.contributions.head(top)
-        step = step_of(self.base_price)
+        step = rounding_step(self.base_price)
         return tuple(rows["sentence"][rows["contribution"].abs() >= step / 2])
 
     def waterfall(self, top: int = 8) -> pd.DataFrame:
@@ -108,7 +108,7 @@ class Explainer:
         self._model = model
         self._fields = tuple(model.contract.fields.values())
         self._currency = model.contract.market.price
-        self._attribution = Attribution(model, base)
+        self._attribution = ShapleyExplainer(model, base)
         self.base_price = float(model.predict(self._attribution.base[np.newaxis]).round(2)[0])
 
     def contributions(self, houses: pd.DataFrame | Floats) -> Floats:
@@ -123,18 +123,18 @@ class Explainer:
 
     def explain(self, houses: pd.DataFrame | Floats) -> list[Explanation]:
         """Explain each house."""
-        told, filled = matrix_of(houses, self._model.contract), self._attribution.filled(houses)
+        told, filled = to_matrix(houses, self._model.contract), self._attribution.impute(houses)
         _, prices, money = self._measured(houses)
         return [
             self._explanation(told[i], filled[i], prices[i], money[i]) for i in range(len(told))
         ]
 
-    def reasons(self, houses: pd.DataFrame | Floats, top: int = 3) -> list[str]:
+    def top_drivers(self, houses: pd.DataFrame | Floats, top: int = 3) -> list[str]:
         """Return the sentences of the fields that matter most, one text a house, for a table."""
-        told = matrix_of(houses, self._model.contract)
+        told = to_matrix(houses, self._model.contract)
         filled, _, money = self._measured(houses)
         leading = _largest_first(money)[:, :top]
-        least = step_of(self.base_price) / 2
+        least = rounding_step(self.base_price) / 2
         return [
             "; ".join(
                 self._sentence(int(k), told[i, k], filled[i, k], money[i, k])
@@ -146,9 +146,11 @@ class Explainer:
 
     def _measured(self, houses: pd.DataFrame | Floats) -> tuple[Floats, Floats, Floats]:
         """Return the houses without unknowns, their prices, and the money of each field."""
-        filled = self._attribution.filled(houses)
+        filled = self._attribution.impute(houses)
         prices = self._model.predict(filled).round(2)
-        money = money_shares(self._attribution.shares(filled), prices, self.base_price)
+        money = money_contributions(
+            self._attribution.shapley_values(filled), prices, self.base_price
+        )
         return filled, prices, money
 
     def _explanation(
@@ -173,7 +175,7 @@ class Explainer:
         here = _words_of(field, told, filled)
         if filled == base:
             return f"{field.label}: {here}, as in the typical house"
-        amount = difference(self._currency, money, step_of(self.base_price))
+        amount = format_difference(self._currency, money, rounding_step(self.base_price))
         return f"{field.label}: {here} instead of {field.words(base)}, {amount}"
 
 

@@ -22,12 +22,12 @@ from houseprice.errors import ModelError
 from houseprice.market.contract import Contract, Field
 from houseprice.market.expressions import Expression
 
-__all__ = ["FeatureBuilder", "Floats", "Typical", "matrix_of"]
+__all__ = ["FeatureBuilder", "Floats", "TypicalValueImputer", "to_matrix"]
 
 Floats = NDArray[np.float64]
 
 
-class Typical(BaseEstimator):
+class TypicalValueImputer(BaseEstimator):
     """Fill what is not known: a fixed start, else the median or the commonest level of the sales.
 
     Parameters
@@ -138,8 +138,8 @@ class FeatureBuilder(TransformerMixin, BaseEstimator):
         y : ignored
         """
         fields = self.contract.fields
-        self.typical_ = Typical(self.contract).fit(houses)
-        filled = self.typical_.fill(matrix_of(houses, self.contract))
+        self.imputer_ = TypicalValueImputer(self.contract).fit(houses)
+        filled = self.imputer_.fill(to_matrix(houses, self.contract))
         self._parts = [
             (Expression(part.expression, fields), part.scale == "log")
             for part in self.contract.derived.values()
@@ -161,7 +161,7 @@ class FeatureBuilder(TransformerMixin, BaseEstimator):
     def transform(self, houses: pd.DataFrame | Floats) -> Floats:
         """Return the matrix, shape (n_houses, n_columns)."""
         check_is_fitted(self)
-        filled = self.typical_.fill(matrix_of(houses, self.contract))
+        filled = self.imputer_.fill(to_matrix(houses, self.contract))
         derived = self._derived(filled)
         gaps = ~np.isfinite(derived)
         if gaps.any():
@@ -220,7 +220,7 @@ class FeatureBuilder(TransformerMixin, BaseEstimator):
         return np.flatnonzero([name == field or name in own for name in self.names_])
 
 
-def matrix_of(houses: pd.DataFrame | Floats, contract: Contract) -> Floats:
+def to_matrix(houses: pd.DataFrame | Floats, contract: Contract) -> Floats:
     """Give houses as a new float matrix with the contract's columns.
 
     Raises

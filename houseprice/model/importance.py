@@ -10,13 +10,13 @@ from numpy.typing import ArrayLike, NDArray
 from houseprice.errors import ModelError
 from houseprice.market.contract import Contract
 from houseprice.model.conformal import Fold
-from houseprice.model.features import matrix_of
+from houseprice.model.features import to_matrix
 from houseprice.model.metrics import mae, mean_ape
 from houseprice.model.valuation import ValuationModel
-from houseprice.model.what_if import curve_values
+from houseprice.model.what_if import effect_grid
 from houseprice.progress import Progress
 
-__all__ = ["effect_curve", "permutation_importance"]
+__all__ = ["partial_dependence", "permutation_importance"]
 
 Floats = NDArray[np.float64]
 
@@ -66,7 +66,7 @@ def permutation_importance(
     if not hasattr(model, "folds_"):
         raise ModelError("importance needs a model that was just fitted, not a stored one")
     contract = model.contract
-    matrix = matrix_of(houses, contract)
+    matrix = to_matrix(houses, contract)
     paid = np.asarray(prices, dtype=np.float64)
     rises = np.empty((len(contract.columns), len(model.folds_), 2))
     seeing = [_errors(fold, matrix[fold.held_out], paid[fold.held_out]) for fold in model.folds_]
@@ -87,7 +87,7 @@ def permutation_importance(
     return _table(rises, contract)
 
 
-def effect_curve(
+def partial_dependence(
     model: ValuationModel,
     houses: pd.DataFrame,
     field: str,
@@ -103,7 +103,7 @@ def effect_curve(
     field : str
         A column of the contract.
     values : array of float, optional
-        Clean values; by default those of :func:`houseprice.model.what_if.curve_values`.
+        Clean values; by default those of :func:`houseprice.model.what_if.effect_grid`.
     max_houses : int
         If there are more houses, this many are taken, evenly spaced.
 
@@ -117,8 +117,8 @@ def effect_curve(
         raise ModelError(f"there is no field {field}")
     position = model.contract.columns.index(field)
     facts = model.contract.fields[field]
-    matrix = matrix_of(houses, model.contract)
-    grid = curve_values(facts, matrix[:, position]) if values is None else np.asarray(values, float)
+    matrix = to_matrix(houses, model.contract)
+    grid = effect_grid(facts, matrix[:, position]) if values is None else np.asarray(values, float)
     if len(matrix) > max_houses:
         matrix = matrix[np.linspace(0, len(matrix) - 1, max_houses).astype(np.intp)]
     stacked = np.tile(matrix, (len(grid), 1))

@@ -32,18 +32,18 @@ from houseprice.errors import ModelError
 from houseprice.market.contract import Contract
 from houseprice.market.expressions import Expression
 from houseprice.model.blend import BlendRegressor
-from houseprice.model.features import matrix_of
+from houseprice.model.features import to_matrix
 from houseprice.model.members import RelevanceKernelRegressor, SplineElasticNet
 from houseprice.model.valuation import ValuationModel
 
 __all__ = [
     "AdditiveTerms",
-    "Attribution",
     "Coalitions",
-    "Game",
-    "KernelShares",
+    "DerivedColumn",
+    "KernelShapley",
+    "ShapleyExplainer",
     "logarithmic_mean",
-    "money_shares",
+    "money_contributions",
     "multilinear_weights",
     "shapley_weights",
 ]
@@ -52,7 +52,7 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Game:
+class DerivedColumn:
     """A column of the design that is made from several fields.
 
     Attributes
@@ -105,12 +105,12 @@ class Coalitions:
             if len(fields) == 1:
                 self.owners[column, fields] = 1.0
             elif len(fields) > 1:
-                games.append(Game(column, fields, expression, part.scale == "log"))
+                games.append(DerivedColumn(column, fields, expression, part.scale == "log"))
         self.games = tuple(games)
 
     def values(
         self, houses: Floats, base: Floats, design: Floats, base_design: Floats
-    ) -> Iterator[tuple[Game, Floats]]:
+    ) -> Iterator[tuple[DerivedColumn, Floats]]:
         """Give for each game the standardised column at each subset, shape (2**k, n_houses).
 
         Row `s` has the house's facts where the bits of `s` are set and the base's elsewhere. Where
@@ -199,7 +199,7 @@ _POINTS, _WEIGHTS = np.polynomial.legendre.leggauss(3)
 _CHANCES = tuple(zip((0.5 * (_POINTS + 1.0)).tolist(), (0.5 * _WEIGHTS).tolist(), strict=True))
 
 
-class KernelShares:
+class KernelShapley:
     """Shapley values of a Gaussian kernel expansion.
 
     The Shapley value of a field is its expected gain when it joins a random set of fields that
@@ -228,7 +228,7 @@ class KernelShares:
         self._owners = coalitions.owners
 
     def of(
-        self, design: Floats, base_design: Floats, games: Sequence[tuple[Game, Floats]]
+        self, design: Floats, base_design: Floats, games: Sequence[tuple[DerivedColumn, Floats]]
     ) -> Floats:
         """Return the shares in log price, shape (n_houses, n_fields).
 
@@ -343,7 +343,7 @@ class AdditiveTerms:
 _BLOCK = 256  # houses at a time, so that memory does not grow with their number
 
 
-class Attribution:
+class ShapleyExplainer:
     """Share the difference in log price between houses and a base house among the fields.
 
     Unknown facts are taken as typical, as the model takes them, before anything is compared: a
@@ -365,31 +365,31 @@ class Attribution:
         self._regressor, self._contract = model.regressor_, model.contract
         self._coalitions = Coalitions(self._regressor, self._contract)
         weights = np.asarray(self._regressor.weights)
-        self._members: list[tuple[float, AdditiveTerms | KernelShares]] = []
+        self._members: list[tuple[float, AdditiveTerms | KernelShapley]] = []
         for weight, member in zip(weights / weights.sum(), self._regressor.members_, strict=True):
             match member:
                 case SplineElasticNet():
                     self._members.append((weight, AdditiveTerms(member)))
                 case RelevanceKernelRegressor():
-                    self._members.append((weight, KernelShares(member, self._coalitions)))
+                    self._members.append((weight, KernelShapley(member, self._coalitions)))
                 case _:
                     raise ModelError(f"a {type(member).__name__} can't be explained")
-        self.base: Floats = self.filled(base.to_frame().T)[0]
+        self.base: Floats = self.impute(base.to_frame().T)[0]
         self._base_design: Floats = self._regressor.design(self.base[np.newaxis])[0]
 
-    def filled(self, houses: pd.DataFrame | Floats) -> Floats:
+    def impute(self, houses: pd.DataFrame | Floats) -> Floats:
         """Return the houses as a matrix with typical values for what is not known."""
-        typical = self._regressor.features_.typical_
-        filled: Floats = typical.fill(matrix_of(houses, self._contract))
+        typical = self._regressor.features_.imputer_
+        filled: Floats = typical.fill(to_matrix(houses, self._contract))
         return filled
 
-    def shares(self, filled: Floats) -> Floats:
+    def shapley_values(self, filled: Floats) -> Floats:
         """Share out log price, shape (n_houses, n_fields).
 
         Parameters
         ----------
         filled : ndarray of shape (n_houses, n_fields)
-            As :meth:`filled` gives them.
+            As :meth:`impute` gives them.
         """
         blocks = [
             self._block(filled[start : start + _BLOCK]) for start in range(0, len(filled), _BLOCK)
@@ -401,7 +401,7 @@ class Attribution:
         games = list(self._coalitions.values(filled, self.base, design, start))
         shares = np.zeros(filled.shape)
         for weight, member in self._members:
-            if isinstance(member, KernelShares):
+            if isinstance(member, KernelShapley):
                 shares += weight * member.of(design, start, games)
                 continue
             gains = member.of(design) - member.of(start[np.newaxis])
@@ -413,7 +413,7 @@ class Attribution:
         return shares
 
 
-def money_shares(shares: Floats, prices: Floats, base_price: float) -> Floats:
+def money_contributions(shares: Floats, prices: Floats, base_price: float) -> Floats:
     """Turn shares in log price into money, in whole cents that add up exactly.
 
     A share times the logarithmic mean of the two prices is its part of their difference (the

@@ -17,7 +17,7 @@ from houseprice.market.contract import Contract
 from houseprice.market.fields import Field
 from houseprice.market.sales import Market
 
-__all__ = ["HouseDistance", "SameHouse"]
+__all__ = ["HouseDistance", "SubjectMatcher"]
 
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
@@ -129,7 +129,7 @@ def _span(field: Field, values: Floats) -> float:
     return float(high - low) or 1.0
 
 
-class SameHouse:
+class SubjectMatcher:
     """Find a house among the sales of a market, by its key or by its facts.
 
     A sale with the very same facts known before the sale is taken to be of the house itself.

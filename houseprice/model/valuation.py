@@ -14,7 +14,7 @@ from houseprice.market.contract import Contract
 from houseprice.market.domain import Domain
 from houseprice.model.blend import BlendRegressor, difficulty_features, make_regressor
 from houseprice.model.conformal import Fold, calibrate, check_level, fit_folds, log_prices_of
-from houseprice.model.features import matrix_of
+from houseprice.model.features import to_matrix
 from houseprice.progress import Progress
 
 __all__ = ["Progress", "ValuationModel"]
@@ -97,7 +97,7 @@ class ValuationModel(RegressorMixin, BaseEstimator):
         self.regressor_ = clone(unfitted).fit(houses, y)
         tell(0.95 / steps, f"Learning from sales, part 2 of {steps}")
         # What all sales show to break a sign is left out of the folds too: asking is what is slow.
-        unfitted.set_params(ignored=tuple(self.regressor_.ignored_))
+        unfitted.set_params(ignored=tuple(self.regressor_.excluded_fields_))
         for fold in fit_folds(unfitted, houses, y, self.n_folds, self.random_state):
             self.folds_.append(fold)
             done = len(self.folds_) + 1
@@ -105,7 +105,7 @@ class ValuationModel(RegressorMixin, BaseEstimator):
             tell(0.95 * done / steps, words)
         tell(0.95, "Learning how far values can be off")
         learned = calibrate(self.folds_, self.regressor_, houses, y, self.random_state)
-        self.range_, self.blank_cost_, self.out_of_fold_ = learned
+        self.range_, self.imputation_variance_, self.out_of_fold_ = learned
         tell(1.0, "Learned")
         return self
 
@@ -137,8 +137,8 @@ class ValuationModel(RegressorMixin, BaseEstimator):
         """
         check_is_fitted(self, "regressor_")
         check_level(interval)
-        matrix = matrix_of(houses, self.contract)
-        blanks = self.blank_cost_.spread(matrix)
+        matrix = to_matrix(houses, self.contract)
+        blanks = self.imputation_variance_.spread(matrix)
         design = self.regressor_.design(matrix)
         opinions = self.regressor_.member_predictions(design)
         log_price = self.regressor_.blend(opinions)

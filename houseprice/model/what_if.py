@@ -18,10 +18,10 @@ from numpy.typing import ArrayLike, NDArray
 from houseprice.errors import ModelError
 from houseprice.market.contract import Field
 from houseprice.model.blend import BlendRegressor
-from houseprice.model.explanation import difference, step_of
+from houseprice.model.explanation import format_difference, rounding_step
 from houseprice.model.valuation import ValuationModel
 
-__all__ = ["Change", "EffectNoise", "curve_values", "house_effect", "what_if"]
+__all__ = ["EffectUncertainty", "ValueChange", "effect_grid", "ice_curve", "what_if"]
 
 Floats = NDArray[np.float64]
 
@@ -30,7 +30,7 @@ _NORMAL_90 = 1.645
 
 
 @dataclass(frozen=True)
-class EffectNoise:
+class EffectUncertainty:
     """The uncertainty of differences between values of one house, in log price.
 
     What makes a house dearer than its facts say is the same before and after a change and cancels.
@@ -52,7 +52,7 @@ class EffectNoise:
     covariance: Floats
 
     @classmethod
-    def learn(cls, model: ValuationModel, houses: pd.DataFrame, prices: ArrayLike) -> Self:
+    def from_sales(cls, model: ValuationModel, houses: pd.DataFrame, prices: ArrayLike) -> Self:
         """Learn from the sales that the model was fitted on.
 
         Parameters
@@ -88,7 +88,7 @@ class EffectNoise:
         return half
 
 
-def curve_values(field: Field, known: Floats, n_values: int = 25) -> Floats:
+def effect_grid(field: Field, known: Floats, n_values: int = 25) -> Floats:
     """Pick values to draw an effect at: each level or count that occurs, else an even grid.
 
     The grid spans the middle 98 % of the known values: beyond them a curve would be a guess.
@@ -106,7 +106,7 @@ def curve_values(field: Field, known: Floats, n_values: int = 25) -> Floats:
 
 
 @dataclass(frozen=True)
-class Change:
+class ValueChange:
     """What other facts do to a value; all in money.
 
     Attributes
@@ -133,8 +133,8 @@ class Change:
 
 
 def what_if(
-    model: ValuationModel, house: pd.Series, changes: Mapping[str, float], noise: EffectNoise
-) -> Change:
+    model: ValuationModel, house: pd.Series, changes: Mapping[str, float], noise: EffectUncertainty
+) -> ValueChange:
     """Value a house with some facts changed and all others as they are.
 
     Parameters
@@ -166,11 +166,15 @@ def what_if(
     is_clear = low > 0 or high < 0
     fsd = float(model.value(before)["fsd"].iloc[0])
     note = _note(model, delta, (low, high), is_clear, old * fsd, old)
-    return Change(old, new, delta, round(low, 2), round(high, 2), is_clear, note)
+    return ValueChange(old, new, delta, round(low, 2), round(high, 2), is_clear, note)
 
 
-def house_effect(
-    model: ValuationModel, house: pd.Series, column: str, sales: pd.DataFrame, noise: EffectNoise
+def ice_curve(
+    model: ValuationModel,
+    house: pd.Series,
+    column: str,
+    sales: pd.DataFrame,
+    noise: EffectUncertainty,
 ) -> pd.DataFrame:
     """Value this very house with one field set to each of several values.
 
@@ -201,8 +205,8 @@ def house_effect(
     field = _field(model, column)
     position = model.contract.columns.index(column)
     before = house[list(model.contract.columns)].to_numpy(np.float64)[np.newaxis]
-    own = float(model.regressor_.features_.typical_.fill(before.copy())[0, position])
-    grid = curve_values(field, sales[column].to_numpy(np.float64), n_values=40)
+    own = float(model.regressor_.features_.imputer_.fill(before.copy())[0, position])
+    grid = effect_grid(field, sales[column].to_numpy(np.float64), n_values=40)
     grid = np.union1d(grid, own)
     after = np.tile(before, (len(grid), 1))
     after[:, position] = grid
@@ -247,14 +251,14 @@ def _note(
     margin: float,
     price: float,
 ) -> str:
-    currency, step = model.contract.market.price, step_of(price)
+    currency, step = model.contract.market.price, rounding_step(price)
     if span == (0.0, 0.0):
         return "This changes nothing that the value stands on."
-    low, high = (difference(currency, end, step) for end in span)
+    low, high = (format_difference(currency, end, step) for end in span)
     if not is_clear:
         return f"The sales can't tell this from no difference: anything from {low} to {high}."
     words = f"Likely between {low} and {high}."
     if abs(delta) < margin:
-        off = difference(currency, margin, step).lstrip("+")
+        off = format_difference(currency, margin, step).lstrip("+")
         words += f" The value itself can be off by {off} either way, more than this changes it."
     return words

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from houseprice.market.contract import Contract
 from houseprice.market.parsing import parse_column
-from houseprice.model.aggregate import SharedErrors, sum_interval, variances
+from houseprice.model.aggregate import SharedErrors, sum_interval, variance_components
 from houseprice.tables.scoring import Scored
 from houseprice.tables.table import Table
 
@@ -80,7 +80,7 @@ def portfolio(
     if not valued.any():
         return None
     values = scored.valuations[valued]
-    shared = SharedErrors.of(metrics)
+    shared = SharedErrors.from_metrics(metrics)
     area = _areas(table, contract)[valued]
     rows = [_row(values, area, None, shared)]
     rows += [_row(values, area, place, shared) for place in pd.unique(area)]
@@ -133,7 +133,9 @@ def _areas(table: Table, contract: Contract) -> Floats:
 
 def _parts(values: pd.DataFrame, area: Floats, shared: SharedErrors) -> pd.DataFrame:
     words = ("All houses off together", "Houses of one area off together", "Each house on its own")
-    return pd.DataFrame({"part": words, "share": np.sqrt(variances(values, area, shared))})
+    return pd.DataFrame(
+        {"part": words, "share": np.sqrt(variance_components(values, area, shared))}
+    )
 
 
 def _sentence(

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from houseprice.model.card import Card
     from houseprice.model.explanation import Explanation
     from houseprice.model.study import Study
-    from houseprice.model.what_if import Change
+    from houseprice.model.what_if import ValueChange
 
 __all__ = ["BackendHandle", "CircuitBreaker", "GuardedBackend", "Outage"]
 
@@ -192,7 +192,7 @@ class GuardedBackend:
         with self._watch.question():
             return self._backend.comparables(rows, k)
 
-    def what_if(self, before: pd.DataFrame, after: pd.DataFrame) -> Change:
+    def what_if(self, before: pd.DataFrame, after: pd.DataFrame) -> ValueChange:
         """Say what the difference between two states of one house does to its value."""
         with self._watch.question():
             return self._backend.what_if(before, after)

@@ -45,7 +45,7 @@ from houseprice.model.conformal import check_level
 from houseprice.model.explanation import Explanation
 from houseprice.model.store.artefact import NO_GOLDEN_ROWS, GoldenRows
 from houseprice.model.study import Study
-from houseprice.model.what_if import Change
+from houseprice.model.what_if import ValueChange
 
 __all__ = ["RemoteBackend", "in_pieces", "value_csv"]
 
@@ -263,7 +263,7 @@ class RemoteBackend:
             self._service.left_out("comparable sales")
         return _table(told, ComparableOut).astype({"price_per_area": np.float64})
 
-    def what_if(self, before: pd.DataFrame, after: pd.DataFrame) -> Change:
+    def what_if(self, before: pd.DataFrame, after: pd.DataFrame) -> ValueChange:
         """Have said what the difference between two states of one house does to its value."""
         self._need("what_if")
         return self._service.what_if(before, after).change()

@@ -43,7 +43,7 @@ def show_explanation(backend: Backend, rows: pd.DataFrame, contract: Contract) -
         st.markdown("This is the typical house itself. Change a fact to see what it does.")
         return
     base, value = (money(contract, x, 100) for x in (explanation.base_price, explanation.price))
-    reasons = "; ".join(explanation.reasons(3))
+    reasons = "; ".join(explanation.top_drivers(3))
     panel(
         f"The typical house is worth {base}, this one {value}. Most of it comes from: {reasons}.",
         charts_house.waterfall(explanation.base_price, explanation.price, steps, contract),

@@ -319,7 +319,7 @@ def _scale(valuation: pd.Series, ends: tuple[str, str] | None, sales: pd.DataFra
 def _reasons(backend: Backend, rows: pd.DataFrame, info: BackendInfo) -> tuple[str, ...]:
     if "explain" not in info.capabilities:
         return ()
-    return _or_nothing(lambda: backend.explain(rows).reasons(6), ())
+    return _or_nothing(lambda: backend.explain(rows).top_drivers(6), ())
 
 
 def _sales(backend: Backend, rows: pd.DataFrame, info: BackendInfo) -> pd.DataFrame:

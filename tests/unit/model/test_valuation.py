@@ -100,7 +100,7 @@ def test_confidence_is_what_the_68_percent_range_leaves(valuer, held_out):
 def test_a_blank_gives_the_value_of_the_typical_fact_with_a_wider_range(valuer, held_out):
     blanked = held_out[0].copy()
     blanked[["grade", "built"]] = np.nan
-    filled = valuer.regressor_.features_.typical_.fill(blanked.to_numpy(copy=True))
+    filled = valuer.regressor_.features_.imputer_.fill(blanked.to_numpy(copy=True))
     with_blanks, without = valuer.value(blanked), valuer.value(filled)
     np.testing.assert_allclose(with_blanks["predicted_price"], without["predicted_price"])
     assert (with_blanks["price_high"] > without["price_high"]).all()
@@ -195,7 +195,7 @@ def test_sales_at_a_nonsense_price_are_left_out_of_the_fit(hamlet):
     prices = hamlet.prices.to_numpy(np.float64, copy=True)
     prices[[5, 50]] /= 20
     regressor = make_regressor(hamlet.contract).fit(hamlet.houses, np.log(prices))
-    assert set(np.flatnonzero(~regressor.kept_)) == {5, 50}
+    assert set(np.flatnonzero(~regressor.inlier_mask_)) == {5, 50}
 
 
 def test_a_regressor_of_ones_own_is_used(hamlet):

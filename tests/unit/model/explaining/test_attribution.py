@@ -10,9 +10,9 @@ from houseprice.errors import ModelError
 from houseprice.market.sales import typical_house
 from houseprice.model.shapley import (
     AdditiveTerms,
-    Attribution,
+    ShapleyExplainer,
     logarithmic_mean,
-    money_shares,
+    money_contributions,
     multilinear_weights,
     shapley_weights,
 )
@@ -20,7 +20,7 @@ from houseprice.model.shapley import (
 
 @pytest.fixture(scope="module")
 def attribution(valuer, hamlet):
-    return Attribution(valuer, typical_house(hamlet))
+    return ShapleyExplainer(valuer, typical_house(hamlet))
 
 
 def exact_shapley(predict, house, base):
@@ -40,8 +40,8 @@ def exact_shapley(predict, house, base):
 
 
 def test_shares_agree_with_exact_shapley_values_over_all_subsets(attribution, valuer, hamlet):
-    houses = attribution.filled(hamlet.houses.iloc[:12])
-    shares = attribution.shares(houses)
+    houses = attribution.impute(hamlet.houses.iloc[:12])
+    shares = attribution.shapley_values(houses)
     for house, mine in zip(houses, shares, strict=True):
         exact = exact_shapley(valuer.regressor_.predict, house, attribution.base)
         # 0.0005 in log price is 0.05 % of the price
@@ -61,32 +61,32 @@ def test_the_terms_of_the_additive_member_add_up_to_what_it_predicts(valuer, ham
 
 
 def test_shares_add_up_to_the_difference_in_log_price(attribution, valuer, hamlet):
-    houses = attribution.filled(hamlet.houses)
-    ours = attribution.shares(houses).sum(axis=1)
+    houses = attribution.impute(hamlet.houses)
+    ours = attribution.shapley_values(houses).sum(axis=1)
     predict = valuer.regressor_.predict
     difference = predict(houses) - predict(attribution.base[np.newaxis])
     np.testing.assert_allclose(ours, difference, atol=5e-4)
 
 
 def test_a_field_like_the_base_has_no_share_at_all(attribution, hamlet):
-    houses = attribution.filled(hamlet.houses)
+    houses = attribution.impute(hamlet.houses)
     same = houses == attribution.base
     assert same.any()
-    assert (attribution.shares(houses)[same] == 0.0).all()
-    assert (attribution.shares(attribution.base[np.newaxis]) == 0.0).all()
+    assert (attribution.shapley_values(houses)[same] == 0.0).all()
+    assert (attribution.shapley_values(attribution.base[np.newaxis]) == 0.0).all()
 
 
 def test_no_houses_have_no_shares(attribution, hamlet):
-    assert attribution.shares(attribution.filled(hamlet.houses.iloc[:0])).shape == (0, 10)
+    assert attribution.shapley_values(attribution.impute(hamlet.houses.iloc[:0])).shape == (0, 10)
 
 
 def test_an_unknown_fact_counts_for_its_own_field(attribution, hamlet):
     house = hamlet.houses.iloc[[3]]
     unknown = house.assign(grade=np.nan)
-    typical = house.assign(grade=attribution.filled(unknown)[0, 2])
+    typical = house.assign(grade=attribution.impute(unknown)[0, 2])
     np.testing.assert_array_equal(
-        attribution.shares(attribution.filled(unknown)),
-        attribution.shares(attribution.filled(typical)),
+        attribution.shapley_values(attribution.impute(unknown)),
+        attribution.shapley_values(attribution.impute(typical)),
     )
 
 
@@ -95,7 +95,7 @@ def test_a_member_of_another_kind_is_refused(valuer, hamlet):
     other.regressor_ = copy(valuer.regressor_)
     other.regressor_.members_ = (valuer.regressor_.members_[0], DummyRegressor())
     with pytest.raises(ModelError, match="DummyRegressor can't be explained"):
-        Attribution(other, typical_house(hamlet))
+        ShapleyExplainer(other, typical_house(hamlet))
 
 
 def test_players_that_play_alike_get_equal_shares():
@@ -122,7 +122,7 @@ def test_money_is_the_share_times_the_logarithmic_mean_of_the_prices():
     # From 100,000 to 200,000: the mean is 100,000 / ln 2 = 144,269.504. A doubling and nothing
     # else is worth all of it; ln 1.5 is worth 58,496.25, and ln 4/3 the other 41,503.75.
     shares = np.array([[math.log(2), 0.0], [math.log(1.5), math.log(4 / 3)]])
-    money = money_shares(shares, np.full(2, 200_000.0), 100_000.0)
+    money = money_contributions(shares, np.full(2, 200_000.0), 100_000.0)
     np.testing.assert_array_equal(money, [[100_000.0, 0.0], [58_496.25, 41_503.75]])
 
 
@@ -132,15 +132,17 @@ def test_the_logarithmic_mean_of_equal_prices_is_the_price():
 
 
 def test_what_a_legal_limit_cuts_off_is_cut_from_all_shares_alike():
-    money = money_shares(np.array([[math.log(2), math.log(2)]]), np.array([200_000.0]), 100_000.0)
+    money = money_contributions(
+        np.array([[math.log(2), math.log(2)]]), np.array([200_000.0]), 100_000.0
+    )
     np.testing.assert_array_equal(money, [[50_000.0, 50_000.0]])
 
 
 def test_cents_that_do_not_divide_go_to_the_first_of_equals_and_never_to_a_zero():
-    money = money_shares(np.array([[0.0, 0.1, 0.1, 0.1]]), np.array([100.01]), 100.0)
+    money = money_contributions(np.array([[0.0, 0.1, 0.1, 0.1]]), np.array([100.01]), 100.0)
     np.testing.assert_array_equal(money, [[0.0, 0.01, 0.0, 0.0]])
 
 
 def test_a_house_at_the_price_of_the_base_has_gains_and_losses_that_cancel():
-    money = money_shares(np.array([[0.2, -0.2, 0.0]]), np.array([100_000.0]), 100_000.0)
+    money = money_contributions(np.array([[0.2, -0.2, 0.0]]), np.array([100_000.0]), 100_000.0)
     np.testing.assert_array_equal(money, [[20_000.0, -20_000.0, 0.0]])

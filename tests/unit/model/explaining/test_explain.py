@@ -5,7 +5,7 @@ import pytest
 
 from houseprice.market.sales import typical_house
 from houseprice.model.explanation import Explainer
-from houseprice.model.shapley import Attribution
+from houseprice.model.shapley import ShapleyExplainer
 from houseprice.model.store.store import ModelStore
 
 
@@ -34,10 +34,10 @@ def test_contributions_add_up_to_the_predicted_price_to_the_cent_on_every_sale(t
 
 def test_what_is_spread_over_the_fields_to_make_the_sum_exact_is_next_to_nothing(trained, market):
     model, _ = trained
-    attribution = Attribution(model, typical_house(market))
-    houses = attribution.filled(market.houses)
+    attribution = ShapleyExplainer(model, typical_house(market))
+    houses = attribution.impute(market.houses)
     log_price = np.log(model.predict(houses) / model.predict(attribution.base[np.newaxis]))
-    assert np.abs(attribution.shares(houses).sum(axis=1) - log_price).max() < 1e-4
+    assert np.abs(attribution.shapley_values(houses).sum(axis=1) - log_price).max() < 1e-4
 
 
 def test_a_house_is_explained_the_same_alone_in_a_table_and_again(trained, market):
@@ -54,7 +54,7 @@ def test_the_typical_house_explains_itself_with_nothing(explainer, hamlet):
     (explanation,) = explainer.explain(base.to_frame().T)
     assert explanation.price == explanation.base_price == explainer.base_price
     assert (explanation.contributions["contribution"] == 0).all()
-    assert explanation.reasons() == ()
+    assert explanation.top_drivers() == ()
     assert explanation.waterfall().empty
     assert explanation.contributions["sentence"].str.endswith(", as in the typical house").all()
 
@@ -73,7 +73,7 @@ def test_a_sentence_says_what_is_there_instead_of_what_and_what_it_is_worth(expl
     start = f"Grade: {field.words(grade)} instead of {field.words(base['grade'])}, "
     assert first["sentence"].startswith(start)
     assert first["sentence"].removeprefix(start)[:2] == ("+€" if grade == 3.0 else "−€")
-    assert explanation.reasons() == (first["sentence"],)
+    assert explanation.top_drivers() == (first["sentence"],)
 
 
 def test_an_unknown_fact_is_called_so(explainer, hamlet):
@@ -103,8 +103,8 @@ def test_a_waterfall_runs_from_the_base_price_to_the_price(explainer, hamlet, to
 
 def test_reasons_of_a_table_are_those_of_each_house(explainer, hamlet):
     houses = hamlet.houses.iloc[:20]
-    expected = ["; ".join(explanation.reasons(3)) for explanation in explainer.explain(houses)]
-    assert explainer.reasons(houses, 3) == expected
+    expected = ["; ".join(explanation.top_drivers(3)) for explanation in explainer.explain(houses)]
+    assert explainer.top_drivers(houses, 3) == expected
 
 
 def test_a_price_cut_at_its_legal_limit_is_explained_too(hamlet, valuer):

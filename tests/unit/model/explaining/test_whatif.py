@@ -2,13 +2,13 @@ import numpy as np
 import pytest
 
 from houseprice.errors import ModelError
-from houseprice.model.what_if import EffectNoise, house_effect, what_if
+from houseprice.model.what_if import EffectUncertainty, ice_curve, what_if
 
 
 @pytest.fixture(scope="module")
 def noise(valuer, hamlet, learned):
     rows = list(learned)
-    return EffectNoise.learn(valuer, hamlet.houses.iloc[rows], hamlet.prices.iloc[rows])
+    return EffectUncertainty.from_sales(valuer, hamlet.houses.iloc[rows], hamlet.prices.iloc[rows])
 
 
 @pytest.fixture
@@ -90,7 +90,7 @@ def test_the_range_of_a_difference_holds_the_truth_of_a_made_up_market(valuer, n
 
 def test_the_curve_of_a_house_goes_through_its_own_value(valuer, noise, hamlet, house):
     house["size"] = 123.4
-    curve = house_effect(valuer, house, "size", hamlet.houses, noise)
+    curve = ice_curve(valuer, house, "size", hamlet.houses, noise)
     own = curve[curve["is_own"]]
     price = valuer.predict(house.to_frame().T).round(2)[0]
     assert own[["value", "price", "low", "high"]].to_numpy().tolist() == [[123.4, *[price] * 3]]
@@ -102,18 +102,18 @@ def test_the_curve_of_a_house_goes_through_its_own_value(valuer, noise, hamlet, 
 
 
 def test_the_curve_of_a_field_with_levels_has_each_level(valuer, noise, hamlet, house):
-    curve = house_effect(valuer, house, "quarter", hamlet.houses, noise)
+    curve = ice_curve(valuer, house, "quarter", hamlet.houses, noise)
     assert curve["label"].tolist() == ["North bank", "South bank", "Hill"]
     assert curve["is_own"].sum() == 1
 
 
 def test_the_own_value_of_an_unknown_fact_is_the_typical_one(valuer, noise, hamlet, house):
     house["grade"] = np.nan
-    curve = house_effect(valuer, house, "grade", hamlet.houses, noise)
+    curve = ice_curve(valuer, house, "grade", hamlet.houses, noise)
     price = valuer.predict(house.to_frame().T).round(2)[0]
     assert curve.loc[curve["is_own"], "price"].item() == price
 
 
 def test_a_curve_needs_a_field(valuer, noise, hamlet, house):
     with pytest.raises(ModelError, match="no field pond"):
-        house_effect(valuer, house, "pond", hamlet.houses, noise)
+        ice_curve(valuer, house, "pond", hamlet.houses, noise)

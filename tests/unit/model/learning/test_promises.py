@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from houseprice.market.sales import load_market
-from houseprice.model.blend import TOLERANCE, make_regressor, one_step_up, steps
-from houseprice.model.features import matrix_of
+from houseprice.model.blend import MONOTONE_TOLERANCE, increment, make_regressor, monotone_gains
+from houseprice.model.features import to_matrix
 
 
 @pytest.fixture(scope="module")
@@ -14,9 +14,9 @@ def gains():
     market = load_market()
     regressor = make_regressor(market.contract)
     regressor.fit(market.houses, np.log(market.prices.to_numpy()))
-    matrix = matrix_of(market.houses, market.contract)
-    houses = regressor.features_.typical_.fill(matrix)
-    return dict(steps(regressor.predict, houses, market.contract))
+    matrix = to_matrix(market.houses, market.contract)
+    houses = regressor.features_.imputer_.fill(matrix)
+    return dict(monotone_gains(regressor.predict, houses, market.contract))
 
 
 def test_one_step_up_of_any_signed_field_keeps_its_sign_on_every_sale(gains):
@@ -24,7 +24,7 @@ def test_one_step_up_of_any_signed_field_keeps_its_sign_on_every_sale(gains):
     signed = [name for name, field in contract.fields.items() if field.sign]
     assert list(gains) == signed
     worst = {name: gain.min() for name, gain in gains.items()}
-    assert min(worst.values()) >= -TOLERANCE, worst
+    assert min(worst.values()) >= -MONOTONE_TOLERANCE, worst
 
 
 @pytest.mark.parametrize("field", ["GrLivArea", "OverallQual", "GarageCars"])
@@ -35,16 +35,16 @@ def test_what_matters_does_move_the_value(gains, field):
 def test_a_step_is_a_tenth_of_a_size_and_one_of_the_rest_within_limits(hamlet):
     fields = hamlet.contract.fields
     values = np.array([100.0, 990.0, 2000.0])
-    np.testing.assert_allclose(one_step_up(fields["size"], values), [110, 1000, 2000])
-    np.testing.assert_array_equal(one_step_up(fields["grade"], np.arange(4.0)), [1, 2, 3, 3])
+    np.testing.assert_allclose(increment(fields["size"], values), [110, 1000, 2000])
+    np.testing.assert_array_equal(increment(fields["grade"], np.arange(4.0)), [1, 2, 3, 3])
     years = np.array([1990.0, 2020.0])
-    np.testing.assert_array_equal(one_step_up(fields["built"], years), [1991, 2020])
+    np.testing.assert_array_equal(increment(fields["built"], years), [1991, 2020])
 
 
 def test_a_broken_promise_is_shown_as_a_loss(hamlet):
-    houses = matrix_of(hamlet.houses, hamlet.contract)
+    houses = to_matrix(hamlet.houses, hamlet.contract)
     grade = hamlet.contract.columns.index("grade")
-    found = dict(steps(lambda rows: -0.1 * rows[:, grade], houses, hamlet.contract))
+    found = dict(monotone_gains(lambda rows: -0.1 * rows[:, grade], houses, hamlet.contract))
     below_top = houses[:, grade] < 3
     np.testing.assert_allclose(found["grade"], np.where(below_top, -0.1, 0.0))
     assert not found["size"].any()

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from houseprice.errors import ModelError
-from houseprice.model.importance import effect_curve, permutation_importance
+from houseprice.model.importance import partial_dependence, permutation_importance
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +54,7 @@ def test_a_stored_model_has_no_folds_to_ask(valuer, hamlet):
 
 
 def test_an_effect_curve_rises_with_size_and_says_its_values_in_words(valuer, hamlet):
-    curve = effect_curve(valuer, hamlet.houses, "size")
+    curve = partial_dependence(valuer, hamlet.houses, "size")
     assert curve["price"].is_monotonic_increasing
     assert curve["label"].str.endswith("sq m").all()
     assert (curve["low"] < curve["price"]).all()
@@ -62,7 +62,7 @@ def test_an_effect_curve_rises_with_size_and_says_its_values_in_words(valuer, ha
 
 
 def test_an_effect_curve_has_one_point_for_each_level(valuer, hamlet):
-    curve = effect_curve(valuer, hamlet.houses, "quarter")
+    curve = partial_dependence(valuer, hamlet.houses, "quarter")
     assert curve["label"].tolist() == ["North bank", "South bank", "Hill"]
     ratio = curve["price"].iloc[2] / curve["price"].iloc[0]
     assert ratio == pytest.approx(np.exp(0.4), rel=0.1)
@@ -70,13 +70,13 @@ def test_an_effect_curve_has_one_point_for_each_level(valuer, hamlet):
 
 def test_an_effect_curve_of_one_house_is_its_own_value_at_other_facts(valuer, hamlet):
     house = hamlet.houses.iloc[[8]]
-    curve = effect_curve(valuer, house, "grade", values=[0.0, 3.0])
+    curve = partial_dependence(valuer, house, "grade", values=[0.0, 3.0])
     expected = [valuer.predict(house.assign(grade=grade))[0] for grade in (0.0, 3.0)]
     np.testing.assert_allclose(curve["price"], expected)
 
 
 def test_a_field_that_is_not_there_or_never_known_has_no_curve(valuer, hamlet):
     with pytest.raises(ModelError, match="no field pond"):
-        effect_curve(valuer, hamlet.houses, "pond")
+        partial_dependence(valuer, hamlet.houses, "pond")
     with pytest.raises(ModelError, match="no house has a known value"):
-        effect_curve(valuer, hamlet.houses.assign(beds=np.nan), "beds")
+        partial_dependence(valuer, hamlet.houses.assign(beds=np.nan), "beds")

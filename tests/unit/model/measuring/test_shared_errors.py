@@ -10,7 +10,11 @@ import pytest
 
 from houseprice.errors import ModelError
 from houseprice.market.sales import Market, load_market
-from houseprice.model.aggregate import estimate_shared_errors, out_of_time_errors, within_areas
+from houseprice.model.aggregate import (
+    estimate_shared_errors,
+    out_of_time_errors,
+    within_area_covariance,
+)
 from houseprice.model.valuation import ValuationModel
 from tests.hamlet import write_hamlet
 
@@ -55,14 +59,14 @@ def test_the_variance_that_areas_share_is_found_again() -> None:
     area = np.repeat(np.arange(300), 20)
     value = draw.uniform(1e5, 3e5, area.size)
     error = draw.normal(0, 0.03, 300)[area] + draw.normal(0, 0.1, area.size)
-    common, weight = within_areas(value * (1.05 + error), value, area)
+    common, weight = within_area_covariance(value * (1.05 + error), value, area)
     assert np.sqrt(common / weight) == pytest.approx(0.03 / 1.0, rel=0.2)
 
 
 def test_houses_that_stand_alone_share_nothing() -> None:
-    assert within_areas([1.0, 3.0], [2.0, 2.0], [0, 1]) == (0.0, 0.0)
+    assert within_area_covariance([1.0, 3.0], [2.0, 2.0], [0, 1]) == (0.0, 0.0)
 
 
 def test_lists_of_different_lengths_are_refused() -> None:
     with pytest.raises(ModelError, match="of each house"):
-        within_areas([1.0], [1.0, 2.0], [0, 0])
+        within_area_covariance([1.0], [1.0, 2.0], [0, 0])

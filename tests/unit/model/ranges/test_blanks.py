@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from houseprice.model.conformal import BlankCost, mask_fields, optional_fields
+from houseprice.model.conformal import ImputationVariance, mask_fields, optional_fields
 
 
 def names(contract, positions):
@@ -10,7 +10,7 @@ def names(contract, positions):
 
 @pytest.fixture(scope="module")
 def cost(valuer):
-    return valuer.blank_cost_
+    return valuer.imputation_variance_
 
 
 def test_only_fields_that_may_be_blank_count_as_optional(hamlet):
@@ -40,8 +40,8 @@ def test_each_further_blank_adds_to_the_spread(cost, hamlet):
 def test_blanks_that_err_together_cost_more_than_blanks_that_do_not():
     houses = np.full((1, 2), np.nan)
     variance = np.array([0.09, 0.16])
-    assert BlankCost(variance, 0.0).spread(houses)[0] == pytest.approx(0.5)
-    assert BlankCost(variance, 1.0).spread(houses)[0] == pytest.approx(0.7)
+    assert ImputationVariance(variance, 0.0).spread(houses)[0] == pytest.approx(0.5)
+    assert ImputationVariance(variance, 1.0).spread(houses)[0] == pytest.approx(0.7)
 
 
 def test_facts_are_blanked_at_random_and_never_those_that_are_required(hamlet):

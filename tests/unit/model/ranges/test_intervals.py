@@ -3,7 +3,7 @@ import pytest
 from sklearn.exceptions import NotFittedError
 
 from houseprice.errors import ModelError
-from houseprice.model.conformal import ConformalRange, check_level
+from houseprice.model.conformal import ConformalInterval, check_level
 
 
 @pytest.fixture(scope="module")
@@ -18,7 +18,7 @@ def drawn():
 @pytest.fixture(scope="module")
 def fitted(drawn):
     traits, residuals, blanks, folds = (part[:1000] for part in drawn)
-    return ConformalRange(alpha=0.01).fit(traits, residuals, blanks, folds)
+    return ConformalInterval(alpha=0.01).fit(traits, residuals, blanks, folds)
 
 
 @pytest.mark.parametrize("level", [0.5, 0.8, 0.95])
@@ -41,7 +41,7 @@ def test_a_trait_of_more_emphasis_is_penalised_less(drawn):
     spread = {}
     for factor in (1.0, 3.0):
         emphasis = np.array([factor, 1.0, 1.0, 1.0])
-        fitted = ConformalRange(emphasis=emphasis).fit(traits, residuals, blanks, folds)
+        fitted = ConformalInterval(emphasis=emphasis).fit(traits, residuals, blanks, folds)
         spread[factor] = np.log(fitted.difficulty(traits)).std()
     assert spread[3.0] > 1.3 * spread[1.0]
 
@@ -59,7 +59,7 @@ def test_blanks_widen_and_their_scores_are_learned_apart(drawn):
     random = np.random.default_rng(6)
     spread = np.full(len(residuals), 0.3)
     blurred = residuals + random.normal(size=len(residuals)) * 0.8
-    fitted = ConformalRange(alpha=0.01).fit(traits, residuals, blanks, folds)
+    fitted = ConformalInterval(alpha=0.01).fit(traits, residuals, blanks, folds)
     fitted.fit_blanks(traits, blurred, spread, folds)
     difficulty = fitted.difficulty(traits)
     half = fitted.half_width(difficulty, spread, 0.9)
@@ -78,4 +78,4 @@ def test_levels_outside_one_half_to_95_percent_are_refused():
 
 def test_it_must_be_fitted_first(drawn):
     with pytest.raises(NotFittedError):
-        ConformalRange().difficulty(drawn[0])
+        ConformalInterval().difficulty(drawn[0])

@@ -8,7 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from houseprice.model.aggregate import PRIOR_TIME, SharedErrors, student, sum_interval, variances
+from houseprice.model.aggregate import (
+    PRIOR_TIME,
+    SharedErrors,
+    student,
+    sum_interval,
+    variance_components,
+)
 
 MEASURED = {
     "shared_error_years": 4.0,
@@ -39,7 +45,7 @@ def test_quantiles_are_those_of_the_tables(share: float, freedom: float, known: 
 
 
 def test_what_was_measured_is_joined_with_the_prior() -> None:
-    shared = SharedErrors.of(MEASURED)
+    shared = SharedErrors.from_metrics(MEASURED)
     assert shared.measured
     assert shared.years == 6.0
     assert shared.time**2 == pytest.approx((4 * 0.01**2 + 2 * PRIOR_TIME**2) / 6)
@@ -47,40 +53,42 @@ def test_what_was_measured_is_joined_with_the_prior() -> None:
 
 
 def test_where_nothing_was_measured_the_range_is_wider() -> None:
-    assert not SharedErrors.of({}).measured
-    assert not SharedErrors.of({"shared_error_years": 0.0, "own_error_ratio": 1.6}).measured
+    assert not SharedErrors.from_metrics({}).measured
+    assert not SharedErrors.from_metrics(
+        {"shared_error_years": 0.0, "own_error_ratio": 1.6}
+    ).measured
     area = np.arange(200) % 20.0
-    known = sum_interval(houses(200), area, SharedErrors.of(MEASURED), 0.9)
-    unknown = sum_interval(houses(200), area, SharedErrors.of({}), 0.9)
+    known = sum_interval(houses(200), area, SharedErrors.from_metrics(MEASURED), 0.9)
+    unknown = sum_interval(houses(200), area, SharedErrors.from_metrics({}), 0.9)
     assert unknown[1] - unknown[0] > 1.5 * (known[1] - known[0])
 
 
 def test_the_range_of_one_house_is_its_own() -> None:
     one = houses(1)
-    low, high = sum_interval(one, np.zeros(1), SharedErrors.of(MEASURED), 0.9)
+    low, high = sum_interval(one, np.zeros(1), SharedErrors.from_metrics(MEASURED), 0.9)
     assert low == pytest.approx(one["price_low"][0], rel=0.01)
     assert high == pytest.approx(one["price_high"][0], rel=0.01)
 
 
 def test_however_many_houses_the_shared_part_stays() -> None:
-    shared = SharedErrors.of(MEASURED)
+    shared = SharedErrors.from_metrics(MEASURED)
     many = houses(100_000)
     low, high = sum_interval(many, np.arange(100_000) % 25.0, shared, 0.9)
     reach = (high - low) / 2 / many["predicted_price"].sum()
     assert reach > 1.645 * shared.time
-    independent = 1.645 * np.sqrt(variances(many, np.zeros(100_000), shared)[2])
+    independent = 1.645 * np.sqrt(variance_components(many, np.zeros(100_000), shared)[2])
     assert reach > 20 * independent
 
 
 def test_houses_of_one_area_are_less_certain_than_of_many() -> None:
-    shared = SharedErrors.of(MEASURED)
+    shared = SharedErrors.from_metrics(MEASURED)
     together = sum_interval(houses(100), np.zeros(100), shared, 0.9)
     apart = sum_interval(houses(100), np.arange(100.0), shared, 0.9)
     assert together[0] < apart[0] < apart[1] < together[1]
 
 
 def test_areas_that_are_not_known_count_as_one() -> None:
-    shared = SharedErrors.of(MEASURED)
+    shared = SharedErrors.from_metrics(MEASURED)
     unknown = sum_interval(houses(50), np.full(50, np.nan), shared, 0.9)
     assert unknown == sum_interval(houses(50), np.zeros(50), shared, 0.9)
 
@@ -88,7 +96,7 @@ def test_areas_that_are_not_known_count_as_one() -> None:
 def test_a_house_without_a_range_leaves_the_sum_without_one() -> None:
     some = houses(5)
     some.loc[2, ["price_low", "price_high", "fsd"]] = np.nan
-    assert np.isnan(sum_interval(some, np.zeros(5), SharedErrors.of(MEASURED), 0.9)).all()
+    assert np.isnan(sum_interval(some, np.zeros(5), SharedErrors.from_metrics(MEASURED), 0.9)).all()
 
 
 @settings(max_examples=50)
@@ -110,7 +118,7 @@ def test_the_range_holds_the_sum_and_lies_within_all_added_up(
             "fsd": fsd,
         }
     )
-    shared = SharedErrors.of(MEASURED | {"shared_error_years": float(years)})
+    shared = SharedErrors.from_metrics(MEASURED | {"shared_error_years": float(years)})
     area = np.arange(len(price)) % 3.0
     low, high = sum_interval(frame, area, shared, level)
     slack = 1e-9 * price.sum()
