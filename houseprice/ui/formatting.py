@@ -17,15 +17,15 @@ from houseprice.model.report import BANDS
 
 __all__ = [
     "answered_by",
+    "as_of_sentence",
     "confidence_band",
+    "display_step",
+    "escape",
     "money",
     "percent",
-    "plain",
     "problem_table",
     "provenance",
     "rounding_step",
-    "stands_for",
-    "step_of",
 ]
 
 
@@ -56,12 +56,12 @@ def confidence_band(confidence: float) -> str:
     return next(name for name, lower in reversed(BANDS) if confidence >= lower)
 
 
-def step_of(value: float, fsd: float) -> float:
+def display_step(value: float, fsd: float) -> float:
     """The step to round a value to; where its spread is not known, as if it were a tenth."""
     return rounding_step(value * (0.1 if math.isnan(fsd) else fsd))
 
 
-def stands_for(info: BackendInfo) -> str:
+def as_of_sentence(info: BackendInfo) -> str:
     """Say which sales and which day values stand for, as far as the backend tells."""
     sales = f"{info.n_sales:,} sales" if info.n_sales else "sales"
     if info.as_of is None:
@@ -71,7 +71,7 @@ def stands_for(info: BackendInfo) -> str:
 
 def provenance(info: BackendInfo) -> str:
     """Say what a value stands on: date, sales, model."""
-    return f"{stands_for(info)} {answered_by(info)} An estimate, not an appraisal."
+    return f"{as_of_sentence(info)} {answered_by(info)} An estimate, not an appraisal."
 
 
 def answered_by(info: BackendInfo) -> str:
@@ -103,6 +103,6 @@ def problem_table(problems: Sequence[Problem], contract: Contract) -> pd.DataFra
 _MARKS = frozenset(r"\`*_{}[]()#+-!$:<>|~&.")
 
 
-def plain(text: str) -> str:
+def escape(text: str) -> str:
     """Keep a text from being read as Markdown: no image is fetched, no link or formula made."""
     return "".join(f"\\{mark}" if mark in _MARKS else mark for mark in " ".join(text.split()))

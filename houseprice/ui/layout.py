@@ -19,18 +19,18 @@ from streamlit.delta_generator import DeltaGenerator
 from houseprice.backend.base import BackendInfo, Capability
 from houseprice.errors import BackendError, HousePriceError, NotSupported, SettingsError, StoreError
 from houseprice.ui.backend_handle import Outage
-from houseprice.ui.formatting import answered_by, percent, plain, stands_for
-from houseprice.ui.session import backend, known_info, outage, retry
+from houseprice.ui.formatting import answered_by, as_of_sentence, escape, percent
+from houseprice.ui.session import backend, cached_info, outage, retry
 
 __all__ = [
-    "WITHOUT",
-    "accuracy_in_words",
+    "NOT_SUPPORTED",
+    "accuracy_sentences",
+    "as_of_note",
     "error_boundary",
-    "how_measured",
     "is_supported",
+    "measurement_note",
     "page_frame",
     "retry_button",
-    "which_day",
 ]
 
 logger = logging.getLogger(__name__)
@@ -45,7 +45,7 @@ def page_frame() -> Iterator[None]:
     with error_boundary("frame"):
         _open_backend()
         with st.sidebar:
-            if info := known_info():
+            if info := cached_info():
                 _tell_who_answers(info)
             place = st.empty()
         before = outage()
@@ -71,12 +71,12 @@ def error_boundary(place: str) -> Iterator[None]:
     try:
         yield
     except NotSupported as error:
-        st.info(plain(str(error)), icon=":material/cloud_off:")
+        st.info(escape(str(error)), icon=":material/cloud_off:")
     except (BackendError, StoreError) as error:
         logger.warning(
             "the backend failed: %s", error, exc_info=not isinstance(error, BackendError)
         )
-        st.error(plain(f"{error}{_when(error)}"), icon=":material/cloud_off:")
+        st.error(escape(f"{error}{_when(error)}"), icon=":material/cloud_off:")
         retry_button(place)
     except SettingsError:
         logger.exception("the settings can't be used")
@@ -87,7 +87,7 @@ def error_boundary(place: str) -> Iterator[None]:
         )
     except HousePriceError as error:
         logger.exception("a page could not answer")
-        st.error(plain(str(error)), icon=":material/error:")
+        st.error(escape(str(error)), icon=":material/error:")
     except Exception:
         number = secrets.token_hex(4)
         logger.exception("a page failed, number %s", number)
@@ -112,9 +112,9 @@ def _open_backend() -> None:
 
 
 def _tell_who_answers(info: BackendInfo) -> None:
-    st.caption(f"{plain(stands_for(info))}  \n{plain(answered_by(info))}")
+    st.caption(f"{escape(as_of_sentence(info))}  \n{escape(answered_by(info))}")
     for remark in info.remarks:
-        st.caption(f":small[{plain(remark)}]")
+        st.caption(f":small[{escape(remark)}]")
 
 
 def _tell_what_changed(place: DeltaGenerator, before: Outage | None) -> None:
@@ -128,7 +128,7 @@ def _tell_what_changed(place: DeltaGenerator, before: Outage | None) -> None:
 
 def _tell_that_it_fails(place: DeltaGenerator, failing: Outage) -> None:
     with place.container():
-        st.markdown(f":small[:orange[{plain(_since(failing))}]]")
+        st.markdown(f":small[:orange[{escape(_since(failing))}]]")
         retry_button("sidebar")
 
 
@@ -147,7 +147,7 @@ def _when(error: HousePriceError) -> str:
     return f" It asks to wait {seconds:.0f} s."
 
 
-WITHOUT: Mapping[Capability, str] = {
+NOT_SUPPORTED: Mapping[Capability, str] = {
     "range": "This server gives no range and no confidence, only a value.",
     "evidence": "This server names no reasons and no comparable sales for the houses of a table.",
     "explain": "This server gives no reasons for its values.",
@@ -165,11 +165,11 @@ def is_supported(info: BackendInfo, capability: Capability) -> bool:
     """Whether the backend offers something; if not, the page says so here."""
     if capability in info.capabilities:
         return True
-    st.info(WITHOUT[capability], icon=":material/cloud_off:")
+    st.info(NOT_SUPPORTED[capability], icon=":material/cloud_off:")
     return False
 
 
-def accuracy_in_words(metrics: Mapping[str, float]) -> list[str]:
+def accuracy_sentences(metrics: Mapping[str, float]) -> list[str]:
     """Say the metrics that people ask for, the typical error first; what is not there is not said.
 
     Parameters
@@ -196,7 +196,7 @@ def accuracy_in_words(metrics: Mapping[str, float]) -> list[str]:
     return said
 
 
-def how_measured(info: BackendInfo) -> str:
+def measurement_note(info: BackendInfo) -> str:
     """Say which model the accuracy is of, and what it was measured on, as far as it is told."""
     model = f"Model {info.model_version}" if info.model_version else "The model of the server"
     trained = f", trained {info.trained_at:%d %B %Y}" if info.trained_at else ""
@@ -208,7 +208,7 @@ def how_measured(info: BackendInfo) -> str:
     )
 
 
-def which_day(info: BackendInfo | None) -> str:
+def as_of_note(info: BackendInfo | None) -> str:
     """Say which day the values stand for; nothing while nobody answers."""
     if info is None:
         return ""

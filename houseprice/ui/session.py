@@ -25,7 +25,7 @@ from houseprice.ui.backend_handle import BackendHandle, Outage
 
 __all__ = [
     "backend",
-    "known_info",
+    "cached_info",
     "market",
     "outage",
     "ranked_columns",
@@ -100,7 +100,7 @@ def study_of(version: str) -> Study:
     return backend().study(version or None)
 
 
-def known_info() -> BackendInfo | None:
+def cached_info() -> BackendInfo | None:
     """What is known of the backend without asking it; None if it was never opened."""
     door = _door()
     return door.backend.info() if door.backend else None

@@ -4,9 +4,9 @@ import streamlit as st
 
 from houseprice.market.profile.selection import Selection
 from houseprice.market.profile.summaries import by_location, by_period, overview
-from houseprice.ui.formatting import money, plain
-from houseprice.ui.layout import accuracy_in_words, error_boundary, how_measured, which_day
-from houseprice.ui.session import backend, known_info, market
+from houseprice.ui.formatting import escape, money
+from houseprice.ui.layout import accuracy_sentences, as_of_note, error_boundary, measurement_note
+from houseprice.ui.session import backend, cached_info, market
 
 contract = market().contract
 sales = Selection().of(market())
@@ -14,7 +14,7 @@ seen = overview(sales)
 area = contract.fields[contract.market.roles.area]
 location = contract.fields[contract.market.roles.location]
 quarters, places = by_period(sales), by_location(sales)
-info = known_info()
+info = cached_info()
 with_range = " with an honest range" if info is None or "range" in info.capabilities else ""
 
 st.title(f"What is a home in {contract.market.title} worth?")
@@ -106,16 +106,16 @@ with left:
     st.header("How good the values are", anchor=False)
     with error_boundary("accuracy"):
         answering = backend().info()
-        said = accuracy_in_words(answering.metrics)
+        said = accuracy_sentences(answering.metrics)
         st.markdown("\n".join(f"- {sentence}" for sentence in said))
-        st.caption(plain(how_measured(answering)))
+        st.caption(escape(measurement_note(answering)))
     st.page_link(
         "pages/model/card.py", label="See how good they are, in detail", icon=":material/verified:"
     )
 with right:
     st.header("What it can't do", anchor=False)
     st.markdown(
-        f"{which_day(info)}- It knows **one market**: {contract.market.description}\n"
+        f"{as_of_note(info)}- It knows **one market**: {contract.market.description}\n"
         "- It has seen **no house from inside**. A view, a smell or a leaking roof is not in the "
         "facts.\n"
         "- A value is **an estimate, not an appraisal**: don't lend or sell on it alone."

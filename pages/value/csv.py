@@ -17,7 +17,7 @@ from houseprice.ui.csv.upload import (
     sample,
     upload_result,
 )
-from houseprice.ui.formatting import plain
+from houseprice.ui.formatting import escape
 from houseprice.ui.layout import retry_button
 from houseprice.ui.session import market, settings, typical
 
@@ -77,14 +77,14 @@ with work:
 result = upload_result()
 if result is None:
     st.info(
-        f"Nothing here yet. A house needs {plain(', '.join(needed))}; with everything else blank "
+        f"Nothing here yet. A house needs {escape(', '.join(needed))}; with everything else blank "
         "it still gets a value, with a wider range.",
         icon=":material/table:",
     )
 elif result.scored is None or result.table is None or result.info is None:
-    st.error(plain(result.failure or ""), icon=":material/error:")
+    st.error(escape(result.failure or ""), icon=":material/error:")
     if result.data is not None:
-        st.caption(f"{plain(result.name)} is kept: there is no need to upload it again.")
+        st.caption(f"{escape(result.name)} is kept: there is no need to upload it again.")
         retry_button(UPLOAD)
 else:
     total = together(result.table, result.scored, result.info, contract)

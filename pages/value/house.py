@@ -4,7 +4,7 @@ import streamlit as st
 
 from houseprice.market.validation import validate
 from houseprice.ui.house.evidence import show_comparables, show_effect, show_explanation
-from houseprice.ui.house.form import HouseForm, one_house, read_link
+from houseprice.ui.house.form import HouseForm, house_frame, read_link
 from houseprice.ui.house.owner_report import show_print
 from houseprice.ui.house.prefill import fill_form, show_link
 from houseprice.ui.house.scenarios import remember, show_scenarios
@@ -55,7 +55,7 @@ with facts:
                 if spec.group == group.key and column not in first
             )
 
-rows = one_house(form.row)
+rows = house_frame(form.row)
 if entered is None:
     answer = value_here(result, form.row, contract, start_in_words(market(), form.row))
 elif form.row != entered:

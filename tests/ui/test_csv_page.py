@@ -20,7 +20,7 @@ from houseprice.ui.csv.issues import groups_of_cells
 from houseprice.ui.csv.result_tabs import valued_csv
 from houseprice.ui.csv.results import column_guide
 from houseprice.ui.csv.summary import equity_told
-from houseprice.ui.formatting import plain
+from houseprice.ui.formatting import escape
 from tests.ui.told import words
 
 PAGE = "pages/value/csv.py"
@@ -325,7 +325,7 @@ def test_what_a_file_says_is_never_read_as_markdown(app: AppTest, market: Market
 
 
 def test_marks_are_escaped_and_words_stay() -> None:
-    assert plain("a *b* [c](d)\n$e$") == r"a \*b\* \[c\]\(d\) \$e\$"
+    assert escape("a *b* [c](d)\n$e$") == r"a \*b\* \[c\]\(d\) \$e\$"
 
 
 def test_the_guide_names_every_column_and_what_is_legal(contract: Contract) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from houseprice.ui.formatting import plain
+from houseprice.ui.formatting import escape
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def test_the_market_is_told_in_figures_computed_from_the_sales(page: AppTest) ->
 def test_accuracy_is_said_in_words_with_the_model_that_has_it(page: AppTest) -> None:
     assert "**Half of the values** are within" in text(page)
     assert "It held it in" in text(page)
-    assert plain("Model ames-") in text(page)
+    assert escape("Model ames-") in text(page)
 
 
 def test_its_limits_are_on_the_page(page: AppTest) -> None:

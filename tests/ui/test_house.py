@@ -8,7 +8,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from houseprice.market.sales import Market
-from houseprice.ui.formatting import plain
+from houseprice.ui.formatting import escape
 
 PAGE = "pages/value/house.py"
 
@@ -35,7 +35,7 @@ def test_it_opens_with_the_typical_house_valued_with_range_date_and_model(page: 
     assert " to $" in text
     assert "confidence" in text
     assert "July 2010" in text
-    assert plain("Model ames-") in text
+    assert escape("Model ames-") in text
 
 
 def test_every_field_of_the_contract_is_in_the_form(page: AppTest) -> None:
@@ -96,7 +96,7 @@ def test_each_try_is_kept_with_its_difference_and_a_way_back(page: AppTest) -> N
     page.number_input(key="GrLivArea").set_value(2600).run()
     page.selectbox(key="OverallQual").set_value("9").run()
     open_tab(page, "Your tries")
-    assert plain("Overall quality: Above average → Excellent") in shown(page)
+    assert escape("Overall quality: Above average → Excellent") in shown(page)
     assert "is worth most" in shown(page)
     page.button(key="try_0").click().run()
     assert value(page) == before
@@ -176,7 +176,7 @@ def test_a_real_sale_fills_the_form_and_its_price_stands_beside_the_value(
     position = int((market.ids == "692").to_numpy().argmax())
     assert page.number_input(key="GrLivArea").value == market.houses["GrLivArea"].iloc[position]
     assert "This is sale 692. It sold for **\\$755,000** in January 2007." in shown(page)
-    assert plain("A model that had not seen it said $") in shown(page)
+    assert escape("A model that had not seen it said $") in shown(page)
     page.number_input(key="GrLivArea").set_value(3000).run()
     assert "Started from sale 692" in shown(page)
     assert "1 fact changed since" in shown(page)

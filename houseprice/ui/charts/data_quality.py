@@ -15,7 +15,7 @@ import plotly.graph_objects as go
 
 from houseprice.market.profile.alerts import Alert, AlertKind
 from houseprice.market.profile.selection import Sales
-from houseprice.ui.charts.style import FAINT, figure, money_hover, wrapped
+from houseprice.ui.charts.style import FAINT, figure, money_hover, wrap_label
 from houseprice.ui.formatting import percent
 
 __all__ = [
@@ -76,7 +76,8 @@ def ties(frame: pd.DataFrame) -> go.Figure:
         z=table.to_numpy(),
         x=numbers,
         y=[
-            wrapped(f"{place} {name}", 22) for place, name in zip(numbers, frame.index, strict=True)
+            wrap_label(f"{place} {name}", 22)
+            for place, name in zip(numbers, frame.index, strict=True)
         ],
         customdata=others,
         zmin=0,
@@ -131,7 +132,7 @@ def alike_shares(frame: pd.DataFrame) -> go.Figure:
     others = frame["known"] - frame["sales"]
     drawn.add_bar(
         x=1 - frame["share"],
-        y=frame["field"].map(wrapped) + "<br>not “" + frame["level"] + "”",
+        y=frame["field"].map(wrap_label) + "<br>not “" + frame["level"] + "”",
         customdata=others,
         orientation="h",
         text=others.map("{:,}".format),
@@ -151,7 +152,7 @@ def same_pairs(frame: pd.DataFrame) -> go.Figure:
     drawn = figure(rows=2 * len(frame) + 1)
     drawn.add_bar(
         x=frame["strength"],
-        y=frame["field"].map(wrapped) + "<br>and " + frame["other_field"].map(wrapped),
+        y=frame["field"].map(wrap_label) + "<br>and " + frame["other_field"].map(wrap_label),
         orientation="h",
         text=frame["strength"].map("{:.2f}".format),
         textposition="inside",
@@ -167,7 +168,7 @@ def same_pairs(frame: pd.DataFrame) -> go.Figure:
 def long_tails(frame: pd.DataFrame, sales: Sales) -> go.Figure:
     """By field: the middle 80 % as a bar and the largest as a dot, in times the middle one."""
     drawn = figure(rows=len(frame) + 2)
-    names = frame["field"].map(wrapped)
+    names = frame["field"].map(wrap_label)
     low, high = frame["lowest_tenth"] / frame["median"], frame["highest_tenth"] / frame["median"]
     drawn.add_scatter(
         x=[1.0] * len(frame),
@@ -210,7 +211,7 @@ def far_values(frame: pd.DataFrame, sales: Sales) -> go.Figure:
     words = [sales.field(column).words(value) for column, value in told]
     drawn.add_scatter(
         x=frame["times"],
-        y=frame["field"].map(wrapped),
+        y=frame["field"].map(wrap_label),
         customdata=frame.assign(words=words)[["id", "location", "words", "price"]],
         mode="markers",
         marker={"size": 8, "opacity": 0.6},

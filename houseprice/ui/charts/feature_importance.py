@@ -12,7 +12,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from houseprice.market.contract import Contract
-from houseprice.ui.charts.style import FAINT, figure, money_axis, money_hover, wrapped
+from houseprice.ui.charts.style import FAINT, figure, money_axis, money_hover, wrap_label
 from houseprice.ui.formatting import money, percent
 
 __all__ = [
@@ -142,7 +142,7 @@ def fewer(frame: pd.DataFrame, measure: str) -> go.Figure:
 
 
 def _short(name: str) -> str:
-    return wrapped(name, 18)
+    return wrap_label(name, 18)
 
 
 _NEAR = 0.01

@@ -22,7 +22,7 @@ from houseprice.ui.charts.style import (
     money_hover,
     number_axis,
     price_title,
-    wrapped,
+    wrap_label,
 )
 from houseprice.ui.formatting import money
 
@@ -45,7 +45,7 @@ def waterfall(
     drawn = figure(rows=len(steps) + 2)
     amounts = [money(contract, amount, 100) for amount in steps["contribution"]]
     texts = [f"+{text}" if text[0] != "−" else text for text in amounts]
-    labels = ["Typical house", *steps["label"].map(wrapped), "This house"]
+    labels = ["Typical house", *steps["label"].map(wrap_label), "This house"]
     so_far = [
         f"{sentence}<br>So far: {money(contract, total, 100)}"
         for sentence, total in zip(steps["sentence"], steps["price_after"], strict=True)
@@ -88,7 +88,7 @@ def house_effect(curve: pd.DataFrame, field: Field, contract: Contract) -> go.Fi
     if field.levels:
         up, down = curve["high"] - curve["price"], curve["price"] - curve["low"]
         drawn.add_scatter(
-            x=x.map(wrapped),
+            x=x.map(wrap_label),
             y=curve["price"],
             mode="markers",
             marker={"size": 9},
@@ -104,7 +104,7 @@ def house_effect(curve: pd.DataFrame, field: Field, contract: Contract) -> go.Fi
         drawn.add_scatter(x=x, y=curve["high"], fill="tonexty", fillcolor=BAND, **edge)
         drawn.update_xaxes(title={"text": axis_title(field)}, **number_axis(field))
     drawn.add_scatter(
-        x=own["label"].map(wrapped) if field.levels else own["value"],
+        x=own["label"].map(wrap_label) if field.levels else own["value"],
         y=own["price"],
         mode="markers",
         marker={"size": 14, "symbol": "diamond"},

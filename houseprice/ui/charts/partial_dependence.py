@@ -27,7 +27,7 @@ from houseprice.ui.charts.style import (
     money_axis,
     money_hover,
     number_axis,
-    wrapped,
+    wrap_label,
 )
 from houseprice.ui.formatting import money, percent, rounding_step
 
@@ -126,7 +126,7 @@ def _over_levels(
 ) -> go.Figure:
     drawn = figure(rows=len(frame) + 3)
     names = pd.Series(
-        [wrapped(f"{row.label} ({row.sales:,})") for row in frame.itertuples()], dtype="str"
+        [wrap_label(f"{row.label} ({row.sales:,})") for row in frame.itertuples()], dtype="str"
     )
     hover = f"%{{customdata}}<br>{money_hover(contract, 'x')}<extra></extra>"
     drawn.add_scatter(
@@ -210,7 +210,7 @@ def pair_strengths(frame: pd.DataFrame, contract: Contract) -> go.Figure:
     drawn = figure(90 + ROW_HEIGHT * len(frame))
     drawn.add_bar(
         x=frame["strength"],
-        y=frame["pair"].map(lambda pair: wrapped(pair, 30)),
+        y=frame["pair"].map(lambda pair: wrap_label(pair, 30)),
         orientation="h",
         customdata=frame[["pair"]],
         hovertemplate=f"%{{customdata[0]}}<br>{money_hover(contract, 'x')} beyond what each does "
@@ -239,7 +239,7 @@ def pair(frame: pd.DataFrame, first: Field, second: Field, contract: Contract) -
     for setting, part in frame.groupby("setting", sort=False):
         name = f"{second.label}: {setting}"
         hover = f"%{{customdata}}<br>{money_hover(contract, 'y' if not levels else 'x')}"
-        along = part["label"].map(wrapped) if levels else part["value"]
+        along = part["label"].map(wrap_label) if levels else part["value"]
         drawn.add_scatter(
             x=part["price"] if levels else along,
             y=along if levels else part["price"],

@@ -15,7 +15,7 @@ import plotly.graph_objects as go
 from houseprice.market.fields import Field
 from houseprice.model.diagnostics import ErrorTrend
 from houseprice.model.standards import format_metric, metric_label
-from houseprice.ui.charts.style import BAND, FAINT, figure, wrapped
+from houseprice.ui.charts.style import BAND, FAINT, figure, wrap_label
 from houseprice.ui.formatting import percent
 
 __all__ = [
@@ -51,7 +51,7 @@ def ratio_study(study: pd.DataFrame) -> go.Figure:
         Of ``model.measuring.ratio_study``, figures that have a value.
     """
     drawn = figure(height=max(220, 70 + 62 * len(study)))
-    names = [wrapped(metric_label(name)) for name in study["figure"]]
+    names = [wrap_label(metric_label(name)) for name in study["figure"]]
     scaled = [
         [_scaled(row, row[part]) for part in ("value", "low", "high")]
         for row in study.to_dict("records")
@@ -177,7 +177,7 @@ def beside_guesses(frame: pd.DataFrame) -> go.Figure:
     drawn = figure(rows=len(frame) + 1)
     drawn.add_bar(
         x=100 * frame["median_ape"],
-        y=[wrapped(name) for name in frame["estimate"]],
+        y=[wrap_label(name) for name in frame["estimate"]],
         orientation="h",
         marker={"line": {"width": 0}, "opacity": [1.0] + [0.45] * (len(frame) - 1)},
         text=[f"{100 * off:.1f} %" for off in frame["median_ape"]],

@@ -15,12 +15,12 @@ import plotly.graph_objects as go
 from houseprice.market.contract import Contract
 from houseprice.ui.charts.style import (
     FAINT,
-    counted,
+    error_bars,
     figure,
+    labels_with_counts,
     money_axis,
     money_hover,
     price_title,
-    span,
 )
 
 __all__ = ["label_places", "place_dots", "place_map"]
@@ -115,9 +115,9 @@ def place_dots(frame: pd.DataFrame, contract: Contract) -> go.Figure:
     drawn = figure(rows=len(frame) + 1)
     drawn.add_scatter(
         x=frame["median"],
-        y=counted(frame["level"], frame["sales"]),
+        y=labels_with_counts(frame["level"], frame["sales"]),
         customdata=frame[["level", "lower_quarter", "upper_quarter"]],
-        error_x=span(frame["median"], frame["lower_quarter"], frame["upper_quarter"]),
+        error_x=error_bars(frame["median"], frame["lower_quarter"], frame["upper_quarter"]),
         mode="markers",
         marker={"size": 11},
         hovertemplate=f"<b>%{{customdata[0]}}</b><br>Middle price {money_hover(contract, 'x')}"

@@ -18,16 +18,16 @@ from houseprice.ui.charts.captions import FEW, FLAT, ends
 from houseprice.ui.charts.style import (
     BAND,
     FAINT,
+    add_level_boxes,
+    add_sale_dots,
     axis_title,
+    error_bars,
     figure,
-    level_boxes,
-    middle_half,
+    interquartile_band,
     money_axis,
     money_hover,
     number_axis,
     price_title,
-    sale_dots,
-    span,
 )
 from houseprice.ui.charts.two_fields import filled
 from houseprice.ui.formatting import money, percent, rounding_step
@@ -89,7 +89,7 @@ def price_by_number(
     if cells is not None:
         drawn.add_heatmap(**filled(cells, None, contract))
     else:
-        sale_dots(
+        add_sale_dots(
             drawn,
             points,
             "Sale %{customdata[0]}, %{customdata[1]}<br>"
@@ -98,7 +98,7 @@ def price_by_number(
     if len(trend) > 1:
         hover = f"Middle price {money_hover(contract, 'y')}<br>at %{{x:,}} {field.unit}"
         line = {"name": "Middle price of similar homes", "hovertemplate": f"{hover}<extra></extra>"}
-        middle_half(drawn, trend["value"], trend, line)
+        interquartile_band(drawn, trend["value"], trend, line)
         drawn.update_layout(showlegend=cells is None)
     drawn.update_xaxes(title_text=axis_title(field), **number_axis(field))
     drawn.update_yaxes(title_text=price_title(contract), rangemode="tozero", **money_axis(contract))
@@ -108,7 +108,7 @@ def price_by_number(
 def price_by_level(frame: pd.DataFrame, field: Field, contract: Contract) -> go.Figure:
     """A box a level with its number of sales (``by_level``): its middle half, its middle 80 %."""
     drawn = figure(rows=len(frame) + 1)
-    names = level_boxes(drawn, frame)
+    names = add_level_boxes(drawn, frame)
     drawn.update_xaxes(title_text=price_title(contract), rangemode="tozero", **money_axis(contract))
     # The best level stands on top; the calendar starts there instead.
     calendar = field.column == contract.market.roles.sale_month
@@ -148,11 +148,11 @@ def price_by_year(
         "<br>%{customdata:,} sales<extra></extra>",
     )
     if few:
-        middle_half(drawn, frame["year"], frame)
+        interquartile_band(drawn, frame["year"], frame)
     elif len(trend) > 1:
         hover = f"About %{{x}}: {money_hover(contract, 'y')}<extra></extra>"
         line = {"name": "Middle price of homes of about that year", "hovertemplate": hover}
-        middle_half(drawn, trend["value"], trend, line)
+        interquartile_band(drawn, trend["value"], trend, line)
     drawn.update_layout(showlegend=True)
     drawn.update_xaxes(title_text=field.label, dtick=1 if few else None, tickformat="d")
     drawn.update_yaxes(title_text=price_title(contract), rangemode="tozero", **money_axis(contract))
@@ -169,7 +169,7 @@ def price_by_period(frame: pd.DataFrame, contract: Contract) -> go.Figure:
         "hovertemplate": f"<b>%{{customdata[0]}}</b><br>{money_hover(contract, 'y')}"
         "<br>%{customdata[1]:,} sales<extra></extra>",
     }
-    middle_half(drawn, frame["start"], frame, line)
+    interquartile_band(drawn, frame["start"], frame, line)
     drawn.update_layout(showlegend=True)
     drawn.update_xaxes(title_text="Time of sale")
     drawn.update_yaxes(title_text=price_title(contract), rangemode="tozero", **money_axis(contract))
@@ -186,7 +186,7 @@ def seasons(frame: pd.DataFrame, contract: Contract) -> go.Figure:
     drawn.add_scatter(
         x=frame["level"],
         y=frame["median"],
-        error_y=span(frame["median"], frame["lower_quarter"], frame["upper_quarter"]),
+        error_y=error_bars(frame["median"], frame["lower_quarter"], frame["upper_quarter"]),
         mode="markers",
         marker={"size": 11},
         name="Middle price and middle half",

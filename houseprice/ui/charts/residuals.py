@@ -13,16 +13,16 @@ from houseprice.market.fields import Field
 from houseprice.ui.charts.style import (
     BAND,
     FAINT,
+    add_level_boxes,
+    add_sale_dots,
     axis_title,
-    counted,
+    error_bars,
     figure,
-    level_boxes,
-    middle_half,
+    interquartile_band,
+    labels_with_counts,
     money_axis,
     money_hover,
     number_axis,
-    sale_dots,
-    span,
 )
 
 __all__ = [
@@ -80,7 +80,7 @@ def error_by_number(points: pd.DataFrame, trend: pd.DataFrame, field: Field) -> 
     ``points`` and ``trend`` are those of the market's profile, with the error as their price.
     """
     drawn = figure(460)
-    sale_dots(
+    add_sale_dots(
         drawn,
         points,
         "<b>%{customdata[1]}</b>, sale %{customdata[0]}<br>Value %{y:+.1f} % off"
@@ -89,7 +89,7 @@ def error_by_number(points: pd.DataFrame, trend: pd.DataFrame, field: Field) -> 
     if len(trend) > 1:
         hover = f"Middle error %{{y:+.1f}} %<br>at %{{x:,}} {field.unit}<extra></extra>"
         line = {"name": "Middle error of similar homes", "hovertemplate": hover}
-        middle_half(drawn, trend["value"], trend, line)
+        interquartile_band(drawn, trend["value"], trend, line)
         drawn.for_each_trace(
             lambda trace: trace.update(name="Middle half of errors"),
             lambda trace: trace.fill == "tonexty",
@@ -104,7 +104,7 @@ def error_by_number(points: pd.DataFrame, trend: pd.DataFrame, field: Field) -> 
 def error_by_level(frame: pd.DataFrame, field: Field) -> go.Figure:
     """A box a level with its number of sales: its middle half and its middle 80 % of errors."""
     drawn = figure(rows=len(frame) + 1)
-    names = level_boxes(drawn, frame)
+    names = add_level_boxes(drawn, frame)
     drawn.add_vline(x=0, line=_NONE)
     drawn.update_xaxes(title_text=_ERROR, ticksuffix=" %")
     drawn.update_yaxes(
@@ -119,7 +119,7 @@ def typical_error_by_group(frame: pd.DataFrame, fewest: int) -> go.Figure:
     ``frame`` is that of ``by_group``, the largest error first.
     """
     drawn = figure(rows=len(frame) + 1)
-    names = pd.Series(counted(frame["group"], frame["sales"]), index=frame.index)
+    names = pd.Series(labels_with_counts(frame["group"], frame["sales"]), index=frame.index)
     for few, told, symbol in (
         (False, f"{fewest} sales or more", "circle"),
         (True, "Fewer: only a hint", "circle-open"),
@@ -152,9 +152,11 @@ def error_by_group(frame: pd.DataFrame) -> go.Figure:
     drawn = figure(rows=len(frame) + 1)
     drawn.add_scatter(
         x=100 * frame["median"],
-        y=counted(frame["group"], frame["sales"]),
+        y=labels_with_counts(frame["group"], frame["sales"]),
         customdata=100 * frame[["lower_quarter", "upper_quarter", "median_ape", "coverage_90"]],
-        error_x=span(*(100 * frame[each] for each in ("median", "lower_quarter", "upper_quarter"))),
+        error_x=error_bars(
+            *(100 * frame[each] for each in ("median", "lower_quarter", "upper_quarter"))
+        ),
         mode="markers+text",
         marker={"size": 11},
         text=[f"{100 * value:+.1f} %".replace("-", "−") for value in frame["median"]],

@@ -21,22 +21,22 @@ from houseprice.market.fields import Field
 __all__ = [
     "BAND",
     "FAINT",
+    "add_level_boxes",
+    "add_sale_dots",
     "axis_title",
-    "colour_bar",
     "colour_limits",
-    "counted",
+    "colour_scale",
+    "error_bars",
+    "field_colour_scale",
     "figure",
-    "level_boxes",
-    "middle_half",
+    "interquartile_band",
+    "labels_with_counts",
     "money_axis",
     "money_hover",
     "number_axis",
     "price_title",
-    "sale_dots",
-    "span",
-    "third_bar",
     "value_axis",
-    "wrapped",
+    "wrap_label",
 ]
 
 BAND = "rgba(128, 134, 131, 0.20)"
@@ -107,7 +107,7 @@ def price_title(contract: Contract) -> str:
     return f"{price.label} ({price.currency})"
 
 
-def middle_half(
+def interquartile_band(
     drawn: go.Figure, x: pd.Series, frame: pd.DataFrame, line: Mapping[str, object] | None = None
 ) -> None:
     """Draw the middle half of prices as a grey band, and first the middle price as a line.
@@ -128,7 +128,7 @@ def middle_half(
     )
 
 
-def span(middle: pd.Series, low: pd.Series, high: pd.Series) -> dict[str, object]:
+def error_bars(middle: pd.Series, low: pd.Series, high: pd.Series) -> dict[str, object]:
     """The settings of the bars from `low` to `high` over dots at `middle`."""
     return {
         "type": "data",
@@ -141,7 +141,7 @@ def span(middle: pd.Series, low: pd.Series, high: pd.Series) -> dict[str, object
     }
 
 
-def sale_dots(drawn: go.Figure, points: pd.DataFrame, hover: str) -> None:
+def add_sale_dots(drawn: go.Figure, points: pd.DataFrame, hover: str) -> None:
     """Draw a dot a sale, many enough to overlap.
 
     ``points`` are those of the market's profile; each dot carries the id and place of its sale.
@@ -157,12 +157,12 @@ def sale_dots(drawn: go.Figure, points: pd.DataFrame, hover: str) -> None:
     )
 
 
-def level_boxes(drawn: go.Figure, frame: pd.DataFrame) -> list[str]:
+def add_level_boxes(drawn: go.Figure, frame: pd.DataFrame) -> list[str]:
     """Draw a box a level, over its middle half and its middle 80 %; give the names on the axis.
 
     ``frame`` is ``by_level`` of the market's profile.
     """
-    names = counted(frame["level"], frame["sales"])
+    names = labels_with_counts(frame["level"], frame["sales"])
     drawn.add_box(
         y=names,
         q1=frame["lower_quarter"],
@@ -176,12 +176,12 @@ def level_boxes(drawn: go.Figure, frame: pd.DataFrame) -> list[str]:
     return names
 
 
-def counted(names: pd.Series, sales: pd.Series) -> list[str]:
+def labels_with_counts(names: pd.Series, sales: pd.Series) -> list[str]:
     """Names for an axis, each with its number of sales."""
-    return [wrapped(f"{name} ({number:,})") for name, number in zip(names, sales, strict=True)]
+    return [wrap_label(f"{name} ({number:,})") for name, number in zip(names, sales, strict=True)]
 
 
-def wrapped(label: str, width: int = 26) -> str:
+def wrap_label(label: str, width: int = 26) -> str:
     """Break a long label into lines, so that it leaves room for the chart on a phone."""
     return "<br>".join(textwrap.wrap(label, width))
 
@@ -193,7 +193,7 @@ def value_axis(field: Field, contract: Contract) -> dict[str, object]:
     return {"title_text": axis_title(field), **number_axis(field)}
 
 
-def colour_bar(title: str, **more: object) -> dict[str, object]:
+def colour_scale(title: str, **more: object) -> dict[str, object]:
     """The settings of a scale of colours: above the chart, where a phone has room for it."""
     return {
         "title": {"text": title, "side": "top"},
@@ -209,16 +209,16 @@ def colour_bar(title: str, **more: object) -> dict[str, object]:
     }
 
 
-def third_bar(third: Field, contract: Contract, title: str = "") -> dict[str, object]:
+def field_colour_scale(third: Field, contract: Contract, title: str = "") -> dict[str, object]:
     """The scale of colours of a field: money as money, ordered levels by their names."""
     title = title or axis_title(third)
     if third.levels:
         places = list(range(len(third.levels)))
-        names = [wrapped(label, 12) for label in third.labels]
-        return colour_bar(title, tickvals=places, ticktext=names, tickangle=0)
+        names = [wrap_label(label, 12) for label in third.labels]
+        return colour_scale(title, tickvals=places, ticktext=names, tickangle=0)
     axis = value_axis(third, contract)
     told = {name: axis[name] for name in ("tickprefix", "tickformat") if name in axis}
-    return colour_bar(title, **told)
+    return colour_scale(title, **told)
 
 
 def colour_limits(values: pd.Series) -> tuple[float, float]:

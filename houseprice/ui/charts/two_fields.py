@@ -18,12 +18,12 @@ from houseprice.market.fields import Field
 from houseprice.ui.charts.style import (
     FAINT,
     axis_title,
-    colour_bar,
     colour_limits,
+    colour_scale,
+    field_colour_scale,
     figure,
-    third_bar,
     value_axis,
-    wrapped,
+    wrap_label,
 )
 
 __all__ = ["boxes", "density", "dots", "filled", "squares"]
@@ -54,7 +54,7 @@ def dots(
         for name in groups:
             part = points[points["group"] == name]
             grey = {"color": FAINT} if name in ("others", "not known") else {}
-            _add_dots(drawn, part, fields, third, name=wrapped(name), marker=grey)
+            _add_dots(drawn, part, fields, third, name=wrap_label(name), marker=grey)
         drawn.update_layout(showlegend=True, legend_title_text=third.label)
     else:
         _add_coloured(drawn, points, fields, third, contract)
@@ -94,7 +94,7 @@ def filled(cells: pd.DataFrame, third: Field | None, contract: Contract) -> dict
         "<extra></extra>",
         "zmin": lowest,
         "zmax": highest,
-        "colorbar": third_bar(third, contract) if third else colour_bar("Sales"),
+        "colorbar": field_colour_scale(third, contract) if third else colour_scale("Sales"),
     }
 
 
@@ -116,7 +116,7 @@ def _add_coloured(
         # The palest colours are too close to the page for a dot: none gets them.
         "cmin": lowest - PALEST * (highest - lowest),
         "cmax": highest,
-        "colorbar": third_bar(third, contract),
+        "colorbar": field_colour_scale(third, contract),
         "showscale": True,
         "line": {"color": FAINT, "width": 1},
     }
@@ -179,7 +179,7 @@ def boxes(
     """Boxes of a number by level, one of each colour for each group (``spread_by``)."""
     groups = list(dict.fromkeys(frame["group"]))
     counts = frame.groupby("level", sort=False)["sales"].sum()
-    names = {name: wrapped(f"{name} ({sales:,})") for name, sales in counts.items()}
+    names = {name: wrap_label(f"{name} ({sales:,})") for name, sales in counts.items()}
     drawn = figure(rows=round(len(names) * max(1.0, 0.6 * len(groups))) + 2)
     for group in groups:
         part = frame[frame["group"] == group]
@@ -191,7 +191,7 @@ def boxes(
             lowerfence=part["lowest_tenth"],
             upperfence=part["highest_tenth"],
             orientation="h",
-            name=wrapped(group),
+            name=wrap_label(group),
             offsetgroup=group,
             hoverinfo="x+name" if third else "x",
         )
@@ -225,19 +225,19 @@ def squares(
     counts = frame.pivot_table(index="row", columns="column", values="sales").reindex_like(table)
     if third is None or in_shares:
         title = f"{third.label}: share of “{commonest}”" if third else "Share of the row"
-        bar, words = colour_bar(title, tickformat=".0%"), table.map("{:.0%}".format)
+        bar, words = colour_scale(title, tickformat=".0%"), table.map("{:.0%}".format)
     else:
         title = f"{axis_title(third)}, the middle one"
         limits = colour_limits(frame["third"])
         bar, words = (
-            third_bar(third, contract, title),
+            field_colour_scale(third, contract, title),
             table.map(lambda value: _words(third, value)),
         )
     drawn = figure(rows=len(table) + 8)
     drawn.add_heatmap(
         z=table.to_numpy(),
-        x=[wrapped(name, 16) for name in table.columns],
-        y=[wrapped(name) for name in table.index],
+        x=[wrap_label(name, 16) for name in table.columns],
+        y=[wrap_label(name) for name in table.index],
         customdata=counts.to_numpy(),
         text=words.to_numpy(),
         zmin=limits[0],

@@ -23,7 +23,7 @@ from houseprice.tables.table import Table
 from houseprice.ui.charts.panel import download, readable_headers
 from houseprice.ui.csv.results import SHOW
 from houseprice.ui.csv.upload import answer_mended, kept
-from houseprice.ui.formatting import plain, problem_table
+from houseprice.ui.formatting import escape, problem_table
 
 __all__ = [
     "TAB",
@@ -51,7 +51,7 @@ def show_faults(scored: Scored) -> None:
     """What is wrong with the table as a whole, so that nothing in it can be valued."""
     for problem in scored.problems:
         if problem.row is None and problem.severity == "error":
-            st.error(plain(problem.sentence), icon=":material/error:")
+            st.error(escape(problem.sentence), icon=":material/error:")
 
 
 def show_notes(scored: Scored) -> None:
@@ -59,7 +59,7 @@ def show_notes(scored: Scored) -> None:
     told = [*scored.notes]
     told += [p.sentence for p in scored.problems if p.row is None and p.severity != "error"]
     for sentence in told:
-        st.info(plain(sentence), icon=":material/info:")
+        st.info(escape(sentence), icon=":material/info:")
 
 
 def show_findings(found: tuple[Finding, ...], severity: Verdict) -> None:
@@ -114,7 +114,7 @@ def _show(finding: Finding) -> None:
     example = textwrap.shorten(finding.detail, EXAMPLE, placeholder=" …")
     with st.container(border=True, gap="xxsmall"):
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.markdown(f"{_SIGNS[finding.severity]} **{plain(finding.title)}**{rows}")
+            st.markdown(f"{_SIGNS[finding.severity]} **{escape(finding.title)}**{rows}")
             if n_rows:
                 st.button(
                     "Show the row" if n_rows == 1 else f"Show the {n_rows:,} rows",
@@ -123,10 +123,10 @@ def _show(finding: Finding) -> None:
                     type="tertiary",
                     icon=":material/arrow_forward:",
                 )
-        st.markdown(plain(finding.what_to_do))
+        st.markdown(escape(finding.what_to_do))
         # The rules of a market say in their title already what is the matter.
         if not finding.detail.startswith(finding.title):
-            st.caption(plain(f"For example: {example}" if n_rows else example))
+            st.caption(escape(f"For example: {example}" if n_rows else example))
 
 
 def _show_rows(choice: str) -> None:
@@ -193,7 +193,7 @@ def show_editor(table: Table, scored: Scored, contract: Contract) -> None:
     pending: Edits = kept("edits", dict)
     for group in groups_of_cells(cells.head(MOST), contract):
         with st.container(key=f"csv_cells_{group.key}"):
-            st.markdown(f"**{plain(group.title)}**")
+            st.markdown(f"**{escape(group.title)}**")
             after = _edited(group, pending)
         for row, column in zip(group.cells["row"], group.cells["column"], strict=True):
             pending.pop((row, column), None)
@@ -208,7 +208,7 @@ def show_editor(table: Table, scored: Scored, contract: Contract) -> None:
         failure = answer_mended(apply_edits(table, pending, contract), len(pending))
         if failure is None:
             st.rerun()
-        st.error(plain(failure), icon=":material/error:")
+        st.error(escape(failure), icon=":material/error:")
 
 
 def _edited(group: Group, pending: Edits) -> pd.DataFrame:

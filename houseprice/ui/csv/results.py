@@ -31,8 +31,8 @@ from houseprice.ui.charts.uploads import (
     confidence_steps,
 )
 from houseprice.ui.csv.upload import FEW
-from houseprice.ui.formatting import money, percent, plain, provenance, step_of
-from houseprice.ui.layout import WITHOUT
+from houseprice.ui.formatting import display_step, escape, money, percent, provenance
+from houseprice.ui.layout import NOT_SUPPORTED
 
 __all__ = [
     "SHOW",
@@ -101,7 +101,7 @@ def valued_houses(scored: Scored) -> pd.DataFrame:
     values = scored.valuations
     urgent = values["status"].map({status: rank for rank, status in enumerate(STATUS)})
     prices = values["predicted_price"].fillna(0.0)
-    steps = np.array([step_of(*pair) for pair in zip(prices, values["fsd"], strict=True)])
+    steps = np.array([display_step(*pair) for pair in zip(prices, values["fsd"], strict=True)])
     money = {
         column: (values[column] / steps).round() * steps
         for column in ("predicted_price", "price_low", "price_high")
@@ -156,7 +156,7 @@ def show_summary(
 ) -> None:
     """The counts, and the value of all houses together."""
     summary = scored.summary
-    st.header(f"Result for {plain(name)}", anchor=False)
+    st.header(f"Result for {escape(name)}", anchor=False)
     with st.container(horizontal=True, key="csv_summary"):
         st.metric("Houses", f"{summary.rows:,}", border=True)
         st.metric("Valued", f"{summary.valued:,}", border=True)
@@ -166,10 +166,10 @@ def show_summary(
             value = money(contract, total.total, _step(total))
             st.metric("Value of all together", value, border=True)
     if total is not None:
-        info_sum = total.sentence if total.low is not None else WITHOUT["range"]
-        st.caption(plain(f"{info_sum} {provenance(info)}"))
+        info_sum = total.sentence if total.low is not None else NOT_SUPPORTED["range"]
+        st.caption(escape(f"{info_sum} {provenance(info)}"))
         if "evidence" not in info.capabilities:
-            st.caption(WITHOUT["evidence"])
+            st.caption(NOT_SUPPORTED["evidence"])
         elif summary.rows > FEW:
             st.caption(
                 f"Reasons and comparable sales are worked out for tables of up to {FEW:,} houses: "
@@ -266,7 +266,7 @@ def _step(total: Portfolio) -> float:
 def _rounding(scored: Scored) -> str:
     level = scored.valuations["interval"].max()
     if pd.isna(level):
-        return f"Values are rounded here; the download has them unrounded. {WITHOUT['range']}"
+        return f"Values are rounded here; the download has them unrounded. {NOT_SUPPORTED['range']}"
     return (
         "Values are rounded to what their uncertainty warrants; the download has them unrounded. "
         f"About {percent(level, 0)} of sale prices of such houses lie between From and To."

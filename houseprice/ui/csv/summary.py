@@ -22,7 +22,7 @@ from houseprice.tables.table import Table
 from houseprice.ui.charts.panel import download, panel, readable_headers
 from houseprice.ui.charts.uploads import prices_chart
 from houseprice.ui.csv.upload import kept
-from houseprice.ui.formatting import plain, step_of
+from houseprice.ui.formatting import display_step, escape
 
 __all__ = [
     "drifted_fields",
@@ -60,7 +60,7 @@ def show_totals(total: Portfolio | None, contract: Contract) -> None:
         st.markdown("No house has a value yet, so there is no sum.")
         return
     # With a range, the sentence stands above all tabs.
-    st.markdown(plain(total.sentence if total.low is None else total.why))
+    st.markdown(escape(total.sentence if total.low is None else total.why))
     place = contract.fields[contract.market.roles.location].label
     amounts = ["total", "low", "high"] if total.low is not None else ["total"]
     frame = total.by_location[["location", "houses", *amounts]]
@@ -87,16 +87,16 @@ _MONEY = {"total": "Value together", "low": "From", "high": "To"}
 
 def _rounded(frame: pd.DataFrame, amounts: list[str]) -> pd.DataFrame:
     """Round money to what its uncertainty warrants."""
-    steps = frame["total"].map(lambda value: step_of(value, float("nan")))
+    steps = frame["total"].map(lambda value: display_step(value, float("nan")))
     return frame.assign(**{name: (frame[name] / steps).round() * steps for name in amounts})
 
 
 def show_drift(found: Drift) -> None:
     """How the table differs from the sales: a warning at the most, never a refusal."""
     st.subheader("Beside the sales that values are learned from", anchor=False)
-    st.markdown(plain(found.summary))
+    st.markdown(escape(found.summary))
     for sentence in found.sentences[:_FIRST]:
-        st.markdown(f":orange[:material/warning:] {plain(sentence)}")
+        st.markdown(f":orange[:material/warning:] {escape(sentence)}")
     if found.fields.empty:
         return
     with st.expander(f"All {len(found.fields):,} facts compared"):
@@ -143,8 +143,8 @@ def show_against_prices(found: PriceComparison | None, contract: Contract) -> No
     price = contract.market.price
     if found is None:
         st.info(
-            f"To hold the values against prices, give the table a column {plain(price.column)} "
-            f"({plain(price.label.lower())}), and upload it again. It is never used for valuing.",
+            f"To hold the values against prices, give the table a column {escape(price.column)} "
+            f"({escape(price.label.lower())}), and upload it again. It is never used for valuing.",
             icon=":material/price_check:",
         )
         return
@@ -173,7 +173,7 @@ def show_against_prices(found: PriceComparison | None, contract: Contract) -> No
 
 
 def _listed(sentences: Iterable[str]) -> str:
-    return "\n".join(f"- {plain(sentence)}" for sentence in sentences)
+    return "\n".join(f"- {escape(sentence)}" for sentence in sentences)
 
 
 def _show_report(report: Report, contract: Contract) -> None:
@@ -189,7 +189,7 @@ def _show_report(report: Report, contract: Contract) -> None:
     ):
         if frame.empty:
             continue
-        st.markdown(f"**{plain(title)}**")
+        st.markdown(f"**{escape(title)}**")
         table = _percents(frame)
         st.dataframe(table, hide_index=True, key=key, alt=title)
         download("This table (CSV)", table, key=f"{key}_figures")

@@ -30,8 +30,8 @@ from houseprice.ui.drivers.inputs import (
     study,
     with_sales,
 )
-from houseprice.ui.house.form import one_house
-from houseprice.ui.house.scenarios import last_valued
+from houseprice.ui.house.form import house_frame
+from houseprice.ui.house.scenarios import last_valued_row
 from houseprice.ui.layout import is_supported
 from houseprice.ui.session import backend, market, ranked_columns, typical_row
 
@@ -97,10 +97,10 @@ def show_market_effect(contract: Contract) -> None:
 
 def house_mark(field: Field, contract: Contract) -> Mark | None:
     """The house that this visitor valued last; None if there is none, or it has no value now."""
-    row = last_valued()
+    row = last_valued_row()
     if row is None:
         return None
-    rows = one_house(row)
+    rows = house_frame(row)
     price = float(backend().value(rows).valuations["predicted_price"].iloc[0])
     if np.isnan(price):
         return None

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from houseprice.market.contract import Contract
 from houseprice.market.fields import Field
 from houseprice.model.study import Study
-from houseprice.ui.house.form import one_house
+from houseprice.ui.house.form import house_frame
 from houseprice.ui.session import backend, study_of
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def _market_effect(model_version: str, column: str) -> pd.DataFrame:
 @st.cache_resource(show_spinner=False, max_entries=400)
 def _effect(model_version: str, column: str, row: tuple[tuple[str, object], ...]) -> pd.DataFrame:
     del model_version
-    return backend().effect(column, one_house(dict(row)))
+    return backend().effect(column, house_frame(dict(row)))
 
 
 MOST = 9

@@ -23,7 +23,7 @@ from houseprice.market.profile.alerts import Alert, alerts
 from houseprice.market.profile.selection import Sales, Selection, per_area
 from houseprice.market.sales import Market
 from houseprice.ui.charts.style import axis_title
-from houseprice.ui.formatting import money, plain
+from houseprice.ui.formatting import escape, money
 
 __all__ = ["alerts_of", "conditions", "filters", "looking_at", "measured", "ties_with_price"]
 
@@ -108,17 +108,17 @@ def conditions(selection: Selection, contract: Contract) -> list[str]:
     told = []
     if selection.locations:
         field = contract.fields[contract.market.roles.location]
-        places = [plain(field.words(position)) for position in selection.locations]
+        places = [escape(field.words(position)) for position in selection.locations]
         if len(places) > MOST_NAMED:
             places = [*places[:MOST_NAMED], f"{len(places) - MOST_NAMED} more"]
         told.append(" or ".join(places))
     if selection.price is not None:
-        span = " to ".join(plain(money(contract, limit)) for limit in selection.price)
-        told.append(f"{plain(contract.market.price.label.lower())} {span}")
+        span = " to ".join(escape(money(contract, limit)) for limit in selection.price)
+        told.append(f"{escape(contract.market.price.label.lower())} {span}")
     for column, low, high in selection.ranges:
         field = contract.fields[column]
         start = field.words(low).removesuffix(field.unit).strip()
-        told.append(f"{plain(field.label.lower())} {plain(start)} to {plain(field.words(high))}")
+        told.append(f"{escape(field.label.lower())} {escape(start)} to {escape(field.words(high))}")
     return told
 
 

@@ -38,7 +38,7 @@ from houseprice.ui.charts.style import axis_title, price_title
 from houseprice.ui.csv.upload import upload_result
 from houseprice.ui.explore.filters import measured
 from houseprice.ui.explore.selected_sales import show_picked
-from houseprice.ui.formatting import plain
+from houseprice.ui.formatting import escape
 
 __all__ = [
     "Overlay",
@@ -82,7 +82,7 @@ def laid_over(contract: Contract) -> Overlay | None:
         st.page_link("pages/value/csv.py", label="Value a CSV", icon=":material/table:")
         return None
     wanted = st.toggle(
-        f"Lay my file over the sales: {plain(kept.name)}",
+        f"Lay my file over the sales: {escape(kept.name)}",
         key="lay_over",
         persist_state="session",
     )

@@ -28,7 +28,7 @@ from houseprice.ui.charts.panel import download, panel
 from houseprice.ui.charts.prices import contradiction_finding, far_off_finding, prices_far_off
 from houseprice.ui.explore.filters import alerts_of
 from houseprice.ui.explore.selected_sales import row_height
-from houseprice.ui.formatting import money, percent, plain, rounding_step
+from houseprice.ui.formatting import escape, money, percent, rounding_step
 from houseprice.ui.house.prefill import open_sale
 from houseprice.ui.layout import error_boundary, is_supported
 from houseprice.ui.session import backend, market, study_of
@@ -162,7 +162,7 @@ def _table_with_door(
     )
     ticked = [str(table["Sale"].iloc[row]) for row in state.selection.rows if row < len(table)]
     chosen = [*ticked, *picked][:1]
-    label = f"Open sale {plain(chosen[0])} in the form" if chosen else "Open a sale in the form"
+    label = f"Open sale {escape(chosen[0])} in the form" if chosen else "Open a sale in the form"
     if st.button(
         label,
         key=f"{key}_open",

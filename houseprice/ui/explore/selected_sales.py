@@ -15,7 +15,7 @@ from houseprice.market.contract import Contract
 from houseprice.market.profile.selection import Sales
 from houseprice.ui.charts.panel import download
 from houseprice.ui.charts.style import axis_title, price_title
-from houseprice.ui.formatting import plain
+from houseprice.ui.formatting import escape
 from houseprice.ui.house.prefill import open_sale
 
 __all__ = ["as_file", "as_table", "picked_sales", "row_height", "show_picked", "show_sales"]
@@ -142,7 +142,7 @@ def show_picked(
         else:
             sale = str(picked.ids.iloc[chosen])
             if st.button(
-                f"Open sale {plain(sale)} in the form",
+                f"Open sale {escape(sale)} in the form",
                 key=f"{key}_open",
                 icon=":material/real_estate_agent:",
             ):

@@ -17,7 +17,7 @@ from houseprice.ui.charts import house as charts_comparables
 from houseprice.ui.charts import house as charts_house
 from houseprice.ui.charts.panel import panel
 from houseprice.ui.charts.style import axis_title
-from houseprice.ui.formatting import money, plain, step_of
+from houseprice.ui.formatting import display_step, escape, money
 from houseprice.ui.house.prefill import fill_with_sale
 from houseprice.ui.house.start import sale_in_words, sold_in_words
 from houseprice.ui.layout import is_supported
@@ -150,7 +150,7 @@ def comparables_finding(table: pd.DataFrame, valuation: pd.Series, contract: Con
     place = contract.fields[contract.market.roles.location].label.lower()
     near = int(table["same_location"].sum())
     value = float(valuation["predicted_price"])
-    step = step_of(value, float(valuation["fsd"]))
+    step = display_step(value, float(valuation["fsd"]))
     least, most = (
         money(contract, float(end)) for end in (table["price"].min(), table["price"].max())
     )
@@ -193,19 +193,19 @@ def facts_beside(
 def _open(sale_id: str, house: pd.Series, market: Market) -> None:
     ids = market.ids.astype("str").to_numpy()
     if sale_id not in ids:
-        st.info(f"Sale {plain(sale_id)} is not among the sales of this app.")
+        st.info(f"Sale {escape(sale_id)} is not among the sales of this app.")
         return
     contract = market.contract
     position = int((ids == sale_id).argmax())
     sale, paid = market.houses.iloc[position], money(contract, float(market.prices.iloc[position]))
     with st.container(border=True, key="picked_sale"):
         st.markdown(
-            f"**{plain(f'Sale {sale_id}: {paid}')}**, {plain(sold_in_words(contract, sale))}  \n"
-            f"{plain(sale_in_words(contract, sale))}"
+            f"**{escape(f'Sale {sale_id}: {paid}')}**, {escape(sold_in_words(contract, sale))}  \n"
+            f"{escape(sale_in_words(contract, sale))}"
         )
         table = facts_beside(house, sale, contract, ranked_columns())
         if not table.empty:
-            st.table(table.head(_FACTS).map(plain).set_index("Fact"))
+            st.table(table.head(_FACTS).map(escape).set_index("Fact"))
         if len(table) > _FACTS:
             st.caption(f"And {len(table) - _FACTS} facts more that matter less.")
         _use(sale_id, "picked")
@@ -223,12 +223,12 @@ def _side_by_side(table: pd.DataFrame, market: Market) -> None:
                 help=f"Sale {sale['id']} of the market's sales.",
             )
             per_area = money(contract, sale["price_per_area"])
-            st.caption(f"{plain(per_area)} per {area.unit}  \n{sale['similarity']:.0f} % alike")
+            st.caption(f"{escape(per_area)} per {area.unit}  \n{sale['similarity']:.0f} % alike")
             if sale["circumstances"]:
-                st.caption(f":orange[{plain(sale['circumstances'])}]")
+                st.caption(f":orange[{escape(sale['circumstances'])}]")
             for difference in str(sale["differences"]).split("; "):
                 if difference:
-                    st.markdown(f":small[{plain(difference)}]")
+                    st.markdown(f":small[{escape(difference)}]")
             if str(sale["id"]) in known:
                 _use(str(sale["id"]), "like")
 

@@ -15,9 +15,9 @@ from houseprice.market.contract import Contract
 from houseprice.market.fields import Field
 from houseprice.market.parsing import limits, parse_cell
 from houseprice.market.problems import Problem
-from houseprice.ui.formatting import plain
+from houseprice.ui.formatting import escape
 
-__all__ = ["HouseForm", "one_house", "read_link"]
+__all__ = ["HouseForm", "house_frame", "read_link"]
 
 ABREAST = 3
 FOLLOWS = "from other facts"
@@ -72,7 +72,7 @@ class HouseForm:
         lines: dict[str, list[str]] = {}
         for problem in found:
             if problem.severity == shown and problem.field in self._beside:
-                text = f":small[:{colour}[{plain(problem.sentence)}]]"
+                text = f":small[:{colour}[{escape(problem.sentence)}]]"
                 lines.setdefault(problem.field, []).append(text)
         for column, texts in lines.items():
             self._beside[column].markdown("  \n".join(texts))
@@ -105,7 +105,7 @@ class HouseForm:
         )
 
 
-def one_house(row: Mapping[str, object]) -> pd.DataFrame:
+def house_frame(row: Mapping[str, object]) -> pd.DataFrame:
     """Raw values of one house as a table of one row (the quick way: a block, not 79 columns)."""
     values = np.array([list(row.values())], dtype=object)
     return pd.DataFrame(values, columns=list(row), copy=False)
@@ -128,7 +128,7 @@ def read_link(contract: Contract, parameters: Mapping[str, str]) -> list[str]:
             if text not in spec.labels:
                 respelt[column] = spec.labels[int(cell.value)]
         elif cell.finding and not _is_number(text):
-            sentences.append(plain(cell.finding.message))
+            sentences.append(escape(cell.finding.message))
     if respelt:
         st.query_params.update(respelt)
         st.rerun()

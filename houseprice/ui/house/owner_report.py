@@ -10,12 +10,12 @@ What the owner's report of a house says, gathered from its valuation and the bac
 
 from __future__ import annotations
 
+import html
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import partial
-from html import escape
 from typing import TypeVar
 
 import pandas as pd
@@ -27,14 +27,14 @@ from houseprice.market.contract import Contract
 from houseprice.market.validation import validate
 from houseprice.ui.formatting import (
     answered_by,
+    as_of_sentence,
     confidence_band,
+    display_step,
+    escape,
     money,
     percent,
-    plain,
-    stands_for,
-    step_of,
 )
-from houseprice.ui.house.form import one_house
+from houseprice.ui.house.form import house_frame
 
 __all__ = ["Report", "Scale", "owners_report", "show_print", "to_html"]
 
@@ -155,7 +155,7 @@ def to_html(report: Report) -> bytes:
 def _text(told: str, most: int = _LONG) -> str:
     # Control characters have no place in HTML.
     calm = " ".join("".join(sign if sign.isprintable() else " " for sign in told).split())
-    return escape(calm if len(calm) <= most else f"{calm[: most - 2].rstrip()} …")
+    return html.escape(calm if len(calm) <= most else f"{calm[: most - 2].rstrip()} …")
 
 
 def _listed(title: str, sentences: tuple[str, ...]) -> str:
@@ -256,9 +256,9 @@ def owners_report(
         The owner's name for the house.
     today : date, optional
     """
-    info, rows = backend.info(), one_house(row)
+    info, rows = backend.info(), house_frame(row)
     valuation = answer.valuations.iloc[0]
-    step = step_of(valuation["predicted_price"], valuation["fsd"])
+    step = display_step(valuation["predicted_price"], valuation["fsd"])
     sales = _sales(backend, rows, info)
     low_high = _ends(valuation, contract, step)
     return Report(
@@ -273,7 +273,7 @@ def owners_report(
         sales_header=("Sold for", "Alike", "When", "What differs from this house"),
         notes=tuple(p.message for p in answer.problems if p.severity == "warning"),
         limits=_LIMITS,
-        foot=f"{stands_for(info)} {answered_by(info)}",
+        foot=f"{as_of_sentence(info)} {answered_by(info)}",
     )
 
 
@@ -340,7 +340,7 @@ def _or_nothing(ask: Callable[[], T], nothing: T) -> T:
 def _reported_facts(
     row: Mapping[str, object], contract: Contract, columns: Iterable[str]
 ) -> tuple[tuple[str, str], ...]:
-    house = validate(one_house(row), contract).houses.iloc[0]
+    house = validate(house_frame(row), contract).houses.iloc[0]
     return tuple(
         (contract.fields[column].label, contract.fields[column].words(float(house[column])))
         for column in columns
@@ -400,7 +400,7 @@ def show_print(
             on_click="ignore",
             icon=":material/download:",
         )
-        headed = f"“{plain(title.strip())}” stands on top. " if title.strip() else ""
+        headed = f"“{escape(title.strip())}” stands on top. " if title.strip() else ""
         st.caption(f"{headed}The file opens in any browser. Print it there, or save it as a PDF.")
 
 

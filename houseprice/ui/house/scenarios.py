@@ -20,10 +20,10 @@ from houseprice.market.contract import Contract
 from houseprice.market.validation import validate
 from houseprice.ui.charts import house as charts_house
 from houseprice.ui.charts.panel import panel
-from houseprice.ui.formatting import money, plain, step_of
-from houseprice.ui.house.form import one_house
+from houseprice.ui.formatting import display_step, escape, money
+from houseprice.ui.house.form import house_frame
 from houseprice.ui.house.prefill import fill_form, started_from
-from houseprice.ui.layout import WITHOUT
+from houseprice.ui.layout import NOT_SUPPORTED
 from houseprice.ui.session import ranked_columns
 
 __all__ = [
@@ -33,7 +33,7 @@ __all__ = [
     "comparison_finding",
     "differing_facts",
     "forget_scenarios",
-    "last_valued",
+    "last_valued_row",
     "remember",
     "scenarios",
     "show_scenarios",
@@ -69,7 +69,7 @@ class Scenario:
     @property
     def step(self) -> float:
         """The step to round its value to."""
-        return step_of(self.value, float(self.answer.valuations["fsd"].iloc[0]))
+        return display_step(self.value, float(self.answer.valuations["fsd"].iloc[0]))
 
 
 def remember(row: Mapping[str, Any], answer: ValuationResult) -> None:
@@ -89,7 +89,7 @@ def scenarios() -> Sequence[Scenario]:
     return tuple(st.session_state.get(KEY, ()))
 
 
-def last_valued() -> Mapping[str, Any] | None:
+def last_valued_row() -> Mapping[str, Any] | None:
     """The house that this visitor valued last, as the form held it; None if there is none."""
     kept = scenarios()
     return kept[-1].row if kept else None
@@ -103,7 +103,7 @@ def forget_scenarios() -> None:
 
 def changes(before: Mapping[str, Any], after: Mapping[str, Any], contract: Contract) -> str:
     """Say what differs between two states of a house, up to four facts."""
-    old, new = (validate(one_house(row), contract).houses.iloc[0] for row in (before, after))
+    old, new = (validate(house_frame(row), contract).houses.iloc[0] for row in (before, after))
     told = [
         f"{field.label}: {field.words(float(old[column]))} → {field.words(float(new[column]))}"
         for column, field in contract.fields.items()
@@ -131,7 +131,7 @@ def compared(backend: Backend, chosen: Sequence[Scenario]) -> pd.DataFrame:
         if tried is not first:
             change = (tried.value - first.value, float("nan"), float("nan"), True)
             if asked:
-                told = backend.what_if(one_house(first.row), one_house(tried.row))
+                told = backend.what_if(house_frame(first.row), house_frame(tried.row))
                 change = (told.delta, told.low, told.high, told.is_clear)
         low, high = float(valuation["price_low"]), float(valuation["price_high"])
         rows.append((tried.name, tried.value, low, high, *change))
@@ -146,7 +146,7 @@ def differing_facts(
 
     Facts that follow from others are told too; `order` is that of the rows, by column.
     """
-    rows = pd.concat([one_house(tried.row) for tried in chosen], ignore_index=True)
+    rows = pd.concat([house_frame(tried.row) for tried in chosen], ignore_index=True)
     houses = validate(rows, contract).houses
     told = {
         contract.fields[column].label: [
@@ -244,12 +244,12 @@ def _show_side_by_side(backend: Backend, chosen: Sequence[Scenario], contract: C
         with st.expander(f"{len(facts) - _FACTS} more facts differ, which matter less"):
             _table(facts.iloc[_FACTS:])
     if "what_if" not in backend.info().capabilities:
-        st.caption(WITHOUT["what_if"])
+        st.caption(NOT_SUPPORTED["what_if"])
 
 
 def _table(table: pd.DataFrame) -> None:
-    told = table.map(lambda cell: plain(str(cell)))
-    st.table(told.set_axis([plain(str(name)) for name in table.index]))
+    told = table.map(lambda cell: escape(str(cell)))
+    st.table(told.set_axis([escape(str(name)) for name in table.index]))
 
 
 def _range(row: pd.Series, contract: Contract, step: float) -> str:
@@ -277,8 +277,8 @@ def _list(kept: Sequence[Scenario], contract: Contract) -> None:
         tried = kept[place]
         words, amount, back = st.columns([6, 2, 2], vertical_alignment="center")
         what = changes(kept[place - 1].row, tried.row, contract) if place else "as it began"
-        words.markdown(f"**{plain(tried.name)}**: {plain(what)}")
-        amount.markdown(f"**{plain(money(contract, tried.value, tried.step))}**")
+        words.markdown(f"**{escape(tried.name)}**: {escape(what)}")
+        amount.markdown(f"**{escape(money(contract, tried.value, tried.step))}**")
         back.button(
             "Go back to it",
             key=f"try_{tried.number}",

@@ -20,7 +20,7 @@ from houseprice.errors import HousePriceError
 from houseprice.market.contract import Contract
 from houseprice.market.sales import Market
 from houseprice.ui.charts.style import axis_title
-from houseprice.ui.formatting import money, plain
+from houseprice.ui.formatting import escape, money
 from houseprice.ui.house.prefill import fill_with_sale, row_of_sale, started_from
 from houseprice.ui.session import backend
 
@@ -142,17 +142,17 @@ def start_in_words(market: Market, row: Mapping[str, object]) -> str:
         return ""
     contract = market.contract
     position = int((market.ids.astype("str").to_numpy() == sale_id).argmax())
-    paid = plain(money(contract, float(market.prices.iloc[position])))
-    sold = plain(sold_in_words(contract, market.houses.iloc[position]))
+    paid = escape(money(contract, float(market.prices.iloc[position])))
+    sold = escape(sold_in_words(contract, market.houses.iloc[position]))
     for_ = f"**{paid}**{' in ' if sold else ''}{sold}"
     changed = sum(row[column] != value for column, value in start.items())
-    name = f"sale {plain(sale_id)}"
+    name = f"sale {escape(sale_id)}"
     if changed:
         facts = "1 fact" if changed == 1 else f"{changed} facts"
         told = f"Started from {name}, which sold for {for_}; {facts} changed since."
     else:
         told = f"This is {name}. It sold for {for_}."
-    return f"{told} {plain(_learned_from_it(market, sale_id))}".strip()
+    return f"{told} {escape(_learned_from_it(market, sale_id))}".strip()
 
 
 def _show_search(market: Market) -> None:
@@ -171,8 +171,8 @@ def _show_search(market: Market) -> None:
         paid = money(contract, float(market.prices.iloc[position]))
         words, use = st.columns([4, 1], vertical_alignment="center")
         words.markdown(
-            f"**{plain(paid)}**, {plain(sold_in_words(contract, house))}  \n"
-            f":small[{plain(f'Sale {sale_id}: {sale_in_words(contract, house)}')}]"
+            f"**{escape(paid)}**, {escape(sold_in_words(contract, house))}  \n"
+            f":small[{escape(f'Sale {sale_id}: {sale_in_words(contract, house)}')}]"
         )
         use.button(
             "Use it",

@@ -11,9 +11,16 @@ from streamlit.delta_generator import DeltaGenerator
 from houseprice.backend.base import BackendInfo, ValuationResult
 from houseprice.market.contract import Contract
 from houseprice.market.problems import Problem, Severity
-from houseprice.ui.formatting import confidence_band, money, percent, plain, provenance, step_of
-from houseprice.ui.house.form import one_house
-from houseprice.ui.layout import WITHOUT, error_boundary, retry_button
+from houseprice.ui.formatting import (
+    confidence_band,
+    display_step,
+    escape,
+    money,
+    percent,
+    provenance,
+)
+from houseprice.ui.house.form import house_frame
+from houseprice.ui.layout import NOT_SUPPORTED, error_boundary, retry_button
 from houseprice.ui.session import backend
 
 __all__ = ["show_result", "value_here"]
@@ -37,7 +44,7 @@ def value_here(
     """
     answer = None
     with place, error_boundary("value"):
-        answer = backend().value(one_house(row))
+        answer = backend().value(house_frame(row))
         show_result(answer, contract, backend().info(), start)
     return answer
 
@@ -82,13 +89,13 @@ def _show_caveats(problems: Iterable[Problem]) -> None:
 def _show_value(answer: ValuationResult, contract: Contract, info: BackendInfo) -> None:
     valuation = answer.valuations.iloc[0]
     value, fsd = valuation["predicted_price"], valuation["fsd"]
-    step = step_of(value, fsd)
+    step = display_step(value, fsd)
     price, span, trust = st.columns([3, 4, 4], vertical_alignment="center")
     with price:
         st.metric("Estimated value", money(contract, value, step))
     with span:
         if pd.isna(valuation["price_low"]):
-            st.markdown(f"**No range**  \n:small[{WITHOUT['range']}]")
+            st.markdown(f"**No range**  \n:small[{NOT_SUPPORTED['range']}]")
         else:
             low, high = (
                 money(contract, valuation[key], step) for key in ("price_low", "price_high")
@@ -106,14 +113,16 @@ def _show_value(answer: ValuationResult, contract: Contract, info: BackendInfo) 
             )
     st.caption(
         "Facts that you leave as they are count as those of the typical house. "
-        + plain(provenance(info))
+        + escape(provenance(info))
     )
 
 
 def _show_errors(problems: Iterable[Problem]) -> None:
     errors = _of(problems, "error")
     st.subheader("No value yet", anchor=False)
-    st.error("  \n".join(plain(problem.message) for problem in errors), icon=":material/edit_note:")
+    st.error(
+        "  \n".join(escape(problem.message) for problem in errors), icon=":material/edit_note:"
+    )
     if any(problem.field for problem in errors):
         st.caption("Mend what is marked in red, and the value comes back.")
     else:
@@ -127,7 +136,7 @@ def _of(problems: Iterable[Problem], severity: Severity) -> list[Problem]:
 
 def _bullets(problems: Iterable[Problem]) -> None:
     for problem in problems:
-        st.markdown(f"- {plain(problem.message)}")
+        st.markdown(f"- {escape(problem.message)}")
 
 
 def _counted(number: int, one: str, many: str) -> str:

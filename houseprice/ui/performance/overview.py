@@ -31,8 +31,8 @@ from houseprice.ui.charts.performance import (
     guesses_finding,
     ratio_finding,
 )
-from houseprice.ui.formatting import plain
-from houseprice.ui.layout import how_measured, is_supported
+from houseprice.ui.formatting import escape
+from houseprice.ui.layout import is_supported, measurement_note
 from houseprice.ui.performance.held_out import card_of
 from houseprice.ui.session import study_of
 
@@ -59,7 +59,7 @@ _MORE = (
 
 def show_in_short(info: BackendInfo, contract: Contract) -> None:
     """Draw the figures, the model beside simple guesses, and the rest as a table."""
-    st.markdown(plain(how_measured(info)))
+    st.markdown(escape(measurement_note(info)))
     metrics = info.metrics
     if metrics:
         symbol = contract.market.price.symbol
@@ -124,7 +124,7 @@ def guesses(report: Mapping[str, Any]) -> pd.DataFrame:
 def _card(name: str, value: float, symbol: str) -> None:
     with st.container(border=True, height="stretch"):
         st.metric(short_label(name), format_metric(name, value, symbol).replace("-", "−"))
-        st.markdown(plain(meaning(name)))
+        st.markdown(escape(meaning(name)))
         st.space("stretch")
         reached = standing(name, value)
         if reached:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from houseprice.backend.base import BackendInfo
-from houseprice.ui.formatting import plain, provenance
+from houseprice.ui.formatting import escape, provenance
 from houseprice.ui.layout import error_boundary, is_supported
 from houseprice.ui.performance.error_breakdown import show_by_fact, show_by_place_and_price
 from houseprice.ui.performance.held_out import card_of, measured, show_sales_one_by_one
@@ -72,7 +72,7 @@ def _tried(info: BackendInfo) -> None:
 
 def _card(info: BackendInfo) -> None:
     if not is_supported(info, "card"):
-        st.markdown(plain(provenance(info)))
+        st.markdown(escape(provenance(info)))
         return
     card = card_of(info.model_version)
     st.download_button(

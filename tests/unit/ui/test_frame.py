@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from streamlit.testing.v1 import AppTest
 
-from houseprice.ui.formatting import plain
+from houseprice.ui.formatting import escape
 
 
 def failing_page() -> None:
@@ -22,7 +22,7 @@ def failing_page() -> None:
 def test_a_known_failure_is_told_in_its_own_words() -> None:
     page = AppTest.from_function(failing_page, default_timeout=60).run()
     page.toggle[0].set_value(True).run()
-    assert page.error[0].value == plain("The server did not answer within 20 seconds.")
+    assert page.error[0].value == escape("The server did not answer within 20 seconds.")
     assert not page.exception
 
 

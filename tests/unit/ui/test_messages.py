@@ -8,9 +8,9 @@ from houseprice.market.problems import Problem
 from houseprice.market.sales import Market
 from houseprice.ui.formatting import (
     confidence_band,
+    escape,
     money,
     percent,
-    plain,
     problem_table,
     rounding_step,
 )
@@ -47,7 +47,7 @@ def test_a_confidence_has_a_word(score: float, word: str) -> None:
 
 
 def test_what_a_user_typed_is_no_markdown() -> None:
-    assert plain("*a*[b](c) $x$ <i>") == r"\*a\*\[b\]\(c\) \$x\$ \<i\>"
+    assert escape("*a*[b](c) $x$ <i>") == r"\*a\*\[b\]\(c\) \$x\$ \<i\>"
 
 
 def test_a_problem_is_shown_by_the_label_of_its_field(market: Market) -> None:

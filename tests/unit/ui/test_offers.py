@@ -10,8 +10,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from houseprice.backend.base import CAPABILITIES, BackendInfo
-from houseprice.ui.formatting import answered_by, provenance, stands_for, step_of
-from houseprice.ui.layout import WITHOUT, how_measured, which_day
+from houseprice.ui.formatting import answered_by, as_of_sentence, display_step, provenance
+from houseprice.ui.layout import NOT_SUPPORTED, as_of_note, measurement_note
 
 FULL = BackendInfo(
     "this computer",
@@ -39,12 +39,12 @@ def page(capabilities: frozenset[str]) -> None:
 @pytest.mark.parametrize(("given", "said"), [(CAPABILITIES, []), (frozenset(), ["explain"])])
 def test_what_is_not_offered_is_said_and_what_is_offered_is_not(given, said: list[str]) -> None:
     shown = AppTest.from_function(page, kwargs={"capabilities": given}).run()
-    assert [block.value for block in shown.info] == [WITHOUT[name] for name in said]
+    assert [block.value for block in shown.info] == [NOT_SUPPORTED[name] for name in said]
     assert shown.text[0].value == str(not said)
 
 
 def test_every_capability_has_its_sentence() -> None:
-    assert set(WITHOUT) == CAPABILITIES
+    assert set(NOT_SUPPORTED) == CAPABILITIES
 
 
 def test_what_a_value_stands_on_is_told_as_far_as_it_is_known() -> None:
@@ -52,20 +52,22 @@ def test_what_a_value_stands_on_is_told_as_far_as_it_is_known() -> None:
         "Values as of December 2020, from 240 sales in Hamlet. Model hamlet-1, answered by this "
         "computer. An estimate, not an appraisal."
     )
-    assert stands_for(BARE) == "Values from sales in Hamlet; the server does not say of which day."
     assert (
-        stands_for(replace(FULL, n_sales=None))
+        as_of_sentence(BARE) == "Values from sales in Hamlet; the server does not say of which day."
+    )
+    assert (
+        as_of_sentence(replace(FULL, n_sales=None))
         == "Values as of December 2020, from sales in Hamlet."
     )
     assert answered_by(BARE) == "Answered by the server."
 
 
 def test_how_good_the_values_are_is_told_only_where_it_was_measured() -> None:
-    assert "trained 02 January 2021. Measured on sales" in how_measured(FULL)
-    assert how_measured(BARE).endswith("This server does not say how good its values are.")
-    assert "**December 2020**" in which_day(FULL)
-    assert "**which day**" in which_day(BARE)
-    assert which_day(None) == ""
+    assert "trained 02 January 2021. Measured on sales" in measurement_note(FULL)
+    assert measurement_note(BARE).endswith("This server does not say how good its values are.")
+    assert "**December 2020**" in as_of_note(FULL)
+    assert "**which day**" in as_of_note(BARE)
+    assert as_of_note(None) == ""
 
 
 @pytest.mark.parametrize(
@@ -74,4 +76,4 @@ def test_how_good_the_values_are_is_told_only_where_it_was_measured() -> None:
 def test_a_value_of_unknown_spread_is_rounded_as_if_it_were_a_tenth(
     value: float, fsd: float, step: float
 ) -> None:
-    assert step_of(value, fsd) == step
+    assert display_step(value, fsd) == step

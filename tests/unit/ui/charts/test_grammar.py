@@ -120,6 +120,6 @@ def test_a_handful_of_years_is_joined_by_a_line_and_many_are_not(
 
 
 def test_a_long_label_is_broken_into_lines() -> None:
-    assert charts.wrapped("South and west of the State University") == (
+    assert charts.wrap_label("South and west of the State University") == (
         "South and west of the<br>State University"
     )

@@ -12,7 +12,7 @@ from houseprice.market.profile.selection import Sales, Selection
 from houseprice.market.sales import Market
 from houseprice.ui.charts import captions as findings
 from houseprice.ui.charts import captions as findings_fields
-from houseprice.ui.layout import accuracy_in_words
+from houseprice.ui.layout import accuracy_sentences
 
 
 @pytest.fixture(scope="module")
@@ -90,8 +90,8 @@ def test_the_closest_pair_is_told_as_close_as_it_is() -> None:
 
 
 def test_accuracy_says_what_was_measured_and_nothing_else() -> None:
-    said = accuracy_in_words({"median_ape": 0.0531, "within_10": 0.78, "coverage_90": 0.901})
+    said = accuracy_sentences({"median_ape": 0.0531, "within_10": 0.78, "coverage_90": 0.901})
     assert said[0] == "**Half of the values** are within **5.3 %** of the sale price."
     assert said[1] == "78 % of the values are within 10 %."
     assert "90.1 %" in said[2]
-    assert accuracy_in_words({}) == []
+    assert accuracy_sentences({}) == []
