@@ -20,11 +20,11 @@ from houseprice.extras import require
 if TYPE_CHECKING:
     from distributed import Client
 
-__all__ = ["connected", "spread_over", "without_spreading"]
+__all__ = ["connect", "run_sequentially", "use_cluster"]
 
 
 @contextmanager
-def connected(address: str, patience_s: float = 10.0) -> Iterator[Client]:
+def connect(address: str, patience_s: float = 10.0) -> Iterator[Client]:
     """Connect to the scheduler of a cluster that has a worker at least.
 
     Parameters
@@ -68,7 +68,7 @@ R = TypeVar("R")
 
 
 @contextmanager
-def spread_over(address: str | None) -> Iterator[None]:
+def use_cluster(address: str | None) -> Iterator[None]:
     """Let the cluster of a scheduler do what joblib runs in parallel; None changes nothing.
 
     The figures are the same wherever they come from: each fit starts from its own seed.
@@ -81,11 +81,11 @@ def spread_over(address: str | None) -> Iterator[None]:
     if address is None:
         yield
         return
-    with connected(address) as client, parallel_config("dask", client=client):
+    with connect(address) as client, parallel_config("dask", client=client):
         yield
 
 
-def without_spreading(task: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+def run_sequentially(task: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
     """Do a task that is one of many, all of it here: tasks of tasks would wait for each other."""
     with parallel_config("sequential"):
         return task(*args, **kwargs)

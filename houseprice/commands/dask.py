@@ -41,7 +41,7 @@ def predict_on_cluster(
     strict: bool,
 ) -> None:
     """Value all files of a pattern into a folder; exit with 1 if one could not be valued."""
-    from houseprice.cluster import connected
+    from houseprice.cluster import connect
     from houseprice.tables.distributed import Failure, value_on_cluster
     from houseprice.tables.scoring import RowCounts
 
@@ -56,7 +56,7 @@ def predict_on_cluster(
     try:
         with ExitStack() as stack:
             progress = stack.enter_context(console.progress("Connecting"))
-            client = stack.enter_context(connected(address))
+            client = stack.enter_context(connect(address))
             terms = _terms(settings, interval, evidence_rows, progress)
             # Closed before the connection is: on Ctrl-C the workers are told to stop.
             coming = stack.enter_context(closing(value_on_cluster(client, terms, jobs, progress)))
@@ -66,7 +66,7 @@ def predict_on_cluster(
                     console.warn(f"{job.source}: {came.sentence}")
                     continue
                 n_done += 1
-                totals += came.totals
+                totals += came.counts
                 for said in (*came.notes, *(problem.sentence for problem in came.problems)):
                     console.say(f"{job.source}: {said}")
     except KeyboardInterrupt:

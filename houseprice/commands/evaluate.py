@@ -44,7 +44,7 @@ class Plan:
 
 def cross_validate_market(console: Console, plan: Plan, dask: str | None, *, as_json: bool) -> None:
     """Value each sale of the market unseen and report on it; leave with 1 if the gate fails."""
-    from houseprice.cluster import spread_over
+    from houseprice.cluster import use_cluster
     from houseprice.errors import ModelError
     from houseprice.market.sales import load_market
     from houseprice.model.evaluation import cross_validate, out_of_time_evaluation
@@ -52,7 +52,7 @@ def cross_validate_market(console: Console, plan: Plan, dask: str | None, *, as_
     from houseprice.progress import part_of
 
     later, year, judgement, seed = None, None, None, plan.seed
-    with console.progress("Reading the sales") as progress, spread_over(dask):
+    with console.progress("Reading the sales") as progress, use_cluster(dask):
         market = load_market(read_settings().market)
         contract, houses = market.contract, market.houses
         rival = _rival(market, plan.against) if plan.gate else None

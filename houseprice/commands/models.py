@@ -116,13 +116,13 @@ def train(
     quiet: Quiet = False,
 ) -> None:
     """Train a model on the market's sales, measure it, and make it the active one."""
-    from houseprice.cluster import spread_over
+    from houseprice.cluster import use_cluster
     from houseprice.market.sales import load_market
     from houseprice.model.store.store import ModelStore
     from houseprice.model.training import train as train_model
 
     console, settings = Console.of(context, quiet=quiet), read_settings()
-    with console.progress("Reading the sales") as progress, spread_over(dask):
+    with console.progress("Reading the sales") as progress, use_cluster(dask):
         market = load_market(settings.market)
         version = train_model(market, ModelStore.of(settings), progress, seed)
     assert version.manifest is not None

@@ -61,7 +61,7 @@ def value_here(
     from houseprice.backend.factory import open_backend
     from houseprice.market.sales import load_market
     from houseprice.tables.parallel import ScoringOptions
-    from houseprice.tables.reader import PIECE, open_csv
+    from houseprice.tables.reader import CHUNK_ROWS, open_csv
     from houseprice.tables.writer import atomic_file
 
     with console.progress(f"Reading {source.name}") as progress:
@@ -78,7 +78,7 @@ def value_here(
             )
             if output is None:
                 streamed = work.stream(typer.get_binary_stream("stdout"))
-            elif table.layout.most_rows <= PIECE:
+            elif table.layout.most_rows <= CHUNK_ROWS:
                 with atomic_file(output) as out:
                     streamed = work.stream(out)
             else:
@@ -279,7 +279,7 @@ def predict(  # noqa: PLR0913, PLR0917 - a parameter for each option
         console, source, output, interval=interval, evidence=evidence, jobs=jobs, resume=resume
     )
     _report(streamed, console)
-    if strict and streamed.totals.errors:
+    if strict and streamed.counts.errors:
         raise typer.Exit(1)
 
 
@@ -306,7 +306,7 @@ def _report(streamed: StreamResult, console: Console) -> None:
         console.say(note)
     for problem in streamed.problems:
         console.say(problem.sentence, code=problem.code)
-    totals = streamed.totals
+    totals = streamed.counts
     n_ok = totals.valued - totals.warnings
     rows = "1 row" if totals.rows == 1 else f"{totals.rows:,} rows"
     console.say(

@@ -30,7 +30,7 @@ from sklearn.model_selection import KFold
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import check_is_fitted
 
-from houseprice.cluster import without_spreading
+from houseprice.cluster import run_sequentially
 from houseprice.errors import ModelError
 from houseprice.market.contract import Contract
 from houseprice.model.blend import BlendRegressor, difficulty_features
@@ -258,7 +258,7 @@ def fit_folds(
     splits = KFold(n_folds, shuffle=True, random_state=random_state)
     # One after the other here; a cluster (houseprice.cluster) takes all at once.
     tasks: Iterator[Fold] = Parallel(return_as="generator")(
-        delayed(without_spreading)(_fit_fold, clone(regressor), houses, log_prices, rows, held_out)
+        delayed(run_sequentially)(_fit_fold, clone(regressor), houses, log_prices, rows, held_out)
         for rows, held_out in splits.split(houses)
     )
     yield from tasks

@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
 from sklearn.model_selection import RepeatedKFold
 
-from houseprice.cluster import without_spreading
+from houseprice.cluster import run_sequentially
 from houseprice.errors import InputError, ModelError
 from houseprice.market.domain import Domain
 from houseprice.market.problems import Problem
@@ -128,7 +128,7 @@ def cross_validate(
     splits = RepeatedKFold(n_splits=n_splits, n_repeats=n_repeats, random_state=random_state)
     prices = market.prices.to_numpy(np.float64)
     tasks = Parallel(n_jobs=n_jobs, return_as="generator")(
-        delayed(without_spreading)(_value_fold, clone(model), market.houses, prices, rows, held_out)
+        delayed(run_sequentially)(_value_fold, clone(model), market.houses, prices, rows, held_out)
         for rows, held_out in splits.split(prices)
     )
     parts = []

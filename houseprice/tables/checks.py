@@ -17,10 +17,18 @@ import pandas as pd
 from houseprice.market.contract import Contract
 from houseprice.market.fields import Field
 from houseprice.market.problems import Problem, Severity
-from houseprice.tables.scoring import Scored
+from houseprice.tables.scoring import ScoredTable
 from houseprice.tables.table import Table
 
-__all__ = ["FINDING_COLUMNS", "Check", "Finding", "Verdict", "checks", "finding_table", "findings"]
+__all__ = [
+    "FINDING_COLUMNS",
+    "Check",
+    "Finding",
+    "Verdict",
+    "available_checks",
+    "findings_frame",
+    "run_checks",
+]
 
 About = Literal["table", "number", "whole", "year", "level", "blank", "absent", "follows", "start"]
 
@@ -68,7 +76,7 @@ class Check:
         return "The table has no column that this is about."
 
 
-def checks(contract: Contract) -> tuple[Check, ...]:
+def available_checks(contract: Contract) -> tuple[Check, ...]:
     """Every check of a market's tables, those of the table and its rows first."""
     rules = [
         Check(
@@ -216,8 +224,8 @@ class Finding:
     what_to_do: str = ""
 
 
-def findings(
-    table: Table, scored: Scored, contract: Contract, *, knows_sales: bool = True
+def run_checks(
+    table: Table, scored: ScoredTable, contract: Contract, *, knows_sales: bool = True
 ) -> tuple[Finding, ...]:
     """Tell what each check found in a table.
 
@@ -240,7 +248,7 @@ def findings(
     by_code: dict[str, list[Problem]] = {}
     for problem in scored.problems:
         by_code.setdefault(problem.code, []).append(problem)
-    known = checks(contract)
+    known = available_checks(contract)
     codes = {check.code for check in known}
     strangers = [Check.unknown(code) for code in by_code if code not in codes]
     found = [_finding(check, by_code, table, contract) for check in (*known, *strangers)]
@@ -251,7 +259,7 @@ def findings(
     return tuple(sorted(found, key=lambda each: (order[each.severity], -len(each.rows))))
 
 
-def finding_table(found: Iterable[Finding]) -> pd.DataFrame:
+def findings_frame(found: Iterable[Finding]) -> pd.DataFrame:
     """Lay findings out as a table, columns :data:`FINDING_COLUMNS`; rows is how many."""
     rows = [
         {**asdict(each), "rows": len(each.rows), "first_rows": _some(each.rows)} for each in found

@@ -22,7 +22,14 @@ from houseprice.market.contract import Contract
 from houseprice.market.parsing import quoted
 from houseprice.tables.dialect import fold_name
 
-__all__ = ["Header", "OutputColumns", "known_names", "output_columns", "read_header", "was_valued"]
+__all__ = [
+    "Header",
+    "OutputColumns",
+    "canonical_names",
+    "has_valuation",
+    "output_columns",
+    "read_header",
+]
 
 MOST_TOLD = 5
 
@@ -50,7 +57,7 @@ class Header:
     note: str | None = None
 
 
-def known_names(contract: Contract | None) -> dict[str, str]:
+def canonical_names(contract: Contract | None) -> dict[str, str]:
     """Give the columns that a contract knows, by folded names; no two that fold alike."""
     if contract is None:
         return {}
@@ -70,7 +77,7 @@ def read_header(cells: Sequence[str], name: str, contract: Contract | None) -> H
         If two columns have one name, or the header is a row of houses.
     """
     stripped = [cell.strip() for cell in cells]
-    known = known_names(contract)
+    known = canonical_names(contract)
     matched = [_matched(each, known, contract) for each in stripped]
     if contract is not None and not any(matched) and any(map(_is_number, stripped)):
         raise InputError(
@@ -145,7 +152,7 @@ class OutputColumns:
 
     Attributes
     ----------
-    places : list of int
+    positions : list of int
         Where they stood in the table.
     names : list of str
         Names that no two of all columns share.
@@ -158,7 +165,7 @@ class OutputColumns:
     notes : tuple of str
     """
 
-    places: list[int]
+    positions: list[int]
     names: list[str]
     headers: tuple[str, ...]
     replaced: tuple[str, ...]
@@ -177,7 +184,7 @@ def output_columns(columns: Iterable[str], headers: Sequence[str]) -> OutputColu
         What stands above them in the file.
     """
     given = list(columns)
-    replaced = VALUATION_COLUMNS if was_valued(given) else ()
+    replaced = VALUATION_COLUMNS if has_valuation(given) else ()
     taken = {*given, *VALUATION_COLUMNS}
     places, names, above, notes = [], [], [], []
     for place, (name, header) in enumerate(zip(given, headers, strict=True)):
@@ -200,6 +207,6 @@ def output_columns(columns: Iterable[str], headers: Sequence[str]) -> OutputColu
     return OutputColumns(places, names, tuple(above), replaced, renamed, tuple(notes))
 
 
-def was_valued(columns: Iterable[str]) -> bool:
+def has_valuation(columns: Iterable[str]) -> bool:
     """Tell a table that was valued before by its columns."""
     return _SIGNATURE.issubset(columns)

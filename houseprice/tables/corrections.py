@@ -15,24 +15,24 @@ from houseprice.errors import InputError
 from houseprice.market.contract import Contract
 from houseprice.market.problems import Problem
 from houseprice.tables.dialect import ambiguous_numbers, to_decimal_points
-from houseprice.tables.scoring import Scored
+from houseprice.tables.scoring import ScoredTable
 from houseprice.tables.table import Table
 
 __all__ = [
-    "WRONG_CELL_COLUMNS",
+    "INVALID_CELL_COLUMNS",
+    "allowed_values",
     "apply_edits",
-    "choices",
-    "edits",
+    "collect_edits",
     "invalid_cells",
-    "uncorrectable",
+    "uncorrectable_rows",
 ]
 
-WRONG_CELL_COLUMNS = ("row", "column", "field", "read", "message", "expected", "mended")
+INVALID_CELL_COLUMNS = ("row", "column", "field", "read", "message", "expected", "corrected")
 
 _POINTED = re.compile(r"[+-]?\d*\.\d+")
 
 
-def invalid_cells(table: Table, scored: Scored, contract: Contract) -> pd.DataFrame:
+def invalid_cells(table: Table, scored: ScoredTable, contract: Contract) -> pd.DataFrame:
     """List the cells that leave their row without a value.
 
     Parameters
@@ -49,7 +49,7 @@ def invalid_cells(table: Table, scored: Scored, contract: Contract) -> pd.DataFr
         table), message, expected, and mended: the same as read, for the user to change. Each cell
         once, by row.
     """
-    beyond = set(uncorrectable(scored))
+    beyond = set(uncorrectable_rows(scored))
     cells: dict[tuple[int, str], dict[str, object]] = {}
     for problem in scored.problems:
         row, column = problem.row, problem.field
@@ -65,13 +65,15 @@ def invalid_cells(table: Table, scored: Scored, contract: Contract) -> pd.DataFr
             "read": read,
             "message": problem.message,
             "expected": problem.expected or "",
-            "mended": read,
+            "corrected": read,
         }
-    frame = pd.DataFrame([*cells.values()], columns=list(WRONG_CELL_COLUMNS))
-    return frame.astype({name: "int64" if name == "row" else "str" for name in WRONG_CELL_COLUMNS})
+    frame = pd.DataFrame([*cells.values()], columns=list(INVALID_CELL_COLUMNS))
+    return frame.astype(
+        {name: "int64" if name == "row" else "str" for name in INVALID_CELL_COLUMNS}
+    )
 
 
-def uncorrectable(scored: Scored) -> tuple[int, ...]:
+def uncorrectable_rows(scored: ScoredTable) -> tuple[int, ...]:
     """Find the rows that no change of a cell gives a value: their own cells can't be told apart."""
     whole = any(p.row is None and p.severity == "error" for p in scored.problems)
     if whole:
@@ -84,13 +86,13 @@ def uncorrectable(scored: Scored) -> tuple[int, ...]:
     return tuple(sorted(broken))
 
 
-def choices(contract: Contract, column: str) -> dict[str, str]:
+def allowed_values(contract: Contract, column: str) -> dict[str, str]:
     """Give what may stand in a column that has levels, code and label; nothing for numbers."""
     field = contract.fields.get(column)
     return dict(zip(field.codes, field.labels, strict=True)) if field else {}
 
 
-def edits(before: pd.DataFrame, after: pd.DataFrame) -> dict[tuple[int, str], str]:
+def collect_edits(before: pd.DataFrame, after: pd.DataFrame) -> dict[tuple[int, str], str]:
     """Find what a user changed in the frame of :func:`wrong_cells`.
 
     Parameters
@@ -112,8 +114,8 @@ def edits(before: pd.DataFrame, after: pd.DataFrame) -> dict[tuple[int, str], st
     keys = ["row", "column"]
     if len(before) != len(after) or (before[keys].to_numpy() != after[keys].to_numpy()).any():
         raise InputError("The list of cells has changed: start again from the list as it is now.")
-    new = after["mended"].astype(object).where(after["mended"].notna(), "").astype(str)
-    changed = (new.to_numpy() != before["mended"].to_numpy()).tolist()
+    new = after["corrected"].astype(object).where(after["corrected"].notna(), "").astype(str)
+    changed = (new.to_numpy() != before["corrected"].to_numpy()).tolist()
     return {
         (int(row), str(column)): text
         for row, column, text, is_new in zip(

@@ -44,16 +44,16 @@ from houseprice.model.store.manifest import Manifest
 from houseprice.model.store.store import ModelStore
 from houseprice.settings import Settings, read_settings
 from houseprice.tables.layout import Layout, Span
-from houseprice.tables.reader import PIECE, CsvFile, open_bytes, open_csv
+from houseprice.tables.reader import CHUNK_ROWS, CsvFile, open_bytes, open_csv
 from houseprice.tables.streaming import (
-    Part,
     StreamResult,
+    ValuedChunk,
     merge_results,
-    notes_of,
-    value_part,
+    result_notes,
+    value_chunk,
     value_stream,
 )
-from houseprice.tables.writer import atomic_file, renamed, staging_folder
+from houseprice.tables.writer import atomic_file, publish_file, staging_folder
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -114,7 +114,7 @@ class JobOptions:
     valued_at: datetime
     interval: float = DEFAULT_INTERVAL
     evidence_rows: int = 0
-    rows: int = PIECE
+    rows: int = CHUNK_ROWS
 
     @property
     def settings(self) -> Settings:
@@ -323,7 +323,7 @@ def value_file(terms: JobOptions, job: Job, draft: Path) -> StreamResult:
     settings = terms.settings
     with (
         open_csv(job.source, job.source.name, settings, market.contract) as table,
-        renamed(draft, job.target) as out,
+        publish_file(draft, job.target) as out,
     ):
         return value_stream(
             table,
@@ -355,9 +355,9 @@ def value_range(
     _refuse_another(job)
     evidence = layout.most_rows <= terms.evidence_rows
 
-    def written(table: CsvFile, out: BinaryIO) -> Iterator[Part]:
+    def written(table: CsvFile, out: BinaryIO) -> Iterator[ValuedChunk]:
         for span in spans:
-            part = value_part(
+            part = value_chunk(
                 table.part(span),
                 layout,
                 backend,
@@ -379,7 +379,7 @@ def value_range(
 @_told
 def join_parts(parts: tuple[Path, ...], draft: Path, target: Path) -> None:
     """Put the parts of a file one behind the other; the parts stay."""
-    with renamed(draft, target) as out:
+    with publish_file(draft, target) as out:
         for part in parts:
             with part.open("rb") as file:
                 shutil.copyfileobj(file, out, 2**20)
@@ -482,7 +482,7 @@ class _Large:
     def streamed(self) -> StreamResult:
         """What came of it as a whole; parts may have come in any order."""
         return merge_results(
-            (part for _, part in sorted(self.parts.items())), notes_of(self.layout)
+            (part for _, part in sorted(self.parts.items())), result_notes(self.layout)
         )
 
 
@@ -508,7 +508,7 @@ class _Run:
 
     def _whole(self, job: Job) -> Follow:
         def follow(streamed: StreamResult) -> Outcome:
-            self.tally.add(streamed.totals.rows, job.size)
+            self.tally.add(streamed.counts.rows, job.size)
             return job, streamed
 
         return follow
@@ -535,7 +535,7 @@ class _Run:
     def _part(self, file: _Large, number: int) -> Follow:
         def follow(part: StreamResult) -> None:
             file.parts[number] = part
-            self.tally.add(part.totals.rows, file.job.size / len(file.drafts))
+            self.tally.add(part.counts.rows, file.job.size / len(file.drafts))
             if len(file.parts) == len(file.drafts):
                 after = [(file.job, self._joined(file))]
                 given = [file.drafts], [self._draft()], [file.job.target]

@@ -36,10 +36,10 @@ from houseprice.tables.table import Table
 
 __all__ = [
     "DRIFT_COLUMNS",
-    "FEWEST",
-    "Drift",
+    "MIN_HOUSES",
+    "DriftReport",
     "blank_drift",
-    "drift",
+    "detect_drift",
     "level_drift",
     "middle_drift",
     "share_beyond_chance",
@@ -155,7 +155,7 @@ def without_part(houses: pd.DataFrame, contract: Contract) -> dict[str, Flags]:
     return lacking
 
 
-FEWEST = 30
+MIN_HOUSES = 30
 """Houses without which chance alone makes any table differ."""
 
 DRIFT_COLUMNS = (
@@ -175,7 +175,7 @@ DRIFT_COLUMNS = (
 
 
 @dataclass(frozen=True)
-class Drift:
+class DriftReport:
     """How a table differs from the sales.
 
     Attributes
@@ -203,10 +203,10 @@ class Drift:
     @property
     def enough(self) -> bool:
         """Whether there are houses enough to compare."""
-        return self.n_houses >= FEWEST
+        return self.n_houses >= MIN_HOUSES
 
 
-def drift(table: Table, market: Market) -> Drift:
+def detect_drift(table: Table, market: Market) -> DriftReport:
     """Hold a table against the sales of a market.
 
     Parameters
@@ -219,13 +219,13 @@ def drift(table: Table, market: Market) -> Drift:
     unread = {problem.row for problem in table.problems if problem.field is None}
     read = np.array([row not in unread for row in range(1, len(table.rows) + 1)], dtype=bool)
     rows = table.rows[read].reset_index(drop=True)
-    if len(rows) < FEWEST:
+    if len(rows) < MIN_HOUSES:
         what = "1 house" if len(rows) == 1 else f"{len(rows):,} houses"
         summary = (
-            f"Not compared with the sales: {what} could be read, and below {FEWEST} chance alone "
-            "makes any table differ."
+            f"Not compared with the sales: {what} could be read, and below {MIN_HOUSES} chance "
+            "alone makes any table differ."
         )
-        return Drift(len(rows), summary, (), pd.DataFrame(columns=list(DRIFT_COLUMNS)))
+        return DriftReport(len(rows), summary, (), pd.DataFrame(columns=list(DRIFT_COLUMNS)))
     checked = validate(rows, contract)
     here = _filled(checked.problems, checked.houses, contract)
     sales = _filled(market.problems, market.houses, contract)
@@ -238,12 +238,12 @@ def drift(table: Table, market: Market) -> Drift:
             continue
         ours, theirs = here.of(name, values), sales.of(name, known)
         found.append(
-            _compared(field, ours, theirs) if len(ours) >= FEWEST else _not_compared(field)
+            _compared(field, ours, theirs) if len(ours) >= MIN_HOUSES else _not_compared(field)
         )
     frame = pd.DataFrame(found).sort_values("weight", ascending=False, kind="stable")
     frame = frame[list(DRIFT_COLUMNS)].reset_index(drop=True)
     sentences = tuple(frame.loc[frame["verdict"] == "drifted", "finding"])
-    return Drift(len(rows), _summary(frame, contract), sentences, frame)
+    return DriftReport(len(rows), _summary(frame, contract), sentences, frame)
 
 
 @dataclass(frozen=True)
@@ -296,7 +296,7 @@ def _compared(field: Field, ours: Floats, theirs: Floats) -> dict[str, object]:
         )
         weights.append(blank)
     ours, theirs = ours[~np.isnan(ours)], theirs[~np.isnan(theirs)]
-    if len(ours) >= FEWEST and len(theirs) >= FEWEST:
+    if len(ours) >= MIN_HOUSES and len(theirs) >= MIN_HOUSES:
         values, weight, words = (_levels if field.levels else _middles)(field, ours, theirs)
         row |= values
         weights.append(weight)

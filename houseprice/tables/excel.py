@@ -18,9 +18,9 @@ import pandas as pd
 from houseprice.backend.base import VALUATION_COLUMNS
 from houseprice.errors import InputError
 from houseprice.market.contract import Contract
-from houseprice.tables.scoring import Scored
+from houseprice.tables.scoring import ScoredTable
 from houseprice.tables.workbook import as_seen
-from houseprice.tables.writer import neutralise_text
+from houseprice.tables.writer import escape_formula
 
 if TYPE_CHECKING:
     from xlsxwriter import Workbook
@@ -54,7 +54,7 @@ _APOSTROPHES = (
 Cell = str | int | float | None
 
 
-def to_excel(scored: Scored, contract: Contract) -> bytes:
+def to_excel(scored: ScoredTable, contract: Contract) -> bytes:
     """Write a valued table as a workbook.
 
     Parameters
@@ -70,7 +70,7 @@ def to_excel(scored: Scored, contract: Contract) -> bytes:
     """
     import xlsxwriter
 
-    n_rows, n_columns = len(scored.given), len(scored.headers) + len(VALUATION_COLUMNS)
+    n_rows, n_columns = len(scored.inputs), len(scored.headers) + len(VALUATION_COLUMNS)
     if n_rows + 1 > _MOST_ROWS or n_columns > _MOST_COLUMNS:
         raise InputError(
             f"An Excel sheet holds {_MOST_ROWS - 1:,} rows under its header and {_MOST_COLUMNS:,} "
@@ -87,18 +87,18 @@ def to_excel(scored: Scored, contract: Contract) -> bytes:
     return data.getvalue()
 
 
-def _valuations(book: Workbook, scored: Scored, contract: Contract) -> None:
+def _valuations(book: Workbook, scored: ScoredTable, contract: Contract) -> None:
     n_given = len(scored.headers)
-    columns = [_given_cells(scored.given.iloc[:, place]) for place in range(n_given)]
+    columns = [_given_cells(scored.inputs.iloc[:, place]) for place in range(n_given)]
     columns += [_own_cells(scored.valuations[name]) for name in VALUATION_COLUMNS]
     formats = [None] * n_given + _formats(book, contract)
     sheet = book.add_worksheet("Valuations")
-    headers = [*map(neutralise_text, scored.headers), *VALUATION_COLUMNS]
+    headers = [*map(escape_formula, scored.headers), *VALUATION_COLUMNS]
     _write(book, sheet, headers, columns, formats)
     status = n_given + VALUATION_COLUMNS.index("status")
     for word, colour in _COLOURS.items():
         sheet.conditional_format(
-            1, status, max(len(scored.given), 1), status,
+            1, status, max(len(scored.inputs), 1), status,
             {"type": "cell", "criteria": "==", "value": f'"{word}"',
              "format": book.add_format({"bg_color": colour})},
         )  # fmt: skip
@@ -115,13 +115,13 @@ def _formats(book: Workbook, contract: Contract) -> list[Format | None]:
     ]
 
 
-def _problems(book: Workbook, scored: Scored, contract: Contract) -> None:
+def _problems(book: Workbook, scored: ScoredTable, contract: Contract) -> None:
     labels = {name: field.label for name, field in contract.fields.items()}
     rows: list[list[Cell]] = [
         [
             problem.row,
             *(
-                neutralise_text(text) if text else None
+                escape_formula(text) if text else None
                 for text in (
                     labels.get(problem.field or "", problem.field),
                     problem.code,
@@ -138,7 +138,7 @@ def _problems(book: Workbook, scored: Scored, contract: Contract) -> None:
     _write(book, book.add_worksheet("Problems"), list(_PROBLEMS), columns, [None] * len(_PROBLEMS))
 
 
-def _about(book: Workbook, scored: Scored, contract: Contract) -> None:
+def _about(book: Workbook, scored: ScoredTable, contract: Contract) -> None:
     summary, market = scored.summary, contract.market
     shares = scored.valuations["interval"].dropna().unique().tolist()
     facts: list[tuple[str, Cell]] = [
@@ -156,7 +156,7 @@ def _about(book: Workbook, scored: Scored, contract: Contract) -> None:
         ("Apostrophes", _APOSTROPHES),
     ]
     names: list[Cell] = [name for name, _ in facts]
-    values: list[Cell] = [neutralise_text(v) if isinstance(v, str) else v for _, v in facts]
+    values: list[Cell] = [escape_formula(v) if isinstance(v, str) else v for _, v in facts]
     sheet = book.add_worksheet("About")
     _write(book, sheet, ["What", "Value"], [names, values], [None, None])
 
@@ -175,7 +175,7 @@ def _given_cells(texts: pd.Series) -> list[Cell]:
 def _given_cell(text: str) -> Cell:
     if _NUMBER.fullmatch(text) and text != "-0" and as_seen(float(text)) == text:
         return float(text)
-    return neutralise_text(text) or None
+    return escape_formula(text) or None
 
 
 def _own_cells(values: pd.Series) -> list[Cell]:
@@ -183,7 +183,7 @@ def _own_cells(values: pd.Series) -> list[Cell]:
     return [
         None
         if pd.isna(value) or value == ""
-        else neutralise_text(value)
+        else escape_formula(value)
         if isinstance(value, str)
         else value
         for value in values.tolist()

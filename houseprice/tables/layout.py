@@ -18,7 +18,7 @@ from typing import BinaryIO
 from houseprice.errors import InputError
 from houseprice.market.contract import Contract
 from houseprice.settings import Settings
-from houseprice.tables.columns import Header, known_names, read_header
+from houseprice.tables.columns import Header, canonical_names, read_header
 from houseprice.tables.dialect import Decimals, Scan, scan
 from houseprice.tables.records import LINES, Lines, Shape, find_separator, read_records, refuse_long
 
@@ -103,7 +103,7 @@ def find_layout(
     as_text = scan(file, name, most_bytes)
     with as_text.open(file) as text:
         start = text.read(_START)
-    separator = separator or find_separator(start.lstrip("\r\n"), known_names(contract))
+    separator = separator or find_separator(start.lstrip("\r\n"), canonical_names(contract))
     with as_text.open(file) as text:
         lines = Lines(text)
         record = next(each for each in read_records(lines, separator) if each.text.strip("\r\n"))

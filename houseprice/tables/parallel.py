@@ -45,9 +45,9 @@ from houseprice.model.store.store import ModelStore
 from houseprice.progress import ProgressEstimate
 from houseprice.settings import Settings
 from houseprice.tables.layout import Layout, Span
-from houseprice.tables.reader import PIECE, CsvFile
+from houseprice.tables.reader import CHUNK_ROWS, CsvFile
 from houseprice.tables.resume import Checkpoint, FinishedChunk, Task, checkpoint, digest, write_part
-from houseprice.tables.streaming import StreamResult, merge_results, notes_of, value_part
+from houseprice.tables.streaming import StreamResult, merge_results, result_notes, value_chunk
 from houseprice.tables.table import Table
 
 if TYPE_CHECKING:
@@ -288,7 +288,7 @@ def _done(
 ) -> FinishedChunk | Exception:
     try:
         piece = _read(order, span, ready)
-        part = value_part(
+        part = value_chunk(
             piece,
             order.layout,
             ready.backend,
@@ -331,7 +331,7 @@ class ScoringOptions:
     interval: float = DEFAULT_INTERVAL
     evidence: bool = False
     resume: bool | None = None
-    rows: int = PIECE
+    rows: int = CHUNK_ROWS
 
 
 def value_to_file(
@@ -377,7 +377,7 @@ def value_to_file(
             place, source.name, source.layout, wishes.interval, wishes.evidence, work.valued_at
         )
         most = source.layout.most_rows
-        n_rows = sum(part.totals.rows for part in work.done.values())
+        n_rows = sum(part.counts.rows for part in work.done.values())
         pace = ProgressEstimate(most, before=n_rows)
 
         def tell(share: float, _: str = "") -> None:
@@ -393,12 +393,12 @@ def value_to_file(
             tell(0.0)
         for part in finished:
             work.add(part)
-            n_rows += part.totals.rows
+            n_rows += part.counts.rows
             tell(0.0)
         if _state(path) != before:
             raise InputError(f"{path} was changed while it was valued. Value it once more.")
         parts = (part for _, part in sorted(work.done.items()))
-        return merge_results(parts, notes_of(source.layout))
+        return merge_results(parts, result_notes(source.layout))
 
 
 def _here(
@@ -412,7 +412,7 @@ def _here(
     """Value the parts that are not finished in this process."""
     for number, piece in enumerate(source.pieces(rows)):
         if number not in work.done:
-            part = value_part(
+            part = value_chunk(
                 piece,
                 order.layout,
                 backend,

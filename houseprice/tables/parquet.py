@@ -18,7 +18,7 @@ from houseprice.errors import InputError
 from houseprice.tables.conversion import ConversionRequest
 
 if TYPE_CHECKING:
-    from houseprice.tables.scoring import Scored
+    from houseprice.tables.scoring import ScoredTable
 
 __all__ = ["as_text", "parquet_to_csv", "to_parquet"]
 
@@ -62,16 +62,16 @@ def parquet_to_csv(file: BinaryIO, out: BinaryIO, wish: ConversionRequest) -> li
     return []
 
 
-def to_parquet(scored: Scored) -> bytes:
+def to_parquet(scored: ScoredTable) -> bytes:
     """Write a valued table as Parquet: the user's columns as text, the valuation's typed.
 
     Text stays as it was given: no program runs what stands in a Parquet file.
     """
     names = [
         header if header.strip() and scored.headers.count(header) == 1 else name
-        for header, name in zip(scored.headers, scored.given.columns, strict=True)
+        for header, name in zip(scored.headers, scored.inputs.columns, strict=True)
     ]
-    given = [pa.array(scored.given.iloc[:, place], _TEXT) for place in range(len(names))]
+    given = [pa.array(scored.inputs.iloc[:, place], _TEXT) for place in range(len(names))]
     added = pa.Table.from_pandas(scored.valuations, preserve_index=False)
     table = pa.table([*given, *added.columns], names=[*names, *added.column_names])
     sink = io.BytesIO()

@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from houseprice.market.contract import Contract
 from houseprice.market.parsing import parse_column
 from houseprice.model.aggregate import SharedErrors, sum_interval, variance_components
-from houseprice.tables.scoring import Scored
+from houseprice.tables.scoring import ScoredTable
 from houseprice.tables.table import Table
 
-__all__ = ["Portfolio", "portfolio"]
+__all__ = ["Portfolio", "sum_portfolio"]
 
 Floats = NDArray[np.float64]
 
@@ -57,8 +57,8 @@ class Portfolio:
     by_location: pd.DataFrame
 
 
-def portfolio(
-    table: Table, scored: Scored, contract: Contract, metrics: Mapping[str, float]
+def sum_portfolio(
+    table: Table, scored: ScoredTable, contract: Contract, metrics: Mapping[str, float]
 ) -> Portfolio | None:
     """Add up the values of a table.
 

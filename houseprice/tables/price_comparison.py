@@ -22,7 +22,7 @@ from houseprice.model.metrics import coverage, point_metrics
 from houseprice.model.ratio_study import FEWEST, ratio_study
 from houseprice.model.report import Report, report_on
 from houseprice.model.standards import format_metric, metric_label
-from houseprice.tables.scoring import Scored
+from houseprice.tables.scoring import ScoredTable
 from houseprice.tables.table import Table
 
 __all__ = ["PriceComparison", "compare_prices"]
@@ -71,7 +71,7 @@ class PriceComparison:
 
 
 def compare_prices(
-    table: Table, scored: Scored, market: Market, backend: Backend
+    table: Table, scored: ScoredTable, market: Market, backend: Backend
 ) -> PriceComparison | None:
     """Hold the values of a table against the prices in it.
 

@@ -32,7 +32,7 @@ from houseprice.errors import InputError
 from houseprice.files import MEGABYTE
 from houseprice.market.contract import Contract
 from houseprice.settings import Settings
-from houseprice.tables.columns import known_names, was_valued
+from houseprice.tables.columns import canonical_names, has_valuation
 from houseprice.tables.conversion import (
     ConversionRequest,
     ConvertedFile,
@@ -43,12 +43,12 @@ from houseprice.tables.conversion import (
 from houseprice.tables.dialect import ambiguous_numbers, detect_decimals, to_decimal_points
 from houseprice.tables.layout import Layout, Span, find_layout, find_spans
 from houseprice.tables.records import Lines, Shape, read_blocks, row_faults
-from houseprice.tables.table import Table, without_empty_columns
-from houseprice.tables.writer import is_dangerous, is_neutral_form, restore_text
+from houseprice.tables.table import Table, drop_empty_columns
+from houseprice.tables.writer import is_escaped, is_formula, unescape_formula
 
-__all__ = ["PIECE", "CsvFile", "open_bytes", "open_csv", "read_table", "restored_table"]
+__all__ = ["CHUNK_ROWS", "CsvFile", "open_bytes", "open_csv", "read_table", "restored_table"]
 
-PIECE = 20_000
+CHUNK_ROWS = 20_000
 """Rows at a time: enough to be fast, few enough to keep memory flat."""
 PIECE_CHARS = 2**25
 
@@ -101,7 +101,7 @@ class CsvFile:
             lines.number = span.line - 1
             return self._piece(lines, span.rows, sys.maxsize, span.row)
 
-    def spans(self, rows: int = PIECE, chars: int = PIECE_CHARS) -> Iterator[Span]:
+    def spans(self, rows: int = CHUNK_ROWS, chars: int = PIECE_CHARS) -> Iterator[Span]:
         """Tell where the pieces of :meth:`pieces` stand, without reading their cells.
 
         Raises
@@ -115,7 +115,7 @@ class CsvFile:
             yield from find_spans(Lines(text, layout.last_line), layout, shape, rows, chars)
 
     def pieces(
-        self, rows: int | Callable[[], int] = PIECE, chars: int = PIECE_CHARS
+        self, rows: int | Callable[[], int] = CHUNK_ROWS, chars: int = PIECE_CHARS
     ) -> Iterator[Table]:
         """Read the houses, at most so many at a time, and fewer if their lines are long.
 
@@ -202,18 +202,18 @@ _NOTE = (
 
 
 def restored_table(table: Table) -> Table:
-    """Take away the apostrophes of :func:`houseprice.tables.writer.neutralise_text`, with a note.
+    """Take away the apostrophes of :func:`houseprice.tables.writer.escape_formula`, with a note.
 
     Only of a table that was valued before, and if none of its texts would be run as a formula: such
     a table was not made harmless when it was written, so an apostrophe in it is the user's own.
     """
-    if not was_valued(table.cells.columns):
+    if not has_valuation(table.cells.columns):
         return table
     texts = {*table.headers}
     for place in range(table.cells.shape[1]):
         texts.update(table.cells.iloc[:, place].unique().tolist())
-    changed = {text: restore_text(text) for text in texts if is_neutral_form(text)}
-    if not changed or any(map(is_dangerous, texts)):
+    changed = {text: unescape_formula(text) for text in texts if is_escaped(text)}
+    if not changed or any(map(is_formula, texts)):
         return table
     names = {name: changed.get(name, name) for name in table.cells.columns}
     return replace(
@@ -320,7 +320,7 @@ def open_csv(
         wish = ConversionRequest(
             detect_kind(file, name, only_text=only_text),
             name,
-            tuple(known_names(contract)),
+            tuple(canonical_names(contract)),
             most_rows,
             limits.max_columns,
             limits.max_cell_chars,
@@ -382,5 +382,5 @@ def read_table(
         table = next(opened.pieces(limits.max_rows + 1, sys.maxsize))
         if len(table.cells) > limits.max_rows:
             raise InputError(f"{name} has more than {limits.max_rows:,} rows. Split it into parts.")
-        whole = without_empty_columns(table, opened.layout.header.named)
+        whole = drop_empty_columns(table, opened.layout.header.named)
         return whole if opened.kind == "parquet" else restored_table(whole)

@@ -37,7 +37,7 @@ from houseprice.errors import HousePriceError, InputError
 from houseprice.files import MEGABYTE, exclusive, replace_file, sync_folder
 from houseprice.market.problems import Problem
 from houseprice.tables.scoring import RowCounts
-from houseprice.tables.streaming import Part
+from houseprice.tables.streaming import ValuedChunk
 
 __all__ = [
     "Checkpoint",
@@ -64,7 +64,7 @@ class FinishedChunk:
     size : int
         Bytes.
     sha256 : str
-    totals : Totals
+    counts : RowCounts
     problems : tuple of Problem
         Those of the whole table.
     """
@@ -72,7 +72,7 @@ class FinishedChunk:
     number: int
     size: int
     sha256: str
-    totals: RowCounts
+    counts: RowCounts
     problems: tuple[Problem, ...]
 
     def is_at(self, place: Path) -> bool:
@@ -90,15 +90,15 @@ class FinishedChunk:
     def from_json(cls, line: str) -> FinishedChunk:
         """Read what :meth:`to_json` wrote."""
         told = json.loads(line)
-        totals, problems = RowCounts(**told.pop("totals")), told.pop("problems")
-        return cls(**told, totals=totals, problems=tuple(Problem(**each) for each in problems))
+        counts, problems = RowCounts(**told.pop("counts")), told.pop("problems")
+        return cls(**told, counts=counts, problems=tuple(Problem(**each) for each in problems))
 
 
-def write_part(place: Path, number: int, part: Part) -> FinishedChunk:
+def write_part(place: Path, number: int, part: ValuedChunk) -> FinishedChunk:
     """Write a part to its place."""
     place.write_bytes(part.data)
     sha256 = hashlib.sha256(part.data).hexdigest()
-    return FinishedChunk(number, len(part.data), sha256, part.totals, part.problems)
+    return FinishedChunk(number, len(part.data), sha256, part.counts, part.problems)
 
 
 def add_finished(folder: Path, part: FinishedChunk) -> None:

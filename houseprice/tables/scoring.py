@@ -28,7 +28,15 @@ from houseprice.market.problems import Problem
 from houseprice.tables.columns import OutputColumns, output_columns
 from houseprice.tables.table import Table
 
-__all__ = ["RowCounts", "Scored", "Summary", "count", "summarise", "value_rows", "value_table"]
+__all__ = [
+    "RowCounts",
+    "ScoredTable",
+    "Summary",
+    "count_rows",
+    "summarise",
+    "value_rows",
+    "value_table",
+]
 
 
 @dataclass(frozen=True)
@@ -80,7 +88,7 @@ class Summary(RowCounts):
     median: float
 
 
-def count(valuations: pd.DataFrame, problems: Iterable[Problem]) -> RowCounts:
+def count_rows(valuations: pd.DataFrame, problems: Iterable[Problem]) -> RowCounts:
     """Count the rows of a table's valuations, and add up the money."""
     status = valuations["status"]
     n_errors = int((status == "error").sum())
@@ -100,7 +108,7 @@ def count(valuations: pd.DataFrame, problems: Iterable[Problem]) -> RowCounts:
 
 def summarise(valuations: pd.DataFrame, problems: Iterable[Problem]) -> Summary:
     """Count the rows of a whole table's valuations, add up the money, and find the middle value."""
-    totals = count(valuations, problems)
+    totals = count_rows(valuations, problems)
     median = float(valuations["predicted_price"].median())
     return Summary(**vars(totals), median=median)
 
@@ -111,12 +119,12 @@ _DECIMALS = {
 
 
 @dataclass(frozen=True)
-class Scored:
+class ScoredTable:
     """A table with its valuations.
 
     Attributes
     ----------
-    given : DataFrame, all text, shape (n_rows, n_given)
+    inputs : DataFrame, all text, shape (n_rows, n_given)
         The user's columns as they were, no two of one name.
     valuations : DataFrame, shape (n_rows, 13)
         Columns :data:`houseprice.backend.base.VALUATION_COLUMNS`; money to at most two decimals,
@@ -130,7 +138,7 @@ class Scored:
     summary : Summary
     """
 
-    given: pd.DataFrame
+    inputs: pd.DataFrame
     valuations: pd.DataFrame
     headers: tuple[str, ...]
     problems: tuple[Problem, ...]
@@ -140,7 +148,7 @@ class Scored:
     @property
     def frame(self) -> pd.DataFrame:
         """All of it as one table to write: the user's columns, then the valuation's."""
-        frame = pd.concat([self.given, self.valuations], axis=1)
+        frame = pd.concat([self.inputs, self.valuations], axis=1)
         frame.columns = pd.Index([*self.headers, *VALUATION_COLUMNS])
         return frame
 
@@ -150,7 +158,7 @@ def value_table(
     backend: Backend,
     interval: float = DEFAULT_INTERVAL,
     progress: Progress | None = None,
-) -> Scored:
+) -> ScoredTable:
     """Value each row of a table.
 
     Parameters
@@ -172,8 +180,8 @@ def value_table(
     valuations, problems = value_rows(
         table, own, backend, interval=interval, evidence=evidence, progress=progress
     )
-    given = table.cells.iloc[:, own.places].set_axis(own.names, axis="columns")
-    return Scored(
+    given = table.cells.iloc[:, own.positions].set_axis(own.names, axis="columns")
+    return ScoredTable(
         given,
         valuations,
         own.headers,

@@ -22,18 +22,18 @@ from houseprice.market.problems import Problem
 from houseprice.progress import ProgressEstimate
 from houseprice.tables.columns import OutputColumns, output_columns
 from houseprice.tables.layout import Layout
-from houseprice.tables.reader import PIECE, CsvFile
-from houseprice.tables.scoring import RowCounts, count, value_rows
+from houseprice.tables.reader import CHUNK_ROWS, CsvFile
+from houseprice.tables.scoring import RowCounts, count_rows, value_rows
 from houseprice.tables.table import Table
 from houseprice.tables.writer import csv_line, csv_lines
 
 __all__ = [
-    "Part",
     "StreamResult",
+    "ValuedChunk",
     "merge_results",
-    "notes_of",
-    "value_part",
-    "value_parts",
+    "result_notes",
+    "value_chunk",
+    "value_chunks",
     "value_stream",
 ]
 
@@ -47,21 +47,21 @@ class Sink(Protocol):
 
 
 @dataclass(frozen=True)
-class Part:
+class ValuedChunk:
     """The next rows of the result.
 
     Attributes
     ----------
     data : bytes
         To be written after those before; the header is in the first part.
-    totals : Totals
+    counts : RowCounts
         Of these rows.
     problems : tuple of Problem
         Those of the whole table. What is wrong with a row stands in the row.
     """
 
     data: bytes
-    totals: RowCounts
+    counts: RowCounts
     problems: tuple[Problem, ...]
 
 
@@ -71,14 +71,14 @@ class StreamResult:
 
     Attributes
     ----------
-    totals : Totals
+    counts : RowCounts
     problems : tuple of Problem
         Those of the whole table, each once.
     notes : tuple of str
         What was assumed, replaced or left out, a sentence each.
     """
 
-    totals: RowCounts = field(default_factory=RowCounts)
+    counts: RowCounts = field(default_factory=RowCounts)
     problems: tuple[Problem, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -91,7 +91,7 @@ def value_stream(
     interval: float = DEFAULT_INTERVAL,
     evidence: bool = False,
     progress: Progress | None = None,
-    rows: int = PIECE,
+    rows: int = CHUNK_ROWS,
     valued_at: datetime | None = None,
 ) -> StreamResult:
     """Value each row of a file, and write it as soon as it is valued.
@@ -127,7 +127,7 @@ def value_stream(
         if progress is not None:
             progress(*pace.tell(totals.rows + int(share * now)))
 
-    parts = value_parts(
+    parts = value_chunks(
         source,
         backend,
         interval=interval,
@@ -138,29 +138,29 @@ def value_stream(
     )
     for part in parts:
         out.write(part.data)
-        totals += part.totals
+        totals += part.counts
         problems.update(dict.fromkeys(part.problems))
         tell(0.0)
     own = output_columns(source.layout.header.columns, source.layout.header.cells)
     return StreamResult(totals, tuple(problems), (*source.layout.notes, *own.notes))
 
 
-def value_parts(
+def value_chunks(
     source: CsvFile,
     backend: Backend,
     *,
     interval: float = DEFAULT_INTERVAL,
     evidence: bool = False,
     progress: Progress | None = None,
-    rows: int | Callable[[], int] = PIECE,
+    rows: int | Callable[[], int] = CHUNK_ROWS,
     valued_at: datetime | None = None,
-) -> Iterator[Part]:
+) -> Iterator[ValuedChunk]:
     """Value a file part by part: :func:`value_stream` for whoever pulls instead of being pushed.
 
     ``progress`` hears how far the work on the current part is.
     """
     for piece in source.pieces(rows):
-        yield value_part(
+        yield value_chunk(
             piece,
             source.layout,
             backend,
@@ -171,7 +171,7 @@ def value_parts(
         )
 
 
-def value_part(
+def value_chunk(
     piece: Table,
     layout: Layout,
     backend: Backend,
@@ -180,7 +180,7 @@ def value_part(
     evidence: bool = False,
     progress: Progress | None = None,
     valued_at: datetime | None = None,
-) -> Part:
+) -> ValuedChunk:
     """Value one piece of a file of this layout; the first brings the header."""
     own = output_columns(layout.header.columns, layout.header.cells)
     valuations, problems = value_rows(
@@ -196,11 +196,11 @@ def value_part(
     if not piece.start:
         data = layout.text.mark + _encoded(_header_line(layout, own), layout) + data
     general = tuple(problem for problem in problems if problem.row is None)
-    return Part(data, count(valuations, problems), general)
+    return ValuedChunk(data, count_rows(valuations, problems), general)
 
 
 def _header_line(layout: Layout, own: OutputColumns) -> str:
-    if own.renamed or len(own.places) < len(layout.header.cells):
+    if own.renamed or len(own.positions) < len(layout.header.cells):
         given = csv_line(own.headers, layout.separator)
     else:
         given = layout.header_text.rstrip("\r\n")
@@ -215,8 +215,8 @@ def _lines(piece: Table, added: list[str], own: OutputColumns, layout: Layout) -
     endings = [
         line[len(body) :] or last_ending for line, body in zip(piece.lines, bodies, strict=True)
     ]
-    if len(own.places) < piece.cells.shape[1]:
-        bodies = csv_lines(piece.cells.iloc[:, own.places], separator)
+    if len(own.positions) < piece.cells.shape[1]:
+        bodies = csv_lines(piece.cells.iloc[:, own.positions], separator)
     for body, cells, ending in zip(bodies, added, endings, strict=True):
         yield f"{body}{separator}{cells}{ending}"
 
@@ -230,7 +230,7 @@ class Told(Protocol):
     """A part of a file that was valued."""
 
     @property
-    def totals(self) -> RowCounts:
+    def counts(self) -> RowCounts:
         """Counts of its rows."""
         ...
 
@@ -244,12 +244,12 @@ def merge_results(parts: Iterable[Told], notes: Iterable[str] = ()) -> StreamRes
     """Add up the counts of parts, given in the order of the file, and tell each problem once."""
     totals, problems = RowCounts(), dict[Problem, None]()
     for part in parts:
-        totals += part.totals
+        totals += part.counts
         problems |= dict.fromkeys(part.problems)
     return StreamResult(totals, tuple(problems), tuple(notes))
 
 
-def notes_of(layout: Layout) -> tuple[str, ...]:
+def result_notes(layout: Layout) -> tuple[str, ...]:
     """What was assumed of a file, and what becomes of its own columns, a sentence each."""
     own = output_columns(layout.header.columns, layout.header.cells)
     return (*layout.notes, *own.notes)

@@ -12,7 +12,7 @@ import pandas as pd
 from houseprice.market.contract import Contract
 from houseprice.market.problems import Problem
 
-__all__ = ["Table", "template", "without_empty_columns"]
+__all__ = ["Table", "drop_empty_columns", "template"]
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Table:
     decimal: str = "."
 
 
-def without_empty_columns(table: Table, named: int) -> Table:
+def drop_empty_columns(table: Table, named: int) -> Table:
     """Leave out the columns at the right that have neither name nor content, with a note.
 
     Parameters

@@ -36,13 +36,13 @@ __all__ = [
     "atomic_file",
     "csv_line",
     "csv_lines",
-    "is_dangerous",
-    "is_neutral_form",
-    "neutralise_text",
-    "renamed",
-    "restore_text",
+    "escape_formula",
+    "is_escaped",
+    "is_formula",
+    "publish_file",
     "staging_folder",
     "to_csv",
+    "unescape_formula",
     "write_atomically",
 ]
 
@@ -52,38 +52,38 @@ _NUMBER = re.compile(
 )
 
 
-def is_dangerous(text: str) -> bool:
+def is_formula(text: str) -> bool:
     """Whether a spreadsheet might run the text: numbers such as -5 or +1.5e3 are none of these."""
     return bool(_STARTS_FORMULA.match(text)) and not _NUMBER.fullmatch(text)
 
 
-def is_neutral_form(text: str) -> bool:
+def is_escaped(text: str) -> bool:
     """Whether the text is what :func:`neutral` makes of some other."""
-    return text.startswith("'") and is_dangerous(text.lstrip("'"))
+    return text.startswith("'") and is_formula(text.lstrip("'"))
 
 
-def neutralise_text(text: str) -> str:
+def escape_formula(text: str) -> str:
     """Give the text, with a leading apostrophe if a spreadsheet might run it.
 
     >>> neutral("=1+1"), neutral("-5"), neutral("brick"), neutral("'=1+1")
     ("'=1+1", '-5', 'brick', "''=1+1")
     """
-    return f"'{text}" if is_dangerous(text) or is_neutral_form(text) else text
+    return f"'{text}" if is_formula(text) or is_escaped(text) else text
 
 
-def restore_text(text: str) -> str:
+def unescape_formula(text: str) -> str:
     """Give the text of which :func:`neutral` made this.
 
     >>> restored("'=1+1"), restored("''=1+1"), restored("'t Hooge Huis")
     ('=1+1', "'=1+1", "'t Hooge Huis")
     """
-    return text[1:] if is_neutral_form(text) else text
+    return text[1:] if is_escaped(text) else text
 
 
 def to_csv(
     frame: pd.DataFrame,
     *,
-    neutralise: bool,
+    escape_formulas: bool,
     newline: str = "\n",
     bom: bool = False,
     separator: str = ",",
@@ -97,7 +97,7 @@ def to_csv(
     ----------
     frame : DataFrame
         Without its index; two columns may share a header.
-    neutralise : bool
+    escape_formulas : bool
         Put an apostrophe before text that a spreadsheet might run as a formula, headers included.
         There is no default, because both callers have a reason: what a browser downloads is opened
         in a spreadsheet, so the page does it; what a command writes is read by programs, and an
@@ -112,22 +112,22 @@ def to_csv(
         The decimal sign of the frame's numbers. Numbers in columns of text stay as they are.
     """
     headers = [
-        neutralise_text(str(header)) if neutralise else str(header) for header in frame.columns
+        escape_formula(str(header)) if escape_formulas else str(header) for header in frame.columns
     ]
-    rows = csv_lines(frame, separator, neutralise=neutralise, decimal=decimal)
+    rows = csv_lines(frame, separator, escape_formulas=escape_formulas, decimal=decimal)
     lines = [csv_line(headers, separator), *rows]
     text = "".join(line + newline for line in lines)
     return text.encode("utf-8-sig" if bom else "utf-8")
 
 
 def csv_lines(
-    frame: pd.DataFrame, separator: str, *, neutralise: bool = False, decimal: str = "."
+    frame: pd.DataFrame, separator: str, *, escape_formulas: bool = False, decimal: str = "."
 ) -> list[str]:
     """Write the rows of a frame as :func:`to_csv` does, without their line endings."""
     # A row of one empty cell alone has to differ from no row.
     blank = "" if frame.shape[1] > 1 else '""'
     columns = [
-        _cells(frame.iloc[:, column], separator, blank, neutralise, decimal)
+        _cells(frame.iloc[:, column], separator, blank, escape_formulas, decimal)
         for column in range(frame.shape[1])
     ]
     return [separator.join(cells) for cells in zip(*columns, strict=True)]
@@ -201,14 +201,14 @@ def _refuse_no_file(target: Path, path: Path) -> None:
 
 
 def _cells(
-    values: pd.Series, separator: str, blank: str, neutralise: bool, decimal: str
+    values: pd.Series, separator: str, blank: str, escape_formulas: bool, decimal: str
 ) -> list[str]:
     """A column as cells of a line, each distinct value written once."""
     codes, distinct = pd.factorize(values)
     texts = [_text(value, decimal) for value in distinct]
-    if neutralise:
+    if escape_formulas:
         texts = [
-            neutralise_text(text) if isinstance(value, str) else text
+            escape_formula(text) if isinstance(value, str) else text
             for text, value in zip(texts, distinct, strict=True)
         ]
     if values.dtype.kind not in "iuf" or decimal == separator:
@@ -253,7 +253,7 @@ def staging_folder(target: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def renamed(draft: Path, target: Path) -> Iterator[BinaryIO]:
+def publish_file(draft: Path, target: Path) -> Iterator[BinaryIO]:
     """Open a file to write that gets its name when it is whole.
 
     What a worker leaves that is killed is beside the draft, and goes with the folder of drafts.

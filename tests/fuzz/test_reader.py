@@ -19,7 +19,7 @@ from houseprice.settings import Settings
 from houseprice.tables.excel import to_excel
 from houseprice.tables.parquet import to_parquet
 from houseprice.tables.reader import open_csv, read_table
-from houseprice.tables.scoring import Scored, value_table
+from houseprice.tables.scoring import ScoredTable, value_table
 from houseprice.tables.streaming import value_stream
 from houseprice.tables.writer import to_csv
 from tests.fuzz.breaking import Broken, broken_tables, damaged
@@ -37,9 +37,9 @@ def surveyor(contract: Contract) -> Surveyor:
     return Surveyor(contract)
 
 
-def hold(scored: Scored, n_rows: int) -> None:
+def hold(scored: ScoredTable, n_rows: int) -> None:
     """What is true of every valued table."""
-    assert len(scored.given) == len(scored.valuations) == n_rows
+    assert len(scored.inputs) == len(scored.valuations) == n_rows
     assert scored.valuations["row"].tolist() == list(range(1, n_rows + 1))
     told: dict[int | None, list[tuple[str, str]]] = {}
     for problem in scored.problems:
@@ -62,7 +62,7 @@ def test_every_row_of_a_broken_table_is_answered(
     scored = value_table(table, surveyor)
     hold(scored, len(broken.rows))
     for row, (given_row, cells) in enumerate(
-        zip(broken.rows, scored.given.to_numpy().tolist(), strict=True)
+        zip(broken.rows, scored.inputs.to_numpy().tolist(), strict=True)
     ):
         if given_row is None:
             assert scored.valuations["status"][row] == "error"
@@ -80,8 +80,8 @@ def test_a_broken_table_streams_as_it_is_read_whole(
     out = io.BytesIO()
     with open_csv(broken.data, "homes.csv", Settings(), contract) as source:
         streamed = value_stream(source, surveyor, out, rows=2)
-    assert streamed.totals.rows == len(scored.valuations)
-    assert streamed.totals.errors == scored.summary.errors
+    assert streamed.counts.rows == len(scored.valuations)
+    assert streamed.counts.errors == scored.summary.errors
     text = out.getvalue().decode(source.layout.text.codec)[bool(source.layout.text.mark) :]
     rows = csv.reader(io.StringIO(text, newline=""), delimiter=source.layout.separator)
     header, *body = [row for row in rows if row]
@@ -99,13 +99,13 @@ def test_every_download_of_a_broken_table_can_be_valued_again(
     broken: Broken = data.draw(broken_tables(contract))
     scored = value_table(read_table(broken.data, "homes.csv", Settings(), contract), surveyor)
     for download in (
-        to_csv(scored.frame, neutralise=True, newline="\r\n", bom=True),
+        to_csv(scored.frame, escape_formulas=True, newline="\r\n", bom=True),
         to_excel(scored, contract),
         to_parquet(scored),
     ):
         table = read_table(download, "again", Settings(), contract)
         again = value_table(table, surveyor)
-        assert again.given.to_numpy().tolist() == scored.given.to_numpy().tolist()
+        assert again.inputs.to_numpy().tolist() == scored.inputs.to_numpy().tolist()
 
 
 @tries(80)

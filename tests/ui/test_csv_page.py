@@ -169,8 +169,8 @@ def test_a_mended_cell_is_valued_again_and_no_other_cell_changes(
     assert not app.exception
     assert metrics(app)["Valued"] == "13"
     assert "1 cell was mended here" in words(app)
-    given = app.session_state["csv_outcome"].scored.given
-    changed = given.ne(before.scored.given)
+    given = app.session_state["csv_outcome"].scored.inputs
+    changed = given.ne(before.scored.inputs)
     assert changed.sum().sum() == 1
     assert given.loc[12, "GrLivArea"] == "1500"
 

@@ -61,7 +61,7 @@ def test_the_rows_come_out_as_all_at_once(backend: Backend, table: Table) -> Non
     pd.testing.assert_frame_equal(
         steps.valuations.drop(columns=apart), whole.valuations.drop(columns=apart)
     )
-    pd.testing.assert_frame_equal(steps.given, whole.given)
+    pd.testing.assert_frame_equal(steps.inputs, whole.inputs)
     assert steps.problems == whole.problems
     assert (steps.headers, steps.notes) == (whole.headers, whole.notes)
     assert steps.summary.errors_by_code == whole.summary.errors_by_code

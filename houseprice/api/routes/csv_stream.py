@@ -39,9 +39,9 @@ from houseprice.market.contract import Contract
 from houseprice.market.parsing import quoted
 from houseprice.settings import Settings
 from houseprice.tables.columns import output_columns
-from houseprice.tables.reader import PIECE as LARGE_PIECE
+from houseprice.tables.reader import CHUNK_ROWS as LARGE_PIECE
 from houseprice.tables.reader import CsvFile, open_csv
-from houseprice.tables.streaming import Part, value_parts
+from houseprice.tables.streaming import ValuedChunk, value_chunks
 
 __all__ = ["router", "spooled", "unreadable"]
 
@@ -100,7 +100,7 @@ async def _write(file: BinaryIO, waiting: bytearray) -> None:
     waiting.clear()
 
 
-PIECE = 2_000
+CHUNK_ROWS = 2_000
 """Rows between which other requests have their turn; more at a time while nobody else asks."""
 
 _TYPES = frozenset({"text/csv", "application/csv"})
@@ -226,8 +226,8 @@ class _Valued:
         self._engine = engine
         self._serving = serving
         self._jobs = engine.jobs
-        self._size = PIECE
-        self._parts: Iterator[Part] = value_parts(
+        self._size = CHUNK_ROWS
+        self._parts: Iterator[ValuedChunk] = value_chunks(
             source,
             serving.backend,
             interval=asked.interval,
@@ -247,13 +247,13 @@ class _Valued:
                 raise unreadable(error) from None
             if part is None:
                 return b""
-            tally.valued, tally.errors = part.totals.valued, part.totals.errors
+            tally.valued, tally.errors = part.counts.valued, part.counts.errors
             return part.data
 
     def _choose_size(self) -> None:
         """Take few rows if anybody else has asked since the last part; one of the jobs is ours."""
         alone = self._engine.jobs - self._jobs <= 1
-        self._size, self._jobs = LARGE_PIECE if alone else PIECE, self._engine.jobs
+        self._size, self._jobs = LARGE_PIECE if alone else CHUNK_ROWS, self._engine.jobs
 
 
 class _Answer(Response):

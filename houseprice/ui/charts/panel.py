@@ -85,7 +85,7 @@ def download(label: str, frame: pd.DataFrame, *, key: str) -> None:
     """Show a download button for a frame; the CSV is written only when the button is clicked."""
     st.download_button(
         label,
-        lambda: to_csv(frame, neutralise=True, newline="\r\n", bom=True),
+        lambda: to_csv(frame, escape_formulas=True, newline="\r\n", bom=True),
         file_name=f"{key}.csv",
         mime="text/csv",
         key=key,

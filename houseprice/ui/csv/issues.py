@@ -16,9 +16,15 @@ import pandas as pd
 import streamlit as st
 
 from houseprice.market.contract import Contract
-from houseprice.tables.checks import Finding, Verdict, finding_table
-from houseprice.tables.corrections import apply_edits, choices, edits, invalid_cells, uncorrectable
-from houseprice.tables.scoring import Scored
+from houseprice.tables.checks import Finding, Verdict, findings_frame
+from houseprice.tables.corrections import (
+    allowed_values,
+    apply_edits,
+    collect_edits,
+    invalid_cells,
+    uncorrectable_rows,
+)
+from houseprice.tables.scoring import ScoredTable
 from houseprice.tables.table import Table
 from houseprice.ui.charts.panel import download, readable_headers
 from houseprice.ui.csv.results import SHOW
@@ -47,14 +53,14 @@ EXAMPLE = 160
 _SIGNS = {"issue": ":red[:material/error:]", "tip": ":orange[:material/warning:]"}
 
 
-def show_faults(scored: Scored) -> None:
+def show_faults(scored: ScoredTable) -> None:
     """What is wrong with the table as a whole, so that nothing in it can be valued."""
     for problem in scored.problems:
         if problem.row is None and problem.severity == "error":
             st.error(escape(problem.sentence), icon=":material/error:")
 
 
-def show_notes(scored: Scored) -> None:
+def show_notes(scored: ScoredTable) -> None:
     """How the table as a whole was read, and what is to be known of it."""
     told = [*scored.notes]
     told += [p.sentence for p in scored.problems if p.row is None and p.severity != "error"]
@@ -73,11 +79,11 @@ def show_findings(found: tuple[Finding, ...], severity: Verdict) -> None:
                 _show(each)
 
 
-def show_rest(scored: Scored, found: tuple[Finding, ...], contract: Contract) -> None:
+def show_rest(scored: ScoredTable, found: tuple[Finding, ...], contract: Contract) -> None:
     """The checks that found nothing, behind a line, and all of it to take away."""
     others = [each for each in found if each.severity not in _SIGNS]
     with st.expander(f"{len(others):,} checks with nothing to mend"):
-        frame = finding_table(others)
+        frame = findings_frame(others)
         frame["severity"] = frame["severity"].str.capitalize()
         st.dataframe(
             readable_headers(frame[["title", "severity", "detail"]], _HEADERS),
@@ -90,7 +96,7 @@ def show_rest(scored: Scored, found: tuple[Finding, ...], contract: Contract) ->
         if problems:
             table = problem_table(problems, contract)
             download("Every problem, row by row", table, key="csv_problems")
-        download("Every check", readable_headers(finding_table(found), _HEADERS), key="csv_checks")
+        download("Every check", readable_headers(findings_frame(found), _HEADERS), key="csv_checks")
 
 
 _HEADERS = {"title": "What was looked for", "severity": "Outcome", "detail": "What there is to say"}
@@ -159,7 +165,7 @@ def groups_of_cells(cells: pd.DataFrame, contract: Contract) -> list[Group]:
         From :func:`houseprice.tables.corrections.invalid_cells`.
     contract : Contract
     """
-    levels = {column: choices(contract, column) for column in cells["column"].unique()}
+    levels = {column: allowed_values(contract, column) for column in cells["column"].unique()}
     is_number = ~cells["column"].map(lambda column: bool(levels[column])).astype(bool)
     groups = []
     if is_number.any():
@@ -169,10 +175,10 @@ def groups_of_cells(cells: pd.DataFrame, contract: Contract) -> list[Group]:
     return groups
 
 
-def show_editor(table: Table, scored: Scored, contract: Contract) -> None:
+def show_editor(table: Table, scored: ScoredTable, contract: Contract) -> None:
     """Show the wrong cells, take what is written into them, and value the table again."""
     cells = kept("wrong_cells", lambda: invalid_cells(table, scored, contract))
-    beyond = kept("beyond_mending", lambda: uncorrectable(scored))
+    beyond = kept("beyond_mending", lambda: uncorrectable_rows(scored))
     if cells.empty and not beyond:
         return
     st.subheader("Mend them here", anchor=False)
@@ -197,7 +203,7 @@ def show_editor(table: Table, scored: Scored, contract: Contract) -> None:
             after = _edited(group, pending)
         for row, column in zip(group.cells["row"], group.cells["column"], strict=True):
             pending.pop((row, column), None)
-        pending.update(edits(group.cells, after))
+        pending.update(collect_edits(group.cells, after))
     mended = "1 cell" if len(pending) == 1 else f"{len(pending):,} cells"
     if st.button(
         f"Value again with {mended} mended" if pending else "Value again",
@@ -230,7 +236,7 @@ def _edited(group: Group, pending: Edits) -> pd.DataFrame:
         column_config=_columns(group),
         alt=f"Wrong cells to mend: {group.title}",
     )
-    return after.assign(mended=after["mended"].fillna(""))
+    return after.assign(corrected=after["corrected"].fillna(""))
 
 
 def _with(cells: pd.DataFrame, pending: Edits) -> pd.DataFrame:
@@ -241,14 +247,14 @@ def _with(cells: pd.DataFrame, pending: Edits) -> pd.DataFrame:
         message.removeprefix(f"{field}: ")
         for message, field in zip(cells["message"], cells["field"], strict=True)
     ]
-    return cells.assign(mended=pd.Series(mended, index=cells.index, dtype="str"), message=short)
+    return cells.assign(corrected=pd.Series(mended, index=cells.index, dtype="str"), message=short)
 
 
 def _order(group: Group) -> list[str]:
     """What stands beside a cell: the levels are told by its choices, their fact by the title."""
     if group.levels:
-        return ["row", "mended", "read", "message"]
-    return ["row", "field", "mended", "read", "expected", "message"]
+        return ["row", "corrected", "read", "message"]
+    return ["row", "field", "corrected", "read", "expected", "message"]
 
 
 def _columns(group: Group) -> dict[str, Any]:
@@ -261,7 +267,7 @@ def _columns(group: Group) -> dict[str, Any]:
         "expected": column.TextColumn("What would do"),
     }
     if not group.levels:
-        return told | {"mended": column.TextColumn("Mended")}
+        return told | {"corrected": column.TextColumn("Mended")}
     # What stands there now is a choice too, or the cell would look empty.
     wrong = [read for read in group.cells["read"].unique() if read not in group.levels]
 
@@ -273,7 +279,7 @@ def _columns(group: Group) -> dict[str, Any]:
 
     options = [*group.levels, *wrong]
     return told | {
-        "mended": column.SelectboxColumn(
+        "corrected": column.SelectboxColumn(
             "Mended", options=options, format_func=words, width="medium"
         )
     }

@@ -13,12 +13,12 @@ import streamlit as st
 from houseprice.backend.base import BackendInfo
 from houseprice.market.contract import Contract
 from houseprice.market.sales import Market
-from houseprice.tables.checks import Finding, findings
-from houseprice.tables.drift import drift
+from houseprice.tables.checks import Finding, run_checks
+from houseprice.tables.drift import detect_drift
 from houseprice.tables.excel import to_excel
 from houseprice.tables.parquet import to_parquet
 from houseprice.tables.price_comparison import compare_prices
-from houseprice.tables.scoring import Scored
+from houseprice.tables.scoring import ScoredTable
 from houseprice.tables.table import Table
 from houseprice.tables.writer import to_csv
 from houseprice.ui.csv.issues import (
@@ -42,12 +42,12 @@ __all__ = ["show_downloads", "show_tabs", "valued_csv"]
 _KEPT = "csv_tab_kept"
 
 
-def show_tabs(table: Table, scored: Scored, info: BackendInfo, market: Market) -> None:
+def show_tabs(table: Table, scored: ScoredTable, info: BackendInfo, market: Market) -> None:
     """Draw the tabs, and into the one that is open what it is about."""
     contract = market.contract
     found: tuple[Finding, ...] = kept(
         "findings",
-        lambda: findings(table, scored, contract, knows_sales="range" in info.capabilities),
+        lambda: run_checks(table, scored, contract, knows_sales="range" in info.capabilities),
     )
     show_faults(scored)
     # The widget's own state goes when the visitor goes to another page.
@@ -74,7 +74,7 @@ def show_tabs(table: Table, scored: Scored, info: BackendInfo, market: Market) -
     if totals.open:
         with totals:
             show_totals(together(table, scored, info, contract), contract)
-            show_drift(kept("drift", lambda: drift(table, market)))
+            show_drift(kept("drift", lambda: detect_drift(table, market)))
     if prices.open:
         with prices, error_boundary("csv_prices"):
             # Half a minute for as many priced houses as a table may have.
@@ -87,7 +87,7 @@ LONG = 50_000
 """Houses from which a workbook takes its time."""
 
 
-def show_downloads(table: Table, scored: Scored, name: str, contract: Contract) -> None:
+def show_downloads(table: Table, scored: ScoredTable, name: str, contract: Contract) -> None:
     """The whole table to take away, in three formats, each made when it is pressed."""
     stem = re.sub(r"[^\w-]+", "_", PurePath(name).stem)[:80].strip("_") or "houses"
     slow = " It takes a minute for a table of this size." if scored.summary.rows > LONG else ""
@@ -121,12 +121,12 @@ def show_downloads(table: Table, scored: Scored, name: str, contract: Contract) 
         )
 
 
-def valued_csv(table: Table, scored: Scored) -> bytes:
+def valued_csv(table: Table, scored: ScoredTable) -> bytes:
     """The file for a spreadsheet, written as the one that wrote the upload would read it."""
     return to_csv(
         scored.frame,
         # It would run formulas in it, and take UTF-8 without its mark for something else.
-        neutralise=True,
+        escape_formulas=True,
         newline="\r\n",
         bom=True,
         # It saves semicolons where its comma is a decimal sign, and opens no other file right.

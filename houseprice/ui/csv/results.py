@@ -19,7 +19,7 @@ from houseprice.market.fields import Field
 from houseprice.market.parsing import limits
 from houseprice.tables.checks import Finding
 from houseprice.tables.portfolio import Portfolio
-from houseprice.tables.scoring import Scored
+from houseprice.tables.scoring import ScoredTable
 from houseprice.ui.charts.panel import panel
 from houseprice.ui.charts.uploads import (
     FEWEST,
@@ -60,7 +60,7 @@ class Choice:
     rows: frozenset[int] | None = None
 
 
-def shown_choices(scored: Scored, found: Iterable[Finding]) -> dict[str, Choice]:
+def shown_choices(scored: ScoredTable, found: Iterable[Finding]) -> dict[str, Choice]:
     """Which houses one may want to see: all, by their result, and by each kind of problem.
 
     Returns
@@ -81,13 +81,13 @@ def shown_choices(scored: Scored, found: Iterable[Finding]) -> dict[str, Choice]
     return choices
 
 
-def houses_shown(scored: Scored, choice: Choice) -> pd.DataFrame:
+def houses_shown(scored: ScoredTable, choice: Choice) -> pd.DataFrame:
     """The rows of :func:`valued_houses` that were chosen."""
     frame = valued_houses(scored)
     return frame if choice.rows is None else frame[frame["row"].isin(choice.rows)]
 
 
-def valued_houses(scored: Scored) -> pd.DataFrame:
+def valued_houses(scored: ScoredTable) -> pd.DataFrame:
     """The valued table for people, rows without a value first, then those with a warning.
 
     Money is rounded to what its own uncertainty warrants; the file to download holds it unrounded.
@@ -113,7 +113,7 @@ def valued_houses(scored: Scored) -> pd.DataFrame:
     if values["predicted_price"].notna().any():
         # What the backend gives for no house has no column to stand in.
         order = [name for name in order if name == "message" or shown[name].notna().any()]
-    frame = pd.concat([shown[order], scored.given], axis=1)
+    frame = pd.concat([shown[order], scored.inputs], axis=1)
     return frame.iloc[np.argsort(urgent.to_numpy(np.float64), kind="stable")]
 
 
@@ -152,7 +152,7 @@ SHOW = "csv_show"
 
 
 def show_summary(
-    scored: Scored, total: Portfolio | None, name: str, contract: Contract, info: BackendInfo
+    scored: ScoredTable, total: Portfolio | None, name: str, contract: Contract, info: BackendInfo
 ) -> None:
     """The counts, and the value of all houses together."""
     summary = scored.summary
@@ -177,7 +177,7 @@ def show_summary(
             )
 
 
-def show_houses(scored: Scored, found: tuple[Finding, ...], contract: Contract) -> None:
+def show_houses(scored: ScoredTable, found: tuple[Finding, ...], contract: Contract) -> None:
     """Each house with its value or the reason why it has none; those to look at come first."""
     choices = shown_choices(scored, found)
     if st.session_state.get(SHOW) not in choices:
@@ -221,7 +221,7 @@ def show_houses(scored: Scored, found: tuple[Finding, ...], contract: Contract) 
         st.caption(_rounding(scored))
 
 
-def show_charts(scored: Scored, sales: pd.Series, contract: Contract) -> None:
+def show_charts(scored: ScoredTable, sales: pd.Series, contract: Contract) -> None:
     """The spread of the values beside that of the market's sales, and how sure they are."""
     values = scored.valuations["predicted_price"].dropna()
     if len(values) < FEWEST:
@@ -263,7 +263,7 @@ def _step(total: Portfolio) -> float:
     return float(10.0 ** math.floor(math.log10(max(width / 20, 1.0))))
 
 
-def _rounding(scored: Scored) -> str:
+def _rounding(scored: ScoredTable) -> str:
     level = scored.valuations["interval"].max()
     if pd.isna(level):
         return f"Values are rounded here; the download has them unrounded. {NOT_SUPPORTED['range']}"

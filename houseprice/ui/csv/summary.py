@@ -14,10 +14,10 @@ from houseprice.backend.base import BackendInfo
 from houseprice.market.contract import Contract
 from houseprice.model.report import Report
 from houseprice.model.standards import direction, format_metric, headings
-from houseprice.tables.drift import Drift
-from houseprice.tables.portfolio import Portfolio, portfolio
+from houseprice.tables.drift import DriftReport
+from houseprice.tables.portfolio import Portfolio, sum_portfolio
 from houseprice.tables.price_comparison import PriceComparison
-from houseprice.tables.scoring import Scored
+from houseprice.tables.scoring import ScoredTable
 from houseprice.tables.table import Table
 from houseprice.ui.charts.panel import download, panel, readable_headers
 from houseprice.ui.charts.uploads import prices_chart
@@ -47,10 +47,10 @@ _HEADERS = {
 
 
 def together(
-    table: Table, scored: Scored, info: BackendInfo, contract: Contract
+    table: Table, scored: ScoredTable, info: BackendInfo, contract: Contract
 ) -> Portfolio | None:
     """The houses of the present result taken together; none if none has a value."""
-    return kept("totals", lambda: portfolio(table, scored, contract, info.metrics))
+    return kept("totals", lambda: sum_portfolio(table, scored, contract, info.metrics))
 
 
 def show_totals(total: Portfolio | None, contract: Contract) -> None:
@@ -91,7 +91,7 @@ def _rounded(frame: pd.DataFrame, amounts: list[str]) -> pd.DataFrame:
     return frame.assign(**{name: (frame[name] / steps).round() * steps for name in amounts})
 
 
-def show_drift(found: Drift) -> None:
+def show_drift(found: DriftReport) -> None:
     """How the table differs from the sales: a warning at the most, never a refusal."""
     st.subheader("Beside the sales that values are learned from", anchor=False)
     st.markdown(escape(found.summary))
@@ -110,7 +110,7 @@ def show_drift(found: Drift) -> None:
 _FIRST = 8
 
 
-def drifted_fields(found: Drift) -> pd.DataFrame:
+def drifted_fields(found: DriftReport) -> pd.DataFrame:
     """The comparison by field with headers and figures that people read."""
     shares = ["blank_here", "blank_sales", "levels_apart"]
     frame = found.fields.assign(

@@ -39,7 +39,7 @@ from houseprice.market.sales import read_rows
 from houseprice.progress import ProgressEstimate
 from houseprice.tables.columns import output_columns
 from houseprice.tables.reader import read_table
-from houseprice.tables.scoring import Scored, summarise, value_rows
+from houseprice.tables.scoring import ScoredTable, summarise, value_rows
 from houseprice.tables.table import Table
 from houseprice.ui.session import backend, market, settings
 
@@ -81,7 +81,7 @@ def value_in_steps(
     longest: float,
     clock: Callable[[], float] = monotonic,
     begun: float | None = None,
-) -> Scored:
+) -> ScoredTable:
     """Value each row of a table, some rows at a time; the rows come out as all at once.
 
     Comparables and reasons are worked out for tables of at most :data:`FEW` houses.
@@ -118,10 +118,10 @@ def value_in_steps(
     for _ in range(STARTS):
         valuations, problems = _valued(table, value, progress, clock)
         if len({*valuations["model_version"]} - {""}) <= 1:
-            given = table.cells.iloc[:, own.places].set_axis(own.names, axis="columns")
+            given = table.cells.iloc[:, own.positions].set_axis(own.names, axis="columns")
             notes = (*table.notes, *own.notes)
             summary = summarise(valuations, problems)
-            return Scored(given, valuations, own.headers, problems, notes, summary)
+            return ScoredTable(given, valuations, own.headers, problems, notes, summary)
     message = "The server changed its model while it valued these houses. Try again."
     raise BackendUnavailable(message, reason="changing")
 
@@ -211,7 +211,7 @@ class UploadResult:
 
     name: str
     digest: str = ""
-    scored: Scored | None = None
+    scored: ScoredTable | None = None
     table: Table | None = None
     mended: int = 0
     failure: str | None = None

@@ -20,7 +20,7 @@ from houseprice.market.profile import summaries
 from houseprice.market.profile.selection import Sales, per_area
 from houseprice.market.profile.summaries import location_map, select_locations
 from houseprice.market.validation import validate
-from houseprice.tables.scoring import Scored
+from houseprice.tables.scoring import ScoredTable
 from houseprice.tables.table import Table
 from houseprice.ui.charts import prices as charts_prices
 from houseprice.ui.charts import prices as charts_time
@@ -132,7 +132,7 @@ def valued_houses(
     return Overlay(name, Sales(contract, houses, prices, ids), int(valued.size))
 
 
-def _kept(name: str, scored: Scored, table: Table, contract: Contract) -> Overlay | None:
+def _kept(name: str, scored: ScoredTable, table: Table, contract: Contract) -> Overlay | None:
     """The same, once for one result."""
     before = st.session_state.get(_KEPT)
     if before is None or before[0] is not scored:

@@ -21,7 +21,7 @@ from houseprice.files import MEGABYTE
 from houseprice.market.sales import Market
 from houseprice.model.store.store import ModelStore
 from houseprice.settings import Settings
-from houseprice.tables.reader import PIECE, open_csv
+from houseprice.tables.reader import CHUNK_ROWS, open_csv
 from houseprice.tables.streaming import value_stream
 from tests.hamlet import hamlet_sales
 from tests.loopback import get, post, raw, served, wait_until
@@ -58,7 +58,7 @@ def open_files() -> set[str]:
     return {name for name in names if name.endswith("(deleted)")}
 
 
-@pytest.mark.parametrize("n_rows", [1, 2_000, PIECE + 1])
+@pytest.mark.parametrize("n_rows", [1, 2_000, CHUNK_ROWS + 1])
 def test_the_answer_is_that_of_the_command_line(
     url: str, settings: Settings, town: Market, n_rows: int
 ) -> None:
@@ -166,13 +166,13 @@ def test_another_type_is_refused_with_the_one_that_would_do(url: str, kind: str)
 
 
 def test_a_fault_in_the_middle_ends_the_connection_without_the_last_chunk(url: str) -> None:
-    rows = b"120,N\n" * (PIECE + 10)
+    rows = b"120,N\n" * (CHUNK_ROWS + 10)
     with pytest.raises(requests.exceptions.ChunkedEncodingError):
         send(url, b"size,quarter\n" + rows + b'120,"N\n' + rows, **{"Accept-Encoding": "identity"})
 
 
 def test_a_fault_in_the_middle_is_seen_in_a_packed_answer_too(url: str) -> None:
-    rows = b"120,N\n" * (PIECE + 10)
+    rows = b"120,N\n" * (CHUNK_ROWS + 10)
     with pytest.raises(requests.exceptions.ChunkedEncodingError):
         send(url, b"size,quarter\n" + rows + b'120,"N\n' + rows)
 

@@ -17,7 +17,7 @@ from houseprice.market.contract import Contract
 from houseprice.settings import Settings
 from houseprice.tables.reader import open_csv, read_table
 from houseprice.tables.scoring import value_table
-from houseprice.tables.streaming import StreamResult, value_parts, value_stream
+from houseprice.tables.streaming import StreamResult, value_chunks, value_stream
 from houseprice.tables.writer import to_csv
 
 HEADER = "size,grade,quarter,built,address"
@@ -99,7 +99,7 @@ def test_every_row_comes_back_once_in_order_and_sound_ones_byte_for_byte(
         assert number in odd or body in text
         place = data.index(f"{body},{number},".encode(), place + 1)
         assert data[place - 1 : place] in (b"\r", b"\n")
-    assert streamed.totals.rows == len(table.cells)
+    assert streamed.counts.rows == len(table.cells)
 
 
 @shared
@@ -110,10 +110,10 @@ def test_the_page_and_the_stream_say_the_same(
     text = "\n".join([HEADER, *lines, CLOSING, ""])
     scored = value_table(read_table(text.encode(), "homes.csv", Settings(), contract), surveyor)
     data, streamed = stream(text, surveyor, contract, rows=piece)
-    assert rows_of(data.decode()) == rows_of(to_csv(scored.frame, neutralise=False).decode())
+    assert rows_of(data.decode()) == rows_of(to_csv(scored.frame, escape_formulas=False).decode())
     assert streamed.notes == scored.notes
     assert streamed.problems == tuple(p for p in scored.problems if p.row is None)
-    summary, totals = scored.summary, streamed.totals
+    summary, totals = scored.summary, streamed.counts
     assert (totals.rows, totals.valued, totals.warnings, totals.errors) == (
         summary.rows,
         summary.valued,
@@ -265,6 +265,6 @@ def test_whoever_pulls_gets_the_same_bytes_part_by_part(
     path = tmp_path / "homes.csv"
     path.write_text(text, encoding="utf-8")
     with open_csv(path, path.name, Settings(), contract) as source:
-        parts = list(value_parts(source, surveyor, rows=2))
-    assert [part.totals.rows for part in parts] == [2, 2, 1]
+        parts = list(value_chunks(source, surveyor, rows=2))
+    assert [part.counts.rows for part in parts] == [2, 2, 1]
     assert b"".join(part.data for part in parts) == stream(text, surveyor, contract)[0]

@@ -8,7 +8,13 @@ from hypothesis import strategies as st
 from houseprice.market.contract import Contract
 from houseprice.market.sales import Market
 from houseprice.settings import Settings
-from houseprice.tables.checks import FINDING_COLUMNS, Finding, checks, finding_table, findings
+from houseprice.tables.checks import (
+    FINDING_COLUMNS,
+    Finding,
+    available_checks,
+    findings_frame,
+    run_checks,
+)
 from houseprice.tables.reader import read_table
 from houseprice.tables.scoring import value_table
 from tests.unit.batch.conftest import Surveyor
@@ -19,7 +25,7 @@ def found(
 ) -> dict[str, Finding]:
     table = read_table(text.encode(), "houses.csv", limits, contract)
     scored = value_table(table, surveyor)
-    each = findings(table, scored, contract, knows_sales=knows_sales)
+    each = run_checks(table, scored, contract, knows_sales=knows_sales)
     assert len({one.code for one in each}) == len(each)
     return {one.code: one for one in each}
 
@@ -100,7 +106,7 @@ def test_the_table_counts_rows_and_names_the_first(
 ) -> None:
     text = "key,size,quarter\n" + "".join(f"{key},-1,N\n" for key in range(7))
     lines = found(text, limits, contract, surveyor)
-    table = finding_table(lines.values())
+    table = findings_frame(lines.values())
     assert tuple(table.columns) == FINDING_COLUMNS
     first = table.iloc[0]
     assert (first["code"], first["rows"], first["first_rows"]) == (
@@ -111,7 +117,7 @@ def test_the_table_counts_rows_and_names_the_first(
 
 
 def test_every_kind_of_problem_that_the_embedded_market_can_have_has_words(market: Market) -> None:
-    known = {check.code for check in checks(market.contract)}
+    known = {check.code for check in available_checks(market.contract)}
     assert {problem.code for problem in market.problems} <= known
     assert {rule.code for rule in market.contract.rules} <= known
 
@@ -128,7 +134,7 @@ def test_every_problem_of_a_row_is_in_a_finding(
     text = "\n".join([header, *(",".join(row) for row in rows), "90,N,B,y,1,1990,2019,1"])
     table = read_table(text.encode(), "houses.csv", limits, contract)
     scored = value_table(table, Surveyor(contract))
-    told = {each.code: each for each in findings(table, scored, contract)}
+    told = {each.code: each for each in run_checks(table, scored, contract)}
     for problem in scored.problems:
         assert problem.row is None or problem.row in told[problem.code].rows
     bad = {row for each in told.values() if each.severity == "issue" for row in each.rows}

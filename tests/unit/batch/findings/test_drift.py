@@ -16,10 +16,10 @@ from houseprice.market.sales import Market, load_market
 from houseprice.settings import Settings
 from houseprice.tables.drift import (
     DRIFT_COLUMNS,
-    FEWEST,
-    Drift,
+    MIN_HOUSES,
+    DriftReport,
     blank_drift,
-    drift,
+    detect_drift,
     level_drift,
     middle_drift,
 )
@@ -42,12 +42,12 @@ def houses(n: int = 120, **columns: object) -> pd.DataFrame:
     return hamlet_sales(n, seed=11).drop(columns="paid").assign(**columns)
 
 
-def row(found: Drift, column: str) -> pd.Series:
+def row(found: DriftReport, column: str) -> pd.Series:
     return found.fields.set_index("column").loc[column]
 
 
 def test_other_houses_of_the_same_market_are_alike(hamlet: Market) -> None:
-    found = drift(table_of(houses()), hamlet)
+    found = detect_drift(table_of(houses()), hamlet)
     assert found.enough
     assert found.sentences == ()
     assert found.summary.startswith("The houses are like the sales of Hamlet in all 10 facts")
@@ -57,12 +57,12 @@ def test_other_houses_of_the_same_market_are_alike(hamlet: Market) -> None:
 
 def test_the_real_sample_of_the_embedded_market_is_alike(market: Market) -> None:
     table = read_table(market.sample_path, "houses.csv", Settings(), market.contract)
-    assert drift(table, market).sentences == ()
+    assert detect_drift(table, market).sentences == ()
 
 
 def test_a_size_in_another_unit_is_told_with_both_medians(hamlet: Market) -> None:
     feet = houses(size=hamlet_sales(120, seed=11)["size"] * 3)
-    found = drift(table_of(feet), hamlet)
+    found = detect_drift(table_of(feet), hamlet)
     assert [each.partition(":")[0] for each in found.sentences] == ["Floor area"]
     assert "sq m here and" in found.sentences[0]
     size = row(found, "size")
@@ -74,14 +74,14 @@ def test_a_size_in_another_unit_is_told_with_both_medians(hamlet: Market) -> Non
 
 
 def test_one_quarter_alone_is_told_with_its_shares(hamlet: Market) -> None:
-    found = drift(table_of(houses(quarter="H")), hamlet)
+    found = detect_drift(table_of(houses(quarter="H")), hamlet)
     assert found.sentences[0].startswith("Quarter: «Hill» are 100 % of the houses here and")
     quarter = row(found, "quarter")
     assert quarter["levels_apart"] > max(0.2, quarter["by_chance"])
 
 
 def test_blanks_that_the_sales_do_not_have_are_told(hamlet: Market) -> None:
-    found = drift(table_of(houses(grade="").astype({"grade": "str"})), hamlet)
+    found = detect_drift(table_of(houses(grade="").astype({"grade": "str"})), hamlet)
     assert found.sentences == (
         "Grade: not known of 100 % of the houses here and of 0 % of the sales.",
     )
@@ -90,28 +90,28 @@ def test_blanks_that_the_sales_do_not_have_are_told(hamlet: Market) -> None:
 def test_a_blank_that_means_that_there_is_none_is_known(hamlet: Market) -> None:
     given = houses().astype({"beds": "str"})
     given.loc[given["garden"] == "n", "beds"] = ""
-    found = drift(table_of(given), hamlet)
+    found = detect_drift(table_of(given), hamlet)
     assert row(found, "beds")["blank_here"] == 0.0
     assert found.sentences == ()
 
 
 def test_a_blank_that_is_filled_from_other_facts_is_not_known(hamlet: Market) -> None:
-    found = drift(table_of(houses(boiler="").astype({"boiler": "str"})), hamlet)
+    found = detect_drift(table_of(houses(boiler="").astype({"boiler": "str"})), hamlet)
     assert row(found, "boiler")["blank_here"] == 1.0
 
 
 def test_the_age_of_a_part_that_a_house_does_not_have_is_not_asked_for(market: Market) -> None:
     table = read_table(market.sample_path, "houses.csv", Settings(), market.contract)
-    garage = row(drift(table, market), "GarageYrBlt")
+    garage = row(detect_drift(table, market), "GarageYrBlt")
     assert garage["blank_sales"] == 0.0
     built = table.rows["GarageYrBlt"].where(table.rows["GarageType"] == "NA", "")
     unknown = replace(table, rows=table.rows.assign(GarageYrBlt=built))
-    garage = row(drift(unknown, market), "GarageYrBlt")
+    garage = row(detect_drift(unknown, market), "GarageYrBlt")
     assert garage["blank_here"] == 1.0
 
 
 def test_a_column_that_is_not_there_is_not_compared(hamlet: Market) -> None:
-    found = drift(table_of(houses().drop(columns=["grade", "boiler"])), hamlet)
+    found = detect_drift(table_of(houses().drop(columns=["grade", "boiler"])), hamlet)
     assert found.sentences == ()
     verdicts = found.fields.set_index("column")["verdict"]
     assert verdicts["grade"] == verdicts["boiler"] == "not compared"
@@ -121,12 +121,12 @@ def test_a_column_that_is_not_there_is_not_compared(hamlet: Market) -> None:
 def test_wrong_cells_count_neither_as_blank_nor_as_known(hamlet: Market) -> None:
     given = houses().astype({"grade": "str"})
     given.loc[:40, "grade"] = "nonsense"
-    assert row(drift(table_of(given), hamlet), "grade")["blank_here"] == 0.0
+    assert row(detect_drift(table_of(given), hamlet), "grade")["blank_here"] == 0.0
 
 
 @pytest.mark.parametrize(("n", "enough"), [(0, False), (1, False), (29, False), (30, True)])
 def test_a_few_houses_are_not_compared(n: int, enough: bool, hamlet: Market) -> None:
-    found = drift(table_of(houses(FEWEST).head(n)), hamlet)
+    found = detect_drift(table_of(houses(MIN_HOUSES).head(n)), hamlet)
     assert (found.n_houses, found.enough) == (n, enough)
     assert found.fields.empty == (not enough)
     assert found.summary
@@ -135,7 +135,7 @@ def test_a_few_houses_are_not_compared(n: int, enough: bool, hamlet: Market) -> 
 def test_rows_that_could_not_be_read_do_not_count(hamlet: Market) -> None:
     table = table_of(houses(35))
     broken = tuple(Problem(i, None, "wrong_cell_count", "error", "…") for i in range(1, 11))
-    assert drift(replace(table, problems=broken), hamlet).n_houses == 25
+    assert detect_drift(replace(table, problems=broken), hamlet).n_houses == 25
 
 
 def test_a_kind_of_house_that_no_sale_had_is_named(tmp_path: Path) -> None:
@@ -143,16 +143,16 @@ def test_a_kind_of_house_that_no_sale_had_is_named(tmp_path: Path) -> None:
     sales = pd.read_csv(folder / "sales.csv", keep_default_na=False)
     sales[sales["quarter"] != "S"].to_csv(folder / "sales.csv", index=False)
     given = houses(100, quarter=["S"] * 8 + ["N"] * 46 + ["H"] * 46)
-    found = drift(table_of(given), load_market(folder))
+    found = detect_drift(table_of(given), load_market(folder))
     assert "Quarter: 8 % are of a kind that no sale had (South bank)." in found.sentences
     assert row(found, "quarter")["new_levels"] == "South bank"
 
 
 @settings(max_examples=40)
-@given(seed=st.integers(0, 10_000), n=st.integers(FEWEST, 200))
+@given(seed=st.integers(0, 10_000), n=st.integers(MIN_HOUSES, 200))
 def test_chance_alone_is_hardly_ever_told(hamlet: Market, seed: int, n: int) -> None:
     given = hamlet_sales(n, seed=seed).drop(columns="paid")
-    assert len(drift(table_of(given), hamlet).sentences) <= 1
+    assert len(detect_drift(table_of(given), hamlet).sentences) <= 1
 
 
 def test_measures_are_multiples_of_what_is_worth_telling() -> None:

@@ -10,7 +10,13 @@ from hypothesis import strategies as st
 from houseprice.errors import InputError
 from houseprice.market.contract import Contract
 from houseprice.settings import Settings
-from houseprice.tables.corrections import apply_edits, choices, edits, invalid_cells, uncorrectable
+from houseprice.tables.corrections import (
+    allowed_values,
+    apply_edits,
+    collect_edits,
+    invalid_cells,
+    uncorrectable_rows,
+)
 from houseprice.tables.reader import read_table
 from houseprice.tables.scoring import value_table
 from houseprice.tables.table import Table
@@ -40,7 +46,7 @@ def test_each_wrong_cell_is_listed_once_as_it_stands_in_the_file(
         (4, "Quarter", ""),
     ]
     assert frame["expected"].str.len().gt(0).all()
-    assert frame["mended"].equals(frame["read"])
+    assert frame["corrected"].equals(frame["read"])
 
 
 def test_a_mended_table_is_valued_and_all_else_stays(
@@ -48,33 +54,37 @@ def test_a_mended_table_is_valued_and_all_else_stays(
 ) -> None:
     table = read(TEXT, limits, contract)
     before = invalid_cells(table, value_table(table, surveyor), contract)
-    after = before.assign(mended=["150", "90", "S", "Hill"])
-    mended = apply_edits(table, edits(before, after), contract)
+    after = before.assign(corrected=["150", "90", "S", "Hill"])
+    mended = apply_edits(table, collect_edits(before, after), contract)
     scored = value_table(mended, surveyor)
     assert scored.summary.errors == 0
-    assert scored.given["note"].tolist() == ["keep, this", "", "=1+1", ""]
-    assert scored.given["size"].tolist() == ["120", "150", "90", "80"]
+    assert scored.inputs["note"].tolist() == ["keep, this", "", "=1+1", ""]
+    assert scored.inputs["size"].tolist() == ["120", "150", "90", "80"]
     assert table.cells["size"].tolist() == ["120", "-5", "many", "80"]
     assert invalid_cells(mended, scored, contract).empty
 
 
 def test_the_levels_to_choose_from_are_those_of_the_contract(contract: Contract) -> None:
-    assert choices(contract, "quarter") == {"N": "North bank", "S": "South bank", "H": "Hill"}
-    assert choices(contract, "size") == choices(contract, "note") == {}
+    assert allowed_values(contract, "quarter") == {
+        "N": "North bank",
+        "S": "South bank",
+        "H": "Hill",
+    }
+    assert allowed_values(contract, "size") == allowed_values(contract, "note") == {}
 
 
 def test_a_cell_that_was_emptied_is_blank(contract: Contract) -> None:
-    before = pd.DataFrame({"row": [1], "column": ["size"], "mended": ["x"]})
-    assert edits(before, before.assign(mended=[None])) == {(1, "size"): ""}
-    assert edits(before, before) == {}
+    before = pd.DataFrame({"row": [1], "column": ["size"], "corrected": ["x"]})
+    assert collect_edits(before, before.assign(corrected=[None])) == {(1, "size"): ""}
+    assert collect_edits(before, before) == {}
 
 
 def test_a_list_of_cells_that_lost_a_row_is_refused(contract: Contract) -> None:
-    before = pd.DataFrame({"row": [1, 2], "column": ["size", "size"], "mended": ["x", "y"]})
+    before = pd.DataFrame({"row": [1, 2], "column": ["size", "size"], "corrected": ["x", "y"]})
     with pytest.raises(InputError, match="has changed"):
-        edits(before, before.iloc[:1])
+        collect_edits(before, before.iloc[:1])
     with pytest.raises(InputError, match="has changed"):
-        edits(before, before.iloc[::-1])
+        collect_edits(before, before.iloc[::-1])
 
 
 @pytest.mark.parametrize("cell", [(0, "size"), (5, "size"), (1, "nowhere")])
@@ -114,7 +124,7 @@ def test_rows_whose_cells_cannot_be_told_apart_are_not_offered(
 ) -> None:
     table = read("key,size,quarter\na,-1,N,5\nb,-1,N\n", limits, contract)
     scored = value_table(table, surveyor)
-    assert uncorrectable(scored) == (1,)
+    assert uncorrectable_rows(scored) == (1,)
     assert invalid_cells(table, scored, contract)["row"].tolist() == [2]
     mended = apply_edits(table, {(2, "size"): "90"}, contract)
     assert value_table(mended, surveyor).valuations["status"].tolist() == ["error", "ok"]
@@ -125,7 +135,7 @@ def test_without_a_column_that_is_needed_no_cell_mends_anything(
 ) -> None:
     table = read("key,size\na,-1\n", limits, contract)
     scored = value_table(table, surveyor)
-    assert uncorrectable(scored) == (1,)
+    assert uncorrectable_rows(scored) == (1,)
     assert invalid_cells(table, scored, contract).empty
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from houseprice.market.contract import Contract
 from houseprice.settings import Settings
-from houseprice.tables.portfolio import Portfolio, portfolio
+from houseprice.tables.portfolio import Portfolio, sum_portfolio
 from houseprice.tables.reader import read_table
 from houseprice.tables.scoring import value_table
 from tests.unit.batch.conftest import Surveyor
@@ -32,7 +32,7 @@ def together(
     if not ranged:
         blank = dict.fromkeys(("price_low", "price_high", "fsd", "interval"), np.nan)
         scored = replace(scored, valuations=scored.valuations.assign(**blank))
-    return portfolio(table, scored, contract, MEASURED)
+    return sum_portfolio(table, scored, contract, MEASURED)
 
 
 def test_the_sum_is_of_the_houses_with_a_value(
@@ -91,7 +91,7 @@ def test_a_model_that_measured_nothing_is_told(
     limits: Settings, contract: Contract, surveyor: Surveyor
 ) -> None:
     table = read_table(MANY.encode(), "houses.csv", limits, contract)
-    found = portfolio(table, value_table(table, surveyor), contract, {})
+    found = sum_portfolio(table, value_table(table, surveyor), contract, {})
     assert found is not None
     assert "cautious figures were taken" in found.why
 

@@ -14,19 +14,19 @@ from houseprice.market.contract import Contract
 from houseprice.settings import Settings
 from houseprice.tables.excel import to_excel
 from houseprice.tables.reader import read_table
-from houseprice.tables.scoring import Scored, value_table
+from houseprice.tables.scoring import ScoredTable, value_table
 from tests.unit.batch.conftest import Surveyor
 
 HOUSES = b"key,size,quarter,remark\n007,80,N,=1+1\n1.50,big,N,\n-3,90.5,S,see https://x.org\n"
 
 
 @pytest.fixture
-def valued(surveyor: Surveyor, contract: Contract) -> Scored:
+def valued(surveyor: Surveyor, contract: Contract) -> ScoredTable:
     return value_table(read_table(HOUSES, "homes.csv", Settings(), contract), surveyor)
 
 
 @pytest.fixture
-def book(valued: Scored, contract: Contract) -> python_calamine.CalamineWorkbook:
+def book(valued: ScoredTable, contract: Contract) -> python_calamine.CalamineWorkbook:
     return python_calamine.CalamineWorkbook.from_filelike(io.BytesIO(to_excel(valued, contract)))
 
 
@@ -68,7 +68,7 @@ def test_the_last_sheet_tells_what_the_values_stand_for(
 
 
 def test_the_header_stays_in_view_and_money_and_shares_look_like_it(
-    valued: Scored, contract: Contract
+    valued: ScoredTable, contract: Contract
 ) -> None:
     with zipfile.ZipFile(io.BytesIO(to_excel(valued, contract))) as archive:
         sheet = archive.read("xl/worksheets/sheet1.xml").decode()
@@ -81,12 +81,12 @@ def test_the_header_stays_in_view_and_money_and_shares_look_like_it(
 
 
 def test_a_valued_workbook_can_be_valued_again(
-    valued: Scored, surveyor: Surveyor, contract: Contract
+    valued: ScoredTable, surveyor: Surveyor, contract: Contract
 ) -> None:
     again = value_table(
         read_table(to_excel(valued, contract), "again.xlsx", Settings(), contract), surveyor
     )
-    pd.testing.assert_frame_equal(again.given, valued.given)
+    pd.testing.assert_frame_equal(again.inputs, valued.inputs)
     pd.testing.assert_frame_equal(again.valuations, valued.valuations)
 
 
@@ -101,8 +101,8 @@ def test_a_text_of_the_largest_size_is_cut_and_says_so(
     assert text.endswith("(cut here: the CSV download has all of it)")
 
 
-def test_more_columns_than_a_sheet_has_are_refused(valued: Scored, contract: Contract) -> None:
+def test_more_columns_than_a_sheet_has_are_refused(valued: ScoredTable, contract: Contract) -> None:
     wide = pd.DataFrame([["x"] * 2**14], columns=[f"c{number}" for number in range(2**14)])
-    table = Scored(wide, valued.valuations.head(1), tuple(wide), (), (), valued.summary)
+    table = ScoredTable(wide, valued.valuations.head(1), tuple(wide), (), (), valued.summary)
     with pytest.raises(InputError, match="An Excel sheet holds 1,048,575 rows"):
         to_excel(table, contract)

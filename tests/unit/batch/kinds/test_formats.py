@@ -17,7 +17,7 @@ from houseprice.market.sales import Market
 from houseprice.model.store.store import ModelStore
 from houseprice.settings import Settings
 from houseprice.tables.reader import open_csv, read_table
-from houseprice.tables.scoring import Scored, value_table
+from houseprice.tables.scoring import ScoredTable, value_table
 
 ROWS = 40
 
@@ -96,17 +96,17 @@ def backend(market: Market, model_dir: Path) -> LocalBackend:
 
 
 @pytest.fixture(scope="module")
-def plain(market: Market, backend: LocalBackend, rows: list[list[str]]) -> Scored:
+def plain(market: Market, backend: LocalBackend, rows: list[list[str]]) -> ScoredTable:
     return valued(written(rows).encode(), market, backend)
 
 
-def valued(data: bytes, market: Market, backend: LocalBackend) -> Scored:
+def valued(data: bytes, market: Market, backend: LocalBackend) -> ScoredTable:
     return value_table(read_table(data, "homes", Settings(), market.contract), backend)
 
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_a_file_is_worth_the_same_in_every_format(
-    name: str, market: Market, backend: LocalBackend, rows: list[list[str]], plain: Scored
+    name: str, market: Market, backend: LocalBackend, rows: list[list[str]], plain: ScoredTable
 ) -> None:
     scored = valued(FORMATS[name](rows), market, backend)
     same = [column for column in plain.valuations if column != "valued_at"]

@@ -15,12 +15,12 @@ from houseprice.errors import HousePriceError, InputError
 from houseprice.market.problems import Problem
 from houseprice.tables.resume import Checkpoint, Task, checkpoint, write_part
 from houseprice.tables.scoring import RowCounts
-from houseprice.tables.streaming import Part
+from houseprice.tables.streaming import ValuedChunk
 
 TASK = Task("abc", "model 1", "90 %")
 PROBLEM = Problem(None, None, "missing_columns", "warning", "Some columns are missing.")
 PARTS = [
-    Part(
+    ValuedChunk(
         f"part {number}\n".encode() * 3, RowCounts(rows=3, errors_by_code={"x": number}), (PROBLEM,)
     )
     for number in range(4)
@@ -104,7 +104,7 @@ def test_what_is_broken_off_goes_on_from_its_finished_parts(output: Path) -> Non
     said: list[str] = []
     with opened(output, resume=True, said=said) as work:
         assert sorted(work.done) == [0, 2]
-        assert work.done[2].totals == PARTS[2].totals
+        assert work.done[2].counts == PARTS[2].counts
         assert work.done[2].problems == (PROBLEM,)
         first = work.valued_at
         write(work, 1, 3)

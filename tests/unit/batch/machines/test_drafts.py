@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 
 from houseprice.errors import HousePriceError
-from houseprice.tables.writer import renamed, staging_folder
+from houseprice.tables.writer import publish_file, staging_folder
 from tests.clusters import left_in
 
 
 def test_a_result_gets_its_name_when_it_is_whole(tmp_path: Path) -> None:
     target = tmp_path / "valued.csv"
     with staging_folder(target) as drafts:
-        with renamed(drafts / "a", target) as out:
+        with publish_file(drafts / "a", target) as out:
             out.write(b"all of it")
             assert not target.exists()
         assert target.read_bytes() == b"all of it"
@@ -24,11 +24,14 @@ def test_a_result_gets_its_name_when_it_is_whole(tmp_path: Path) -> None:
 def test_a_worker_that_is_at_it_when_its_run_ends_leaves_nothing(tmp_path: Path) -> None:
     target = tmp_path / "valued.csv"
     with staging_folder(target) as drafts:
-        late = renamed(drafts / "a", target)
+        late = publish_file(drafts / "a", target)
         late.__enter__().write(b"all of it")
     with pytest.raises(HousePriceError, match=r"can't be written"):
         late.__exit__(None, None, None)
-    with pytest.raises(HousePriceError, match=r"there is no folder"), renamed(drafts / "b", target):
+    with (
+        pytest.raises(HousePriceError, match=r"there is no folder"),
+        publish_file(drafts / "b", target),
+    ):
         pass
     assert left_in(tmp_path) == []
 

@@ -18,11 +18,11 @@ from houseprice.tables.resume import (
     write_part,
 )
 from houseprice.tables.scoring import RowCounts
-from houseprice.tables.streaming import Part
+from houseprice.tables.streaming import ValuedChunk
 from tests.full_disk import run_without_room
 
 PROBLEM = Problem(None, None, "missing_columns", "warning", "Some columns are missing: größe.")
-PART = Part(b"90,ok\n", RowCounts(rows=1, errors_by_code={"x": 1}), (PROBLEM,))
+PART = ValuedChunk(b"90,ok\n", RowCounts(rows=1, errors_by_code={"x": 1}), (PROBLEM,))
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def test_what_is_known_of_a_part_is_read_as_it_was_written(
     for part in parts:
         add_finished(tmp_path, part)
     assert read_finished(tmp_path) == parts
-    assert (parts[0].totals, parts[0].problems) == (PART.totals, PART.problems)
+    assert (parts[0].counts, parts[0].problems) == (PART.counts, PART.problems)
 
 
 def test_a_part_is_known_by_its_size_and_its_checksum(

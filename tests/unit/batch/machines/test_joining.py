@@ -10,10 +10,10 @@ import pytest
 
 from houseprice.tables.resume import Checkpoint, write_part
 from houseprice.tables.scoring import RowCounts
-from houseprice.tables.streaming import Part
+from houseprice.tables.streaming import ValuedChunk
 
 THEN = datetime(2021, 5, 6, 7, 8, 9, tzinfo=UTC)
-PARTS = [Part(f"part {number}\n".encode() * 3, RowCounts(rows=3), ()) for number in range(4)]
+PARTS = [ValuedChunk(f"part {number}\n".encode() * 3, RowCounts(rows=3), ()) for number in range(4)]
 WHOLE = b"".join(part.data for part in PARTS)
 
 

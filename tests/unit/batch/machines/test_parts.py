@@ -113,7 +113,7 @@ def test_a_packed_file_goes_on_too(homes: Path, surveyor: Surveyor, contract: Co
     with pytest.raises(BackendUnavailable):
         valued(homes, Tired(contract, 1))
     streamed = valued(homes, surveyor, ScoringOptions(rows=5, resume=True))
-    assert streamed.totals.rows == 12
+    assert streamed.counts.rows == 12
     assert len(surveyor.asked) == 2
 
 

@@ -17,7 +17,7 @@ from houseprice.settings import Settings
 from houseprice.tables.parallel import WorkerOptions, WorkerPool
 from houseprice.tables.reader import CsvFile, open_csv
 from houseprice.tables.resume import FinishedChunk
-from houseprice.tables.streaming import value_parts
+from houseprice.tables.streaming import value_chunks
 
 ROWS = 3
 THEN = datetime(2021, 5, 6, 7, 8, 9, tzinfo=UTC)
@@ -39,7 +39,7 @@ def whole(settings: Settings, place: Path) -> tuple[str, list[bytes]]:
     backend = open_backend(settings, market=market)
     (place / "homes.csv").write_text("\n".join(["size,quarter,grade", *LINES * 4]))
     with open_csv(place / "homes.csv", "homes.csv", settings, market.contract) as source:
-        parts = list(value_parts(source, backend, rows=ROWS, valued_at=THEN))
+        parts = list(value_chunks(source, backend, rows=ROWS, valued_at=THEN))
     return backend.info().model_version, [part.data for part in parts]
 
 

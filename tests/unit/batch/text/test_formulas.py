@@ -15,15 +15,15 @@ from houseprice.settings import Settings
 from houseprice.tables.excel import to_excel
 from houseprice.tables.parquet import to_parquet
 from houseprice.tables.reader import read_table
-from houseprice.tables.scoring import Scored, value_table
-from houseprice.tables.writer import is_dangerous, neutralise_text, restore_text, to_csv
+from houseprice.tables.scoring import ScoredTable, value_table
+from houseprice.tables.writer import escape_formula, is_formula, to_csv, unescape_formula
 from tests.unit.batch.conftest import Surveyor
 
 TEXTS = st.lists(st.sampled_from("'=+-@\t\r\n \u00a0＝＠.5xé\""), max_size=8).map("".join)
 CELLS = TEXTS | st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))
 
 
-def scored(texts: list[str], surveyor: Surveyor, contract: Contract) -> Scored:
+def scored(texts: list[str], surveyor: Surveyor, contract: Contract) -> ScoredTable:
     file = io.StringIO(newline="")
     rows = [[text, "80", "N"] for text in texts]
     csv.writer(file).writerows([["remark", "size", "quarter"], *rows])
@@ -38,10 +38,10 @@ def remarks(data: bytes, contract: Contract) -> list[str]:
 
 @given(CELLS)
 def test_each_text_has_one_harmless_form_and_each_form_one_text(text: str) -> None:
-    assert restore_text(neutralise_text(text)) == text
-    assert not is_dangerous(neutralise_text(text))
-    if neutralise_text(text) == text:
-        assert restore_text(text) == text
+    assert unescape_formula(escape_formula(text)) == text
+    assert not is_formula(escape_formula(text))
+    if escape_formula(text) == text:
+        assert unescape_formula(text) == text
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_each_text_has_one_harmless_form_and_each_form_one_text(text: str) -> No
     [("=1", "'=1"), ("'=1", "''=1"), ("''\t", "'''\t"), ("'t Huis", "'t Huis"), ("'-5", "'-5")],
 )
 def test_an_apostrophe_of_the_user_stays_apart_from_ours(text: str, form: str) -> None:
-    assert neutralise_text(text) == form
+    assert escape_formula(text) == form
 
 
 def test_every_download_gives_the_users_texts_back(surveyor: Surveyor, contract: Contract) -> None:
@@ -68,7 +68,7 @@ def test_every_download_gives_the_users_texts_back(surveyor: Surveyor, contract:
     ]
     valued = scored(texts, surveyor, contract)
     for data in (
-        to_csv(valued.frame, neutralise=True, newline="\r\n", bom=True),
+        to_csv(valued.frame, escape_formulas=True, newline="\r\n", bom=True),
         to_excel(valued, contract),
         to_parquet(valued),
     ):
@@ -80,12 +80,12 @@ def test_the_csv_download_gives_any_text_back(texts: list[str]) -> None:
     frame = pd.DataFrame(
         {"remark": texts, "predicted_price": 1, "model_version": "m", "valued_at": "now"}
     )
-    data = to_csv(frame, neutralise=True)
+    data = to_csv(frame, escape_formulas=True)
     assert read_table(data, "again", Settings()).cells["remark"].tolist() == texts
 
 
 def test_taking_the_apostrophes_away_is_told(surveyor: Surveyor, contract: Contract) -> None:
-    data = to_csv(scored(["=1"], surveyor, contract).frame, neutralise=True)
+    data = to_csv(scored(["=1"], surveyor, contract).frame, escape_formulas=True)
     assert "apostrophes" in " ".join(read_table(data, "again", Settings(), contract).notes)
 
 
@@ -93,7 +93,7 @@ def test_a_table_that_was_not_made_harmless_keeps_its_apostrophes(
     surveyor: Surveyor, contract: Contract
 ) -> None:
     assert remarks(b"remark,size,quarter\n'=1,80,N\n", contract) == ["'=1"]
-    raw = to_csv(scored(["'=1", "=1"], surveyor, contract).frame, neutralise=False)
+    raw = to_csv(scored(["'=1", "=1"], surveyor, contract).frame, escape_formulas=False)
     assert remarks(raw, contract) == ["'=1", "=1"]
 
 
@@ -102,7 +102,7 @@ def test_a_header_that_looks_like_a_formula_comes_back_too(
 ) -> None:
     table = read_table(b"size,quarter,=x\n80,N,a\n", "homes.csv", Settings(), contract)
     valued = value_table(table, surveyor)
-    for data in (to_csv(valued.frame, neutralise=True), to_excel(valued, contract)):
+    for data in (to_csv(valued.frame, escape_formulas=True), to_excel(valued, contract)):
         again = read_table(data, "again", Settings(), contract)
         assert again.headers[2] == "=x"
         assert again.rows.columns[2] == "=x"

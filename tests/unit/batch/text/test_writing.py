@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from houseprice.errors import HousePriceError, InputError
 from houseprice.settings import Settings
 from houseprice.tables.reader import read_table
-from houseprice.tables.writer import is_dangerous, neutralise_text, to_csv, write_atomically
+from houseprice.tables.writer import escape_formula, is_formula, to_csv, write_atomically
 
 # All that a text file can hold: no NUL, and no half of a surrogate pair.
 CELLS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=12)
@@ -57,7 +57,7 @@ def test_any_table_that_is_read_is_written_back_cell_by_cell(
     read = read_table(file.getvalue().encode(), "homes.csv", Settings())
     frame = read.cells.set_axis(list(read.headers), axis="columns")
     assert read.problems == ()
-    data = to_csv(frame, neutralise=False, newline=newline, bom=bom)
+    data = to_csv(frame, escape_formulas=False, newline=newline, bom=bom)
     assert rows_of(data) == table
     again = read_table(data, "homes.csv", Settings())
     assert (list(again.headers), again.cells.to_numpy().tolist()) == (table[0], table[1:])
@@ -73,7 +73,7 @@ def test_any_bytes_are_read_or_refused_in_words(data: bytes) -> None:
 
 @given(tables(st.one_of(CELLS, NASTY)))
 def test_no_cell_starts_a_formula_unless_it_is_a_number(table: list[list[str]]) -> None:
-    written = rows_of(to_csv(frame_of(table), neutralise=True))
+    written = rows_of(to_csv(frame_of(table), escape_formulas=True))
     for row, given_row in zip(written, table, strict=True):
         for cell, own in zip(row, given_row, strict=True):
             assert cell in (own, f"'{own}")
@@ -90,7 +90,7 @@ def test_no_cell_starts_a_formula_unless_it_is_a_number(table: list[list[str]]) 
     ],
 )
 def test_what_a_spreadsheet_might_run_gets_an_apostrophe(text: str) -> None:
-    assert neutralise_text(text) == f"'{text}"
+    assert escape_formula(text) == f"'{text}"
 
 
 @pytest.mark.parametrize(
@@ -98,13 +98,13 @@ def test_what_a_spreadsheet_might_run_gets_an_apostrophe(text: str) -> None:
     ["", "-5", "+1.5e3", "-1,250.75", "-12,5", ".5", "-.5", " -5 ", "1=1", "a-b", "'=1", "12 @ 3"],
 )
 def test_numbers_and_plain_text_stay_as_they_are(text: str) -> None:
-    assert not is_dangerous(text)
+    assert not is_formula(text)
 
 
 def test_headers_are_neutralised_too_and_may_be_alike() -> None:
     frame = pd.DataFrame([["a", "b"]], columns=["=x", "=x"])
-    assert to_csv(frame, neutralise=True) == b"'=x,'=x\na,b\n"
-    assert to_csv(frame, neutralise=False) == b"=x,=x\na,b\n"
+    assert to_csv(frame, escape_formulas=True) == b"'=x,'=x\na,b\n"
+    assert to_csv(frame, escape_formulas=False) == b"=x,=x\na,b\n"
 
 
 def test_numbers_are_plain_and_missing_ones_blank() -> None:
@@ -116,19 +116,19 @@ def test_numbers_are_plain_and_missing_ones_blank() -> None:
         }
     )
     expected = "price,count,text\n181250,1,nan\n-5.25,,\n,3,é\n"
-    assert to_csv(frame, neutralise=True).decode() == expected
+    assert to_csv(frame, escape_formulas=True).decode() == expected
 
 
 def test_numbers_take_the_decimal_sign_asked_for_and_text_keeps_its_own() -> None:
     frame = pd.DataFrame({"price": [181250.25, 5.0], "text": ["1.5", "a;b"]})
-    written = to_csv(frame, neutralise=True, separator=";", decimal=",").decode()
+    written = to_csv(frame, escape_formulas=True, separator=";", decimal=",").decode()
     assert written == 'price;text\n181250,25;1.5\n5;"a;b"\n'
-    alone = to_csv(frame[["price"]].assign(n=1), neutralise=True, decimal=",").decode()
+    alone = to_csv(frame[["price"]].assign(n=1), escape_formulas=True, decimal=",").decode()
     assert alone == 'price,n\n"181250,25",1\n5,1\n'
 
 
 def test_spreadsheets_get_a_byte_order_mark_and_their_line_ending_when_asked() -> None:
-    data = to_csv(pd.DataFrame({"a": ["é"]}), neutralise=True, newline="\r\n", bom=True)
+    data = to_csv(pd.DataFrame({"a": ["é"]}), escape_formulas=True, newline="\r\n", bom=True)
     assert data == b"\xef\xbb\xbfa\r\n\xc3\xa9\r\n"
 
 

@@ -14,7 +14,7 @@ from houseprice.market.contract import Contract
 from houseprice.market.validation import validate
 from houseprice.settings import Settings
 from houseprice.tables.reader import read_table
-from houseprice.tables.scoring import Scored, value_table
+from houseprice.tables.scoring import ScoredTable, value_table
 from houseprice.tables.table import template
 from houseprice.tables.writer import to_csv
 from tests.hamlet import hamlet_sales
@@ -30,24 +30,24 @@ HOUSES = f"""size,grade,quarter,built,address
 """
 
 
-def value(text: str | bytes, backend: object, contract: Contract) -> Scored:
+def value(text: str | bytes, backend: object, contract: Contract) -> ScoredTable:
     data = text.encode() if isinstance(text, str) else text
     return value_table(read_table(data, "homes.csv", Settings(), contract), backend)
 
 
 @pytest.fixture
-def scored(surveyor: object, contract: Contract) -> Scored:
+def scored(surveyor: object, contract: Contract) -> ScoredTable:
     return value(HOUSES, surveyor, contract)
 
 
-def test_the_users_columns_come_first_and_untouched(scored: Scored) -> None:
+def test_the_users_columns_come_first_and_untouched(scored: ScoredTable) -> None:
     frame = scored.frame
     given = ["size", "grade", "quarter", "built", "address"]
     assert list(frame.columns) == [*given, *VALUATION_COLUMNS]
     assert frame["address"].tolist() == ["1, High St", "two", "", "four", "five", "six"]
 
 
-def test_each_row_is_answered_in_its_place(scored: Scored) -> None:
+def test_each_row_is_answered_in_its_place(scored: ScoredTable) -> None:
     assert scored.frame["row"].tolist() == [1, 2, 3, 4, 5, 6]
     statuses = ["ok", "error", "error", "error", "warning", "error"]
     assert scored.frame["status"].tolist() == statuses
@@ -62,14 +62,14 @@ def test_each_row_is_answered_in_its_place(scored: Scored) -> None:
     assert rows == sorted(rows)
 
 
-def test_a_row_that_could_not_be_read_is_not_valued_and_says_why(scored: Scored) -> None:
+def test_a_row_that_could_not_be_read_is_not_valued_and_says_why(scored: ScoredTable) -> None:
     row = scored.valuations.iloc[5]
     assert row["reason_codes"] == "wrong_cell_count"
     assert "Beyond the header stands: surplus" in row["message"]
 
 
-def test_money_has_two_decimals_at_the_most_and_an_error_row_is_blank(scored: Scored) -> None:
-    rows = list(csv.DictReader(io.StringIO(to_csv(scored.frame, neutralise=False).decode())))
+def test_money_has_two_decimals_at_the_most_and_an_error_row_is_blank(scored: ScoredTable) -> None:
+    rows = list(csv.DictReader(io.StringIO(to_csv(scored.frame, escape_formulas=False).decode())))
     assert rows[0]["predicted_price"] == "90011.25"
     assert rows[0]["price_high"] == "99012.38"
     assert (rows[0]["interval"], rows[0]["fsd"], rows[0]["confidence"]) == ("0.9", "0.0612", "93.9")
@@ -78,7 +78,7 @@ def test_money_has_two_decimals_at_the_most_and_an_error_row_is_blank(scored: Sc
         assert filled <= {"row", "status", "reason_codes", "message"}
 
 
-def test_the_summary_counts_rows_and_adds_up_money(scored: Scored) -> None:
+def test_the_summary_counts_rows_and_adds_up_money(scored: ScoredTable) -> None:
     summary = scored.summary
     counts = (summary.rows, summary.valued, summary.warnings, summary.errors)
     assert counts == (6, 2, 1, 4)
@@ -102,9 +102,9 @@ def test_a_table_in_which_no_row_can_be_read_has_no_value(
 
 
 def test_a_table_that_was_valued_before_gets_a_new_valuation(
-    scored: Scored, surveyor: object, contract: Contract
+    scored: ScoredTable, surveyor: object, contract: Contract
 ) -> None:
-    again = value(to_csv(scored.frame, neutralise=False), surveyor, contract)
+    again = value(to_csv(scored.frame, escape_formulas=False), surveyor, contract)
     assert list(again.frame.columns) == list(scored.frame.columns)
     assert again.frame["status"].tolist()[0] == "ok"
     assert again.notes == ("The table was valued before: its old valuation was replaced.",)
