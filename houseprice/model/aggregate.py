@@ -26,11 +26,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from statistics import NormalDist
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
+from scipy.special import stdtrit
 from sklearn.base import clone
 
 from houseprice.errors import ModelError
@@ -43,7 +43,6 @@ __all__ = [
     "SharedErrors",
     "estimate_shared_errors",
     "out_of_time_errors",
-    "student",
     "sum_interval",
     "variance_components",
     "within_area_covariance",
@@ -127,21 +126,9 @@ def sum_interval(
     if np.isnan(whole + ends[0] + ends[1]):
         return float("nan"), float("nan")
     freedom = shared.years * (whole / parts[0]) ** 2
-    reach = price.sum() * student(0.5 + level / 2.0, freedom) * np.sqrt(whole)
+    reach = price.sum() * stdtrit(freedom, 0.5 + level / 2.0) * np.sqrt(whole)
     low, high = max(price.sum() - reach, ends[0]), min(price.sum() + reach, ends[1])
     return float(min(low, price.sum())), float(max(high, price.sum()))
-
-
-def student(share: float, freedom: float) -> float:
-    """Return the quantile of Student's t (Abramowitz and Stegun 1964, 26.7.5)."""
-    z = NormalDist().inv_cdf(share)
-    terms = (
-        (z**3 + z) / 4,
-        (5 * z**5 + 16 * z**3 + 3 * z) / 96,
-        (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384,
-        (79 * z**9 + 776 * z**7 + 1482 * z**5 - 1920 * z**3 - 945 * z) / 92_160,
-    )
-    return float(z + sum(term / freedom**power for power, term in enumerate(terms, start=1)))
 
 
 def variance_components(values: pd.DataFrame, area: Floats, shared: SharedErrors) -> Floats:

@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
+from scipy.stats import rankdata
 
 __all__ = [
     "ACCEPTED",
@@ -84,7 +85,7 @@ def mki(price: Floats, estimate: Floats) -> Floats:
     """
     order = np.argsort(price, axis=-1, kind="stable")
     ordered = np.take_along_axis(price, order, axis=-1)
-    ranks = _mean_ranks(ordered)
+    ranks: Floats = rankdata(ordered, axis=-1)
     valued = np.take_along_axis(estimate, np.broadcast_to(order, estimate.shape), axis=-1)
     return _over(_gini(valued, ranks), _gini(ordered, ranks))
 
@@ -117,21 +118,6 @@ def _gini(ordered: Floats, ranks: Floats) -> Floats:
     weighted = np.sum(ranks * ordered, axis=-1) / (n_sales * ordered.sum(axis=-1))
     gini: Floats = 2.0 * weighted - (n_sales + 1) / n_sales
     return gini
-
-
-def _mean_ranks(ordered: Floats) -> Floats:
-    """Ranks from 1 of ascending numbers; equal ones share the mean of their ranks."""
-    n_sales = ordered.shape[-1]
-    place = np.arange(n_sales)
-    new = np.ones(ordered.shape, dtype=bool)
-    new[..., 1:] = ordered[..., 1:] != ordered[..., :-1]
-    first = np.maximum.accumulate(np.where(new, place, 0), axis=-1)
-    ends = np.ones(ordered.shape, dtype=bool)
-    ends[..., :-1] = new[..., 1:]
-    back = np.where(ends, place, n_sales)[..., ::-1]
-    last = np.minimum.accumulate(back, axis=-1)[..., ::-1]
-    ranks: Floats = (first + last) / 2.0 + 1.0
-    return ranks
 
 
 def _over(above: Floats, below: Floats) -> Floats:

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from houseprice.model.aggregate import (
     PRIOR_TIME,
     SharedErrors,
-    student,
     sum_interval,
     variance_components,
 )
@@ -34,14 +33,6 @@ def houses(n: int, fsd: float = 0.08) -> pd.DataFrame:
             "fsd": fsd,
         }
     )
-
-
-@pytest.mark.parametrize(
-    ("share", "freedom", "known"),
-    [(0.95, 2, 2.920), (0.95, 6, 1.943), (0.975, 4, 2.776), (0.75, 3, 0.765), (0.95, 1e9, 1.645)],
-)
-def test_quantiles_are_those_of_the_tables(share: float, freedom: float, known: float) -> None:
-    assert student(share, freedom) == pytest.approx(known, rel=0.01)
 
 
 def test_what_was_measured_is_joined_with_the_prior() -> None:
