@@ -17,7 +17,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -29,7 +29,7 @@ from houseprice.api.active_model import ServedModel
 from houseprice.backend.base import ValuationResult, valuation_frame
 from houseprice.errors import InputError
 from houseprice.market.contract import Contract
-from houseprice.market.problems import Problem
+from houseprice.market.problems import Problem, concat_problems, rows_with_problems, shifted
 from houseprice.market.validation import unknown_fields
 
 __all__ = [
@@ -58,25 +58,21 @@ def split(answer: ValuationResult, lengths: Sequence[int]) -> Iterator[Valuation
     for problem in answer.problems:
         if problem.row is not None:
             part = int(np.searchsorted(ends, problem.row))
-            mine[part].append(_moved(problem, lengths[part] - int(ends[part])))
+            mine[part].append(problem)
     # Cells are cut many times quicker than a frame with a dozen columns of text.
     cells = answer.valuations.to_numpy(dtype=object)
     names = answer.valuations.columns
     cells[:, names.get_loc("row")] = np.concatenate([np.arange(1, n + 1) for n in lengths])
     for length, end, problems in zip(lengths, ends.tolist(), mine, strict=True):
         frame = pd.DataFrame(cells[end - length : end], columns=names, dtype=object, copy=False)
-        yield ValuationResult(frame, (*whole, *problems))
+        yield ValuationResult(frame, (*whole, *shifted(problems, length - end)))
 
 
 def concat(parts: Sequence[ValuationResult]) -> ValuationResult:
     """Put answers to the pieces of one table together."""
     if len(parts) == 1:
         return parts[0]
-    problems = [problem for problem in parts[0].problems if problem.row is None]
-    before = 0
-    for part in parts:
-        problems.extend(_moved(each, before) for each in part.problems if each.row is not None)
-        before += len(part.valuations)
+    problems = concat_problems((len(part.valuations), part.problems) for part in parts)
     return ValuationResult(
         _counted(pd.concat([part.valuations for part in parts])), tuple(problems)
     )
@@ -89,15 +85,10 @@ def with_unknown_fields(
     if not strays:
         return answer
     frame = answer.valuations
-    valid = (frame["status"] != "error").to_numpy(dtype=bool, copy=True)
-    valid[[problem.row - 1 for problem in strays if problem.row is not None]] = False
+    valid = (frame["status"] != "error").to_numpy(bool) & ~rows_with_problems(strays, len(frame))
     problems = sorted([*strays, *answer.problems], key=lambda problem: problem.row or 0)
     valued = valuation_frame(valid, problems, frame[valid], version, datetime.now(UTC))
     return ValuationResult(valued, tuple(problems))
-
-
-def _moved(problem: Problem, rows: int) -> Problem:
-    return replace(problem, row=(problem.row or 0) + rows) if rows else problem
 
 
 def _counted(frame: pd.DataFrame) -> pd.DataFrame:

@@ -1,39 +1,50 @@
-"""What can be wrong with a row, as data: typed, coded, and in the user's words."""
+"""Problems of rows as data: typed, coded, and with a message for the user."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
-import pandas as pd
+import numpy as np
+from numpy.typing import NDArray
 
-__all__ = ["PROBLEM_COLUMNS", "Problem", "Severity", "problem_frame"]
+__all__ = [
+    "Problem",
+    "Severity",
+    "concat_problems",
+    "problem_order",
+    "renumbered",
+    "rows_with_problems",
+    "shifted",
+    "slice_problems",
+]
 
 Severity = Literal["note", "warning", "error"]
+_SEVERITIES = ("error", "warning", "note")
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One finding about one cell, row or file.
+    """One problem of a cell, a row or a whole table.
 
     Attributes
     ----------
     row : int or None
-        The house it is about, counted from 1 (a header is not counted); None for the whole table.
+        The row, counted from 1 without the header; None for the whole table.
     field : str or None
-        The column it is about.
+        The column.
     code : str
         Stable name of the kind of problem, for programs.
     severity : {"note", "warning", "error"}
-        An error leaves its row without a value; a warning is valued with a caution; a note tells
-        what was done and needs no action.
+        A row with an error has no value. A warning asks for caution. A note reports what was done
+        and needs no action.
     message : str
-        What is wrong, in words.
+        What is wrong, as a sentence.
     read : str or None
-        What was read, shortened to a length that can be shown.
+        What was read, shortened for display.
     expected : str or None
-        What would do.
+        What would be accepted.
     """
 
     row: int | None
@@ -46,12 +57,12 @@ class Problem:
 
     @property
     def reason_code(self) -> str:
-        """The code with its field, as it stands in a table of valuations."""
+        """The code with its field, as in the column ``reason_codes`` of valuations."""
         return f"{self.code}:{self.field}" if self.field else self.code
 
     @property
     def sentence(self) -> str:
-        """The message and what would do, as one text."""
+        """The message and what would be accepted, as one text."""
         return (
             f"{self.message} Expected: {self.expected.rstrip('.')}."
             if self.expected
@@ -59,10 +70,61 @@ class Problem:
         )
 
 
-PROBLEM_COLUMNS = tuple(field.name for field in fields(Problem))
+def shifted(problems: Iterable[Problem], offset: int) -> list[Problem]:
+    """Renumber problems for a table in which their rows start after ``offset`` other rows."""
+    if not offset:
+        return list(problems)
+    return [
+        problem if problem.row is None else replace(problem, row=problem.row + offset)
+        for problem in problems
+    ]
 
 
-def problem_frame(problems: Iterable[Problem]) -> pd.DataFrame:
-    """Problems as a table, a row each, columns as :class:`Problem`'s attributes."""
-    frame = pd.DataFrame([asdict(problem) for problem in problems], columns=list(PROBLEM_COLUMNS))
-    return frame.astype({"row": "Int64"})
+def renumbered(problems: Iterable[Problem], positions: Sequence[int]) -> list[Problem]:
+    """Renumber problems of selected rows, at ``positions`` (from 0), for the whole table."""
+    return [
+        problem if problem.row is None else replace(problem, row=positions[problem.row - 1] + 1)
+        for problem in problems
+    ]
+
+
+def concat_problems(chunks: Iterable[tuple[int, Iterable[Problem]]]) -> list[Problem]:
+    """Concatenate the problems of consecutive chunks of one table.
+
+    Each chunk comes with its number of rows. All chunks have the same columns and so the same
+    problems of the whole table: those of the first chunk are returned, at their place.
+    """
+    result: list[Problem] = []
+    offset = 0
+    for number, (n_rows, problems) in enumerate(chunks):
+        result += [
+            problem
+            for problem in shifted(problems, offset)
+            if problem.row is not None or number == 0
+        ]
+        offset += n_rows
+    return result
+
+
+def slice_problems(problems: Iterable[Problem], start: int, stop: int) -> list[Problem]:
+    """Return the problems of rows ``start:stop`` (as of a slice), numbered within the slice."""
+    inside = [each for each in problems if each.row is not None and start < each.row <= stop]
+    return shifted(inside, -start)
+
+
+def rows_with_problems(problems: Iterable[Problem], n_rows: int) -> NDArray[np.bool_]:
+    """Return a mask of shape (n_rows,) of the rows that the problems are about."""
+    mask = np.zeros(n_rows, dtype=bool)
+    mask[[problem.row - 1 for problem in problems if problem.row is not None]] = True
+    return mask
+
+
+def problem_order(columns: Sequence[str]) -> Callable[[Problem], tuple[int, int, int]]:
+    """Return a sort key: whole table first, then by row, by field, and by severity."""
+    position = {name: number for number, name in enumerate(columns)}
+
+    def key(problem: Problem) -> tuple[int, int, int]:
+        field = position.get(problem.field or "", -1)
+        return problem.row or 0, field, _SEVERITIES.index(problem.severity)
+
+    return key

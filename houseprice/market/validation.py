@@ -18,7 +18,7 @@ has most likely misspelt one that does, and a value worked out without it would 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Number
 from typing import Any
@@ -32,7 +32,7 @@ from houseprice.market.contract import Contract
 from houseprice.market.domain import Domain
 from houseprice.market.fields import Field, fold
 from houseprice.market.parsing import LONGEST_SHOWN, parse_column, parse_columns, quoted
-from houseprice.market.problems import Problem
+from houseprice.market.problems import Problem, problem_order, rows_with_problems
 
 __all__ = [
     "ValidationResult",
@@ -128,9 +128,6 @@ def _lower(contract: Contract, field: Field) -> str:
     return contract.fields[field.typical_by].label.lower()
 
 
-_SEVERITIES = ("error", "warning", "note")
-
-
 @dataclass(frozen=True)
 class ValidationResult:
     """What came out of a check.
@@ -186,9 +183,10 @@ def validate(
     if domain is not None:
         found.extend(domain.problems(values, contract))
     houses = pd.DataFrame(np.ascontiguousarray(values.T), columns=list(contract.columns))
-    valid = np.ones(len(rows), dtype=bool)
-    valid[[p.row - 1 for p in found if p.severity == "error" and p.row is not None]] = False
-    return ValidationResult(houses, valid, tuple(sorted(found, key=_order(contract))))
+    errors = [problem for problem in found if problem.severity == "error"]
+    valid = ~rows_with_problems(errors, len(rows))
+    problems = sorted(found, key=problem_order(contract.columns))
+    return ValidationResult(houses, valid, tuple(problems))
 
 
 def validate_prices(values: pd.Series, contract: Contract) -> tuple[pd.Series, tuple[Problem, ...]]:
@@ -273,16 +271,6 @@ def _broken_rules(columns: Mapping[str, Floats], contract: Contract) -> Iterator
                 read,
                 rule.expected,
             )
-
-
-def _order(contract: Contract) -> Callable[[Problem], tuple[int, int, int]]:
-    position = {name: number for number, name in enumerate(contract.columns)}
-
-    def key(problem: Problem) -> tuple[int, int, int]:
-        field = position.get(problem.field or "", -1)
-        return problem.row or 0, field, _SEVERITIES.index(problem.severity)
-
-    return key
 
 
 MAX_REPORTED = 20

@@ -22,7 +22,7 @@ from sklearn.model_selection import RepeatedKFold
 from houseprice.cluster import run_sequentially
 from houseprice.errors import InputError, ModelError
 from houseprice.market.domain import Domain
-from houseprice.market.problems import Problem
+from houseprice.market.problems import Problem, rows_with_problems
 from houseprice.market.sales import Market
 from houseprice.market.validation import validate, validate_prices
 from houseprice.model.baselines import baseline_estimates
@@ -302,8 +302,7 @@ def priced_houses(
     checked = validate(rows, contract, domain)
     prices, price_problems = validate_prices(rows[price.column], contract)
     faults = tuple(faults)
-    sound = checked.valid.copy()
-    sound[[fault.row - 1 for fault in faults if fault.row is not None]] = False
+    sound = checked.valid & ~rows_with_problems(faults, len(rows))
     scored = sound & prices.notna().to_numpy()
     codes = Counter(
         code for _, code in _reasons((*faults, *checked.problems, *price_problems), scored)

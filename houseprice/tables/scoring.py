@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 
 import numpy as np
 import pandas as pd
@@ -24,7 +24,7 @@ from houseprice.backend.base import (
     ValuationResult,
 )
 from houseprice.errors import BackendError
-from houseprice.market.problems import Problem
+from houseprice.market.problems import Problem, renumbered, rows_with_problems
 from houseprice.tables.columns import OutputColumns, output_columns
 from houseprice.tables.table import Table
 
@@ -215,8 +215,9 @@ def value_rows(
         If the backend can't answer.
     """
     rows = table.rows.drop(columns=list(own.replaced), errors="ignore")
-    unread = sorted({problem.row for problem in table.problems if problem.row is not None})
-    sent = np.setdiff1d(np.arange(len(rows)), np.array(unread, dtype=np.intp) - 1)
+    unreadable = rows_with_problems(table.problems, len(rows))
+    unread = unreadable.any()
+    sent = np.flatnonzero(~unreadable)
     answer = backend.value(
         rows.iloc[sent].reset_index(drop=True) if unread else rows,
         interval=interval,
@@ -227,14 +228,7 @@ def value_rows(
         raise BackendError(
             f"{len(sent):,} houses were asked for and {len(answer.valuations):,} values came back."
         )
-    back = (
-        [
-            problem if problem.row is None else replace(problem, row=int(sent[problem.row - 1]) + 1)
-            for problem in answer.problems
-        ]
-        if unread
-        else answer.problems
-    )
+    back = renumbered(answer.problems, sent.tolist()) if unread else answer.problems
     problems = sorted([*back, *table.problems], key=lambda problem: problem.row or 0)
     return _valuations(answer, sent, table), tuple(problems)
 

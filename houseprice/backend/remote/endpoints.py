@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from functools import lru_cache
@@ -44,13 +44,12 @@ from houseprice.backend.schemas import (
 from houseprice.backend.strict_json import parse_json, single_line
 from houseprice.errors import BackendInvalidResponse, InputError, ModelError
 from houseprice.market.contract import Contract
-from houseprice.market.problems import Problem
+from houseprice.market.problems import Problem, concat_problems, problem_order
 from houseprice.market.validation import validate
 
 __all__ = ["Chunk", "Service", "ValuationRequest", "chunk_of", "concat", "json_rows", "validated"]
 
 NUMBERS = ("predicted_price", "price_low", "price_high", "interval", "fsd", "confidence")
-_SEVERITIES = ("error", "warning", "note")
 
 T = TypeVar("T")
 
@@ -145,7 +144,7 @@ def chunk_of(answer: ValuationsOut, asked: ValuationRequest) -> Chunk:
     columns["comparables"] = [";".join(v.comparable_ids or ()) for v in entries]
     columns["top_drivers"] = ["; ".join(v.top_drivers or ()) for v in entries]
     valid = np.array([each is not None for each in answer.valuations], dtype=bool)
-    problems = _in_order(told, asked.contract)
+    problems = tuple(sorted(told, key=problem_order(asked.contract.columns)))
     return Chunk(valid, pd.DataFrame(columns), problems, answer.model_version, answer.valued_at)
 
 
@@ -159,15 +158,8 @@ def concat(pieces: Sequence[Chunk], own: Sequence[Problem]) -> ValuationResult:
     own : sequence of Problem
         Of the whole table, which only this side knows of.
     """
-    # Pieces of one table have the same columns, so each tells the same of the table as a whole.
-    problems = [each for each in pieces[0].problems if each.row is None]
-    problems.extend(own)
-    before = 0
-    for piece in pieces:
-        problems.extend(
-            replace(each, row=each.row + before) for each in piece.problems if each.row is not None
-        )
-        before += len(piece.valid)
+    found = concat_problems((len(piece.valid), piece.problems) for piece in pieces)
+    problems = sorted([*found, *own], key=lambda problem: problem.row or 0)
     frame = valuation_frame(
         np.concatenate([piece.valid for piece in pieces]),
         problems,
@@ -215,16 +207,6 @@ def _fault(
     if asked.legal_only and not lower <= entry.price_low <= entry.price_high <= upper:
         return f"{entry.predicted_price:,.6g} is no price of this market"
     return None
-
-
-def _in_order(problems: list[Problem], contract: Contract) -> tuple[Problem, ...]:
-    position = {name: number for number, name in enumerate(contract.columns)}
-
-    def key(each: Problem) -> tuple[int, int, int]:
-        field = position.get(each.field or "", -1)
-        return each.row or 0, field, _SEVERITIES.index(each.severity)
-
-    return tuple(sorted(problems, key=key))
 
 
 def _unusable(place: str, why: str) -> BackendInvalidResponse:

@@ -34,7 +34,7 @@ from houseprice.errors import (
 )
 from houseprice.files import MEGABYTE
 from houseprice.formatting import duration
-from houseprice.market.problems import Problem
+from houseprice.market.problems import Problem, concat_problems, slice_problems
 from houseprice.market.sales import read_rows
 from houseprice.progress import ProgressEstimate
 from houseprice.tables.columns import output_columns
@@ -134,23 +134,18 @@ def _valued(
 ) -> Valued:
     pace = ProgressEstimate(len(table.cells), clock)
     pieces: list[pd.DataFrame] = []
-    problems: list[Problem] = []
+    problems: list[tuple[int, tuple[Problem, ...]]] = []
     done, most = 0, FIRST
     while done < len(table.cells):
         started = clock()
         valuations, found = value(_piece(table, done, done + most))
-        problems += [
-            problem if problem.row is None else replace(problem, row=problem.row + done)
-            for problem in found
-            # What is the matter with the columns is so in every piece.
-            if problem.row is not None or not pieces
-        ]
+        problems.append((len(valuations), found))
         pieces.append(valuations)
         done += len(valuations)
         progress(*pace.tell(done))
         if clock() - started < SHORT:
             most = min(2 * most, MOST)
-    return pd.concat(pieces, ignore_index=True), tuple(problems)
+    return pd.concat(pieces, ignore_index=True), tuple(concat_problems(problems))
 
 
 def _piece(table: Table, start: int, end: int) -> Table:
@@ -158,11 +153,7 @@ def _piece(table: Table, start: int, end: int) -> Table:
         table,
         cells=table.cells.iloc[start:end].reset_index(drop=True),
         rows=table.rows.iloc[start:end].reset_index(drop=True),
-        problems=tuple(
-            replace(problem, row=problem.row - start)
-            for problem in table.problems
-            if problem.row is not None and start < problem.row <= end
-        ),
+        problems=tuple(slice_problems(table.problems, start, end)),
         start=start,
         lines=(),
     )

@@ -12,7 +12,7 @@ import pytest
 from houseprice.errors import InputError
 from houseprice.market.contract import Contract, load_contract
 from houseprice.market.domain import Domain
-from houseprice.market.problems import PROBLEM_COLUMNS, Problem, problem_frame
+from houseprice.market.problems import Problem
 from houseprice.market.sales import Market, read_rows
 from houseprice.market.validation import ValidationResult, validate, validate_prices
 from tests.hamlet import hamlet_sales, write_hamlet
@@ -259,13 +259,6 @@ def test_prices_are_checked_like_any_number(contract: Contract) -> None:
         (3, "below_limit"),
         (2, "required"),
     ]
-
-
-def test_problems_become_a_table(contract: Contract) -> None:
-    frame = problem_frame(checked(contract, size="-5").problems)
-    assert tuple(frame.columns) == PROBLEM_COLUMNS
-    assert frame.loc[0, ["row", "code"]].tolist() == [1, "below_limit"]
-    assert problem_frame([]).columns.tolist() == list(PROBLEM_COLUMNS)
 
 
 def test_the_public_file_of_houses_to_value_passes_whole(market: Market) -> None:
