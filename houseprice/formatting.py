@@ -5,7 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
-__all__ = ["decimal", "duration", "join_words", "money", "percent", "plural", "quantity"]
+__all__ = [
+    "decimal",
+    "display_step",
+    "duration",
+    "join_words",
+    "money",
+    "percent",
+    "plural",
+    "quantity",
+    "rounding_step",
+]
 
 
 def plural(count: int, noun: str, plural_noun: str | None = None) -> str:
@@ -47,3 +57,18 @@ def duration(seconds: float) -> str:
         if seconds > 1.5 * size:
             return plural(round(seconds / size), unit)
     return plural(max(math.ceil(seconds), 1), "second")
+
+
+def rounding_step(half_width: float) -> float:
+    """The step to round a value to, given the half-width of its 68 % interval.
+
+    The largest of 1, 2, 5, 10... that is at most a tenth of it: no digit claims more than is known.
+    """
+    tenth = max(half_width / 10, 1.0)
+    power = 10.0 ** math.floor(math.log10(tenth))
+    return max(step * power for step in (1, 2, 5) if step * power <= tenth)
+
+
+def display_step(value: float, fsd: float) -> float:
+    """The step to round a value to, given its relative spread; an unknown one counts as 0.1."""
+    return rounding_step(value * (0.1 if math.isnan(fsd) else fsd))

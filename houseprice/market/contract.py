@@ -27,6 +27,7 @@ from pydantic import Field as Setting
 from pydantic import FiniteFloat, ValidationError, model_validator
 
 from houseprice.errors import MarketError
+from houseprice.formatting import money
 from houseprice.market.expressions import Expression, ExpressionError
 from houseprice.market.fields import ContractModel, Field, Level, Sign
 
@@ -222,6 +223,10 @@ class Contract(ContractModel):
         if twice:
             raise ValueError(f"fields: two fields share the label {', '.join(twice)}")
         return self
+
+    def money(self, amount: float, step: float = 1.0) -> str:
+        """Format an amount in the currency of the market, rounded to a multiple of ``step``."""
+        return money(amount, self.market.price.symbol, step)
 
     def _refuse_roles(self, roles: Roles) -> None:
         self._known(roles.model_dump().values())

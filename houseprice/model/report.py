@@ -16,7 +16,7 @@ from houseprice.model.evaluation import Evaluation
 from houseprice.model.metrics import coverage, mean_width, median_ape, within
 from houseprice.model.ratio_study import FEWEST, ratio_study
 
-__all__ = ["BANDS", "Report", "fifths", "numbers", "report_on"]
+__all__ = ["BANDS", "Report", "confidence_band", "fifths", "numbers", "report_on"]
 
 Bands = tuple[tuple[str, float], ...]
 
@@ -24,6 +24,11 @@ BANDS: Bands = (("low", 0.0), ("medium", 85.0), ("high", 92.0))
 """Bands of confidence, each from its lower end: where the realised error clearly changes."""
 
 _FINE = (0.0, 75.0, 80.0, 85.0, 88.0, 90.0, 92.0, 94.0, 96.0)
+
+
+def confidence_band(confidence: float) -> str:
+    """The name of the band of a confidence from 0 to 100."""
+    return next(name for name, lower in reversed(BANDS) if confidence >= lower)
 
 
 @dataclass(frozen=True)

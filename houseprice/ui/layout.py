@@ -18,18 +18,22 @@ from streamlit.delta_generator import DeltaGenerator
 
 from houseprice.backend.base import BackendInfo, Capability
 from houseprice.errors import BackendError, HousePriceError, NotSupported, SettingsError, StoreError
+from houseprice.formatting import percent
 from houseprice.ui.backend_handle import Outage
-from houseprice.ui.formatting import answered_by, as_of_sentence, escape, percent
 from houseprice.ui.session import backend, cached_info, outage, retry
 
 __all__ = [
     "NOT_SUPPORTED",
     "accuracy_sentences",
+    "answered_by",
     "as_of_note",
+    "as_of_sentence",
     "error_boundary",
+    "escape",
     "is_supported",
     "measurement_note",
     "page_frame",
+    "provenance",
     "retry_button",
 ]
 
@@ -221,3 +225,30 @@ def as_of_note(info: BackendInfo | None) -> str:
         f"- Values stand for **{info.as_of:%B %Y}**, the end of the sales. They are not today's "
         "prices.\n"
     )
+
+
+def as_of_sentence(info: BackendInfo) -> str:
+    """The date of the values and the sales behind them, as far as the backend reports them."""
+    sales = f"{info.n_sales:,} sales" if info.n_sales else "sales"
+    if info.as_of is None:
+        return f"Values from {sales} in {info.market_title}; the server reports no as-of date."
+    return f"Values as of {info.as_of:%B %Y}, from {sales} in {info.market_title}."
+
+
+def answered_by(info: BackendInfo) -> str:
+    """The model and the backend that give the values."""
+    model = f"Model {info.model_version}, answered" if info.model_version else "Answered"
+    return f"{model} by {info.backend}."
+
+
+def provenance(info: BackendInfo) -> str:
+    """The date, sales, model and backend behind a value."""
+    return f"{as_of_sentence(info)} {answered_by(info)} An estimate, not an appraisal."
+
+
+_MARKDOWN = frozenset(r"\`*_{}[]()#+-!$:<>|~&.")
+
+
+def escape(text: str) -> str:
+    """Escape Markdown in text of users or servers: no image, link or formula is rendered."""
+    return "".join(f"\\{mark}" if mark in _MARKDOWN else mark for mark in " ".join(text.split()))

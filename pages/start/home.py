@@ -4,8 +4,13 @@ import streamlit as st
 
 from houseprice.market.profile.selection import Selection
 from houseprice.market.profile.summaries import by_location, by_period, overview
-from houseprice.ui.formatting import escape, money
-from houseprice.ui.layout import accuracy_sentences, as_of_note, error_boundary, measurement_note
+from houseprice.ui.layout import (
+    accuracy_sentences,
+    as_of_note,
+    error_boundary,
+    escape,
+    measurement_note,
+)
 from houseprice.ui.session import backend, cached_info, market
 
 contract = market().contract
@@ -70,7 +75,7 @@ with st.grid(2, min_column_width=220):
     )
     st.metric(
         "Median sale price",
-        money(contract, seen.median_price, 500),
+        contract.money(seen.median_price, 500),
         help="Half of the homes sold for less, half for more. The line goes by quarter.",
         border=True,
         chart_data=quarters["median"],
@@ -78,7 +83,7 @@ with st.grid(2, min_column_width=220):
     )
     st.metric(
         f"Median price per {area.unit}",
-        money(contract, seen.median_price_per_area),
+        contract.money(seen.median_price_per_area),
         help=f"By {area.label.lower()}. The bars go by {location.label.lower()}.",
         border=True,
         chart_data=places["median_per_area"],
@@ -87,8 +92,8 @@ with st.grid(2, min_column_width=220):
     )
     st.metric(
         f"Median by {location.label.lower()}",
-        f"{money(contract, places['median'].min() / 1000)}k to "
-        f"{money(contract, places['median'].max() / 1000)}k",
+        f"{contract.money(places['median'].min() / 1000)}k to "
+        f"{contract.money(places['median'].max() / 1000)}k",
         help=f"The lowest and the highest median price of the {len(places)} in the market.",
         border=True,
         chart_data=places["median"],

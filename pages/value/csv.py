@@ -17,8 +17,7 @@ from houseprice.ui.csv.upload import (
     sample,
     upload_result,
 )
-from houseprice.ui.formatting import escape
-from houseprice.ui.layout import retry_button
+from houseprice.ui.layout import escape, retry_button
 from houseprice.ui.session import market, settings, typical
 
 contract = market().contract

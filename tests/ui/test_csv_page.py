@@ -20,7 +20,7 @@ from houseprice.ui.csv.issues import groups_of_cells
 from houseprice.ui.csv.result_tabs import valued_csv
 from houseprice.ui.csv.results import column_guide
 from houseprice.ui.csv.summary import equity_told
-from houseprice.ui.formatting import escape
+from houseprice.ui.layout import escape
 from tests.ui.told import words
 
 PAGE = "pages/value/csv.py"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from houseprice.ui.formatting import escape
+from houseprice.ui.layout import escape
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from houseprice.market.sales import Market
-from houseprice.ui.formatting import escape
+from houseprice.ui.layout import escape
 
 PAGE = "pages/value/house.py"
 

@@ -80,7 +80,7 @@ def test_a_value_without_a_range_pretends_to_none(poor) -> None:
     assert "gives no range and no confidence" in words(app)
     for pretension in (" to €", "of 100", "nan", "None"):
         assert pretension not in words(app)
-    assert "does not say of which day" in words(app)
+    assert "reports no as-of date" in words(app)
 
 
 @pytest.mark.parametrize("name", NOT_GIVEN)

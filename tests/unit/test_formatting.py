@@ -9,12 +9,14 @@ import pytest
 
 from houseprice.formatting import (
     decimal,
+    display_step,
     duration,
     join_words,
     money,
     percent,
     plural,
     quantity,
+    rounding_step,
 )
 
 
@@ -40,6 +42,14 @@ from houseprice.formatting import (
         (quantity, (1_710, "sq ft"), "1,710 sq ft"),
         (quantity, (1, "cars"), "1 car"),
         (quantity, (2.5,), "2.5"),
+        (rounding_step, (14500,), 1000),
+        (rounding_step, (21000,), 2000),
+        (rounding_step, (52000,), 5000),
+        (rounding_step, (9999,), 500),
+        (rounding_step, (3,), 1),
+        (display_step, (181_250, 0.08), 1000),
+        (display_step, (181_250, math.nan), 1000),
+        (display_step, (0, math.nan), 1),
         (duration, (0,), "1 second"),
         (duration, (1.5,), "2 seconds"),
         (duration, (90,), "90 seconds"),

@@ -12,10 +12,10 @@ import math
 import numpy as np
 import pandas as pd
 
+from houseprice.formatting import percent
 from houseprice.market.contract import Contract
 from houseprice.market.fields import Field
 from houseprice.market.profile.associations import FieldProfile
-from houseprice.ui.formatting import money, percent
 
 __all__ = [
     "blanks_finding",
@@ -125,7 +125,7 @@ def level_finding(frame: pd.DataFrame, contract: Contract) -> str:
 
 
 def _price(row: pd.Series, contract: Contract) -> str:
-    return money(contract, row["median"], 500)
+    return contract.money(row["median"], 500)
 
 
 """Levels of fewer sales are not held up as the highest or lowest."""
@@ -197,7 +197,7 @@ def boxes_finding(frame: pd.DataFrame, level: Field, number: Field, contract: Co
 
     def words(row: pd.Series) -> str:
         if number.column == contract.market.price.column:
-            return money(contract, row["median"], 500)
+            return contract.money(row["median"], 500)
         return number.words(round(row["median"]))
 
     if low["median"] == high["median"]:

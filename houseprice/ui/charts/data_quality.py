@@ -13,10 +13,10 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from houseprice.formatting import percent
 from houseprice.market.profile.alerts import Alert, AlertKind
 from houseprice.market.profile.selection import Sales
 from houseprice.ui.charts.style import FAINT, figure, money_hover, wrap_label
-from houseprice.ui.formatting import percent
 
 __all__ = [
     "MEANS",

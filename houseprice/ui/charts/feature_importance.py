@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from houseprice.formatting import percent
 from houseprice.market.contract import Contract
 from houseprice.ui.charts.style import FAINT, figure, money_axis, money_hover, wrap_label
-from houseprice.ui.formatting import money, percent
 
 __all__ = [
     "MEASURES",
@@ -268,7 +268,7 @@ def chosen_finding(frame: pd.DataFrame) -> str:
 
 def amount(value: float, contract: Contract, in_money: bool) -> str:
     """An amount in the unit that is shown: "$2,500", "1.6 % of the price"."""
-    return money(contract, value, 100) if in_money else f"{value:.1f} % of the price"
+    return contract.money(value, 100) if in_money else f"{value:.1f} % of the price"
 
 
 def _first_of_both(facts: pd.DataFrame) -> str:

@@ -24,7 +24,6 @@ from houseprice.ui.charts.style import (
     price_title,
     wrap_label,
 )
-from houseprice.ui.formatting import money
 
 __all__ = ["comparables", "house_effect", "tries", "waterfall"]
 
@@ -43,11 +42,11 @@ def waterfall(
     """
     # The one chart with colours of its own: up and down mean something here, in both themes.
     drawn = figure(rows=len(steps) + 2)
-    amounts = [money(contract, amount, 100) for amount in steps["contribution"]]
+    amounts = [contract.money(amount, 100) for amount in steps["contribution"]]
     texts = [f"+{text}" if text[0] != "−" else text for text in amounts]
     labels = ["Typical house", *steps["label"].map(wrap_label), "This house"]
     so_far = [
-        f"{sentence}<br>So far: {money(contract, total, 100)}"
+        f"{sentence}<br>So far: {contract.money(total, 100)}"
         for sentence, total in zip(steps["sentence"], steps["price_after"], strict=True)
     ]
     drawn.add_waterfall(
@@ -55,7 +54,7 @@ def waterfall(
         y=labels,
         x=[base_price, *steps["contribution"], price],
         measure=["absolute", *["relative"] * len(steps), "total"],
-        text=[money(contract, base_price, 100), *texts, money(contract, price, 100)],
+        text=[contract.money(base_price, 100), *texts, contract.money(price, 100)],
         textposition="outside",
         cliponaxis=False,
         customdata=["Typical house", *so_far, "This house"],
@@ -135,7 +134,7 @@ def tries(frame: pd.DataFrame, contract: Contract, steps: Sequence[float]) -> go
         mode="markers+text",
         marker={"size": 13, "symbol": "diamond"},
         text=[
-            money(contract, value, step) for value, step in zip(frame["value"], steps, strict=True)
+            contract.money(value, step) for value, step in zip(frame["value"], steps, strict=True)
         ],
         textposition="top center",
         cliponaxis=False,

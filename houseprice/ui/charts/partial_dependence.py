@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from houseprice.formatting import percent, rounding_step
 from houseprice.market.contract import Contract
 from houseprice.market.fields import Field
 from houseprice.ui.charts.captions import ends, in_words
@@ -29,7 +30,6 @@ from houseprice.ui.charts.style import (
     number_axis,
     wrap_label,
 )
-from houseprice.ui.formatting import money, percent, rounding_step
 
 __all__ = [
     "Mark",
@@ -271,12 +271,12 @@ def effect_finding(frame: pd.DataFrame, field: Field, contract: Contract) -> str
         first, last = ends(frame, "price")
     change = last["price"] - first["price"]
     if abs(change) < 0.005 * first["price"]:
-        return f"The average value hardly depends on this: {money(contract, first['price'], 500)}."
+        return f"The average value hardly depends on this: {contract.money(first['price'], 500)}."
     step = rounding_step(abs(change))
     low, high = (in_words(field, row["value"]) for row in (first, last))
     return (
         f"From {low} to {high} the average value {'rises' if change > 0 else 'falls'} by "
-        f"{money(contract, abs(change), step)}, with everything else left as it is."
+        f"{contract.money(abs(change), step)}, with everything else left as it is."
     )
 
 
@@ -300,7 +300,7 @@ def mark_finding(mark: Mark, frame: pd.DataFrame, field: Field, contract: Contra
     field : Field
     contract : Contract
     """
-    value = money(contract, mark.price, 500)
+    value = contract.money(mark.price, 500)
     if np.isnan(mark.value):
         return f"The house last valued is at {value}; this fact of it is not told."
     told = f"The house last valued ({mark.label}) is at {value}"
@@ -317,7 +317,7 @@ def mark_finding(mark: Mark, frame: pd.DataFrame, field: Field, contract: Contra
     if abs(off) < 0.01 * average:
         return f"{told}, as the average is there."
     where = "above" if off > 0 else "below"
-    return f"{told}, {money(contract, abs(off), 500)} {where} the average there."
+    return f"{told}, {contract.money(abs(off), 500)} {where} the average there."
 
 
 _SAME = 0.1
@@ -329,7 +329,7 @@ def pairs_finding(frame: pd.DataFrame, contract: Contract) -> str:
     first = frame.iloc[0]
     return (
         f"“{first['first_label']}” and “{first['second_label']}” work together most: changing both "
-        f"moves a value by {money(contract, first['strength'], 100)} more or less, on average, "
+        f"moves a value by {contract.money(first['strength'], 100)} more or less, on average, "
         "than the two changes one by one add up to."
     )
 
@@ -374,7 +374,7 @@ def _worth(
 ) -> str:
     step = rounding_step(max(abs(low.money), abs(high.money), 1_000))
     at_low, at_high = (
-        f"{money(contract, abs(gain.money), step)} ({percent(abs(gain.share), 0)})"
+        f"{contract.money(abs(gain.money), step)} ({percent(abs(gain.share), 0)})"
         for gain in (low, high)
     )
     does, does_then = ("adds" if gain.money >= 0 else "takes off" for gain in (low, high))

@@ -12,11 +12,11 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from houseprice.formatting import percent
 from houseprice.market.fields import Field
 from houseprice.model.diagnostics import ErrorTrend
 from houseprice.model.standards import format_metric, metric_label
 from houseprice.ui.charts.style import BAND, FAINT, figure, wrap_label
-from houseprice.ui.formatting import percent
 
 __all__ = [
     "beside_guesses",

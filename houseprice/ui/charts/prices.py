@@ -12,6 +12,7 @@ from __future__ import annotations
 import pandas as pd
 import plotly.graph_objects as go
 
+from houseprice.formatting import percent, rounding_step
 from houseprice.market.contract import Contract
 from houseprice.market.fields import Field
 from houseprice.ui.charts.captions import FEW, FLAT, ends
@@ -30,7 +31,6 @@ from houseprice.ui.charts.style import (
     price_title,
 )
 from houseprice.ui.charts.two_fields import filled
-from houseprice.ui.formatting import money, percent, rounding_step
 
 __all__ = [
     "FEW_YEARS",
@@ -387,7 +387,7 @@ def _price(row: pd.Series, contract: Contract) -> str:
 
 def amount(contract: Contract, value: float) -> str:
     """An amount to about three digits, whether it is a house or a square foot."""
-    return money(contract, value, rounding_step(0.05 * value))
+    return contract.money(value, rounding_step(0.05 * value))
 
 
 def _by(contract: Contract) -> str:

@@ -13,12 +13,12 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from houseprice.formatting import percent
 from houseprice.market.contract import Contract
 from houseprice.market.fields import Field
-from houseprice.model.report import BANDS
+from houseprice.model.report import BANDS, confidence_band
 from houseprice.ui.charts.prices import amount
 from houseprice.ui.charts.style import FAINT, figure, money_axis, money_hover, price_title
-from houseprice.ui.formatting import confidence_band, money, percent
 
 __all__ = [
     "FEWEST",
@@ -223,9 +223,9 @@ def comparison_finding(values: pd.Series, sales: pd.Series, contract: Contract) 
     else:
         beside = f"{percent(abs(change), 0)} {'more' if change > 0 else 'less'} than"
     return (
-        f"Half of your houses are worth {money(contract, low, 500)} to "
-        f"{money(contract, high, 500)}, and the middle one {money(contract, middle, 500)}: "
-        f"{beside} the middle sale of the market ({money(contract, sold, 500)})."
+        f"Half of your houses are worth {contract.money(low, 500)} to "
+        f"{contract.money(high, 500)}, and the middle one {contract.money(middle, 500)}: "
+        f"{beside} the middle sale of the market ({contract.money(sold, 500)})."
     )
 
 

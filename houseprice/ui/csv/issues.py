@@ -8,6 +8,7 @@ from __future__ import annotations
 import secrets
 import textwrap
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -16,6 +17,7 @@ import pandas as pd
 import streamlit as st
 
 from houseprice.market.contract import Contract
+from houseprice.market.problems import Problem
 from houseprice.tables.checks import Finding, Verdict, findings_frame
 from houseprice.tables.corrections import (
     allowed_values,
@@ -29,13 +31,14 @@ from houseprice.tables.table import Table
 from houseprice.ui.charts.panel import download, readable_headers
 from houseprice.ui.csv.results import SHOW
 from houseprice.ui.csv.upload import answer_mended, kept
-from houseprice.ui.formatting import escape, problem_table
+from houseprice.ui.layout import escape
 
 __all__ = [
     "TAB",
     "TABS",
     "groups_of_cells",
     "in_short",
+    "problem_table",
     "show_editor",
     "show_faults",
     "show_findings",
@@ -283,3 +286,23 @@ def _columns(group: Group) -> dict[str, Any]:
             "Mended", options=options, format_func=words, width="medium"
         )
     }
+
+
+def problem_table(problems: Sequence[Problem], contract: Contract) -> pd.DataFrame:
+    """Problems as a table for people: row, field in words, what is wrong, what was read."""
+    return pd.DataFrame(
+        [
+            {
+                "Row": problem.row,
+                "Field": contract.fields[problem.field].label
+                if problem.field in contract.fields
+                else (problem.field or ""),
+                "Kind": problem.severity,
+                "What is the matter": problem.message,
+                "Read": problem.read or "",
+                "What would do": problem.expected or "",
+            }
+            for problem in problems
+        ],
+        columns=["Row", "Field", "Kind", "What is the matter", "Read", "What would do"],
+    ).astype({"Row": "Int64"})

@@ -14,6 +14,7 @@ import pandas as pd
 import streamlit as st
 
 from houseprice.backend.base import VALUATION_COLUMNS, BackendInfo
+from houseprice.formatting import display_step, percent
 from houseprice.market.contract import Contract
 from houseprice.market.fields import Field
 from houseprice.market.parsing import limits
@@ -31,8 +32,7 @@ from houseprice.ui.charts.uploads import (
     confidence_steps,
 )
 from houseprice.ui.csv.upload import FEW
-from houseprice.ui.formatting import display_step, escape, money, percent, provenance
-from houseprice.ui.layout import NOT_SUPPORTED
+from houseprice.ui.layout import NOT_SUPPORTED, escape, provenance
 
 __all__ = [
     "SHOW",
@@ -163,7 +163,7 @@ def show_summary(
         st.metric("Of these with a warning", f"{summary.warnings:,}", border=True)
         st.metric("Without a value", f"{summary.errors:,}", border=True)
         if total is not None:
-            value = money(contract, total.total, _step(total))
+            value = contract.money(total.total, _step(total))
             st.metric("Value of all together", value, border=True)
     if total is not None:
         info_sum = total.sentence if total.low is not None else NOT_SUPPORTED["range"]

@@ -11,6 +11,7 @@ import pandas as pd
 import streamlit as st
 
 from houseprice.backend.base import BackendInfo
+from houseprice.formatting import display_step
 from houseprice.market.contract import Contract
 from houseprice.model.report import Report
 from houseprice.model.standards import direction, format_metric, headings
@@ -22,7 +23,7 @@ from houseprice.tables.table import Table
 from houseprice.ui.charts.panel import download, panel, readable_headers
 from houseprice.ui.charts.uploads import prices_chart
 from houseprice.ui.csv.upload import kept
-from houseprice.ui.formatting import display_step, escape
+from houseprice.ui.layout import escape
 
 __all__ = [
     "drifted_fields",

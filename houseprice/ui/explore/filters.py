@@ -23,7 +23,7 @@ from houseprice.market.profile.alerts import Alert, alerts
 from houseprice.market.profile.selection import Sales, Selection, per_area
 from houseprice.market.sales import Market
 from houseprice.ui.charts.style import axis_title
-from houseprice.ui.formatting import escape, money
+from houseprice.ui.layout import escape
 
 __all__ = ["alerts_of", "conditions", "filters", "looking_at", "measured", "ties_with_price"]
 
@@ -113,7 +113,7 @@ def conditions(selection: Selection, contract: Contract) -> list[str]:
             places = [*places[:MOST_NAMED], f"{len(places) - MOST_NAMED} more"]
         told.append(" or ".join(places))
     if selection.price is not None:
-        span = " to ".join(escape(money(contract, limit)) for limit in selection.price)
+        span = " to ".join(escape(contract.money(limit)) for limit in selection.price)
         told.append(f"{escape(contract.market.price.label.lower())} {span}")
     for column, low, high in selection.ranges:
         field = contract.fields[column]

@@ -38,7 +38,7 @@ from houseprice.ui.charts.style import axis_title, price_title
 from houseprice.ui.csv.upload import upload_result
 from houseprice.ui.explore.filters import measured
 from houseprice.ui.explore.selected_sales import show_picked
-from houseprice.ui.formatting import escape
+from houseprice.ui.layout import escape
 
 __all__ = [
     "Overlay",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import streamlit as st
 
+from houseprice.formatting import percent, rounding_step
 from houseprice.market.contract import Contract
 from houseprice.market.profile.alerts import (
     FEWEST_SALES,
@@ -28,9 +29,8 @@ from houseprice.ui.charts.panel import download, panel
 from houseprice.ui.charts.prices import contradiction_finding, far_off_finding, prices_far_off
 from houseprice.ui.explore.filters import alerts_of
 from houseprice.ui.explore.selected_sales import row_height
-from houseprice.ui.formatting import escape, money, percent, rounding_step
 from houseprice.ui.house.prefill import open_sale
-from houseprice.ui.layout import error_boundary, is_supported
+from houseprice.ui.layout import error_boundary, escape, is_supported
 from houseprice.ui.session import backend, market, study_of
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def why_far_off(frame: pd.DataFrame, contract: Contract) -> list[str]:
 
 def _why(row: pd.Series, contract: Contract) -> str:
     step = rounding_step(0.1 * row["value"])
-    low, high = (money(contract, row[name], step) for name in ("low", "high"))
+    low, high = (contract.money(row[name], step) for name in ("low", "high"))
     side = "less" if row["off"] < 0 else "more"
     return f"{percent(abs(row['off']), 0)} {side} than its facts lead to ({low} to {high})"
 

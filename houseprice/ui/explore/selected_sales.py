@@ -15,8 +15,8 @@ from houseprice.market.contract import Contract
 from houseprice.market.profile.selection import Sales
 from houseprice.ui.charts.panel import download
 from houseprice.ui.charts.style import axis_title, price_title
-from houseprice.ui.formatting import escape
 from houseprice.ui.house.prefill import open_sale
+from houseprice.ui.layout import escape
 
 __all__ = ["as_file", "as_table", "picked_sales", "row_height", "show_picked", "show_sales"]
 

@@ -10,6 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from houseprice.backend.base import Backend, ValuationResult
+from houseprice.formatting import display_step
 from houseprice.market.contract import Contract
 from houseprice.market.sales import Market
 from houseprice.market.validation import validate
@@ -17,10 +18,9 @@ from houseprice.ui.charts import house as charts_comparables
 from houseprice.ui.charts import house as charts_house
 from houseprice.ui.charts.panel import panel
 from houseprice.ui.charts.style import axis_title
-from houseprice.ui.formatting import display_step, escape, money
 from houseprice.ui.house.prefill import fill_with_sale
 from houseprice.ui.house.start import sale_in_words, sold_in_words
-from houseprice.ui.layout import is_supported
+from houseprice.ui.layout import escape, is_supported
 from houseprice.ui.session import ranked_columns
 
 __all__ = [
@@ -42,7 +42,7 @@ def show_explanation(backend: Backend, rows: pd.DataFrame, contract: Contract) -
     if steps.empty:
         st.markdown("This is the typical house itself. Change a fact to see what it does.")
         return
-    base, value = (money(contract, x, 100) for x in (explanation.base_price, explanation.price))
+    base, value = (contract.money(x, 100) for x in (explanation.base_price, explanation.price))
     reasons = "; ".join(explanation.top_drivers(3))
     panel(
         f"The typical house is worth {base}, this one {value}. Most of it comes from: {reasons}.",
@@ -81,7 +81,7 @@ def show_effect(backend: Backend, rows: pd.DataFrame, contract: Contract, first:
     curve = backend.effect(chosen, rows)
     ordered = curve.sort_values("price")
     (least, low), (most, high) = (
-        (ordered["label"].iloc[end], money(contract, ordered["price"].iloc[end], 100))
+        (ordered["label"].iloc[end], contract.money(ordered["price"].iloc[end], 100))
         for end in (0, -1)
     )
     panel(
@@ -152,13 +152,13 @@ def comparables_finding(table: pd.DataFrame, valuation: pd.Series, contract: Con
     value = float(valuation["predicted_price"])
     step = display_step(value, float(valuation["fsd"]))
     least, most = (
-        money(contract, float(end)) for end in (table["price"].min(), table["price"].max())
+        contract.money(float(end)) for end in (table["price"].min(), table["price"].max())
     )
     above = int((table["price"] > value).sum())
     told = {0: "none", len(table): "all"}.get(above, str(above))
     return (
         f"The {len(table)} sales most like the house went for {least} to {most}; {told} of them "
-        f"sold for more than its value of {money(contract, value, step)}, and {near or 'none'} of "
+        f"sold for more than its value of {contract.money(value, step)}, and {near or 'none'} of "
         f"them {'is' if near == 1 else 'are'} in the same {place}."
     )
 
@@ -197,7 +197,7 @@ def _open(sale_id: str, house: pd.Series, market: Market) -> None:
         return
     contract = market.contract
     position = int((ids == sale_id).argmax())
-    sale, paid = market.houses.iloc[position], money(contract, float(market.prices.iloc[position]))
+    sale, paid = market.houses.iloc[position], contract.money(float(market.prices.iloc[position]))
     with st.container(border=True, key="picked_sale"):
         st.markdown(
             f"**{escape(f'Sale {sale_id}: {paid}')}**, {escape(sold_in_words(contract, sale))}  \n"
@@ -219,10 +219,10 @@ def _side_by_side(table: pd.DataFrame, market: Market) -> None:
         with column, st.container(border=True, height="stretch"):
             st.metric(
                 f"Sold {sale['sold']}",
-                money(contract, sale["price"]),
+                contract.money(sale["price"]),
                 help=f"Sale {sale['id']} of the market's sales.",
             )
-            per_area = money(contract, sale["price_per_area"])
+            per_area = contract.money(sale["price_per_area"])
             st.caption(f"{escape(per_area)} per {area.unit}  \n{sale['similarity']:.0f} % alike")
             if sale["circumstances"]:
                 st.caption(f":orange[{escape(sale['circumstances'])}]")

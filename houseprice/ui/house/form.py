@@ -15,7 +15,7 @@ from houseprice.market.contract import Contract
 from houseprice.market.fields import Field
 from houseprice.market.parsing import limits, parse_cell
 from houseprice.market.problems import Problem
-from houseprice.ui.formatting import escape
+from houseprice.ui.layout import escape
 
 __all__ = ["HouseForm", "house_frame", "read_link"]
 

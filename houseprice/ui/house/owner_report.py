@@ -23,18 +23,12 @@ import streamlit as st
 
 from houseprice.backend.base import Backend, BackendInfo, ValuationResult
 from houseprice.errors import HousePriceError
+from houseprice.formatting import display_step, percent
 from houseprice.market.contract import Contract
 from houseprice.market.validation import validate
-from houseprice.ui.formatting import (
-    answered_by,
-    as_of_sentence,
-    confidence_band,
-    display_step,
-    escape,
-    money,
-    percent,
-)
+from houseprice.model.report import confidence_band
 from houseprice.ui.house.form import house_frame
+from houseprice.ui.layout import answered_by, as_of_sentence, escape
 
 __all__ = ["Report", "Scale", "owners_report", "show_print", "to_html"]
 
@@ -264,7 +258,7 @@ def owners_report(
     return Report(
         title=title or "The value of a house",
         subtitle=_when(info, today or date.today()),  # noqa: DTZ011 - the owner's day
-        value=money(contract, valuation["predicted_price"], step),
+        value=contract.money(valuation["predicted_price"], step),
         certainty=_certainty(valuation, low_high),
         scale=_scale(valuation, low_high, sales),
         reasons=_reasons(backend, rows, info),
@@ -286,8 +280,8 @@ def _ends(valuation: pd.Series, contract: Contract, step: float) -> tuple[str, s
     if pd.isna(valuation["price_low"]):
         return None
     return (
-        money(contract, valuation["price_low"], step),
-        money(contract, valuation["price_high"], step),
+        contract.money(valuation["price_low"], step),
+        contract.money(valuation["price_high"], step),
     )
 
 
@@ -350,7 +344,7 @@ def _reported_facts(
 def _sale(sale: pd.Series, contract: Contract) -> tuple[str, ...]:
     told = [str(sale["circumstances"]), *str(sale["differences"]).split("; ")[:2]]
     return (
-        money(contract, sale["price"]),
+        contract.money(sale["price"]),
         f"{sale['similarity']:.0f} %",
         str(sale["sold"]),
         "; ".join(filter(None, told)),

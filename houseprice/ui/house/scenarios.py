@@ -16,14 +16,14 @@ import pandas as pd
 import streamlit as st
 
 from houseprice.backend.base import Backend, ValuationResult
+from houseprice.formatting import display_step
 from houseprice.market.contract import Contract
 from houseprice.market.validation import validate
 from houseprice.ui.charts import house as charts_house
 from houseprice.ui.charts.panel import panel
-from houseprice.ui.formatting import display_step, escape, money
 from houseprice.ui.house.form import house_frame
 from houseprice.ui.house.prefill import fill_form, started_from
-from houseprice.ui.layout import NOT_SUPPORTED
+from houseprice.ui.layout import NOT_SUPPORTED, escape
 from houseprice.ui.session import ranked_columns
 
 __all__ = [
@@ -163,7 +163,7 @@ def comparison_finding(frame: pd.DataFrame, contract: Contract) -> str:
     best, first = frame.iloc[int(frame["value"].to_numpy().argmax())], frame.iloc[0]
     if best["name"] == first["name"]:
         return f"None of them is worth more than {within_sentence(first['name'])}."
-    more = money(contract, best["difference"], 100)
+    more = contract.money(best["difference"], 100)
     doubt = "" if best["is_clear"] else ", which is within what the model can't tell"
     return (
         f"{best['name']} is worth most: {more} more than {within_sentence(first['name'])}{doubt}."
@@ -228,7 +228,7 @@ def _show_side_by_side(backend: Backend, chosen: Sequence[Scenario], contract: C
     names = [tried.name for tried in chosen]
     worth = pd.DataFrame(
         [
-            [money(contract, tried.value, tried.step) for tried in chosen],
+            [contract.money(tried.value, tried.step) for tried in chosen],
             [
                 _range(row, contract, t.step)
                 for t, (_, row) in zip(chosen, frame.iterrows(), strict=True)
@@ -255,7 +255,7 @@ def _table(table: pd.DataFrame) -> None:
 def _range(row: pd.Series, contract: Contract, step: float) -> str:
     if pd.isna(row["low"]):
         return "no range"
-    return f"{money(contract, row['low'], step)} to {money(contract, row['high'], step)}"
+    return f"{contract.money(row['low'], step)} to {contract.money(row['high'], step)}"
 
 
 def _difference(row: pd.Series, contract: Contract) -> str:
@@ -268,7 +268,7 @@ def _difference(row: pd.Series, contract: Contract) -> str:
 
 
 def _signed(amount: float, contract: Contract) -> str:
-    told = money(contract, amount, 100)
+    told = contract.money(amount, 100)
     return f"+{told}" if amount > 0 else told
 
 
@@ -278,7 +278,7 @@ def _list(kept: Sequence[Scenario], contract: Contract) -> None:
         words, amount, back = st.columns([6, 2, 2], vertical_alignment="center")
         what = changes(kept[place - 1].row, tried.row, contract) if place else "as it began"
         words.markdown(f"**{escape(tried.name)}**: {escape(what)}")
-        amount.markdown(f"**{escape(money(contract, tried.value, tried.step))}**")
+        amount.markdown(f"**{escape(contract.money(tried.value, tried.step))}**")
         back.button(
             "Go back to it",
             key=f"try_{tried.number}",

@@ -20,8 +20,8 @@ from houseprice.errors import HousePriceError
 from houseprice.market.contract import Contract
 from houseprice.market.sales import Market
 from houseprice.ui.charts.style import axis_title
-from houseprice.ui.formatting import escape, money
 from houseprice.ui.house.prefill import fill_with_sale, row_of_sale, started_from
+from houseprice.ui.layout import escape
 from houseprice.ui.session import backend
 
 if TYPE_CHECKING:
@@ -142,7 +142,7 @@ def start_in_words(market: Market, row: Mapping[str, object]) -> str:
         return ""
     contract = market.contract
     position = int((market.ids.astype("str").to_numpy() == sale_id).argmax())
-    paid = escape(money(contract, float(market.prices.iloc[position])))
+    paid = escape(contract.money(float(market.prices.iloc[position])))
     sold = escape(sold_in_words(contract, market.houses.iloc[position]))
     for_ = f"**{paid}**{' in ' if sold else ''}{sold}"
     changed = sum(row[column] != value for column, value in start.items())
@@ -168,7 +168,7 @@ def _show_search(market: Market) -> None:
         st.caption("The nearest first." if len(found) > 1 else "The one that fits.")
     for position in found:
         house, sale_id = market.houses.iloc[position], str(market.ids.iloc[position])
-        paid = money(contract, float(market.prices.iloc[position]))
+        paid = contract.money(float(market.prices.iloc[position]))
         words, use = st.columns([4, 1], vertical_alignment="center")
         words.markdown(
             f"**{escape(paid)}**, {escape(sold_in_words(contract, house))}  \n"
@@ -242,7 +242,7 @@ def _learned_from_it(market: Market, sale_id: str) -> str:
         return ""
     contract, sale = market.contract, told.iloc[0]
     value, low, high = (
-        money(contract, float(sale[name]), 1_000)
+        contract.money(float(sale[name]), 1_000)
         for name in ("predicted_price", "low_90", "high_90")
     )
     return (

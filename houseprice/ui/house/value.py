@@ -9,18 +9,12 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from houseprice.backend.base import BackendInfo, ValuationResult
+from houseprice.formatting import display_step, percent
 from houseprice.market.contract import Contract
 from houseprice.market.problems import Problem, Severity
-from houseprice.ui.formatting import (
-    confidence_band,
-    display_step,
-    escape,
-    money,
-    percent,
-    provenance,
-)
+from houseprice.model.report import confidence_band
 from houseprice.ui.house.form import house_frame
-from houseprice.ui.layout import NOT_SUPPORTED, error_boundary, retry_button
+from houseprice.ui.layout import NOT_SUPPORTED, error_boundary, escape, provenance, retry_button
 from houseprice.ui.session import backend
 
 __all__ = ["show_result", "value_here"]
@@ -92,13 +86,13 @@ def _show_value(answer: ValuationResult, contract: Contract, info: BackendInfo) 
     step = display_step(value, fsd)
     price, span, trust = st.columns([3, 4, 4], vertical_alignment="center")
     with price:
-        st.metric("Estimated value", money(contract, value, step))
+        st.metric("Estimated value", contract.money(value, step))
     with span:
         if pd.isna(valuation["price_low"]):
             st.markdown(f"**No range**  \n:small[{NOT_SUPPORTED['range']}]")
         else:
             low, high = (
-                money(contract, valuation[key], step) for key in ("price_low", "price_high")
+                contract.money(valuation[key], step) for key in ("price_low", "price_high")
             )
             st.markdown(
                 f"**{low} to {high}**  \n:small[The sale price lies in this range for "

@@ -31,8 +31,7 @@ from houseprice.ui.charts.performance import (
     guesses_finding,
     ratio_finding,
 )
-from houseprice.ui.formatting import escape
-from houseprice.ui.layout import is_supported, measurement_note
+from houseprice.ui.layout import escape, is_supported, measurement_note
 from houseprice.ui.performance.held_out import card_of
 from houseprice.ui.session import study_of
 

@@ -8,8 +8,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from houseprice.backend.base import BackendInfo
-from houseprice.ui.formatting import escape, provenance
-from houseprice.ui.layout import error_boundary, is_supported
+from houseprice.ui.layout import error_boundary, escape, is_supported, provenance
 from houseprice.ui.performance.error_breakdown import show_by_fact, show_by_place_and_price
 from houseprice.ui.performance.held_out import card_of, measured, show_sales_one_by_one
 from houseprice.ui.performance.history import show_tried, show_versions

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from streamlit.testing.v1 import AppTest
 
-from houseprice.ui.formatting import escape
+from houseprice.ui.layout import escape
 
 
 def failing_page() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 from datetime import UTC, date, datetime
 
@@ -10,8 +9,19 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from houseprice.backend.base import CAPABILITIES, BackendInfo
-from houseprice.ui.formatting import answered_by, as_of_sentence, display_step, provenance
-from houseprice.ui.layout import NOT_SUPPORTED, as_of_note, measurement_note
+from houseprice.market.problems import Problem
+from houseprice.market.sales import Market
+from houseprice.model.report import confidence_band
+from houseprice.ui.csv.issues import problem_table
+from houseprice.ui.layout import (
+    NOT_SUPPORTED,
+    answered_by,
+    as_of_note,
+    as_of_sentence,
+    escape,
+    measurement_note,
+    provenance,
+)
 
 FULL = BackendInfo(
     "this computer",
@@ -52,9 +62,7 @@ def test_what_a_value_stands_on_is_told_as_far_as_it_is_known() -> None:
         "Values as of December 2020, from 240 sales in Hamlet. Model hamlet-1, answered by this "
         "computer. An estimate, not an appraisal."
     )
-    assert (
-        as_of_sentence(BARE) == "Values from sales in Hamlet; the server does not say of which day."
-    )
+    assert as_of_sentence(BARE) == "Values from sales in Hamlet; the server reports no as-of date."
     assert (
         as_of_sentence(replace(FULL, n_sales=None))
         == "Values as of December 2020, from sales in Hamlet."
@@ -70,10 +78,17 @@ def test_how_good_the_values_are_is_told_only_where_it_was_measured() -> None:
     assert as_of_note(None) == ""
 
 
+def test_markdown_in_text_of_a_user_is_escaped() -> None:
+    assert escape("*a*[b](c) $x$ <i>") == r"\*a\*\[b\]\(c\) \$x\$ \<i\>"
+
+
 @pytest.mark.parametrize(
-    ("value", "fsd", "step"), [(181_250, 0.08, 1_000), (181_250, math.nan, 1_000), (0, math.nan, 1)]
+    ("score", "band"), [(95, "high"), (92, "high"), (88, "medium"), (50, "low")]
 )
-def test_a_value_of_unknown_spread_is_rounded_as_if_it_were_a_tenth(
-    value: float, fsd: float, step: float
-) -> None:
-    assert display_step(value, fsd) == step
+def test_a_confidence_has_a_band(score: float, band: str) -> None:
+    assert confidence_band(score) == band
+
+
+def test_the_problem_table_shows_the_label_of_a_field(market: Market) -> None:
+    frame = problem_table([Problem(3, "LotArea", "x", "error", "Wrong.", "-5")], market.contract)
+    assert frame.loc[0, ["Row", "Field", "Read"]].tolist() == [3, "Lot area", "-5"]
