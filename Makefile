@@ -13,9 +13,9 @@ DIST ?= dist
 HEROKU_GIT ?= https://git.heroku.com
 PROGRAMS := caddy chromium curl fonts-dejavu-core prometheus systemd
 
-# All tests, on as many cores as tests/conftest.py finds room for. A file stays in one process, as
-# its fixtures do, and files keep their order: those that drive a browser come last.
-SIDE_BY_SIDE ?= --numprocesses=auto --dist=loadfile --no-loadscope-reorder
+# Tests run on as many cores as tests/conftest.py allows. A file stays in one process, because its
+# fixtures do, and files keep their order: those that use a browser come last.
+PARALLEL ?= --numprocesses=auto --dist=loadfile --no-loadscope-reorder
 
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
@@ -24,7 +24,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run train evaluate benchmark screenshots test fuzz lint format tox dist publish gate audit sbom \
+.PHONY: help run train evaluate benchmark screenshots test test-release fuzz lint format tox dist publish gate audit sbom \
 	tagged deploy machine lock clean
 
 help:  ## show this list
@@ -48,13 +48,16 @@ benchmark: .venv/.installed-test  ## measure the speed that a person feels
 screenshots: .venv/.installed-test  ## take the pictures of the README anew (needs Chromium)
 	@$(BIN)/python docs/pictures.py
 
-test: lint  ## check style, types and floors, then run every test
-	$(BIN)/python -m pytest $(SIDE_BY_SIDE) --cov --cov-report=term
+test: lint  ## check style, types and imports, then test the product: units, pages, contract, browser
+	$(BIN)/python -m pytest $(PARALLEL) --cov --cov-report=term
 
-fuzz: .venv/.installed-test  ## break tables and files in new ways for some minutes (CASES=2000 a test)
+test-release: .venv/.installed-test  ## test what is shipped: wheel, image, deployment files, pipelines, docs
+	$(BIN)/python -m pytest $(PARALLEL) tests/release
+
+fuzz: .venv/.installed-test  ## run the property tests on more random inputs (CASES=2000 for each test)
 	FUZZ_CASES=$(CASES) $(BIN)/python -m pytest tests/fuzz
 
-lint: .venv/.installed-test  ## check style, types and floors
+lint: .venv/.installed-test  ## check style, types and import rules
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy

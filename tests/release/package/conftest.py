@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.package.alone import Alone, Release
+from tests.release.package.alone import Alone, Release
 
 BIN = Path(sys.executable).parent
 NO_INDEX = re.compile(

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.docs.pages import Block, blocks, read_pages
-from tests.docs.session import Session, copy_of_the_project
+from tests.release.docs.pages import Block, blocks, read_pages
+from tests.release.docs.session import Session, copy_of_the_project
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 SECONDS = 400  # for a page; one trains a model, which takes minutes on a busy machine
 
 PAGES: dict[str, list[Block]] = {

@@ -11,10 +11,10 @@ import pytest
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from websockets.sync.client import connect
 
-from tests.deploy.clones import bare_python, clone
-from tests.deploy.processes import Server, running
 from tests.hamlet import write_hamlet
 from tests.loopback import free_port, wait_until
+from tests.release.deploy.clones import bare_python, clone
+from tests.release.deploy.processes import Server, running
 
 MEMORY_MB = 1_000  # what such services promise at least
 

@@ -17,8 +17,8 @@ from pathlib import Path
 
 from houseprice.api.access import new_key
 from tests.browser.conftest import answers, start, stop
-from tests.deploy.names import both_addresses
 from tests.loopback import free_port, wait_until
+from tests.release.deploy.names import both_addresses
 
 __all__ = ["ADDRESSES", "COOKIE", "UPLOAD_MB", "House"]
 

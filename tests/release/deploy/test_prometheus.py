@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from houseprice.api.telemetry import Metrics
-from tests.deploy.tools import find_tool
+from tests.release.deploy.tools import find_tool
 
 HERE = Path(__file__).parent
 SCRAPED = {"up"}  # what Prometheus itself knows of everything that it asks

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from houseprice.api.access import new_key
-from tests.deploy.manifests import Cluster, read_cluster
-from tests.deploy.processes import Server, running
 from tests.hamlet import write_hamlet
 from tests.loopback import free_port
+from tests.release.deploy.manifests import Cluster, read_cluster
+from tests.release.deploy.processes import Server, running
 
 BOTH = ("houseprice-api", "houseprice-app")
 
@@ -43,7 +43,7 @@ def pods(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         }
         return {
             "PATH": os.environ["PATH"],
-            "PYTHONPATH": str(Path(__file__).parents[2]),
+            "PYTHONPATH": str(Path(__file__).parents[3]),
             "HOME": str(place),
             "HOUSEPRICE_ADDRESS": "127.0.0.1",
             "HOUSEPRICE_MARKET": str(place / "hamlet"),

@@ -15,8 +15,8 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-from tests.docs.commands import logical_lines, server_of
-from tests.docs.pages import Block
+from tests.release.docs.commands import logical_lines, server_of
+from tests.release.docs.pages import Block
 
 __all__ = ["Session", "copy_of_the_project"]
 

@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from houseprice.settings import Settings
-from tests.deploy.tools import find_tool
+from tests.release.deploy.tools import find_tool
 
 OURS = ("api", "app")
 SERVICES = (*OURS, "proxy", "prometheus")

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.docs.pages import Block
-from tests.docs.session import Session
+from tests.release.docs.pages import Block
+from tests.release.docs.session import Session
 
 pytestmark = pytest.mark.skipif(
     not (shutil.which("bash") and shutil.which("curl")), reason="needs bash and curl"

@@ -15,14 +15,14 @@ import requests
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.browser.conftest import HOW_TO_GET_IT, SWITCHES, find_chromium, watched
-from tests.deploy.house import ADDRESSES, COOKIE, UPLOAD_MB, House
-from tests.deploy.tools import find_tool, miss
 from tests.loopback import free_port, get, post, wait_until
+from tests.release.deploy.house import ADDRESSES, COOKIE, UPLOAD_MB, House
+from tests.release.deploy.tools import find_tool, miss
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-SAMPLE = Path(__file__).parents[2] / "houseprice" / "market" / "ames" / "to_value.csv"
+SAMPLE = Path(__file__).parents[3] / "houseprice" / "market" / "ames" / "to_value.csv"
 ROW = {"Neighborhood": "NAmes", "OverallQual": 6, "YearBuilt": 1962, "GrLivArea": 1250}
 VALUE = re.compile(r"^\$[\d,]+$")
 MB = 1024**2

@@ -18,10 +18,10 @@ from websockets.sync.client import connect
 from websockets.typing import Origin
 
 from houseprice.api.access import new_key
-from tests.deploy.clones import bare_python, clone
-from tests.deploy.processes import Server, running
 from tests.hamlet import write_hamlet
 from tests.loopback import PATIENCE_S, free_port, get
+from tests.release.deploy.clones import bare_python, clone
+from tests.release.deploy.processes import Server, running
 
 ANYWHERE = "00000000"
 HOST = "houses-1234.herokuapp.com"

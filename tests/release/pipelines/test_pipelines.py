@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.pipelines.files import Job, circleci, environments, github, targets, workflows
+from tests.release.pipelines.files import Job, circleci, environments, github, targets, workflows
 
 ORDER = ("dist", "tox", "train", "gate", "publish", "deploy")
 SERVICES = {"GitHub": github, "CircleCI": circleci}

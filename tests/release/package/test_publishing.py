@@ -14,7 +14,7 @@ import requests
 
 import houseprice
 from tests.loopback import PATIENCE_S, free_port, wait_until
-from tests.package.alone import Alone, Release
+from tests.release.package.alone import Alone, Release
 
 SERVER = Path(__file__).with_name("index.py")
 NAME, PASSWORD = "releaser", "correct-horse"

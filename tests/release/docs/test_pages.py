@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from houseprice.settings import Settings
-from tests.docs.commands import Offered, commands, wrong_with
-from tests.docs.pages import Block, anchors, blocks, links, read_pages
+from tests.release.docs.commands import Offered, commands, wrong_with
+from tests.release.docs.pages import Block, anchors, blocks, links, read_pages
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 PAGES = read_pages(ROOT)
 BLOCKS = [block for page, text in PAGES.items() for block in blocks(page, text)]
 SHELL = [block for block in BLOCKS if block.language == "sh"]

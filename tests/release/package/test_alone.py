@@ -13,8 +13,8 @@ import requests
 import houseprice
 from tests.hamlet import write_hamlet
 from tests.loopback import PATIENCE_S
-from tests.package.alone import Alone, Release
-from tests.package.visiting import visit
+from tests.release.package.alone import Alone, Release
+from tests.release.package.visiting import visit
 
 PAGES = {
     "": "What is a home in Ames, Iowa worth?",

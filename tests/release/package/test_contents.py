@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import houseprice
-from tests.package.alone import Release
+from tests.release.package.alone import Release
 
 NAME = f"houseprice-{houseprice.__version__}"
 NOT_RELEASED = re.compile(

@@ -13,10 +13,10 @@ import pytest
 
 from houseprice.api.access import new_key
 from houseprice.settings import Settings
-from tests.deploy.processes import Server, running
-from tests.deploy.units import COMMANDS, read_unit
 from tests.hamlet import write_hamlet
 from tests.loopback import free_port, get
+from tests.release.deploy.processes import Server, running
+from tests.release.deploy.units import COMMANDS, read_unit
 
 NAMES = ("app", "api")
 MOST_EXPOSED = 15  # tenths, of a scale from 0 (nothing is open) to 100 (everything is)
@@ -66,7 +66,7 @@ def started(units: Path, machine: Path, name: str, **settings: str) -> Iterator[
     environment = {
         "PATH": "/usr/bin:/bin",
         "HOME": str(state / "houseprice"),
-        "PYTHONPATH": str(Path(__file__).parents[2]),
+        "PYTHONPATH": str(Path(__file__).parents[3]),
         **unit.environment(state),
         "HOUSEPRICE_MARKET": str(machine / "hamlet"),
         "PORT": str(port),

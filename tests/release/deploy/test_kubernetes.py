@@ -15,7 +15,7 @@ import yaml
 from houseprice.commands.serve import app as app_command
 from houseprice.commands.serve import serve as serve_command
 from houseprice.settings import Settings
-from tests.deploy.manifests import Cluster, read_cluster
+from tests.release.deploy.manifests import Cluster, read_cluster
 
 KUBERNETES = ("1.34", "1.37")  # the oldest and the newest that the manifests are held to
 BOTH = ("houseprice-api", "houseprice-app")
