@@ -57,7 +57,7 @@ class Engine:
     def __init__(self, settings: Settings, market: Market | None = None) -> None:
         self.settings = settings
         self.market = market or load_market(settings.market)
-        self._reloader = ModelReloader(self.market, ModelStore.of(settings))
+        self._reloader = ModelReloader(self.market, ModelStore.from_settings(settings))
         self._proof = GoldenCheck()
         self.jobs = 0
         self._line = RequestQueue()

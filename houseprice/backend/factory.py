@@ -67,5 +67,5 @@ def open_backend(
     market = market or load_market(settings.market)
     if settings.api_url:
         return open_remote(settings, market)
-    store = ModelStore.of(settings)
+    store = ModelStore.from_settings(settings)
     return LocalBackend(ensure_model(market, store, progress), market, store)

@@ -307,12 +307,12 @@ class StudyOut(ResponseModel):
 
     @model_validator(mode="after")
     def _is_study(self) -> Self:
-        Study.of_data(self.model_dump())
+        Study.from_dict(self.model_dump())
         return self
 
     def study(self) -> Study:
         """The same as the model has it."""
-        return Study.of_data(self.model_dump())
+        return Study.from_dict(self.model_dump())
 
 
 def capabilities_known(names: Sequence[str]) -> frozenset[Capability]:

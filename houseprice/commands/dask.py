@@ -130,7 +130,7 @@ def _terms(
     from houseprice.tables.distributed import LIMITS, JobOptions, seal_of
 
     market = load_market(settings.market)
-    manifest = ensure_model(market, ModelStore.of(settings), progress).manifest
+    manifest = ensure_model(market, ModelStore.from_settings(settings), progress).manifest
     return JobOptions(
         manifest.model_version,
         seal_of(manifest),

@@ -23,7 +23,7 @@ from houseprice.model.standards import format_metric, metric_label
 
 if TYPE_CHECKING:
     from houseprice.market.sales import Market
-    from houseprice.model.evaluation import PricedHouses
+    from houseprice.model.evaluation import EvaluationSet
     from houseprice.model.gate import Champion, GateResult
     from houseprice.model.report import Report
     from houseprice.progress import Progress
@@ -48,7 +48,7 @@ def cross_validate_market(console: Console, plan: Plan, dask: str | None, *, as_
     from houseprice.errors import ModelError
     from houseprice.market.sales import load_market
     from houseprice.model.evaluation import cross_validate, out_of_time_evaluation
-    from houseprice.model.report import report_on
+    from houseprice.model.report import build_report
     from houseprice.progress import part_of
 
     later, year, judgement, seed = None, None, None, plan.seed
@@ -61,17 +61,17 @@ def cross_validate_market(console: Console, plan: Plan, dask: str | None, *, as_
         progress(0.7, "Foretelling the last year from the years before")
         try:
             foretold, year = out_of_time_evaluation(market)
-            later = report_on(foretold, houses, contract, random_state=seed)
+            later = build_report(foretold, houses, contract, random_state=seed)
         except ModelError as error:
             console.say(f"The last year was not foretold: {error}.")
         progress(0.8, "Drawing samples for the ratio study")
-        report = report_on(found, houses, contract, random_state=seed)
+        report = build_report(found, houses, contract, random_state=seed)
         if rival is not None:
             judgement = _judge(market, report, rival, seed, part_of(progress, 0.9, 1.0))
     if as_json:
         facts = {"rows": len(houses), **_counts(plan)}
-        last = None if later is None else {"year": year, **later.as_data()}
-        judged = {} if judgement is None else {"gate": judgement.as_data()}
+        last = None if later is None else {"year": year, **later.to_dict()}
+        judged = {} if judgement is None else {"gate": judgement.to_dict()}
         print_json(market, facts, report, {"out_of_time": last, **judged})
     else:
         typer.echo(report_text(report, contract, later, year))
@@ -99,11 +99,11 @@ def _tell_report(console: Console, report: Report, plan: Plan) -> None:
 
 def _rival(market: Market, against: str | None) -> Champion:
     """Find who to compare with, and what the gate asks, before the work and not after it."""
-    from houseprice.model.gate import champion_of, gate_of
+    from houseprice.model.gate import find_champion, require_gate
     from houseprice.model.store.store import ModelStore
 
-    gate_of(market)
-    return champion_of(market, ModelStore.of(read_settings()), against)
+    require_gate(market)
+    return find_champion(market, ModelStore.from_settings(read_settings()), against)
 
 
 def _judge(
@@ -111,13 +111,13 @@ def _judge(
 ) -> GateResult:
     from houseprice.model.gate import (
         GateResult,
+        check_limits,
         compare_with_champion,
-        conditions,
         gate_metrics,
-        gate_of,
+        require_gate,
     )
 
-    limits = conditions(gate_of(market), gate_metrics(report))
+    limits = check_limits(require_gate(market), gate_metrics(report))
     return GateResult(tuple(limits), compare_with_champion(market, rival, seed, progress))
 
 
@@ -127,9 +127,9 @@ def _close(console: Console, judgement: GateResult, symbol: str, *, as_json: boo
 
     if not as_json:
         typer.echo(gate_text(judgement, symbol))
-    if judgement.beside.note:
-        console.warn(f"The version in use: {judgement.beside.note}.")
-    if judgement.held:
+    if judgement.comparison.note:
+        console.warn(f"The version in use: {judgement.comparison.note}.")
+    if judgement.passed:
         console.say("The gate holds: this model may go on.")
         return
     console.warn("The gate does not hold: this model must not go on.")
@@ -141,7 +141,7 @@ def print_json(
 ) -> None:
     """Print a report with what was measured."""
     summary = {"market": market.contract.market.name, "package_version": houseprice.__version__}
-    typer.echo(json.dumps({**summary, **facts, **report.as_data(), **(more or {})}, indent=2))
+    typer.echo(json.dumps({**summary, **facts, **report.to_dict(), **(more or {})}, indent=2))
 
 
 Folds = Annotated[int, typer.Option(min=2, max=50, help="Parts that the sales are split into.")]
@@ -206,8 +206,8 @@ def evaluate(  # noqa: PLR0913, PLR0917 - a parameter for each option
 
 def _score(console: Console, path: Path, seed: int, *, as_json: bool) -> None:
     from houseprice.market.sales import load_market
-    from houseprice.model.evaluation import evaluate_houses, priced_houses
-    from houseprice.model.report import report_on
+    from houseprice.model.evaluation import evaluate_model, evaluation_set
+    from houseprice.model.report import build_report
     from houseprice.model.store.store import ModelStore
     from houseprice.model.training import ensure_model
     from houseprice.progress import part_of
@@ -217,12 +217,14 @@ def _score(console: Console, path: Path, seed: int, *, as_json: bool) -> None:
     with console.progress(f"Reading {path.name}") as progress:
         market = load_market(settings.market)
         table = read_table(path, path.name, settings, market.contract)
-        loaded = ensure_model(market, ModelStore.of(settings), part_of(progress, 0.0, 0.7))
-        priced = priced_houses(table.rows, market, loaded.model.domain_, table.problems)
+        loaded = ensure_model(
+            market, ModelStore.from_settings(settings), part_of(progress, 0.0, 0.7)
+        )
+        priced = evaluation_set(table.rows, market, loaded.model.domain_, table.problems)
         progress(0.7, "Valuing houses")
-        found = evaluate_houses(loaded.model, market, priced.houses, priced.prices)
+        found = evaluate_model(loaded.model, market, priced.houses, priced.prices)
         progress(0.8, "Drawing samples for the ratio study")
-        report = report_on(found, priced.houses, market.contract, random_state=seed)
+        report = build_report(found, priced.houses, market.contract, random_state=seed)
     version = loaded.manifest.model_version
     if as_json:
         facts = {
@@ -233,8 +235,8 @@ def _score(console: Console, path: Path, seed: int, *, as_json: bool) -> None:
             "errors": priced.n_errors,
             "without_price": priced.n_without_price,
             "hit_rate": 1.0 - priced.n_errors / priced.n_rows,
-            "learned_from": priced.n_learned,
-            "left_out_by_code": priced.codes,
+            "learned_from": priced.n_in_training,
+            "left_out_by_code": priced.reason_counts,
             "seed": seed,
         }
         print_json(market, facts, report)
@@ -245,17 +247,18 @@ def _score(console: Console, path: Path, seed: int, *, as_json: bool) -> None:
     _tell_rows(console, priced, version)
 
 
-def _tell_rows(console: Console, priced: PricedHouses, version: str) -> None:
+def _tell_rows(console: Console, priced: EvaluationSet, version: str) -> None:
     console.say(
         f"{version}: {len(priced.houses):,} of {priced.n_rows:,} rows scored, "
         f"{priced.n_errors:,} with an error, {priced.n_without_price:,} without a price."
     )
-    for code, count in priced.codes.items():
+    for code, count in priced.reason_counts.items():
         console.say(f"  {code}: {count:,}")
-    if priced.n_learned:
+    if priced.n_in_training:
         console.warn(
-            f"{priced.n_learned:,} of the rows scored are sales that the model has learned from. "
-            "They flatter the score: leave them out, or use houseprice evaluate without --data."
+            f"{priced.n_in_training:,} of the rows scored are sales that the model has "
+            "learned from. They flatter the score: leave them out, or use houseprice evaluate "
+            "without --data."
         )
 
 

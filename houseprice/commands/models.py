@@ -62,9 +62,9 @@ def rollback() -> None:
 def new_key(context: typer.Context) -> None:
     """Make a pair of keys to sign models with, print it once, and stop."""
     require("sign", "Signing a model")
-    from houseprice.model.store.signing import new_pair
+    from houseprice.model.store.signing import generate_key_pair
 
-    private, public = new_pair()
+    private, public = generate_key_pair()
     console = Console.of(context)
     console.say(
         "The private key, for where models are trained. Keep it secret: whoever has it can make "
@@ -78,13 +78,13 @@ def new_key(context: typer.Context) -> None:
 def _store() -> ModelStore:
     from houseprice.model.store.store import ModelStore
 
-    return ModelStore.of(read_settings())
+    return ModelStore.from_settings(read_settings())
 
 
 def _line(version: Version) -> str:
     mark = "*" if version.active else " "
     if version.manifest is None:
-        return f"{mark} {version.name}  {version.fault}"
+        return f"{mark} {version.name}  {version.error}"
     manifest = version.manifest
     error = manifest.metrics.get("median_ape")
     accuracy = "" if error is None else f"  median error {100 * error:.1f} %"
@@ -94,7 +94,7 @@ def _line(version: Version) -> str:
     )
     if manifest.signing_key:
         line = f"{line}  signed with key {manifest.signing_key}"
-    return f"{line}  {version.fault}" if version.fault else line
+    return f"{line}  {version.error}" if version.error else line
 
 
 def _facts(version: Version) -> dict[str, Any]:
@@ -102,8 +102,8 @@ def _facts(version: Version) -> dict[str, Any]:
     return {
         "model_version": version.name,
         "active": version.active,
-        "usable": version.fault is None,
-        "fault": version.fault,
+        "usable": version.error is None,
+        "fault": version.error,
         "manifest": manifest,
     }
 
@@ -124,7 +124,7 @@ def train(
     console, settings = Console.of(context, quiet=quiet), read_settings()
     with console.progress("Reading the sales") as progress, use_cluster(dask):
         market = load_market(settings.market)
-        version = train_model(market, ModelStore.of(settings), progress, seed)
+        version = train_model(market, ModelStore.from_settings(settings), progress, seed)
     assert version.manifest is not None
     if as_json:
         typer.echo(version.manifest.model_dump_json(indent=2))

@@ -64,16 +64,16 @@ def gate_text(judgement: GateResult, symbol: str) -> str:
     """Lay out what the gate asks, what was found, and whether it holds."""
     rows = [
         [
-            metric_label(each.figure),
-            _limit(each.figure, each.limit, symbol),
+            metric_label(each.metric),
+            _limit(each.metric, each.limit, symbol),
             "too few sales"
-            if isnan(each.found)
-            else format_metric(each.figure, each.found, symbol),
-            "yes" if each.held else "NO",
+            if isnan(each.value)
+            else format_metric(each.metric, each.value, symbol),
+            "yes" if each.passed else "NO",
         ]
         for each in judgement.conditions
     ]
-    rows.append(_beside(judgement.beside))
+    rows.append(_beside(judgement.comparison))
     return _drawn([_table("The gate", ["", "limit", "found", "held"], rows)])
 
 
@@ -94,7 +94,7 @@ def _beside(beside: ChampionComparison) -> list[str]:
         f"Average error less that of {beside.version}, {beside.sales:,} sales",
         f"surely at most {100 * beside.worse_by:+.2f} points",
         f"{difference} ({low} to {high})",
-        "yes" if beside.held else "NO",
+        "yes" if beside.passed else "NO",
     ]
 
 

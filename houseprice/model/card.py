@@ -33,23 +33,22 @@ import pandas as pd
 
 from houseprice.market.contract import Contract, MarketMetadata
 from houseprice.market.sales import Market
-from houseprice.model.ratio_study import FEWEST
-from houseprice.model.report import Report, numbers
-from houseprice.model.standards import direction, format_metric
+from houseprice.model.ratio_study import MIN_GROUP_SIZE
+from houseprice.model.report import Report, finite_metrics
+from houseprice.model.standards import detailed_label, format_metric
 from houseprice.model.valuation import ValuationModel
 
 if TYPE_CHECKING:
     from houseprice.model.store.manifest import Manifest
 
 __all__ = [
-    "CARD_FACTS",
-    "CARD_TEXT",
+    "CARD_JSON",
+    "CARD_MARKDOWN",
     "Card",
     "above",
     "accuracy",
-    "card_facts",
-    "card_text",
-    "complete_card",
+    "build_card",
+    "card_data",
     "day",
     "drivers",
     "fairness",
@@ -57,6 +56,7 @@ __all__ = [
     "money",
     "percent",
     "ranges",
+    "render_card",
     "safe",
     "statements",
     "table",
@@ -171,11 +171,11 @@ _SHARES = ("median_ape", "mean_ape", "within_5", "within_10", "within_20", "bias
 def accuracy(facts: dict[str, Any]) -> str:
     """Say how close values come to the prices of sales held out."""
     metrics = facts["metrics"]
-    rows = [[direction(name), percent(metrics[name])] for name in _SHARES if name in metrics]
+    rows = [[detailed_label(name), percent(metrics[name])] for name in _SHARES if name in metrics]
     if "mae" in metrics:
         rows.append(["Average error, in money", money(facts["data"]["symbol"], metrics["mae"])])
     if "rmsle" in metrics:
-        rows.append([direction("rmsle"), fixed(metrics["rmsle"], 3)])
+        rows.append([detailed_label("rmsle"), fixed(metrics["rmsle"], 3)])
     if not rows:
         return ""
     return f"""
@@ -227,7 +227,7 @@ def fairness(facts: dict[str, Any]) -> str:
     rows = []
     for figure in report["ratio_study"]:
         name = figure["figure"]
-        words = direction(name)
+        words = detailed_label(name)
         least, most = (
             format_metric(name, figure[f"accepted_{end}"], "") for end in ("low", "high")
         )
@@ -285,7 +285,7 @@ def _places(label: str, groups: Sequence[dict[str, Any]]) -> str:
     worst, label = groups[0], label.lower()
     held = f"{percent(worst['coverage_90'])} of {worst['sales']:,} sales"
     return f"""
-By {safe(label)}, those with {FEWEST} sales or more. The range held least often in
+By {safe(label)}, those with {MIN_GROUP_SIZE} sales or more. The range held least often in
 {safe(worst["group"])}: {held}.
 
 {_groups(label, groups)}
@@ -304,12 +304,12 @@ def _groups(first: str, groups: Sequence[dict[str, Any]]) -> str:
     )
 
 
-def card_text(facts: dict[str, Any]) -> str:
+def render_card(facts: dict[str, Any]) -> str:
     """Write the card.
 
     Parameters
     ----------
-    facts : dict
+    data : dict
         The complete facts of :class:`houseprice.model.card.Card`.
     """
     parts = [
@@ -434,7 +434,7 @@ def _version(version: dict[str, Any]) -> str:
     return f"## Version\n\n{facts}"
 
 
-CARD_FACTS, CARD_TEXT = "card.json", "card.md"
+CARD_JSON, CARD_MARKDOWN = "card.json", "card.md"
 
 _TOP = 10
 
@@ -445,7 +445,7 @@ class Card:
 
     Attributes
     ----------
-    facts : dict
+    data : dict
         version, as_of, purpose, not_for, method, limits, corrections (sentences), data, fields,
         derived, metrics, report (None if none was made), importance (the top ten). Shares are
         between 0 and 1, money is in the market's currency.
@@ -453,21 +453,21 @@ class Card:
         The same in plain sentences and tables, for an owner or a valuer.
     """
 
-    facts: dict[str, Any]
+    data: dict[str, Any]
     markdown: str
 
     def files(self) -> dict[str, bytes]:
         """Return the content of the card's files by name."""
-        facts = json.dumps(self.facts, indent=2, ensure_ascii=False, allow_nan=False)
-        return {CARD_FACTS: facts.encode(), CARD_TEXT: self.markdown.encode()}
+        facts = json.dumps(self.data, indent=2, ensure_ascii=False, allow_nan=False)
+        return {CARD_JSON: facts.encode(), CARD_MARKDOWN: self.markdown.encode()}
 
     @classmethod
     def read(cls, files: Mapping[str, bytes]) -> Card:
         """Read a card from the content of its files."""
-        return cls(json.loads(files[CARD_FACTS]), files[CARD_TEXT].decode())
+        return cls(json.loads(files[CARD_JSON]), files[CARD_MARKDOWN].decode())
 
 
-def card_facts(
+def card_data(
     model: ValuationModel,
     market: Market,
     metrics: Mapping[str, float],
@@ -495,13 +495,13 @@ def card_facts(
         "data": _card_data(model, market),
         "fields": _card_fields(contract),
         "derived": [part.label for part in contract.derived.values()],
-        "metrics": numbers(metrics),
-        "report": None if report is None else report.as_data(),
+        "metrics": finite_metrics(metrics),
+        "report": None if report is None else report.to_dict(),
         "importance": top.astype(object).where(top.notna(), None).to_dict("records"),
     }
 
 
-def complete_card(facts: Mapping[str, Any], manifest: Manifest) -> Card:
+def build_card(facts: Mapping[str, Any], manifest: Manifest) -> Card:
     """Give the facts of a model the version that a manifest describes, and write the card."""
     version = {
         "model_version": manifest.model_version,
@@ -515,7 +515,7 @@ def complete_card(facts: Mapping[str, Any], manifest: Manifest) -> Card:
         "files": {name: facts.sha256 for name, facts in manifest.files.items()},
     }
     complete = json.loads(json.dumps({"version": version, **facts}, default=_plain))
-    return Card(complete, card_text(complete))
+    return Card(complete, render_card(complete))
 
 
 def _card_data(model: ValuationModel, market: Market) -> dict[str, Any]:

@@ -30,19 +30,27 @@ from sklearn.base import clone
 from houseprice.market.sales import Market
 from houseprice.model.conformal import Fold
 from houseprice.model.features import to_matrix
-from houseprice.model.metrics import coverage, mae, mean_ape, mean_width, median_ape, rmsle, within
+from houseprice.model.metrics import (
+    coverage,
+    mae,
+    mean_ape,
+    mean_width,
+    median_ape,
+    rmsle,
+    share_within,
+)
 from houseprice.model.valuation import ValuationModel
 from houseprice.progress import Progress
 
 __all__ = [
-    "SIZES",
+    "FEATURE_COUNTS",
     "ErrorTrend",
     "accuracy_by_feature_count",
-    "by_group",
     "calibration",
     "error_trend",
+    "errors_by_group",
     "group_ablation",
-    "held_out",
+    "held_out_predictions",
     "interactions",
     "prediction_errors",
     "quintiles",
@@ -58,18 +66,18 @@ class ErrorTrend:
 
     Attributes
     ----------
-    middles : Series
+    medians : Series
         The middle error by group, those with enough sales only.
     strength : float
         How many standard deviations of chance the groups lie apart; 0 with fewer than two groups.
     """
 
-    middles: pd.Series
+    medians: pd.Series
     strength: float
 
-    def is_more_than_chance(self, facts_tried: int = 1) -> bool:
+    def is_significant(self, n_tests: int = 1) -> bool:
         """Whether chance would show as much in less than one of a hundred such searches."""
-        return self.strength > NormalDist().inv_cdf(1.0 - 0.01 / max(facts_tried, 1))
+        return self.strength > NormalDist().inv_cdf(1.0 - 0.01 / max(n_tests, 1))
 
 
 def prediction_errors(held_out: pd.DataFrame) -> pd.DataFrame:
@@ -88,7 +96,7 @@ def prediction_errors(held_out: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def by_group(values: pd.DataFrame, groups: Iterable[str]) -> pd.DataFrame:
+def errors_by_group(values: pd.DataFrame, groups: Iterable[str]) -> pd.DataFrame:
     """Sum up errors by group, in the order of :func:`missed` rows.
 
     Returns
@@ -102,7 +110,7 @@ def by_group(values: pd.DataFrame, groups: Iterable[str]) -> pd.DataFrame:
     for label, part in values.groupby(labels, sort=False):
         price, value = part["price"], part["predicted_price"]
         quarters = np.quantile(part["error"], [0.25, 0.5, 0.75])
-        off = median_ape(price, value), within(0.1)(price, value)
+        off = median_ape(price, value), share_within(0.1)(price, value)
         held = coverage(price, part["low_90"], part["high_90"])
         rows.append((str(label), len(part), *off, held, *quarters))
     measures = ["median_ape", "within_10", "coverage_90"]
@@ -149,7 +157,7 @@ def error_trend(error: pd.Series, groups: pd.Series) -> ErrorTrend:
 _LEVELS = (0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95)
 
 
-def held_out(model: ValuationModel, market: Market) -> pd.DataFrame:
+def held_out_predictions(model: ValuationModel, market: Market) -> pd.DataFrame:
     """Lay the prices paid beside the values of the folds' models.
 
     Returns
@@ -257,7 +265,7 @@ def interactions(
 
 Positions = NDArray[np.intp]
 
-SIZES = (5, 10, 24, 40)
+FEATURE_COUNTS = (5, 10, 24, 40)
 """Numbers of fields that are tried, beside all."""
 _EVERY = 2
 """One in so many of the model's folds is learned anew: enough to see a spread, half the wait."""
@@ -318,7 +326,7 @@ def group_ablation(
 def accuracy_by_feature_count(
     model: ValuationModel,
     market: Market,
-    sizes: Sequence[int] = SIZES,
+    sizes: Sequence[int] = FEATURE_COUNTS,
     progress: Progress | None = None,
     n_jobs: int = 2,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -371,7 +379,7 @@ _MEASURES = {
     "rmsle": rmsle,
     "median_ape": median_ape,
     "mean_ape": mean_ape,
-    "within_10": within(0.1),
+    "within_10": share_within(0.1),
 }
 
 

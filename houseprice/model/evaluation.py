@@ -26,19 +26,19 @@ from houseprice.market.problems import Problem, rows_with_problems
 from houseprice.market.sales import Market
 from houseprice.market.validation import validate, validate_prices
 from houseprice.model.baselines import baseline_estimates
-from houseprice.model.metrics import point_metrics, range_metrics, rmsle
+from houseprice.model.metrics import interval_metrics, point_metrics, rmsle
 from houseprice.model.valuation import ValuationModel
 from houseprice.progress import Progress
 
 __all__ = [
     "LEVELS",
     "Evaluation",
-    "PricedHouses",
+    "EvaluationSet",
     "cross_validate",
-    "evaluate_houses",
+    "evaluate_model",
+    "evaluation_set",
     "out_of_fold_evaluation",
     "out_of_time_evaluation",
-    "priced_houses",
 ]
 
 LEVELS = (0.68, 0.80, 0.90)
@@ -67,7 +67,7 @@ class Evaluation:
         found["rmsle"] = self._mean_rmsle("predicted_price")
         for level in LEVELS:
             low, high = (self.values[f"{end}_{round(100 * level)}"] for end in ("low", "high"))
-            found |= range_metrics(price, estimate, low, high, level)
+            found |= interval_metrics(price, estimate, low, high, level)
         return found
 
     @property
@@ -82,7 +82,7 @@ class Evaluation:
         return found
 
     @classmethod
-    def of(cls, parts: Iterable[pd.DataFrame]) -> Self:
+    def from_folds(cls, parts: Iterable[pd.DataFrame]) -> Self:
         """Put the values of folds together, those who tell where from first."""
         values = pd.concat(parts, ignore_index=True)
         first = ["row", "repeat", "fold", "price", "predicted_price"]
@@ -138,7 +138,7 @@ def cross_validate(
         parts.append(part.assign(repeat=repeat, fold=fold))
         if progress is not None:
             progress((done + 1) / n_folds, f"Fold {done + 1} of {n_folds} valued")
-    return Evaluation.of(parts)
+    return Evaluation.from_folds(parts)
 
 
 def out_of_fold_evaluation(
@@ -163,7 +163,7 @@ def out_of_fold_evaluation(
             _add_range(values, model.held_out_values(level)[out], level)
         guesses = baseline_estimates(model.contract, houses[~out], paid[~out], houses[out])
         parts.append(values.join(guesses).assign(repeat=0, fold=fold))
-    return Evaluation.of(parts)
+    return Evaluation.from_folds(parts)
 
 
 def out_of_time_evaluation(
@@ -190,10 +190,10 @@ def out_of_time_evaluation(
         raise ModelError("all sales are of one year, so that none can be foretold from the past")
     prices = market.prices.to_numpy(np.float64)
     values = _value_fold(clone(model), market.houses, prices, before, after)
-    return Evaluation.of([values.assign(repeat=0, fold=0)]), int(last)
+    return Evaluation.from_folds([values.assign(repeat=0, fold=0)]), int(last)
 
 
-def evaluate_houses(
+def evaluate_model(
     model: ValuationModel, market: Market, houses: pd.DataFrame, prices: ArrayLike
 ) -> Evaluation:
     """Value houses with known prices by a fitted model; the baselines learn from the market.
@@ -212,7 +212,7 @@ def evaluate_houses(
         _add_range(values, model.value(houses, level), level)
     known = market.prices.to_numpy(np.float64)
     guesses = baseline_estimates(market.contract, market.houses, known, houses)
-    return Evaluation.of([values.join(guesses).assign(repeat=0, fold=0)])
+    return Evaluation.from_folds([values.join(guesses).assign(repeat=0, fold=0)])
 
 
 def _value_fold(
@@ -237,7 +237,7 @@ def _add_range(values: pd.DataFrame, answer: pd.DataFrame, level: float) -> None
 
 
 @dataclass(frozen=True)
-class PricedHouses:
+class EvaluationSet:
     """The rows of a table that have a house without errors and a price.
 
     Attributes
@@ -251,12 +251,12 @@ class PricedHouses:
         Rows left out because the house has an error.
     n_without_price : int
         Other rows left out because there is no price, or none that can be.
-    n_learned : int
+    n_in_training : int
         Scored rows that the model has learned from: same key and same facts as one of the market's
         sales. They flatter the score.
-    codes : dict of str to int
+    reason_counts : dict of str to int
         Why rows were left out: reason codes, and in how many of the rows each occurs.
-    places : ndarray of int, shape (n_scored,)
+    positions : ndarray of int, shape (n_scored,)
         Where the scored rows stand in the table, from 0.
     """
 
@@ -265,14 +265,14 @@ class PricedHouses:
     n_rows: int
     n_errors: int
     n_without_price: int
-    n_learned: int
-    codes: dict[str, int]
-    places: NDArray[np.intp]
+    n_in_training: int
+    reason_counts: dict[str, int]
+    positions: NDArray[np.intp]
 
 
-def priced_houses(
+def evaluation_set(
     rows: pd.DataFrame, market: Market, domain: Domain, faults: Iterable[Problem] = ()
-) -> PricedHouses:
+) -> EvaluationSet:
     """Check a table of sales as any table of houses is checked, and its prices.
 
     Parameters
@@ -311,15 +311,15 @@ def priced_houses(
         why = ", ".join(f"{code} ({count:,})" for code, count in codes.most_common(3))
         raise InputError(f"No row can be scored. The most frequent reasons: {why}.")
     learned = _learned(rows, checked.houses, market)
-    return PricedHouses(
+    return EvaluationSet(
         houses=checked.houses[scored].reset_index(drop=True),
         prices=prices[scored].reset_index(drop=True),
         n_rows=len(rows),
         n_errors=int((~sound).sum()),
         n_without_price=int((sound & ~scored).sum()),
-        n_learned=int((learned & scored).sum()),
-        codes=dict(codes.most_common()),
-        places=np.flatnonzero(scored),
+        n_in_training=int((learned & scored).sum()),
+        reason_counts=dict(codes.most_common()),
+        positions=np.flatnonzero(scored),
     )
 
 

@@ -21,52 +21,52 @@ from numpy.typing import NDArray
 from houseprice.errors import MarketError, StoreError
 from houseprice.market.contract import CONTRACT_FILE, Gate, Limit
 from houseprice.market.sales import Market
-from houseprice.model.diagnostics import held_out
+from houseprice.model.diagnostics import held_out_predictions
 from houseprice.model.evaluation import LEVELS
-from houseprice.model.metrics import point_metrics, range_metrics
-from houseprice.model.ratio_study import FEWEST, FIGURES
-from houseprice.model.report import Report, fifths
+from houseprice.model.metrics import interval_metrics, point_metrics
+from houseprice.model.ratio_study import MIN_GROUP_SIZE, STATISTICS
+from houseprice.model.report import Report, price_quintiles
 from houseprice.model.store.manifest import Manifest
 from houseprice.model.store.store import ModelStore
 from houseprice.model.valuation import ValuationModel
 from houseprice.progress import Progress
 
 __all__ = [
-    "ALL",
+    "ALL_SALES",
     "Champion",
     "ChampionComparison",
-    "Condition",
     "GateResult",
+    "LimitCheck",
     "VersionComparison",
-    "champion_of",
+    "check_limits",
     "common_sales",
     "compare_versions",
     "compare_with_champion",
-    "conditions",
+    "find_champion",
     "gate_metrics",
-    "gate_of",
     "incomparable_reason",
+    "require_gate",
     "unknown_metrics",
 ]
 
 
 @dataclass(frozen=True)
-class Condition:
+class LimitCheck:
     """One limit, what was found, and whether it holds."""
 
-    figure: str
+    metric: str
     limit: Limit
-    found: float
-    held: bool
+    value: float
+    passed: bool
 
-    def as_data(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Return the condition as JSON can hold it."""
         return {
-            "figure": self.figure,
+            "figure": self.metric,
             "at_least": self.limit.at_least,
             "at_most": self.limit.at_most,
-            "found": self.found if isfinite(self.found) else None,
-            "held": self.held,
+            "found": self.value if isfinite(self.value) else None,
+            "held": self.passed,
         }
 
 
@@ -75,13 +75,13 @@ def unknown_metrics(gate: Gate) -> list[str]:
     return [name for name in gate.limits if name not in _measured()]
 
 
-def conditions(gate: Gate, figures: Mapping[str, float]) -> list[Condition]:
+def check_limits(gate: Gate, figures: Mapping[str, float]) -> list[LimitCheck]:
     """Hold figures (:func:`figures_of`) to the limits of a gate, in the order of the contract.
 
     A figure that is not a number, because there were too few sales for it, does not hold.
     """
     return [
-        Condition(name, limit, figures[name], limit.holds(figures[name]))
+        LimitCheck(name, limit, figures[name], limit.holds(figures[name]))
         for name, limit in gate.limits.items()
     ]
 
@@ -95,8 +95,8 @@ def gate_metrics(report: Report) -> dict[str, float]:
 def _measured() -> set[str]:
     """The names of all figures, found by measuring one sale."""
     one = [1.0]
-    ranges = [name for level in LEVELS for name in range_metrics(one, one, one, one, level)]
-    return {*point_metrics(one, one), *ranges, *FIGURES}
+    ranges = [name for level in LEVELS for name in interval_metrics(one, one, one, one, level)]
+    return {*point_metrics(one, one), *ranges, *STATISTICS}
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ class ChampionComparison:
     high: float | None = None
 
     @property
-    def held(self) -> bool:
+    def passed(self) -> bool:
         """Whether it is not surely worse by more than is allowed."""
         return self.low is None or self.low <= self.worse_by
 
@@ -135,24 +135,24 @@ class ChampionComparison:
 class GateResult:
     """What the gate says: a condition a limit, and the comparison with the version in use."""
 
-    conditions: tuple[Condition, ...]
-    beside: ChampionComparison
+    conditions: tuple[LimitCheck, ...]
+    comparison: ChampionComparison
 
     @property
-    def held(self) -> bool:
+    def passed(self) -> bool:
         """Whether the model may go on."""
-        return self.beside.held and all(condition.held for condition in self.conditions)
+        return self.comparison.passed and all(condition.passed for condition in self.conditions)
 
-    def as_data(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Return the judgement as JSON can hold it."""
         return {
-            "held": self.held,
-            "conditions": [condition.as_data() for condition in self.conditions],
-            "version_in_use": {**asdict(self.beside), "held": self.beside.held},
+            "held": self.passed,
+            "conditions": [condition.to_dict() for condition in self.conditions],
+            "version_in_use": {**asdict(self.comparison), "held": self.comparison.passed},
         }
 
 
-ALL = "All sales"
+ALL_SALES = "All sales"
 _RESAMPLES = 2000
 _ENDS = (0.025, 0.975)
 
@@ -230,10 +230,12 @@ def compare_versions(first: pd.DataFrame, second: pd.DataFrame, symbol: str) -> 
         }
     )
     random = np.random.default_rng(0)
-    parts = [(ALL, sales["difference"])]
+    parts = [(ALL_SALES, sales["difference"])]
     parts += [
         (str(label), part)
-        for label, part in sales["difference"].groupby(fifths(price, symbol), observed=True)
+        for label, part in sales["difference"].groupby(
+            price_quintiles(price, symbol), observed=True
+        )
     ]
     rows = [
         (label, len(part), part.mean(), *_interval(part.to_numpy(), random), (part < 0).mean())
@@ -257,10 +259,10 @@ class Champion:
     version: str | None
     held_out: pd.DataFrame | None
     note: str = ""
-    demanded: bool = False
+    requested: bool = False
 
 
-def gate_of(market: Market) -> Gate:
+def require_gate(market: Market) -> Gate:
     """Return the gate of a market.
 
     Raises
@@ -283,7 +285,7 @@ def gate_of(market: Market) -> Gate:
     return gate
 
 
-def champion_of(market: Market, store: ModelStore, against: str | None) -> Champion:
+def find_champion(market: Market, store: ModelStore, against: str | None) -> Champion:
     """Choose the version to compare with, and read what it said of sales that it had not seen.
 
     Parameters
@@ -301,7 +303,7 @@ def champion_of(market: Market, store: ModelStore, against: str | None) -> Champ
     if version is None:
         return Champion(None, None, "No other version was in use")
     try:
-        return Champion(version, _held_out(store, version), demanded=against is not None)
+        return Champion(version, _held_out(store, version), requested=against is not None)
     except StoreError as error:
         if against is not None:
             raise
@@ -319,14 +321,14 @@ def compare_with_champion(
     StoreError
         If the version was asked for and shares too few sales with the market.
     """
-    worse_by = gate_of(market).worse_by
+    worse_by = require_gate(market).worse_by
     if rival.held_out is None:
         return ChampionComparison(rival.version, worse_by, rival.note)
     model = ValuationModel(market.contract, random_state=seed)
     model.fit(market.houses, market.prices, progress=progress)
     symbol = market.contract.market.price.symbol
-    found = _compared(rival, worse_by, held_out(model, market), rival.held_out, symbol)
-    if rival.demanded and found.difference is None:
+    found = _compared(rival, worse_by, held_out_predictions(model, market), rival.held_out, symbol)
+    if rival.requested and found.difference is None:
         raise StoreError(f"{rival.version} can't be compared with. {found.note}.")
     return found
 
@@ -336,7 +338,7 @@ def _compared(
 ) -> ChampionComparison:
     both = common_sales(ours, theirs)
     n_sales = len(both[0])
-    if n_sales < FEWEST:
+    if n_sales < MIN_GROUP_SIZE:
         note = f"It knows {n_sales:,} of these sales at their prices, too few to compare"
         return ChampionComparison(rival.version, worse_by, note, n_sales)
     found = compare_versions(*both, symbol).groups.iloc[0]
@@ -348,10 +350,10 @@ def _compared(
 def _in_use(market: Market, store: ModelStore) -> str | None:
     """The version activated last that this code and these sales would not make again."""
     manifests = {each.name: each for each in store.versions()}
-    for name in reversed(store.activated(market.contract.market.name)):
+    for name in reversed(store.activation_history(market.contract.market.name)):
         version = manifests.get(name)
         if version is not None and not (
-            version.fault is None
+            version.error is None
             and version.manifest is not None
             and _is_of(version.manifest, market)
         ):

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 __all__ = [
     "bias",
     "coverage",
+    "interval_metrics",
     "mae",
     "mean_ape",
     "mean_width",
@@ -21,11 +22,10 @@ __all__ = [
     "median_ratio",
     "point_metrics",
     "r2",
-    "range_metrics",
     "rmse",
     "rmsle",
-    "winkler",
-    "within",
+    "share_within",
+    "winkler_score",
 ]
 
 Floats = NDArray[np.float64]
@@ -73,7 +73,7 @@ def mean_ape(price: ArrayLike, estimate: ArrayLike) -> float:
     return float(np.mean(_absolute_share(price, estimate)))
 
 
-def within(share: float) -> Callable[[ArrayLike, ArrayLike], float]:
+def share_within(share: float) -> Callable[[ArrayLike, ArrayLike], float]:
     """Return a metric: the share of estimates that lie within `share` of the price.
 
     ``within(0.1)`` is the "percentage within 10 %" (PPE10) of the European AVM Alliance.
@@ -111,7 +111,7 @@ def mean_width(estimate: ArrayLike, low: ArrayLike, high: ArrayLike) -> float:
     return float(np.mean((high - low) / estimate))
 
 
-def winkler(
+def winkler_score(
     price: ArrayLike, low: ArrayLike, high: ArrayLike, level: float, estimate: ArrayLike
 ) -> float:
     """Mean interval score as a share of the estimate: width plus a fine for each price missed.
@@ -135,16 +135,16 @@ def point_metrics(price: ArrayLike, estimate: ArrayLike) -> dict[str, float]:
         "r2": r2,
         "median_ape": median_ape,
         "mean_ape": mean_ape,
-        "within_5": within(0.05),
-        "within_10": within(0.10),
-        "within_20": within(0.20),
+        "within_5": share_within(0.05),
+        "within_10": share_within(0.10),
+        "within_20": share_within(0.20),
         "median_ratio": median_ratio,
         "bias": bias,
     }
     return {name: measure(price, estimate) for name, measure in measures.items()}
 
 
-def range_metrics(
+def interval_metrics(
     price: ArrayLike, estimate: ArrayLike, low: ArrayLike, high: ArrayLike, level: float
 ) -> dict[str, float]:
     """Return the metrics of ranges at `level`, by name: coverage_90, width_90, winkler_90."""
@@ -152,7 +152,7 @@ def range_metrics(
     return {
         f"coverage_{percent}": coverage(price, low, high),
         f"width_{percent}": mean_width(estimate, low, high),
-        f"winkler_{percent}": winkler(price, low, high, level, estimate),
+        f"winkler_{percent}": winkler_score(price, low, high, level, estimate),
     }
 
 

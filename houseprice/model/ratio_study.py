@@ -21,15 +21,15 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.stats import rankdata
 
 __all__ = [
-    "ACCEPTED",
-    "FEWEST",
-    "FIGURES",
+    "ACCEPTED_RANGES",
+    "MIN_GROUP_SIZE",
+    "STATISTICS",
     "cod",
-    "figures",
     "median_ratio",
     "mki",
     "prb",
     "prd",
+    "ratio_statistics",
     "ratio_study",
     "vei",
 ]
@@ -127,7 +127,7 @@ def _over(above: Floats, below: Floats) -> Floats:
     return quotient
 
 
-FIGURES: dict[str, Callable[[Floats, Floats], Floats]] = {
+STATISTICS: dict[str, Callable[[Floats, Floats], Floats]] = {
     "median_ratio": median_ratio,
     "cod": cod,
     "prd": prd,
@@ -138,10 +138,10 @@ FIGURES: dict[str, Callable[[Floats, Floats], Floats]] = {
 """Every figure by name, in the order in which they are reported."""
 
 
-FEWEST = 30
+MIN_GROUP_SIZE = 30
 """Sales below which a group of its own is not reported (Cook County's rule)."""
 
-ACCEPTED = {
+ACCEPTED_RANGES = {
     "median_ratio": (0.90, 1.10),
     "cod": (0.0, 15.0),
     "prd": (0.98, 1.03),
@@ -159,7 +159,7 @@ _BLOCK = 500_000
 """Numbers in an array of resampled sales: little enough to stay in the processor's cache."""
 
 
-def figures(price: ArrayLike, estimate: ArrayLike) -> dict[str, float]:
+def ratio_statistics(price: ArrayLike, estimate: ArrayLike) -> dict[str, float]:
     """Return every figure by name.
 
     Parameters
@@ -169,7 +169,7 @@ def figures(price: ArrayLike, estimate: ArrayLike) -> dict[str, float]:
         Of several estimates of the same sales, the mean figure is given.
     """
     paid, valued = _sales(price, estimate)
-    return {name: float(figure(paid, valued).mean()) for name, figure in FIGURES.items()}
+    return {name: float(figure(paid, valued).mean()) for name, figure in STATISTICS.items()}
 
 
 def ratio_study(
@@ -212,9 +212,9 @@ def ratio_study(
     for label, places in pd.Series(labels).groupby(labels, sort=False).indices.items():
         part = paid[places], valued[:, places]
         limits = _intervals(*part, level, n_resamples, random_state)
-        for name, value in figures(*part).items():
+        for name, value in ratio_statistics(*part).items():
             low, high = limits[name]
-            least, most = ACCEPTED[name]
+            least, most = ACCEPTED_RANGES[name]
             met = None if np.isnan(value) else bool(low <= most and high >= least)
             rows.append((label, len(places), name, value, low, high, least, most, met))
     columns = ["group", "sales", "figure", "value", "low", "high", "accepted_low", "accepted_high"]
@@ -232,10 +232,10 @@ def _sales(price: ArrayLike, estimate: ArrayLike) -> tuple[Floats, Floats]:
 def _intervals(
     paid: Floats, valued: Floats, level: float, n_resamples: int, random_state: int
 ) -> dict[str, tuple[float, float]]:
-    found: dict[str, list[Floats]] = {name: [] for name in FIGURES}
+    found: dict[str, list[Floats]] = {name: [] for name in STATISTICS}
     for drawn in _draws(len(paid), _BLOCK // valued.size or 1, n_resamples, random_state):
         price, estimate = paid[drawn], valued[:, drawn]
-        for name, figure in FIGURES.items():
+        for name, figure in STATISTICS.items():
             found[name].append(figure(price, estimate).mean(axis=0))
     ends = [(1.0 - level) / 2.0, (1.0 + level) / 2.0]
     limits = {name: np.quantile(np.concatenate(parts), ends) for name, parts in found.items()}

@@ -13,14 +13,21 @@ import pandas as pd
 
 from houseprice.market.contract import Contract
 from houseprice.model.evaluation import Evaluation
-from houseprice.model.metrics import coverage, mean_width, median_ape, within
-from houseprice.model.ratio_study import FEWEST, ratio_study
+from houseprice.model.metrics import coverage, mean_width, median_ape, share_within
+from houseprice.model.ratio_study import MIN_GROUP_SIZE, ratio_study
 
-__all__ = ["BANDS", "Report", "confidence_band", "fifths", "numbers", "report_on"]
+__all__ = [
+    "CONFIDENCE_BANDS",
+    "Report",
+    "build_report",
+    "confidence_band",
+    "finite_metrics",
+    "price_quintiles",
+]
 
 Bands = tuple[tuple[str, float], ...]
 
-BANDS: Bands = (("low", 0.0), ("medium", 85.0), ("high", 92.0))
+CONFIDENCE_BANDS: Bands = (("low", 0.0), ("medium", 85.0), ("high", 92.0))
 """Bands of confidence, each from its lower end: where the realised error clearly changes."""
 
 _FINE = (0.0, 75.0, 80.0, 85.0, 88.0, 90.0, 92.0, 94.0, 96.0)
@@ -28,7 +35,7 @@ _FINE = (0.0, 75.0, 80.0, 85.0, 88.0, 90.0, 92.0, 94.0, 96.0)
 
 def confidence_band(confidence: float) -> str:
     """The name of the band of a confidence from 0 to 100."""
-    return next(name for name, lower in reversed(BANDS) if confidence >= lower)
+    return next(name for name, lower in reversed(CONFIDENCE_BANDS) if confidence >= lower)
 
 
 @dataclass(frozen=True)
@@ -48,7 +55,7 @@ class Report:
     by_price, by_location : DataFrame, a row a group
         group, sales, coverage_90, width_90, median_ape, within_10. Groups are fifths of the sales
         by price, and the market areas with enough sales
-        (:data:`~houseprice.model.ratio_study.FEWEST`), the lowest coverage first.
+        (:data:`~houseprice.model.ratio_study.MIN_GROUP_SIZE`), the lowest coverage first.
     equity, equity_by_price, equity_by_location : DataFrame
         Ratio studies (:func:`houseprice.model.ratio_study.ratio_study`).
     """
@@ -64,12 +71,12 @@ class Report:
     equity_by_price: pd.DataFrame
     equity_by_location: pd.DataFrame
 
-    def as_data(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Return the report as dicts, lists and numbers that JSON can hold."""
         return {
             "sales": self.n_sales,
-            "metrics": numbers(self.metrics),
-            "baselines": {name: numbers(found) for name, found in self.baselines.items()},
+            "metrics": finite_metrics(self.metrics),
+            "baselines": {name: finite_metrics(found) for name, found in self.baselines.items()},
             "confidence_bands": _records(self.bands),
             "fine_confidence_bands": _records(self.fine_bands),
             "ranges_by_price": _records(self.by_price),
@@ -80,7 +87,7 @@ class Report:
         }
 
 
-def report_on(
+def build_report(
     evaluation: Evaluation,
     houses: pd.DataFrame,
     contract: Contract,
@@ -101,10 +108,10 @@ def report_on(
     values = evaluation.frame()
     estimates = values.pivot_table(index="repeat", columns="row", values="predicted_price")
     prices = values.groupby("row")["price"].first()
-    price_fifths = fifths(prices, contract.market.price.symbol)
+    price_fifths = price_quintiles(prices, contract.market.price.symbol)
     areas = contract.words(houses.iloc[prices.index])[contract.market.roles.location]
     places = pd.Series(areas.fillna("not known").to_numpy(), index=prices.index)
-    places = places[places.map(places.value_counts()) >= FEWEST]
+    places = places[places.map(places.value_counts()) >= MIN_GROUP_SIZE]
     by_location = _by_group(values, places)
 
     def study(labels: pd.Series | None) -> pd.DataFrame:
@@ -122,7 +129,7 @@ def report_on(
         n_sales=len(prices),
         metrics=evaluation.metrics,
         baselines=evaluation.baselines,
-        bands=_bands(values, BANDS),
+        bands=_bands(values, CONFIDENCE_BANDS),
         fine_bands=_bands(values, _fine()),
         by_price=_by_group(values, price_fifths),
         by_location=by_location.sort_values("coverage_90", ignore_index=True, kind="stable"),
@@ -132,12 +139,12 @@ def report_on(
     )
 
 
-def numbers(metrics: Mapping[str, float]) -> dict[str, float | None]:
+def finite_metrics(metrics: Mapping[str, float]) -> dict[str, float | None]:
     """Give metrics as JSON can hold them: it has no word for "not a number"."""
     return {name: float(value) if isfinite(value) else None for name, value in metrics.items()}
 
 
-def fifths(prices: pd.Series, symbol: str) -> pd.Series:
+def price_quintiles(prices: pd.Series, symbol: str) -> pd.Series:
     """Name for each price the fifth that it lies in, by its lowest and highest price."""
     limits = np.quantile(prices, [0.2, 0.4, 0.6, 0.8])
     fifth = pd.Series(np.searchsorted(limits, prices, side="left"), index=prices.index)
@@ -169,7 +176,9 @@ def _bands(values: pd.DataFrame, bands: Bands) -> pd.DataFrame:
             row = {"band": word, "lower": lower, "upper": min(upper, 100.0), "values": len(part)}
             row |= {"share": len(part) / len(values), "confidence": confidence[inside].mean()}
             row |= _ranges(part, (68, 90))
-            rows.append(row | {"within_20": within(0.2)(part["price"], part["predicted_price"])})
+            rows.append(
+                row | {"within_20": share_within(0.2)(part["price"], part["predicted_price"])}
+            )
     columns = ["band", "lower", "upper", "values", "share", "confidence", "median_ape"]
     return pd.DataFrame(rows)[[*columns, "within_10", "within_20", "coverage_68", "coverage_90"]]
 
@@ -182,7 +191,10 @@ def _fine() -> Bands:
 
 def _ranges(part: pd.DataFrame, percents: tuple[int, ...]) -> dict[str, float]:
     price, estimate = part["price"], part["predicted_price"]
-    found = {"median_ape": median_ape(price, estimate), "within_10": within(0.1)(price, estimate)}
+    found = {
+        "median_ape": median_ape(price, estimate),
+        "within_10": share_within(0.1)(price, estimate),
+    }
     for percent in percents:
         low, high = part[f"low_{percent}"], part[f"high_{percent}"]
         found[f"coverage_{percent}"] = coverage(price, low, high)

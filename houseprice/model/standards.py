@@ -10,16 +10,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
-from houseprice.model.ratio_study import ACCEPTED
+from houseprice.model.ratio_study import ACCEPTED_RANGES
 
 __all__ = [
-    "BASELINES",
-    "GOOD",
-    "WHOSE",
-    "direction",
+    "BASELINE_LABELS",
+    "STANDARDS",
+    "STANDARD_SOURCES",
+    "column_labels",
+    "detailed_label",
     "format_metric",
-    "headings",
-    "meaning",
+    "metric_help",
     "metric_label",
     "short_label",
 ]
@@ -105,7 +105,7 @@ _PLAIN = {
     "own_error_ratio": 2, "shared_error_years": 0,
 }  # fmt: skip
 
-BASELINES: Mapping[str, str] = {
+BASELINE_LABELS: Mapping[str, str] = {
     "median_price": "The same middle price for every home",
     "location_price_per_area": "Price per area of the market area",
     "plain_lasso": "A plain linear model",
@@ -123,17 +123,17 @@ def short_label(metric: str) -> str:
     return _told(metric, _SHORT, _SHORT_LEVELLED) or metric_label(metric)
 
 
-def headings(metrics: Iterable[str], unit: str) -> dict[str, str]:
+def column_labels(metrics: Iterable[str], unit: str) -> dict[str, str]:
     """Name the columns of metrics, with their unit: {"within_10": "Within 10 % (share)"}."""
     return {metric: f"{short_label(metric)} ({unit})" for metric in metrics}
 
 
-def meaning(metric: str) -> str:
+def metric_help(metric: str) -> str:
     """Say in a sentence or two what a metric tells; nothing of one that is not known here."""
     return _told(metric, _MEANINGS, _LEVELLED_MEANINGS)
 
 
-def direction(metric: str) -> str:
+def detailed_label(metric: str) -> str:
     """Name a metric and say which way it leans: "...; above 1, dear homes are valued low"."""
     leans = _LEANINGS.get(metric)
     return f"{metric_label(metric)}; {leans}" if leans else metric_label(metric)
@@ -165,10 +165,10 @@ def _rounded(value: float, digits: int) -> str:
 _SLACK = 0.02
 """How far a range may hold more or less than it says, as a share of all prices."""
 
-GOOD: Mapping[str, tuple[float, float]] = {
+STANDARDS: Mapping[str, tuple[float, float]] = {
     "median_ape": (0.0, 0.08),
     **{f"coverage_{level}": (level / 100 - _SLACK, level / 100 + _SLACK) for level in (68, 80, 90)},
-    **ACCEPTED,
+    **ACCEPTED_RANGES,
 }
 """The least and the most that is good, by metric; a metric without a standard is not here.
 
@@ -176,9 +176,9 @@ For the typical error: what public valuation services report for homes that are 
 8 %). For ranges: what they say, give or take two points. The rest is the assessors' standard.
 """
 
-WHOSE: Mapping[str, str] = {
+STANDARD_SOURCES: Mapping[str, str] = {
     "median_ape": "what public valuation services reach for homes that are not for sale",
     **{f"coverage_{level}": "what the range says, give or take" for level in (68, 80, 90)},
-    **dict.fromkeys(ACCEPTED, "the assessors' standard"),
+    **dict.fromkeys(ACCEPTED_RANGES, "the assessors' standard"),
 }
 """Where that comes from."""

@@ -14,13 +14,13 @@ import pandas as pd
 
 from houseprice.errors import StoreError
 
-__all__ = ["NO_STUDY", "STUDY", "TABLES", "Study"]
+__all__ = ["NO_STUDY", "STUDY_FILE", "STUDY_TABLES", "Study"]
 
-STUDY = "study.json"
+STUDY_FILE = "study.json"
 
 _TEXT, _NUMBER = "str", "float64"
 
-TABLES: dict[str, dict[str, str]] = {
+STUDY_TABLES: dict[str, dict[str, str]] = {
     "held_out": {
         "id": _TEXT,
         "price": _NUMBER,
@@ -102,22 +102,22 @@ class Study:
         """Whether nothing was worked out."""
         return all(getattr(self, table.name).empty for table in fields(self))
 
-    def as_data(self) -> dict[str, dict[str, list[Any]]]:
+    def to_dict(self) -> dict[str, dict[str, list[Any]]]:
         """Return the tables as JSON can hold them: by name, a list for each column."""
         return {
             name: {
                 column: found.astype(object).where(found.notna(), None).tolist()
                 for column, found in getattr(self, name).items()
             }
-            for name in TABLES
+            for name in STUDY_TABLES
         }
 
     def to_json(self) -> bytes:
         """Write the study as the file of a version."""
-        return json.dumps(self.as_data(), allow_nan=False).encode()
+        return json.dumps(self.to_dict(), allow_nan=False).encode()
 
     @classmethod
-    def of_data(cls, data: object) -> Study:
+    def from_dict(cls, data: object) -> Study:
         """Read what :meth:`as_data` gave.
 
         Raises
@@ -127,10 +127,10 @@ class Study:
         """
         if not isinstance(data, dict):
             raise ValueError("a study is an object of tables")  # noqa: TRY004 - data, not a call
-        return cls(**{name: _table(name, data.get(name)) for name in TABLES})
+        return cls(**{name: _table(name, data.get(name)) for name in STUDY_TABLES})
 
     @classmethod
-    def read(cls, text: bytes) -> Study:
+    def from_json(cls, text: bytes) -> Study:
         """Read the file of a version.
 
         Raises
@@ -139,15 +139,15 @@ class Study:
             If it is no study.
         """
         try:
-            return cls.of_data(json.loads(text))
+            return cls.from_dict(json.loads(text))
         except ValueError as error:
             raise StoreError(
-                f"{STUDY} can't be read ({error}). Train a new model: houseprice train."
+                f"{STUDY_FILE} can't be read ({error}). Train a new model: houseprice train."
             ) from error
 
 
 def _table(name: str, told: object) -> pd.DataFrame:
-    types = TABLES[name]
+    types = STUDY_TABLES[name]
     if not isinstance(told, dict) or set(told) != set(types):
         raise ValueError(f"the table {name} has not the columns {', '.join(types)}")
     if len({len(column) if isinstance(column, list) else -1 for column in told.values()}) != 1:
@@ -159,4 +159,6 @@ def _table(name: str, told: object) -> pd.DataFrame:
     return pd.DataFrame({column: told[column] for column in types}).astype(types)
 
 
-NO_STUDY = Study.of_data({name: {column: [] for column in types} for name, types in TABLES.items()})
+NO_STUDY = Study.from_dict(
+    {name: {column: [] for column in types} for name, types in STUDY_TABLES.items()}
+)

@@ -20,16 +20,16 @@ from houseprice.model.diagnostics import (
     accuracy_by_feature_count,
     calibration,
     group_ablation,
-    held_out,
+    held_out_predictions,
     interactions,
 )
 from houseprice.model.evaluation import out_of_fold_evaluation
 from houseprice.model.explanation import Explainer
 from houseprice.model.importance import permutation_importance
-from houseprice.model.report import Report, report_on
+from houseprice.model.report import Report, build_report
 from houseprice.model.store.artefact import GoldenRows
 from houseprice.model.store.store import LoadedModel, ModelStore, Version
-from houseprice.model.store.versions import make_folder, write_lock
+from houseprice.model.store.versions import create_store_folder, explain_write_errors
 from houseprice.model.study import Study
 from houseprice.model.valuation import ValuationModel
 from houseprice.progress import Progress, part_of
@@ -65,7 +65,7 @@ def compute_study(
         model, market, progress=part_of(progress, _GROUPED, 1.0)
     )
     return Study(
-        held_out=held_out(model, market),
+        held_out=held_out_predictions(model, market),
         calibration=calibration(model, market),
         contributions=contributions,
         groups=groups,
@@ -121,12 +121,12 @@ def train(
     """
     started = perf_counter()
     # What can't be saved, or not be opened after it, is told before the work.
-    store.keys.check_may_train()
-    make_folder(store.folder)
+    store.keys.check_can_sign()
+    create_store_folder(store.folder)
     model = ValuationModel(market.contract, random_state=random_state)
     model.fit(market.houses, market.prices, progress=part_of(progress, 0.0, _FITTED))
     held_out = out_of_fold_evaluation(model, market.houses, market.prices)
-    report = report_on(held_out, market.houses, market.contract, _RESAMPLES, random_state)
+    report = build_report(held_out, market.houses, market.contract, _RESAMPLES, random_state)
     importance = permutation_importance(
         model,
         market.houses,
@@ -136,7 +136,7 @@ def train(
     )
     study = compute_study(model, market, importance, part_of(progress, _RANKED, _STUDIED))
     part_of(progress, _STUDIED, 1.0)(0.0, "Saving the model")
-    golden = GoldenRows.of(model, market)
+    golden = GoldenRows.from_model(model, market)
     metrics = _metrics(report) | estimate_shared_errors(model, market)
     version = store.save(
         model, market, metrics, importance, report=report, golden=golden, study=study
@@ -166,9 +166,9 @@ def ensure_model(
     except StoreError as error:
         logger.debug("no usable model: %s", error)
         _refuse_unsigned(store, error)
-    make_folder(store.folder)
+    create_store_folder(store.folder)
     with ExitStack() as locked:
-        with write_lock(store.folder):
+        with explain_write_errors(store.folder):
             locked.enter_context(
                 exclusive(
                     store.folder / "training.lock",
@@ -185,7 +185,7 @@ def ensure_model(
 
 def _refuse_unsigned(store: ModelStore, reason: StoreError) -> None:
     try:
-        store.keys.check_may_train()
+        store.keys.check_can_sign()
     except StoreError as error:
         raise StoreError(f"{reason} {error}") from reason
 

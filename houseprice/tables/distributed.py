@@ -393,7 +393,7 @@ def _backend(terms: JobOptions) -> tuple[Market, LocalBackend]:
 def _loaded(settings: Settings, version: str, seal: str) -> tuple[Market, LocalBackend]:
     """Load the model, once in a process; the worker's own settings say whose it may be."""
     market = load_market(settings.market)
-    loaded = ModelStore.of(settings).load(version, market.contract)
+    loaded = ModelStore.from_settings(settings).load(version, market.contract)
     loaded.manifest.check_data(market)
     if seal_of(loaded.manifest) != seal:
         raise StoreError(

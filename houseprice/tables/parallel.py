@@ -279,7 +279,7 @@ class _Ready(NamedTuple):
 
 def _ready(settings: Settings, model_version: str) -> _Ready:
     market = load_market(settings.market)
-    loaded = ModelStore.of(settings).load(model_version, market.contract)
+    loaded = ModelStore.from_settings(settings).load(model_version, market.contract)
     return _Ready(settings, market.contract, LocalBackend(loaded, market))
 
 

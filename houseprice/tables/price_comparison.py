@@ -17,10 +17,10 @@ from houseprice.market.contract import Contract
 from houseprice.market.domain import Domain
 from houseprice.market.sales import Market
 from houseprice.model.baselines import baseline_estimates
-from houseprice.model.evaluation import LEVELS, Evaluation, PricedHouses, priced_houses
+from houseprice.model.evaluation import LEVELS, Evaluation, EvaluationSet, evaluation_set
 from houseprice.model.metrics import coverage, point_metrics
-from houseprice.model.ratio_study import FEWEST, ratio_study
-from houseprice.model.report import Report, report_on
+from houseprice.model.ratio_study import MIN_GROUP_SIZE, ratio_study
+from houseprice.model.report import Report, build_report
 from houseprice.model.standards import format_metric, metric_label
 from houseprice.tables.scoring import ScoredTable
 from houseprice.tables.table import Table
@@ -97,30 +97,30 @@ def compare_prices(
     """
     try:
         domain = Domain.of(market.houses, market.contract)
-        priced = priced_houses(table.rows, market, domain, table.problems)
+        priced = evaluation_set(table.rows, market, domain, table.problems)
     except InputError:
         return None
     values = scored.valuations
-    kept = values["predicted_price"].notna().to_numpy()[priced.places]
+    kept = values["predicted_price"].notna().to_numpy()[priced.positions]
     if not kept.any():
         return None
-    houses = _houses(values.iloc[priced.places[kept]], priced.prices[kept])
+    houses = _houses(values.iloc[priced.positions[kept]], priced.prices[kept])
     ranged = bool(houses["price_low"].notna().all())
-    enough = len(houses) >= FEWEST
+    enough = len(houses) >= MIN_GROUP_SIZE
     n_resamples = _RESAMPLES if len(houses) <= _MANY else _FEW_RESAMPLES
     report = None
     if ranged and enough:
-        asked = table.rows.iloc[priced.places[kept]].reset_index(drop=True)
+        asked = table.rows.iloc[priced.positions[kept]].reset_index(drop=True)
         clean = priced.houses[kept].reset_index(drop=True)
         found = _evaluation(houses, asked, clean, market, backend)
-        report = report_on(found, clean, market.contract, n_resamples)
+        report = build_report(found, clean, market.contract, n_resamples)
     metrics = point_metrics(houses["price"], houses["predicted_price"])
     study = ratio_study(houses["price"], houses["predicted_price"], n_resamples=n_resamples)
     without_price = scored.summary.valued - len(houses)
     return PriceComparison(
         compared=len(houses),
         without_price=without_price,
-        learned=priced.n_learned,
+        learned=priced.n_in_training,
         sentences=_sentences(houses, metrics, priced, without_price, market.contract),
         figures=_figures(metrics, market.contract),
         houses=houses,
@@ -161,7 +161,7 @@ def _evaluation(
             frame[f"{end}_{round(100 * level)}"] = ends
     prices = market.prices.to_numpy(np.float64)
     guesses = baseline_estimates(market.contract, market.houses, prices, clean)
-    return Evaluation.of([frame.join(guesses)])
+    return Evaluation.from_folds([frame.join(guesses)])
 
 
 def _figures(metrics: dict[str, float], contract: Contract) -> pd.DataFrame:
@@ -176,7 +176,7 @@ def _figures(metrics: dict[str, float], contract: Contract) -> pd.DataFrame:
 def _sentences(
     houses: pd.DataFrame,
     metrics: dict[str, float],
-    priced: PricedHouses,
+    priced: EvaluationSet,
     without_price: int,
     contract: Contract,
 ) -> tuple[str, ...]:
@@ -187,10 +187,10 @@ def _sentences(
         f"{100 * metrics['median_ape']:.1f} %; {100 * metrics['within_10']:.0f} % are within 10 %."
     )
     told = [accuracy]
-    if priced.n_learned:
+    if priced.n_in_training:
         told.append(
-            f"{priced.n_learned:,} of the houses are sales that values are learned from: they make "
-            "the values look better than they are."
+            f"{priced.n_in_training:,} of the houses are sales that values are learned from: they "
+            "make the values look better than they are."
         )
     total, paid = houses["predicted_price"].sum(), houses["price"].sum()
     off = round(100 * (total / paid - 1.0), 1)
@@ -202,6 +202,6 @@ def _sentences(
         told.append(f"{100 * held:.0f} % of the prices lie within the range of their house.")
     if without_price:
         told.append(f"{without_price:,} houses have a value and no price that can be read.")
-    if len(houses) < FEWEST:
-        told.append(f"Below {FEWEST} houses, figures tell little: one house moves them.")
+    if len(houses) < MIN_GROUP_SIZE:
+        told.append(f"Below {MIN_GROUP_SIZE} houses, figures tell little: one house moves them.")
     return tuple(told)

@@ -14,7 +14,7 @@ from houseprice.backend.base import Backend, ValuationResult
 from houseprice.backend.local import LocalBackend
 from houseprice.errors import HousePriceError
 from houseprice.market.sales import Market, read_rows
-from houseprice.model.study import TABLES as STUDY_TABLES
+from houseprice.model.study import STUDY_TABLES
 
 Change = Callable[[pd.DataFrame], pd.DataFrame]
 

@@ -14,7 +14,7 @@ from streamlit.testing.v1 import AppTest
 from houseprice.market.contract import Contract
 from houseprice.market.sales import Market
 from houseprice.market.validation import validate
-from houseprice.model.ratio_study import ACCEPTED, ratio_study
+from houseprice.model.ratio_study import ACCEPTED_RANGES, ratio_study
 from houseprice.ui.charts.uploads import comparison, comparison_chart, comparison_finding
 from houseprice.ui.csv.issues import groups_of_cells
 from houseprice.ui.csv.result_tabs import valued_csv
@@ -243,8 +243,8 @@ def test_the_ratio_study_is_told_in_words() -> None:
     level = told.iloc[0]
     assert level["What is measured"] == "Median of value over price"
     assert level[["Here", "Good", "Reached"]].tolist() == ["1.200", "0.9 to 1.1", "no"]
-    assert len(told) == len(ACCEPTED)
-    assert not told["What is measured"].isin(list(ACCEPTED)).any()
+    assert len(told) == len(ACCEPTED_RANGES)
+    assert not told["What is measured"].isin(list(ACCEPTED_RANGES)).any()
 
 
 def test_a_second_table_replaces_the_first_and_taking_it_out_clears_the_page(

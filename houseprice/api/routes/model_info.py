@@ -111,7 +111,7 @@ async def study(request: Request, version: str | None = None) -> Response:
         found = await engine.run(lambda backend: backend.study(version))
     except ModelError as error:
         raise ApiError(404, "not_found", str(error)) from None
-    return await large_json_answer(found.as_data())
+    return await large_json_answer(found.to_dict())
 
 
 def _facts(engine: Engine, serving: ServedModel) -> dict[str, Any]:
@@ -130,7 +130,7 @@ def _facts(engine: Engine, serving: ServedModel) -> dict[str, Any]:
         "metrics": info.metrics,
         "capabilities": sorted(info.capabilities),
         "max_rows": engine.settings.serve_max_rows,
-        "card": card.facts,
+        "card": card.data,
         "card_markdown": card.markdown,
     }
 

@@ -82,7 +82,7 @@ def parity_remarks(told: ModelOut, contract: Contract, is_open: bool) -> tuple[s
 def local_golden_rows(settings: Settings, contract: Contract) -> GoldenRows:
     """Return what the model of this computer says of a few houses; none if there is no model."""
     try:
-        return ModelStore.of(settings).load(contract=contract).golden
+        return ModelStore.from_settings(settings).load(contract=contract).golden
     except ModelError as error:
         logger.debug("no model to compare the server's with: %s", error)
         return NO_GOLDEN_ROWS

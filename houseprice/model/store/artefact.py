@@ -31,7 +31,7 @@ import houseprice
 from houseprice.errors import StoreError
 from houseprice.market.sales import Market, read_rows
 from houseprice.market.validation import validate
-from houseprice.model.card import CARD_FACTS, CARD_TEXT, Card, card_facts, complete_card
+from houseprice.model.card import CARD_JSON, CARD_MARKDOWN, Card, build_card, card_data
 from houseprice.model.report import Report
 from houseprice.model.store.manifest import (
     Manifest,
@@ -41,16 +41,16 @@ from houseprice.model.store.manifest import (
     installed_libraries,
 )
 from houseprice.model.store.signing import Keys
-from houseprice.model.store.versions import MANIFEST, version_name
-from houseprice.model.study import STUDY, Study
+from houseprice.model.store.versions import MANIFEST_FILE, version_name
+from houseprice.model.study import STUDY_FILE, Study
 from houseprice.model.valuation import ValuationModel
 
 __all__ = [
-    "GOLDEN",
+    "GOLDEN_FILE",
     "NO_GOLDEN_ROWS",
     "GoldenRows",
     "LoadedModel",
-    "describe",
+    "build_manifest",
     "load",
     "read_file",
     "serialize",
@@ -58,7 +58,7 @@ __all__ = [
     "verify_signature",
 ]
 
-GOLDEN = "golden.json"
+GOLDEN_FILE = "golden.json"
 TOLERANCE = 1e-9
 """How far a price may be off, in shares of it: the last digits differ between processors."""
 
@@ -79,7 +79,7 @@ class GoldenRows:
     prices: tuple[float, ...]
 
     @classmethod
-    def of(cls, model: ValuationModel, market: Market) -> GoldenRows:
+    def from_model(cls, model: ValuationModel, market: Market) -> GoldenRows:
         """Value the first, the middle and the last sale of a market."""
         places = np.unique(np.linspace(0, len(market.houses) - 1, 3).astype(np.intp))
         sold = read_rows(market.sales_path).iloc[places]
@@ -169,12 +169,12 @@ def serialize(
     artefact = io.BytesIO()
     joblib.dump(model, artefact)
     table = importance.to_csv(index=False, lineterminator="\n").encode()
-    card = card_facts(model, market, metrics, importance, report)
-    files = {MODEL: artefact.getvalue(), IMPORTANCE: table, GOLDEN: golden.to_json()}
+    card = card_data(model, market, metrics, importance, report)
+    files = {MODEL: artefact.getvalue(), IMPORTANCE: table, GOLDEN_FILE: golden.to_json()}
     return files, card
 
 
-def describe(
+def build_manifest(
     market: Market,
     metrics: Mapping[str, float],
     files: Files,
@@ -213,7 +213,7 @@ def describe(
         files={name: file_facts(data) for name, data in files.items()},
         signing_key=keys.signing_id,
     )
-    named = complete_card(card, manifest).files()
+    named = build_card(card, manifest).files()
     every = manifest.files | {name: file_facts(data) for name, data in named.items()}
     return manifest.model_copy(update={"files": every}).signed(keys), named
 
@@ -226,7 +226,7 @@ def verify_signature(folder: Path, keys: Keys) -> Manifest:
     StoreError
         If it is missing, changed, or not signed by anybody whom we trust.
     """
-    manifest = Manifest.read(folder / MANIFEST)
+    manifest = Manifest.read(folder / MANIFEST_FILE)
     manifest.check_signature(keys)
     return manifest
 
@@ -242,7 +242,7 @@ def verify_files(folder: Path, keys: Keys) -> tuple[Manifest, Files]:
     """
     manifest = verify_signature(folder, keys)
     manifest.check_versions()
-    names = (MODEL, IMPORTANCE, GOLDEN, STUDY, CARD_FACTS, CARD_TEXT)
+    names = (MODEL, IMPORTANCE, GOLDEN_FILE, STUDY_FILE, CARD_JSON, CARD_MARKDOWN)
     return manifest, {name: _checked(folder, name, manifest) for name in names}
 
 
@@ -277,11 +277,11 @@ def load(manifest: Manifest, files: Files) -> LoadedModel:
             f"Version {manifest.model_version} holds no valuation model. "
             "Train a new one: houseprice train."
         )
-    golden = GoldenRows.read(files[GOLDEN])
+    golden = GoldenRows.read(files[GOLDEN_FILE])
     golden.check(model, manifest.model_version)
     table = io.BytesIO(files[IMPORTANCE])
     importance = pd.read_csv(table, keep_default_na=False, na_values=[""])
-    study = Study.read(files[STUDY])
+    study = Study.from_json(files[STUDY_FILE])
     return LoadedModel(model, manifest, importance, Card.read(files), golden, study)
 
 

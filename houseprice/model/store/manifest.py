@@ -25,7 +25,7 @@ from houseprice.errors import StoreError
 from houseprice.market.contract import Contract
 from houseprice.market.sales import Market
 from houseprice.model.store.signing import Keys
-from houseprice.model.study import STUDY
+from houseprice.model.study import STUDY_FILE
 
 __all__ = [
     "FileEntry",
@@ -246,7 +246,7 @@ class Manifest(_Facts):
 
     def has_study(self, other: Manifest) -> bool:
         """Whether this version, of the same market as the other, was saved with a study."""
-        return STUDY in self.files and self.market_name == other.market_name
+        return STUDY_FILE in self.files and self.market_name == other.market_name
 
     def check_file(self, name: str, data: bytes) -> None:
         """Refuse a file that is not, byte for byte, what was saved.

@@ -19,7 +19,7 @@ from houseprice.settings import Settings, keys_in
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-__all__ = ["NO_KEYS", "Keys", "key_id", "new_pair"]
+__all__ = ["NO_KEYS", "Keys", "generate_key_pair", "key_id"]
 
 _INSTEAD = "or take a version that is: houseprice models lists them."
 
@@ -40,7 +40,7 @@ class Keys:
     trusted: tuple[bytes, ...] = ()
 
     @classmethod
-    def of(cls, settings: Settings) -> Self:
+    def from_settings(cls, settings: Settings) -> Self:
         """Take the keys from the settings.
 
         Raises
@@ -115,7 +115,7 @@ class Keys:
                 f"trained, {_INSTEAD}"
             )
 
-    def check_may_train(self) -> None:
+    def check_can_sign(self) -> None:
         """Refuse to make a version that would not be opened here.
 
         Raises
@@ -138,7 +138,7 @@ def key_id(public: bytes) -> str:
     return hashlib.sha256(public).hexdigest()[:16]
 
 
-def new_pair() -> tuple[str, str]:
+def generate_key_pair() -> tuple[str, str]:
     """Make a key.
 
     Returns

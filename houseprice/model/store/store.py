@@ -36,7 +36,7 @@ from houseprice.model.store.artefact import (
     NO_GOLDEN_ROWS,
     GoldenRows,
     LoadedModel,
-    describe,
+    build_manifest,
     load,
     read_file,
     serialize,
@@ -46,18 +46,18 @@ from houseprice.model.store.artefact import (
 from houseprice.model.store.manifest import Manifest
 from houseprice.model.store.signing import NO_KEYS, Keys
 from houseprice.model.store.versions import (
-    Activation,
+    ActivationHistory,
     add_version,
-    is_name,
-    make_folder,
-    market_of,
-    number_of,
+    create_store_folder,
+    explain_write_errors,
+    is_version_name,
+    market_of_version,
+    number_of_version,
     version_name,
     version_names,
-    warn_of_writers,
-    write_lock,
+    warn_if_writable_by_others,
 )
-from houseprice.model.study import NO_STUDY, STUDY, Study
+from houseprice.model.study import NO_STUDY, STUDY_FILE, Study
 from houseprice.model.valuation import ValuationModel
 from houseprice.settings import Settings
 
@@ -77,14 +77,14 @@ class Version:
         Whether it is the one that answers for its market.
     manifest : Manifest or None
         None where it can't be read, or is not signed as it should be.
-    fault : str or None
+    error : str or None
         Why it can't be used here, as far as its manifest tells; None if it can.
     """
 
     name: str
     active: bool
     manifest: Manifest | None
-    fault: str | None = None
+    error: str | None = None
 
 
 class ModelStore:
@@ -101,10 +101,10 @@ class ModelStore:
     def __init__(self, folder: Path, keys: Keys = NO_KEYS) -> None:
         self.folder = folder
         self.keys = keys
-        self._activation = Activation(folder)
+        self._activation = ActivationHistory(folder)
 
     @classmethod
-    def of(cls, settings: Settings) -> Self:
+    def from_settings(cls, settings: Settings) -> Self:
         """Return the store that the settings lead to.
 
         Raises
@@ -112,7 +112,7 @@ class ModelStore:
         SettingsError
             If the keys don't go together.
         """
-        return cls(settings.model_dir, Keys.of(settings))
+        return cls(settings.model_dir, Keys.from_settings(settings))
 
     def save(
         self,
@@ -134,14 +134,14 @@ class ModelStore:
         StoreError
             If the folder can't be written to.
         """
-        make_folder(self.folder)
+        create_store_folder(self.folder)
         files, card = serialize(model, market, metrics, importance, report, golden)
-        files[STUDY] = study.to_json()
+        files[STUDY_FILE] = study.to_json()
         number = self._next_number(market)
         manifest = add_version(
             self.folder,
             files,
-            lambda taken: describe(market, metrics, files, taken, card, self.keys),
+            lambda taken: build_manifest(market, metrics, files, taken, card, self.keys),
             number,
         )
         logger.info("saved model version %s", manifest.model_version)
@@ -170,7 +170,7 @@ class ModelStore:
         manifest, files = verify_files(self._place(name), self.keys)
         if contract is not None:
             manifest.check_contract(contract)
-        warn_of_writers(self.folder)
+        warn_if_writable_by_others(self.folder)
         return load(manifest, files)
 
     def study(self, version: str) -> Study:
@@ -182,7 +182,7 @@ class ModelStore:
             If there is no such version, or its study is missing, changed or not signed as it
             should be.
         """
-        return Study.read(read_file(self._place(version), STUDY, self.keys))
+        return Study.from_json(read_file(self._place(version), STUDY_FILE, self.keys))
 
     def versions(self) -> tuple[Version, ...]:
         """List the versions, the oldest first, those whose manifest can't be read before all."""
@@ -194,9 +194,11 @@ class ModelStore:
         """Return the version activated last (for a market, by its short name), None if none was."""
         return self._activation.newest(market)
 
-    def activated(self, market: str) -> tuple[str, ...]:
+    def activation_history(self, market: str) -> tuple[str, ...]:
         """Return the versions of a market in the order of their activation, the active one last."""
-        return tuple(name for name in self._activation.history() if market_of(name) == market)
+        return tuple(
+            name for name in self._activation.history() if market_of_version(name) == market
+        )
 
     def activate(self, version: str) -> None:
         """Make a version the one that answers for its market.
@@ -208,7 +210,7 @@ class ModelStore:
             software.
         """
         verify_files(self._place(version), self.keys)
-        with write_lock(self.folder):
+        with explain_write_errors(self.folder):
             self._activation.add(version)
         logger.info("model version %s is active", version)
 
@@ -222,13 +224,13 @@ class ModelStore:
         """
         version = self._activation.before(market)
         verify_files(self._place(version), self.keys)
-        with write_lock(self.folder):
+        with explain_write_errors(self.folder):
             self._activation.back_to(version)
         logger.info("went back to model version %s", version)
         return version
 
     def _place(self, name: str) -> Path:
-        if not is_name(name) or not (self.folder / name).is_dir():
+        if not is_version_name(name) or not (self.folder / name).is_dir():
             raise StoreError(
                 f"There is no model version {name[:80]!r} in {self.folder}. "
                 "List the versions with: houseprice models."
@@ -249,7 +251,7 @@ class ModelStore:
         first = version_name(market.contract.market.name, 1)
         names = [*version_names(self.folder), *self._activation.history()]
         same = [name for name in names if name.rsplit("-", 1)[0] == first.rsplit("-", 1)[0]]
-        return max(map(number_of, same), default=0) + 1
+        return max(map(number_of_version, same), default=0) + 1
 
 
 def _age(version: Version) -> tuple[datetime, str]:

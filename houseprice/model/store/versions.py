@@ -24,17 +24,17 @@ from houseprice.files import exclusive, replace_file, sync_folder, write_file
 from houseprice.model.store.manifest import Manifest
 
 __all__ = [
-    "MANIFEST",
-    "Activation",
+    "MANIFEST_FILE",
+    "ActivationHistory",
     "add_version",
-    "is_name",
-    "make_folder",
-    "market_of",
-    "number_of",
+    "create_store_folder",
+    "explain_write_errors",
+    "is_version_name",
+    "market_of_version",
+    "number_of_version",
     "version_name",
     "version_names",
-    "warn_of_writers",
-    "write_lock",
+    "warn_if_writable_by_others",
 ]
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*-[0-9][A-Za-z0-9.+]*-[1-9][0-9]*", re.ASCII)
@@ -46,22 +46,22 @@ def version_name(market: str, number: int) -> str:
     return f"{market}-{houseprice.__version__}-{number}"
 
 
-def is_name(name: str) -> bool:
+def is_version_name(name: str) -> bool:
     """Whether a text is the name of a version."""
     return len(name) <= _LONGEST and _NAME.fullmatch(name) is not None
 
 
-def market_of(name: str) -> str:
+def market_of_version(name: str) -> str:
     """Return the market's short name from the name of a version."""
     return name.split("-", 1)[0]
 
 
-def number_of(name: str) -> int:
+def number_of_version(name: str) -> int:
     """Return the number from the name of a version."""
     return int(name.rsplit("-", 1)[1])
 
 
-MANIFEST = "manifest.json"
+MANIFEST_FILE = "manifest.json"
 
 _UNFINISHED = ".saving-"
 _LEFT_OVER_S = 3600
@@ -88,7 +88,7 @@ def add_version(
     number : int
         The number to take, or the next one that no other process takes first.
     """
-    with write_lock(store):
+    with explain_write_errors(store):
         _remove_left_overs(store)
         unfinished = Path(tempfile.mkdtemp(prefix=_UNFINISHED, dir=store))
         try:
@@ -106,21 +106,23 @@ def add_version(
 def version_names(store: Path) -> list[str]:
     """Return the names of the versions there, in no order; what is unfinished has no such name."""
     try:
-        return [path.name for path in store.iterdir() if is_name(path.name) and path.is_dir()]
+        return [
+            path.name for path in store.iterdir() if is_version_name(path.name) and path.is_dir()
+        ]
     except FileNotFoundError:
         return []
     except OSError as error:
         raise StoreError(f"{store} can't be read ({error.strerror}).") from None
 
 
-def make_folder(store: Path) -> None:
+def create_store_folder(store: Path) -> None:
     """Make the store, for its owner only, if it is not there."""
-    with write_lock(store):
+    with explain_write_errors(store):
         store.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
 @contextmanager
-def write_lock(store: Path) -> Iterator[None]:
+def explain_write_errors(store: Path) -> Iterator[None]:
     """Turn a refusal of the system into a sentence that says what to do."""
     try:
         yield
@@ -131,7 +133,7 @@ def write_lock(store: Path) -> Iterator[None]:
         ) from error
 
 
-def warn_of_writers(store: Path) -> None:
+def warn_if_writable_by_others(store: Path) -> None:
     """Warn where other users of the machine could put a model in: opening one runs its code."""
     if os.name == "posix" and store.stat().st_mode & (stat.S_IWGRP | stat.S_IWOTH):
         logger.warning(
@@ -143,7 +145,7 @@ def _finished(
     unfinished: Path, store: Path, manifest: Manifest, named: Mapping[str, bytes]
 ) -> bool:
     """Give a version its manifest and its name; False if the name is taken."""
-    for name, data in {**named, MANIFEST: manifest.to_json()}.items():
+    for name, data in {**named, MANIFEST_FILE: manifest.to_json()}.items():
         (unfinished / name).unlink(missing_ok=True)
         write_file(unfinished / name, data)
     sync_folder(unfinished)
@@ -172,7 +174,7 @@ def _remove_left_overs(store: Path) -> None:
 _REMEMBERED = 100
 
 
-class Activation:
+class ActivationHistory:
     """The file ``active`` of a store: names of versions, one a line, the one activated last below.
 
     A store may hold versions of several markets; each has its own active version, the lowest line
@@ -190,12 +192,12 @@ class Activation:
 
     def newest(self, market: str | None = None) -> str | None:
         """Return the version activated last, of one market or of any."""
-        names = [name for name in self.history() if market in {None, market_of(name)}]
+        names = [name for name in self.history() if market in {None, market_of_version(name)}]
         return names[-1] if names else None
 
     def answering(self) -> frozenset[str]:
         """Return the active version of each market."""
-        return frozenset({market_of(name): name for name in self.history()}.values())
+        return frozenset({market_of_version(name): name for name in self.history()}.values())
 
     def before(self, market: str | None = None) -> str:
         """Return the version that was active before the active one of the same market.
@@ -206,7 +208,11 @@ class Activation:
             If there is none.
         """
         newest = self.newest(market)
-        same = [name for name in self.history() if newest and market_of(name) == market_of(newest)]
+        same = [
+            name
+            for name in self.history()
+            if newest and market_of_version(name) == market_of_version(newest)
+        ]
         if len(same) < 2:
             raise StoreError(
                 "No version was active before this one, so there is none to go back to. "
@@ -217,7 +223,7 @@ class Activation:
     def add(self, version: str) -> None:
         """Write a version below all others, if it does not answer for its market already."""
         with exclusive(self._lock):
-            if version != self.newest(market_of(version)):
+            if version != self.newest(market_of_version(version)):
                 self._write([*self.history(), version])
 
     def back_to(self, version: str) -> None:
@@ -225,7 +231,11 @@ class Activation:
         with exclusive(self._lock):
             names = self.history()
             place = max(i for i, name in enumerate(names) if name == version)
-            later = [name for name in names[place + 1 :] if market_of(name) != market_of(version)]
+            later = [
+                name
+                for name in names[place + 1 :]
+                if market_of_version(name) != market_of_version(version)
+            ]
             self._write([*names[: place + 1], *later])
 
     def history(self) -> list[str]:
@@ -236,7 +246,7 @@ class Activation:
             return []
         except OSError as error:
             raise StoreError(f"{self._file} can't be read ({error.strerror}).") from None
-        return [line for line in lines if is_name(line)]
+        return [line for line in lines if is_version_name(line)]
 
     def _write(self, names: list[str]) -> None:
         text = "".join(f"{name}\n" for name in names[-_REMEMBERED:])

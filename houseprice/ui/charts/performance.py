@@ -252,12 +252,12 @@ def sales_finding(missed: pd.DataFrame) -> str:
 
 def drift_finding(found: ErrorTrend, field: Field) -> str:
     """Say whether the error has to do with a fact, and where values are highest and lowest."""
-    label, middles = f"**{field.label}**", found.middles
+    label, middles = f"**{field.label}**", found.medians
     if len(middles) < 2:
         return f"Too few sales differ in {label} to say whether the error has to do with it."
     lowest, highest = middles.idxmin(), middles.idxmax()
     span = f"{middles.min():+.1f} % and {middles.max():+.1f} %".replace("-", "−")
-    if not found.is_more_than_chance():
+    if not found.is_significant():
         return (
             f"The error does not drift with {label}: the middle error of its groups lies between "
             f"{span}, no further apart than chance makes them."

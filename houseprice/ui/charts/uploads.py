@@ -16,7 +16,7 @@ import plotly.graph_objects as go
 from houseprice.formatting import percent
 from houseprice.market.contract import Contract
 from houseprice.market.fields import Field
-from houseprice.model.report import BANDS, confidence_band
+from houseprice.model.report import CONFIDENCE_BANDS, confidence_band
 from houseprice.ui.charts.prices import amount
 from houseprice.ui.charts.style import FAINT, figure, money_axis, money_hover, price_title
 
@@ -254,7 +254,7 @@ def confidence_steps(confidence: pd.Series) -> pd.DataFrame:
         below it too.
     """
     # A step ends where a band ends, so that each has one band.
-    ends = {lower for _, lower in BANDS if lower > _LOWEST}
+    ends = {lower for _, lower in CONFIDENCE_BANDS if lower > _LOWEST}
     edges = np.array(sorted({*range(_LOWEST, 101, _STEP)} | ends))
     houses = np.histogram(np.clip(confidence, _LOWEST, 100), edges)[0]
     return pd.DataFrame(
@@ -273,7 +273,9 @@ def confidence_chart(steps: pd.DataFrame) -> go.Figure:
     drawn = figure(320)
     ends = [_LOWEST, *steps["to"]]
     steps = steps.assign(left=ends[:-1], width=np.diff(ends))
-    for word, part in [(word, steps[steps["band"] == word]) for word, _ in reversed(BANDS)]:
+    for word, part in [
+        (word, steps[steps["band"] == word]) for word, _ in reversed(CONFIDENCE_BANDS)
+    ]:
         drawn.add_bar(
             x=part["left"] + part["width"] / 2,
             y=part["houses"],
@@ -292,12 +294,12 @@ def confidence_chart(steps: pd.DataFrame) -> go.Figure:
 
 def confidence_finding(confidence: pd.Series) -> str:
     """How many houses lie in each band, the surest first."""
-    ends = [*BANDS, ("", np.inf)]
+    ends = [*CONFIDENCE_BANDS, ("", np.inf)]
     shares = {
         word: float(((confidence >= low) & (confidence < high)).mean())
         for (word, low), (_, high) in pairwise(ends)
     }
-    (first, _), *others = reversed(BANDS)
+    (first, _), *others = reversed(CONFIDENCE_BANDS)
     told = [f"{word} for {percent(shares[word], 0)}" for word, _ in others]
     told.insert(0, f"{first} for {percent(shares[first], 0)} of your houses")
     return f"Confidence is {', '.join(told[:-1])} and {told[-1]}."

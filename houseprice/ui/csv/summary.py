@@ -14,7 +14,7 @@ from houseprice.backend.base import BackendInfo
 from houseprice.formatting import display_step
 from houseprice.market.contract import Contract
 from houseprice.model.report import Report
-from houseprice.model.standards import direction, format_metric, headings
+from houseprice.model.standards import column_labels, detailed_label, format_metric
 from houseprice.tables.drift import DriftReport
 from houseprice.tables.portfolio import Portfolio, sum_portfolio
 from houseprice.tables.price_comparison import PriceComparison
@@ -135,7 +135,7 @@ _PRICES_HEADERS = {
     "share": "Of all (%)",
     "confidence": "Mean confidence",
     "in_words": "In words",
-    **headings(_SHARES, "%"),
+    **column_labels(_SHARES, "%"),
 }
 
 
@@ -224,7 +224,7 @@ def equity_told(study: pd.DataFrame) -> pd.DataFrame:
         known = not pd.isna(each["met"])
         rows.append(
             {
-                "What is measured": direction(figure),
+                "What is measured": detailed_label(figure),
                 "Here": here if known else "",
                 "90 % interval": f"{low} to {high}" if known else "",
                 "Good": f"{each['accepted_low']:g} to {each['accepted_high']:g}",

@@ -9,9 +9,9 @@ import streamlit as st
 
 from houseprice.market.fields import Field
 from houseprice.market.profile import summaries
-from houseprice.model.diagnostics import by_group, error_trend, quintiles
-from houseprice.model.ratio_study import FEWEST
-from houseprice.model.standards import headings
+from houseprice.model.diagnostics import error_trend, errors_by_group, quintiles
+from houseprice.model.ratio_study import MIN_GROUP_SIZE
+from houseprice.model.standards import column_labels
 from houseprice.ui.charts import residuals as charts_model
 from houseprice.ui.charts.panel import panel
 from houseprice.ui.charts.performance import (
@@ -31,7 +31,7 @@ __all__ = ["drifting", "error_against", "groups_of", "show_by_fact", "show_by_pl
 _FEW_VALUES = 8
 _GROUPS = {
     "group": "Group",
-    **headings(("median_ape", "within_10", "coverage_90"), "share"),
+    **column_labels(("median_ape", "within_10", "coverage_90"), "share"),
     "lower_quarter": "A quarter is off by less than (share)",
     "median": "Middle error (share)",
     "upper_quarter": "A quarter is off by more than (share)",
@@ -97,11 +97,11 @@ def show_by_place_and_price(found: Measured) -> None:
         headers=_GROUPS | {"group": "Fifth of the prices"},
     )
     st.subheader(f"By {label.lower()}", anchor=False)
-    places = by_group(found.missed, found.missed["place"])
+    places = errors_by_group(found.missed, found.missed["place"])
     places = places.sort_values("median_ape", ascending=False, ignore_index=True)
     panel(
-        place_finding(places, FEWEST),
-        charts_model.typical_error_by_group(places, FEWEST),
+        place_finding(places, MIN_GROUP_SIZE),
+        charts_model.typical_error_by_group(places, MIN_GROUP_SIZE),
         places,
         key="model_by_place",
         headers=_GROUPS | {"group": label},
@@ -111,7 +111,7 @@ def show_by_place_and_price(found: Measured) -> None:
 def by_price(found: Measured) -> pd.DataFrame:
     """Errors by fifth of the price, the cheapest first."""
     ordered = found.missed.sort_values("price", kind="stable")
-    return by_group(ordered, ordered["fifth"])
+    return errors_by_group(ordered, ordered["fifth"])
 
 
 def error_against(found: Measured, field: Field) -> tuple[go.Figure, pd.DataFrame]:
@@ -148,7 +148,7 @@ def drifting(found: Measured) -> pd.Series:
     strengths = {
         field.label: each.strength
         for field, each in drifts.items()
-        if each.is_more_than_chance(len(fields))
+        if each.is_significant(len(fields))
     }
     return pd.Series(strengths, dtype="float64").sort_values(ascending=False)
 

@@ -17,7 +17,7 @@ from houseprice.market.profile.selection import Sales
 from houseprice.market.sales import Market
 from houseprice.model.card import Card
 from houseprice.model.diagnostics import prediction_errors
-from houseprice.model.report import fifths
+from houseprice.model.report import price_quintiles
 from houseprice.model.study import Study
 from houseprice.ui.charts import residuals as charts_model
 from houseprice.ui.charts.panel import panel
@@ -82,7 +82,7 @@ def joined(study: Study, market: Market) -> Measured:
     location = contract.fields[contract.market.roles.location]
     off["place"] = [location.words(value) for value in houses[location.column]]
     off["fifth"] = (
-        fifths(off["price"], contract.market.price.symbol).astype(str) if len(off) else ""
+        price_quintiles(off["price"], contract.market.price.symbol).astype(str) if len(off) else ""
     )
     return Measured(off, Sales(contract, houses, 100 * off["error"], off["id"]))
 

@@ -14,12 +14,12 @@ import streamlit as st
 from houseprice.backend.base import BackendInfo
 from houseprice.market.contract import Contract
 from houseprice.model.standards import (
-    BASELINES,
-    GOOD,
-    WHOSE,
+    BASELINE_LABELS,
+    STANDARD_SOURCES,
+    STANDARDS,
+    column_labels,
     format_metric,
-    headings,
-    meaning,
+    metric_help,
     metric_label,
     short_label,
 )
@@ -76,14 +76,14 @@ def show_in_short(info: BackendInfo, contract: Contract) -> None:
             )  # fmt: skip
             download("These figures", table, key="model_figures_file")
     if is_supported(info, "card"):
-        _beside_guesses(card_of(info.model_version).facts.get("report"))
+        _beside_guesses(card_of(info.model_version).data.get("report"))
 
 
 def standing(metric: str, value: float) -> str:
     """Say whether a figure reaches its accepted range; "" where there is none."""
-    if metric not in GOOD:
+    if metric not in STANDARDS:
         return ""
-    low, high = GOOD[metric]
+    low, high = STANDARDS[metric]
     return "reached" if low <= value <= high else "not reached"
 
 
@@ -98,7 +98,7 @@ def figures_table(metrics: Mapping[str, float], symbol: str) -> pd.DataFrame:
                 "Reached": {"reached": "yes", "not reached": "no"}.get(
                     standing(name, metrics[name]), ""
                 ),
-                "What it says": meaning(name),
+                "What it says": metric_help(name),
             }
             for name in (*_FIRST, *_MORE)
             if name in metrics
@@ -109,7 +109,7 @@ def figures_table(metrics: Mapping[str, float], symbol: str) -> pd.DataFrame:
 def guesses(report: Mapping[str, Any]) -> pd.DataFrame:
     """The typical error of the model and of simple guesses: estimate, median_ape, within_10."""
     found = {"This model": report["metrics"]} | {
-        BASELINES.get(name, name.replace("_", " ").capitalize()): measured
+        BASELINE_LABELS.get(name, name.replace("_", " ").capitalize()): measured
         for name, measured in report["baselines"].items()
     }
     rows = [
@@ -123,7 +123,7 @@ def guesses(report: Mapping[str, Any]) -> pd.DataFrame:
 def _card(name: str, value: float, symbol: str) -> None:
     with st.container(border=True, height="stretch"):
         st.metric(short_label(name), format_metric(name, value, symbol).replace("-", "−"))
-        st.markdown(escape(meaning(name)))
+        st.markdown(escape(metric_help(name)))
         st.space("stretch")
         reached = standing(name, value)
         if reached:
@@ -132,14 +132,14 @@ def _card(name: str, value: float, symbol: str) -> None:
                 st.badge(told, icon=":material/check:", color="green")
             else:
                 st.badge(f"{told}, not reached", icon=":material/close:", color="orange")
-            st.caption(f"That is {WHOSE[name]}.")
+            st.caption(f"That is {STANDARD_SOURCES[name]}.")
 
 
 def _accepted(name: str) -> str:
-    if name not in GOOD:
+    if name not in STANDARDS:
         return ""
-    low, high = (format_metric(name, end, "") for end in GOOD[name])
-    return f"up to {high}" if GOOD[name][0] == 0 else f"{low} to {high}"
+    low, high = (format_metric(name, end, "") for end in STANDARDS[name])
+    return f"up to {high}" if STANDARDS[name][0] == 0 else f"{low} to {high}"
 
 
 def _beside_guesses(report: Mapping[str, Any] | None) -> None:
@@ -154,7 +154,7 @@ def _beside_guesses(report: Mapping[str, Any] | None) -> None:
         key="model_guesses",
         headers={
             "estimate": "Estimate",
-            **headings(("median_ape", "within_10"), "share"),
+            **column_labels(("median_ape", "within_10"), "share"),
         },
     )
 
@@ -163,7 +163,9 @@ _BANDS = {
     "band": "Confidence",
     "share": "Of all values (share)",
     "confidence": "Mean confidence",
-    **headings(("median_ape", "within_10", "within_20", "coverage_68", "coverage_90"), "share"),
+    **column_labels(
+        ("median_ape", "within_10", "within_20", "coverage_68", "coverage_90"), "share"
+    ),
 }
 
 
@@ -249,7 +251,7 @@ def report_frame(info: BackendInfo, table: str) -> pd.DataFrame:
     """A table of the evaluation report on the card; without one it says so, and has no rows."""
     if not is_supported(info, "card"):
         return pd.DataFrame()
-    report = card_of(info.model_version).facts.get("report")
+    report = card_of(info.model_version).data.get("report")
     if report is None:
         st.info("The card of this version holds no evaluation report.")
         return pd.DataFrame()

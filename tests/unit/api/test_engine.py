@@ -18,7 +18,7 @@ from houseprice.backend.local import LocalBackend
 from houseprice.errors import InputError, ModelError, StoreError
 from houseprice.market.sales import Market
 from houseprice.model.store.artefact import GoldenRows
-from houseprice.model.store.signing import new_pair
+from houseprice.model.store.signing import generate_key_pair
 from houseprice.model.store.store import ModelStore
 from houseprice.settings import Settings
 
@@ -33,7 +33,7 @@ def store(tmp_path: Path, town: Market, town_models: Path) -> ModelStore:
     """A store with two versions, of which the first is active."""
     found = ModelStore(tmp_path / "models")
     loaded = ModelStore(town_models).load()
-    golden = GoldenRows.of(loaded.model, town)
+    golden = GoldenRows.from_model(loaded.model, town)
     metrics = loaded.manifest.metrics
     for _ in range(2):
         found.save(loaded.model, town, metrics, loaded.importance, golden=golden)
@@ -399,7 +399,7 @@ def test_a_server_that_trusts_some_trains_no_model_of_its_own(
         with pytest.raises(ServerBusy, match="the log of the server says why"):
             await engine.value([GOOD])
 
-    within(work, town, tmp_path / "models", trusted_keys=new_pair()[1])
+    within(work, town, tmp_path / "models", trusted_keys=generate_key_pair()[1])
     assert "No model is trained here" in caplog.text
     assert not (tmp_path / "models").exists()
 
@@ -407,13 +407,13 @@ def test_a_server_that_trusts_some_trains_no_model_of_its_own(
 def test_a_version_that_is_not_signed_leaves_the_signed_one_answering(
     caplog: pytest.LogCaptureFixture, town: Market, town_models: Path, tmp_path: Path
 ) -> None:
-    private, public = new_pair()
+    private, public = generate_key_pair()
     loaded = ModelStore(town_models).load()
-    golden = GoldenRows.of(loaded.model, town)
+    golden = GoldenRows.from_model(loaded.model, town)
     settings = Settings(model_dir=tmp_path, signing_key=private)
     signed, plain = (
         each.save(loaded.model, town, {}, loaded.importance, golden=golden).name
-        for each in (ModelStore.of(settings), ModelStore(tmp_path))
+        for each in (ModelStore.from_settings(settings), ModelStore(tmp_path))
     )
     ModelStore(tmp_path).activate(signed)
 

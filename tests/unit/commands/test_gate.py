@@ -11,7 +11,7 @@ import pytest
 
 from houseprice.errors import StoreError
 from houseprice.market.sales import load_market, read_rows
-from houseprice.model.gate import champion_of
+from houseprice.model.gate import find_champion
 from houseprice.model.store.store import ModelStore
 from houseprice.model.training import train
 from tests.hamlet import CONTRACT, write_hamlet
@@ -135,11 +135,11 @@ def test_a_version_that_lost_its_study_is_no_rival_unless_it_is_asked_for(
     store = ModelStore(shutil.copytree(models, tmp_path / "models"))
     (store.folder / version / "study.json").unlink()
     market = load_market(hamlet)  # its gate is another, so that the version is no longer its own
-    rival = champion_of(market, store, None)
+    rival = find_champion(market, store, None)
     assert (rival.version, rival.held_out) == (version, None)
     assert rival.note.startswith("It can't be compared with: study.json")
     with pytest.raises(StoreError):
-        champion_of(market, store, version)
+        find_champion(market, store, version)
 
 
 def test_what_can_not_be_judged_is_told_before_the_work(run, hamlet: Path) -> None:

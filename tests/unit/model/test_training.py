@@ -77,8 +77,8 @@ def test_the_card_of_a_trained_model_tells_ranges_and_fairness(
     store: ModelStore, village: Market
 ) -> None:
     card = store.load(contract=village.contract).card
-    assert card.facts["report"]["sales"] == FEW
-    assert len(card.facts["importance"]) == 10
+    assert card.data["report"]["sales"] == FEW
+    assert len(card.data["importance"]) == 10
     assert "How honest its ranges are" in card.markdown
     assert "How fair it is" in card.markdown
 

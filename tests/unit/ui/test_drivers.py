@@ -142,8 +142,8 @@ def test_facts_of_both_readings_are_drawn_in_the_order_of_the_first(facts: pd.Da
 
 
 def test_contributions_are_in_percent_of_the_average_price(contract: Contract) -> None:
-    studied = Study.of_data(
-        NO_STUDY.as_data()
+    studied = Study.from_dict(
+        NO_STUDY.to_dict()
         | {
             "contributions": {"column": ["GrLivArea"], "label": ["x"], "contribution": [20_000.0]},
             "held_out": {

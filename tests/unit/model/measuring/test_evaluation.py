@@ -8,7 +8,7 @@ from houseprice.model.baselines import BASELINES
 from houseprice.model.evaluation import (
     LEVELS,
     cross_validate,
-    evaluate_houses,
+    evaluate_model,
     out_of_fold_evaluation,
     out_of_time_evaluation,
 )
@@ -98,7 +98,7 @@ def test_sales_of_one_year_cannot_be_foretold_from_the_past(hamlet):
 
 def test_houses_with_prices_are_judged_by_a_fitted_model(valuer, hamlet):
     houses, prices = hamlet.houses.tail(150).reset_index(drop=True), hamlet.prices.tail(150)
-    found = evaluate_houses(valuer, hamlet, houses, prices)
+    found = evaluate_model(valuer, hamlet, houses, prices)
     assert found.values["row"].tolist() == list(range(150))
     np.testing.assert_array_equal(found.values["price"], prices)
     np.testing.assert_array_equal(found.values["predicted_price"], valuer.predict(houses))

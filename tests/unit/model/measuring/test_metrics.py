@@ -32,8 +32,8 @@ def test_rmsle_is_the_root_mean_square_of_log_ratios():
 
 
 def test_within_counts_an_error_exactly_on_the_limit():
-    assert metrics.within(0.10)([100.0, 200.0], [110.0, 230.0]) == 0.5
-    assert metrics.within(0.25)(PRICE, ESTIMATE) == 1.0
+    assert metrics.share_within(0.10)([100.0, 200.0], [110.0, 230.0]) == 0.5
+    assert metrics.share_within(0.25)(PRICE, ESTIMATE) == 1.0
 
 
 def test_errors_agree_with_scikit_learn():
@@ -61,7 +61,7 @@ def test_winkler_adds_a_fine_for_a_missed_price():
     # width 20, missed by 10 above and by 5 below; at 80 % the fine is ten times the miss
     price, low, high, estimate = [130.0, 85.0], [100.0, 90.0], [120.0, 110.0], [110.0, 100.0]
     expected = ((20 + 10 * 10) / 110 + (20 + 10 * 5) / 100) / 2
-    assert metrics.winkler(price, low, high, 0.8, estimate) == pytest.approx(expected)
+    assert metrics.winkler_score(price, low, high, 0.8, estimate) == pytest.approx(expected)
 
 
 def test_shares_do_not_depend_on_the_currency():
@@ -87,5 +87,5 @@ def test_lists_that_do_not_match_are_refused(price, estimate):
 
 
 def test_range_metrics_carry_their_level_in_the_name():
-    found = metrics.range_metrics(PRICE, ESTIMATE, [90.0] * 4, [900.0] * 4, 0.68)
+    found = metrics.interval_metrics(PRICE, ESTIMATE, [90.0] * 4, [900.0] * 4, 0.68)
     assert list(found) == ["coverage_68", "width_68", "winkler_68"]

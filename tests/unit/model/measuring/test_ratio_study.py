@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from houseprice.model.ratio_study import ACCEPTED, figures, ratio_study
+from houseprice.model.ratio_study import ACCEPTED_RANGES, ratio_statistics, ratio_study
 
 
 @pytest.fixture(scope="module")
@@ -18,13 +18,13 @@ def sales() -> tuple[np.ndarray, np.ndarray]:
 
 def test_each_figure_comes_with_an_interval_around_it(sales):
     study = ratio_study(*sales)
-    assert study["figure"].tolist() == list(ACCEPTED)
+    assert study["figure"].tolist() == list(ACCEPTED_RANGES)
     assert (study["group"] == "All sales").all()
     assert (study["sales"] == 300).all()
     assert (study["low"] < study["value"]).all()
     assert (study["value"] < study["high"]).all()
     assert study["met"].all()
-    assert dict(zip(study["figure"], study["value"], strict=True)) == figures(*sales)
+    assert dict(zip(study["figure"], study["value"], strict=True)) == ratio_statistics(*sales)
 
 
 def test_the_same_seed_gives_the_same_intervals(sales):
@@ -69,8 +69,10 @@ def test_several_estimates_of_a_sale_do_not_narrow_the_interval(sales):
 
 def test_the_mean_of_the_repeats_is_the_figure(sales):
     price, value = sales
-    both = figures(price, np.stack([value, 1.1 * value]))
-    assert both["median_ratio"] == pytest.approx(1.05 * figures(price, value)["median_ratio"])
+    both = ratio_statistics(price, np.stack([value, 1.1 * value]))
+    assert both["median_ratio"] == pytest.approx(
+        1.05 * ratio_statistics(price, value)["median_ratio"]
+    )
 
 
 def test_what_is_good_counts_as_reached_where_the_interval_touches_it():

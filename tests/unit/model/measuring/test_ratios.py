@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from houseprice.model.ratio_study import FIGURES, cod, median_ratio, mki, prb, prd, vei
+from houseprice.model.ratio_study import STATISTICS, cod, median_ratio, mki, prb, prd, vei
 
 # Five sales. Ratios e / s: 1.2, 1.1, 1.0, 0.9, 0.8; their median m is 1.
 PRICE = np.array([100.0, 200.0, 300.0, 400.0, 500.0])
@@ -96,13 +96,13 @@ def test_what_is_not_defined_is_no_number():
 
 @given(prices)
 def test_a_perfect_roll_is_perfect(price):
-    for name, figure in FIGURES.items():
+    for name, figure in STATISTICS.items():
         assert figure(price, price) == pytest.approx(PERFECT[name], abs=1e-7), name
 
 
 @given(prices, st.floats(0.2, 5.0))
 def test_a_roll_at_the_same_share_of_every_price_is_fair_at_that_level(price, share):
-    for name, figure in FIGURES.items():
+    for name, figure in STATISTICS.items():
         expected = share if name == "median_ratio" else PERFECT[name]
         assert figure(price, share * price) == pytest.approx(expected, abs=1e-7), name
 
@@ -131,7 +131,7 @@ def test_a_progressive_roll_is_told_by_every_figure(price, stretch):
 @given(prices, st.floats(0.001, 1_000), st.integers(0, 1_000))
 def test_no_figure_depends_on_the_currency(price, factor, seed):
     value = price * np.random.default_rng(seed).lognormal(0, 0.2, len(price))
-    for name, figure in FIGURES.items():
+    for name, figure in STATISTICS.items():
         assert figure(factor * price, factor * value) == pytest.approx(
             figure(price, value), rel=1e-6, abs=1e-9
         ), name
@@ -142,7 +142,7 @@ def test_no_figure_depends_on_the_order_of_the_sales(price, seed):
     random = np.random.default_rng(seed)
     value = price * random.lognormal(0, 0.2, len(price))
     order = random.permutation(len(price))
-    for name, figure in FIGURES.items():
+    for name, figure in STATISTICS.items():
         assert figure(price[order], value[order]) == pytest.approx(figure(price, value)), name
 
 
@@ -150,7 +150,7 @@ def test_many_samples_are_measured_at_once():
     random = np.random.default_rng(0)
     price = random.lognormal(12, 0.4, (7, 60)).round(-4)
     value = price * random.lognormal(0, 0.1, (3, 7, 60))
-    for name, figure in FIGURES.items():
+    for name, figure in STATISTICS.items():
         found = figure(price, value)
         assert found.shape == (3, 7), name
         assert found[2, 4] == pytest.approx(float(figure(price[4], value[2, 4]))), name

@@ -10,8 +10,8 @@ import pytest
 
 from houseprice.market.sales import Market
 from houseprice.model.evaluation import LEVELS, Evaluation
-from houseprice.model.ratio_study import FEWEST, figures
-from houseprice.model.report import Report, report_on
+from houseprice.model.ratio_study import MIN_GROUP_SIZE, ratio_statistics
+from houseprice.model.report import Report, build_report
 
 
 def made_up(houses: int, repeats: int = 2, seed: int = 0) -> Evaluation:
@@ -28,7 +28,7 @@ def made_up(houses: int, repeats: int = 2, seed: int = 0) -> Evaluation:
             values[f"high_{level * 100:.0f}"] = values["predicted_price"] * (1 + half)
         values["baseline_median_price"] = np.median(price)
         parts.append(values.assign(repeat=repeat, fold=values["row"] % 5))
-    return Evaluation.of(parts)
+    return Evaluation.from_folds(parts)
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +38,7 @@ def evaluation(hamlet: Market) -> Evaluation:
 
 @pytest.fixture(scope="module")
 def report(evaluation: Evaluation, hamlet: Market) -> Report:
-    return report_on(evaluation, hamlet.houses, hamlet.contract, n_resamples=50)
+    return build_report(evaluation, hamlet.houses, hamlet.contract, n_resamples=50)
 
 
 def test_the_metrics_are_those_of_the_evaluation(report: Report, evaluation: Evaluation):
@@ -82,22 +82,22 @@ def test_the_study_of_a_place_is_of_the_sales_there(
     prices = values.groupby("row")["price"].first().loc[hill.columns]
     study = report.equity_by_location
     found = study[study["group"] == "Hill"].set_index("figure")["value"]
-    assert found.to_dict() == pytest.approx(figures(prices, hill))
+    assert found.to_dict() == pytest.approx(ratio_statistics(prices, hill))
 
 
 def test_a_place_with_too_few_sales_is_not_named(hamlet: Market):
-    few = hamlet.houses.index[hamlet.houses["quarter"] == 2.0][: FEWEST - 1]
+    few = hamlet.houses.index[hamlet.houses["quarter"] == 2.0][: MIN_GROUP_SIZE - 1]
     rest = hamlet.houses.index[hamlet.houses["quarter"] != 2.0]
     houses = hamlet.houses.loc[[*few, *rest]].reset_index(drop=True)
-    found = report_on(made_up(len(houses)), houses, hamlet.contract, n_resamples=5)
+    found = build_report(made_up(len(houses)), houses, hamlet.contract, n_resamples=5)
     assert set(found.by_location["group"]) == {"North bank", "South bank"}
 
 
 def test_a_handful_of_houses_has_a_report_without_places(hamlet: Market):
-    found = report_on(made_up(3), hamlet.houses.head(3), hamlet.contract, n_resamples=5)
+    found = build_report(made_up(3), hamlet.houses.head(3), hamlet.contract, n_resamples=5)
     assert len(found.by_location) == len(found.equity_by_location) == 0
     assert found.n_sales == 3
-    assert json.loads(json.dumps(found.as_data(), allow_nan=False))["ratio_study_by_location"] == []
+    assert json.loads(json.dumps(found.to_dict(), allow_nan=False))["ratio_study_by_location"] == []
 
 
 def test_bands_of_confidence_tell_how_far_their_values_were_off(
@@ -122,7 +122,7 @@ def test_fine_bands_divide_the_three(report: Report):
 
 
 def test_the_report_is_plain_data_for_programs(report: Report):
-    data = json.loads(json.dumps(report.as_data(), allow_nan=False))
+    data = json.loads(json.dumps(report.to_dict(), allow_nan=False))
     assert data["metrics"]["rmsle"] == report.metrics["rmsle"]
     assert [row["figure"] for row in data["ratio_study"]] == report.equity["figure"].tolist()
     assert data["ratio_study"][0]["met"] in (True, False)

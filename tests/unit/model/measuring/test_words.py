@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 
 from houseprice.model.baselines import BASELINES as GUESSES
-from houseprice.model.ratio_study import ACCEPTED
+from houseprice.model.ratio_study import ACCEPTED_RANGES
 from houseprice.model.standards import (
-    BASELINES,
-    GOOD,
-    WHOSE,
-    direction,
-    meaning,
+    BASELINE_LABELS,
+    STANDARD_SOURCES,
+    STANDARDS,
+    detailed_label,
+    metric_help,
     metric_label,
     short_label,
 )
@@ -26,19 +26,19 @@ MEASURED = (
 def test_every_figure_has_a_name_and_a_meaning(metric: str) -> None:
     assert metric_label(metric) != metric
     assert short_label(metric)
-    assert meaning(metric).endswith(".")
+    assert metric_help(metric).endswith(".")
 
 
 def test_what_is_good_says_whose_word_that_is() -> None:
-    assert set(GOOD) == set(WHOSE)
-    assert GOOD.items() >= ACCEPTED.items()
-    assert GOOD["coverage_90"] == pytest.approx((0.88, 0.92))
+    assert set(STANDARDS) == set(STANDARD_SOURCES)
+    assert STANDARDS.items() >= ACCEPTED_RANGES.items()
+    assert STANDARDS["coverage_90"] == pytest.approx((0.88, 0.92))
 
 
 def test_every_simple_guess_is_named() -> None:
-    assert set(BASELINES) == set(GUESSES)
+    assert set(BASELINE_LABELS) == set(GUESSES)
 
 
 def test_a_figure_that_leans_says_which_way() -> None:
-    assert direction("prd").endswith("(PRD); above 1, dear homes are valued low")
-    assert direction("mae") == "Average error"
+    assert detailed_label("prd").endswith("(PRD); above 1, dear homes are valued low")
+    assert detailed_label("mae") == "Average error"

@@ -11,9 +11,9 @@ import pandas as pd
 import pytest
 
 from houseprice.market.sales import Market
-from houseprice.model.card import Card, above, card_facts, day, fixed, money, percent, safe, table
+from houseprice.model.card import Card, above, card_data, day, fixed, money, percent, safe, table
 from houseprice.model.evaluation import out_of_fold_evaluation
-from houseprice.model.report import Report, report_on
+from houseprice.model.report import Report, build_report
 from houseprice.model.store.store import LoadedModel, ModelStore
 from houseprice.model.valuation import ValuationModel
 
@@ -33,7 +33,7 @@ IMPORTANCE = pd.DataFrame(
 def report(hamlet: Market, valuer: ValuationModel, learned: range) -> Report:
     houses, prices = hamlet.houses.iloc[list(learned)], hamlet.prices.iloc[list(learned)]
     held_out = out_of_fold_evaluation(valuer, houses, prices)
-    return report_on(held_out, houses, hamlet.contract, n_resamples=50)
+    return build_report(held_out, houses, hamlet.contract, n_resamples=50)
 
 
 @pytest.fixture(scope="module")
@@ -50,10 +50,10 @@ def loaded(
 
 def test_the_card_names_its_version_market_and_date(loaded: LoadedModel):
     card, manifest = loaded.card, loaded.manifest
-    version = card.facts["version"]
+    version = card.data["version"]
     assert version["model_version"] == manifest.model_version
     assert version["files"]["model.joblib"] == manifest.files["model.joblib"].sha256
-    assert card.facts["as_of"] == "2020-12-31"
+    assert card.data["as_of"] == "2020-12-31"
     assert "# Model card: Hamlet" in card.markdown
     assert "Values stand for 31 December 2020." in card.markdown
     for fact in (manifest.model_version, manifest.data_sha256, manifest.contract_sha256):
@@ -84,7 +84,7 @@ def test_the_card_says_what_it_is_not_for_and_who_can_correct_a_fact(loaded: Loa
     assert "It is not for:" in text
     assert "an appraisal" in text
     assert "A fact is wrong?" in text
-    facts = loaded.card.facts
+    facts = loaded.card.data
     for subject in ("purpose", "not_for", "method", "limits", "corrections"):
         assert facts[subject]
         assert all(safe(sentence) in text for sentence in facts[subject])
@@ -101,7 +101,7 @@ def test_data_and_fields_are_told_in_words(loaded: LoadedModel, hamlet: Market):
 
 
 def test_the_figures_of_the_card_are_those_of_the_report(loaded: LoadedModel, report: Report):
-    text, facts = loaded.card.markdown, loaded.card.facts
+    text, facts = loaded.card.markdown, loaded.card.data
     assert facts["metrics"]["rmsle"] == report.metrics["rmsle"]
     assert f"| {percent(report.metrics['median_ape'])} |" in text
     assert f"| 90 % | {percent(report.metrics['coverage_90'])} |" in text
@@ -115,7 +115,7 @@ def test_only_facts_with_a_measured_importance_are_ranked(loaded: LoadedModel):
     ranked = loaded.card.markdown.partition("What matters most")[2].partition("##")[0]
     assert "| Floor area | 12.35 points | €9,876 |" in ranked
     assert "Grade" not in ranked
-    assert loaded.card.facts["importance"][1]["importance_pct"] is None
+    assert loaded.card.data["importance"][1]["importance_pct"] is None
 
 
 def test_tables_are_whole_and_nothing_is_left_to_be_filled_in(loaded: LoadedModel):
@@ -129,14 +129,14 @@ def test_tables_are_whole_and_nothing_is_left_to_be_filled_in(loaded: LoadedMode
 
 def test_the_card_in_json_holds_numbers_and_no_nan(loaded: LoadedModel):
     files = loaded.card.files()
-    assert json.loads(files["card.json"]) == loaded.card.facts
+    assert json.loads(files["card.json"]) == loaded.card.data
     assert b"NaN" not in files["card.json"]
     assert Card.read(files) == loaded.card
 
 
 def test_a_card_without_a_report_leaves_out_what_was_not_measured(hamlet: Market, tmp_path: Path):
     model = ValuationModel(hamlet.contract)
-    facts = card_facts(model, hamlet, {}, pd.DataFrame({"column": []}))
+    facts = card_data(model, hamlet, {}, pd.DataFrame({"column": []}))
     assert facts["data"]["left_out"] is None
     store = ModelStore(tmp_path / "models")
     card = store.load(store.save(model, hamlet, {}, pd.DataFrame({"column": []})).name).card

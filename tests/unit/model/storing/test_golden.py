@@ -15,7 +15,7 @@ from houseprice.model.valuation import ValuationModel
 def test_golden_rows_are_raw_facts_without_key_or_price(
     hamlet: Market, valuer: ValuationModel
 ) -> None:
-    golden = GoldenRows.of(valuer, hamlet)
+    golden = GoldenRows.from_model(valuer, hamlet)
     assert len(golden.rows) == len(golden.prices) == 3
     assert all(set(row) == set(hamlet.contract.columns) for row in golden.rows)
     assert all(isinstance(text, str) for row in golden.rows for text in row.values())
@@ -24,7 +24,7 @@ def test_golden_rows_are_raw_facts_without_key_or_price(
 def test_golden_rows_come_back_from_their_file_and_pass(
     hamlet: Market, valuer: ValuationModel
 ) -> None:
-    golden = GoldenRows.of(valuer, hamlet)
+    golden = GoldenRows.from_model(valuer, hamlet)
     again = GoldenRows.read(golden.to_json())
     assert again == golden
     again.check(valuer, "hamlet-1")
@@ -32,7 +32,7 @@ def test_golden_rows_come_back_from_their_file_and_pass(
 
 
 def test_a_model_that_says_otherwise_is_refused(hamlet: Market, valuer: ValuationModel) -> None:
-    golden = GoldenRows.of(valuer, hamlet)
+    golden = GoldenRows.from_model(valuer, hamlet)
     first, *others = golden.prices
     other = replace(golden, prices=(first * (1 + 1e-6), *others))
     with pytest.raises(StoreError, match="hamlet-1 gives other prices here"):

@@ -14,13 +14,13 @@ import houseprice
 from houseprice.errors import SettingsError, StoreError
 from houseprice.market.sales import Market
 from houseprice.model.store.manifest import Manifest
-from houseprice.model.store.signing import Keys, new_pair
+from houseprice.model.store.signing import Keys, generate_key_pair
 from houseprice.model.store.store import ModelStore
 from houseprice.model.training import ensure_model, train
 from houseprice.model.valuation import ValuationModel
 from houseprice.settings import Settings
 
-OURS, THEIRS = new_pair(), new_pair()
+OURS, THEIRS = generate_key_pair(), generate_key_pair()
 IMPORTANCE = pd.DataFrame({"column": ["size"], "label": ["Size"], "importance_pct": [1.0]})
 
 Open = Callable[..., ModelStore]
@@ -32,7 +32,7 @@ def store(tmp_path: Path) -> Open:
 
     def opened(signing: str | None = None, *trusted: str) -> ModelStore:
         text = ",".join(trusted) or None
-        return ModelStore.of(
+        return ModelStore.from_settings(
             Settings(model_dir=tmp_path / "models", signing_key=signing, trusted_keys=text)
         )
 
@@ -68,8 +68,8 @@ def refused(store: ModelStore, name: str, why: str) -> None:
     """Every way to a version ends in the same words."""
     (version,) = [version for version in store.versions() if version.name == name]
     assert version.manifest is None
-    assert version.fault is not None
-    assert why in version.fault
+    assert version.error is not None
+    assert why in version.error
     for use in (store.load, store.activate, store.study):
         with pytest.raises(StoreError, match=why):
             use(name)
@@ -82,7 +82,7 @@ def test_a_version_signed_with_a_trusted_key_is_opened(store: Open, hamlet: Mark
     loaded = trusting.load(contract=hamlet.contract)
     assert loaded.manifest.signing_key == store(OURS[0]).keys.signing_id
     assert f"`{loaded.manifest.signing_key}`" in loaded.card.markdown
-    assert [version.fault for version in trusting.versions()] == [None]
+    assert [version.error for version in trusting.versions()] == [None]
 
 
 def test_without_keys_nothing_is_signed_and_signed_ones_are_opened_too(
@@ -185,7 +185,7 @@ def test_a_signed_version_answers_where_its_folder_was_copied_to(
 ) -> None:
     trained = store(OURS[0])
     name = save(trained, hamlet, valuer)
-    server = ModelStore.of(Settings(model_dir=tmp_path / "server", trusted_keys=OURS[1]))
+    server = ModelStore.from_settings(Settings(model_dir=tmp_path / "server", trusted_keys=OURS[1]))
     shutil.copytree(trained.folder / name, server.folder / name)
     server.activate(name)
     assert server.load(contract=hamlet.contract).manifest == manifest_of(trained, name)
@@ -234,7 +234,7 @@ def test_a_private_key_whose_public_one_is_not_trusted_is_told_at_once(store: Op
 
 def test_keys_don_t_show_themselves(store: Open) -> None:
     kept = Settings(signing_key=OURS[0])
-    for shown in (repr(kept), str(kept), repr(Keys.of(kept)), kept.model_dump_json()):
+    for shown in (repr(kept), str(kept), repr(Keys.from_settings(kept)), kept.model_dump_json()):
         assert OURS[0] not in shown
 
 

@@ -85,7 +85,7 @@ def test_each_version_has_a_card_of_its_own_that_names_it(
     names = [save(store, hamlet).name for _ in range(2)]
     for name in names:
         card = store.load(name).card
-        assert card.facts["version"]["model_version"] == name
+        assert card.data["version"]["model_version"] == name
         assert name in card.markdown
         assert (store.folder / name / "card.md").read_text(encoding="utf-8") == card.markdown
 
@@ -166,7 +166,7 @@ def test_a_changed_manifest_is_refused(store: ModelStore, hamlet: Market) -> Non
     path.write_text(path.read_text(encoding="utf-8").replace("0.05", "0.01"), encoding="utf-8")
     with pytest.raises(StoreError, match=rf"manifest of model version {name} .* changed"):
         store.load(name)
-    assert store.versions()[0].fault is not None
+    assert store.versions()[0].error is not None
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"manifest_sha256": 1}', "\0", '"x"'])
@@ -223,7 +223,7 @@ def test_a_model_of_another_library_version_is_refused_before_it_is_opened(
     sentence = str(refused.value)
     assert f"made with {library} {other}, and this is {library}" in sentence
     assert "houseprice train" in sentence
-    assert store.versions()[0].fault == sentence
+    assert store.versions()[0].error == sentence
     assert not (tmp_path / "was run").exists()
 
 
@@ -449,7 +449,7 @@ def test_a_kill_at_any_moment_leaves_a_store_that_can_be_used(
     assert len(names) >= 20
     assert len(set(names)) == len(names)  # two processes never share a name
     assert set(names) <= {version.name for version in store.versions()}
-    assert [version.fault for version in store.versions() if version.fault] == []
+    assert [version.error for version in store.versions() if version.error] == []
     for version in store.versions():
         store.load(version.name)
     assert store.load(contract=hamlet.contract).manifest.model_version == store.active()

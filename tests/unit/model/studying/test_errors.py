@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from houseprice.model.diagnostics import by_group, error_trend, prediction_errors, quintiles
+from houseprice.model.diagnostics import error_trend, errors_by_group, prediction_errors, quintiles
 
 
 @pytest.fixture
@@ -29,9 +29,9 @@ def test_a_value_above_the_price_is_an_error_above_zero(held_out: pd.DataFrame) 
 
 
 def test_groups_are_summed_up_in_their_own_order(held_out: pd.DataFrame) -> None:
-    told = by_group(prediction_errors(held_out), ["south", "north", "south", "north"]).set_index(
-        "group"
-    )
+    told = errors_by_group(
+        prediction_errors(held_out), ["south", "north", "south", "north"]
+    ).set_index("group")
     assert list(told.index) == ["south", "north"]
     assert told.loc["south", "sales"] == 2
     assert told.loc["south", "median"] == pytest.approx(0.3)
@@ -44,10 +44,10 @@ def test_an_error_that_goes_with_a_group_is_a_drift_and_noise_is_none() -> None:
     groups = pd.Series(np.repeat(["low", "middle", "high"], 100))
     noise = pd.Series(random.normal(0, 0.1, 300))
     leaning = noise + groups.map({"low": -0.05, "middle": 0.0, "high": 0.05})
-    assert not error_trend(noise, groups).is_more_than_chance()
+    assert not error_trend(noise, groups).is_significant()
     found = error_trend(leaning, groups)
-    assert found.is_more_than_chance(facts_tried=79)
-    assert found.middles.idxmax() == "high"
+    assert found.is_significant(n_tests=79)
+    assert found.medians.idxmax() == "high"
 
 
 def test_the_strength_of_noise_is_that_of_chance() -> None:
@@ -64,7 +64,7 @@ def test_groups_of_a_few_sales_and_single_groups_say_nothing() -> None:
     error = pd.Series([0.0] * 10 + [9.0] * 3)
     groups = pd.Series(["many"] * 10 + ["few"] * 3)
     found = error_trend(error, groups)
-    assert list(found.middles.index) == ["many"]
+    assert list(found.medians.index) == ["many"]
     assert found.strength == 0.0
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from houseprice.errors import StoreError
-from houseprice.model.study import NO_STUDY, TABLES, Study
+from houseprice.model.study import NO_STUDY, STUDY_TABLES, Study
 
 CELLS = {"str": ["a", "b"], "float64": [1.5, None]}
 
@@ -16,22 +16,22 @@ CELLS = {"str": ["a", "b"], "float64": [1.5, None]}
 def data() -> dict[str, Any]:
     return {
         name: {column: list(CELLS[kind]) for column, kind in types.items()}
-        for name, types in TABLES.items()
+        for name, types in STUDY_TABLES.items()
     }
 
 
 def test_it_comes_back_as_it_was(data: dict[str, Any]) -> None:
-    study = Study.of_data(data)
-    again = Study.read(study.to_json())
-    for name in TABLES:
+    study = Study.from_dict(data)
+    again = Study.from_json(study.to_json())
+    for name in STUDY_TABLES:
         pd.testing.assert_frame_equal(getattr(again, name), getattr(study, name))
-    assert again.as_data() == data
+    assert again.to_dict() == data
     assert not again.is_empty
 
 
 def test_a_version_without_one_has_empty_tables() -> None:
     assert NO_STUDY.is_empty
-    assert Study.read(NO_STUDY.to_json()).is_empty
+    assert Study.from_json(NO_STUDY.to_json()).is_empty
 
 
 BROKEN = {
@@ -50,10 +50,10 @@ BROKEN = {
 def test_anything_else_is_refused(data: dict[str, Any], broken: str) -> None:
     BROKEN[broken](data)
     with pytest.raises(StoreError, match=r"study\.json can't be read .* Train a new model"):
-        Study.read(json.dumps(data).encode())
+        Study.from_json(json.dumps(data).encode())
 
 
 @pytest.mark.parametrize("text", [b"", b"[]", b"{", b"\xff"])
 def test_what_is_no_study_is_refused(text: bytes) -> None:
     with pytest.raises(StoreError, match="can't be read"):
-        Study.read(text)
+        Study.from_json(text)

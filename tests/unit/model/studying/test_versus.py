@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from houseprice.model.gate import ALL, common_sales, compare_versions, incomparable_reason
+from houseprice.model.gate import ALL_SALES, common_sales, compare_versions, incomparable_reason
 from houseprice.model.study import NO_STUDY
 
 
@@ -27,7 +27,7 @@ def test_the_closer_version_is_told_with_an_interval_that_leaves_zero_out() -> N
     good, poor = held_out(0.05), held_out(0.15, seed=2).sample(frac=1, random_state=0)
     assert incomparable_reason(good, poor) == ""
     found = compare_versions(good, poor, "$")
-    told = found.groups.set_index("group").loc[ALL]
+    told = found.groups.set_index("group").loc[ALL_SALES]
     assert told["difference"] == pytest.approx(found.sales["difference"].mean())
     assert told["low"] < told["difference"] < told["high"] < 0
     assert told["closer"] > 0.5
