@@ -14,7 +14,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Any, Literal, NoReturn, Protocol, get_args
+from itertools import repeat
+from typing import TYPE_CHECKING, Literal, NoReturn, Protocol, get_args
 
 import numpy as np
 import pandas as pd
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CAPABILITIES",
     "DEFAULT_INTERVAL",
+    "LIST_COLUMNS",
     "VALUATION_COLUMNS",
     "Backend",
     "BackendInfo",
@@ -78,6 +80,9 @@ VALUATION_COLUMNS = (
     "model_version",
     "valued_at",
 )
+
+LIST_COLUMNS = ("comparables", "top_drivers")
+"""Columns of valuations that hold a tuple of texts per row."""
 
 
 def chunks(n_rows: int, size: int) -> Iterator[slice]:
@@ -186,8 +191,8 @@ class Backend(Protocol):
         interval : float
             Level of the range, from 0.5 to 0.95.
         evidence : bool
-            Fill ``comparables`` (ids of the five sales most alike, joined by ;) and
-            ``top_drivers`` (the three facts that move the value most, joined by ;) too.
+            Also fill ``comparables`` (ids of the five most similar sales) and ``top_drivers``
+            (the three features that move the value most), a tuple of texts per row.
         progress : Progress, optional
 
         Raises
@@ -285,28 +290,35 @@ def valuation_frame(
     now = valued_at.isoformat(timespec="seconds")
     columns: dict[str, object] = {"row": np.arange(1, len(valid) + 1)}
     for column in ("predicted_price", "price_low", "price_high", "interval", "fsd", "confidence"):
-        columns[column] = _spread(values, column, valid, np.nan)
+        columns[column] = _numbers(values, column, valid)
     columns |= _texts(
         len(valid),
         status=status,
         reason_codes=codes,
         message=messages,
-        comparables=_spread(values, "comparables", valid, "").tolist(),
-        top_drivers=_spread(values, "top_drivers", valid, "").tolist(),
         model_version=[model_version if ok else "" for ok in valid.tolist()],
         valued_at=[now if ok else "" for ok in valid.tolist()],
     )
+    for column in LIST_COLUMNS:
+        columns[column] = _lists(values, column, valid)
     return pd.DataFrame({name: columns[name] for name in VALUATION_COLUMNS}, copy=False)
 
 
-def _spread(
-    values: pd.DataFrame, column: str, valid: NDArray[np.bool_], other: float | str
-) -> NDArray[Any]:
-    """One column of the values at the places of the valid rows, and `other` at the rest."""
-    spread = np.full(len(valid), other, dtype=object if isinstance(other, str) else np.float64)
+def _numbers(values: pd.DataFrame, column: str, valid: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return a column of numbers aligned with all rows, missing on invalid rows."""
+    numbers = np.full(len(valid), np.nan)
     if column in values:
-        spread[valid] = values[column].to_numpy()
-    return spread
+        numbers[valid] = values[column].to_numpy()
+    return numbers
+
+
+def _lists(values: pd.DataFrame, column: str, valid: NDArray[np.bool_]) -> NDArray[np.object_]:
+    """Return a column of tuples aligned with all rows, empty on invalid rows."""
+    given = iter(values[column]) if column in values else repeat(())
+    lists = np.empty(len(valid), dtype=object)
+    for position, is_valid in enumerate(valid.tolist()):
+        lists[position] = next(given) if is_valid else ()
+    return lists
 
 
 def _texts(n: int, **columns: list[str]) -> dict[str, object]:

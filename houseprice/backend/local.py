@@ -183,10 +183,12 @@ class LocalBackend:
         key = self._contract.market.id
         return rows[key].iloc[places].astype(str).tolist() if key in rows.columns else None
 
-    def _comparable_ids(self, houses: pd.DataFrame, keys: list[str] | None) -> list[str]:
+    def _comparable_ids(
+        self, houses: pd.DataFrame, keys: list[str] | None
+    ) -> list[tuple[str, ...]]:
         ids = self._market.ids.to_numpy()
         found = self._comparables.nearest(houses, ids=keys).rows
-        return [";".join(ids[row] for row in rows if row >= 0) for rows in found]
+        return [tuple(ids[row] for row in rows if row >= 0) for rows in found]
 
     def _effect_curve(self, column: str) -> pd.DataFrame:
         return partial_dependence(self._model, self._market.houses, column)

@@ -243,9 +243,9 @@ def _entry(cells: list[Any]) -> dict[str, Any] | None:
         return None
     entry = {name: row[name] for name in _NUMBERS}
     if row["comparables"]:
-        entry["comparable_ids"] = row["comparables"].split(";")
+        entry["comparable_ids"] = row["comparables"]
     if row["top_drivers"]:
-        entry["top_drivers"] = row["top_drivers"].split("; ")
+        entry["top_drivers"] = row["top_drivers"]
     return entry
 
 

@@ -129,14 +129,14 @@ class Explainer:
             self._explanation(told[i], filled[i], prices[i], money[i]) for i in range(len(told))
         ]
 
-    def top_drivers(self, houses: pd.DataFrame | Floats, top: int = 3) -> list[str]:
-        """Return the sentences of the fields that matter most, one text a house, for a table."""
+    def top_drivers(self, houses: pd.DataFrame | Floats, top: int = 3) -> list[tuple[str, ...]]:
+        """Return the sentences of the fields that matter most, one tuple per house."""
         told = to_matrix(houses, self._model.contract)
         filled, _, money = self._measured(houses)
         leading = _largest_first(money)[:, :top]
         least = rounding_step(self.base_price) / 2
         return [
-            "; ".join(
+            tuple(
                 self._sentence(int(k), told[i, k], filled[i, k], money[i, k])
                 for k in leading[i]
                 if abs(money[i, k]) >= least

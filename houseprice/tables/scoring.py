@@ -117,6 +117,8 @@ _DECIMALS = {
     "predicted_price": 2, "price_low": 2, "price_high": 2, "interval": 4, "fsd": 4, "confidence": 1,
 }  # fmt: skip
 
+_LIST_SEPARATORS = {"comparables": ";", "top_drivers": "; "}
+
 
 @dataclass(frozen=True)
 class ScoredTable:
@@ -238,6 +240,8 @@ def _valuations(answer: ValuationResult, sent: NDArray[np.intp], table: Table) -
     # A backend whose answer is empty or all blank can't know the types of its columns.
     types = dict.fromkeys(VALUATION_COLUMNS, "object") | dict.fromkeys(_DECIMALS, "float64")
     valued = answer.valuations[list(VALUATION_COLUMNS)].astype(types).round(_DECIMALS)
+    for column, separator in _LIST_SEPARATORS.items():
+        valued[column] = valued[column].map(separator.join)
     frame = valued if len(sent) == len(table.cells) else _with_unread(valued, sent, table)
     frame["row"] = np.arange(1, len(frame) + 1) + table.start
     return frame

@@ -141,8 +141,8 @@ def chunk_of(answer: ValuationsOut, asked: ValuationRequest) -> Chunk:
         raise _unusable(asked.place, fault)
     entries = [each for each in answer.valuations if each is not None]
     columns: dict[str, Any] = {name: [getattr(v, name) for v in entries] for name in NUMBERS}
-    columns["comparables"] = [";".join(v.comparable_ids or ()) for v in entries]
-    columns["top_drivers"] = ["; ".join(v.top_drivers or ()) for v in entries]
+    columns["comparables"] = [tuple(v.comparable_ids or ()) for v in entries]
+    columns["top_drivers"] = [tuple(v.top_drivers or ()) for v in entries]
     valid = np.array([each is not None for each in answer.valuations], dtype=bool)
     problems = tuple(sorted(told, key=problem_order(asked.contract.columns)))
     return Chunk(valid, pd.DataFrame(columns), problems, answer.model_version, answer.valued_at)

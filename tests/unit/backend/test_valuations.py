@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from houseprice.backend.base import VALUATION_COLUMNS, valuation_frame
+from houseprice.backend.base import LIST_COLUMNS, VALUATION_COLUMNS, valuation_frame
 from houseprice.market.problems import Problem
 
 NOW = datetime(2020, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -33,16 +33,16 @@ def test_values_stand_at_the_valid_rows_and_reasons_at_the_others() -> None:
         np.testing.assert_array_equal(frame[name], [0.5, np.nan, 1.5])
     assert frame["reason_codes"].tolist() == ["", "required:size", "unseen_level:grade"]
     assert frame["message"].tolist() == ["", "Size is blank. Expected: a size.", "Unseen."]
-    assert frame["comparables"].tolist() == frame["top_drivers"].tolist() == ["", "", ""]
+    assert frame["comparables"].tolist() == frame["top_drivers"].tolist() == [(), (), ()]
     assert frame["model_version"].tolist() == ["v-1", "", "v-1"]
     assert frame["valued_at"].tolist() == ["2020-01-02T03:04:05+00:00", "", frame["valued_at"][0]]
 
 
 def test_evidence_stands_at_the_valid_rows() -> None:
-    found = values(1).assign(comparables=["a;b"], top_drivers=["size"])
+    found = values(1).assign(comparables=[("a", "b")], top_drivers=[("size",)])
     frame = valuation_frame(np.array([False, True]), [], found, "v-1", NOW)
-    assert frame["comparables"].tolist() == ["", "a;b"]
-    assert frame["top_drivers"].tolist() == ["", "size"]
+    assert frame["comparables"].tolist() == [(), ("a", "b")]
+    assert frame["top_drivers"].tolist() == [(), ("size",)]
 
 
 @pytest.mark.parametrize("n", [0, 1, 3])
@@ -50,7 +50,8 @@ def test_evidence_stands_at_the_valid_rows() -> None:
 def test_the_types_of_the_columns_do_not_depend_on_the_rows(n: int, valid: bool) -> None:
     found = values(n) if n and valid else pd.DataFrame()
     types = valuation_frame(np.full(n, valid), [], found, "v-1", NOW).dtypes.astype(str)
-    assert types.drop(["row", *NUMBERS]).unique().tolist() == ["str"]
+    assert types.drop(["row", *NUMBERS, *LIST_COLUMNS]).unique().tolist() == ["str"]
+    assert types[list(LIST_COLUMNS)].unique().tolist() == ["object"]
     assert types[list(NUMBERS)].unique().tolist() == ["float64"]
 
 

@@ -67,8 +67,8 @@ class Surveyor:
         frame["interval"] = np.where(checked.valid, interval, np.nan)
         frame["fsd"] = np.where(checked.valid, 0.0612345, np.nan)
         frame["confidence"] = np.where(checked.valid, 93.87655, np.nan)
-        for column in ("reason_codes", "message", "comparables", "top_drivers"):
-            frame[column] = ""
+        frame["reason_codes"] = frame["message"] = ""
+        frame["comparables"] = frame["top_drivers"] = [()] * len(rows)
         frame["model_version"] = np.where(checked.valid, "hamlet-1", "")
         frame["valued_at"] = np.where(checked.valid, "2021-01-01T00:00:00+00:00", "")
         if progress:

@@ -103,7 +103,7 @@ def test_a_waterfall_runs_from_the_base_price_to_the_price(explainer, hamlet, to
 
 def test_reasons_of_a_table_are_those_of_each_house(explainer, hamlet):
     houses = hamlet.houses.iloc[:20]
-    expected = ["; ".join(explanation.top_drivers(3)) for explanation in explainer.explain(houses)]
+    expected = [explanation.top_drivers(3) for explanation in explainer.explain(houses)]
     assert explainer.top_drivers(houses, 3) == expected
 
 
