@@ -40,13 +40,13 @@ def charts(app: AppTest) -> list[dict]:
 
 def test_the_figures_come_with_their_meaning_and_what_is_accepted(page: AppTest) -> None:
     shown = {metric.label: metric.value for metric in page.metric}
-    assert shown["Typical error"].endswith(" %")
+    assert shown["Median absolute error"].endswith(" %")
     assert "Half of the values are closer to the price than this" in words(page)
-    assert "That is the assessors' standard." in words(page)
+    assert "That is the standard of the assessors (IAAO)." in words(page)
     assert "times as much" in words(page)
     table = page.dataframe[0].value.set_index("Figure")
-    assert table.loc["Spread of the ratios (COD)", "Reached"] == "yes"
-    assert table.loc["Dear against cheap, by sums (PRD)", "Accepted"] == "0.980 to 1.030"
+    assert table.loc["Coefficient of dispersion (COD)", "Reached"] == "yes"
+    assert table.loc["Vertical equity (PRD)", "Accepted"] == "0.980 to 1.030"
 
 
 def test_nothing_is_drawn_for_a_tab_that_is_hidden(page: AppTest) -> None:

@@ -140,7 +140,7 @@ def test_train_makes_a_model_that_answers_and_prints_its_figures(run, place: Pat
     assert f"{manifest['model_version']} " in active
 
     words = run("train", "--seed", "1")
-    assert "Half of the values are off by at most" in words.out
+    assert "Median absolute error" in words.out
     assert "is active. It learned from 150 sales" in words.err
 
 

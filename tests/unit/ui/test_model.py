@@ -112,7 +112,7 @@ def study(found: Measured) -> pd.DataFrame:
 def test_the_ratio_study_names_what_is_not_reached(study: pd.DataFrame) -> None:
     said = findings_model.ratio_finding(study.assign(met=[True] * 5 + [False]))
     assert said.startswith("**5 of 6** figures")
-    assert said.endswith("Not reached: Dear against cheap, by groups (VEI).")
+    assert said.endswith("Not reached: Vertical equity (VEI).")
 
 
 def test_figures_are_drawn_between_their_accepted_ends(study: pd.DataFrame) -> None:
@@ -160,8 +160,8 @@ def test_a_figure_is_held_against_its_accepted_range() -> None:
     assert standing("mki", 0.9) == "not reached"
     assert standing("mae", 9_000.0) == ""
     table = figures_table({"mki": 0.9, "mae": 9_000.0}, "$").set_index("Figure")
-    assert table.loc["Average error", "Value"] == "$9,000"
-    assert table.loc["Dear against cheap, by shares (MKI)", "Reached"] == "no"
+    assert table.loc["Mean absolute error (MAE)", "Value"] == "$9,000"
+    assert table.loc["Vertical equity (MKI)", "Reached"] == "no"
 
 
 def test_what_was_tried_is_found_by_any_of_its_words(market: Market) -> None:
