@@ -25,71 +25,83 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="HOUSEPRICE_", frozen=True)
 
     market: str | None = Field(
-        None, description="Name of an embedded market, or path of a folder; empty: the embedded one"
+        None, description="Market: the name of an embedded one or a folder; by default Ames, Iowa"
     )
     model_dir: Path = Field(
         Path.home() / ".cache" / "houseprice" / "models",
         description="Folder of the trained model versions",
     )
     signing_key: SecretStr | None = Field(
-        None, description="Private key that trained models are signed with; keep it secret"
+        None,
+        description="Private key to sign trained models (`houseprice models new-key`); keep it "
+        "secret",
     )
     trusted_keys: SecretStr | None = Field(
-        None, description="Public keys; if set, only models signed with one of them are opened"
+        None,
+        description="Public keys, separated by commas; if set, only models signed with one of "
+        "them are loaded",
     )
-    address: str = Field("127.0.0.1", description="Where the app listens; 0.0.0.0 is everywhere")
+    address: str = Field(
+        "127.0.0.1", description="Address that the app listens on; `0.0.0.0` is all interfaces"
+    )
     port: int = Field(
-        8501, ge=1, le=65_535, validation_alias="PORT", description="Where the app is served"
+        8501, ge=1, le=65_535, validation_alias="PORT", description="Port that the app listens on"
     )
-    max_upload_mb: int = Field(20, ge=1, description="Largest file to upload, in megabytes")
+    max_upload_mb: int = Field(20, ge=1, description="Maximum size of an uploaded file, in MB")
     max_unpacked_mb: int = Field(
-        2_000, ge=1, description="Largest content of a packed file (.csv.gz), in megabytes"
+        2_000,
+        ge=1,
+        description="Maximum decompressed size of a file (.csv.gz, Excel, Parquet), in MB; also the size "
+        "of a CSV file sent to the API",
     )
-    max_rows: int = Field(100_000, ge=1, description="Most houses in one uploaded file")
-    max_columns: int = Field(500, ge=1, description="Most columns in one uploaded file")
-    max_upload_s: float = Field(
-        300.0, gt=0, description="Longest work on one uploaded file, in seconds"
-    )
-    max_cell_chars: int = Field(
-        32_767, ge=1, description="Longest cell of an uploaded file (a spreadsheet's own limit)"
-    )
+    max_rows: int = Field(100_000, ge=1, description="Maximum number of rows of an uploaded file")
 
     api_url: str | None = Field(
-        None,
-        description="A server that answers in place of this computer, such as https://host:8000",
+        None, description="Model server to use instead of this process, such as https://host:8000"
     )
     api_protocol: Literal["houseprice", "regression", "inputs", "mlflow", "oip"] = Field(
-        "houseprice", description="What that server speaks"
+        "houseprice",
+        description="Protocol of that server: `houseprice`, `regression`, `inputs`, `mlflow`, "
+        "`oip`",
     )
-    api_key: SecretStr | None = Field(None, description="The key to that server")
+    api_key: SecretStr | None = Field(None, description="Key for that server")
     api_target: Literal["price", "log", "log1p"] = Field(
-        "price", description="What a server of another protocol answers in"
+        "price",
+        description="Scale of the predictions of a server with another protocol: `price`, `log`, "
+        "`log1p`",
     )
-    api_model: str = Field("house", description="The model's name on a server that holds several")
-    api_piece_rows: int = Field(2_000, ge=1, description="Most houses in one request to a server")
-    connect_timeout_s: float = Field(3.0, gt=0, description="Longest wait for a connection")
-    timeout_s: float = Field(20.0, gt=0, description="Longest wait for one answer as a whole")
-    max_answer_mb: int = Field(50, ge=1, description="Largest answer that is read")
+    api_model: str = Field(
+        "house", description="Name of the model, if the server has more than one"
+    )
+    connect_timeout_s: float = Field(
+        3.0, gt=0, description="Maximum time to connect to that server, in seconds"
+    )
+    timeout_s: float = Field(
+        20.0, gt=0, description="Maximum time for a whole response, in seconds"
+    )
 
     serve_keys: SecretStr | None = Field(
-        None, description="Keys that the API accepts, as houseprice serve --new-key prints them"
+        None, description="Keys that the API accepts, as printed by `houseprice serve --new-key`"
     )
     serve_without_key: bool = Field(
-        False, description="Serve the API beyond this computer without a key"
+        False, description="Accept requests from other computers without a key"
     )
-    serve_workers: int = Field(1, ge=1, description="Processes that answer")
+    serve_workers: int = Field(1, ge=1, description="Worker processes of the API")
     serve_rate: int = Field(
-        600, ge=1, description="Requests a minute that one key may make of a process"
+        600, ge=1, description="Maximum requests per minute, key and worker process"
     )
-    serve_concurrency: int = Field(64, ge=1, description="Requests that a process has at once")
-    serve_timeout_s: float = Field(30.0, gt=0, description="Longest work on one request")
-    serve_max_body_mb: int = Field(20, ge=1, description="Largest body of a JSON request")
-    serve_max_unpacked_mb: int = Field(40, ge=1, description="The same, unpacked")
-    serve_max_rows: int = Field(10_000, ge=1, description="Most houses in one JSON request")
-    serve_max_told_rows: int = Field(
-        200, ge=1, description="Most houses in one request that asks for reasons or comparables"
+    serve_concurrency: int = Field(
+        64, ge=1, description="Maximum concurrent requests per worker process"
     )
-    serve_max_csv_mb: int = Field(2_000, ge=1, description="Largest CSV file to value, unpacked")
+    serve_timeout_s: float = Field(
+        30.0, gt=0, description="Maximum time for one request, in seconds"
+    )
+    serve_max_body_mb: int = Field(
+        20, ge=1, description="Maximum size of a JSON request, in MB; decompressed, twice as much"
+    )
+    serve_max_rows: int = Field(
+        10_000, ge=1, description="Maximum number of rows of a JSON request"
+    )
 
     @field_validator("api_url")
     @classmethod
@@ -97,8 +109,8 @@ class Settings(BaseSettings):
         if value is not None and not re.fullmatch(r"https?://[^/@?#\s]+(/[^?#\s]*)?", value):
             raise PydanticCustomError(
                 "address",
-                "it has to be an address such as http://host:8000, without a name, a password or a "
-                "question in it (a key goes into HOUSEPRICE_API_KEY)",
+                "it must be a URL such as http://host:8000, without a user name, a password or a "
+                "query (put a key into HOUSEPRICE_API_KEY)",
             )
         return value
 
@@ -109,7 +121,7 @@ class Settings(BaseSettings):
             keys_in(value)
             if not is_installed("sign"):
                 raise PydanticCustomError(
-                    "package", "signed models need one more package: pip install 'houseprice[sign]'"
+                    "package", "signed models need another package: pip install 'houseprice[sign]'"
                 )
         return value
 
@@ -117,28 +129,28 @@ class Settings(BaseSettings):
     @classmethod
     def _is_one_key(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None and len(keys_in(value)) > 1:
-            raise PydanticCustomError("key", "there can be one private key only")
+            raise PydanticCustomError("key", "only one private key is allowed")
         return value
 
 
 def keys_in(text: SecretStr) -> tuple[bytes, ...]:
-    """Return the keys, as ``houseprice models new-key`` prints them, of a text with commas.
+    """Decode keys separated by commas, each as printed by ``houseprice models new-key``.
 
     Raises
     ------
     PydanticCustomError
-        Naming the key by its number: what stands there may be a secret. An empty text is a slip of
-        whoever set the variable, and no leave to trust everybody.
+        With the position of the key and not its text, which may be a secret. An empty text is
+        an error, too: it must not disable the check of signatures.
     """
     if not text.get_secret_value().strip():
-        raise PydanticCustomError("key", "it is empty; without a key leave the variable out")
+        raise PydanticCustomError("key", "it is empty; to use no key, unset the variable")
     keys = [_key_in(part.strip()) for part in text.get_secret_value().split(",")]
     for number, key in enumerate(keys, start=1):
         if len(key) != _KEY_BYTES:
             which = "it" if len(keys) == 1 else f"entry {number}"
             raise PydanticCustomError(
                 "key",
-                "{which} is no key of 32 bytes in base64, as houseprice models new-key prints it",
+                "{which} is not a key of 32 bytes in base64, as houseprice models new-key prints it",
                 {"which": which},
             )
     return tuple(keys)
@@ -150,7 +162,7 @@ def read_settings() -> Settings:
     Raises
     ------
     SettingsError
-        Naming the variable and what is wrong with it.
+        With the variable and what is wrong with it.
     """
     try:
         return Settings()
@@ -166,7 +178,7 @@ def read_settings() -> Settings:
 _SECRET = {"api_url"} | {
     name for name, field in Settings.model_fields.items() if "SecretStr" in str(field.annotation)
 }
-"""What stands in these is never told: a refused address may hold a password."""
+"""Settings whose values never appear in messages: a rejected URL may contain a password."""
 
 
 def _key_in(text: str) -> bytes:

@@ -158,6 +158,7 @@ class _Request:
 
 
 _PIECE = 256 * 1024
+_MAX_EXPANSION = 2  # how many times its size a compressed body may have when decompressed
 _SLOWEST = 16 * 1024  # bytes a second, beyond the time that any body has
 _DRAIN_BYTES = 64 * MEGABYTE
 _DRAIN_S = 10.0
@@ -344,9 +345,8 @@ def install(app: FastAPI, settings: Settings) -> None:
         If the keys can't be read.
     """
     keys = read_keys(settings.serve_keys.get_secret_value()) if settings.serve_keys else ()
-    limits = BodyLimits(
-        settings.serve_max_body_mb, settings.serve_max_unpacked_mb, settings.serve_timeout_s
-    )
+    most = settings.serve_max_body_mb
+    limits = BodyLimits(most, _MAX_EXPANSION * most, settings.serve_timeout_s)
     app.state.metrics = telemetry.Metrics()
     app.include_router(telemetry.router)
     # The last one added is the outermost. The quickest packing saves most of what there is to save.

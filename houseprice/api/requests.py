@@ -21,7 +21,6 @@ from houseprice.api.problem_details import ApiError
 from houseprice.backend.base import DEFAULT_INTERVAL
 from houseprice.backend.strict_json import NotStrictError, read_json
 from houseprice.market.parsing import quoted
-from houseprice.settings import Settings
 
 __all__ = [
     "EFFECTS_IN",
@@ -148,6 +147,8 @@ def _listed(names: Collection[str]) -> str:
 
 
 MOST_COMPARABLES = 20
+MAX_EXPLAINED_ROWS = 200
+"""Rows of one request for explanations or comparables, which take the most time."""
 INTERVALS = (0.5, 0.95)
 
 HOUSE: dict[str, Any] = {
@@ -232,7 +233,7 @@ class ValuationRequest:
     evidence: bool
 
 
-def parse_valuation_request(body: object, settings: Settings) -> ValuationRequest:
+def parse_valuation_request(body: object) -> ValuationRequest:
     """Take a body for a request for values.
 
     Raises
@@ -254,7 +255,7 @@ def parse_valuation_request(body: object, settings: Settings) -> ValuationReques
         _number(found, "interval", DEFAULT_INTERVAL, INTERVALS),
         _yes_or_no(found, "evidence"),
     )
-    most = settings.serve_max_told_rows
+    most = MAX_EXPLAINED_ROWS
     if (request.explain or request.comparables) and len(rows) > most:
         detail = f"Reasons and comparables are told of {most:,} houses in one request, at most."
         raise ApiError(413, "too_many_rows", f"{detail} These are {len(rows):,}.")

@@ -40,7 +40,7 @@ def open_remote(settings: Settings, market: Market) -> Backend:
     golden = local_golden_rows(settings, market.contract)
     if settings.api_protocol != "houseprice":
         return ForeignBackend(transport, settings.api_protocol, market.contract, settings, golden)
-    return RemoteBackend(transport, market.contract, settings.api_piece_rows, golden)
+    return RemoteBackend(transport, market.contract, golden=golden)
 
 
 def open_backend(

@@ -132,7 +132,7 @@ def iter_limited(response: requests.Response, most: int, place: str) -> Iterator
         if size > most:
             message = (
                 f"The answer of the server at {place} is larger than the {most / MEGABYTE:,.3g} MB "
-                "that are read of it (HOUSEPRICE_MAX_ANSWER_MB)."
+                "that are read of it."
             )
             raise BackendInvalidResponse(message, reason="answer_too_large")
         yield chunk

@@ -79,7 +79,7 @@ __all__ = [
     "value_range",
 ]
 
-LIMITS = ("max_columns", "max_cell_chars", "max_unpacked_mb")
+LIMITS = ("max_unpacked_mb",)
 """Settings that a file of any size is held to."""
 
 

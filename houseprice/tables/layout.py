@@ -17,10 +17,18 @@ from typing import BinaryIO
 
 from houseprice.errors import InputError
 from houseprice.market.contract import Contract
-from houseprice.settings import Settings
 from houseprice.tables.columns import Header, canonical_names, read_header
 from houseprice.tables.dialect import Decimals, Scan, scan
-from houseprice.tables.records import LINES, Lines, Shape, find_separator, read_records, refuse_long
+from houseprice.tables.records import (
+    LINES,
+    MAX_CELL_CHARS,
+    MAX_COLUMNS,
+    Lines,
+    Shape,
+    find_separator,
+    read_records,
+    refuse_long,
+)
 
 __all__ = ["Layout", "Span", "find_layout", "find_spans"]
 
@@ -76,7 +84,6 @@ class Layout:
 def find_layout(
     file: BinaryIO,
     name: str,
-    limits: Settings,
     contract: Contract | None,
     most_bytes: int | None = None,
     separator: str | None = None,
@@ -87,8 +94,6 @@ def find_layout(
     ----------
     file : binary file that can seek
     name : str
-    limits : Settings
-        ``max_columns`` and ``max_cell_chars``.
     contract : Contract, optional
     most_bytes : int, optional
         Refuse a file that has more.
@@ -109,11 +114,11 @@ def find_layout(
         record = next(each for each in read_records(lines, separator) if each.text.strip("\r\n"))
     if not record.sound:
         raise InputError(f"The header of {name} has a quotation mark in the middle of a name.")
-    if len(record.cells) > limits.max_columns:
+    if len(record.cells) > MAX_COLUMNS:
         raise InputError(
-            f"{name} has {len(record.cells):,} columns; at most {limits.max_columns:,} are read."
+            f"{name} has {len(record.cells):,} columns; at most {MAX_COLUMNS:,} are read."
         )
-    refuse_long(record, name, limits.max_cell_chars)
+    refuse_long(record, name, MAX_CELL_CHARS)
     header = read_header(record.cells, name, contract)
 
     n_lines, n_records = _empty_at_the_end(file, as_text, separator)

@@ -42,11 +42,26 @@ from houseprice.tables.conversion import (
 )
 from houseprice.tables.dialect import ambiguous_numbers, detect_decimals, to_decimal_points
 from houseprice.tables.layout import Layout, Span, find_layout, find_spans
-from houseprice.tables.records import Lines, Shape, read_blocks, row_faults
+from houseprice.tables.records import (
+    MAX_CELL_CHARS,
+    MAX_COLUMNS,
+    Lines,
+    Shape,
+    read_blocks,
+    row_faults,
+)
 from houseprice.tables.table import Table, drop_empty_columns
 from houseprice.tables.writer import is_escaped, is_formula, unescape_formula
 
-__all__ = ["CHUNK_ROWS", "CsvFile", "open_bytes", "open_csv", "read_table", "restored_table"]
+__all__ = [
+    "CHUNK_ROWS",
+    "MAX_UPLOAD_SECONDS",
+    "CsvFile",
+    "open_bytes",
+    "open_csv",
+    "read_table",
+    "restored_table",
+]
 
 CHUNK_ROWS = 20_000
 """Rows at a time: enough to be fast, few enough to keep memory flat."""
@@ -145,7 +160,7 @@ class CsvFile:
     @property
     def _shape(self) -> Shape:
         columns, separator = self.layout.header.columns, self.layout.separator
-        return Shape(self.name, columns, separator, self._limits.max_cell_chars)
+        return Shape(self.name, columns, separator, MAX_CELL_CHARS)
 
     def _piece(self, lines: Lines, most: int, chars: int, start: int) -> Table:
         layout, header, shape = self.layout, self.layout.header, self._shape
@@ -234,6 +249,8 @@ def _replaced(cells: pd.DataFrame, changed: dict[str, str]) -> pd.DataFrame:
     return cells.assign(**columns) if columns else cells
 
 
+MAX_UPLOAD_SECONDS = 300.0
+"""Time for one uploaded file: to convert it, and to value it on the page."""
 _GZIP = b"\x1f\x8b"
 
 
@@ -297,7 +314,7 @@ def open_csv(
     name : str
         What the user calls the file.
     limits : Settings
-        ``max_columns``, ``max_cell_chars`` and ``max_unpacked_mb``.
+        ``max_unpacked_mb``.
     contract : Contract, optional
         Its columns tell the separator, the columns that are meant, and which hold numbers.
     most_bytes : int, optional
@@ -322,19 +339,19 @@ def open_csv(
             name,
             tuple(canonical_names(contract)),
             most_rows,
-            limits.max_columns,
-            limits.max_cell_chars,
+            MAX_COLUMNS,
+            MAX_CELL_CHARS,
             most_unpacked,
             most_bytes or most_unpacked,
         )
         plain = ConvertedFile(file, source if isinstance(source, Path) and not packed else None)
         if wish.kind != "text":
-            seconds = None if most_rows is None else limits.max_upload_s
+            seconds = None if most_rows is None else MAX_UPLOAD_SECONDS
             named = isinstance(source, Path)
             plain = stack.enter_context(open_as_csv(file, wish, seconds, named=named))
         elif packed and most_bytes is None:
             most_bytes = most_unpacked
-        layout = find_layout(plain.file, name, limits, contract, most_bytes, plain.separator)
+        layout = find_layout(plain.file, name, contract, most_bytes, plain.separator)
         layout = replace(layout, notes=(*plain.notes, *layout.notes))
         opened = CsvFile(
             plain.file, name, layout, limits, contract, path=plain.path, kind=wish.kind
@@ -360,8 +377,8 @@ def read_table(
     name : str
         What the user calls the file.
     limits : Settings
-        ``max_upload_mb`` (packed or not), ``max_rows``, ``max_columns`` and ``max_cell_chars``; for
-        workbooks and Parquet files, ``max_unpacked_mb`` and ``max_upload_s``.
+        ``max_upload_mb`` (packed or not), ``max_rows``, and ``max_unpacked_mb`` for workbooks and
+        Parquet files.
     contract : Contract, optional
 
     Raises

@@ -32,6 +32,8 @@ from houseprice.tables.dialect import LONGEST_LINE, fold_name
 from houseprice.tables.writer import csv_line
 
 __all__ = [
+    "MAX_CELL_CHARS",
+    "MAX_COLUMNS",
     "SEPARATORS",
     "Block",
     "Lines",
@@ -44,6 +46,11 @@ __all__ = [
     "refuse_long",
     "row_faults",
 ]
+
+MAX_COLUMNS = 500
+"""Columns that a table may have."""
+MAX_CELL_CHARS = 32_767
+"""Characters that a cell may have: the limit of Excel."""
 
 SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "vertical bar"}
 

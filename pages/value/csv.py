@@ -3,6 +3,8 @@
 import streamlit as st
 
 from houseprice.formatting import duration
+from houseprice.tables.reader import MAX_UPLOAD_SECONDS
+from houseprice.tables.records import MAX_COLUMNS
 from houseprice.tables.table import template
 from houseprice.ui.charts.panel import download
 from houseprice.ui.csv.result_tabs import show_downloads, show_tabs
@@ -54,9 +56,9 @@ with right:
         max_upload_size=settings().max_upload_mb,
         key=UPLOAD,
         on_change=forget_removed,
-        help=f"Up to {settings().max_rows:,} houses and {settings().max_columns:,} columns, as CSV "
+        help=f"Up to {settings().max_rows:,} houses and {MAX_COLUMNS:,} columns, as CSV "
         "with commas, semicolons or tabs (also packed as .csv.gz), as Excel or as Parquet. At most "
-        f"{duration(settings().max_upload_s)} are spent on one table.",
+        f"{duration(MAX_UPLOAD_SECONDS)} are spent on one table.",
     )
     work = st.container()
 

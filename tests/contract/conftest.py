@@ -9,9 +9,10 @@ import pytest
 
 from houseprice.api.app import create_app
 from houseprice.backend.base import Backend
-from houseprice.backend.factory import open_remote
+from houseprice.backend.factory import local_golden_rows
 from houseprice.backend.local import LocalBackend
 from houseprice.backend.remote.client import RemoteBackend
+from houseprice.backend.remote.transport import Transport
 from houseprice.market.sales import Market, load_market
 from houseprice.model.store.store import ModelStore
 from houseprice.model.training import ensure_model
@@ -58,10 +59,9 @@ def url(hamlet_folder: Path, store: ModelStore, here: LocalBackend) -> Iterator[
 @pytest.fixture(scope="session")
 def remote(url: str, hamlet: Market, store: ModelStore) -> RemoteBackend:
     """Our own client, which sends few houses at a time so that every table goes in pieces."""
-    settings = Settings(api_url=url, api_piece_rows=7, model_dir=store.folder)
-    backend = open_remote(settings, hamlet)
-    assert isinstance(backend, RemoteBackend)
-    return backend
+    settings = Settings(api_url=url, model_dir=store.folder)
+    golden = local_golden_rows(settings, hamlet.contract)
+    return RemoteBackend(Transport(settings), hamlet.contract, 7, golden)
 
 
 @pytest.fixture(scope="session", params=FULL)

@@ -27,7 +27,7 @@ from tests.fuzz.conftest import tries
 from tests.hamlet import hamlet_sales
 from tests.unit.batch.conftest import Surveyor
 
-LIMITS = Settings(max_upload_mb=1, max_unpacked_mb=1, max_rows=500, max_columns=50)
+LIMITS = Settings(max_upload_mb=1, max_unpacked_mb=1, max_rows=500)
 SALES = hamlet_sales(12).assign(remark=["a,b", 'say "no"', "line\nbreak", "é", "=1", ""] * 2)
 CSV = SALES.to_csv(index=False).encode()
 

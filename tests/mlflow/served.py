@@ -109,8 +109,9 @@ def test_prices_and_problems_are_those_of_this_computer(
 def test_pieces_of_one_row_come_to_the_same(
     settings: Settings, hamlet: Market, local: LocalBackend, rows: pd.DataFrame
 ) -> None:
-    small = settings.model_copy(update={"api_piece_rows": 1})
-    theirs = open_remote(small, hamlet).value(rows.head(6)).valuations
+    transport = Transport(settings)
+    small = ForeignBackend(transport, "mlflow", hamlet.contract, settings, request_rows=1)
+    theirs = small.value(rows.head(6)).valuations
     ours = local.value(rows).valuations.head(6)
     np.testing.assert_allclose(theirs["predicted_price"], ours["predicted_price"], rtol=1e-9)
 

@@ -57,7 +57,7 @@ async def spooled(
     ----------
     request : Request
     settings : Settings
-        ``serve_max_csv_mb`` and what :func:`houseprice.tables.reader.open_csv` needs.
+        ``max_unpacked_mb`` and what :func:`houseprice.tables.reader.open_csv` needs.
     contract : Contract
     stack : ExitStack
         Closes the file.
@@ -69,7 +69,7 @@ async def spooled(
     """
     nameless = tempfile.TemporaryFile()  # noqa: SIM115 - the stack closes it
     file = cast(BinaryIO, stack.enter_context(nameless))
-    most = settings.serve_max_csv_mb
+    most = settings.max_unpacked_mb
     waiting = bytearray()
     limits = BodyLimits(most, most, settings.serve_timeout_s)
     async for piece in incoming(request.scope, request.receive, limits):

@@ -54,7 +54,7 @@ async def valuations(request: Request) -> Response:
     with a caution stands under `notes`.
     """
     engine = engine_of(request)
-    wanted = parse_valuation_request(await json_of(request), engine.settings)
+    wanted = parse_valuation_request(await json_of(request))
     serving = engine.serving
     answer = await engine.value(
         wanted.rows, interval=wanted.interval, evidence=wanted.evidence, serving=serving

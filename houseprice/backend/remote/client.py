@@ -30,7 +30,7 @@ from houseprice.backend.base import (
 from houseprice.backend.remote.endpoints import Chunk, Service, concat
 from houseprice.backend.remote.failures import Refused
 from houseprice.backend.remote.parity import check_same_market, compare_golden_rows, parity_remarks
-from houseprice.backend.remote.transport import Message, Transport
+from houseprice.backend.remote.transport import REQUEST_ROWS, Message, Transport
 from houseprice.backend.schemas import (
     ComparableOut,
     EffectPointOut,
@@ -166,7 +166,7 @@ class RemoteBackend:
         self,
         transport: Transport,
         contract: Contract,
-        piece_rows: int = 2_000,
+        piece_rows: int = REQUEST_ROWS,
         golden: GoldenRows = NO_GOLDEN_ROWS,
     ) -> None:
         self._transport = transport

@@ -215,7 +215,7 @@ _REFUSALS = {
     411: ("length", "wants to know the length of what is sent, which a proxy may have dropped."),
     413: (
         "too_large",
-        "takes no request of this size. Send fewer houses at once (HOUSEPRICE_API_PIECE_ROWS).",
+        "does not accept a request of this size. Ask its operator to raise the limit.",
     ),
     415: ("media_type", "does not take what was sent. Check HOUSEPRICE_API_PROTOCOL."),
     422: ("invalid", "can't answer what was asked."),

@@ -36,6 +36,7 @@ from houseprice.backend.base import (
 )
 from houseprice.backend.remote.parity import Parity, parity
 from houseprice.backend.remote.protocols import Cell, JsonTransport, Kind, Reply, Table, codec_for
+from houseprice.backend.remote.transport import REQUEST_ROWS
 from houseprice.errors import BackendError, BackendInvalidResponse
 from houseprice.market.contract import Contract, Dialect
 from houseprice.market.fields import Field
@@ -207,7 +208,7 @@ class ForeignBackend(ValuesOnlyBackend):
     contract : Contract
         Of the market that the server values.
     settings : Settings
-        What the server answers in, the model's name there, and how many houses it takes at once.
+        What the server answers in, and the model's name there.
     golden : Golden
         What the model of this computer says, to tell whether the server has the same.
     """
@@ -219,8 +220,11 @@ class ForeignBackend(ValuesOnlyBackend):
         contract: Contract,
         settings: Settings,
         golden: GoldenRows = NO_GOLDEN_ROWS,
+        *,
+        request_rows: int = REQUEST_ROWS,
     ) -> None:
         self._transport = transport
+        self._request_rows = request_rows
         self._contract = contract
         self._settings = settings
         self._speech = codec_for(protocol, settings.api_model)
@@ -265,7 +269,7 @@ class ForeignBackend(ValuesOnlyBackend):
         problems = list(checked.problems)
         prices: list[float] = []
         asking = Asking(self._ask)
-        for chunk in chunks(len(places), self._settings.api_piece_rows):
+        for chunk in chunks(len(places), self._request_rows):
             piece = places[chunk]
             found = asking.all(self._table(checked.houses.iloc[piece]))
             for row, placed in zip(piece.tolist(), found, strict=True):

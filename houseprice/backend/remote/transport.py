@@ -51,6 +51,7 @@ from houseprice.files import MEGABYTE
 from houseprice.settings import Settings
 
 __all__ = [
+    "REQUEST_ROWS",
     "Address",
     "Deadline",
     "DeadlineAdapter",
@@ -403,7 +404,11 @@ def _pause(error: BackendError, usual: float | None) -> float | None:
     return max(usual, asked) if asked <= LONGEST_PAUSE_S else None
 
 
+REQUEST_ROWS = 2_000
+"""Houses in one request, unless the server accepts fewer."""
 PAUSES_S = (0.25, 0.75)
+MAX_ANSWER_BYTES = 50 * MEGABYTE
+"""Bytes of an answer that are read at most."""
 PACKED_FROM = 4_096
 """Bytes from which a body is packed."""
 
@@ -431,13 +436,18 @@ class Transport:
         If the address or the key can't be one.
     """
 
-    def __init__(self, settings: Settings, pauses_s: Sequence[float] = PAUSES_S) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        pauses_s: Sequence[float] = PAUSES_S,
+        max_answer_bytes: int = MAX_ANSWER_BYTES,
+    ) -> None:
         self.address = address_of(settings)
         self._exchange = Exchange(
             self.address, key_of(settings), settings.connect_timeout_s, pauses_s
         )
         self._timeout_s = settings.timeout_s
-        self._most = settings.max_answer_mb * MEGABYTE
+        self._most = max_answer_bytes
 
     @property
     def place(self) -> str:

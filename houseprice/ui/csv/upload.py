@@ -38,7 +38,7 @@ from houseprice.market.problems import Problem, concat_problems, slice_problems
 from houseprice.market.sales import read_rows
 from houseprice.progress import ProgressEstimate
 from houseprice.tables.columns import output_columns
-from houseprice.tables.reader import read_table
+from houseprice.tables.reader import MAX_UPLOAD_SECONDS, read_table
 from houseprice.tables.scoring import ScoredTable, summarise, value_rows
 from houseprice.tables.table import Table
 from houseprice.ui.session import backend, market, settings
@@ -267,7 +267,7 @@ def answer_mended(table: Table, mended: int) -> str | None:
     try:
         with _told("Valuing the mended table…") as progress:
             info = backend().info()
-            scored = value_in_steps(table, backend(), progress, settings().max_upload_s)
+            scored = value_in_steps(table, backend(), progress, MAX_UPLOAD_SECONDS)
     except HousePriceError as error:
         logger.warning("a mended table could not be valued: %s", error)
         return str(error) if isinstance(error, InputError) else f"{_NOT_NOW} {error}"
@@ -287,9 +287,7 @@ def _outcome_valued(data: bytes, name: str, progress: Progress) -> UploadResult:
         return kept
     begun = monotonic()
     table = read_table(data, name, settings(), market().contract)
-    scored = value_in_steps(
-        table, backend(), progress, settings().max_upload_s, monotonic, begun=begun
-    )
+    scored = value_in_steps(table, backend(), progress, MAX_UPLOAD_SECONDS, monotonic, begun=begun)
     return UploadResult(name, digest, scored=scored, table=table, info=info)
 
 
@@ -303,7 +301,7 @@ def forget_removed() -> None:
 def _told(first: str) -> Iterator[Progress]:
     """Show how far the work is, and the longest that it may take."""
     bar = st.progress(0.0, text=first)
-    limit = f"At most {duration(settings().max_upload_s)} are spent on one table."
+    limit = f"At most {duration(MAX_UPLOAD_SECONDS)} are spent on one table."
 
     def tell(share: float, what: str) -> None:
         bar.progress(min(max(share, 0.0), 1.0), text=f"{what}…  \n:small[{limit}]")

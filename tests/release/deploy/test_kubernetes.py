@@ -160,7 +160,7 @@ def test_the_ingress_keeps_a_visitor_at_one_pod_and_lets_pages_stay_open(cluster
 
 def test_the_ingress_is_never_stricter_than_what_is_behind_it(cluster: Cluster) -> None:
     upload = int(cluster.settings("houseprice-app")["HOUSEPRICE_MAX_UPLOAD_MB"])
-    csv = int(cluster.settings("houseprice-api")["HOUSEPRICE_SERVE_MAX_CSV_MB"])
+    csv = int(cluster.settings("houseprice-api")["HOUSEPRICE_MAX_UNPACKED_MB"])
     assert annotations(cluster, "houseprice-app")["proxy-body-size"] == f"{upload + 1}m"
     assert amount(annotations(cluster, "houseprice-api")["proxy-body-size"]) > csv * 10**6
 

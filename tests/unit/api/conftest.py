@@ -40,7 +40,6 @@ def town_settings(town: Market, town_models: Path) -> Settings:
         market=str(town.folder),
         model_dir=town_models,
         serve_max_rows=40,
-        serve_max_told_rows=3,
         serve_timeout_s=20.0,
     )
 

@@ -29,7 +29,7 @@ from tests.loopback import get, post, raw, served, wait_until
 
 @pytest.fixture(scope="module")
 def settings(town: Market, town_models: Path) -> Settings:
-    return Settings(market=str(town.folder), model_dir=town_models, serve_max_csv_mb=1)
+    return Settings(market=str(town.folder), model_dir=town_models, max_unpacked_mb=1)
 
 
 @pytest.fixture(scope="module")

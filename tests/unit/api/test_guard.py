@@ -88,7 +88,7 @@ def service(**settings: object) -> Iterator[tuple[str, Service]]:
 
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
-    with service(serve_max_body_mb=1, serve_max_unpacked_mb=2) as (url, _):
+    with service(serve_max_body_mb=1) as (url, _):
         yield url
 
 

@@ -8,6 +8,7 @@ from contextlib import ExitStack
 import pytest
 
 from houseprice.backend.remote.transport import Transport
+from houseprice.files import MEGABYTE
 from houseprice.settings import Settings
 from tests.hostile import KEY, Behaviour, Hostile, hostile
 
@@ -19,11 +20,13 @@ def connect() -> Iterator[Connect]:
     """Start a server of some behaviour, and a transport to it that is soon out of patience."""
     with ExitStack() as stack:
 
-        def start(behave: Behaviour, **chosen: object) -> tuple[Transport, Hostile]:
+        def start(
+            behave: Behaviour, max_answer_bytes: int = 50 * MEGABYTE, **chosen: object
+        ) -> tuple[Transport, Hostile]:
             server = stack.enter_context(hostile(behave))
             stack.callback(server.over.set)
             chosen = {"timeout_s": 10.0, "api_key": KEY, **chosen}
             settings = Settings(api_url=server.url, **chosen)
-            return Transport(settings, pauses_s=(0.0, 0.0)), server
+            return Transport(settings, (0.0, 0.0), max_answer_bytes), server
 
         yield start

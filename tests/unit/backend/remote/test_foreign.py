@@ -48,12 +48,16 @@ def connect(contract: Contract) -> Iterator[Connect]:
             protocol: str,
             answer: Callable[[str, Any], tuple[int, Any]],
             dialect: Dialect | None = None,
+            request_rows: int = 2_000,
             **chosen: Any,
         ) -> tuple[ForeignBackend, Served]:
             served = stack.enter_context(serve(answer))
             settings = Settings(api_url=served.url, api_protocol=protocol, **chosen)
             known = contract.model_copy(update={"dialects": {protocol: dialect or Dialect()}})
-            return ForeignBackend(Transport(settings), protocol, known, settings), served
+            backend = ForeignBackend(
+                Transport(settings), protocol, known, settings, request_rows=request_rows
+            )
+            return backend, served
 
         yield start
 
@@ -134,7 +138,7 @@ def test_a_wrong_house_never_leaves_this_computer(connect: Connect, rows: pd.Dat
 
 
 def test_houses_go_out_in_pieces_with_progress(connect: Connect, rows: pd.DataFrame) -> None:
-    backend, served = connect("regression", tutorial, api_piece_rows=5)
+    backend, served = connect("regression", tutorial, request_rows=5)
     shares: list[float] = []
     answer = backend.value(rows, progress=lambda share, _: shares.append(share))
     assert prices_of(answer) == expected(rows)

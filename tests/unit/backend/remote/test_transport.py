@@ -20,6 +20,7 @@ from houseprice.errors import (
     BackendUnavailable,
     SettingsError,
 )
+from houseprice.files import MEGABYTE
 from houseprice.settings import Settings
 from tests.hostile import (
     CHUNKED,
@@ -82,7 +83,7 @@ GARBLED: dict[str, tuple[Behaviour, str]] = {
 def test_what_is_no_answer_is_never_taken_for_one(
     connect: Connect, behave: Behaviour, reason: str
 ) -> None:
-    transport, server = connect(behave, max_answer_mb=1)
+    transport, server = connect(behave, max_answer_bytes=MEGABYTE)
     with pytest.raises(BackendInvalidResponse) as failed:
         transport.get_json("/v1/model")
     assert failed.value.reason == reason

@@ -13,6 +13,7 @@ import xlsxwriter
 from houseprice.errors import InputError
 from houseprice.market.contract import Contract
 from houseprice.settings import Settings
+from houseprice.tables.conversion import ConversionRequest, open_as_csv
 from houseprice.tables.reader import open_csv, read_table
 from houseprice.tables.workbook import as_seen
 
@@ -166,12 +167,7 @@ def far_away() -> bytes:
         (workbook([]), {}, "homes.xlsx has no sheet with a table: “Sheet1”."),
         (workbook(HOUSES[:1]), {}, "homes.xlsx has a header but no houses under it."),
         (workbook(HOUSES), {"max_rows": 1}, "homes.xlsx has more than 1 rows. Split it"),
-        (workbook(HOUSES), {"max_columns": 2}, "homes.xlsx has 3 columns; at most 2 are read."),
-        (
-            workbook([["a", "b"], [1, "x" * 40]]),
-            {"max_cell_chars": 30},
-            "Row 2 of homes.xlsx has a cell of 40 characters; at most 30 are read.",
-        ),
+        (workbook([[f"c{n}" for n in range(501)], [1]]), {}, "has 501 columns; at most 500"),
         (workbook([["a", "b", " a"], [1, 2, 3]]), {}, "more than one column named"),
         (
             repacked(workbook(HOUSES), {"xl/theme/theme1.xml": b" " * 2**21}),
@@ -186,7 +182,6 @@ def far_away() -> bytes:
         (far_away(), {}, "more than 2,000 MB of memory to be read: perhaps a cell far away"),
         (workbook(HOUSES)[:-30], {}, "homes.xlsx is a damaged Excel workbook or ZIP archive."),
         (repacked(workbook(HOUSES), {SHEET: b"<a>"}), {}, "homes.xlsx "),
-        (workbook(HOUSES), {"max_upload_s": 0.001}, "homes.xlsx took more than"),
     ],
     ids=lambda value: "file" if isinstance(value, bytes) else None,  # with the time in it
 )  # fmt: skip
@@ -197,6 +192,22 @@ def test_what_is_no_table_or_over_a_limit_is_refused_in_one_sentence(
         read(data, **limits)
     assert sentence in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("max_cell_chars", "seconds", "sentence"),
+    [
+        (30, 60.0, "Row 2 of x has a cell of 40 characters; at most 30 are read."),
+        (100, 0.001, "x took more than"),
+    ],
+)
+def test_long_cells_and_slow_conversions_are_refused(
+    max_cell_chars: int, seconds: float, sentence: str
+) -> None:
+    data = io.BytesIO(workbook([["a", "b"], [1, "x" * 40]]))
+    request = ConversionRequest("workbook", "x", (), None, 9, max_cell_chars, 2**30, 2**30)
+    with pytest.raises(InputError, match=sentence), open_as_csv(data, request, seconds):
+        pass
 
 
 @pytest.mark.parametrize(

@@ -79,8 +79,8 @@ def test_a_broken_mark_is_told_by_what_stands_in_later_pieces(contract: Contract
 
 
 def test_a_line_of_a_piece_is_told_by_its_number_in_the_file(contract: Contract) -> None:
-    data = "\n".join([HEADER, *["90,A,S,1980,here"] * 3, f"90,A,S,1980,{'x' * 50}"]).encode()
-    with open_csv(data, "homes.csv", Settings(max_cell_chars=20), contract) as opened:
+    data = "\n".join([HEADER, *["90,A,S,1980,here"] * 3, f"90,A,S,1980,{'x' * 32_768}"]).encode()
+    with open_csv(data, "homes.csv", Settings(), contract) as opened:
         *_, last = opened.spans(2)
-        with pytest.raises(InputError, match=r"Line 5 of homes\.csv has a cell of 50 characters"):
+        with pytest.raises(InputError, match=r"Line 5 of homes\.csv has a cell of 32,768"):
             opened.part(last)
