@@ -51,8 +51,8 @@ class Settings(BaseSettings):
     max_unpacked_mb: int = Field(
         2_000,
         ge=1,
-        description="Maximum decompressed size of a file (.csv.gz, Excel, Parquet), in MB; also the size "
-        "of a CSV file sent to the API",
+        description="Maximum decompressed size of a file (.csv.gz, Excel, Parquet), in MB; also "
+        "the size of a CSV file sent to the API",
     )
     max_rows: int = Field(100_000, ge=1, description="Maximum number of rows of an uploaded file")
 
@@ -97,7 +97,9 @@ class Settings(BaseSettings):
         30.0, gt=0, description="Maximum time for one request, in seconds"
     )
     serve_max_body_mb: int = Field(
-        20, ge=1, description="Maximum size of a JSON request, in MB; decompressed, twice as much"
+        20,
+        ge=1,
+        description="Maximum size of a JSON request, in MB; decompressed, twice as much",
     )
     serve_max_rows: int = Field(
         10_000, ge=1, description="Maximum number of rows of a JSON request"
@@ -150,7 +152,7 @@ def keys_in(text: SecretStr) -> tuple[bytes, ...]:
             which = "it" if len(keys) == 1 else f"entry {number}"
             raise PydanticCustomError(
                 "key",
-                "{which} is not a key of 32 bytes in base64, as houseprice models new-key prints it",
+                "{which} is not a key of 32 bytes in base64 from houseprice models new-key",
                 {"which": which},
             )
     return tuple(keys)
