@@ -1,18 +1,19 @@
-"""Charts of how far held-out values are off: sale by sale, along a fact, by place and price.
-
-Frames come from ``model.studying.errors`` and the market's profile; errors are in percent.
-"""
+"""Charts of the errors of held-out values: sale by sale, by feature, by location and price."""
 
 from __future__ import annotations
 
 import pandas as pd
 import plotly.graph_objects as go
 
+from houseprice.formatting import percent
 from houseprice.market.contract import Contract
 from houseprice.market.fields import Field
+from houseprice.model.diagnostics import ErrorTrend
+from houseprice.model.standards import column_labels
+from houseprice.ui.charts.panel import Chart
 from houseprice.ui.charts.style import (
     BAND,
-    FAINT,
+    REFERENCE_LINE,
     add_level_boxes,
     add_sale_dots,
     axis_title,
@@ -26,25 +27,49 @@ from houseprice.ui.charts.style import (
 )
 
 __all__ = [
-    "error_by_group",
-    "error_by_level",
-    "error_by_number",
-    "predicted_against_actual",
-    "typical_error_by_group",
+    "HELD_OUT_HEADERS",
+    "error_by_level_chart",
+    "error_by_location_chart",
+    "error_by_number_chart",
+    "error_by_price_chart",
+    "predicted_vs_actual_chart",
 ]
 
-_ERROR = "Value above or below the price (%)"
-_NONE = {"dash": "dot", "width": 2, "color": FAINT}
+HELD_OUT_HEADERS = {
+    "id": "Sale",
+    "place": "Location",
+    "fifth": "Price quintile",
+    "price": "Sold for",
+    "predicted_price": "Valued at",
+    "low_90": "From (90 % range)",
+    "high_90": "To (90 % range)",
+    "low_68": "From (68 % range)",
+    "high_68": "To (68 % range)",
+    "error": "Error, as a share of the price",
+    "inside": "Inside the 90 % range",
+}
+_ERROR_HEADERS = {
+    "id": "Sale",
+    "price": "Error (%)",
+    "lowest_tenth": "10th percentile (%)",
+    "lower_quarter": "25th percentile (%)",
+    "median": "Median error (%)",
+    "upper_quarter": "75th percentile (%)",
+    "highest_tenth": "90th percentile (%)",
+}
+_GROUP_HEADERS = {
+    **column_labels(("median_ape", "within_10", "coverage_90"), "share"),
+    "lower_quarter": "25th percentile of errors (share)",
+    "median": "Median error (share)",
+    "upper_quarter": "75th percentile of errors (share)",
+}
+_ERROR_AXIS = {"title_text": "Error: value above or below the price (%)", "ticksuffix": " %"}
 
 
-def predicted_against_actual(sales: pd.DataFrame, contract: Contract) -> go.Figure:
-    """A dot a sale at its price and its value, with the line of equals and bands around it.
+def predicted_vs_actual_chart(sales: pd.DataFrame, contract: Contract) -> Chart:
+    """Held-out values against prices (``prediction_errors``, with ``place``).
 
-    Parameters
-    ----------
-    sales : DataFrame
-        As ``missed`` gives it, with ``place``.
-    contract : Contract
+    Bands show errors of 10 and 20 %.
     """
     drawn = figure(560)
     for inside, name, symbol in (
@@ -55,7 +80,7 @@ def predicted_against_actual(sales: pd.DataFrame, contract: Contract) -> go.Figu
         drawn.add_scatter(
             x=part["price"],
             y=part["predicted_price"],
-            customdata=part[["id", "place", "low_90", "high_90"]].assign(off=100 * part["error"]),
+            customdata=part[["id", "place", "low_90", "high_90"]].assign(e=100 * part["error"]),
             mode="markers",
             marker={"size": 6 if inside else 7, "opacity": 0.5 if inside else 0.75}
             | {"symbol": symbol},
@@ -66,136 +91,173 @@ def predicted_against_actual(sales: pd.DataFrame, contract: Contract) -> go.Figu
             f"<br>Range {money_hover(contract, 'customdata[2]')}"
             f" to {money_hover(contract, 'customdata[3]')}<extra></extra>",
         )
-    _wedges(drawn, float(sales["price"].max()))
+    _add_error_bands(drawn, float(sales["price"].max()))
     money = {"rangemode": "tozero", **money_axis(contract)}
     drawn.update_xaxes(title_text="Sold for", **money | {"nticks": 6})
     drawn.update_yaxes(title_text="Valued at", **money)
     drawn.update_layout(showlegend=True)
-    return drawn
+    contained = int(sales["inside"].sum())
+    caption = (
+        f"Of {len(sales):,} sales, **{percent((sales['error'].abs() <= 0.1).mean(), 0)}** were "
+        "valued within 10 % of the price by a model that had not seen them. The 90 % range "
+        f"contains the price of {contained:,} ({percent(contained / len(sales))})."
+    )
+    return Chart(drawn, sales, caption, HELD_OUT_HEADERS)
 
 
-def error_by_number(points: pd.DataFrame, trend: pd.DataFrame, field: Field) -> go.Figure:
-    """A dot a sale, and the middle half of the errors along a fact.
+def _add_error_bands(drawn: go.Figure, highest: float) -> None:
+    # Shapes, because a trace would take a colour of the theme.
+    for share in (0.2, 0.1):
+        low, high = highest * (1 - share), highest * (1 + share)
+        drawn.add_shape(
+            type="path",
+            path=f"M 0,0 L {highest},{high} L {highest},{low} Z",
+            fillcolor=BAND,
+            line={"width": 0},
+            layer="below",
+        )
+        for y, sign, anchor in ((high, "+", "bottom"), (low, "−", "top")):
+            drawn.add_annotation(
+                x=highest, y=y, text=f"{sign}{100 * share:.0f} %", showarrow=False,
+                xanchor="right", yanchor=anchor, font={"size": 12},
+            )  # fmt: skip
+    drawn.add_shape(
+        type="line", x0=0, y0=0, x1=highest, y1=highest, line=REFERENCE_LINE, layer="below"
+    )
 
-    ``points`` and ``trend`` are those of the market's profile, with the error as their price.
+
+def error_by_number_chart(
+    points: pd.DataFrame, trend: pd.DataFrame, field: Field, errors: ErrorTrend
+) -> Chart:
+    """Errors along a number, with their median and interquartile range.
+
+    ``points`` and ``trend`` are those of the market's profile, with the error in place of the
+    price.
     """
     drawn = figure(460)
     add_sale_dots(
         drawn,
         points,
-        "<b>%{customdata[1]}</b>, sale %{customdata[0]}<br>Value %{y:+.1f} % off"
+        "<b>%{customdata[1]}</b>, sale %{customdata[0]}<br>Error %{y:+.1f} %"
         f"<br>%{{x:,}} {field.unit}",
     )
     if len(trend) > 1:
-        hover = f"Middle error %{{y:+.1f}} %<br>at %{{x:,}} {field.unit}<extra></extra>"
-        line = {"name": "Middle error of similar homes", "hovertemplate": hover}
-        interquartile_band(drawn, trend["value"], trend, line)
-        drawn.for_each_trace(
-            lambda trace: trace.update(name="Middle half of errors"),
-            lambda trace: trace.fill == "tonexty",
-        )
+        hover = f"Median error %{{y:+.1f}} %<br>at %{{x:,}} {field.unit}<extra></extra>"
+        line = {"name": "Median error of similar homes", "hovertemplate": hover}
+        interquartile_band(drawn, trend["value"], trend, line, name="Middle half of errors")
         drawn.update_layout(showlegend=True)
-    drawn.add_hline(y=0, line=_NONE)
+    drawn.add_hline(y=0, line=REFERENCE_LINE)
     drawn.update_xaxes(title_text=axis_title(field), **number_axis(field))
-    drawn.update_yaxes(title_text=_ERROR, ticksuffix=" %", range=_reach(points["price"]))
-    return drawn
+    # A single extreme error would leave the chart empty.
+    limit = 1.15 * max(5.0, float(points["price"].abs().quantile(0.99)))
+    drawn.update_yaxes(**_ERROR_AXIS, range=[-limit, limit])
+    headers = _ERROR_HEADERS | {"value": axis_title(field)}
+    return Chart(drawn, points, _trend_caption(errors, field), headers)
 
 
-def error_by_level(frame: pd.DataFrame, field: Field) -> go.Figure:
-    """A box a level with its number of sales: its middle half and its middle 80 % of errors."""
+def error_by_level_chart(frame: pd.DataFrame, field: Field, errors: ErrorTrend) -> Chart:
+    """Errors by level, as boxes over the middle half and the middle 80 %."""
     drawn = figure(rows=len(frame) + 1)
     names = add_level_boxes(drawn, frame)
-    drawn.add_vline(x=0, line=_NONE)
-    drawn.update_xaxes(title_text=_ERROR, ticksuffix=" %")
+    drawn.add_vline(x=0, line=REFERENCE_LINE)
+    drawn.update_xaxes(**_ERROR_AXIS)
     drawn.update_yaxes(
         title_text=axis_title(field), type="category", categoryorder="array", categoryarray=names
     )
-    return drawn
+    return Chart(drawn, frame, _trend_caption(errors, field), _ERROR_HEADERS)
 
 
-def typical_error_by_group(frame: pd.DataFrame, fewest: int) -> go.Figure:
-    """A dot a place at its typical error, the best on top; open where there are few sales.
+def _trend_caption(errors: ErrorTrend, field: Field) -> str:
+    medians = errors.medians
+    if len(medians) < 2:
+        return f"Too few sales differ in **{field.label}** to test for a trend of the error."
+    if not errors.is_significant():
+        span = f"{medians.min():+.1f} % and {medians.max():+.1f} %".replace("-", "−")
+        return (
+            f"The error does not depend on **{field.label}**: the median errors of its groups lie "
+            f"between {span}, no further apart than expected by chance."
+        )
+    return (
+        f"**The error depends on {field.label}**: the median value is {_bias(medians.max())} for "
+        f"{medians.idxmax()}, and {_bias(medians.min())} for {medians.idxmin()}. Chance alone "
+        "would rarely show this."
+    )
 
-    ``frame`` is that of ``by_group``, the largest error first.
-    """
+
+def error_by_location_chart(frame: pd.DataFrame, min_sales: int, label: str) -> Chart:
+    """The median absolute error by location, the largest first; hollow below ``min_sales``."""
     drawn = figure(rows=len(frame) + 1)
     names = pd.Series(labels_with_counts(frame["group"], frame["sales"]), index=frame.index)
-    for few, told, symbol in (
-        (False, f"{fewest} sales or more", "circle"),
-        (True, "Fewer: only a hint", "circle-open"),
+    for is_small, name, symbol in (
+        (False, f"{min_sales} sales or more", "circle"),
+        (True, "Fewer sales", "circle-open"),
     ):
-        part = frame[(frame["sales"] < fewest) == few]
+        part = frame[(frame["sales"] < min_sales) == is_small]
         drawn.add_scatter(
             x=100 * part["median_ape"],
             y=names[part.index],
             customdata=100 * part[["within_10", "coverage_90", "median"]],
             mode="markers",
             marker={"size": 11, "symbol": symbol, "line": {"width": 2}},
-            name=told,
-            hovertemplate="<b>%{y}</b><br>Half are off by at most %{x:.1f} %"
+            name=name,
+            hovertemplate="<b>%{y}</b><br>Median absolute error %{x:.1f} %"
             "<br>%{customdata[0]:.0f} % within 10 %"
-            "<br>The 90 % range held in %{customdata[1]:.0f} %"
-            "<br>Middle error %{customdata[2]:+.1f} %<extra></extra>",
+            "<br>The 90 % range contains %{customdata[1]:.0f} % of the prices"
+            "<br>Median error %{customdata[2]:+.1f} %<extra></extra>",
         )
-    drawn.update_xaxes(
-        title_text="Half are off by at most (%)", rangemode="tozero", ticksuffix=" %"
-    )
+    drawn.update_xaxes(title_text="Median absolute error (%)", rangemode="tozero", ticksuffix=" %")
     drawn.update_yaxes(
         type="category", showgrid=True, categoryorder="array", categoryarray=list(names)
     )
     drawn.update_layout(showlegend=True)
-    return drawn
+    large = frame[frame["sales"] >= min_sales].sort_values("median_ape")
+    if len(large) < 2:
+        caption = (
+            f"Only {len(large)} of {len(frame)} locations has {min_sales} sales, too few to "
+            "compare."
+        )
+    else:
+        best, worst = large.iloc[0], large.iloc[-1]
+        caption = (
+            f"Of the locations with {min_sales} sales or more, the median absolute error is "
+            f"smallest in **{best['group']}** ({percent(best['median_ape'])}) and largest in "
+            f"**{worst['group']}** ({percent(worst['median_ape'])})."
+        )
+    return Chart(drawn, frame, caption, _GROUP_HEADERS | {"group": label})
 
 
-def error_by_group(frame: pd.DataFrame) -> go.Figure:
-    """A dot a group at its middle error, and a bar over its middle half (frame: ``by_group``)."""
-    drawn = figure(rows=len(frame) + 1)
+def error_by_price_chart(frame: pd.DataFrame) -> Chart:
+    """The median error and the middle half of errors by price quintile (``by_group``)."""
+    drawn = figure(height=90 + 52 * len(frame))
+    median, low, high = (100 * frame[name] for name in ("median", "lower_quarter", "upper_quarter"))
     drawn.add_scatter(
-        x=100 * frame["median"],
+        x=median,
         y=labels_with_counts(frame["group"], frame["sales"]),
         customdata=100 * frame[["lower_quarter", "upper_quarter", "median_ape", "coverage_90"]],
-        error_x=error_bars(
-            *(100 * frame[each] for each in ("median", "lower_quarter", "upper_quarter"))
-        ),
+        error_x=error_bars(median, low, high),
         mode="markers+text",
         marker={"size": 11},
-        text=[f"{100 * value:+.1f} %".replace("-", "−") for value in frame["median"]],
+        text=[f"{value:+.1f} %".replace("-", "−") for value in median],
         textposition="top center",
-        hovertemplate="<b>%{y}</b><br>Middle error %{x:+.1f} %"
-        "<br>Half between %{customdata[0]:+.1f} % and %{customdata[1]:+.1f} %"
-        "<br>Half are off by at most %{customdata[2]:.1f} %"
-        "<br>The 90 % range held in %{customdata[3]:.0f} %<extra></extra>",
+        hovertemplate="<b>%{y}</b><br>Median error %{x:+.1f} %"
+        "<br>Middle half from %{customdata[0]:+.1f} % to %{customdata[1]:+.1f} %"
+        "<br>Median absolute error %{customdata[2]:.1f} %"
+        "<br>The 90 % range contains %{customdata[3]:.0f} % of the prices<extra></extra>",
     )
-    drawn.update_layout(height=90 + 52 * len(frame))
-    drawn.add_vline(x=0, line=_NONE)
-    drawn.update_xaxes(title_text=_ERROR, ticksuffix=" %")
+    drawn.add_vline(x=0, line=REFERENCE_LINE)
+    drawn.update_xaxes(**_ERROR_AXIS, showgrid=True)
     drawn.update_yaxes(type="category")
-    return drawn
+    caption = (
+        f"The median value of the cheapest fifth of the sales is **{_bias(median.iloc[0])}**, "
+        f"that of the most expensive fifth **{_bias(median.iloc[-1])}**. Part of this is in the "
+        "nature of any estimate: a sale is among the cheapest partly because it sold for less than "
+        "similar homes."
+    )
+    return Chart(drawn, frame, caption, _GROUP_HEADERS | {"group": "Price quintile"})
 
 
-def _wedges(drawn: go.Figure, most: float) -> None:
-    """The line of equals, and what lies within 10 and 20 % of it: shapes, which take no colour."""
-    for share in (0.2, 0.1):
-        low, high = most * (1 - share), most * (1 + share)
-        drawn.add_shape(
-            type="path",
-            path=f"M 0,0 L {most},{high} L {most},{low} Z",
-            fillcolor=BAND,
-            line={"width": 0},
-            layer="below",
-        )
-        drawn.add_annotation(
-            x=most, y=high, text=f"+{100 * share:.0f} %", showarrow=False, xanchor="right",
-            yanchor="bottom", font={"size": 12},
-        )  # fmt: skip
-        drawn.add_annotation(
-            x=most, y=low, text=f"−{100 * share:.0f} %", showarrow=False, xanchor="right",
-            yanchor="top", font={"size": 12},
-        )  # fmt: skip
-    drawn.add_shape(type="line", x0=0, y0=0, x1=most, y1=most, line=_NONE, layer="below")
-
-
-def _reach(errors: pd.Series) -> list[float]:
-    """Limits that leave no room empty for a single sale; the chart's buttons show the rest."""
-    reach = 1.15 * max(5.0, float(errors.abs().quantile(0.99)))
-    return [-reach, reach]
+def _bias(median_error: float) -> str:
+    """A median error in percent as text: "2.1 % too high"."""
+    if abs(median_error) < 0.05:
+        return "right"
+    return f"{abs(median_error):.1f} % too {'high' if median_error > 0 else 'low'}"

@@ -21,6 +21,7 @@ from houseprice.market.fields import Field
 __all__ = [
     "BAND",
     "FAINT",
+    "REFERENCE_LINE",
     "add_level_boxes",
     "add_sale_dots",
     "axis_title",
@@ -41,6 +42,7 @@ __all__ = [
 
 BAND = "rgba(128, 134, 131, 0.20)"
 FAINT = "rgba(128, 134, 131, 0.55)"
+REFERENCE_LINE = {"dash": "dot", "width": 2, "color": FAINT}
 ROW_HEIGHT = 26
 
 
@@ -108,12 +110,13 @@ def price_title(contract: Contract) -> str:
 
 
 def interquartile_band(
-    drawn: go.Figure, x: pd.Series, frame: pd.DataFrame, line: Mapping[str, object] | None = None
+    drawn: go.Figure,
+    x: pd.Series,
+    frame: pd.DataFrame,
+    line: Mapping[str, object] | None = None,
+    name: str = "Middle half of prices",
 ) -> None:
-    """Draw the middle half of prices as a grey band, and first the middle price as a line.
-
-    `line` holds its name, hover text and so on; without it there is only the band.
-    """
+    """Draw the interquartile range as a grey band, and with ``line`` the median on it."""
     if line is not None:
         drawn.add_scatter(x=x, y=frame["median"], **{"mode": "lines", "line": {"width": 3}, **line})
     edge = {"mode": "lines", "line": {"width": 0}, "hoverinfo": "skip"}
@@ -123,7 +126,7 @@ def interquartile_band(
         y=frame["upper_quarter"],
         fill="tonexty",
         fillcolor=BAND,
-        name="Middle half of prices",
+        name=name,
         **edge,
     )
 

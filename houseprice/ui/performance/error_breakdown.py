@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pandas as pd
 import streamlit as st
 
@@ -11,42 +9,18 @@ from houseprice.market.fields import Field
 from houseprice.market.profile import summaries
 from houseprice.model.diagnostics import error_trend, errors_by_group, quintiles
 from houseprice.model.ratio_study import MIN_GROUP_SIZE
-from houseprice.model.standards import column_labels
-from houseprice.ui.charts import residuals as charts_model
-from houseprice.ui.charts.panel import panel
-from houseprice.ui.charts.performance import (
-    drift_finding,
-    drifting_facts,
-    place_finding,
-    price_finding,
+from houseprice.ui.charts.panel import Chart, panel
+from houseprice.ui.charts.residuals import (
+    error_by_level_chart,
+    error_by_location_chart,
+    error_by_number_chart,
+    error_by_price_chart,
 )
-from houseprice.ui.charts.style import axis_title
 from houseprice.ui.performance.held_out import Measured, show_picked
-
-if TYPE_CHECKING:
-    import plotly.graph_objects as go
 
 __all__ = ["drifting", "error_against", "groups_of", "show_by_fact", "show_by_place_and_price"]
 
 _FEW_VALUES = 8
-_GROUPS = {
-    "group": "Group",
-    **column_labels(("median_ape", "within_10", "coverage_90"), "share"),
-    "lower_quarter": "A quarter is off by less than (share)",
-    "median": "Middle error (share)",
-    "upper_quarter": "A quarter is off by more than (share)",
-}
-_ERRORS = {
-    "id": "Sale",
-    "location": "Place",
-    "price": "Off (%)",
-    "level": "Level",
-    "lowest_tenth": "One in ten is off by less than (%)",
-    "lower_quarter": "A quarter is off by less than (%)",
-    "median": "Middle error (%)",
-    "upper_quarter": "A quarter is off by more than (%)",
-    "highest_tenth": "One in ten is off by more than (%)",
-}
 
 
 def show_by_fact(found: Measured, ranked: tuple[str, ...], version: str) -> None:
@@ -57,7 +31,7 @@ def show_by_fact(found: Measured, ranked: tuple[str, ...], version: str) -> None
         "too high as often as too low."
     )
     drifts = _drifting(version, found)
-    st.markdown(drifting_facts(drifts, len(fields)))
+    st.markdown(_trend_summary(drifts, len(fields)))
     columns = {fields[column].label: column for column in ranked}
     chosen = st.selectbox(
         "The fact to hold errors against",
@@ -68,19 +42,22 @@ def show_by_fact(found: Measured, ranked: tuple[str, ...], version: str) -> None
     )
     field = fields[columns[chosen]]
     st.caption(field.help)
-    drawn, frame = error_against(found, field)
-    finding = drift_finding(error_trend(found.sales.prices, groups_of(found, field)), field)
-    is_dots = "id" in frame
-    picked = panel(
-        finding,
-        drawn,
-        frame,
-        key="model_error_by",
-        headers=_ERRORS | {"value": axis_title(field)},
-        picks=is_dots,
-    )
-    if is_dots:
+    chart = error_against(found, field)
+    has_sales = "id" in chart.frame
+    picked = panel(chart, key="model_error_by", picks=has_sales)
+    if has_sales:
         show_picked(picked, found, key="model_error_by")
+
+
+def _trend_summary(trends: pd.Series, n_features: int) -> str:
+    if trends.empty:
+        return (
+            f"Of {n_features} features, the error depends on none more than chance allows in so "
+            "many tests: the model uses them fully."
+        )
+    named = ", ".join(list(trends.index)[:5])
+    more = f" and {len(trends) - 5} more" if len(trends) > 5 else ""
+    return f"Of {n_features} features, the error depends on {len(trends)}: {named}{more}."
 
 
 def show_by_place_and_price(found: Measured) -> None:
@@ -89,23 +66,11 @@ def show_by_place_and_price(found: Measured) -> None:
     label = contract.fields[contract.market.roles.location].label
     prices = by_price(found)
     st.subheader("Cheap and dear homes", anchor=False)
-    panel(
-        price_finding(prices),
-        charts_model.error_by_group(prices),
-        prices,
-        key="model_by_price",
-        headers=_GROUPS | {"group": "Fifth of the prices"},
-    )
+    panel(error_by_price_chart(prices), key="model_by_price")
     st.subheader(f"By {label.lower()}", anchor=False)
     places = errors_by_group(found.missed, found.missed["place"])
     places = places.sort_values("median_ape", ascending=False, ignore_index=True)
-    panel(
-        place_finding(places, MIN_GROUP_SIZE),
-        charts_model.typical_error_by_group(places, MIN_GROUP_SIZE),
-        places,
-        key="model_by_place",
-        headers=_GROUPS | {"group": label},
-    )
+    panel(error_by_location_chart(places, MIN_GROUP_SIZE, label), key="model_by_place")
 
 
 def by_price(found: Measured) -> pd.DataFrame:
@@ -114,14 +79,15 @@ def by_price(found: Measured) -> pd.DataFrame:
     return errors_by_group(ordered, ordered["fifth"])
 
 
-def error_against(found: Measured, field: Field) -> tuple[go.Figure, pd.DataFrame]:
+def error_against(found: Measured, field: Field) -> Chart:
     """Pick the chart for a field: dots with their trend for numbers and years, else boxes."""
+    errors = error_trend(found.sales.prices, groups_of(found, field))
     if field.kind in ("number", "year"):
         points = summaries.points(found.sales, field.column)
         trend = summaries.trend(found.sales, field.column)
-        return charts_model.error_by_number(points, trend, field), points
+        return error_by_number_chart(points, trend, field, errors)
     frame = summaries.by_level(found.sales, field.column)
-    return charts_model.error_by_level(frame, field), frame
+    return error_by_level_chart(frame, field, errors)
 
 
 def groups_of(found: Measured, field: Field) -> pd.Series:

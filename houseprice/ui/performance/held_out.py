@@ -19,16 +19,14 @@ from houseprice.model.card import Card
 from houseprice.model.diagnostics import prediction_errors
 from houseprice.model.report import price_quintiles
 from houseprice.model.study import Study
-from houseprice.ui.charts import residuals as charts_model
 from houseprice.ui.charts.panel import panel
-from houseprice.ui.charts.performance import sales_finding
+from houseprice.ui.charts.residuals import HELD_OUT_HEADERS, predicted_vs_actual_chart
 from houseprice.ui.charts.style import axis_title
 from houseprice.ui.house.prefill import open_sale
 from houseprice.ui.layout import is_supported
 from houseprice.ui.session import backend, market, study_of
 
 __all__ = [
-    "HEADERS",
     "Measured",
     "card_of",
     "joined",
@@ -100,32 +98,13 @@ def _measured(version: str) -> Measured:
 
 
 _WORST = 12
-HEADERS = {
-    "id": "Sale",
-    "place": "Place",
-    "fifth": "Fifth of the prices",
-    "price": "Sold for",
-    "predicted_price": "Valued at",
-    "low_90": "From (90 % range)",
-    "high_90": "To (90 % range)",
-    "low_68": "From (68 % range)",
-    "high_68": "To (68 % range)",
-    "error": "Off, as a share of the price",
-    "inside": "Inside the 90 % range",
-}
 
 
 def show_sales_one_by_one(found: Measured) -> None:
     """Draw values against prices; a point that is picked shows its facts and opens the house."""
     st.caption("Click a point, or draw a box around some, to see the sales and open one.")
-    picked = panel(
-        sales_finding(found.missed),
-        charts_model.predicted_against_actual(found.missed, found.sales.contract),
-        found.missed,
-        key="model_sales",
-        headers=HEADERS,
-        picks=True,
-    )
+    chart = predicted_vs_actual_chart(found.missed, found.sales.contract)
+    picked = panel(chart, key="model_sales", picks=True)
     show_picked(picked, found, key="model_sales")
     st.subheader("The largest misses", anchor=False)
     st.markdown(
@@ -183,7 +162,7 @@ def picked_table(picked: Sequence[str], found: Measured) -> pd.DataFrame:
     words = contract.words(sales.houses.iloc[at])
     for column in (roles.area, roles.built, roles.sale_year, roles.sale_month):
         table[axis_title(contract.fields[column])] = words[column]
-    return table.rename(columns=HEADERS | {"error": "Off"}).reset_index(drop=True)
+    return table.rename(columns=HELD_OUT_HEADERS | {"error": "Off"}).reset_index(drop=True)
 
 
 def _opener(sale_id: str, found: Measured, key: str) -> None:
@@ -202,7 +181,7 @@ def _columns(found: Measured) -> dict[str, ColumnConfig]:
         and column in (contract.market.roles.built, contract.market.roles.sale_year)
     )  # fmt: skip
     return {
-        **{HEADERS[name]: money for name in named},
+        **{HELD_OUT_HEADERS[name]: money for name in named},
         "Off": st.column_config.NumberColumn(format="%+.1f %%"),
         **{axis_title(field): st.column_config.NumberColumn(format="%d") for field in years},
     }

@@ -15,9 +15,8 @@ from houseprice.market.contract import Contract
 from houseprice.market.sales import FIGURES, Market, experiments
 from houseprice.model.gate import compare_versions, incomparable_reason
 from houseprice.model.standards import short_label
-from houseprice.ui.charts import performance as charts_standing
 from houseprice.ui.charts.panel import download, panel
-from houseprice.ui.charts.performance import tried_finding, versus_finding
+from houseprice.ui.charts.performance import versions_chart
 from houseprice.ui.layout import is_supported
 from houseprice.ui.session import study_of
 
@@ -99,20 +98,7 @@ def _show_versus(first: str, second: str, contract: Contract) -> None:
         )
         return
     found = compare_versions(one, other, contract.market.price.symbol)
-    panel(
-        versus_finding(found.groups, first, second),
-        charts_standing.differences(found.groups, first),
-        found.groups,
-        key="model_versus",
-        headers={
-            "group": "Sales",
-            "sales": "Number of sales",
-            "difference": "Mean difference of errors (share of the price)",
-            "low": "From (95 % interval)",
-            "high": "To (95 % interval)",
-            "closer": f"{first} is closer (share of sales)",
-        },
-    )
+    panel(versions_chart(found.groups, first, second), key="model_versus")
     st.caption(
         f"**How to read it.** Left of the dotted line {first} is closer to the prices, right of it "
         f"{second}; a bar that crosses the line decides nothing. Both versions valued each sale by "
@@ -136,8 +122,11 @@ def show_tried(market: Market) -> None:
             icon=":material/science:",
         )
         return
-    st.markdown(tried_finding(tried))
     parts = list(dict.fromkeys(tried["part"]))
+    st.markdown(
+        f"**{len(tried)}** experiments in {len(parts)} rounds; **{int(tried['kept'].sum())}** were "
+        "kept. Metrics are those of held-out sales, for the first seed where there are several."
+    )
     with st.container(horizontal=True, vertical_alignment="bottom"):
         part = st.selectbox("Round", ["All", *parts], key="tried_part", bind="query-params")
         word = st.text_input("Search", key="tried_word", placeholder="trees, penalty, ...")

@@ -17,19 +17,17 @@ from houseprice.model.standards import (
     BASELINE_LABELS,
     STANDARD_SOURCES,
     STANDARDS,
-    column_labels,
     format_metric,
     metric_help,
     metric_label,
     short_label,
 )
-from houseprice.ui.charts import performance as charts_standing
 from houseprice.ui.charts.panel import download, panel
 from houseprice.ui.charts.performance import (
-    calibration_finding,
-    confidence_finding,
-    guesses_finding,
-    ratio_finding,
+    baselines_chart,
+    calibration_chart,
+    confidence_chart,
+    ratio_study_chart,
 )
 from houseprice.ui.layout import escape, is_supported, measurement_note
 from houseprice.ui.performance.held_out import card_of
@@ -147,26 +145,7 @@ def _beside_guesses(report: Mapping[str, Any] | None) -> None:
         return
     frame = guesses(report)
     st.subheader("Is it better than a simple guess?", anchor=False)
-    panel(
-        guesses_finding(frame),
-        charts_standing.beside_guesses(frame),
-        frame,
-        key="model_guesses",
-        headers={
-            "estimate": "Estimate",
-            **column_labels(("median_ape", "within_10"), "share"),
-        },
-    )
-
-
-_BANDS = {
-    "band": "Confidence",
-    "share": "Of all values (share)",
-    "confidence": "Mean confidence",
-    **column_labels(
-        ("median_ape", "within_10", "within_20", "coverage_68", "coverage_90"), "share"
-    ),
-}
+    panel(baselines_chart(frame), key="model_guesses")
 
 
 def show_ranges(info: BackendInfo) -> None:
@@ -178,17 +157,7 @@ def show_ranges(info: BackendInfo) -> None:
         st.info("This version was trained without its study. Train a new one: houseprice train.")
         return
     sales = len(study.held_out)
-    panel(
-        calibration_finding(study.calibration, sales),
-        charts_standing.calibration(study.calibration, sales),
-        study.calibration,
-        key="model_calibration",
-        headers={
-            "level": "Meant to hold (share of prices)",
-            "observed": "Held (share of prices)",
-            "width": "Average width (share of the value)",
-        },
-    )
+    panel(calibration_chart(study.calibration, sales), key="model_calibration")
     st.caption(
         "**How to read it.** On the dotted line, a range holds just as many prices as it says. "
         "Below it, ranges are too narrow; above, wider than they need be. Within the grey band the "
@@ -202,14 +171,8 @@ def show_confidence(info: BackendInfo) -> None:
     if bands.empty:
         return
     st.subheader("Can the confidence be relied on?", anchor=False)
-    finer = report_frame(info, "fine_confidence_bands")
-    panel(
-        confidence_finding(bands),
-        charts_standing.confidence(finer if len(finer) else bands),
-        finer if len(finer) else bands,
-        key="model_confidence",
-        headers=_BANDS,
-    )
+    chart = confidence_chart(bands, report_frame(info, "fine_confidence_bands"))
+    panel(chart, key="model_confidence")
     limits = ", ".join(
         f"{band} from {lower:.0f}" for band, lower in bands[["band", "lower"]].to_numpy()
     )
@@ -226,19 +189,7 @@ def show_ratio_study(info: BackendInfo) -> None:
     if study.empty:
         return
     st.subheader("Is it fair, as assessors measure it?", anchor=False)
-    panel(
-        ratio_finding(study),
-        charts_standing.ratio_study(study),
-        study.assign(figure=[metric_label(name) for name in study["figure"]]),
-        key="model_ratio_study",
-        headers={
-            "low": "From (90 % interval)",
-            "high": "To (90 % interval)",
-            "accepted_low": "Accepted from",
-            "accepted_high": "Accepted to",
-            "met": "Reached",
-        },
-    )
+    panel(ratio_study_chart(study), key="model_ratio_study")
     st.caption(
         "**How to read it.** Each figure has its own scale; the band is what the standard accepts "
         "for homes of mixed age, the bar a 90 % interval. A figure is reached where its interval "

@@ -6,18 +6,26 @@ import json
 
 import numpy as np
 import pandas as pd
-import plotly.graph_objects as go
 import pytest
 
+from houseprice.market.profile import summaries
 from houseprice.market.sales import Market, experiments
-from houseprice.model.diagnostics import ErrorTrend, error_trend
+from houseprice.model.diagnostics import ErrorTrend
 from houseprice.model.ratio_study import ratio_study
+from houseprice.model.standards import metric_label
 from houseprice.model.study import NO_STUDY, Study
-from houseprice.ui.charts import performance as charts_standing
-from houseprice.ui.charts import performance as findings_model
-from houseprice.ui.charts import residuals as charts_model
-from houseprice.ui.charts import style as charts
-from houseprice.ui.performance.error_breakdown import by_price, drifting, error_against, groups_of
+from houseprice.ui.charts.performance import (
+    calibration_chart,
+    ratio_study_chart,
+    versions_chart,
+)
+from houseprice.ui.charts.residuals import (
+    error_by_level_chart,
+    error_by_price_chart,
+    predicted_vs_actual_chart,
+)
+from houseprice.ui.charts.style import BAND
+from houseprice.ui.performance.error_breakdown import by_price, drifting, error_against
 from houseprice.ui.performance.held_out import Measured, joined, picked_table
 from houseprice.ui.performance.history import chosen
 from houseprice.ui.performance.overview import figures_table, standing
@@ -57,32 +65,31 @@ def test_held_out_values_meet_the_facts_of_their_own_sales(found: Measured, mark
         assert market.houses.loc[own, "GrLivArea"].iloc[0] == found.sales.values("GrLivArea")[at]
 
 
-def test_a_drift_is_found_where_it_was_put(found: Measured) -> None:
+def test_a_trend_of_the_error_is_reported_only_where_there_is_one(found: Measured) -> None:
     assert drifting(found).index[0] == "Living area above ground"
-    field = found.sales.contract.fields["GrLivArea"]
-    drifts = error_trend(found.sales.prices, groups_of(found, field))
-    said = findings_model.drift_finding(drifts, field)
-    assert said.startswith("**The error drifts** with Living area above ground")
-    assert "sq ft" in said
-    month = found.sales.contract.fields["MoSold"]
-    calm = error_trend(found.sales.prices, groups_of(found, month))
-    assert "does not drift" in findings_model.drift_finding(calm, month)
-    alone = ErrorTrend(pd.Series({"North": 1.0}), 0.0)
-    assert "Too few sales" in findings_model.drift_finding(alone, month)
+    fields = found.sales.contract.fields
+    caption = error_against(found, fields["GrLivArea"]).caption
+    assert caption.startswith("**The error depends on Living area above ground**")
+    assert "sq ft" in caption
+    assert "does not depend" in error_against(found, fields["MoSold"]).caption
+    single = ErrorTrend(pd.Series({"North": 1.0}), 0.0)
+    frame = summaries.by_level(found.sales, "MoSold")
+    assert "Too few sales" in error_by_level_chart(frame, fields["MoSold"], single).caption
 
 
 @pytest.mark.parametrize("column", ["GrLivArea", "YearBuilt", "KitchenQual", "Neighborhood"])
 def test_errors_are_drawn_in_percent_with_a_line_at_none(found: Measured, column: str) -> None:
     field = found.sales.contract.fields[column]
-    drawn, frame = error_against(found, field)
+    chart = error_against(found, field)
+    drawn, frame = chart.figure, chart.frame
     axis = drawn.layout.xaxis if field.levels else drawn.layout.yaxis
-    assert axis.title.text == "Value above or below the price (%)"
+    assert axis.title.text == "Error: value above or below the price (%)"
     assert len(drawn.layout.shapes) == 1
     assert len(frame)
 
 
 def test_each_sale_is_a_point_that_tells_its_id(found: Measured, market: Market) -> None:
-    drawn = charts_model.predicted_against_actual(found.missed, market.contract)
+    drawn = predicted_vs_actual_chart(found.missed, market.contract).figure
     ids = [row[0] for trace in drawn.data for row in trace.customdata]
     assert sorted(ids) == sorted(market.ids.astype(str))
     assert [trace.marker.symbol for trace in drawn.data] == ["circle", "diamond"]
@@ -110,14 +117,14 @@ def study(found: Measured) -> pd.DataFrame:
 
 
 def test_the_ratio_study_names_what_is_not_reached(study: pd.DataFrame) -> None:
-    said = findings_model.ratio_finding(study.assign(met=[True] * 5 + [False]))
-    assert said.startswith("**5 of 6** figures")
-    assert said.endswith("Not reached: Vertical equity (VEI).")
+    caption = ratio_study_chart(study.assign(met=[True] * 5 + [False])).caption
+    assert caption.startswith("**5 of 6** statistics")
+    assert caption.endswith(f"Outside the accepted range: {metric_label('vei')}.")
 
 
 def test_figures_are_drawn_between_their_accepted_ends(study: pd.DataFrame) -> None:
     half = study.head(1).assign(value=0.95, low=0.94, high=5.0, met=True)
-    drawn = charts_standing.ratio_study(half)
+    drawn = ratio_study_chart(half).figure
     assert drawn.data[0].x[0] == pytest.approx(-0.5)
     assert drawn.data[0].error_x.array[0] < 3  # a far end stays on the chart
     assert {note.text for note in drawn.layout.annotations} == {"0.900", "1.100"}
@@ -125,34 +132,39 @@ def test_figures_are_drawn_between_their_accepted_ends(study: pd.DataFrame) -> N
 
 def test_no_chart_of_the_model_names_a_colour(study: pd.DataFrame, found: Measured) -> None:
     levels = pd.DataFrame({"level": [0.5, 0.9], "observed": [0.5, 0.91], "width": [0.1, 0.3]})
-    drawn: list[go.Figure] = [
-        charts_standing.ratio_study(study),
-        charts_standing.calibration(levels, 1000),
-        charts_model.error_by_group(by_price(found)),
-        charts_model.predicted_against_actual(found.missed, found.sales.contract),
+    charts = [
+        ratio_study_chart(study),
+        calibration_chart(levels, 1000),
+        error_by_price_chart(by_price(found)),
+        predicted_vs_actual_chart(found.missed, found.sales.contract),
     ]
-    for each in drawn:
-        data = json.loads(each.to_json())["data"]
+    for chart in charts:
+        data = json.loads(chart.figure.to_json())["data"]
         assert all(trace.get("marker", {}).get("color") is None for trace in data)
-        assert all(trace.get("fillcolor") in (None, charts.BAND) for trace in data)
+        assert all(trace.get("fillcolor") in (None, BAND) for trace in data)
 
 
-def test_ranges_are_judged_with_what_chance_makes() -> None:
+def test_calibration_is_judged_against_the_sampling_error() -> None:
     levels = pd.DataFrame({"level": [0.5, 0.9], "observed": [0.51, 0.91], "width": [0.1, 0.3]})
-    assert "hold as promised" in findings_model.calibration_finding(levels, 1000)
-    assert "not quite as promised" in findings_model.calibration_finding(levels, 100_000)
+    assert "are well calibrated" in calibration_chart(levels, 1000).caption
+    assert "are not quite calibrated" in calibration_chart(levels, 100_000).caption
 
 
-def test_versions_are_told_apart_only_where_the_interval_leaves_zero_out() -> None:
+@pytest.mark.parametrize(
+    ("difference", "low", "high", "caption"),
+    [
+        (-0.01, -0.02, -0.005, "**one is better than two**"),
+        (-0.01, -0.02, 0.005, "**The difference is not significant**"),
+        (0.0, 0.0, 0.0, "one and two gave the same values"),
+    ],
+)
+def test_a_version_is_better_only_where_the_interval_excludes_zero(
+    difference: float, low: float, high: float, caption: str
+) -> None:
     groups = pd.DataFrame(
-        {"group": ["All sales"], "sales": [100], "difference": [-0.01], "low": [-0.02]}
-    )
-    said = findings_model.versus_finding(groups.assign(high=-0.005), "one", "two")
-    assert said.startswith("**one is better than two**")
-    unsure = findings_model.versus_finding(groups.assign(high=0.005), "one", "two")
-    assert unsure.startswith("**It can't be told which is better**")
-    same = groups.assign(difference=0.0, low=0.0, high=0.0)
-    assert "the same values" in findings_model.versus_finding(same, "one", "two")
+        {"group": ["All sales"], "sales": [100], "difference": [difference], "low": [low]}
+    ).assign(high=high, closer=0.5)
+    assert versions_chart(groups, "one", "two").caption.startswith(caption)
 
 
 def test_a_figure_is_held_against_its_accepted_range() -> None:
