@@ -63,7 +63,7 @@ def test_nothing_is_drawn_for_a_tab_that_is_hidden(page: AppTest) -> None:
         ("Ranges", "Ranges meant to hold 90 % of prices held", 2),
         ("Versions", "There is one version so far", 0),
         ("What was tried", "things were tried in 6 rounds", 0),
-        ("The card", "How honest its ranges are", 0),
+        ("The card", "Interval calibration", 0),
     ],
 )
 def test_each_tab_says_what_its_charts_show(

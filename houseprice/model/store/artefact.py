@@ -282,7 +282,7 @@ def load(manifest: Manifest, files: Files) -> LoadedModel:
     table = io.BytesIO(files[IMPORTANCE])
     importance = pd.read_csv(table, keep_default_na=False, na_values=[""])
     study = Study.from_json(files[STUDY_FILE])
-    return LoadedModel(model, manifest, importance, Card.read(files), golden, study)
+    return LoadedModel(model, manifest, importance, Card.from_files(files), golden, study)
 
 
 def _checked(folder: Path, name: str, manifest: Manifest) -> bytes:

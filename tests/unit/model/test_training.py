@@ -79,8 +79,8 @@ def test_the_card_of_a_trained_model_tells_ranges_and_fairness(
     card = store.load(contract=village.contract).card
     assert card.data["report"]["sales"] == FEW
     assert len(card.data["importance"]) == 10
-    assert "How honest its ranges are" in card.markdown
-    assert "How fair it is" in card.markdown
+    assert "Interval calibration" in card.markdown
+    assert "Equity (ratio study)" in card.markdown
 
 
 @pytest.mark.usefixtures("trained")
