@@ -1,21 +1,20 @@
-"""The backend protocol: the only way to a value.
+"""The backend interface: rows in, a frame with one valuation per row out.
 
-A page, a command or the API hands in rows as they came; what comes back is one valuation a row, in
-order, whoever answered.
-
-The table of valuations: one row an input row, in order, with stable columns.
-
-What a server that gives bare values can't answer, said in words.
+Pages, commands and the API call a :class:`Backend` and don't know which one answers. Every backend
+can describe itself and value rows; a backend that lacks another ability inherits a method that
+raises :class:`~houseprice.errors.NotSupported`.
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from functools import wraps
 from itertools import repeat
-from typing import TYPE_CHECKING, Literal, NoReturn, Protocol, get_args
+from typing import TYPE_CHECKING, Literal, ParamSpec, TypeVar, get_args
 
 import numpy as np
 import pandas as pd
@@ -41,12 +40,15 @@ __all__ = [
     "Capability",
     "Progress",
     "ValuationResult",
-    "ValuesOnlyBackend",
     "VersionInfo",
     "chunks",
     "not_supported",
+    "report_valued",
     "valuation_frame",
 ]
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 DEFAULT_INTERVAL = 0.9
 
@@ -62,7 +64,19 @@ Capability = Literal[
     "study",
 ]
 CAPABILITIES: frozenset[Capability] = frozenset(get_args(Capability))
-"""All that a backend may offer beside the bare value of a house."""
+"""Everything that a backend may offer besides predicted prices."""
+
+_DESCRIPTIONS: dict[Capability, str] = {
+    "range": "price ranges",
+    "evidence": "reasons or comparable sales",
+    "explain": "reasons for its values",
+    "comparables": "comparable sales",
+    "what_if": "the effect of a change",
+    "effect": "the price along a field",
+    "importance": "the importance of fields",
+    "card": "a model card",
+    "study": "a study of its model",
+}
 
 VALUATION_COLUMNS = (
     "row",
@@ -85,81 +99,42 @@ LIST_COLUMNS = ("comparables", "top_drivers")
 """Columns of valuations that hold a tuple of texts per row."""
 
 
-def chunks(n_rows: int, size: int) -> Iterator[slice]:
-    """Yield the slices that split `n_rows` rows into chunks of at most `size` rows, in order."""
-    for start in range(0, n_rows, size):
-        yield slice(start, min(start + size, n_rows))
-
-
 @dataclass(frozen=True)
 class BackendInfo:
-    """What stands behind the answers of a backend.
-
-    Attributes
-    ----------
-    backend : str
-        Where the answers come from, in words ("this computer").
-    model_version, package_version : str
-        "" where the backend does not say; None or nothing in what follows means the same.
-    market_title : str
-    as_of : date, optional
-        The date that values stand for.
-    trained_at : datetime, optional
-        With its time zone.
-    n_sales : int, optional
-        Sales that the model learned from.
-    metrics : dict of str to float
-        Accuracy on sales that the model did not see, by the names of
-        :func:`houseprice.model.metrics.accuracy`.
-    capabilities : frozenset of str
-        What it offers beside bare values, of :data:`CAPABILITIES`. Asked for anything else it
-        raises :class:`houseprice.errors.NotSupported`.
-    remarks : tuple of str
-        What a user should know of who answers ("another model than the one of this computer").
-    """
+    """Which model answers; "" or None where the backend does not say."""
 
     backend: str
+    """Where the answers come from, for sentences ("this computer")."""
     model_version: str
     package_version: str
     market_title: str
     as_of: date | None
+    """The valuation date."""
     trained_at: datetime | None
     n_sales: int | None
+    """Number of sales in the training data."""
     metrics: dict[str, float] = field(default_factory=dict)
+    """Accuracy on held-out sales, by the names of :func:`houseprice.model.metrics.accuracy`."""
     capabilities: frozenset[Capability] = CAPABILITIES
     remarks: tuple[str, ...] = ()
+    """Sentences about the backend for the user ("It has another model than this computer.")."""
 
 
 @dataclass(frozen=True)
 class ValuationResult:
-    """Valuations with what the checks had to say.
+    """Valuations with the problems of their rows.
 
-    Attributes
-    ----------
-    valuations : DataFrame, shape (n_rows, 14)
-        Columns :data:`VALUATION_COLUMNS`, one row an input row, in order. Money is unrounded, in
-        the market's currency; on a row with status "error" every number is missing.
-    problems : tuple of Problem
+    Prices are unrounded, in the market's currency. A row with status "error" has no numbers.
     """
 
     valuations: pd.DataFrame
+    """Columns :data:`VALUATION_COLUMNS`, one row per input row, in order."""
     problems: tuple[Problem, ...]
 
 
 @dataclass(frozen=True)
 class VersionInfo:
-    """A version of the model that answers, or did, or could.
-
-    Attributes
-    ----------
-    model_version : str
-    trained_at : datetime
-        With its time zone.
-    n_sales : int
-    is_answering : bool
-    metrics : dict of str to float
-        As :attr:`About.metrics`.
-    """
+    """A stored version of the model."""
 
     model_version: str
     trained_at: datetime
@@ -168,13 +143,52 @@ class VersionInfo:
     metrics: dict[str, float]
 
 
-class Backend(Protocol):
-    """Something that values houses."""
+def chunks(n_rows: int, size: int) -> Iterator[slice]:
+    """Yield the slices that split `n_rows` rows into chunks of at most `size` rows, in order."""
+    for start in range(0, n_rows, size):
+        yield slice(start, min(start + size, n_rows))
 
+
+def report_valued(progress: Progress | None, n_done: int, n_rows: int) -> None:
+    """Report how many houses are valued."""
+    if progress:
+        progress(n_done / n_rows, f"{n_done:,} of {n_rows:,} houses valued")
+
+
+def not_supported(capability: Capability, server: str = "The server that answers") -> NotSupported:
+    """Return the error for a missing capability, with the setting that would provide it."""
+    return NotSupported(
+        f"{server} does not give {_DESCRIPTIONS[capability]}. Set HOUSEPRICE_API_URL to a server "
+        "of houseprice, or leave it empty to use the model of this computer.",
+        reason="not_offered",
+    )
+
+
+def _optional(capability: Capability) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Make a method of the base class raise NotSupported."""
+
+    def decorate(method: Callable[P, R]) -> Callable[P, R]:
+        @wraps(method)
+        def unsupported(*_args: P.args, **_kwargs: P.kwargs) -> R:
+            raise not_supported(capability)
+
+        return unsupported
+
+    return decorate
+
+
+class Backend(ABC):
+    """Values houses.
+
+    Methods about a single house raise InputError if that house can't be valued; all methods raise
+    BackendError if the backend can't answer.
+    """
+
+    @abstractmethod
     def info(self) -> BackendInfo:
-        """Tell which model answers, and how good it is."""
-        ...
+        """Return which model answers, and how accurate it is."""
 
+    @abstractmethod
     def value(
         self,
         rows: pd.DataFrame,
@@ -183,16 +197,16 @@ class Backend(Protocol):
         evidence: bool = False,
         progress: Progress | None = None,
     ) -> ValuationResult:
-        """Check and value rows as they came (see :func:`houseprice.market.validation.validate`).
+        """Validate and value raw rows (see :func:`houseprice.market.validation.validate`).
 
         Parameters
         ----------
         rows : DataFrame
         interval : float
-            Level of the range, from 0.5 to 0.95.
+            Coverage of the price range, from 0.5 to 0.95.
         evidence : bool
             Also fill ``comparables`` (ids of the five most similar sales) and ``top_drivers``
-            (the three features that move the value most), a tuple of texts per row.
+            (the three features that move the value most).
         progress : Progress, optional
 
         Raises
@@ -202,55 +216,52 @@ class Backend(Protocol):
         BackendError
             If the backend can't answer.
         """
-        ...
 
+    @_optional("explain")
     def explain(self, rows: pd.DataFrame) -> Explanation:
-        """Say in money how the value of one house (one row) comes about.
+        """Explain the value of one house (one row) in money."""
+        raise NotImplementedError
 
-        Raises
-        ------
-        InputError
-            If the house can't be valued; so do the next three.
-        """
-        ...
-
+    @_optional("comparables")
     def comparables(self, rows: pd.DataFrame, k: int = 5) -> pd.DataFrame:
-        """Find the k sales most like one house (columns of ``model.comparing.comparison``)."""
-        ...
+        """Return the k sales most similar to one house (see :mod:`.model.comparables`)."""
+        raise NotImplementedError
 
+    @_optional("what_if")
     def what_if(self, before: pd.DataFrame, after: pd.DataFrame) -> ValueChange:
-        """Say what the difference between two states of one house does to its value."""
-        ...
+        """Return how the value changes between two states of one house."""
+        raise NotImplementedError
 
+    @_optional("effect")
     def effect(self, column: str, rows: pd.DataFrame | None = None) -> pd.DataFrame:
-        """Price along the values of one field.
+        """Return the price along the values of a field: market average, or for one house."""
+        raise NotImplementedError
 
-        On average over the market's sales (columns of ``model.measuring.importance``), or for the
-        one house of ``rows`` (columns of ``model.explaining.whatif``).
-        """
-        ...
-
+    @_optional("importance")
     def importance(self) -> pd.DataFrame:
-        """Importance of each field, most first (columns of ``model.measuring.importance``)."""
-        ...
+        """Return the permutation importance of each field, most important first."""
+        raise NotImplementedError
 
+    @_optional("card")
     def card(self) -> Card:
-        """The model card: what the model is for, how good it is, and what it can't do."""
-        ...
+        """Return the model card."""
+        raise NotImplementedError
 
+    @_optional("study")
     def versions(self) -> tuple[VersionInfo, ...]:
-        """The versions of the model whose studies can be read, the newest first."""
-        ...
+        """Return the model versions that have a study, newest first."""
+        raise NotImplementedError
 
+    @_optional("study")
     def study(self, version: str | None = None) -> Study:
-        """What was worked out when a version was trained; by default the one that answers.
+        """Return the diagnostics of a version, by default the one that answers.
 
         Raises
         ------
         ModelError
             If there is no such version, or its study can't be read.
         """
-        ...
+        raise NotImplementedError
 
 
 def valuation_frame(
@@ -260,17 +271,15 @@ def valuation_frame(
     model_version: str,
     valued_at: datetime,
 ) -> pd.DataFrame:
-    """Lay the values of the valid rows and the problems of all rows side by side.
+    """Build the frame of valuations from the values of valid rows and the problems of all rows.
 
     Parameters
     ----------
     valid : bool array of shape (n,)
         Which rows have a value.
     problems : iterable of Problem
-        Of all n rows.
     values : DataFrame, shape (n_valid, ...)
-        What ``ValuationModel.value`` gave for the valid rows, in order; ``comparables`` and
-        ``top_drivers`` where they were asked for.
+        As ``ValuationModel.value`` returns it, optionally with :data:`LIST_COLUMNS`.
     model_version : str
     valued_at : datetime
         With its time zone.
@@ -278,16 +287,16 @@ def valuation_frame(
     Returns
     -------
     DataFrame, shape (n, 14)
-        Columns :data:`~houseprice.backend.base.VALUATION_COLUMNS`.
+        Columns :data:`VALUATION_COLUMNS`.
     """
-    by_row, general = _telling(problems)
+    by_row, general = _group_by_row(problems)
     status = np.where(valid, "warning" if general else "ok", "error").tolist()
     codes, messages = [_codes(general)] * len(valid), [""] * len(valid)
-    for row, found in by_row.items():
+    for row, row_problems in by_row.items():
         status[row - 1] = "warning" if valid[row - 1] else "error"
-        codes[row - 1] = _codes(general + found)
-        messages[row - 1] = _message(found)
-    now = valued_at.isoformat(timespec="seconds")
+        codes[row - 1] = _codes(general + row_problems)
+        messages[row - 1] = _message(row_problems)
+    timestamp = valued_at.isoformat(timespec="seconds")
     columns: dict[str, object] = {"row": np.arange(1, len(valid) + 1)}
     for column in ("predicted_price", "price_low", "price_high", "interval", "fsd", "confidence"):
         columns[column] = _numbers(values, column, valid)
@@ -296,8 +305,8 @@ def valuation_frame(
         status=status,
         reason_codes=codes,
         message=messages,
-        model_version=[model_version if ok else "" for ok in valid.tolist()],
-        valued_at=[now if ok else "" for ok in valid.tolist()],
+        model_version=[model_version if is_valid else "" for is_valid in valid.tolist()],
+        valued_at=[timestamp if is_valid else "" for is_valid in valid.tolist()],
     )
     for column in LIST_COLUMNS:
         columns[column] = _lists(values, column, valid)
@@ -322,13 +331,18 @@ def _lists(values: pd.DataFrame, column: str, valid: NDArray[np.bool_]) -> NDArr
 
 
 def _texts(n: int, **columns: list[str]) -> dict[str, object]:
-    """Columns of n texts, made as one array: a house alone waits for pandas once, not for each."""
+    """Return columns of n texts, cut from a single array.
+
+    pandas takes about as long to make one array of texts as five: this matters for a single house.
+    """
     texts = pd.array([text for column in columns.values() for text in column], dtype="str")
-    return {name: texts[place * n : (place + 1) * n] for place, name in enumerate(columns)}
+    return {name: texts[i * n : (i + 1) * n] for i, name in enumerate(columns)}
 
 
-def _telling(problems: Iterable[Problem]) -> tuple[defaultdict[int, list[Problem]], list[Problem]]:
-    """Errors and warnings by row, errors first, and those of the whole table."""
+def _group_by_row(
+    problems: Iterable[Problem],
+) -> tuple[defaultdict[int, list[Problem]], list[Problem]]:
+    """Return errors and warnings by row, errors first, and those of the whole table."""
     by_row: defaultdict[int, list[Problem]] = defaultdict(list)
     general = []
     for problem in sorted(problems, key=lambda problem: problem.severity != "error"):
@@ -347,51 +361,3 @@ def _codes(problems: Sequence[Problem]) -> str:
 
 def _message(problems: Sequence[Problem]) -> str:
     return " ".join(problem.sentence for problem in problems)
-
-
-class ValuesOnlyBackend:
-    """The part of :class:`houseprice.backend.base.Backend` that is more than values.
-
-    Every method raises NotSupported.
-    """
-
-    def explain(self, *_args: object, **_names: object) -> NoReturn:
-        """No reasons."""
-        not_supported("reasons for its values")
-
-    def comparables(self, *_args: object, **_names: object) -> NoReturn:
-        """No comparable sales."""
-        not_supported("comparable sales")
-
-    def what_if(self, *_args: object, **_names: object) -> NoReturn:
-        """No effect of a change."""
-        not_supported("the effect of a change")
-
-    def effect(self, *_args: object, **_names: object) -> NoReturn:
-        """No price along a field."""
-        not_supported("the price along a field")
-
-    def importance(self) -> NoReturn:
-        """No importance of fields."""
-        not_supported("the importance of fields")
-
-    def card(self) -> NoReturn:
-        """No model card."""
-        not_supported("a model card")
-
-    def versions(self) -> NoReturn:
-        """No versions."""
-        not_supported("other versions of its model")
-
-    def study(self, *_args: object, **_names: object) -> NoReturn:
-        """No study."""
-        not_supported("a study of its model")
-
-
-def not_supported(what: str) -> NoReturn:
-    """Raise the error that says what the server lacks, and who has it."""
-    raise NotSupported(
-        f"The server that answers does not give {what}. Set HOUSEPRICE_API_URL to a server of "
-        "houseprice, or leave it empty to use the model of this computer.",
-        reason="not_offered",
-    )

@@ -11,11 +11,13 @@ from numpy.typing import NDArray
 
 from houseprice.backend.base import (
     DEFAULT_INTERVAL,
+    Backend,
     BackendInfo,
     Progress,
     ValuationResult,
     VersionInfo,
     chunks,
+    report_valued,
     valuation_frame,
 )
 from houseprice.errors import InputError, ModelError
@@ -35,7 +37,7 @@ CHUNK_ROWS = 5_000
 """Rows valued at a time: enough to be fast, few enough to keep memory flat."""
 
 
-class LocalBackend:
+class LocalBackend(Backend):
     """Values houses with a model of this process; see :class:`houseprice.backend.base.Backend`.
 
     Parameters
@@ -92,9 +94,7 @@ class LocalBackend:
                 part["comparables"] = self._comparable_ids(houses, self._ids(rows, positions))
                 part["top_drivers"] = self._explainer.top_drivers(houses)
             parts.append(part)
-            if progress:
-                done, n = chunk.stop, len(valid_rows)
-                progress(done / n, f"{done:,} of {n:,} houses valued")
+            report_valued(progress, chunk.stop, len(valid_rows))
         values = parts[0] if len(parts) == 1 else pd.concat(parts) if parts else pd.DataFrame()
         version, now = self._loaded.manifest.model_version, datetime.now(UTC)
         frame = valuation_frame(checked.valid, checked.problems, values, version, now)

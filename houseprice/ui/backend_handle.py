@@ -18,18 +18,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from functools import wraps
+from typing import TYPE_CHECKING, Any, cast
 
-import pandas as pd
-
-from houseprice.backend.base import (
-    DEFAULT_INTERVAL,
-    Backend,
-    BackendInfo,
-    Progress,
-    ValuationResult,
-    VersionInfo,
-)
+from houseprice.backend.base import Backend, BackendInfo, Progress
 from houseprice.errors import (
     BackendError,
     BackendTimeout,
@@ -40,9 +32,6 @@ from houseprice.errors import (
 
 if TYPE_CHECKING:
     from houseprice.model.card import Card
-    from houseprice.model.explanation import Explanation
-    from houseprice.model.study import Study
-    from houseprice.model.what_if import ValueChange
 
 __all__ = ["BackendHandle", "CircuitBreaker", "GuardedBackend", "Outage"]
 
@@ -147,13 +136,7 @@ def _is_away(error: HousePriceError) -> bool:
 
 
 class GuardedBackend:
-    """A backend under watch; see :class:`houseprice.backend.base.Backend`.
-
-    Parameters
-    ----------
-    backend : Backend
-    watch : Watch
-    """
+    """A :class:`~houseprice.backend.base.Backend` whose calls go through a circuit breaker."""
 
     def __init__(self, backend: Backend, watch: CircuitBreaker) -> None:
         self._backend = backend
@@ -161,66 +144,26 @@ class GuardedBackend:
         self._info = backend.info()
 
     def info(self) -> BackendInfo:
-        """Tell which model answers; the last that is known of it while it does not answer."""
-        # No question of its own: what is known of a server may be told without asking it.
+        """Return which model answers; while the backend is down, the last known information."""
+        # Not guarded: a backend may return what it knows of a server without a request.
         if self._watch.failing is None:
             with suppress(BackendError):
                 self._info = self._backend.info()
         return self._info
 
-    def value(
-        self,
-        rows: pd.DataFrame,
-        *,
-        interval: float = DEFAULT_INTERVAL,
-        evidence: bool = False,
-        progress: Progress | None = None,
-    ) -> ValuationResult:
-        """Check and value rows as they came."""
-        with self._watch.question():
-            return self._backend.value(
-                rows, interval=interval, evidence=evidence, progress=progress
-            )
-
-    def explain(self, rows: pd.DataFrame) -> Explanation:
-        """Say in money how the value of one house comes about."""
-        with self._watch.question():
-            return self._backend.explain(rows)
-
-    def comparables(self, rows: pd.DataFrame, k: int = 5) -> pd.DataFrame:
-        """Find the k sales most like one house."""
-        with self._watch.question():
-            return self._backend.comparables(rows, k)
-
-    def what_if(self, before: pd.DataFrame, after: pd.DataFrame) -> ValueChange:
-        """Say what the difference between two states of one house does to its value."""
-        with self._watch.question():
-            return self._backend.what_if(before, after)
-
-    def effect(self, column: str, rows: pd.DataFrame | None = None) -> pd.DataFrame:
-        """Price along the values of one field."""
-        with self._watch.question():
-            return self._backend.effect(column, rows)
-
-    def importance(self) -> pd.DataFrame:
-        """Importance of each field."""
-        with self._watch.question():
-            return self._backend.importance()
-
     def card(self) -> Card:
-        """The model card."""
-        # As info(): it may be told without asking, and then proves nothing.
+        """Return the model card, which like :meth:`info` may come without a request."""
         return self._backend.card()
 
-    def versions(self) -> tuple[VersionInfo, ...]:
-        """The versions of the model whose studies can be read."""
-        with self._watch.question():
-            return self._backend.versions()
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        method: Callable[..., Any] = getattr(self._backend, name)
 
-    def study(self, version: str | None = None) -> Study:
-        """What was worked out when a version was trained."""
-        with self._watch.question():
-            return self._backend.study(version)
+        @wraps(method)
+        def guarded(*args: object, **kwargs: object) -> object:
+            with self._watch.question():
+                return method(*args, **kwargs)
+
+        return guarded
 
 
 class BackendHandle:
@@ -242,7 +185,7 @@ class BackendHandle:
     """
 
     def __init__(self, opening: Callable[[Progress], Backend]) -> None:
-        self.backend: GuardedBackend | None = None
+        self.backend: Backend | None = None
         self.watch = CircuitBreaker()
         self.share, self.what = 0.0, "Reading the sales"
         self._opening = opening
@@ -265,7 +208,7 @@ class BackendHandle:
         with self._lock:
             if self.backend is None:
                 with self.watch.question(opening=True):
-                    backend = GuardedBackend(self._opening(tell), self.watch)
+                    backend = cast("Backend", GuardedBackend(self._opening(tell), self.watch))
                 # Long-lived objects out of every collection: Streamlit runs a full one after each
                 # rerun, which costs more than the valuation itself.
                 gc.collect()

@@ -20,11 +20,14 @@ from pydantic import BaseModel
 
 from houseprice.backend.base import (
     DEFAULT_INTERVAL,
+    Backend,
     BackendInfo,
     Capability,
     Progress,
     ValuationResult,
     VersionInfo,
+    not_supported,
+    report_valued,
     valuation_frame,
 )
 from houseprice.backend.remote.endpoints import Chunk, Service, concat
@@ -38,7 +41,7 @@ from houseprice.backend.schemas import (
     ModelOut,
     capabilities_known,
 )
-from houseprice.errors import BackendUnavailable, InputError, ModelError, NotSupported
+from houseprice.errors import BackendUnavailable, InputError, ModelError
 from houseprice.market.contract import Contract
 from houseprice.model.card import Card
 from houseprice.model.conformal import check_level
@@ -136,12 +139,11 @@ def _once(
         if pieces[-1].model_version != pieces[0].model_version:
             break
         done += len(part)
-        if progress:
-            progress(done / len(rows), f"{done:,} of {len(rows):,} houses valued")
+        report_valued(progress, done, len(rows))
     return pieces
 
 
-class RemoteBackend:
+class RemoteBackend(Backend):
     """Values houses with a server; see :class:`houseprice.backend.base.Backend`.
 
     Columns that are not the contract's never leave this computer.
@@ -301,11 +303,7 @@ class RemoteBackend:
 
     def _need(self, capability: Capability) -> None:
         if capability not in self._told.capabilities:
-            raise NotSupported(
-                f"The server at {self._service.place} has no such answer to give "
-                f"({capability.replace('_', ' ')}).",
-                reason="not_offered",
-            )
+            raise not_supported(capability, f"The server at {self._service.place}")
 
     def _current(self) -> ModelOut:
         """What the server said of itself, asked again if another model has answered since."""

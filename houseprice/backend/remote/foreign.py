@@ -26,12 +26,13 @@ import pandas as pd
 
 from houseprice.backend.base import (
     DEFAULT_INTERVAL,
+    Backend,
     BackendInfo,
     Progress,
     ValuationResult,
-    ValuesOnlyBackend,
     chunks,
     not_supported,
+    report_valued,
     valuation_frame,
 )
 from houseprice.backend.remote.parity import Parity, parity
@@ -198,7 +199,7 @@ _LIKENESS: dict[Parity, str] = {
 }
 
 
-class ForeignBackend(ValuesOnlyBackend):
+class ForeignBackend(Backend):
     """Values houses with a server of another maker; see :class:`houseprice.backend.base.Backend`.
 
     Parameters
@@ -262,7 +263,7 @@ class ForeignBackend(ValuesOnlyBackend):
         """Check rows here, and have the good ones valued there."""
         check_level(interval)
         if evidence:
-            not_supported("reasons or comparable sales")
+            raise not_supported("evidence")
         checked = validate(rows, self._contract)
         valid = checked.valid.copy()
         places = np.flatnonzero(valid)
@@ -278,9 +279,7 @@ class ForeignBackend(ValuesOnlyBackend):
                     problems.append(_without_value(row, placed))
                 else:
                     prices.append(self._price(placed.number))
-            if progress:
-                done, n = chunk.stop, len(places)
-                progress(done / n, f"{done:,} of {n:,} houses valued")
+            report_valued(progress, chunk.stop, len(places))
         values = pd.DataFrame({"predicted_price": prices})
         frame = valuation_frame(valid, problems, values, self._version, datetime.now(UTC))
         return ValuationResult(frame, tuple(sorted(problems, key=lambda problem: problem.row or 0)))
