@@ -41,7 +41,7 @@ __all__ = [
     "validate",
 ]
 
-__version__ = "1.0.0"
+__version__ = "2.0.0"
 
 _HOMES = {
     "Contract": "houseprice.market.contract",

@@ -23,7 +23,7 @@ from houseprice.errors import HousePriceError
 
 __all__ = ["cli", "main"]
 
-logger = logging.getLogger(logs.SPOKEN)
+logger = logging.getLogger(logs.COMMAND_LOGGER)
 
 cli = typer.Typer(
     add_completion=False,
@@ -60,7 +60,7 @@ def manners(
     ] = False,
 ) -> None:
     """House values with honest ranges, learned from a market that is described as data."""
-    logs.set_up(verbose=verbose, as_json=log_json)
+    logs.configure(verbose=verbose, as_json=log_json)
     context.obj = {"log_json": log_json}
 
 

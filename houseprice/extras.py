@@ -6,7 +6,7 @@ from importlib.util import find_spec
 
 from houseprice.errors import HousePriceError
 
-__all__ = ["is_installed", "packages_of", "require"]
+__all__ = ["is_installed", "require", "required_packages"]
 
 _PACKAGES = {
     "api": ("fastapi", "httptools", "prometheus_client", "uvicorn"),
@@ -16,7 +16,7 @@ _PACKAGES = {
 }
 
 
-def packages_of(extra: str) -> tuple[str, ...]:
+def required_packages(extra: str) -> tuple[str, ...]:
     """The packages, by the names that they are imported under, that tell an extra's presence."""
     return _PACKAGES[extra]
 
@@ -49,7 +49,7 @@ def require(extra: str, what: str) -> None:
 
 
 def _missing(extra: str) -> list[str]:
-    return [name for name in packages_of(extra) if not _is_installed(name)]
+    return [name for name in required_packages(extra) if not _is_installed(name)]
 
 
 def _is_installed(name: str) -> bool:

@@ -12,7 +12,7 @@ from pathlib import Path
 if sys.platform != "win32":
     import fcntl
 
-__all__ = ["MEGABYTE", "exclusive", "replace_file", "sync_folder", "write_file"]
+__all__ = ["MEGABYTE", "file_lock", "replace_file", "sync_folder", "write_file"]
 
 MEGABYTE = 1_000_000
 """Bytes in a megabyte, wherever a limit or a size is given in megabytes."""
@@ -50,7 +50,7 @@ def sync_folder(path: Path) -> None:
 
 
 @contextmanager
-def exclusive(path: Path, waiting: Callable[[], None] | None = None) -> Iterator[None]:
+def file_lock(path: Path, waiting: Callable[[], None] | None = None) -> Iterator[None]:
     """Hold a lock file against other processes and threads; the system frees it if we are killed.
 
     Parameters

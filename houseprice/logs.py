@@ -11,16 +11,16 @@ import logging
 import sys
 from datetime import UTC, datetime
 
-__all__ = ["SPOKEN", "JsonFormatter", "set_up"]
+__all__ = ["COMMAND_LOGGER", "JsonFormatter", "configure"]
 
-SPOKEN = "houseprice.commands"
+COMMAND_LOGGER = "houseprice.commands"
 """Logger of what a command says to its user: sentences, shown without time or origin."""
 
 _HEARD = ("houseprice", "py.warnings")
 _ORDINARY = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
-def set_up(*, verbose: bool = False, as_json: bool = False) -> None:
+def configure(*, verbose: bool = False, as_json: bool = False) -> None:
     """Send the log of this package, and Python's warnings, to the standard error stream.
 
     Parameters
@@ -38,7 +38,7 @@ def set_up(*, verbose: bool = False, as_json: bool = False) -> None:
             logger.removeHandler(old)
         logger.addHandler(handler)
     logging.getLogger("houseprice").setLevel(logging.DEBUG if verbose else logging.WARNING)
-    logging.getLogger(SPOKEN).setLevel(logging.DEBUG if verbose else logging.INFO)
+    logging.getLogger(COMMAND_LOGGER).setLevel(logging.DEBUG if verbose else logging.INFO)
     logging.captureWarnings(as_json)
 
 
@@ -71,7 +71,7 @@ class _HumanFormatter(logging.Formatter):
         }
 
     def format(self, record: logging.LogRecord) -> str:
-        if record.name == SPOKEN and record.levelno in self._spoken:
+        if record.name == COMMAND_LOGGER and record.levelno in self._spoken:
             return self._spoken[record.levelno].format(record)
         return super().format(record)
 

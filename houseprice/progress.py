@@ -11,13 +11,13 @@ from time import monotonic
 
 from houseprice.formatting import duration
 
-__all__ = ["Progress", "ProgressEstimate", "part_of"]
+__all__ = ["Progress", "ProgressEstimate", "subprogress"]
 
 Progress = Callable[[float, str], None]
 """Called with the share done (0 to 1) and what is being done, in words."""
 
 
-def part_of(progress: Progress | None, start: float, end: float) -> Progress:
+def subprogress(progress: Progress | None, start: float, end: float) -> Progress:
     """Let a part of the work report its own share from 0 to 1; None listens to nothing."""
 
     def tell(share: float, words: str) -> None:
@@ -48,7 +48,7 @@ class ProgressEstimate:
         self._clock = clock
         self._start = clock()
 
-    def tell(self, done: int) -> tuple[float, str]:
+    def update(self, done: int) -> tuple[float, str]:
         """Give the share that is done, and rows, rows per second and time left in words."""
         share = min(done / self._n_rows, 1.0)
         words = f"{done:,} houses valued"

@@ -14,7 +14,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from houseprice.errors import SettingsError
 from houseprice.extras import is_installed
 
-__all__ = ["Settings", "keys_in", "read_settings"]
+__all__ = ["Settings", "decode_keys", "read_settings"]
 
 _KEY_BYTES = 32
 
@@ -120,7 +120,7 @@ class Settings(BaseSettings):
     @classmethod
     def _are_keys(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None:
-            keys_in(value)
+            decode_keys(value)
             if not is_installed("sign"):
                 raise PydanticCustomError(
                     "package", "signed models need another package: pip install 'houseprice[sign]'"
@@ -130,12 +130,12 @@ class Settings(BaseSettings):
     @field_validator("signing_key")
     @classmethod
     def _is_one_key(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None and len(keys_in(value)) > 1:
+        if value is not None and len(decode_keys(value)) > 1:
             raise PydanticCustomError("key", "only one private key is allowed")
         return value
 
 
-def keys_in(text: SecretStr) -> tuple[bytes, ...]:
+def decode_keys(text: SecretStr) -> tuple[bytes, ...]:
     """Decode keys separated by commas, each as printed by ``houseprice models new-key``.
 
     Raises

@@ -20,7 +20,7 @@ from houseprice.api.engine import Engine
 from houseprice.api.problem_details import ApiError
 from houseprice.backend.base import DEFAULT_INTERVAL
 from houseprice.backend.strict_json import NotStrictError, read_json
-from houseprice.market.parsing import quoted
+from houseprice.market.parsing import shorten
 
 __all__ = [
     "EFFECTS_IN",
@@ -81,7 +81,7 @@ def members(body: object, known: Collection[str], required: Collection[str]) -> 
         if name not in known:
             near = difflib.get_close_matches(name[:40].casefold(), known, n=1)
             hint = f" Did you mean «{near[0]}»?" if near else f" There are: {_listed(known)}."
-            raise unusable(f"There is no «{quoted(name)}» to ask for.{hint}", field=quoted(name))
+            raise unusable(f"There is no «{shorten(name)}» to ask for.{hint}", field=shorten(name))
     for name in required:
         if name not in body:
             raise unusable(f"«{name}» is missing from the body.", field=name)
@@ -136,7 +136,7 @@ def _refuse_other_types(header: str) -> None:
     said["content-type"] = header or "application/octet-stream"
     charset = said.get_param("charset", "utf-8")
     if said.get_content_type() != "application/json":
-        got = f"not {quoted(header)}" if header else "and the request names no type"
+        got = f"not {shorten(header)}" if header else "and the request names no type"
         raise ApiError(415, "wrong_type", f"Send application/json: {got}.")
     if not isinstance(charset, str) or charset.casefold() not in {"utf-8", "utf8"}:
         raise ApiError(415, "wrong_charset", "JSON is always UTF-8: say no charset, or utf-8.")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from houseprice.logs import SPOKEN
+from houseprice.logs import COMMAND_LOGGER
 
 if TYPE_CHECKING:
     from houseprice.settings import Settings
@@ -25,7 +25,7 @@ Quiet = Annotated[
 ]
 Seed = Annotated[int, typer.Option(min=0, help="Start of the random numbers.")]
 
-logger = logging.getLogger(SPOKEN)
+logger = logging.getLogger(COMMAND_LOGGER)
 
 
 @dataclass(frozen=True)
@@ -47,11 +47,11 @@ class Console:
     patience_s: float = 5.0
 
     @classmethod
-    def of(cls, context: typer.Context, *, quiet: bool = False) -> Console:
+    def from_context(cls, context: typer.Context, *, quiet: bool = False) -> Console:
         """Take the manner from the options; no bars where nobody looks, or a program reads."""
         return cls(quiet, not context.obj["log_json"] and sys.stderr.isatty())
 
-    def say(self, message: str, **facts: object) -> None:
+    def info(self, message: str, **facts: object) -> None:
         """Say a sentence to the user; the facts stand beside it in a JSON log."""
         if not self.quiet:
             logger.info(message, extra=facts)
@@ -87,7 +87,7 @@ class Console:
             nonlocal due
             if monotonic() >= due:
                 due = monotonic() + self.patience_s
-                self.say(f"{words} ({share:.0%})")
+                self.info(f"{words} ({share:.0%})")
 
         return tell
 

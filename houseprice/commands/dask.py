@@ -68,7 +68,7 @@ def predict_on_cluster(
                 n_done += 1
                 totals += came.counts
                 for said in (*came.notes, *(problem.sentence for problem in came.problems)):
-                    console.say(f"{job.source}: {said}")
+                    console.info(f"{job.source}: {said}")
     except KeyboardInterrupt:
         console.warn(
             f"Broken off after {n_done:,} of {len(jobs):,} files. Each result in {output} is "
@@ -145,7 +145,7 @@ def _terms(
 
 def _report(console: Console, totals: RowCounts, n_files: int, failed: int) -> None:
     n_ok = totals.valued - totals.warnings
-    console.say(
+    console.info(
         f"{n_files - failed:,} of {n_files:,} files, {totals.rows:,} rows: {n_ok:,} ok, "
         f"{totals.warnings:,} with a warning, {totals.errors:,} with an error and no value.",
         files=n_files,
@@ -156,4 +156,4 @@ def _report(console: Console, totals: RowCounts, n_files: int, failed: int) -> N
         errors=totals.errors,
     )
     for code, count in totals.errors_by_code.items():
-        console.say(f"  {code}: {count:,}")
+        console.info(f"  {code}: {count:,}")

@@ -49,25 +49,25 @@ def cross_validate_market(console: Console, plan: Plan, dask: str | None, *, as_
     from houseprice.market.sales import load_market
     from houseprice.model.evaluation import cross_validate, out_of_time_evaluation
     from houseprice.model.report import build_report
-    from houseprice.progress import part_of
+    from houseprice.progress import subprogress
 
     later, year, judgement, seed = None, None, None, plan.seed
     with console.progress("Reading the sales") as progress, use_cluster(dask):
         market = load_market(read_settings().market)
         contract, houses = market.contract, market.houses
         rival = _rival(market, plan.against) if plan.gate else None
-        folds = part_of(progress, 0.0, 0.7)
+        folds = subprogress(progress, 0.0, 0.7)
         found = cross_validate(market, plan.folds, plan.repeats, seed, folds)
         progress(0.7, "Foretelling the last year from the years before")
         try:
             foretold, year = out_of_time_evaluation(market)
             later = build_report(foretold, houses, contract, random_state=seed)
         except ModelError as error:
-            console.say(f"The last year was not foretold: {error}.")
+            console.info(f"The last year was not foretold: {error}.")
         progress(0.8, "Drawing samples for the ratio study")
         report = build_report(found, houses, contract, random_state=seed)
         if rival is not None:
-            judgement = _judge(market, report, rival, seed, part_of(progress, 0.9, 1.0))
+            judgement = _judge(market, report, rival, seed, subprogress(progress, 0.9, 1.0))
     if as_json:
         facts = {"rows": len(houses), **_counts(plan)}
         last = None if later is None else {"year": year, **later.to_dict()}
@@ -85,13 +85,13 @@ def _counts(plan: Plan) -> dict[str, int]:
 
 
 def _tell_report(console: Console, report: Report, plan: Plan) -> None:
-    console.say(
+    console.info(
         f"{report.n_sales:,} sales in {plan.folds} folds, {plan.repeats} times over. The columns "
         "beside the model are what anybody could guess."
     )
     if len(report.by_location):
         worst = report.by_location.iloc[0]
-        console.say(
+        console.info(
             f"The 90 % range held least often in {worst['group']}: {worst['coverage_90']:.1%} of "
             f"{worst['sales']:,} sales."
         )
@@ -130,7 +130,7 @@ def _close(console: Console, judgement: GateResult, symbol: str, *, as_json: boo
     if judgement.comparison.note:
         console.warn(f"The version in use: {judgement.comparison.note}.")
     if judgement.passed:
-        console.say("The gate holds: this model may go on.")
+        console.info("The gate holds: this model may go on.")
         return
     console.warn("The gate does not hold: this model must not go on.")
     raise typer.Exit(1)
@@ -190,7 +190,7 @@ def evaluate(  # noqa: PLR0913, PLR0917 - a parameter for each option
     the prices of a file. With --gate, the figures are held to what the market asks of a model, and
     the model that would be trained now to the version in use, sale by sale.
     """
-    console = Console.of(context, quiet=quiet)
+    console = Console.from_context(context, quiet=quiet)
     if against is not None and not gate:
         raise typer.BadParameter("it is for the gate: add --gate.", param_hint="--against")
     if data is None:
@@ -210,7 +210,7 @@ def _score(console: Console, path: Path, seed: int, *, as_json: bool) -> None:
     from houseprice.model.report import build_report
     from houseprice.model.store.store import ModelStore
     from houseprice.model.training import ensure_model
-    from houseprice.progress import part_of
+    from houseprice.progress import subprogress
     from houseprice.tables.reader import read_table
 
     settings = read_settings()
@@ -218,7 +218,7 @@ def _score(console: Console, path: Path, seed: int, *, as_json: bool) -> None:
         market = load_market(settings.market)
         table = read_table(path, path.name, settings, market.contract)
         loaded = ensure_model(
-            market, ModelStore.from_settings(settings), part_of(progress, 0.0, 0.7)
+            market, ModelStore.from_settings(settings), subprogress(progress, 0.0, 0.7)
         )
         priced = evaluation_set(table.rows, market, loaded.model.domain_, table.problems)
         progress(0.7, "Valuing houses")
@@ -243,17 +243,17 @@ def _score(console: Console, path: Path, seed: int, *, as_json: bool) -> None:
     else:
         typer.echo(report_text(report, market.contract))
     for note in table.notes:
-        console.say(note)
+        console.info(note)
     _tell_rows(console, priced, version)
 
 
 def _tell_rows(console: Console, priced: EvaluationSet, version: str) -> None:
-    console.say(
+    console.info(
         f"{version}: {len(priced.houses):,} of {priced.n_rows:,} rows scored, "
         f"{priced.n_errors:,} with an error, {priced.n_without_price:,} without a price."
     )
     for code, count in priced.reason_counts.items():
-        console.say(f"  {code}: {count:,}")
+        console.info(f"  {code}: {count:,}")
     if priced.n_in_training:
         console.warn(
             f"{priced.n_in_training:,} of the rows scored are sales that the model has "

@@ -55,7 +55,7 @@ def fetch(
     from houseprice.market.fetch import default_folder, fetch_market
     from houseprice.market.sales import market_folder
 
-    console = Console.of(context, quiet=quiet)
+    console = Console.from_context(context, quiet=quiet)
     market = market_folder(read_settings().market)
     folder = output or default_folder(load_contract(market))
     with console.progress("Downloading from Kaggle") as progress:
@@ -69,7 +69,7 @@ def fetch(
         f"{fetched.folder}: {fetched.contract.market.title}, {fetched.sales.rows:,} sales and "
         f"{fetched.sample.rows:,} houses to value"
     )
-    console.say(f"Now train on them:\n    {_next(fetched)}", folder=fetched.folder)
+    console.info(f"Now train on them:\n    {_next(fetched)}", folder=fetched.folder)
 
 
 def _next(fetched: FetchResult) -> str:

@@ -65,13 +65,13 @@ def new_key(context: typer.Context) -> None:
     from houseprice.model.store.signing import generate_key_pair
 
     private, public = generate_key_pair()
-    console = Console.of(context)
-    console.say(
+    console = Console.from_context(context)
+    console.info(
         "The private key, for where models are trained. Keep it secret: whoever has it can make "
         "models that are trusted. It is shown only now and kept nowhere:"
     )
     typer.echo(f"HOUSEPRICE_SIGNING_KEY={private}")
-    console.say("The public key, for whoever opens them; several keys are separated by commas:")
+    console.info("The public key, for whoever opens them; several keys are separated by commas:")
     typer.echo(f"HOUSEPRICE_TRUSTED_KEYS={public}")
 
 
@@ -121,7 +121,7 @@ def train(
     from houseprice.model.store.store import ModelStore
     from houseprice.model.training import train as train_model
 
-    console, settings = Console.of(context, quiet=quiet), read_settings()
+    console, settings = Console.from_context(context, quiet=quiet), read_settings()
     with console.progress("Reading the sales") as progress, use_cluster(dask):
         market = load_market(settings.market)
         version = train_model(market, ModelStore.from_settings(settings), progress, seed)
@@ -131,7 +131,7 @@ def train(
         return
     symbol = market.contract.market.price.symbol
     typer.echo(table([version.name], [version.manifest.metrics], symbol))
-    console.say(
+    console.info(
         f"{version.name} is active. It learned from {version.manifest.rows:,} sales; the figures "
         "are of sales that were held out.",
         model_version=version.name,

@@ -84,7 +84,7 @@ def value_here(
             else:
                 streamed = work.in_parts(output, settings, jobs)
     if evidence is None and not few:
-        console.say(
+        console.info(
             f"The file has more than {FEW:,} lines, so the sales most alike and the facts that "
             "move each value most were left out. Ask for them with --evidence."
         )
@@ -130,7 +130,7 @@ class _Work:
                     self.wishes,
                     crew=crew,
                     progress=self.progress,
-                    say=self.console.say,
+                    say=self.console.info,
                 )
         except KeyboardInterrupt:
             self.console.warn("Broken off. Finished parts are kept: go on with --resume.")
@@ -259,7 +259,7 @@ def predict(  # noqa: PLR0913, PLR0917 - a parameter for each option
     your file. A file is written whole or not at all; until then, finished parts of a large one are
     kept in a hidden folder beside it.
     """
-    console = Console.of(context, quiet=quiet)
+    console = Console.from_context(context, quiet=quiet)
     if dask is not None:
         if jobs is not None or resume is not None or whole:
             raise typer.BadParameter(
@@ -303,13 +303,13 @@ def _refuse(output: Path | None, source: Path) -> None:
 def _report(streamed: StreamResult, console: Console) -> None:
     """Say what came of the rows: notes, faults of the whole table, counts."""
     for note in streamed.notes:
-        console.say(note)
+        console.info(note)
     for problem in streamed.problems:
-        console.say(problem.sentence, code=problem.code)
+        console.info(problem.sentence, code=problem.code)
     totals = streamed.counts
     n_ok = totals.valued - totals.warnings
     rows = "1 row" if totals.rows == 1 else f"{totals.rows:,} rows"
-    console.say(
+    console.info(
         f"{rows}: {n_ok:,} ok, {totals.warnings:,} with a warning, {totals.errors:,} with an "
         "error and no value.",
         rows=totals.rows,
@@ -318,4 +318,4 @@ def _report(streamed: StreamResult, console: Console) -> None:
         errors=totals.errors,
     )
     for code, count in totals.errors_by_code.items():
-        console.say(f"  {code}: {count:,}")
+        console.info(f"  {code}: {count:,}")

@@ -45,7 +45,7 @@ def serve(
 ) -> None:
     """Answer over HTTP: values, ranges and reasons for other programs. Described at /docs."""
     if new_key is not None:
-        _make_key(new_key, Console.of(context))
+        _make_key(new_key, Console.from_context(context))
         return
     require("api", "The service")
     from houseprice.api.access import environment, refuse_open_address
@@ -67,9 +67,9 @@ def _make_key(name: str, console: Console) -> None:
             "use letters, digits, dots, dashes and underscores, at most 40.", param_hint="--new-key"
         )
     key, entry = new_key(name)
-    console.say("The key, for whoever asks. It is shown only now and kept nowhere:")
+    console.info("The key, for whoever asks. It is shown only now and kept nowhere:")
     typer.echo(key)
-    console.say("For the server's environment; several entries are separated by commas:")
+    console.info("For the server's environment; several entries are separated by commas:")
     typer.echo(f"HOUSEPRICE_SERVE_KEYS={entry}")
 
 

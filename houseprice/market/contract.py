@@ -278,7 +278,7 @@ class Contract(ContractModel):
         return self._expressions("absent_when")
 
     @cached_property
-    def following(self) -> dict[str, Expression]:
+    def follows_rules(self) -> dict[str, Expression]:
         """By field: what a blank follows from."""
         return self._expressions("follows")
 
@@ -301,11 +301,11 @@ class Contract(ContractModel):
             if getattr(field, key)
         }
 
-    def words(self, houses: pd.DataFrame) -> pd.DataFrame:
+    def with_labels(self, houses: pd.DataFrame) -> pd.DataFrame:
         """Give clean houses back with their levels in words; numbers stay numbers."""
         return self._levels_as(houses, "labels")
 
-    def codes(self, houses: pd.DataFrame) -> pd.DataFrame:
+    def with_codes(self, houses: pd.DataFrame) -> pd.DataFrame:
         """Give clean houses back with their levels as a file would hold them."""
         return self._levels_as(houses, "codes")
 

@@ -34,7 +34,7 @@ class Domain:
     levels: dict[str, frozenset[int]]
 
     @classmethod
-    def of(cls, houses: pd.DataFrame, contract: Contract) -> Self:
+    def fit(cls, houses: pd.DataFrame, contract: Contract) -> Self:
         """Take the domain of clean houses."""
         lower, upper, levels = {}, {}, {}
         for name, field in contract.fields.items():
@@ -81,11 +81,11 @@ class Domain:
         return outside
 
     def _told(self, field: Field, row: int, value: float) -> Problem:
-        read = field.words(value)
+        read = field.format(value)
         if field.levels:
             message = f"{field.label}: no sale in this market had «{read}»."
             return Problem(row, field.column, "unseen_level", "warning", message, read)
         lower, upper = self.lower[field.column], self.upper[field.column]
-        span = f"{field.words(lower)} to {field.words(upper)}"
+        span = f"{field.format(lower)} to {field.format(upper)}"
         message = f"{field.label}: {read} is outside what the sales cover ({span})."
         return Problem(row, field.column, "outside_sales", "warning", message, read)

@@ -34,7 +34,7 @@ __all__ = [
     "Arithmetic",
     "Expression",
     "ExpressionError",
-    "FieldFacts",
+    "FieldLike",
     "Floats",
 ]
 
@@ -188,7 +188,7 @@ class ExpressionError(ValueError):
     """The text is no expression over the fields of the contract."""
 
 
-class FieldFacts(Protocol):
+class FieldLike(Protocol):
     """What an expression has to know of a field."""
 
     @property
@@ -224,7 +224,7 @@ class Expression:
         If the text does not parse, or names something that is not there.
     """
 
-    def __init__(self, text: str, fields: Mapping[str, FieldFacts]) -> None:
+    def __init__(self, text: str, fields: Mapping[str, FieldLike]) -> None:
         self.text = text
         self._fields = fields
         compiler = _Compiler(text, fields, COLUMNS)
@@ -252,7 +252,7 @@ class Expression:
         # Nothing of it changes, and scikit-learn copies a contract with each model that it clones.
         return self
 
-    def __reduce__(self) -> tuple[type[Expression], tuple[str, dict[str, FieldFacts]]]:
+    def __reduce__(self) -> tuple[type[Expression], tuple[str, dict[str, FieldLike]]]:
         # The compiled steps are closures: rebuild them from the text.
         return Expression, (self.text, {name: self._fields[name] for name in self.names})
 
@@ -261,7 +261,7 @@ class _Compiler(Generic[Value]):
     """Turns the syntax tree into nested functions of the columns, or of one house's values."""
 
     def __init__(
-        self, text: str, fields: Mapping[str, FieldFacts], arithmetic: Arithmetic[Value]
+        self, text: str, fields: Mapping[str, FieldLike], arithmetic: Arithmetic[Value]
     ) -> None:
         self.text = text
         self.fields = fields

@@ -11,7 +11,7 @@ from pydantic import Field as Setting
 
 from houseprice.formatting import quantity
 
-__all__ = ["ContractModel", "Field", "Kind", "Level", "Sign", "fold"]
+__all__ = ["ContractModel", "Field", "Kind", "Level", "Sign", "normalize"]
 
 Kind = Literal["number", "count", "year", "ordinal", "nominal", "flag"]
 Sign = Literal["+", "-"]
@@ -144,7 +144,7 @@ class Field(ContractModel):
             return None
         return float(self.codes.index(str(self.start)) if self.levels else self.start)
 
-    def words(self, value: float) -> str:
+    def format(self, value: float) -> str:
         """Say a clean value to a person: "1,710 sq ft", "Good", "not known"."""
         if np.isnan(value):
             return "not known"
@@ -161,10 +161,10 @@ class Field(ContractModel):
         return self.codes[int(value)] if self.levels else f"{value:.10g}"
 
 
-def fold(spelling: str) -> str:
+def normalize(spelling: str) -> str:
     """Strip what does not matter in the spelling of a level: case and white space."""
     return "".join(spelling.split()).casefold()
 
 
 def _spellings(level: Level) -> set[str]:
-    return {fold(spelling) for spelling in (level.code, level.label, *level.aliases)}
+    return {normalize(spelling) for spelling in (level.code, level.label, *level.aliases)}

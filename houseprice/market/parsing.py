@@ -22,24 +22,24 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from houseprice.market.contract import Contract
-from houseprice.market.fields import Field, fold
+from houseprice.market.fields import Field, normalize
 from houseprice.market.problems import Problem, Severity
 
 __all__ = [
-    "Cell",
     "CellFinding",
-    "ParsedColumn",
+    "ParsedCell",
+    "ParsedTable",
+    "digit_range",
     "parse_cell",
     "parse_column",
     "parse_columns",
-    "plain_limits",
 ]
 
 BLANKS = frozenset({"", "na", "n/a", "#n/a", "nan", "null"})
 TRUTHS = {"false": False, "true": True}
 LARGEST_EXACT = 1e15
 LONGEST_NUMBER = 40
-LONGEST_SHOWN = 40
+MAX_SHOWN_CHARS = 40
 _PLAIN = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _GROUPED = re.compile(r"[+-]?\d{1,3}([, '\u00a0\u202f’])\d{3}(\1\d{3})*(\.\d+)?", re.ASCII)
 _WHOLE = re.compile(r"\d+\.0+", re.ASCII)
@@ -57,7 +57,7 @@ class CellFinding:
     expected: str | None = None
 
 
-class Cell(NamedTuple):
+class ParsedCell(NamedTuple):
     """A clean value (NaN where there is none), and what there is to say of it."""
 
     value: float
@@ -70,16 +70,16 @@ class Cell(NamedTuple):
         return math.isnan(self.value) and not refused
 
 
-_BLANK = Cell(math.nan)
+_BLANK = ParsedCell(math.nan)
 
 
-def parse_cell(field: Field, raw: object, as_of: date) -> Cell:
+def parse_cell(field: Field, raw: object, as_of: date) -> ParsedCell:
     """Read one raw value (text, number, truth value, None) as a field of the contract.
 
     ``as_of`` is the market's date: a year after it lies in the future of its sales.
     """
     if isinstance(raw, int | float) and not field.levels and _is_legal(field, raw, as_of):
-        return Cell(raw + 0.0)  # -0.0 is 0.0
+        return ParsedCell(raw + 0.0)  # -0.0 is 0.0
     text = raw.strip() if isinstance(raw, str) else _text(raw)
     if field.levels:
         return _read_level(field, text)
@@ -88,7 +88,7 @@ def parse_cell(field: Field, raw: object, as_of: date) -> Cell:
     return _read_number(field, text, as_of)
 
 
-def plain_limits(field: Field, as_of: date) -> tuple[float, float]:
+def digit_range(field: Field, as_of: date) -> tuple[float, float]:
     """Return between which limits a text of digits alone is a clean value as it stands.
 
     A long table has so many of these that it pays to ask for nothing else; no text lies within the
@@ -100,21 +100,20 @@ def plain_limits(field: Field, as_of: date) -> tuple[float, float]:
     return lower, min(upper, LARGEST_EXACT, as_of.year if field.kind == "year" else math.inf)
 
 
-def quoted(text: str) -> str:
+def shorten(text: str) -> str:
     """Shorten a text that came from outside to what a message can carry."""
-    if len(text) <= LONGEST_SHOWN:
+    if len(text) <= MAX_SHOWN_CHARS:
         return text
-    return f"{text[:LONGEST_SHOWN]}… ({len(text):,} characters)"
+    return f"{text[:MAX_SHOWN_CHARS]}… ({len(text):,} characters)"
 
 
-def limits(field: Field) -> str:
+def describe_range(field: Field) -> str:
     """Say which numbers are legal: "a whole number from 0 to 5 cars"."""
     assert field.range is not None
     lower, upper = field.range
     what = {"number": "a number", "count": "a whole number", "year": "a year"}[field.kind]
-    return (
-        f"{what} from {field.words(lower).removesuffix(field.unit).strip()} to {field.words(upper)}"
-    )
+    lowest = field.format(lower).removesuffix(field.unit).strip()
+    return f"{what} from {lowest} to {field.format(upper)}"
 
 
 def _text(raw: object) -> str:
@@ -129,24 +128,26 @@ def _text(raw: object) -> str:
     return str(int(number)) if number.is_integer() and abs(number) < LARGEST_EXACT else repr(number)
 
 
-def _read_number(field: Field, text: str, as_of: date) -> Cell:
+def _read_number(field: Field, text: str, as_of: date) -> ParsedCell:
     if len(text) > LONGEST_NUMBER:
         return _refused(field, text, "too_long", f"{len(text):,} characters are no number.")
     plain = text
     if not (text.isdecimal() and text.isascii()) and not _PLAIN.fullmatch(text):
         plain = _bared(field, text)
         if not _PLAIN.fullmatch(plain) and not _INFINITE.fullmatch(plain):
-            return _refused(field, text, "not_a_number", f"«{quoted(text)}» is no number.")
+            return _refused(field, text, "not_a_number", f"«{shorten(text)}» is no number.")
     value = float(plain)
     if math.isinf(value):
-        return _refused(field, text, "not_finite", f"{quoted(text)} is beyond all numbers.")
+        return _refused(field, text, "not_finite", f"{shorten(text)} is beyond all numbers.")
     illegal = _illegal(field, value, text, as_of)
     if illegal and field.beyond == "unknown":
         reason = f"{field.label}: {text} can't be right and was read as not known."
-        return Cell(math.nan, CellFinding("beyond_limit", "warning", reason, text, limits(field)))
+        return ParsedCell(
+            math.nan, CellFinding("beyond_limit", "warning", reason, text, describe_range(field))
+        )
     if illegal:
         return _refused(field, text, *illegal)
-    return Cell(value, None if plain == text else _read_as(field, text, value))
+    return ParsedCell(value, None if plain == text else _read_as(field, text, value))
 
 
 def _bared(field: Field, text: str) -> str:
@@ -178,18 +179,20 @@ def _is_legal(field: Field, number: float, as_of: date) -> bool:
     return _illegal(field, float(number), "", as_of) is None
 
 
-def _refused(field: Field, text: str, code: str, reason: str) -> Cell:
+def _refused(field: Field, text: str, code: str, reason: str) -> ParsedCell:
     message = f"{field.label}: {reason}"
-    return Cell(math.nan, CellFinding(code, "error", message, quoted(text), limits(field)))
+    return ParsedCell(
+        math.nan, CellFinding(code, "error", message, shorten(text), describe_range(field))
+    )
 
 
-def _read_level(field: Field, text: str) -> Cell:
+def _read_level(field: Field, text: str) -> ParsedCell:
     position = field.exact.get(text)
     if position is not None:
-        return Cell(float(position))
-    spelling = fold(text)
+        return ParsedCell(float(position))
+    spelling = normalize(text)
     if field.kind == "flag" and spelling in TRUTHS:
-        return Cell(float(TRUTHS[spelling]))
+        return ParsedCell(float(TRUTHS[spelling]))
     if _WHOLE.fullmatch(text):
         # A code such as 60 comes as "60.0" from a column that pandas took for numbers.
         text = spelling = text.partition(".")[0]
@@ -197,25 +200,27 @@ def _read_level(field: Field, text: str) -> Cell:
     if position is None:
         if text.casefold() in BLANKS:
             return _BLANK
-        return Cell(math.nan, _unknown_level(field, text))
+        return ParsedCell(math.nan, _unknown_level(field, text))
     exact = text in field.exact
-    return Cell(float(position), None if exact else _read_as(field, text, float(position)))
+    return ParsedCell(float(position), None if exact else _read_as(field, text, float(position)))
 
 
 def _read_as(field: Field, text: str, value: float) -> CellFinding:
-    message = f"{field.label}: «{quoted(text)}» was read as {field.words(value)}."
-    return CellFinding("read_as", "note", message, quoted(text))
+    message = f"{field.label}: «{shorten(text)}» was read as {field.format(value)}."
+    return CellFinding("read_as", "note", message, shorten(text))
 
 
 def _unknown_level(field: Field, text: str) -> CellFinding:
-    near = difflib.get_close_matches(fold(text)[:LONGEST_SHOWN], field.spellings, n=1, cutoff=0.75)
+    near = difflib.get_close_matches(
+        normalize(text)[:MAX_SHOWN_CHARS], field.spellings, n=1, cutoff=0.75
+    )
     hint = f" Did you mean {_level(field, field.spellings[near[0]])}?" if near else ""
     legal = [_level(field, position) for position in range(len(field.levels))]
     return CellFinding(
         "unknown_level",
         "error",
-        f"{field.label}: «{quoted(text)}» is not one of its values.{hint}",
-        quoted(text),
+        f"{field.label}: «{shorten(text)}» is not one of its values.{hint}",
+        shorten(text),
         f"one of {', '.join(legal)}",
     )
 
@@ -231,11 +236,11 @@ Flags = NDArray[np.bool_]
 FEW = 48
 """Tables up to this many rows are read cell by cell, which spares them pandas' cost a column."""
 
-_UNKNOWN = Cell(np.nan)
+_UNKNOWN = ParsedCell(np.nan)
 _TOLD_APART = {"string", "integer", "floating", "mixed-integer-float", "empty"}
 
 
-class ParsedColumn(NamedTuple):
+class ParsedTable(NamedTuple):
     """What was read of a table.
 
     Attributes
@@ -255,12 +260,12 @@ class ParsedColumn(NamedTuple):
     problems: list[Problem]
 
 
-def parse_columns(rows: pd.DataFrame, contract: Contract) -> ParsedColumn:
+def parse_columns(rows: pd.DataFrame, contract: Contract) -> ParsedTable:
     """Read the columns that the contract names; any other is left alone."""
     read = _read_few if len(rows) <= FEW else _read_many
     clean, told, problems = read(rows, contract)
     missing = set(contract.fields).difference(rows.columns.tolist())
-    return ParsedColumn(clean, told, missing, problems)
+    return ParsedTable(clean, told, missing, problems)
 
 
 def parse_column(
@@ -271,7 +276,7 @@ def parse_column(
     values: list[float] = []
     told: list[bool] = []
     findings: dict[int, CellFinding] = {}
-    lower, upper = plain_limits(field, as_of)
+    lower, upper = digit_range(field, as_of)
     for number, raw in enumerate(distinct):
         if isinstance(raw, str) and raw.isdecimal() and raw.isascii() and len(raw) < LONGEST_NUMBER:
             value = float(raw)
@@ -299,7 +304,7 @@ def _read_few(rows: pd.DataFrame, contract: Contract) -> tuple[Floats, Flags, li
     cells_of = zip(block.T.tolist(), absent, strict=True)
     columns = dict(zip(rows.columns.tolist(), cells_of, strict=True))
     shape = len(contract.fields), len(rows)
-    cells: list[Cell] = []
+    cells: list[ParsedCell] = []
     problems: list[Problem] = []
     for name, field in contract.fields.items():
         if name not in columns:
@@ -325,8 +330,8 @@ def _block(rows: pd.DataFrame) -> NDArray[np.object_]:
 
 def _cells(
     field: Field, column: Sequence[object], absent: Sequence[bool], as_of: date
-) -> Iterator[Cell]:
-    seen: dict[str, Cell] = {}
+) -> Iterator[ParsedCell]:
+    seen: dict[str, ParsedCell] = {}
     for raw, none in zip(column, absent, strict=True):
         if none:
             yield _UNKNOWN

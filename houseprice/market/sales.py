@@ -24,11 +24,11 @@ from houseprice.market.problems import Problem
 from houseprice.market.validation import validate, validate_prices
 
 __all__ = [
-    "FIGURES",
+    "EXPERIMENT_METRICS",
     "FILE",
     "Market",
-    "default_row",
-    "experiments",
+    "form_defaults",
+    "load_experiments",
     "load_market",
     "market_folder",
     "read_rows",
@@ -74,9 +74,9 @@ class Market:
         return self.folder / self.contract.market.sample
 
     @cached_property
-    def words(self) -> pd.DataFrame:
+    def labelled_sales(self) -> pd.DataFrame:
         """The sales for people: levels in words, with their key first and their price last."""
-        frame = self.contract.words(self.houses)
+        frame = self.contract.with_labels(self.houses)
         frame.insert(0, self.contract.market.id, self.ids)
         frame[self.contract.market.price.column] = self.prices
         return frame
@@ -212,7 +212,7 @@ def _explained_by_level(values: Floats, prices: Floats) -> float:
     return float(between.var() / price.var())
 
 
-def default_row(
+def form_defaults(
     contract: Contract, house: pd.Series, least_important_first: Sequence[str]
 ) -> dict[str, object]:
     """Write a clean house as raw values, with blanks where a fact follows from the others.
@@ -237,7 +237,7 @@ def default_row(
         column: _raw(contract, column, float(house[column])) for column in contract.columns
     }
     for column in least_important_first:
-        if column in contract.following and row[column] is not None:
+        if column in contract.follows_rules and row[column] is not None:
             shorter = {**row, column: None}
             clean = validate(pd.DataFrame([shorter], dtype=object), contract).houses.iloc[0]
             if np.allclose(clean, house, equal_nan=True):
@@ -256,11 +256,11 @@ def _raw(contract: Contract, column: str, value: float) -> object:
 
 FILE = "experiments.csv"
 _WORDS = ("part", "tried", "verdict")
-FIGURES = ("rmsle", "median_ape", "within_10", "coverage_90", "width_90", "winkler")
+EXPERIMENT_METRICS = ("rmsle", "median_ape", "within_10", "coverage_90", "width_90", "winkler")
 """The figures of an experiment, by the names of the metrics; blank where it was not measured."""
 
 
-def experiments(market: Market) -> pd.DataFrame:
+def load_experiments(market: Market) -> pd.DataFrame:
     """Read what was tried, in the order of the file; no rows if there is no such file.
 
     Returns
@@ -275,9 +275,11 @@ def experiments(market: Market) -> pd.DataFrame:
         If the file lacks a column, or holds something else than a number where one belongs.
     """
     path = market.folder / FILE
-    columns = [*_WORDS[:2], *FIGURES, _WORDS[2]]
+    columns = [*_WORDS[:2], *EXPERIMENT_METRICS, _WORDS[2]]
     if not path.is_file():
-        return pd.DataFrame(columns=[*columns, "kept"]).astype(dict.fromkeys(FIGURES, "float64"))
+        return pd.DataFrame(columns=[*columns, "kept"]).astype(
+            dict.fromkeys(EXPERIMENT_METRICS, "float64")
+        )
     try:
         told = read_rows(path)
     except (ValueError, OSError) as error:
@@ -285,7 +287,7 @@ def experiments(market: Market) -> pd.DataFrame:
     for column in columns:
         if column not in told.columns:
             raise MarketError(path, column, "this column is missing")
-    for column in FIGURES:
+    for column in EXPERIMENT_METRICS:
         try:
             told[column] = pd.to_numeric(told[column].replace("", None)).astype("float64")
         except ValueError:

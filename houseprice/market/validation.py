@@ -30,14 +30,14 @@ from numpy.typing import NDArray
 from houseprice.errors import InputError
 from houseprice.market.contract import Contract
 from houseprice.market.domain import Domain
-from houseprice.market.fields import Field, fold
-from houseprice.market.parsing import LONGEST_SHOWN, parse_column, parse_columns, quoted
+from houseprice.market.fields import Field, normalize
+from houseprice.market.parsing import MAX_SHOWN_CHARS, parse_column, parse_columns, shorten
 from houseprice.market.problems import Problem, problem_order, rows_with_problems
 
 __all__ = [
     "ValidationResult",
     "impute_blanks",
-    "suggest_fields",
+    "suggest_field",
     "unknown_fields",
     "validate",
     "validate_prices",
@@ -103,8 +103,8 @@ def _proposals(
     if name in contract.absent_rules:
         holds = contract.absent_rules[name].evaluate(columns) == 1.0
         yield "blank_absent", np.where(holds, field.absent, np.nan)
-    if name in contract.following:
-        value = contract.following[name].evaluate(columns)
+    if name in contract.follows_rules:
+        value = contract.follows_rules[name].evaluate(columns)
         if field.range is not None:
             value = np.where((value >= field.range[0]) & (value <= field.range[1]), value, np.nan)
         yield "blank_follows", value
@@ -119,7 +119,7 @@ def _told(field: Field, code: str, rows: NDArray[np.intp], proposal: Floats) -> 
         "blank_start": "is blank and starts at the usual case",
     }[code]
     for row in rows:
-        message = f"{field.label} {how}: {field.words(float(proposal[row]))}."
+        message = f"{field.label} {how}: {field.format(float(proposal[row]))}."
         yield Problem(int(row) + 1, field.column, code, "note", message, "")
 
 
@@ -259,7 +259,7 @@ def _broken_rules(columns: Mapping[str, Floats], contract: Contract) -> Iterator
     for rule, expression in zip(contract.rules, contract.rule_checks, strict=True):
         for row in np.flatnonzero(expression.evaluate(columns) == 0.0).tolist():
             read = ", ".join(
-                f"{contract.fields[name].label} {contract.fields[name].words(columns[name][row])}"
+                f"{contract.fields[name].label} {contract.fields[name].format(columns[name][row])}"
                 for name in rule.fields
             )
             yield Problem(
@@ -304,17 +304,17 @@ def unknown_fields(rows: Sequence[Mapping[str, Any]], contract: Contract) -> tup
             unknown = [name for name in row if name not in known]
             for name in unknown[:MAX_REPORTED]:
                 if name not in guessed and len(guessed) < MAX_SUGGESTIONS:
-                    guessed[name] = suggest_fields(name, contract)
+                    guessed[name] = suggest_field(name, contract)
                 found.append(_unknown(number, name, guessed.get(name), contract))
             found.extend(_of_row(number, row, known, len(unknown) - MAX_REPORTED, contract))
     return tuple(found)
 
 
-def suggest_fields(name: str, contract: Contract) -> str | None:
+def suggest_field(name: str, contract: Contract) -> str | None:
     """Return the column that a name is most like, by its own name or by its label."""
-    spellings = {fold(field.label): column for column, field in contract.fields.items()}
-    spellings |= {fold(column): column for column in contract.columns}
-    near = difflib.get_close_matches(fold(name[:LONGEST_SHOWN]), spellings, n=1, cutoff=0.6)
+    spellings = {normalize(field.label): column for column, field in contract.fields.items()}
+    spellings |= {normalize(column): column for column in contract.columns}
+    near = difflib.get_close_matches(normalize(name[:MAX_SHOWN_CHARS]), spellings, n=1, cutoff=0.6)
     return spellings[near[0]] if near else None
 
 
@@ -330,7 +330,7 @@ def _of_row(
 
 
 def _unknown(number: int, name: str, column: str | None, contract: Contract) -> Problem:
-    read = quoted(name)
+    read = shorten(name)
     message = f"There is no field «{read}»."
     if column is not None:
         message += f" Did you mean {column} ({contract.fields[column].label})?"

@@ -105,8 +105,10 @@ class Comparison:
             {
                 "column": self._likeness.columns,
                 "label": [field.label for field in fields],
-                "told": [f.words(house[i]) for f, i in zip(fields, places, strict=True)],
-                "sale": [f.words(self._sales[row, i]) for f, i in zip(fields, places, strict=True)],
+                "told": [f.format(house[i]) for f, i in zip(fields, places, strict=True)],
+                "sale": [
+                    f.format(self._sales[row, i]) for f, i in zip(fields, places, strict=True)
+                ],
                 "distance": parts / self._likeness.weights,
                 "weight": self._likeness.weights,
                 "points": 100.0 * parts,
@@ -145,7 +147,9 @@ class Comparison:
             (contract.fields[name], self._sales[row, self._place(name)])
             for name in (roles.sale_year, roles.sale_month)
         )
-        return " ".join(field.words(value) for field, value in (month, year) if not np.isnan(value))
+        return " ".join(
+            field.format(value) for field, value in (month, year) if not np.isnan(value)
+        )
 
     def _unusual(self, row: int) -> str:
         if self.usual[row]:
@@ -154,7 +158,7 @@ class Comparison:
             (field, self._sales[row, self._place(field.column)]) for field in self._circumstances
         )
         return "; ".join(
-            f"{field.label}: {field.words(value)}"
+            f"{field.label}: {field.format(value)}"
             for field, value in told
             if not np.isnan(value) and value != field.start_value
         )
@@ -165,10 +169,10 @@ class Comparison:
 
 def _told(field: Field, sale: float, house: float) -> str:
     if np.isnan(house):
-        return f"{field.label}: {field.words(sale)}, not known of this house"
+        return f"{field.label}: {field.format(sale)}, not known of this house"
     if np.isnan(sale):
-        return f"{field.label}: not known of the sale, {field.words(house)} here"
-    return f"{field.label}: {field.words(sale)} instead of {field.words(house)}"
+        return f"{field.label}: not known of the sale, {field.format(house)} here"
+    return f"{field.label}: {field.format(sale)} instead of {field.format(house)}"
 
 
 REACH = 0.95

@@ -162,8 +162,8 @@ class Explainer:
             {
                 "column": [self._fields[k].column for k in order],
                 "label": [self._fields[k].label for k in order],
-                "told": [self._fields[k].words(told[k]) for k in order],
-                "base": [self._fields[k].words(base[k]) for k in order],
+                "told": [self._fields[k].format(told[k]) for k in order],
+                "base": [self._fields[k].format(base[k]) for k in order],
                 "contribution": money[order],
                 "sentence": [self._sentence(k, told[k], filled[k], money[k]) for k in order],
             }
@@ -176,11 +176,11 @@ class Explainer:
         if filled == base:
             return f"{field.label}: {here}, as in the typical house"
         amount = format_difference(self._currency, money, rounding_step(self.base_price))
-        return f"{field.label}: {here} instead of {field.words(base)}, {amount}"
+        return f"{field.label}: {here} instead of {field.format(base)}, {amount}"
 
 
 def _words_of(field: Field, told: float, filled: float) -> str:
-    return f"not known, taken as {field.words(filled)}" if np.isnan(told) else field.words(filled)
+    return f"not known, taken as {field.format(filled)}" if np.isnan(told) else field.format(filled)
 
 
 def _largest_first(money: Floats) -> NDArray[np.intp]:

@@ -127,7 +127,7 @@ def partial_dependence(
     return pd.DataFrame(
         {
             "value": grid,
-            "label": [facts.words(value) for value in grid],
+            "label": [facts.format(value) for value in grid],
             "price": prices.mean(axis=1),
             "low": np.quantile(prices, 0.1, axis=1),
             "high": np.quantile(prices, 0.9, axis=1),

@@ -109,7 +109,7 @@ def build_report(
     estimates = values.pivot_table(index="repeat", columns="row", values="predicted_price")
     prices = values.groupby("row")["price"].first()
     price_fifths = price_quintiles(prices, contract.market.price.symbol)
-    areas = contract.words(houses.iloc[prices.index])[contract.market.roles.location]
+    areas = contract.with_labels(houses.iloc[prices.index])[contract.market.roles.location]
     places = pd.Series(areas.fillna("not known").to_numpy(), index=prices.index)
     places = places[places.map(places.value_counts()) >= MIN_GROUP_SIZE]
     by_location = _by_group(values, places)

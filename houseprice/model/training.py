@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from houseprice.errors import StoreError
-from houseprice.files import exclusive
+from houseprice.files import file_lock
 from houseprice.market.sales import Market, typical_house
 from houseprice.model.aggregate import estimate_shared_errors
 from houseprice.model.diagnostics import (
@@ -32,7 +32,7 @@ from houseprice.model.store.store import LoadedModel, ModelStore, Version
 from houseprice.model.store.versions import create_store_folder, explain_write_errors
 from houseprice.model.study import Study
 from houseprice.model.valuation import ValuationModel
-from houseprice.progress import Progress, part_of
+from houseprice.progress import Progress, subprogress
 
 __all__ = ["compute_study", "ensure_model", "train"]
 
@@ -57,12 +57,12 @@ def compute_study(
         As :func:`houseprice.model.importance.permutation_importance` gives it.
     progress : callable, optional
     """
-    part_of(progress, 0.0, _EXPLAINED)(0.0, "Working out what moves values")
+    subprogress(progress, 0.0, _EXPLAINED)(0.0, "Working out what moves values")
     paired = interactions(model, market.houses, list(importance["column"]))
     contributions = _contributions(model, market)
-    groups = group_ablation(model, market, part_of(progress, _EXPLAINED, _GROUPED))
+    groups = group_ablation(model, market, subprogress(progress, _EXPLAINED, _GROUPED))
     fewer, chosen = accuracy_by_feature_count(
-        model, market, progress=part_of(progress, _GROUPED, 1.0)
+        model, market, progress=subprogress(progress, _GROUPED, 1.0)
     )
     return Study(
         held_out=held_out_predictions(model, market),
@@ -124,7 +124,7 @@ def train(
     store.keys.check_can_sign()
     create_store_folder(store.folder)
     model = ValuationModel(market.contract, random_state=random_state)
-    model.fit(market.houses, market.prices, progress=part_of(progress, 0.0, _FITTED))
+    model.fit(market.houses, market.prices, progress=subprogress(progress, 0.0, _FITTED))
     held_out = out_of_fold_evaluation(model, market.houses, market.prices)
     report = build_report(held_out, market.houses, market.contract, _RESAMPLES, random_state)
     importance = permutation_importance(
@@ -132,10 +132,10 @@ def train(
         market.houses,
         market.prices,
         random_state=random_state,
-        progress=part_of(progress, _FITTED, _RANKED),
+        progress=subprogress(progress, _FITTED, _RANKED),
     )
-    study = compute_study(model, market, importance, part_of(progress, _RANKED, _STUDIED))
-    part_of(progress, _STUDIED, 1.0)(0.0, "Saving the model")
+    study = compute_study(model, market, importance, subprogress(progress, _RANKED, _STUDIED))
+    subprogress(progress, _STUDIED, 1.0)(0.0, "Saving the model")
     golden = GoldenRows.from_model(model, market)
     metrics = _metrics(report) | estimate_shared_errors(model, market)
     version = store.save(
@@ -143,7 +143,7 @@ def train(
     )
     store.activate(version.name)
     logger.info("trained %s in %.1f s", version.name, perf_counter() - started)
-    part_of(progress, _STUDIED, 1.0)(1.0, "Done")
+    subprogress(progress, _STUDIED, 1.0)(1.0, "Done")
     return Version(version.name, active=True, manifest=version.manifest)
 
 
@@ -160,7 +160,7 @@ def ensure_model(
         If a model can't be trained, or (a StoreError) can't be saved; also if there is none that
         can be used, and one that is trained here would be refused for want of a signature.
     """
-    tell = part_of(progress, 0.0, 1.0)
+    tell = subprogress(progress, 0.0, 1.0)
     try:
         return _usable(market, store)
     except StoreError as error:
@@ -170,7 +170,7 @@ def ensure_model(
     with ExitStack() as locked:
         with explain_write_errors(store.folder):
             locked.enter_context(
-                exclusive(
+                file_lock(
                     store.folder / "training.lock",
                     waiting=lambda: tell(0.0, "Waiting for another training of the model to end"),
                 )

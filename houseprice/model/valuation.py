@@ -90,7 +90,7 @@ class ValuationModel(RegressorMixin, BaseEstimator):
         houses = houses.reset_index(drop=True)
         tell = progress or _silent
         steps = self.n_folds + 1
-        self.domain_ = Domain.of(houses, self.contract)
+        self.domain_ = Domain.fit(houses, self.contract)
         unfitted = self._unfitted()
         self.folds_: list[Fold] = []
         tell(0.0, f"Learning from sales, part 1 of {steps}")

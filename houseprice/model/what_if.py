@@ -215,7 +215,7 @@ def ice_curve(
     return pd.DataFrame(
         {
             "value": grid,
-            "label": [field.words(value) for value in grid],
+            "label": [field.format(value) for value in grid],
             "price": prices,
             "low": low.round(2),
             "high": high.round(2),

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from houseprice.backend.base import VALUATION_COLUMNS
 from houseprice.errors import InputError
 from houseprice.market.contract import Contract
-from houseprice.market.parsing import quoted
+from houseprice.market.parsing import shorten
 from houseprice.tables.dialect import fold_name
 
 __all__ = [
@@ -120,7 +120,7 @@ def _refuse_doubles(columns: list[str], stripped: list[str], name: str) -> None:
         for each in twice
     }
     told = [
-        quoted(each) if len(ways) == 1 else f"{each} ({' and '.join(map(quoted, ways))})"
+        shorten(each) if len(ways) == 1 else f"{each} ({' and '.join(map(shorten, ways))})"
         for each, ways in spellings.items()
     ]
     raise InputError(f"{name} has more than one column named {', '.join(told)}.")
@@ -129,7 +129,7 @@ def _refuse_doubles(columns: list[str], stripped: list[str], name: str) -> None:
 def _note(renamed: dict[str, str]) -> str | None:
     if not renamed:
         return None
-    told = [f"{quoted(given)} as {own}" for given, own in renamed.items()][:MOST_TOLD]
+    told = [f"{shorten(given)} as {own}" for given, own in renamed.items()][:MOST_TOLD]
     more = len(renamed) - len(told)
     words = ", ".join(told) + (f" and {more:,} more" if more else "")
     return f"Column names were read whatever their case and spacing: {words}."

@@ -139,7 +139,7 @@ def without_part(houses: pd.DataFrame, contract: Contract) -> dict[str, Flags]:
         about a part.
     """
     lacking = {}
-    for name in contract.following:
+    for name in contract.follows_rules:
         field = contract.fields[name]
         if field.absent_when is not None:
             continue
@@ -310,7 +310,7 @@ def _compared(field: Field, ours: Floats, theirs: Floats) -> dict[str, object]:
 def _middles(field: Field, ours: Floats, theirs: Floats) -> tuple[dict[str, object], float, str]:
     here, sales = float(np.median(ours)), float(np.median(theirs))
     shift, weight = middle_drift(ours, theirs)
-    words = f"in the middle {field.words(here)} here and {field.words(sales)} in the sales"
+    words = f"in the middle {field.format(here)} here and {field.format(sales)} in the sales"
     return {"median_here": here, "median_sales": sales, "shift_iqr": shift}, weight, words
 
 

@@ -382,7 +382,7 @@ def value_to_file(
 
         def tell(share: float, _: str = "") -> None:
             if progress is not None:
-                progress(*pace.tell(min(n_rows + int(share * wishes.rows), most)))
+                progress(*pace.update(min(n_rows + int(share * wishes.rows), most)))
 
         if crew is None:
             finished = _here(source, backend, order, work, wishes.rows, tell)

@@ -87,7 +87,7 @@ def sum_portfolio(
     whole, *places = rows
     field = contract.fields[contract.market.roles.location]
     by_location = pd.DataFrame(
-        [{"location": field.words(float(row.pop("area"))), **row} for row in places]
+        [{"location": field.format(float(row.pop("area"))), **row} for row in places]
     ).sort_values("total", ascending=False, kind="stable", ignore_index=True)
     total, low, high = (float(whole[name]) for name in ("total", "low", "high"))
     ranged = not np.isnan(low)

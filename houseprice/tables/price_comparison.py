@@ -96,7 +96,7 @@ def compare_prices(
         If the backend can't answer.
     """
     try:
-        domain = Domain.of(market.houses, market.contract)
+        domain = Domain.fit(market.houses, market.contract)
         priced = evaluation_set(table.rows, market, domain, table.problems)
     except InputError:
         return None

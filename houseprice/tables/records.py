@@ -26,7 +26,7 @@ import pyarrow as pa
 from pyarrow import csv as arrow_csv
 
 from houseprice.errors import InputError
-from houseprice.market.parsing import quoted
+from houseprice.market.parsing import shorten
 from houseprice.market.problems import Problem
 from houseprice.tables.dialect import LONGEST_LINE, fold_name
 from houseprice.tables.writer import csv_line
@@ -259,7 +259,7 @@ def row_faults(
             continue
         if surplus:
             message += f" Beyond the header stands: {csv_line(surplus, separator)}"
-        read = quoted(csv_line(record.cells, separator))
+        read = shorten(csv_line(record.cells, separator))
         problems[row] = Problem(row, None, code, "error", message, read, expected)
     return problems
 

@@ -34,7 +34,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from houseprice.errors import HousePriceError, InputError
-from houseprice.files import MEGABYTE, exclusive, replace_file, sync_folder
+from houseprice.files import MEGABYTE, file_lock, replace_file, sync_folder
 from houseprice.market.problems import Problem
 from houseprice.tables.scoring import RowCounts
 from houseprice.tables.streaming import ValuedChunk
@@ -266,7 +266,7 @@ def checkpoint(
     work = None
     try:
         folder.mkdir(mode=0o700, exist_ok=True)
-        with exclusive(folder / "lock", lambda: _refuse_a_second(output)):
+        with file_lock(folder / "lock", lambda: _refuse_a_second(output)):
             begun = _begun(folder, task, output, resume, say)
             work = Checkpoint(folder, begun or datetime.now(UTC))
             try:

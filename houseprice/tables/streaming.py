@@ -125,7 +125,7 @@ def value_stream(
     def tell(share: float, _: str = "") -> None:
         now = min(rows, source.layout.most_rows - totals.rows)
         if progress is not None:
-            progress(*pace.tell(totals.rows + int(share * now)))
+            progress(*pace.update(totals.rows + int(share * now)))
 
     parts = value_chunks(
         source,

@@ -18,7 +18,7 @@ from houseprice.backend.factory import open_backend
 from houseprice.errors import HousePriceError
 from houseprice.market.profile.associations import price_associations
 from houseprice.market.profile.selection import Selection
-from houseprice.market.sales import Market, default_row, load_market, typical_house
+from houseprice.market.sales import Market, form_defaults, load_market, typical_house
 from houseprice.model.study import Study
 from houseprice.settings import Settings, read_settings
 from houseprice.ui.backend_handle import BackendHandle, Outage
@@ -138,7 +138,7 @@ def _ranked_by(model_version: str) -> tuple[str, ...]:
 
 @st.cache_resource(show_spinner=False)
 def _ranked_by_sales() -> tuple[str, ...]:
-    return _all_columns(price_associations(Selection().of(market()))["column"])
+    return _all_columns(price_associations(Selection().apply(market()))["column"])
 
 
 def _all_columns(first: Iterable[str]) -> tuple[str, ...]:
@@ -149,7 +149,7 @@ def _all_columns(first: Iterable[str]) -> tuple[str, ...]:
 
 @st.cache_resource(show_spinner=False, max_entries=8)
 def _opening_row(most_important_first: tuple[str, ...]) -> Mapping[str, Any]:
-    row = default_row(market().contract, typical(), most_important_first[::-1])
+    row = form_defaults(market().contract, typical(), most_important_first[::-1])
     return MappingProxyType(row)
 
 

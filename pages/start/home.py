@@ -3,7 +3,7 @@
 import streamlit as st
 
 from houseprice.market.profile.selection import Selection
-from houseprice.market.profile.summaries import by_location, by_period, overview
+from houseprice.market.profile.summaries import overview, price_by_location, price_by_period
 from houseprice.ui.layout import (
     accuracy_sentences,
     as_of_note,
@@ -14,11 +14,11 @@ from houseprice.ui.layout import (
 from houseprice.ui.session import backend, cached_info, market
 
 contract = market().contract
-sales = Selection().of(market())
+sales = Selection().apply(market())
 seen = overview(sales)
 area = contract.fields[contract.market.roles.area]
 location = contract.fields[contract.market.roles.location]
-quarters, places = by_period(sales), by_location(sales)
+quarters, places = price_by_period(sales), price_by_location(sales)
 info = cached_info()
 with_range = " with an honest range" if info is None or "range" in info.capabilities else ""
 

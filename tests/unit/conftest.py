@@ -17,7 +17,9 @@ from tests.hamlet import write_hamlet
 @pytest.fixture
 def fresh_logs() -> Iterator[None]:
     """Let a test set up logging, and put things back as they were."""
-    loggers = [logging.getLogger(name) for name in ("houseprice", "py.warnings", logs.SPOKEN)]
+    loggers = [
+        logging.getLogger(name) for name in ("houseprice", "py.warnings", logs.COMMAND_LOGGER)
+    ]
     before = [(logger, logger.handlers[:], logger.level) for logger in loggers]
     yield
     logging.captureWarnings(False)

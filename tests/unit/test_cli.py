@@ -147,7 +147,7 @@ def test_train_makes_a_model_that_answers_and_prints_its_figures(run, place: Pat
 def test_progress_is_a_line_now_and_then_where_no_bar_can_be_drawn(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    logs.set_up()
+    logs.configure()
     with Console(quiet=False, bars=False, patience_s=0).progress("Reading") as tell:
         tell(0.5, "Learning")
     with Console(quiet=False, bars=False).progress("Reading") as tell:

@@ -38,5 +38,5 @@ def test_what_is_looked_for_is_what_the_extra_brings(extra: str) -> None:
     lines = project["project"]["optional-dependencies"][extra]
     brought = {canonicalize_name(Requirement(line).name) for line in lines}
     whose = packages_distributions()
-    for name in extras.packages_of(extra):
+    for name in extras.required_packages(extra):
         assert brought & set(map(canonicalize_name, whose[name]))

@@ -16,10 +16,10 @@ pytestmark = pytest.mark.usefixtures("fresh_logs")
 def test_people_see_sentences_of_commands_and_warnings_and_no_more(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    logs.set_up()
-    logging.getLogger(logs.SPOKEN).info("3 rows: all ok.")
-    logging.getLogger(logs.SPOKEN).warning("A row is odd.")
-    logging.getLogger(logs.SPOKEN).error("It failed.")
+    logs.configure()
+    logging.getLogger(logs.COMMAND_LOGGER).info("3 rows: all ok.")
+    logging.getLogger(logs.COMMAND_LOGGER).warning("A row is odd.")
+    logging.getLogger(logs.COMMAND_LOGGER).error("It failed.")
     logging.getLogger("houseprice.model.store.store").info("saved")
     logging.getLogger("houseprice.model.store.store").warning("others may write")
     out, err = capsys.readouterr()
@@ -30,14 +30,14 @@ def test_people_see_sentences_of_commands_and_warnings_and_no_more(
 
 
 def test_verbose_tells_what_is_done(capsys: pytest.CaptureFixture[str]) -> None:
-    logs.set_up(verbose=True)
+    logs.configure(verbose=True)
     logging.getLogger("houseprice.model.store.store").debug("looked")
     assert capsys.readouterr().err.endswith(" DEBUG houseprice.model.store.store: looked\n")
 
 
 def test_json_is_an_object_a_line_with_the_extra_facts(capsys: pytest.CaptureFixture[str]) -> None:
-    logs.set_up(as_json=True)
-    logger = logging.getLogger(logs.SPOKEN)
+    logs.configure(as_json=True)
+    logger = logging.getLogger(logs.COMMAND_LOGGER)
     logger.info("%d rows\nread", 3, extra={"rows": 3, "place": logs})
     try:
         int("odd")
@@ -46,13 +46,18 @@ def test_json_is_an_object_a_line_with_the_extra_facts(capsys: pytest.CaptureFix
     first, second = map(json.loads, capsys.readouterr().err.splitlines())
     assert first.pop("time").endswith("+00:00")
     assert "houseprice.logs" in first.pop("place")
-    assert first == {"level": "info", "logger": logs.SPOKEN, "message": "3 rows\nread", "rows": 3}
+    assert first == {
+        "level": "info",
+        "logger": logs.COMMAND_LOGGER,
+        "message": "3 rows\nread",
+        "rows": 3,
+    }
     assert second["level"] == "error"
     assert second["exception"].endswith("with base 10: 'odd'")
 
 
 def test_python_warnings_are_json_too(capsys: pytest.CaptureFixture[str]) -> None:
-    logs.set_up(as_json=True)
+    logs.configure(as_json=True)
     with warnings.catch_warnings():
         warnings.simplefilter("always")
         logging.captureWarnings(False)  # catch_warnings put the plain way back
@@ -63,9 +68,9 @@ def test_python_warnings_are_json_too(capsys: pytest.CaptureFixture[str]) -> Non
 
 
 def test_setting_up_twice_does_not_say_all_twice(capsys: pytest.CaptureFixture[str]) -> None:
-    logs.set_up()
-    logs.set_up()
-    logging.getLogger(logs.SPOKEN).info("once")
+    logs.configure()
+    logs.configure()
+    logging.getLogger(logs.COMMAND_LOGGER).info("once")
     assert capsys.readouterr().err == "once\n"
 
 
@@ -76,9 +81,9 @@ def test_a_closed_stream_stops_nobody(
         def write(self, _: str) -> None:
             raise BrokenPipeError
 
-    logs.set_up()
+    logs.configure()
     monkeypatch.setattr(logging, "raiseExceptions", False)
     with monkeypatch.context() as patch:
         patch.setattr("sys.stderr", Closed())
-        logging.getLogger(logs.SPOKEN).info("nobody hears this")
+        logging.getLogger(logs.COMMAND_LOGGER).info("nobody hears this")
     assert capsys.readouterr().err == ""

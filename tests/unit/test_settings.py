@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from houseprice.errors import SettingsError
-from houseprice.settings import Settings, keys_in, read_settings
+from houseprice.settings import Settings, decode_keys, read_settings
 
 KEY = base64.b64encode(bytes(32)).decode()
 
@@ -80,7 +80,7 @@ def test_there_is_one_private_key_and_any_number_of_public_ones(
     monkeypatch.setenv("HOUSEPRICE_TRUSTED_KEYS", f"{KEY}, {KEY}")
     trusted = read_settings().trusted_keys
     assert trusted is not None
-    assert keys_in(trusted) == (bytes(32), bytes(32))
+    assert decode_keys(trusted) == (bytes(32), bytes(32))
     monkeypatch.setenv("HOUSEPRICE_SIGNING_KEY", f"{KEY}, {KEY}")
     with pytest.raises(SettingsError, match="HOUSEPRICE_SIGNING_KEY: only one private key"):
         read_settings()

@@ -19,7 +19,7 @@ from houseprice.api.openapi import engine_of, json_answer, large_json_answer
 from houseprice.api.problem_details import ApiError
 from houseprice.api.requests import body_of, json_of, members, names_of, objects_of, unusable
 from houseprice.market.fields import Field
-from houseprice.market.parsing import quoted
+from houseprice.market.parsing import shorten
 
 __all__ = [
     "DATATYPES",
@@ -193,7 +193,7 @@ def tensor(name: str, datatype: str, data: list[Any]) -> dict[str, Any]:
 
 
 def _cells(given: dict[str, Any]) -> list[Any]:
-    name, shape, data = quoted(given["name"]), given["shape"], given["data"]
+    name, shape, data = shorten(given["name"]), given["shape"], given["data"]
     if given["datatype"] not in DATATYPES:
         raise unusable(f"The tensor «{name}» must be of one of the types {', '.join(DATATYPES)}.")
     if isinstance(data, list):

@@ -36,7 +36,7 @@ from houseprice.backend.base import DEFAULT_INTERVAL
 from houseprice.errors import HousePriceError, InputError
 from houseprice.files import MEGABYTE
 from houseprice.market.contract import Contract
-from houseprice.market.parsing import quoted
+from houseprice.market.parsing import shorten
 from houseprice.settings import Settings
 from houseprice.tables.columns import output_columns
 from houseprice.tables.reader import CHUNK_ROWS as LARGE_PIECE
@@ -179,7 +179,7 @@ def _asked(request: Request) -> Asked:
     names = [name for name, _ in request.query_params.multi_items()]
     for name in names:
         if name not in Asked.model_fields:
-            raise unusable(f"There is no «{quoted(name)}» to ask for. There are: {known}.")
+            raise unusable(f"There is no «{shorten(name)}» to ask for. There are: {known}.")
         if names.count(name) > 1:
             raise unusable(f"«{name}» is asked for twice.", field=name)
     try:

@@ -33,8 +33,8 @@ from houseprice.api.requests import (
 from houseprice.backend.base import Backend, BackendInfo, ValuationResult
 from houseprice.backend.schemas import ChangeOut, EffectsOut, ValuationsOut, records, valuations_out
 from houseprice.market.contract import Contract
-from houseprice.market.parsing import quoted
-from houseprice.market.validation import suggest_fields
+from houseprice.market.parsing import shorten
+from houseprice.market.validation import suggest_field
 
 __all__ = ["questions_router", "router"]
 
@@ -143,9 +143,9 @@ def _column(name: object, contract: Contract) -> str:
         return name
     if not isinstance(name, str):
         raise unusable("«field» must be the name of a column.", field="field")
-    near = suggest_fields(name, contract)
+    near = suggest_field(name, contract)
     hint = f" Did you mean {near} ({contract.fields[near].label})?" if near else ""
-    raise unusable(f"There is no field «{quoted(name)}».{hint}", field="field")
+    raise unusable(f"There is no field «{shorten(name)}».{hint}", field="field")
 
 
 def _change(

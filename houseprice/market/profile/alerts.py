@@ -24,7 +24,7 @@ from houseprice.market.profile.summaries import missing_values
 from houseprice.market.sales import Market
 
 __all__ = [
-    "FEWEST_SALES",
+    "MIN_SALES",
     "Alert",
     "AlertKind",
     "alerts",
@@ -36,7 +36,7 @@ __all__ = [
 
 AlertKind = Literal["not_known", "alike", "same", "long_tail", "far_out"]
 
-FEWEST_SALES = 30
+MIN_SALES = 30
 """Of fewer sales no alert is given: nearly everything would be one."""
 ALIKE = 0.95
 """A field is alike for all where one value holds for this share of the sales."""
@@ -64,8 +64,8 @@ class Alert:
     """
 
     kind: AlertKind
-    concerned: int
-    of: int
+    n_fields: int
+    n_checked: int
     frame: pd.DataFrame
 
 
@@ -74,7 +74,7 @@ def alerts(sales: Sales) -> tuple[Alert, ...]:
 
     What concerns no field gives no alert, and fewer than :data:`FEWEST_SALES` sales give none.
     """
-    if len(sales) < FEWEST_SALES:
+    if len(sales) < MIN_SALES:
         return ()
     fields, amounts = len(sales.contract.fields), len(list(_amounts(sales)))
     unknown = missing_values(sales).query("not_known > 0").reset_index(drop=True)
@@ -91,8 +91,8 @@ def alerts(sales: Sales) -> tuple[Alert, ...]:
         Alert("long_tail", len(tails), amounts, tails),
         Alert("far_out", len(far), amounts, far),
     ]
-    told = [alert for alert in found if alert.concerned]
-    return tuple(sorted(told, key=lambda alert: -alert.concerned))
+    told = [alert for alert in found if alert.n_fields]
+    return tuple(sorted(told, key=lambda alert: -alert.n_fields))
 
 
 def outliers(sales: Sales) -> pd.DataFrame:
@@ -108,7 +108,7 @@ def outliers(sales: Sales) -> pd.DataFrame:
     frame = pd.concat(parts, ignore_index=True) if parts else _no_far()
     at = frame.pop("at").to_numpy(np.intp)
     frame.insert(2, "id", ids[at])
-    frame.insert(3, "location", [place.words(value) for value in places[at]])
+    frame.insert(3, "location", [place.format(value) for value in places[at]])
     frame.insert(5, "price", prices[at])
     furthest = frame.groupby("column")["times"].transform("max")
     order = np.lexsort((-frame["times"], frame["column"], -furthest))
@@ -124,7 +124,9 @@ def _alike(sales: Sales) -> pd.DataFrame:
         if counts.size:
             most, known = int(np.argmax(counts)), int(counts.sum())
             share = counts[most] / known
-            rows.append((column, field.label, field.words(found[most]), counts[most], known, share))
+            rows.append(
+                (column, field.label, field.format(found[most]), counts[most], known, share)
+            )
     frame = pd.DataFrame(rows, columns=["column", "field", "level", "sales", "known", "share"])
     frame = frame[frame["share"] >= ALIKE]
     return frame.sort_values("share", ascending=False, ignore_index=True, kind="stable")
@@ -135,7 +137,7 @@ def _long_tails(sales: Sales) -> pd.DataFrame:
     rows = []
     for field, values in _amounts(sales):
         some = pd.Series(values[values > 0])
-        skew = float(cast("float", some.skew())) if len(some) >= FEWEST_SALES else 0.0
+        skew = float(cast("float", some.skew())) if len(some) >= MIN_SALES else 0.0
         if skew >= LONG_TAIL:
             cuts = some.quantile([0.1, 0.5, 0.9]).to_numpy()
             rows.append((field.column, field.label, len(some), skew, *cuts, some.mean(), max(some)))
@@ -153,7 +155,7 @@ def _amounts(sales: Sales) -> Iterator[tuple[Field, NDArray[np.float64]]]:
 
 def _far_of(field: Field, values: NDArray[np.float64]) -> pd.DataFrame:
     some = values[values > 0]
-    if some.size < FEWEST_SALES:
+    if some.size < MIN_SALES:
         return _no_far()
     low, middle, high = np.quantile(some, [0.25, 0.5, 0.75])
     reach = FENCE * (high - low)
@@ -190,7 +192,7 @@ def price_outliers(sales: Sales, held_out: pd.DataFrame) -> pd.DataFrame:
     frame = pd.DataFrame(
         {
             "id": sales.ids.astype(str).to_numpy(),
-            "place": [place.words(value) for value in sales.values(place.column)],
+            "place": [place.format(value) for value in sales.values(place.column)],
             "price": sales.prices.to_numpy(np.float64),
         }
     ).join(told.set_axis(["value", "low", "high"], axis=1), on="id")
@@ -233,7 +235,7 @@ def unusual_conditions(sales: Sales) -> pd.Series:
         values = sales.values(field.column)
         for row in np.flatnonzero(~np.isnan(values) & (values != field.start_value)):
             # "Yes" says nothing alone.
-            said = field.label if field.kind == "flag" else field.words(float(values[row]))
+            said = field.label if field.kind == "flag" else field.format(float(values[row]))
             terms[row].append(said)
     return pd.Series(["; ".join(said) for said in terms], sales.ids.astype(str), dtype=object)
 

@@ -21,7 +21,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from houseprice.market.profile.selection import Sales
-from houseprice.market.profile.summaries import by_level
+from houseprice.market.profile.summaries import price_by_level
 
 __all__ = [
     "FieldProfile",
@@ -31,7 +31,7 @@ __all__ = [
     "density_cells",
     "distribution_by_level",
     "field_profile",
-    "groups",
+    "group_by_field",
     "level_shares",
     "pair_points",
     "price_associations",
@@ -210,7 +210,7 @@ def pair_points(sales: Sales, one: str, other: str, third: str | None = None) ->
     frame = pd.DataFrame(
         {
             "id": sales.ids.to_numpy(),
-            "location": [place.words(value) for value in sales.values(place.column)],
+            "location": [place.format(value) for value in sales.values(place.column)],
             "one": sales.values(one),
             "other": sales.values(other),
             "third": sales.values(third) if third else np.nan,
@@ -236,7 +236,7 @@ def density_cells(points: pd.DataFrame, x: str, y: str, third: str | None = None
     return frame.reset_index(drop=True)
 
 
-def groups(sales: Sales, column: str) -> tuple[NDArray[np.object_], tuple[str, ...]]:
+def group_by_field(sales: Sales, column: str) -> tuple[NDArray[np.object_], tuple[str, ...]]:
     """Sort the sales into few groups by a field.
 
     Levels and few numbers stand for themselves, the rarer ones together as "others"; many numbers
@@ -254,7 +254,7 @@ def groups(sales: Sales, column: str) -> tuple[NDArray[np.object_], tuple[str, .
     if field.is_numeric and found.size > MOST_GROUPS:
         return _thirds(sales, column)
     kept = np.sort(found[np.argsort(-counts, kind="stable")[:MOST_GROUPS]])
-    named = {value: field.words(value) for value in kept}
+    named = {value: field.format(value) for value in kept}
     group = np.array(
         [named.get(value, "not known" if np.isnan(value) else "others") for value in values],
         dtype=object,
@@ -273,11 +273,11 @@ def distribution_by_level(
     known = ~(np.isnan(sales.values(level)) | np.isnan(sales.values(number)))
     told = _where(sales, known)
     measured = replace(told, prices=pd.Series(told.values(number)))
-    order = {name: place for place, name in enumerate(by_level(measured, level)["level"])}
-    group, names = groups(told, third) if third else (np.full(len(told), ""), ("",))
+    order = {name: place for place, name in enumerate(price_by_level(measured, level)["level"])}
+    group, names = group_by_field(told, third) if third else (np.full(len(told), ""), ("",))
     parts = [
-        by_level(_where(measured, group == name), level).assign(group=name) for name in names
-    ] or [by_level(measured, level).assign(group="")]
+        price_by_level(_where(measured, group == name), level).assign(group=name) for name in names
+    ] or [price_by_level(measured, level).assign(group="")]
     frame = pd.concat(parts, ignore_index=True)
     place = frame["level"].map(order).astype(int)
     return frame.iloc[np.argsort(place.to_numpy(), kind="stable")].reset_index(drop=True)
@@ -304,7 +304,7 @@ def level_shares(sales: Sales, row: str, column: str, third: str | None = None) 
     middle = grouped["third"].mean() if as_share else grouped["third"].median()
     found["third"] = middle.to_numpy()
     for name, field in (("row", sales.field(row)), ("column", sales.field(column))):
-        found[name] = [field.words(value) for value in found[name]]
+        found[name] = [field.format(value) for value in found[name]]
     return found
 
 
@@ -322,7 +322,7 @@ def _coloured(sales: Sales, third: str) -> NDArray[np.float64]:
 
 
 def _thirds(sales: Sales, column: str) -> tuple[NDArray[np.object_], tuple[str, ...]]:
-    words, values = sales.field(column).words, sales.values(column)
+    words, values = sales.field(column).format, sales.values(column)
     known = values[~np.isnan(values)]
     edges = np.unique(np.quantile(known, [1 / 3, 2 / 3], method="nearest"))
     edges = edges[edges < known.max()]

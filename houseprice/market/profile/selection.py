@@ -15,7 +15,7 @@ from houseprice.market.contract import Contract
 from houseprice.market.fields import Field
 from houseprice.market.sales import Market
 
-__all__ = ["Sales", "Selection", "per_area"]
+__all__ = ["Sales", "Selection", "with_price_per_area"]
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ class Selection:
     price: tuple[float, float] | None = None
     ranges: tuple[tuple[str, float, float], ...] = ()
 
-    def of(self, market: Market) -> Sales:
+    def apply(self, market: Market) -> Sales:
         """Pick the sales of a market that meet every condition."""
         keep = np.ones(len(market.prices), dtype=bool)
         if self.locations:
@@ -97,7 +97,7 @@ class Selection:
         return Sales(market.contract, market.houses[keep], market.prices[keep], market.ids[keep])
 
 
-def per_area(sales: Sales) -> Sales:
+def with_price_per_area(sales: Sales) -> Sales:
     """Give the same sales with the price of one unit of area for their price.
 
     Their contract names it so ("Sale price per sq ft"), and whatever tells or draws a price then

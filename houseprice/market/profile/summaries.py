@@ -21,18 +21,18 @@ from houseprice.market.profile.selection import Sales
 __all__ = [
     "SPREAD",
     "Overview",
-    "by_level",
-    "by_location",
-    "by_period",
-    "by_year",
-    "distribution",
-    "ids_in_periods",
     "location_map",
     "missing_values",
     "overview",
-    "points",
+    "price_by_level",
+    "price_by_location",
+    "price_by_period",
+    "price_by_year",
+    "price_distribution",
+    "price_points",
+    "price_trend",
     "select_locations",
-    "trend",
+    "select_periods",
 ]
 
 SPREAD = {
@@ -64,7 +64,7 @@ def overview(sales: Sales) -> Overview:
     return Overview(len(sales), first, last, median, per_area)
 
 
-def distribution(sales: Sales, bars: int = 36) -> pd.DataFrame:
+def price_distribution(sales: Sales, bars: int = 36) -> pd.DataFrame:
     """Count sales by price, in about `bars` steps of a round width: from, to, sales."""
     if not len(sales):
         return pd.DataFrame({"from": [], "to": [], "sales": []})
@@ -76,13 +76,13 @@ def distribution(sales: Sales, bars: int = 36) -> pd.DataFrame:
     return pd.DataFrame({"from": edges[:-1], "to": edges[1:], "sales": counts})
 
 
-def points(sales: Sales, column: str) -> pd.DataFrame:
+def price_points(sales: Sales, column: str) -> pd.DataFrame:
     """One row a sale where the field is known: id, location, value, price."""
     location = sales.contract.fields[sales.contract.market.roles.location]
     frame = pd.DataFrame(
         {
             "id": sales.ids.to_numpy(),
-            "location": [location.words(value) for value in sales.values(location.column)],
+            "location": [location.format(value) for value in sales.values(location.column)],
             "value": sales.values(column),
             "price": sales.prices.to_numpy(np.float64),
         }
@@ -90,14 +90,14 @@ def points(sales: Sales, column: str) -> pd.DataFrame:
     return frame[frame["value"].notna()].reset_index(drop=True)
 
 
-def trend(sales: Sales, column: str, stops: int = 40) -> pd.DataFrame:
+def price_trend(sales: Sales, column: str, stops: int = 40) -> pd.DataFrame:
     """Middle price along a numeric field: value, sales, lower_quarter, median, upper_quarter.
 
     At up to `stops` places: the quartiles of price among a tenth of the sales (15 at the least)
     that are nearest to each other in that field, at their middle value. A moving median bends to no
     single dear house, and needs no formula to be believed.
     """
-    known = points(sales, column).sort_values("value", kind="stable")
+    known = price_points(sales, column).sort_values("value", kind="stable")
     values, prices = known["value"].to_numpy(), known["price"].to_numpy()
     size = max(15, round(len(known) / 10))
     rows = []
@@ -115,7 +115,7 @@ def trend(sales: Sales, column: str, stops: int = 40) -> pd.DataFrame:
     return frame.drop_duplicates("value", ignore_index=True)
 
 
-def by_level(sales: Sales, column: str) -> pd.DataFrame:
+def price_by_level(sales: Sales, column: str) -> pd.DataFrame:
     """Spread of price by level, or by number of a count: level, sales and :data:`SPREAD`.
 
     Ordered levels and numbers keep their order; others stand by their middle price, lowest first.
@@ -126,20 +126,20 @@ def by_level(sales: Sales, column: str) -> pd.DataFrame:
     if field.kind == "nominal" and column != sales.contract.market.roles.sale_month:
         unknown = np.isnan(frame.index.to_numpy(np.float64))
         frame = frame.iloc[np.lexsort((frame["median"], unknown))]
-    frame.insert(0, "level", [field.words(value) for value in frame.index])
+    frame.insert(0, "level", [field.format(value) for value in frame.index])
     return frame.reset_index(drop=True)
 
 
-def by_location(sales: Sales) -> pd.DataFrame:
+def price_by_location(sales: Sales) -> pd.DataFrame:
     """Spread of price by location, lowest middle first, with the middle price by unit of area."""
     field = sales.contract.fields[sales.contract.market.roles.location]
-    frame = by_level(sales, field.column)
-    places = [field.words(value) for value in sales.values(field.column)]
+    frame = price_by_level(sales, field.column)
+    places = [field.format(value) for value in sales.values(field.column)]
     middle = pd.Series(sales.price_per_area).groupby(places).median()
     return frame.assign(median_per_area=frame["level"].map(middle))
 
 
-def by_year(sales: Sales, column: str) -> pd.DataFrame:
+def price_by_year(sales: Sales, column: str) -> pd.DataFrame:
     """Spread of price by a field that holds years: year, sales and :data:`SPREAD`."""
     frame = _spread(sales.prices, sales.values(column))
     frame = frame[frame.index.notna()]
@@ -147,7 +147,7 @@ def by_year(sales: Sales, column: str) -> pd.DataFrame:
     return frame.reset_index(drop=True)
 
 
-def by_period(sales: Sales, months: int = 3) -> pd.DataFrame:
+def price_by_period(sales: Sales, months: int = 3) -> pd.DataFrame:
     """Spread of price by the time of sale: start, period ("Q1 2008"), sales and :data:`SPREAD`.
 
     `months` is the length of a period: 1, 3 or 12. A period without a sale is left out.
@@ -160,7 +160,7 @@ def by_period(sales: Sales, months: int = 3) -> pd.DataFrame:
     return frame.reset_index(drop=True)
 
 
-def ids_in_periods(sales: Sales, months: int, periods: Collection[str]) -> tuple[str, ...]:
+def select_periods(sales: Sales, months: int, periods: Collection[str]) -> tuple[str, ...]:
     """Return the ids of the sales in some periods, named as :func:`by_period` names them."""
     numbers = _period_numbers(sales, months)
     named = {n: _period(_start(n, months), months) for n in np.unique(numbers[~np.isnan(numbers)])}
@@ -237,7 +237,7 @@ def location_map(sales: Sales) -> pd.DataFrame:
         from the middle of the market's places, in true proportion (no market is so large that the
         Earth's roundness shows). No rows where the contract says no positions.
     """
-    frame = by_location(sales)
+    frame = price_by_location(sales)
     where = _positions(sales.contract)
     # A place that is not known lies nowhere.
     return frame.merge(where, on="level", how="inner")

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from houseprice.errors import SettingsError, StoreError
-from houseprice.settings import Settings, keys_in
+from houseprice.settings import Settings, decode_keys
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -52,9 +52,9 @@ class Keys:
         if settings.signing_key is not None:
             from cryptography.hazmat.primitives.asymmetric import ed25519
 
-            (seed,) = keys_in(settings.signing_key)
+            (seed,) = decode_keys(settings.signing_key)
             private = ed25519.Ed25519PrivateKey.from_private_bytes(seed)
-        trusted = () if settings.trusted_keys is None else keys_in(settings.trusted_keys)
+        trusted = () if settings.trusted_keys is None else decode_keys(settings.trusted_keys)
         if private is not None and trusted and _public(private) not in trusted:
             raise SettingsError(
                 "HOUSEPRICE_TRUSTED_KEYS does not hold the public key of HOUSEPRICE_SIGNING_KEY "

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import houseprice
 from houseprice.errors import StoreError
-from houseprice.files import exclusive, replace_file, sync_folder, write_file
+from houseprice.files import file_lock, replace_file, sync_folder, write_file
 from houseprice.model.store.manifest import Manifest
 
 __all__ = [
@@ -222,13 +222,13 @@ class ActivationHistory:
 
     def add(self, version: str) -> None:
         """Write a version below all others, if it does not answer for its market already."""
-        with exclusive(self._lock):
+        with file_lock(self._lock):
             if version != self.newest(market_of_version(version)):
                 self._write([*self.history(), version])
 
     def back_to(self, version: str) -> None:
         """Forget what was activated of this market since a version was."""
-        with exclusive(self._lock):
+        with file_lock(self._lock):
             names = self.history()
             place = max(i for i, name in enumerate(names) if name == version)
             later = [

@@ -76,10 +76,10 @@ def ends(frame: pd.DataFrame, column: str) -> tuple[pd.Series, pd.Series]:
 def in_words(field: Field, value: float) -> str:
     """A value in words: a level quoted, a size to two digits (more would say nothing more)."""
     if field.levels:
-        return f"“{field.words(value)}”"
+        return f"“{field.format(value)}”"
     if field.kind == "number" and value > 0:
-        return field.words(round(value, 1 - math.floor(math.log10(value))))
-    return field.words(round(value))
+        return field.format(round(value, 1 - math.floor(math.log10(value))))
+    return field.format(round(value))
 
 
 FEW = 10
@@ -148,8 +148,8 @@ def facts_line(profile: FieldProfile, field: Field, tie: float) -> str:
     if profile.not_known:
         known += f" (not known for {profile.not_known:,})"
     parts = [known]
-    typical = f"**{field.words(profile.typical)}**"
-    span = f"from **{field.words(profile.lowest)}** to **{field.words(profile.highest)}**"
+    typical = f"**{field.format(profile.typical)}**"
+    span = f"from **{field.format(profile.lowest)}** to **{field.format(profile.highest)}**"
     if field.kind in ("number", "year"):
         parts += [span, f"the middle one is {typical}"]
     else:
@@ -198,7 +198,7 @@ def boxes_finding(frame: pd.DataFrame, level: Field, number: Field, contract: Co
     def words(row: pd.Series) -> str:
         if number.column == contract.market.price.column:
             return contract.money(row["median"], 500)
-        return number.words(round(row["median"]))
+        return number.format(round(row["median"]))
 
     if low["median"] == high["median"]:
         return (

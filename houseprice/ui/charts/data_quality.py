@@ -208,7 +208,7 @@ def far_values(frame: pd.DataFrame, sales: Sales) -> go.Figure:
     """A dot for each value far from the rest, in times the middle one (``alerts.far_out``)."""
     drawn = figure(rows=frame["field"].nunique() + 1)
     told = zip(frame["column"], frame["value"], strict=True)
-    words = [sales.field(column).words(value) for column, value in told]
+    words = [sales.field(column).format(value) for column, value in told]
     drawn.add_scatter(
         x=frame["times"],
         y=frame["field"].map(wrap_label),
@@ -226,7 +226,7 @@ def far_values(frame: pd.DataFrame, sales: Sales) -> go.Figure:
 
 def _words(frame: pd.DataFrame, sales: Sales, names: list[str]) -> list[list[str]]:
     return [
-        [sales.field(row["column"]).words(round(row[name])) for name in names]
+        [sales.field(row["column"]).format(round(row[name])) for name in names]
         for _, row in frame.iterrows()
     ]
 
@@ -272,7 +272,7 @@ def _not_known(alert: Alert, worst: pd.Series, sales: Sales) -> str:
 
 def _alike(alert: Alert, worst: pd.Series, sales: Sales) -> str:
     del sales
-    hardly = "hardly differ" if alert.concerned > 1 else "hardly differs"
+    hardly = "hardly differ" if alert.n_fields > 1 else "hardly differs"
     return (
         f"{_of(alert, 'facts')} {hardly} from home to home; least of all “{worst['field']}”: "
         f"“{worst['level']}” for {worst['sales']:,} of {worst['known']:,} sales."
@@ -290,8 +290,8 @@ def _same(alert: Alert, worst: pd.Series, sales: Sales) -> str:
 
 
 def _long_tail(alert: Alert, worst: pd.Series, sales: Sales) -> str:
-    words = sales.field(worst["column"]).words
-    have = "have" if alert.concerned > 1 else "has"
+    words = sales.field(worst["column"]).format
+    have = "have" if alert.n_fields > 1 else "has"
     return (
         f"{_of(alert, 'sizes and amounts')} {have} a long tail of few large ones; most of all "
         f"“{worst['field']}”: the middle is {words(round(worst['median']))}, the largest "
@@ -303,18 +303,18 @@ def _far_out(alert: Alert, worst: pd.Series, sales: Sales) -> str:
     del sales
     count = worst["sales"]
     return (
-        f"{_of(alert, 'sizes and amounts')} hold{'' if alert.concerned > 1 else 's'} values far "
+        f"{_of(alert, 'sizes and amounts')} hold{'' if alert.n_fields > 1 else 's'} values far "
         f"from all the others; most of all “{worst['field']}”, in {count:,} "
         f"{'sales' if count > 1 else 'sale'}."
     )
 
 
 def _of(alert: Alert, what: str) -> str:
-    return f"**{alert.concerned} of {alert.of} {what}**"
+    return f"**{alert.n_fields} of {alert.n_checked} {what}**"
 
 
 def _are(alert: Alert) -> str:
-    return "are" if alert.concerned > 1 else "is"
+    return "are" if alert.n_fields > 1 else "is"
 
 
 _SAID: dict[AlertKind, Callable[[Alert, pd.Series, Sales], str]] = {

@@ -134,7 +134,7 @@ def _add_dots(
     words = pd.DataFrame({"id": points["id"], "location": points["location"]})
     told = [*zip(("one", "other"), fields, strict=True)] + ([("third", third)] if third else [])
     for column, field in told:
-        words[column] = [field.words(value) for value in points[column]]
+        words[column] = [field.format(value) for value in points[column]]
     lines = [
         f"{field.label}: %{{customdata[{place}]}}" for place, (_, field) in enumerate(told, start=2)
     ]
@@ -266,4 +266,4 @@ def _in_order(frame: pd.DataFrame, name: str, field: Field) -> list[str]:
 
 
 def _words(field: Field, value: float) -> str:
-    return field.words(value if math.isnan(value) else round(value))
+    return field.format(value if math.isnan(value) else round(value))

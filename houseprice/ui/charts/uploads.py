@@ -136,7 +136,7 @@ def area_finding(own: pd.DataFrame, points: pd.DataFrame, field: Field) -> str:
         return f"{field.label} is not known where it would be needed."
     low, high = float(points["value"].min()), float(points["value"].max())
     outside = int(((own["value"] < low) | (own["value"] > high)).sum())
-    middle, sold = (field.words(round(float(frame["value"].median()))) for frame in (own, points))
+    middle, sold = (field.format(round(float(frame["value"].median()))) for frame in (own, points))
     reach = "All lie" if not outside else f"All but {outside:,} lie"
     return (
         f"{field.label}: {middle} in the middle of your houses, {sold} in the middle of these "

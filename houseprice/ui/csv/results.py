@@ -17,7 +17,7 @@ from houseprice.backend.base import VALUATION_COLUMNS, BackendInfo
 from houseprice.formatting import display_step, percent
 from houseprice.market.contract import Contract
 from houseprice.market.fields import Field
-from houseprice.market.parsing import limits
+from houseprice.market.parsing import describe_range
 from houseprice.tables.checks import Finding
 from houseprice.tables.portfolio import Portfolio
 from houseprice.tables.scoring import ScoredTable
@@ -140,7 +140,7 @@ def user_columns(frame: pd.DataFrame) -> list[str]:
 
 def _legal(field: Field) -> str:
     if not field.levels:
-        return limits(field)
+        return describe_range(field)
     return "; ".join(
         level.code if level.code == level.label else f"{level.code} = {level.label}"
         for level in field.levels

@@ -142,7 +142,7 @@ def _valued(
         problems.append((len(valuations), found))
         pieces.append(valuations)
         done += len(valuations)
-        progress(*pace.tell(done))
+        progress(*pace.update(done))
         if clock() - started < SHORT:
             most = min(2 * most, MOST)
     return pd.concat(pieces, ignore_index=True), tuple(concat_problems(problems))

@@ -105,7 +105,7 @@ def house_mark(field: Field, contract: Contract) -> Mark | None:
     if np.isnan(price):
         return None
     value = float(validate(rows, contract).houses[field.column].iloc[0])
-    return Mark(value, field.words(value), price)
+    return Mark(value, field.format(value), price)
 
 
 MOST = 10
@@ -197,6 +197,6 @@ def _curves(first: Field, second: Field) -> pd.DataFrame:
         except InputError:
             # A typical house with this fact would break a rule of the market.
             continue
-        parts.append(curve[["value", "label", "price"]].assign(setting=second.words(value)))
+        parts.append(curve[["value", "label", "price"]].assign(setting=second.format(value)))
     columns = ["setting", "value", "label", "price"]
     return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)

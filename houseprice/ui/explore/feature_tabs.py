@@ -63,19 +63,19 @@ def price_against(
     """
     contract, column = sales.contract, field.column
     if field.kind == "number":
-        frame, trend = summaries.points(sales, column), summaries.trend(sales, column)
+        frame, trend = summaries.price_points(sales, column), summaries.price_trend(sales, column)
         cells = (
             associations.density_cells(frame, "value", "price") if dense and len(frame) else None
         )
         drawn = charts_prices.price_by_number(thinned(frame), trend, field, contract, cells)
         return findings.trend_finding(trend, field, contract), drawn, frame
     if field.kind == "year":
-        frame, trend = summaries.by_year(sales, column), summaries.trend(sales, column)
+        frame, trend = summaries.price_by_year(sales, column), summaries.price_trend(sales, column)
         drawn = charts_time.price_by_year(frame, trend, field, contract)
         # A handful of years is its own trend.
         told = frame.rename(columns={"year": "value"}) if len(frame) <= FEW_YEARS else trend
         return findings.trend_finding(told, field, contract), drawn, frame
-    frame = summaries.by_level(sales, column)
+    frame = summaries.price_by_level(sales, column)
     drawn = charts_prices.price_by_level(frame, field, contract)
     return findings.level_finding(frame, contract), drawn, frame
 
@@ -163,7 +163,7 @@ def _dots(sales: Sales, fields: tuple[Field, Field], third: str | None, dense: b
         return Pair("", drawn, cells, _with_third(headers, colour))
     names = None
     if third and not _ordered(sales.field(third)):
-        group, names = associations.groups(sales, third)
+        group, names = associations.group_by_field(sales, third)
         by_id = dict(zip(sales.ids, group, strict=True))
         points = points.assign(group=points["id"].map(by_id))
     headers = dict(zip(("one", "other"), map(axis_title, fields), strict=True))
@@ -196,7 +196,7 @@ def _squares(sales: Sales, fields: tuple[Field, Field], third: str | None) -> Pa
         return None
     colour, commonest = sales.field(third) if third else None, ""
     if colour and not _ordered(colour):
-        commonest = colour.words(field_profile(sales, colour.column).typical)
+        commonest = colour.format(field_profile(sales, colour.column).typical)
     drawn = charts_levels.squares(frame, (up, across), colour, sales.contract, commonest)
     headers = {"row": up.label, "column": across.label}
     if colour is None:

@@ -20,7 +20,7 @@ import streamlit as st
 from houseprice.market.contract import Contract
 from houseprice.market.profile import associations
 from houseprice.market.profile.alerts import Alert, alerts
-from houseprice.market.profile.selection import Sales, Selection, per_area
+from houseprice.market.profile.selection import Sales, Selection, with_price_per_area
 from houseprice.market.sales import Market
 from houseprice.ui.charts.style import axis_title
 from houseprice.ui.layout import escape
@@ -91,7 +91,7 @@ def filters(market: Market) -> Selection:
 
 def looking_at(selection: Selection, market: Market) -> Sales:
     """Say which share of the sales the charts speak of and by what conditions, and give them."""
-    sales, of = selection.of(market), len(market.prices)
+    sales, of = selection.apply(market), len(market.prices)
     told = conditions(selection, market.contract)
     if told:
         st.markdown(f"You are looking at **{len(sales):,} of {of:,}** sales: {'; '.join(told)}.")
@@ -108,7 +108,7 @@ def conditions(selection: Selection, contract: Contract) -> list[str]:
     told = []
     if selection.locations:
         field = contract.fields[contract.market.roles.location]
-        places = [escape(field.words(position)) for position in selection.locations]
+        places = [escape(field.format(position)) for position in selection.locations]
         if len(places) > MOST_NAMED:
             places = [*places[:MOST_NAMED], f"{len(places) - MOST_NAMED} more"]
         told.append(" or ".join(places))
@@ -117,8 +117,10 @@ def conditions(selection: Selection, contract: Contract) -> list[str]:
         told.append(f"{escape(contract.market.price.label.lower())} {span}")
     for column, low, high in selection.ranges:
         field = contract.fields[column]
-        start = field.words(low).removesuffix(field.unit).strip()
-        told.append(f"{escape(field.label.lower())} {escape(start)} to {escape(field.words(high))}")
+        start = field.format(low).removesuffix(field.unit).strip()
+        told.append(
+            f"{escape(field.label.lower())} {escape(start)} to {escape(field.format(high))}"
+        )
     return told
 
 
@@ -219,4 +221,4 @@ def measured(sales: Sales) -> Sales:
         bind="query-params",
         persist_state="session",
     )
-    return per_area(sales) if chosen == by_area else sales
+    return with_price_per_area(sales) if chosen == by_area else sales

@@ -17,7 +17,7 @@ import streamlit as st
 
 from houseprice.market.contract import Contract
 from houseprice.market.profile import summaries
-from houseprice.market.profile.selection import Sales, per_area
+from houseprice.market.profile.selection import Sales, with_price_per_area
 from houseprice.market.profile.summaries import location_map, select_locations
 from houseprice.market.validation import validate
 from houseprice.tables.scoring import ScoredTable
@@ -151,7 +151,7 @@ def show_prices(sales: Sales) -> None:
         st.info("The area of none of these homes is known.")
         return
     if over is not None and shown is not sales:
-        over = replace(over, houses=per_area(over.houses))
+        over = replace(over, houses=with_price_per_area(over.houses))
     if over is None or not len(over.houses):
         picked = _distribution(shown)
         show_picked(ids_between(shown, picked), sales, "picked_prices")
@@ -161,7 +161,7 @@ def show_prices(sales: Sales) -> None:
 
 def ids_between(sales: Sales, starts: tuple[str, ...]) -> tuple[str, ...]:
     """Return the ids of the sales in some bars of a distribution, given their starts."""
-    frame = summaries.distribution(sales)
+    frame = summaries.price_distribution(sales)
     bars = frame[frame["from"].isin([float(start) for start in starts])]
     found = [
         (sales.prices >= low) & (sales.prices < high)
@@ -172,7 +172,7 @@ def ids_between(sales: Sales, starts: tuple[str, ...]) -> tuple[str, ...]:
 
 def _distribution(sales: Sales) -> tuple[str, ...]:
     contract = sales.contract
-    frame = summaries.distribution(sales)
+    frame = summaries.price_distribution(sales)
     return panel(
         spread_finding(sales.prices, contract),
         charts_prices.price_distribution(frame, float(sales.prices.median()), contract),
@@ -184,7 +184,7 @@ def _distribution(sales: Sales) -> tuple[str, ...]:
 
 def _with_own_houses(sales: Sales, over: Overlay) -> None:
     contract, houses = sales.contract, over.houses
-    frame = summaries.distribution(sales)
+    frame = summaries.price_distribution(sales)
     drawn = charts_prices.price_distribution(frame, float(sales.prices.median()), contract)
     beside = charts_overlay.beside_distribution(frame, houses.prices)
     panel(
@@ -194,8 +194,11 @@ def _with_own_houses(sales: Sales, over: Overlay) -> None:
         key="price_distribution_with_file",
     )
     area = contract.fields[contract.market.roles.area]
-    points, trend = summaries.points(sales, area.column), summaries.trend(sales, area.column)
-    own = summaries.points(houses, area.column)
+    points, trend = (
+        summaries.price_points(sales, area.column),
+        summaries.price_trend(sales, area.column),
+    )
+    own = summaries.price_points(houses, area.column)
     drawn = charts_prices.price_by_number(points, trend, area, contract)
     panel(
         charts_overlay.area_finding(own, points, area),
@@ -225,7 +228,7 @@ def _side_by_side(sales: Sales) -> tuple[str, ...]:
     if not len(shown):
         st.info("The area of none of these homes is known.")
         return ()
-    frame = summaries.by_location(shown)
+    frame = summaries.price_by_location(shown)
     headers = {"level": shown.contract.fields[shown.contract.market.roles.location].label}
     picked = panel(
         place_finding(frame, shown.contract),
@@ -271,7 +274,7 @@ def show_time(sales: Sales) -> None:
         st.info("The area of none of these homes is known.")
         return
     contract = shown.contract
-    frame = summaries.by_period(shown, months)
+    frame = summaries.price_by_period(shown, months)
     picked = panel(
         period_finding(frame, contract),
         charts_time.price_by_period(frame, contract),
@@ -279,9 +282,9 @@ def show_time(sales: Sales) -> None:
         key="price_over_time",
         picks=True,
     )
-    show_picked(summaries.ids_in_periods(sales, months, picked), sales, "picked_periods")
+    show_picked(summaries.select_periods(sales, months, picked), sales, "picked_periods")
     st.subheader("Through the year", anchor=False)
-    by_month = summaries.by_level(shown, contract.market.roles.sale_month)
+    by_month = summaries.price_by_level(shown, contract.market.roles.sale_month)
     panel(
         season_finding(by_month, contract),
         charts_time.seasons(by_month, contract),

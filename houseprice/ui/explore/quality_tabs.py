@@ -13,7 +13,7 @@ import streamlit as st
 from houseprice.formatting import percent, rounding_step
 from houseprice.market.contract import Contract
 from houseprice.market.profile.alerts import (
-    FEWEST_SALES,
+    MIN_SALES,
     Alert,
     AlertKind,
     contradictions,
@@ -51,8 +51,8 @@ ICONS: dict[AlertKind, str] = {
 def show_alerts(sales: Sales) -> None:
     """Show what stands out in these sales, what concerns most facts first."""
     found = alerts_of(sales)
-    if len(sales) < FEWEST_SALES:
-        st.info(f"Fewer than {FEWEST_SALES} sales are too few to say what stands out in them.")
+    if len(sales) < MIN_SALES:
+        st.info(f"Fewer than {MIN_SALES} sales are too few to say what stands out in them.")
     elif not found:
         st.info("Nothing stands out: every fact is known, differs, and has no odd values.")
     for alert in found:

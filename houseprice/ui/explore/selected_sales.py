@@ -61,7 +61,7 @@ def as_table(sales: Sales) -> pd.DataFrame:
     roles = contract.market.roles
     first = [roles.location, roles.area, roles.built, roles.sale_year, roles.sale_month]
     order = [*first, *(column for column in contract.columns if column not in first)]
-    table = contract.words(sales.houses)[order].rename(
+    table = contract.with_labels(sales.houses)[order].rename(
         columns={column: axis_title(field) for column, field in contract.fields.items()}
     )
     table.insert(0, "Sale", sales.ids)
@@ -72,7 +72,7 @@ def as_table(sales: Sales) -> pd.DataFrame:
 def as_file(sales: Sales) -> pd.DataFrame:
     """The sales as the market's own file holds them, fit to be valued or learned from again."""
     contract = sales.contract
-    table = contract.codes(sales.houses)
+    table = contract.with_codes(sales.houses)
     table.insert(0, contract.market.id, sales.ids)
     table[contract.market.price.column] = sales.prices
     return table

@@ -184,7 +184,7 @@ def facts_beside(
     told = []
     for column in columns:
         field = contract.fields[column]
-        own, other = (field.words(float(which[column])) for which in (house, sale))
+        own, other = (field.format(float(which[column])) for which in (house, sale))
         if own != other:
             told.append((field.label, own, other))
     return pd.DataFrame(told, columns=["Fact", "This house", "The sale"])

@@ -13,7 +13,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from houseprice.market.contract import Contract
 from houseprice.market.fields import Field
-from houseprice.market.parsing import limits, parse_cell
+from houseprice.market.parsing import describe_range, parse_cell
 from houseprice.market.problems import Problem
 from houseprice.ui.layout import escape
 
@@ -98,7 +98,7 @@ class HouseForm:
             value=opening,
             step=_step(spec, opening),
             placeholder=placeholder,
-            help=f"{spec.help} Expected: {limits(spec)}.",
+            help=f"{spec.help} Expected: {describe_range(spec)}.",
             key=spec.column,
             bind="query-params",
             persist_state="session",

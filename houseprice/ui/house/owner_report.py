@@ -336,7 +336,7 @@ def _reported_facts(
 ) -> tuple[tuple[str, str], ...]:
     house = validate(house_frame(row), contract).houses.iloc[0]
     return tuple(
-        (contract.fields[column].label, contract.fields[column].words(float(house[column])))
+        (contract.fields[column].label, contract.fields[column].format(float(house[column])))
         for column in columns
     )
 

@@ -13,7 +13,7 @@ import numpy as np
 import streamlit as st
 
 from houseprice.market.contract import Contract
-from houseprice.market.sales import default_row
+from houseprice.market.sales import form_defaults
 from houseprice.ui.session import market, ranked_columns, typical_row
 
 __all__ = [
@@ -156,7 +156,7 @@ def _row_of_sale(
     if not found.any():
         return None
     house = known.houses.iloc[int(found.argmax())]
-    row = default_row(known.contract, house, most_important_first[::-1])
+    row = form_defaults(known.contract, house, most_important_first[::-1])
     for column, field in known.contract.fields.items():
         value = float(house[column])
         if row[column] is None and opening[column] is not None and not np.isnan(value):

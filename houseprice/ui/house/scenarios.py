@@ -105,7 +105,7 @@ def changes(before: Mapping[str, Any], after: Mapping[str, Any], contract: Contr
     """Say what differs between two states of a house, up to four facts."""
     old, new = (validate(house_frame(row), contract).houses.iloc[0] for row in (before, after))
     told = [
-        f"{field.label}: {field.words(float(old[column]))} → {field.words(float(new[column]))}"
+        f"{field.label}: {field.format(float(old[column]))} → {field.format(float(new[column]))}"
         for column, field in contract.fields.items()
         if before[column] != after[column]
     ]
@@ -150,7 +150,7 @@ def differing_facts(
     houses = validate(rows, contract).houses
     told = {
         contract.fields[column].label: [
-            contract.fields[column].words(float(value)) for value in houses[column]
+            contract.fields[column].format(float(value)) for value in houses[column]
         ]
         for column in order
         if len(set(houses[column].fillna(-np.inf))) > 1

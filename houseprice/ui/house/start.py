@@ -93,7 +93,7 @@ def sold_in_words(contract: Contract, house: pd.Series) -> str:
     """When a sale was made, as far as it tells: "July 2008"."""
     roles = contract.market.roles
     told = ((contract.fields[name], house[name]) for name in (roles.sale_month, roles.sale_year))
-    return " ".join(field.words(float(value)) for field, value in told if not pd.isna(value))
+    return " ".join(field.format(float(value)) for field, value in told if not pd.isna(value))
 
 
 def sale_in_words(contract: Contract, house: pd.Series) -> str:
@@ -103,9 +103,9 @@ def sale_in_words(contract: Contract, house: pd.Series) -> str:
         (contract.fields[name], float(house[name]))
         for name in (roles.location, roles.area, roles.built)
     )
-    parts = [field.words(value) for field, value in (place, area) if not np.isnan(value)]
+    parts = [field.format(value) for field, value in (place, area) if not np.isnan(value)]
     if not np.isnan(built[1]):
-        parts.append(f"built {built[0].words(built[1])}")
+        parts.append(f"built {built[0].format(built[1])}")
     return ", ".join(parts)
 
 

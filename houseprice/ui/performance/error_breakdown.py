@@ -83,10 +83,10 @@ def error_against(found: Measured, field: Field) -> Chart:
     """Pick the chart for a field: dots with their trend for numbers and years, else boxes."""
     errors = error_trend(found.sales.prices, groups_of(found, field))
     if field.kind in ("number", "year"):
-        points = summaries.points(found.sales, field.column)
-        trend = summaries.trend(found.sales, field.column)
+        points = summaries.price_points(found.sales, field.column)
+        trend = summaries.price_trend(found.sales, field.column)
         return error_by_number_chart(points, trend, field, errors)
-    frame = summaries.by_level(found.sales, field.column)
+    frame = summaries.price_by_level(found.sales, field.column)
     return error_by_level_chart(frame, field, errors)
 
 
@@ -95,11 +95,11 @@ def groups_of(found: Measured, field: Field) -> pd.Series:
     values = found.sales.values(field.column)
     known = pd.Series(values)
     if not field.is_numeric or known.nunique() <= _FEW_VALUES:
-        return known.map(field.words)
+        return known.map(field.format)
     fifth = quintiles(values)
     spans = known.groupby(fifth).agg(["min", "max"])
     words = {
-        number: f"{field.words(low).split(' ')[0]} to {field.words(high)}"
+        number: f"{field.format(low).split(' ')[0]} to {field.format(high)}"
         for number, low, high in spans.itertuples()
     }
     return pd.Series(fifth).map(words)

@@ -78,7 +78,7 @@ def joined(study: Study, market: Market) -> Measured:
     at = by_id.reindex(off["id"]).to_numpy()
     houses = market.houses.iloc[at].reset_index(drop=True)
     location = contract.fields[contract.market.roles.location]
-    off["place"] = [location.words(value) for value in houses[location.column]]
+    off["place"] = [location.format(value) for value in houses[location.column]]
     off["fifth"] = (
         price_quintiles(off["price"], contract.market.price.symbol).astype(str) if len(off) else ""
     )
@@ -159,7 +159,7 @@ def picked_table(picked: Sequence[str], found: Measured) -> pd.DataFrame:
     chosen = missed.iloc[at]
     table = chosen[["id", "place", "price", "predicted_price", "error", "low_90", "high_90"]]
     table = table.assign(error=100 * table["error"])
-    words = contract.words(sales.houses.iloc[at])
+    words = contract.with_labels(sales.houses.iloc[at])
     for column in (roles.area, roles.built, roles.sale_year, roles.sale_month):
         table[axis_title(contract.fields[column])] = words[column]
     return table.rename(columns=HELD_OUT_HEADERS | {"error": "Off"}).reset_index(drop=True)

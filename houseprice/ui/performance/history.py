@@ -12,7 +12,7 @@ import streamlit as st
 
 from houseprice.backend.base import Backend, BackendInfo, VersionInfo
 from houseprice.market.contract import Contract
-from houseprice.market.sales import FIGURES, Market, experiments
+from houseprice.market.sales import EXPERIMENT_METRICS, Market, load_experiments
 from houseprice.model.gate import compare_versions, incomparable_reason
 from houseprice.model.standards import short_label
 from houseprice.ui.charts.panel import download, panel
@@ -114,7 +114,7 @@ _PLAIN = {"rmsle": "%.4f", "winkler": "%.3f"}
 
 def show_tried(market: Market) -> None:
     """Draw the table of experiments with its filters."""
-    tried = experiments(market)
+    tried = load_experiments(market)
     if tried.empty:
         st.info(
             "Nothing is written down of what was tried for this market. A file `experiments.csv` "
@@ -133,7 +133,7 @@ def show_tried(market: Market) -> None:
         only = st.toggle("Only what was kept", key="tried_kept")
     found = chosen(tried, "" if part == "All" else part, word, only)
     st.caption(f"{len(found)} of {len(tried)} shown.")
-    told = [name for name in FIGURES if found[name].notna().any()]
+    told = [name for name in EXPERIMENT_METRICS if found[name].notna().any()]
     table = found.assign(**{name: 100 * found[name] for name in told if name not in _PLAIN})[
         [*([] if part in parts else ["part"]), "tried", "kept", *told, "verdict"]
     ].rename(

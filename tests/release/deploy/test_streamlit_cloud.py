@@ -78,7 +78,7 @@ def test_the_first_visit_makes_a_model_even_if_the_visitor_leaves(
         assert not models.exists()
         visit(server, until=(models / "training.lock").exists)
         wait_until((models / "active").exists)
-        assert [path.name for path in models.glob("*-1")] == ["hamlet-1.0.0-1"]
+        assert [path.name for path in models.glob("*-1")] == ["hamlet-2.0.0-1"]
         server.wait_for("/_stcore/script-health-check")
         assert server.peak_mb() < MEMORY_MB
         assert "Traceback" not in server.log()

@@ -129,11 +129,11 @@ def test_both_start_share_one_model_and_stop_when_asked(units: Path, machine: Pa
     with started(units, machine, "app") as app:
         assert app.wait_for("/_stcore/health").text == "ok"
         with started(units, machine, "api", HOUSEPRICE_SERVE_KEYS=entry) as api:
-            assert api.wait_for("/ready").json()["model_version"] == "hamlet-1.0.0-1"
+            assert api.wait_for("/ready").json()["model_version"] == "hamlet-2.0.0-1"
             assert get(f"{api.url}/v1/model").status_code == 401
             assert get(f"{api.url}/v1/model", headers={"X-API-Key": key}).ok
             assert api.stop() in (0, -15)
         app.wait_for("/_stcore/script-health-check")
         assert app.stop() in (0, -15)
         assert "Traceback" not in app.log()
-    assert [path.name for path in models.glob("hamlet-*")] == ["hamlet-1.0.0-1"]
+    assert [path.name for path in models.glob("hamlet-*")] == ["hamlet-2.0.0-1"]

@@ -238,7 +238,7 @@ def test_facts_that_contradict_each_other_get_a_warning(contract: Contract) -> N
 def test_a_house_unlike_all_sales_gets_a_warning(contract: Contract) -> None:
     sales = validate(hamlet_sales().astype(str).query("quarter != 'H'"), contract).houses
     rows = pd.DataFrame([HOUSE | {"size": "900", "quarter": "H"}])
-    problems = validate(rows, contract, Domain.of(sales, contract)).problems
+    problems = validate(rows, contract, Domain.fit(sales, contract)).problems
     assert [(p.field, p.code) for p in problems] == [
         ("size", "outside_sales"),
         ("quarter", "unseen_level"),
@@ -263,7 +263,7 @@ def test_prices_are_checked_like_any_number(contract: Contract) -> None:
 
 def test_the_public_file_of_houses_to_value_passes_whole(market: Market) -> None:
     rows = read_rows(market.sample_path)
-    result = validate(rows, market.contract, Domain.of(market.houses, market.contract))
+    result = validate(rows, market.contract, Domain.fit(market.houses, market.contract))
     assert result.valid.all()
     assert len(result.houses) == 1459
 

@@ -43,18 +43,22 @@ def test_the_as_of_date_is_the_month_of_the_newest_sale(market: Market) -> None:
 
 
 def test_a_value_is_said_in_words(contract: Contract) -> None:
-    assert contract.fields["size"].words(1234.5) == "1,234.5 sq m"
-    assert contract.fields["beds"].words(1) == "1 bed"
-    assert contract.fields["built"].words(1999) == "1999"
-    assert contract.fields["grade"].words(2) == "Good"
-    assert contract.fields["grade"].words(np.nan) == "not known"
+    assert contract.fields["size"].format(1234.5) == "1,234.5 sq m"
+    assert contract.fields["beds"].format(1) == "1 bed"
+    assert contract.fields["built"].format(1999) == "1999"
+    assert contract.fields["grade"].format(2) == "Good"
+    assert contract.fields["grade"].format(np.nan) == "not known"
 
 
 def test_clean_houses_go_back_to_codes_and_to_words(contract: Contract) -> None:
     house = dict.fromkeys(contract.columns, 1.0) | {"grade": 3.0, "quarter": np.nan}
     houses = pd.DataFrame([house])
-    assert contract.codes(houses).loc[0, ["grade", "quarter", "size"]].tolist() == ["A", None, 1.0]
-    assert contract.words(houses).loc[0, ["grade", "garden"]].tolist() == ["Grand", "Yes"]
+    assert contract.with_codes(houses).loc[0, ["grade", "quarter", "size"]].tolist() == [
+        "A",
+        None,
+        1.0,
+    ]
+    assert contract.with_labels(houses).loc[0, ["grade", "garden"]].tolist() == ["Grand", "Yes"]
 
 
 def test_its_hash_is_that_of_the_file(contract: Contract, tmp_path: Path) -> None:

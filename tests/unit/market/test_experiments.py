@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from houseprice.errors import MarketError
-from houseprice.market.sales import FIGURES, Market, experiments, load_market
+from houseprice.market.sales import EXPERIMENT_METRICS, Market, load_experiments, load_market
 from tests.hamlet import write_hamlet
 
 HEADERS = {
@@ -46,7 +46,7 @@ def told_in(page: str) -> pd.DataFrame:
             if line[0].startswith("**") and "verdict" not in names:
                 row["verdict"] = "kept"
             rows.append(row)
-    return pd.DataFrame(rows)[["part", "tried", *FIGURES, "verdict"]]
+    return pd.DataFrame(rows)[["part", "tried", *EXPERIMENT_METRICS, "verdict"]]
 
 
 def cells(line: str) -> list[str]:
@@ -65,26 +65,26 @@ def read(name: str, cell: str) -> str | float | None:
 
 def test_the_file_says_what_the_story_says(root: Path, market: Market) -> None:
     story = told_in((root / "docs" / "experiments.md").read_text(encoding="utf-8"))
-    found = experiments(market).drop(columns="kept")
+    found = load_experiments(market).drop(columns="kept")
     pd.testing.assert_frame_equal(found, story, check_dtype=False)
 
 
 def test_what_was_kept_is_told_from_the_rest(market: Market) -> None:
-    found = experiments(market)
+    found = load_experiments(market)
     assert set(found.groupby("part")["kept"].any()) == {True}
     assert found.loc[found["verdict"].str.startswith("dropped"), "kept"].sum() == 0
 
 
 def test_a_market_needs_no_such_file(tmp_path: Path) -> None:
-    assert experiments(load_market(write_hamlet(tmp_path / "hamlet"))).empty
+    assert load_experiments(load_market(write_hamlet(tmp_path / "hamlet"))).empty
 
 
 def test_a_file_that_holds_no_number_where_one_belongs_is_refused(tmp_path: Path) -> None:
     hamlet = load_market(write_hamlet(tmp_path / "hamlet"))
-    header = ",".join(["part", "tried", *FIGURES, "verdict"])
+    header = ",".join(["part", "tried", *EXPERIMENT_METRICS, "verdict"])
     (hamlet.folder / "experiments.csv").write_text(f"{header}\nprice,x,good,,,,,,kept\n")
     with pytest.raises(MarketError, match="something else than numbers"):
-        experiments(hamlet)
+        load_experiments(hamlet)
     (hamlet.folder / "experiments.csv").write_text("part,tried\nprice,x\n")
     with pytest.raises(MarketError, match="this column is missing"):
-        experiments(hamlet)
+        load_experiments(hamlet)

@@ -10,7 +10,7 @@ from houseprice.market.contract import Contract, load_contract
 from houseprice.market.validation import (
     MAX_REPORTED,
     MAX_SUGGESTIONS,
-    suggest_fields,
+    suggest_field,
     unknown_fields,
 )
 from tests.hamlet import write_hamlet
@@ -35,7 +35,7 @@ def test_an_unknown_field_names_the_likely_one(contract: Contract, name: str, co
     (problem,) = unknown_fields([{}, {name: 100}], contract)
     assert (problem.row, problem.field, problem.code) == (2, name, "unknown_field")
     assert problem.severity == "error"
-    assert problem.expected == column == suggest_fields(name, contract)
+    assert problem.expected == column == suggest_field(name, contract)
     assert contract.fields[column].label in problem.message
 
 

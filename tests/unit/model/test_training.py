@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from houseprice.errors import StoreError
-from houseprice.files import exclusive
+from houseprice.files import file_lock
 from houseprice.market.sales import Market, load_market
 from houseprice.model.standards import metric_label
 from houseprice.model.store.store import ModelStore
@@ -131,7 +131,7 @@ def test_who_waits_for_a_training_is_told_and_takes_what_came_of_it(
     active = (store.folder / "active").read_bytes()
     (store.folder / "active").unlink()
     with ThreadPoolExecutor(1) as threads:
-        with exclusive(store.folder / "training.lock"):
+        with file_lock(store.folder / "training.lock"):
             loaded = threads.submit(ensure_model, village, store, told)
             assert waits.wait(60)
             (store.folder / "active").write_bytes(active)

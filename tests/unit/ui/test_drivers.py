@@ -77,7 +77,7 @@ def market_curve(contract: Contract, column: str) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "value": values,
-            "label": [field.words(value) for value in values],
+            "label": [field.format(value) for value in values],
             "price": [100_000.0 + 1_000 * value for value in values],
             "low": 90_000.0,
             "high": 120_000.0,
@@ -280,7 +280,7 @@ def test_the_house_last_valued_is_told_beside_the_average(
 ) -> None:
     area = contract.fields["GrLivArea"]
     frame = curve([1_000, 2_000], [100_000, 150_000])
-    mark = Mark(value, area.words(value), price)
+    mark = Mark(value, area.format(value), price)
     assert words in findings_effects.mark_finding(mark, frame, area, contract)
 
 
@@ -290,7 +290,7 @@ def test_an_effect_shows_the_average_the_house_and_single_homes(
 ) -> None:
     field = contract.fields[column]
     frame = market_curve(contract, column)
-    mark = Mark(1.0, field.words(1.0), 111_000.0)
+    mark = Mark(1.0, field.format(1.0), 111_000.0)
     drawn = charts_effects.effect(frame, field, contract, mark)
     names = [trace.name for trace in drawn.data]
     # The second colour of the palette is the house's.

@@ -20,7 +20,7 @@ from houseprice.ui.explore.selected_sales import picked_sales
 
 @pytest.fixture(scope="module")
 def sales(market: Market) -> Sales:
-    return Selection().of(market)
+    return Selection().apply(market)
 
 
 def test_conditions_are_said_in_words(market: Market) -> None:
@@ -41,7 +41,7 @@ def test_picked_sales_keep_their_order_and_strangers_are_left_out(sales: Sales) 
 
 
 def test_a_bar_of_the_distribution_gives_the_sales_that_it_counts(sales: Sales) -> None:
-    frame = summaries.distribution(sales)
+    frame = summaries.price_distribution(sales)
     bar = frame.iloc[7]
     assert len(ids_between(sales, (str(bar["from"]),))) == bar["sales"]
     everything = tuple(frame["from"].astype(str))
@@ -96,7 +96,7 @@ def test_a_visitors_houses_are_laid_over_as_if_sold_for_their_values(market: Mar
     assert overlay is not None
     assert (overlay.of, len(overlay.houses)) == (10, 10)
     assert overlay.houses.ids.iloc[0] == "2"
-    area = summaries.points(overlay.houses, "GrLivArea")
+    area = summaries.price_points(overlay.houses, "GrLivArea")
     assert area["value"].iloc[0] == float(rows["GrLivArea"].iloc[1])
     few = valued_houses("mine.csv", values, rows, market.contract, most=3)
     assert few is not None
@@ -106,7 +106,7 @@ def test_a_visitors_houses_are_laid_over_as_if_sold_for_their_values(market: Mar
 
 
 def test_laid_over_houses_are_all_counted_even_beyond_the_sales(sales: Sales) -> None:
-    frame = summaries.distribution(sales)
+    frame = summaries.price_distribution(sales)
     values = pd.Series([5_000.0, 163_000.0, 163_000.0, 2_000_000.0])
     beside = charts_overlay.beside_distribution(frame, values)
     assert beside["houses"].sum() == 4
@@ -120,7 +120,7 @@ def test_laid_over_houses_are_all_counted_even_beyond_the_sales(sales: Sales) ->
 def test_it_is_said_how_a_visitors_houses_stand_to_the_sales(sales: Sales) -> None:
     text = charts_overlay.overlay_finding(1.1 * sales.prices, sales.prices, sales.contract)
     assert "10 % above the middle price of these sales, $163,000" in text
-    points = summaries.points(sales, "GrLivArea")
+    points = summaries.price_points(sales, "GrLivArea")
     field = sales.contract.fields["GrLivArea"]
     far = points.head(3).assign(value=[1_000.0, 1_500.0, 99_000.0])
     assert "All but 1 lie within" in charts_overlay.area_finding(far, points, field)

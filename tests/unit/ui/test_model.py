@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from houseprice.market.profile import summaries
-from houseprice.market.sales import Market, experiments
+from houseprice.market.sales import Market, load_experiments
 from houseprice.model.diagnostics import ErrorTrend
 from houseprice.model.ratio_study import ratio_study
 from houseprice.model.standards import metric_label
@@ -73,7 +73,7 @@ def test_a_trend_of_the_error_is_reported_only_where_there_is_one(found: Measure
     assert "sq ft" in caption
     assert "does not depend" in error_against(found, fields["MoSold"]).caption
     single = ErrorTrend(pd.Series({"North": 1.0}), 0.0)
-    frame = summaries.by_level(found.sales, "MoSold")
+    frame = summaries.price_by_level(found.sales, "MoSold")
     assert "Too few sales" in error_by_level_chart(frame, fields["MoSold"], single).caption
 
 
@@ -177,7 +177,7 @@ def test_a_figure_is_held_against_its_accepted_range() -> None:
 
 
 def test_what_was_tried_is_found_by_any_of_its_words(market: Market) -> None:
-    tried = experiments(market)
+    tried = load_experiments(market)
     assert len(chosen(tried, "", "", only_kept=False)) == len(tried)
     assert set(chosen(tried, "Range: what foretells errors", "", only_kept=True)["kept"]) == {True}
     found = chosen(tried, "", "MONOTONE dropped", only_kept=False)

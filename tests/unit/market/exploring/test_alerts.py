@@ -22,7 +22,7 @@ def hamlet(tmp_path_factory: pytest.TempPathFactory) -> Market:
 
 @pytest.fixture
 def sales(hamlet: Market) -> Sales:
-    return Selection().of(hamlet)
+    return Selection().apply(hamlet)
 
 
 def changed(sales: Sales, **columns: object) -> Sales:
@@ -38,7 +38,7 @@ def test_fields_that_say_the_same_are_told_in_pairs(sales: Sales) -> None:
     same = of_kind("same", alerts(sales))
     pairs = {frozenset(pair) for pair in zip(same.frame["one"], same.frame["other"], strict=True)}
     assert {frozenset({"size", "ground floor"}), frozenset({"built", "boiler"})} <= pairs
-    assert same.concerned == len(frozenset.union(*pairs))
+    assert same.n_fields == len(frozenset.union(*pairs))
     assert same.frame["strength"].is_monotonic_decreasing
 
 
@@ -79,8 +79,8 @@ def test_homes_without_any_are_no_oddity(sales: Sales) -> None:
 
 
 def test_what_concerns_most_fields_comes_first_and_each_kind_once(market: Market) -> None:
-    found = alerts(Selection().of(market))
-    concerned = [alert.concerned for alert in found]
+    found = alerts(Selection().apply(market))
+    concerned = [alert.n_fields for alert in found]
     assert concerned == sorted(concerned, reverse=True)
     assert {alert.kind for alert in found} == {
         "same",
@@ -93,7 +93,7 @@ def test_what_concerns_most_fields_comes_first_and_each_kind_once(market: Market
 
 
 def test_too_few_sales_give_no_alert(hamlet: Market) -> None:
-    few = Selection(price=(1, float(np.sort(hamlet.prices)[20]))).of(hamlet)
+    few = Selection(price=(1, float(np.sort(hamlet.prices)[20]))).apply(hamlet)
     assert alerts(few) == ()
     assert outliers(few).empty
     assert isinstance(outliers(few), pd.DataFrame)

@@ -13,7 +13,7 @@ from houseprice.market.sales import Market
 
 @pytest.fixture(scope="module")
 def sales(market: Market) -> Sales:
-    return Selection().of(market)
+    return Selection().apply(market)
 
 
 def priced(market: Market, prices: np.ndarray) -> Sales:
@@ -64,7 +64,7 @@ def test_two_fields_without_an_order_that_say_the_same_are_a_perfect_tie(market:
 
 
 def test_too_few_sales_or_one_value_alone_tell_nothing(market: Market) -> None:
-    few = Selection(price=(market.prices.min(), market.prices.nsmallest(5).iloc[-1])).of(market)
+    few = Selection(price=(market.prices.min(), market.prices.nsmallest(5).iloc[-1])).apply(market)
     assert associations.price_associations(few).empty
     same = Sales(
         market.contract, market.houses.assign(GrLivArea=1_000.0), market.prices, market.ids

@@ -13,12 +13,12 @@ from houseprice.market.sales import Market
 
 @pytest.fixture(scope="module")
 def sales(market: Market) -> Sales:
-    return Selection().of(market)
+    return Selection().apply(market)
 
 
 @pytest.fixture(scope="module")
 def none(market: Market) -> Sales:
-    return Selection(price=(1, 2)).of(market)
+    return Selection(price=(1, 2)).apply(market)
 
 
 def test_the_glance_is_counted_from_the_sales(market: Market, sales: Sales) -> None:
@@ -32,7 +32,7 @@ def test_the_glance_is_counted_from_the_sales(market: Market, sales: Sales) -> N
 
 
 def test_the_distribution_holds_every_sale_once_in_steps_of_one_round_width(sales: Sales) -> None:
-    frame = summaries.distribution(sales)
+    frame = summaries.price_distribution(sales)
     assert frame["sales"].sum() == len(sales)
     assert set(frame["to"] - frame["from"]) == {25_000.0}
     assert frame["from"].iloc[0] <= sales.prices.min() <= frame["to"].iloc[0]
@@ -41,13 +41,13 @@ def test_the_distribution_holds_every_sale_once_in_steps_of_one_round_width(sale
 
 def test_equal_prices_make_one_bar(market: Market) -> None:
     price = float(market.prices.iloc[0])
-    frame = summaries.distribution(Selection(price=(price, price)).of(market))
+    frame = summaries.price_distribution(Selection(price=(price, price)).apply(market))
     assert len(frame) == 1
     assert frame["from"].iloc[0] <= price < frame["to"].iloc[0]
 
 
 def test_points_leave_out_sales_where_the_field_is_not_known(sales: Sales) -> None:
-    frame = summaries.points(sales, "LotFrontage")
+    frame = summaries.price_points(sales, "LotFrontage")
     assert len(frame) == 1460 - 259
     assert frame.loc[0, "location"] == "College Creek"
     assert not frame["value"].isna().any()
@@ -56,7 +56,7 @@ def test_points_leave_out_sales_where_the_field_is_not_known(sales: Sales) -> No
 def test_the_trend_follows_a_known_line(market: Market) -> None:
     area = market.houses["GrLivArea"]
     made = Sales(market.contract, market.houses, 100 * area, market.ids)
-    frame = summaries.trend(made, "GrLivArea")
+    frame = summaries.price_trend(made, "GrLivArea")
     assert np.allclose(frame["median"], 100 * frame["value"], rtol=0.03)
     assert (frame["lower_quarter"] <= frame["median"]).all()
     assert (frame["median"] <= frame["upper_quarter"]).all()
@@ -64,29 +64,29 @@ def test_the_trend_follows_a_known_line(market: Market) -> None:
 
 def test_the_trend_counts_all_sales_that_tie(sales: Sales) -> None:
     # Almost no home has a pool: the tenth nearest to "none" is all of them, not some by chance.
-    frame = summaries.trend(sales, "PoolArea")
+    frame = summaries.price_trend(sales, "PoolArea")
     assert list(frame["value"]) == [0.0]
     assert frame["sales"].iloc[0] == int((sales.houses["PoolArea"] == 0).sum())
 
 
 def test_ordered_levels_keep_their_order_and_others_stand_by_price(sales: Sales) -> None:
-    quality = summaries.by_level(sales, "KitchenQual")
+    quality = summaries.price_by_level(sales, "KitchenQual")
     assert list(quality["level"]) == ["Fair", "Typical", "Good", "Excellent"]
-    roof = summaries.by_level(sales, "RoofStyle")
+    roof = summaries.price_by_level(sales, "RoofStyle")
     assert roof["median"].is_monotonic_increasing
-    months = summaries.by_level(sales, "MoSold")
+    months = summaries.price_by_level(sales, "MoSold")
     assert list(months["level"])[:2] == ["January", "February"]
 
 
 def test_sales_with_an_unknown_level_are_told_last_and_not_lost(sales: Sales) -> None:
-    frame = summaries.by_level(sales, "MasVnrType")
+    frame = summaries.price_by_level(sales, "MasVnrType")
     assert frame["level"].iloc[-1] == "not known"
     assert frame["sales"].sum() == len(sales)
 
 
 def test_quantiles_by_location_are_those_of_its_sales(market: Market, sales: Sales) -> None:
-    frame = summaries.by_location(sales).set_index("level")
-    here = market.words["Neighborhood"] == "Northridge"
+    frame = summaries.price_by_location(sales).set_index("level")
+    here = market.labelled_sales["Neighborhood"] == "Northridge"
     prices = market.prices[here]
     row = frame.loc["Northridge"]
     assert row["sales"] == here.sum()
@@ -104,7 +104,7 @@ def test_quantiles_by_location_are_those_of_its_sales(market: Market, sales: Sal
 def test_periods_of_sale_are_named_and_in_order(
     sales: Sales, months: int, first: str, last: str, periods: int
 ) -> None:
-    frame = summaries.by_period(sales, months)
+    frame = summaries.price_by_period(sales, months)
     assert (frame["period"].iloc[0], frame["period"].iloc[-1]) == (first, last)
     assert len(frame) == periods
     assert frame["start"].is_monotonic_increasing
@@ -112,12 +112,12 @@ def test_periods_of_sale_are_named_and_in_order(
 
 
 def test_a_sale_of_december_stays_in_its_year(market: Market) -> None:
-    only = Selection(ranges=(("MoSold", 11, 11), ("YrSold", 2007, 2007))).of(market)
-    assert list(summaries.by_period(only, 3)["period"]) == ["Q4 2007"]
+    only = Selection(ranges=(("MoSold", 11, 11), ("YrSold", 2007, 2007))).apply(market)
+    assert list(summaries.price_by_period(only, 3)["period"]) == ["Q4 2007"]
 
 
 def test_prices_by_year_leave_out_homes_without_one(sales: Sales) -> None:
-    frame = summaries.by_year(sales, "GarageYrBlt")
+    frame = summaries.price_by_year(sales, "GarageYrBlt")
     assert frame["year"].is_monotonic_increasing
     assert frame["sales"].sum() == sales.houses["GarageYrBlt"].notna().sum()
 
@@ -133,13 +133,13 @@ def test_not_known_and_has_none_are_told_apart(sales: Sales) -> None:
 
 def test_no_sales_give_empty_frames_with_the_same_columns(sales: Sales, none: Sales) -> None:
     for take in (
-        summaries.distribution,
-        lambda some: summaries.points(some, "GrLivArea"),
-        lambda some: summaries.trend(some, "GrLivArea"),
-        lambda some: summaries.by_level(some, "KitchenQual"),
-        summaries.by_location,
-        lambda some: summaries.by_year(some, "YearBuilt"),
-        summaries.by_period,
+        summaries.price_distribution,
+        lambda some: summaries.price_points(some, "GrLivArea"),
+        lambda some: summaries.price_trend(some, "GrLivArea"),
+        lambda some: summaries.price_by_level(some, "KitchenQual"),
+        summaries.price_by_location,
+        lambda some: summaries.price_by_year(some, "YearBuilt"),
+        summaries.price_by_period,
         summaries.missing_values,
     ):
         empty = take(none)

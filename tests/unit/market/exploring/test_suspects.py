@@ -16,7 +16,7 @@ from tests.hamlet import write_hamlet
 
 @pytest.fixture(scope="module")
 def sales(market: Market) -> Sales:
-    return Selection().of(market)
+    return Selection().apply(market)
 
 
 def test_the_price_furthest_beyond_its_own_range_comes_first(sales: Sales) -> None:
@@ -60,5 +60,5 @@ def test_what_a_buyer_would_call_odd_terms_is_told(sales: Sales) -> None:
 
 def test_a_market_whose_terms_have_no_usual_case_has_no_odd_ones(tmp_path: Path) -> None:
     # Its facts of the sale are the year and the month alone.
-    sales = Selection().of(load_market(write_hamlet(tmp_path)))
+    sales = Selection().apply(load_market(write_hamlet(tmp_path)))
     assert set(unusual_conditions(sales)) == {""}

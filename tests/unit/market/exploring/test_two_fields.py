@@ -15,12 +15,12 @@ PRICE = "SalePrice"
 
 @pytest.fixture(scope="module")
 def sales(market: Market) -> Sales:
-    return Selection().of(market)
+    return Selection().apply(market)
 
 
 @pytest.fixture(scope="module")
 def none(market: Market) -> Sales:
-    return Selection(price=(1, 2)).of(market)
+    return Selection(price=(1, 2)).apply(market)
 
 
 def test_a_size_is_told_by_its_middle_and_a_level_by_its_commonest(sales: Sales) -> None:
@@ -28,7 +28,7 @@ def test_a_size_is_told_by_its_middle_and_a_level_by_its_commonest(sales: Sales)
     assert (frontage.known, frontage.not_known) == (1201, 259)
     assert (frontage.lowest, frontage.typical, frontage.highest) == (21, 69, 313)
     kitchen = field_profile(sales, "KitchenQual")
-    assert sales.field("KitchenQual").words(kitchen.typical) == "Typical"
+    assert sales.field("KitchenQual").format(kitchen.typical) == "Typical"
     assert kitchen.alike == 735
     assert field_profile(sales, "GarageCars").has_none == 81
 
@@ -56,25 +56,25 @@ def test_squares_count_every_point_once(sales: Sales) -> None:
 
 
 def test_many_levels_become_few_groups_and_the_rest_others(sales: Sales) -> None:
-    group, names = associations.groups(sales, "Neighborhood")
+    group, names = associations.group_by_field(sales, "Neighborhood")
     assert len(names) == 6
     assert names[-1] == "others"
     assert set(group) == set(names)
 
 
 def test_many_numbers_are_cut_into_thirds(sales: Sales) -> None:
-    group, names = associations.groups(sales, PRICE)
+    group, names = associations.group_by_field(sales, PRICE)
     counts = [int((group == name).sum()) for name in names]
     assert len(names) == 3
     assert max(counts) - min(counts) < 60
     assert names[0].startswith("up to ")
-    frontage, names = associations.groups(sales, "LotFrontage")
+    frontage, names = associations.group_by_field(sales, "LotFrontage")
     assert names[-1] == "not known"
     assert (frontage == "not known").sum() == 259
 
 
 def test_a_number_that_most_homes_have_none_of_makes_two_groups(sales: Sales) -> None:
-    assert associations.groups(sales, "PoolArea")[1] == ("up to 0 sq ft", "over 0 sq ft")
+    assert associations.group_by_field(sales, "PoolArea")[1] == ("up to 0 sq ft", "over 0 sq ft")
 
 
 def test_boxes_by_colour_hold_the_sales_of_the_boxes_without(sales: Sales) -> None:

@@ -18,8 +18,8 @@ NAMES = ("a.txt", "b.txt")
 WRITER = """
 import sys
 from pathlib import Path
-from houseprice.market.fetch import new_folder
-with new_folder(Path(sys.argv[1]), ("a.txt", "b.txt"), replace=True) as (made, beside):
+from houseprice.market.fetch import atomic_folder
+with atomic_folder(Path(sys.argv[1]), ("a.txt", "b.txt"), replace=True) as (made, beside):
     (made / "a.txt").write_text("new")
     print("half done", flush=True)
     sys.stdin.read()

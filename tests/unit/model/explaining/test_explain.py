@@ -68,9 +68,9 @@ def test_a_sentence_says_what_is_there_instead_of_what_and_what_it_is_worth(expl
     assert (first["column"], first["label"], first["told"]) == (
         "grade",
         "Grade",
-        field.words(grade),
+        field.format(grade),
     )
-    start = f"Grade: {field.words(grade)} instead of {field.words(base['grade'])}, "
+    start = f"Grade: {field.format(grade)} instead of {field.format(base['grade'])}, "
     assert first["sentence"].startswith(start)
     assert first["sentence"].removeprefix(start)[:2] == ("+€" if grade == 3.0 else "−€")
     assert explanation.top_drivers() == (first["sentence"],)

@@ -18,7 +18,7 @@ def rows(hamlet: Market) -> pd.DataFrame:
 
 
 def judged(rows: pd.DataFrame, hamlet: Market, faults: tuple[Problem, ...] = ()) -> EvaluationSet:
-    return evaluation_set(rows, hamlet, Domain.of(hamlet.houses, hamlet.contract), faults)
+    return evaluation_set(rows, hamlet, Domain.fit(hamlet.houses, hamlet.contract), faults)
 
 
 def test_sound_rows_come_with_their_prices(rows: pd.DataFrame, hamlet: Market):

@@ -64,7 +64,7 @@ def test_each_fifth_by_price_has_a_fifth_of_the_sales_and_is_named_by_its_limits
 def test_places_come_with_the_lowest_coverage_first(report: Report, hamlet: Market):
     assert set(report.by_location["group"]) == {"North bank", "South bank", "Hill"}
     assert report.by_location["coverage_90"].is_monotonic_increasing
-    count = (hamlet.words["quarter"] == "Hill").sum()
+    count = (hamlet.labelled_sales["quarter"] == "Hill").sum()
     hill = report.by_location.set_index("group").loc["Hill"]
     assert hill["sales"] == count
     study = report.equity_by_location
@@ -75,7 +75,7 @@ def test_the_study_of_a_place_is_of_the_sales_there(
     report: Report, evaluation: Evaluation, hamlet: Market
 ):
     values = evaluation.frame()
-    quarter = hamlet.words["quarter"].to_numpy()[values["row"]]
+    quarter = hamlet.labelled_sales["quarter"].to_numpy()[values["row"]]
     hill = values[quarter == "Hill"].pivot_table(
         index="repeat", columns="row", values="predicted_price"
     )

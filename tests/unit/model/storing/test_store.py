@@ -238,8 +238,8 @@ def test_a_model_of_another_release_of_houseprice_is_refused(
     store: ModelStore, hamlet: Market
 ) -> None:
     name = save(store, hamlet).name
-    rewrite(store, name, package_version="0.0.9")
-    with pytest.raises(StoreError, match=r"houseprice 0\.0\.9"):
+    rewrite(store, name, package_version="1.0.0")
+    with pytest.raises(StoreError, match=r"with houseprice 1\.0\.0.*\(houseprice train\)"):
         store.load(name)
 
 

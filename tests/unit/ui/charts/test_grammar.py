@@ -21,22 +21,22 @@ from houseprice.ui.explore.feature_tabs import price_against
 
 @pytest.fixture(scope="module")
 def sales(market: Market) -> Sales:
-    return Selection().of(market)
+    return Selection().apply(market)
 
 
 @pytest.fixture(scope="module")
 def figures(sales: Sales) -> dict[str, go.Figure]:
     contract = sales.contract
-    places, quarters = summaries.by_location(sales), summaries.by_period(sales)
+    places, quarters = summaries.price_by_location(sales), summaries.price_by_period(sales)
     ties = associations.price_associations(sales).head(8)
     drawn = {
         "distribution": charts_prices.price_distribution(
-            summaries.distribution(sales), 163_000, contract
+            summaries.price_distribution(sales), 163_000, contract
         ),
         "places": charts_places.place_dots(places, contract),
         "map": charts_places.place_map(location_map(sales), contract),
         "periods": charts_time.price_by_period(quarters, contract),
-        "seasons": charts_time.seasons(summaries.by_level(sales, "MoSold"), contract),
+        "seasons": charts_time.seasons(summaries.price_by_level(sales, "MoSold"), contract),
         "price ties": charts_fields.price_ties(ties),
         "ties": charts_fields.ties(associations.association_matrix(sales, list(ties["column"]))),
         "blanks": charts_fields.blank_shares(summaries.missing_values(sales)),

@@ -26,7 +26,7 @@ PRICE = "SalePrice"
 
 @pytest.fixture(scope="module")
 def sales(market: Market) -> Sales:
-    return Selection().of(market)
+    return Selection().apply(market)
 
 
 @pytest.mark.parametrize(("one", "other"), [*itertools.combinations((*OF_EACH_KIND, PRICE), 2)])
@@ -85,7 +85,7 @@ def test_too_many_dots_are_thinned_the_same_way_each_time() -> None:
 
 
 def test_nothing_is_drawn_where_nothing_is_known(market: Market) -> None:
-    none = Selection(price=(1, 2)).of(market)
+    none = Selection(price=(1, 2)).apply(market)
     for one, other in (("GrLivArea", "LotArea"), ("GrLivArea", "Street"), ("Street", "BldgType")):
         assert pair_chart(none, one, other, PRICE) is None
 
@@ -105,11 +105,11 @@ def test_a_fact_is_told_in_a_line(sales: Sales) -> None:
 def test_each_alert_has_a_sentence_a_meaning_and_a_chart(sales: Sales) -> None:
     for alert in alerts(sales):
         sentence = alert_finding(alert, sales)
-        assert sentence.startswith(f"**{alert.concerned} of {alert.of} ")
+        assert sentence.startswith(f"**{alert.n_fields} of {alert.n_checked} ")
         assert f"“{alert.frame['field'].iloc[0]}”" in sentence
         assert MEANS[alert.kind]
         drawn, frame = alert_chart(alert, sales)
-        assert len(frame) >= alert.concerned or alert.kind == "same"
+        assert len(frame) >= alert.n_fields or alert.kind == "same"
         axes = json.loads(drawn.to_json())["layout"]
         assert axes["xaxis"]["title"]["text"]
 

@@ -17,7 +17,7 @@ from houseprice.ui.layout import accuracy_sentences
 
 @pytest.fixture(scope="module")
 def sales(market: Market) -> Sales:
-    return Selection().of(market)
+    return Selection().apply(market)
 
 
 @pytest.fixture(scope="module")

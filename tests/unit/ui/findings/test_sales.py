@@ -7,7 +7,7 @@ import pytest
 
 from houseprice.market.contract import Contract
 from houseprice.market.profile import summaries
-from houseprice.market.profile.selection import Sales, Selection, per_area
+from houseprice.market.profile.selection import Sales, Selection, with_price_per_area
 from houseprice.market.profile.summaries import location_map
 from houseprice.market.sales import Market
 from houseprice.ui.charts import prices as findings
@@ -15,7 +15,7 @@ from houseprice.ui.charts import prices as findings
 
 @pytest.fixture(scope="module")
 def sales(market: Market) -> Sales:
-    return Selection().of(market)
+    return Selection().apply(market)
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +35,7 @@ def test_the_middle_of_the_prices(sales: Sales, contract: Contract) -> None:
 
 
 def test_prices_by_area_are_said_to_be_so_and_to_the_dollar(sales: Sales) -> None:
-    by_area = per_area(sales)
+    by_area = with_price_per_area(sales)
     assert findings.spread_finding(by_area.prices, by_area.contract).startswith(
         "Half of these homes sold for $100 to $139 per sq ft, and the middle one for $120."
     )
@@ -68,21 +68,21 @@ def test_the_map_says_which_side_is_dear(sales: Sales, contract: Contract) -> No
 
 
 def test_a_quarter_of_six_sales_does_not_end_the_story(sales: Sales, contract: Contract) -> None:
-    text = findings.period_finding(summaries.by_period(sales), contract)
+    text = findings.period_finding(summaries.price_by_period(sales), contract)
     assert "Q2 2010" in text
     assert "Q3 2010" not in text
     assert "(down 10 %)" in text
 
 
 def test_too_little_time_makes_no_movement(market: Market, contract: Contract) -> None:
-    few = Selection(ranges=(("YrSold", 2006, 2006), ("MoSold", 0, 0))).of(market)
-    assert "Too few" in findings.period_finding(summaries.by_period(few), contract)
-    by_month = summaries.by_level(few, "MoSold")
+    few = Selection(ranges=(("YrSold", 2006, 2006), ("MoSold", 0, 0))).apply(market)
+    assert "Too few" in findings.period_finding(summaries.price_by_period(few), contract)
+    by_month = summaries.price_by_level(few, "MoSold")
     assert findings.season_finding(by_month, contract) == "All of these homes were sold in January."
 
 
 def test_the_busiest_month(sales: Sales, contract: Contract) -> None:
-    text = findings.season_finding(summaries.by_level(sales, "MoSold"), contract)
+    text = findings.season_finding(summaries.price_by_level(sales, "MoSold"), contract)
     assert text == (
         "Most homes are sold in June (17 % of the sales), fewest in February (4 %). The middle "
         "price lies between $147,000 in April and $186,000 in September."
