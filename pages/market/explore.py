@@ -1,87 +1,44 @@
-"""Explore the sales: one question a section, filters that act on all of them."""
+"""Explore the sales: a tab per question, and filters in the sidebar that apply to all tabs."""
+
+from functools import partial
 
 import streamlit as st
 
-from houseprice.market.profile import summaries
-from houseprice.ui.charts import captions as findings_fields
-from houseprice.ui.charts import data_quality as charts_fields
-from houseprice.ui.charts.panel import download, panel
-from houseprice.ui.explore.feature_tabs import show_facts, show_ties
-from houseprice.ui.explore.filters import filters, looking_at
-from houseprice.ui.explore.price_tabs import show_places, show_prices, show_time
-from houseprice.ui.explore.quality_tabs import show_alerts, show_suspects
-from houseprice.ui.explore.selected_sales import as_file, as_table, show_picked, show_sales
+from houseprice.ui.explore.feature_tabs import show_correlations, show_price_by_feature
+from houseprice.ui.explore.filters import filter_sales, show_filters
+from houseprice.ui.explore.price_tabs import show_distribution, show_map, show_trend
+from houseprice.ui.explore.quality_tabs import show_missing, show_outliers, show_overview
+from houseprice.ui.explore.selected_sales import show_sales
 from houseprice.ui.session import market
+from houseprice.ui.tabs import show_tabs
 
-SECTIONS = (
-    "What stands out",
-    "Prices",
-    "Price against a fact",
-    "Places",
-    "Over time",
-    "What goes together",
-    "Sales that look wrong",
-    "Not known",
-    "The sales",
-)
+TABS = {
+    "Overview": show_overview,
+    "Distribution": show_distribution,
+    "Price by feature": show_price_by_feature,
+    "Map": show_map,
+    "Trend": show_trend,
+    "Correlations": show_correlations,
+    "Outliers": show_outliers,
+    "Missing values": show_missing,
+    "Data": show_sales,
+}
+FORMER_LABELS = {
+    "What stands out": "Overview",
+    "Prices": "Distribution",
+    "Price against a fact": "Price by feature",
+    "Places": "Map",
+    "Over time": "Trend",
+    "What goes together": "Correlations",
+    "Sales that look wrong": "Outliers",
+    "Not known": "Missing values",
+    "The sales": "Data",
+}
 
 st.title("Explore the sales")
-sales = looking_at(filters(market()), market())
+sales = filter_sales(show_filters(market()), market())
 if not len(sales):
-    st.info("No sale meets all of these conditions. Widen them in the side bar.")
+    st.info("No sale matches all filters. Remove a filter in the sidebar.")
     st.stop()
-
-# Only the open section runs: the page costs what it shows.
-alerts, prices, facts, places, time, together, wrong, unknown, rows = st.tabs(
-    SECTIONS, key="section", on_change="rerun", bind="query-params"
-)
-if alerts.open:
-    with alerts:
-        show_alerts(sales)
-
-if prices.open:
-    with prices:
-        show_prices(sales)
-
-if facts.open:
-    with facts:
-        # The section says itself how to pick.
-        show_picked(show_facts(sales), sales, how=None)
-
-if places.open:
-    with places:
-        show_places(sales)
-
-if time.open:
-    with time:
-        show_time(sales)
-
-if together.open:
-    with together:
-        show_ties(sales)
-
-if wrong.open:
-    with wrong:
-        show_suspects(sales)
-
-if unknown.open:
-    with unknown:
-        frame = summaries.missing_values(sales)
-        panel(
-            findings_fields.blanks_finding(frame, len(sales), len(sales.contract.fields)),
-            charts_fields.blank_shares(frame),
-            frame,
-            key="not_known",
-        )
-        st.caption(
-            "**Not known** means that nobody recorded the fact; a value then uses the typical one, "
-            "and its range gets wider. **The home has none** is a known fact: a home without a "
-            "garage has no quality of garage."
-        )
-
-if rows.open:
-    with rows:
-        show_sales(sales, key="the_sales")
-        with st.container(horizontal=True):
-            download("These sales, in words", as_table(sales), key="sales_in_words")
-            download("These sales, as a file to value", as_file(sales), key="sales_as_file")
+tabs = {label: partial(show, sales) for label, show in TABS.items()}
+show_tabs(tabs, key="section", former_labels=FORMER_LABELS)

@@ -1,27 +1,26 @@
-"""A valued table as a person reads it: the sum of it, the table to take away, house by house.
-
-The tables of the CSV page, each a frame with headers that people read.
-"""
+"""The result of a valued table: its summary, its downloads, and four tabs of which one runs."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from dataclasses import dataclass
+import re
+from pathlib import PurePath
 
 import numpy as np
 import pandas as pd
 import streamlit as st
 
-from houseprice.backend.base import VALUATION_COLUMNS, BackendInfo
-from houseprice.formatting import display_step, percent
+from houseprice.backend.base import VALUATION_COLUMNS
+from houseprice.formatting import display_step, percent, plural
 from houseprice.market.contract import Contract
-from houseprice.market.fields import Field
-from houseprice.market.parsing import describe_range
-from houseprice.tables.checks import Finding
-from houseprice.tables.portfolio import Portfolio
+from houseprice.market.sales import Market
+from houseprice.tables.checks import Finding, run_checks
+from houseprice.tables.excel import to_excel
+from houseprice.tables.parquet import to_parquet
+from houseprice.tables.portfolio import Portfolio, sum_portfolio
 from houseprice.tables.scoring import ScoredTable
-from houseprice.ui.charts.panel import panel
+from houseprice.tables.writer import to_csv
+from houseprice.ui.charts.panel import Chart, panel
 from houseprice.ui.charts.uploads import (
     FEWEST,
     comparison,
@@ -31,243 +30,283 @@ from houseprice.ui.charts.uploads import (
     confidence_finding,
     confidence_steps,
 )
-from houseprice.ui.csv.upload import FEW
-from houseprice.ui.layout import NOT_SUPPORTED, escape, provenance
+from houseprice.ui.csv.comparison import show_accuracy, show_drift, show_totals
+from houseprice.ui.csv.problems import show_problems, show_table_errors
+from houseprice.ui.csv.upload import EVIDENCE_ROWS, ValuedUpload
+from houseprice.ui.layout import NOT_SUPPORTED, error_boundary, escape, provenance
 
-__all__ = [
-    "SHOW",
-    "STATUS",
-    "Choice",
-    "column_guide",
-    "houses_shown",
-    "show_charts",
-    "show_houses",
-    "show_summary",
-    "shown_choices",
-    "user_columns",
-    "valued_houses",
-]
+__all__ = ["TABS", "row_filters", "show_result", "valued_csv", "valued_houses"]
 
+TABS = ("Results", "Problems", "Totals and drift", "Accuracy")
 STATUS = {"error": "No value", "warning": "With a warning", "ok": "Valued"}
-"""A status in words, the most urgent first."""
+"""The label of each status, the most urgent first."""
+
+_TAB_KEY = "csv_tab"
+_LAST_TAB_KEY = "csv_last_tab"
+_FILTER_KEY = "csv_show"
+_SLOW_WORKBOOK_ROWS = 50_000
 
 
-@dataclass(frozen=True)
-class Choice:
-    """Some houses of a table: what they are called, and their rows (None: all), from 1."""
-
-    label: str
-    rows: frozenset[int] | None = None
-
-
-def shown_choices(scored: ScoredTable, found: Iterable[Finding]) -> dict[str, Choice]:
-    """Which houses one may want to see: all, by their result, and by each kind of problem.
-
-    Returns
-    -------
-    dict of str to Choice
-        By a key that stays the same while the table is mended; "all" first.
-    """
-    values = scored.valuations
-    choices = {"all": Choice(f"All houses ({len(values):,})")}
-    for status, words in (("error", "Without a value"), ("warning", "With a warning")):
-        rows = frozenset(values.loc[values["status"] == status, "row"].tolist())
-        if rows:
-            choices[status] = Choice(f"{words} ({len(rows):,})", rows)
-    for each in found:
-        if each.rows and each.severity in ("issue", "tip"):
-            key = f"{each.severity}:{each.code}"
-            choices[key] = Choice(f"{each.title} ({len(each.rows):,})", frozenset(each.rows))
-    return choices
-
-
-def houses_shown(scored: ScoredTable, choice: Choice) -> pd.DataFrame:
-    """The rows of :func:`valued_houses` that were chosen."""
-    frame = valued_houses(scored)
-    return frame if choice.rows is None else frame[frame["row"].isin(choice.rows)]
-
-
-def valued_houses(scored: ScoredTable) -> pd.DataFrame:
-    """The valued table for people, rows without a value first, then those with a warning.
-
-    Money is rounded to what its own uncertainty warrants; the file to download holds it unrounded.
-
-    Returns
-    -------
-    DataFrame
-        "row", "status" in words, "predicted_price", "price_low", "price_high", "confidence" (the
-        last three where the backend gives them) and "message", then the columns that the user gave.
-    """
-    values = scored.valuations
-    urgent = values["status"].map({status: rank for rank, status in enumerate(STATUS)})
-    prices = values["predicted_price"].fillna(0.0)
-    steps = np.array([display_step(*pair) for pair in zip(prices, values["fsd"], strict=True)])
-    money = {
-        column: (values[column] / steps).round() * steps
-        for column in ("predicted_price", "price_low", "price_high")
-    }
-    shown = values[["row", "confidence", "message"]].assign(
-        status=values["status"].map(STATUS), **money
+def show_result(result: ValuedUpload, market: Market) -> None:
+    """Show the summary, the downloads and the tabs of a valued table."""
+    contract = market.contract
+    total = result.cached(
+        "total",
+        lambda: sum_portfolio(result.table, result.scored, contract, result.info.metrics),
     )
-    order = ["row", "status", *money, "confidence", "message"]
-    if values["predicted_price"].notna().any():
-        # What the backend gives for no house has no column to stand in.
-        order = [name for name in order if name == "message" or shown[name].notna().any()]
-    frame = pd.concat([shown[order], scored.inputs], axis=1)
-    return frame.iloc[np.argsort(urgent.to_numpy(np.float64), kind="stable")]
+    _show_summary(result, total, contract)
+    if result.n_corrected:
+        cells = plural(result.n_corrected, "corrected cell")
+        st.caption(f"The table has {cells}. Download it to keep the corrections.")
+    _show_downloads(result, contract)
+    _show_tabs(result, total, market)
 
 
-def column_guide(contract: Contract) -> pd.DataFrame:
-    """What to write into each column: "Column", "Meaning", "Needed", "What to write", "Help"."""
-    return pd.DataFrame(
-        [
-            {
-                "Column": column,
-                "Meaning": field.label,
-                "Needed": "yes" if field.required else "",
-                "What to write": _legal(field),
-                "Help": field.help,
-            }
-            for column, field in contract.fields.items()
-        ]
+def _show_tabs(result: ValuedUpload, total: Portfolio | None, market: Market) -> None:
+    contract = market.contract
+    findings: tuple[Finding, ...] = result.cached(
+        "findings",
+        lambda: run_checks(
+            result.table,
+            result.scored,
+            contract,
+            knows_sales="range" in result.info.capabilities,
+        ),
     )
+    show_table_errors(result.scored)
+    # Streamlit drops the state of a widget when the visitor opens another page.
+    if _TAB_KEY not in st.session_state:
+        st.session_state[_TAB_KEY] = st.session_state.get(_LAST_TAB_KEY, TABS[0])
+    tabs = st.tabs(TABS, key=_TAB_KEY, on_change="rerun")
+    label, tab = next((label, tab) for label, tab in zip(TABS, tabs, strict=True) if tab.open)
+    st.session_state[_LAST_TAB_KEY] = label
+    with tab, error_boundary(f"csv_{label}"):
+        if label == "Results":
+            _show_houses(result.scored, findings, contract)
+            _show_charts(result.scored, market.prices, contract)
+        elif label == "Problems":
+            show_problems(result, findings, contract, _show_rows)
+        elif label == "Totals and drift":
+            show_totals(total, contract)
+            show_drift(result, market)
+        else:
+            show_accuracy(result, market)
 
 
-def user_columns(frame: pd.DataFrame) -> list[str]:
-    """The columns of :func:`valued_houses` that the user gave."""
-    return [name for name in frame.columns if name not in VALUATION_COLUMNS]
+def _show_rows(filter_key: str) -> None:
+    st.session_state[_FILTER_KEY] = filter_key
+    st.session_state[_TAB_KEY] = TABS[0]
 
 
-def _legal(field: Field) -> str:
-    if not field.levels:
-        return describe_range(field)
-    return "; ".join(
-        level.code if level.code == level.label else f"{level.code} = {level.label}"
-        for level in field.levels
-    )
-
-
-SHOW = "csv_show"
-"""Key of the filter of the houses."""
-
-
-def show_summary(
-    scored: ScoredTable, total: Portfolio | None, name: str, contract: Contract, info: BackendInfo
-) -> None:
-    """The counts, and the value of all houses together."""
-    summary = scored.summary
-    st.header(f"Result for {escape(name)}", anchor=False)
+def _show_summary(result: ValuedUpload, total: Portfolio | None, contract: Contract) -> None:
+    summary, info = result.scored.summary, result.info
+    st.header(f"Result for {escape(result.name)}", anchor=False)
     with st.container(horizontal=True, key="csv_summary"):
         st.metric("Houses", f"{summary.rows:,}", border=True)
         st.metric("Valued", f"{summary.valued:,}", border=True)
-        st.metric("Of these with a warning", f"{summary.warnings:,}", border=True)
+        st.metric(
+            "With a warning", f"{summary.warnings:,}", border=True, help="Valued all the same"
+        )
         st.metric("Without a value", f"{summary.errors:,}", border=True)
         if total is not None:
-            value = contract.money(total.total, _step(total))
-            st.metric("Value of all together", value, border=True)
-    if total is not None:
-        info_sum = total.sentence if total.low is not None else NOT_SUPPORTED["range"]
-        st.caption(escape(f"{info_sum} {provenance(info)}"))
-        if "evidence" not in info.capabilities:
-            st.caption(NOT_SUPPORTED["evidence"])
-        elif summary.rows > FEW:
-            st.caption(
-                f"Reasons and comparable sales are worked out for tables of up to {FEW:,} houses: "
-                "split this one if you need them."
-            )
-
-
-def show_houses(scored: ScoredTable, found: tuple[Finding, ...], contract: Contract) -> None:
-    """Each house with its value or the reason why it has none; those to look at come first."""
-    choices = shown_choices(scored, found)
-    if st.session_state.get(SHOW) not in choices:
-        st.session_state[SHOW] = "all"  # what was chosen for another table
-    chosen = st.selectbox(
-        "Show",
-        list(choices),
-        format_func=lambda key: choices[key].label,
-        key=SHOW,
-        persist_state="session",
-    )
-    frame = houses_shown(scored, choices[chosen])
-    amount = f"{contract.market.price.symbol}%,d"
-    column = st.column_config
-    st.dataframe(
-        frame,
-        hide_index=True,
-        key="csv_houses",
-        placeholder="",
-        # A long table has more megabytes than a browser takes at once: it fetches what is in view.
-        lazy=True if len(frame) > FEW else None,
-        alt="Each house of the table with its value",
-        column_config={
-            "row": column.NumberColumn("Row", help="1 is the first house under the header"),
-            "status": column.TextColumn("Result"),
-            "predicted_price": column.NumberColumn("Value", format=amount),
-            "price_low": column.NumberColumn("From", format=amount),
-            "price_high": column.NumberColumn("To", format=amount),
-            "confidence": column.NumberColumn("Confidence", format="%.0f", help="0 to 100"),
-            "message": column.TextColumn("What to know", width="large"),
-            **{
-                name: column.TextColumn(
-                    contract.fields[name].label, help=contract.fields[name].help
-                )
-                for name in user_columns(frame)
-                if name in contract.fields
-            },
-        },
-    )
-    if scored.summary.valued:
-        st.caption(_rounding(scored))
-
-
-def show_charts(scored: ScoredTable, sales: pd.Series, contract: Contract) -> None:
-    """The spread of the values beside that of the market's sales, and how sure they are."""
-    values = scored.valuations["predicted_price"].dropna()
-    if len(values) < FEWEST:
+            value = contract.money(total.total, _total_step(total))
+            st.metric("Total value", value, border=True)
+    if total is None:
         return
-    st.subheader("Your houses beside the market", anchor=False)
-    frame = comparison(values, sales)
-    panel(
-        comparison_finding(values, sales, contract),
-        comparison_chart(frame, contract),
-        frame,
-        key="csv_values",
-        headers={
-            "from": f"From ({contract.market.price.currency})",
-            "to": f"To ({contract.market.price.currency})",
-            "houses": "Your houses",
-            "houses_pct": "Your houses (%)",
-            "sales_pct": "Sales of the market (%)",
-        },
-    )
-    confidence = scored.valuations["confidence"].dropna()
-    if len(confidence) < FEWEST:
-        return
-    st.subheader("How sure the values are", anchor=False)
-    steps = confidence_steps(confidence)
-    panel(
-        confidence_finding(confidence),
-        confidence_chart(steps),
-        steps,
-        key="csv_confidence",
-        headers={"houses_pct": "Houses (%)"},
-    )
+    range_sentence = total.sentence if total.low is not None else NOT_SUPPORTED["range"]
+    st.caption(escape(f"{range_sentence} {provenance(info)}"))
+    if "evidence" not in info.capabilities:
+        st.caption(NOT_SUPPORTED["evidence"])
+    elif summary.rows > EVIDENCE_ROWS:
+        st.caption(
+            f"Drivers and comparable sales are computed for tables of up to {EVIDENCE_ROWS:,} "
+            "houses. Split this table to get them."
+        )
 
 
-def _step(total: Portfolio) -> float:
-    """The step that the sentence of a sum is rounded to, so that the two are the same."""
+def _total_step(total: Portfolio) -> float:
+    """Return the rounding step of the sentence about a total, so that both figures agree."""
     width = total.total
     if total.low is not None and total.high is not None:
         width = total.high - total.low
     return float(10.0 ** math.floor(math.log10(max(width / 20, 1.0))))
 
 
-def _rounding(scored: ScoredTable) -> str:
+def _show_downloads(result: ValuedUpload, contract: Contract) -> None:
+    """Show a download button for each format; the file is written when the button is clicked."""
+    scored = result.scored
+    stem = re.sub(r"[^\w-]+", "_", PurePath(result.name).stem)[:80].strip("_") or "houses"
+    slow = " This takes about a minute." if scored.summary.rows > _SLOW_WORKBOOK_ROWS else ""
+    with st.container(horizontal=True, key="csv_downloads"):
+        st.download_button(
+            "Download the valued table (CSV)",
+            lambda: valued_csv(result),
+            file_name=f"{stem}_valued.csv",
+            mime="text/csv",
+            key="csv_download",
+            on_click="ignore",
+            icon=":material/download:",
+        )
+        st.download_button(
+            "Excel",
+            lambda: to_excel(scored, contract),
+            file_name=f"{stem}_valued.xlsx",
+            mime="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+            key="csv_download_excel",
+            help=f"A formatted sheet, and a second sheet with all problems.{slow}",
+            on_click="ignore",
+        )
+        st.download_button(
+            "Parquet",
+            lambda: to_parquet(scored),
+            file_name=f"{stem}_valued.parquet",
+            mime="application/vnd.apache.parquet",
+            key="csv_download_parquet",
+            help="For programs: the same columns with their types.",
+            on_click="ignore",
+        )
+
+
+def valued_csv(result: ValuedUpload) -> bytes:
+    """Write the valued table for the spreadsheet program that wrote the upload."""
+    return to_csv(
+        result.scored.frame,
+        # A spreadsheet runs formulas, and reads UTF-8 without a byte order mark as another codec.
+        escape_formulas=True,
+        newline="\r\n",
+        bom=True,
+        # Where its decimal sign is the comma, a spreadsheet writes and expects semicolons.
+        separator=";" if result.table.separator == ";" else ",",
+        decimal=result.table.decimal,
+    )
+
+
+def _show_houses(scored: ScoredTable, findings: tuple[Finding, ...], contract: Contract) -> None:
+    filters = row_filters(scored, findings)
+    if st.session_state.get(_FILTER_KEY) not in filters:
+        st.session_state[_FILTER_KEY] = "all"  # the choice was made for another table
+    key = st.selectbox(
+        "Show",
+        list(filters),
+        format_func=lambda key: filters[key][0],
+        key=_FILTER_KEY,
+        persist_state="session",
+    )
+    frame, rows = valued_houses(scored), filters[key][1]
+    if rows is not None:
+        frame = frame[frame["row"].isin(rows)]
+    amount = f"{contract.market.price.symbol}%,d"
+    column = st.column_config
+    inputs = [name for name in frame.columns if name in contract.fields]
+    st.dataframe(
+        frame,
+        hide_index=True,
+        key="csv_houses",
+        placeholder="",
+        # A long table exceeds what a browser can hold, so it loads only the visible rows.
+        lazy=True if len(frame) > EVIDENCE_ROWS else None,
+        alt="The houses of the table with their values",
+        column_config={
+            "row": column.NumberColumn("Row", help="Row 1 is the first house under the header"),
+            "status": column.TextColumn("Result"),
+            "predicted_price": column.NumberColumn("Value", format=amount),
+            "price_low": column.NumberColumn("From", format=amount),
+            "price_high": column.NumberColumn("To", format=amount),
+            "confidence": column.NumberColumn("Confidence", format="%.0f", help="0 to 100"),
+            "message": column.TextColumn("Message", width="large"),
+            **{
+                name: column.TextColumn(
+                    contract.fields[name].label, help=contract.fields[name].help
+                )
+                for name in inputs
+                if name not in VALUATION_COLUMNS
+            },
+        },
+    )
+    if scored.summary.valued:
+        st.caption(_rounding_note(scored))
+
+
+def row_filters(
+    scored: ScoredTable, findings: tuple[Finding, ...]
+) -> dict[str, tuple[str, frozenset[int] | None]]:
+    """Return label and rows (None: all) of each choice of houses: by status and by problem.
+
+    The keys stay the same while the table is corrected.
+    """
+    valuations = scored.valuations
+    filters: dict[str, tuple[str, frozenset[int] | None]] = {
+        "all": (f"All houses ({len(valuations):,})", None)
+    }
+    for status, label in (("error", "Without a value"), ("warning", "With a warning")):
+        rows = frozenset(valuations.loc[valuations["status"] == status, "row"].tolist())
+        if rows:
+            filters[status] = (f"{label} ({len(rows):,})", rows)
+    for finding in findings:
+        if finding.rows and finding.severity in ("issue", "tip"):
+            label = f"{finding.title} ({len(finding.rows):,})"
+            filters[f"{finding.severity}:{finding.code}"] = (label, frozenset(finding.rows))
+    return filters
+
+
+def valued_houses(scored: ScoredTable) -> pd.DataFrame:
+    """Return the valued table for display, the rows without a value first, then the warnings.
+
+    Money is rounded to the precision that its uncertainty warrants. The columns of the valuation
+    that the backend provides come first, then the columns of the upload.
+    """
+    valuations = scored.valuations
+    prices = valuations["predicted_price"].fillna(0.0)
+    steps = np.array([display_step(*pair) for pair in zip(prices, valuations["fsd"], strict=True)])
+    rounded = {
+        column: (valuations[column] / steps).round() * steps
+        for column in ("predicted_price", "price_low", "price_high")
+    }
+    shown = valuations[["row", "confidence", "message"]].assign(
+        status=valuations["status"].map(STATUS), **rounded
+    )
+    order = ["row", "status", *rounded, "confidence", "message"]
+    if valuations["predicted_price"].notna().any():
+        order = [name for name in order if name == "message" or shown[name].notna().any()]
+    frame = pd.concat([shown[order], scored.inputs], axis=1)
+    urgency = valuations["status"].map({status: rank for rank, status in enumerate(STATUS)})
+    return frame.iloc[np.argsort(urgency.to_numpy(np.float64), kind="stable")]
+
+
+def _rounding_note(scored: ScoredTable) -> str:
     level = scored.valuations["interval"].max()
     if pd.isna(level):
-        return f"Values are rounded here; the download has them unrounded. {NOT_SUPPORTED['range']}"
+        return f"Values are rounded here and exact in the downloads. {NOT_SUPPORTED['range']}"
     return (
-        "Values are rounded to what their uncertainty warrants; the download has them unrounded. "
-        f"About {percent(level, 0)} of sale prices of such houses lie between From and To."
+        "Values are rounded to the precision that their uncertainty warrants; the downloads have "
+        f"the exact values. About {percent(level, 0)} of the sale prices of such houses are "
+        "between From and To."
     )
+
+
+def _show_charts(scored: ScoredTable, sale_prices: pd.Series, contract: Contract) -> None:
+    """Compare the values with the sale prices of the market, and show their confidence."""
+    values = scored.valuations["predicted_price"].dropna()
+    if len(values) < FEWEST:
+        return
+    st.subheader("Your houses and the market", anchor=False)
+    frame = comparison(values, sale_prices)
+    currency = contract.market.price.currency
+    headers = {
+        "from": f"From ({currency})",
+        "to": f"To ({currency})",
+        "houses": "Your houses",
+        "houses_pct": "Your houses (%)",
+        "sales_pct": "Sales of the market (%)",
+    }
+    caption = comparison_finding(values, sale_prices, contract)
+    panel(Chart(comparison_chart(frame, contract), frame, caption, headers), key="csv_values")
+    confidence = scored.valuations["confidence"].dropna()
+    if len(confidence) < FEWEST:
+        return
+    st.subheader("Confidence of the values", anchor=False)
+    steps = confidence_steps(confidence)
+    chart = Chart(
+        confidence_chart(steps), steps, confidence_finding(confidence), {"houses_pct": "Houses (%)"}
+    )
+    panel(chart, key="csv_confidence")

@@ -1,25 +1,20 @@
-"""What came of the table that this visitor handed in, kept for this visitor alone.
+"""Reading and valuing an uploaded table, with the result kept in the session.
 
-Streamlit forgets an uploaded file when the visitor goes to another page. So the result is kept, not
-the file, in the session's own state, which no other session can see. One result at a time: a new
-table replaces the old one. The same bytes under the same model are not valued twice.
-
-A table valued step by step, so that a visitor sees how far it is, and nobody waits for ever.
-
-What is found out about a valued table: once, when it is first looked at.
-
-The market's own table of houses without a price, to try a valuation on.
+Streamlit drops an uploaded file when the visitor opens another page, so the session keeps the
+result and not the file. There is one result at a time: a new table replaces the previous one, and
+the same bytes under the same model are not valued again. No other session can see it.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from time import monotonic
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pandas as pd
 import streamlit as st
@@ -34,6 +29,9 @@ from houseprice.errors import (
 )
 from houseprice.files import MEGABYTE
 from houseprice.formatting import duration
+from houseprice.market.contract import Contract
+from houseprice.market.fields import Field
+from houseprice.market.parsing import describe_range
 from houseprice.market.problems import Problem, concat_problems, slice_problems
 from houseprice.market.sales import read_rows
 from houseprice.progress import ProgressEstimate
@@ -47,108 +45,211 @@ if TYPE_CHECKING:
     from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 __all__ = [
-    "FEW",
-    "UPLOAD",
-    "Sample",
-    "UploadResult",
-    "answer",
-    "answer_again",
-    "answer_mended",
-    "answer_upload",
-    "forget_removed",
-    "kept",
+    "EVIDENCE_ROWS",
+    "UPLOAD_KEY",
+    "FailedUpload",
+    "ValuedUpload",
+    "column_guide",
+    "discard_removed",
+    "process_upload",
+    "retry_upload",
+    "revalue",
     "sample",
     "upload_result",
-    "value_in_steps",
+    "value_bytes",
+    "value_in_chunks",
 ]
 
-Valued = tuple[pd.DataFrame, tuple[Problem, ...]]
+logger = logging.getLogger(__name__)
 
-FIRST, MOST = 500, 5_000
-"""Rows of the first step, and of the longest."""
-FEW = 10_000
-"""Houses up to which comparables and reasons, most of the work, are worked out."""
-SHORT = 0.3
-"""Seconds; a quicker step makes the next one twice as long."""
-STARTS = 3
-"""How often work begins anew because the server changed its model under way."""
+UPLOAD_KEY = "csv"
+EVIDENCE_ROWS = 10_000
+"""Comparables and drivers, most of the work, are computed for tables of at most this size."""
+
+_FIRST_CHUNK, _LARGEST_CHUNK = 500, 5_000
+_FAST_CHUNK_S = 0.3  # after a faster chunk, the next one is twice as large
+_ATTEMPTS = 3  # to value a table under one model, while the server changes its model
+_RESULT_KEY = "csv_result"
+_FILE_KEY = "csv_file_id"
+_UNAVAILABLE = "The table cannot be valued right now."
+
+T = TypeVar("T")
 
 
-def value_in_steps(
+@dataclass(frozen=True)
+class ValuedUpload:
+    """A valued table; ``digest`` is empty where the backend does not report a model version."""
+
+    name: str
+    table: Table
+    scored: ScoredTable
+    info: BackendInfo
+    digest: str = ""
+    n_corrected: int = 0
+    cache: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+    def cached(self, name: str, compute: Callable[[], T]) -> T:
+        """Return a value derived from this result; it is computed on first use."""
+        if name not in self.cache:
+            self.cache[name] = compute()
+        value: T = self.cache[name]
+        return value
+
+
+@dataclass(frozen=True)
+class FailedUpload:
+    """The reason why a table has no values; ``data`` is its file where a retry can succeed."""
+
+    name: str
+    message: str
+    data: bytes | None = None
+
+
+def upload_result() -> ValuedUpload | FailedUpload | None:
+    """Return the result of the last table of this session."""
+    result: ValuedUpload | FailedUpload | None = st.session_state.get(_RESULT_KEY)
+    return result
+
+
+def process_upload(upload: UploadedFile | None) -> None:
+    """Value an uploaded file once, however often the page runs while the file is there."""
+    if upload is None or st.session_state.get(_FILE_KEY) == upload.file_id:
+        return
+    # The browser enforces this limit too, but a visitor controls the browser.
+    if upload.size > settings().max_upload_mb * MEGABYTE:
+        message = (
+            f"{upload.name} has {upload.size / MEGABYTE:,.1f} MB; the limit is "
+            f"{settings().max_upload_mb:,} MB."
+        )
+        st.session_state[_RESULT_KEY] = FailedUpload(upload.name, message)
+    else:
+        value_bytes(upload.getvalue(), upload.name)
+    # Set last: a click during the work restarts the run, and the file must be processed again.
+    st.session_state[_FILE_KEY] = upload.file_id
+
+
+def discard_removed() -> None:
+    """Discard the result when the visitor removes the file (``on_change`` of the upload)."""
+    if st.session_state.get(UPLOAD_KEY) is None:
+        st.session_state.pop(_RESULT_KEY, None)
+
+
+def value_bytes(data: bytes, name: str) -> None:
+    """Read and value a file, show the progress, and store the result in the session."""
+    result: ValuedUpload | FailedUpload
+    try:
+        with _progress_bar("Reading the table…") as progress:
+            result = _value_file(data, name, progress)
+    except HousePriceError as error:
+        retryable = isinstance(error, (BackendError, StoreError))
+        result = FailedUpload(name, _message(error), data if retryable else None)
+    st.session_state[_RESULT_KEY] = result
+
+
+def retry_upload() -> None:
+    """Value the file again after the backend failed."""
+    result = upload_result()
+    if isinstance(result, FailedUpload) and result.data is not None:
+        value_bytes(result.data, result.name)
+
+
+def revalue(result: ValuedUpload, table: Table, n_corrected: int) -> str | None:
+    """Replace a result by that of its corrected table; return a message where this fails."""
+    try:
+        with _progress_bar("Valuing the corrected table…") as progress:
+            info = backend().info()
+            deadline = monotonic() + MAX_UPLOAD_SECONDS
+            scored = value_in_chunks(table, backend(), progress, deadline)
+    except HousePriceError as error:
+        return _message(error)
+    total = result.n_corrected + n_corrected
+    st.session_state[_RESULT_KEY] = ValuedUpload(
+        result.name, table, scored, info, n_corrected=total
+    )
+    return None
+
+
+def _message(error: HousePriceError) -> str:
+    if isinstance(error, InputError):
+        return str(error)
+    logger.warning("a table could not be valued: %s", error)
+    return f"{_UNAVAILABLE} {error}"
+
+
+def _value_file(data: bytes, name: str, progress: Progress) -> ValuedUpload:
+    info = backend().info()
+    version = info.model_version
+    digest = hashlib.sha256(version.encode() + b"\0" + data).hexdigest() if version else ""
+    previous = upload_result()
+    if (
+        digest
+        and isinstance(previous, ValuedUpload)
+        and (previous.digest, previous.name) == (digest, name)
+    ):
+        return previous
+    deadline = monotonic() + MAX_UPLOAD_SECONDS
+    table = read_table(data, name, settings(), market().contract)
+    scored = value_in_chunks(table, backend(), progress, deadline)
+    return ValuedUpload(name, table, scored, info, digest)
+
+
+def value_in_chunks(
     table: Table,
     backend: Backend,
     progress: Progress,
-    longest: float,
+    deadline: float,
     clock: Callable[[], float] = monotonic,
-    begun: float | None = None,
 ) -> ScoredTable:
-    """Value each row of a table, some rows at a time; the rows come out as all at once.
+    """Value a table chunk by chunk; the result is that of valuing it at once.
 
-    Comparables and reasons are worked out for tables of at most :data:`FEW` houses.
-
-    Parameters
-    ----------
-    table : Table
-    backend : Backend
-    progress : callable
-        Told after each step the share done, and rows, rows a second and time left in words.
-    longest : float
-        Seconds after which no further step is begun.
-    clock : callable, optional
-        Gives the time in seconds.
-    begun : float, optional
-        When the work on the table began, by the clock; by default, now.
-
-    Raises
-    ------
-    InputError
-        If it takes longer than that.
-    BackendError
-        If the backend can't answer.
+    ``progress`` is called after each chunk, and no chunk starts after ``deadline``. Raises
+    InputError if the time is over, and BackendError if the backend fails.
     """
-    own = output_columns(table.cells.columns, table.headers)
-    evidence = "evidence" in backend.info().capabilities and len(table.cells) <= FEW
-    end = (clock() if begun is None else begun) + longest
+    output = output_columns(table.cells.columns, table.headers)
+    evidence = "evidence" in backend.info().capabilities and len(table.cells) <= EVIDENCE_ROWS
 
-    def value(piece: Table) -> Valued:
-        if piece.start and clock() > end:
-            raise InputError(_too_long(table, piece.start, longest))
-        return value_rows(piece, own, backend, interval=DEFAULT_INTERVAL, evidence=evidence)
+    def value(chunk: Table) -> tuple[pd.DataFrame, tuple[Problem, ...]]:
+        if chunk.start and clock() > deadline:
+            raise InputError(
+                f"{table.name} takes longer to read and value than the limit of "
+                f"{duration(MAX_UPLOAD_SECONDS)}: {chunk.start:,} of {len(table.cells):,} houses "
+                "were valued by then. Split it into several files."
+            )
+        return value_rows(chunk, output, backend, interval=DEFAULT_INTERVAL, evidence=evidence)
 
-    for _ in range(STARTS):
-        valuations, problems = _valued(table, value, progress, clock)
+    for _ in range(_ATTEMPTS):
+        valuations, problems = _value_chunks(table, value, progress, clock)
         if len({*valuations["model_version"]} - {""}) <= 1:
-            given = table.cells.iloc[:, own.positions].set_axis(own.names, axis="columns")
-            notes = (*table.notes, *own.notes)
+            inputs = table.cells.iloc[:, output.positions].set_axis(output.names, axis="columns")
+            notes = (*table.notes, *output.notes)
             summary = summarise(valuations, problems)
-            return ScoredTable(given, valuations, own.headers, problems, notes, summary)
+            return ScoredTable(inputs, valuations, output.headers, problems, notes, summary)
     message = "The server changed its model while it valued these houses. Try again."
     raise BackendUnavailable(message, reason="changing")
 
 
-def _valued(
+def _value_chunks(
     table: Table,
-    value: Callable[[Table], Valued],
+    value: Callable[[Table], tuple[pd.DataFrame, tuple[Problem, ...]]],
     progress: Progress,
     clock: Callable[[], float],
-) -> Valued:
-    pace = ProgressEstimate(len(table.cells), clock)
-    pieces: list[pd.DataFrame] = []
-    problems: list[tuple[int, tuple[Problem, ...]]] = []
-    done, most = 0, FIRST
-    while done < len(table.cells):
+) -> tuple[pd.DataFrame, tuple[Problem, ...]]:
+    estimate = ProgressEstimate(len(table.cells), clock)
+    parts: list[tuple[pd.DataFrame, tuple[Problem, ...]]] = []
+    start, size = 0, _FIRST_CHUNK
+    while start < len(table.cells):
         started = clock()
-        valuations, found = value(_piece(table, done, done + most))
-        problems.append((len(valuations), found))
-        pieces.append(valuations)
-        done += len(valuations)
-        progress(*pace.update(done))
-        if clock() - started < SHORT:
-            most = min(2 * most, MOST)
-    return pd.concat(pieces, ignore_index=True), tuple(concat_problems(problems))
+        parts.append(value(_chunk(table, start, start + size)))
+        start += size
+        progress(*estimate.update(min(start, len(table.cells))))
+        if clock() - started < _FAST_CHUNK_S:
+            size = min(2 * size, _LARGEST_CHUNK)
+    valuations = pd.concat([part for part, _ in parts], ignore_index=True)
+    problems = concat_problems((len(part), problems) for part, problems in parts)
+    return valuations, tuple(problems)
 
 
-def _piece(table: Table, start: int, end: int) -> Table:
+def _chunk(table: Table, start: int, end: int) -> Table:
     return replace(
         table,
         cells=table.cells.iloc[start:end].reset_index(drop=True),
@@ -159,192 +260,50 @@ def _piece(table: Table, start: int, end: int) -> Table:
     )
 
 
-def _too_long(table: Table, done: int, longest: float) -> str:
-    return (
-        f"{table.name} takes longer to read and value than the {duration(longest)} that this page "
-        f"allows: {done:,} of its {len(table.cells):,} houses were done by then. Split it into "
-        "parts."
-    )
-
-
-logger = logging.getLogger(__name__)
-
-UPLOAD = "csv"
-"""Key of the upload widget."""
-_OUTCOME = "csv_outcome"
-_HANDLED = "csv_handled"
-_NOT_NOW = "The table could not be valued just now."
-
-
-@dataclass(frozen=True)
-class UploadResult:
-    """A valued table, or the reason why it could not be valued.
-
-    Attributes
-    ----------
-    name : str
-        What the file is called.
-    digest : str
-        SHA-256 of its bytes with the model's version; empty if it has no value, or nobody says
-        which model it was.
-    scored : Scored or None
-    table : Table or None
-        What was valued, for mending.
-    mended : int
-        Cells that the visitor has changed since the upload.
-    failure : str or None
-        A sentence, if there is no ``scored``.
-    about : About or None
-        Who valued it.
-    data : bytes or None
-        The file itself where it can be tried again: the backend failed, not the table.
-    """
-
-    name: str
-    digest: str = ""
-    scored: ScoredTable | None = None
-    table: Table | None = None
-    mended: int = 0
-    failure: str | None = None
-    info: BackendInfo | None = None
-    data: bytes | None = None
-
-
-def upload_result() -> UploadResult | None:
-    """What came of the last table of this session."""
-    kept: UploadResult | None = st.session_state.get(_OUTCOME)
-    return kept
-
-
-def answer_upload(upload: UploadedFile | None) -> None:
-    """Value an uploaded file, once: not again when the page runs anew with the file still there."""
-    if upload is None or st.session_state.get(_HANDLED) == upload.file_id:
-        return
-    # The browser holds the limit too, but it is the visitor's.
-    if upload.size > settings().max_upload_mb * MEGABYTE:
-        failure = (
-            f"{upload.name} has {upload.size / MEGABYTE:,.1f} MB; at most "
-            f"{settings().max_upload_mb:,} are read."
-        )
-        st.session_state[_OUTCOME] = UploadResult(upload.name, failure=failure)
-    else:
-        answer(upload.getvalue(), upload.name)
-    # Last: a click in the middle begins the run anew, and with it the work.
-    st.session_state[_HANDLED] = upload.file_id
-
-
-def answer(data: bytes, name: str) -> None:
-    """Read and value a file, with progress shown, and keep what came of it."""
-    try:
-        with _told("Reading the table…") as progress:
-            st.session_state[_OUTCOME] = _outcome_valued(data, name, progress)
-    except (BackendError, StoreError) as error:
-        logger.warning("a table could not be valued: %s", error)
-        st.session_state[_OUTCOME] = UploadResult(name, failure=f"{_NOT_NOW} {error}", data=data)
-    except HousePriceError as error:
-        failure = str(error) if isinstance(error, InputError) else f"{_NOT_NOW} {error}"
-        st.session_state[_OUTCOME] = UploadResult(name, failure=failure)
-
-
-def answer_again() -> None:
-    """Value the file once more that the backend failed on; for a button."""
-    kept = upload_result()
-    if kept is not None and kept.data is not None:
-        answer(kept.data, kept.name)
-
-
-def answer_mended(table: Table, mended: int) -> str | None:
-    """Value a table that the visitor has mended, in place of the one before.
-
-    Returns
-    -------
-    str or None
-        Why it could not be valued, in words; what there was before is still there then.
-    """
-    kept = upload_result()
-    if kept is None or kept.scored is None:
-        return None
-    try:
-        with _told("Valuing the mended table…") as progress:
-            info = backend().info()
-            scored = value_in_steps(table, backend(), progress, MAX_UPLOAD_SECONDS)
-    except HousePriceError as error:
-        logger.warning("a mended table could not be valued: %s", error)
-        return str(error) if isinstance(error, InputError) else f"{_NOT_NOW} {error}"
-    mended += kept.mended
-    st.session_state[_OUTCOME] = UploadResult(
-        kept.name, scored=scored, table=table, mended=mended, info=info
-    )
-    return None
-
-
-def _outcome_valued(data: bytes, name: str, progress: Progress) -> UploadResult:
-    info = backend().info()
-    version = info.model_version
-    digest = hashlib.sha256(version.encode() + b"\0" + data).hexdigest() if version else ""
-    kept = upload_result()
-    if kept is not None and version and (kept.digest, kept.name) == (digest, name):
-        return kept
-    begun = monotonic()
-    table = read_table(data, name, settings(), market().contract)
-    scored = value_in_steps(table, backend(), progress, MAX_UPLOAD_SECONDS, monotonic, begun=begun)
-    return UploadResult(name, digest, scored=scored, table=table, info=info)
-
-
-def forget_removed() -> None:
-    """Forget the result when the visitor takes the file out; for the upload's ``on_change``."""
-    if st.session_state.get(UPLOAD) is None:
-        st.session_state.pop(_OUTCOME, None)
-
-
 @contextmanager
-def _told(first: str) -> Iterator[Progress]:
-    """Show how far the work is, and the longest that it may take."""
-    bar = st.progress(0.0, text=first)
-    limit = f"At most {duration(MAX_UPLOAD_SECONDS)} are spent on one table."
+def _progress_bar(text: str) -> Iterator[Progress]:
+    bar = st.progress(0.0, text=text)
+    limit = f"The limit is {duration(MAX_UPLOAD_SECONDS)} for one table."
 
-    def tell(share: float, what: str) -> None:
-        bar.progress(min(max(share, 0.0), 1.0), text=f"{what}…  \n:small[{limit}]")
+    def update(share: float, text: str) -> None:
+        bar.progress(min(max(share, 0.0), 1.0), text=f"{text}…  \n:small[{limit}]")
 
     try:
-        yield tell
+        yield update
     finally:
         bar.empty()
 
 
-_KEPT = "csv_kept"
-T = TypeVar("T")
-
-
-def kept(what: str, find: Callable[[], T]) -> T:
-    """Give what was found out about the present result, and find it out the first time.
-
-    It is kept in the session, as the result is, and goes with it.
-    """
-    of, found = st.session_state.get(_KEPT, (None, {}))
-    present = upload_result()
-    if of is not present:
-        found = {}
-        st.session_state[_KEPT] = (present, found)
-    if what not in found:
-        found[what] = find()
-    known: T = found[what]
-    return known
-
-
-@dataclass(frozen=True)
-class Sample:
-    """The bytes of the sample file, and how many houses it holds (none: there is no sample)."""
-
-    data: bytes
-    n_houses: int
-
-
 @st.cache_resource(show_spinner=False)
-def sample() -> Sample:
-    """Read the sample once a process: it is the same for every visitor."""
+def sample() -> tuple[bytes, int]:
+    """Return the market's sample of houses to value and its number of rows (0: no sample)."""
     path = market().sample_path
     try:
-        return Sample(path.read_bytes(), len(read_rows(path)))
+        return path.read_bytes(), len(read_rows(path))
     except OSError:
-        return Sample(b"", 0)
+        return b"", 0
+
+
+def column_guide(contract: Contract) -> pd.DataFrame:
+    """Return a table of what each column means and which values it accepts."""
+    return pd.DataFrame(
+        [
+            {
+                "Column": column,
+                "Meaning": field.label,
+                "Required": "yes" if field.required else "",
+                "Accepted values": _accepted_values(field),
+                "Help": field.help,
+            }
+            for column, field in contract.fields.items()
+        ]
+    )
+
+
+def _accepted_values(field: Field) -> str:
+    if not field.levels:
+        return describe_range(field)
+    return "; ".join(
+        level.code if level.code == level.label else f"{level.code} = {level.label}"
+        for level in field.levels
+    )

@@ -1,22 +1,19 @@
-"""Filters in the sidebar that act on every chart of a page, made from the contract's roles.
-
-The slower frames of the sales, worked out once for the same sales, whoever looks at them.
-
-Whether prices are those of whole homes or those of one unit of area.
-"""
+"""Filters of the sales in the sidebar, and the choices that the tabs share."""
 
 from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
 
 import numpy as np
 import pandas as pd
 import streamlit as st
+from numpy.typing import NDArray
 
+from houseprice.formatting import join_words
 from houseprice.market.contract import Contract
 from houseprice.market.profile import associations
 from houseprice.market.profile.alerts import Alert, alerts
@@ -25,111 +22,93 @@ from houseprice.market.sales import Market
 from houseprice.ui.charts.style import axis_title
 from houseprice.ui.layout import escape
 
-__all__ = ["alerts_of", "conditions", "filters", "looking_at", "measured", "ties_with_price"]
+__all__ = [
+    "alerts_of",
+    "choose_option",
+    "choose_price_measure",
+    "describe_filters",
+    "filter_sales",
+    "price_associations",
+    "show_filters",
+]
 
-MOST_NAMED = 4
-"""Places that a sentence names before it counts the rest."""
-
-STEPS = 100
-"""About so many stops on a slider: enough to aim, few enough to hit round numbers."""
-
-Span = tuple[float, float]
+_MAX_LOCATIONS_NAMED = 4
+_SLIDER_STEPS = 100  # enough to aim, few enough to hit round numbers
 
 
 @dataclass(frozen=True)
 class _Slider:
-    """One slider: what it is called, its whole span, and where what was chosen goes."""
+    """A slider over a column of the sales; without a column it filters by price."""
 
     key: str
     label: str
-    span: Span
-    step: float
+    low: int
+    high: int
+    step: int
     format: str
-    column: str | None
+    column: str | None = None
 
 
-def filters(market: Market) -> Selection:
-    """Draw the filters in the sidebar and return what was chosen.
-
-    The address of the page carries every filter that is set, in words.
-    """
+def show_filters(market: Market) -> Selection:
+    """Draw the filters and return the selection; every active filter is in the URL."""
     contract = market.contract
-    role = contract.fields[contract.market.roles.location]
+    location = contract.fields[contract.market.roles.location]
     sliders = _sliders(market)
     ranges: list[tuple[str, float, float]] = []
-    price: Span | None = None
+    price: tuple[float, float] | None = None
     with st.sidebar:
-        st.subheader("Show only")
-        present = np.unique(market.houses[role.column].dropna().to_numpy()).astype(int)
-        places = {role.labels[position]: int(position) for position in present}
-        chosen = st.multiselect(
-            role.label,
-            sorted(places),
+        st.subheader("Filters")
+        present = np.unique(market.houses[location.column].dropna().to_numpy()).astype(int)
+        codes = {location.labels[code]: int(code) for code in present}
+        selected = st.multiselect(
+            location.label,
+            sorted(codes),
             key="only_location",
             placeholder="All",
             bind="query-params",
             persist_state="session",
         )
         for slider in sliders:
-            low, high = _draw(slider)
-            if (low, high) == slider.span:
+            low, high = st.slider(
+                slider.label,
+                slider.low,
+                slider.high,
+                (slider.low, slider.high),
+                step=slider.step,
+                format=slider.format,
+                key=slider.key,
+                bind="query-params",
+                persist_state="session",
+            )
+            if (low, high) == (slider.low, slider.high):
                 continue
             if slider.column is None:
-                price = (low, high)
+                price = (float(low), float(high))
             else:
-                ranges.append((slider.column, low, high))
+                ranges.append((slider.column, float(low), float(high)))
         st.button(
-            "Show all sales",
+            "Reset",
             key="only_reset",
             icon=":material/filter_alt_off:",
-            on_click=_reset(sliders),
-            disabled=not (chosen or price or ranges),
+            on_click=partial(_reset, sliders),
+            disabled=not (selected or price or ranges),
             width="stretch",
+            help="Remove all filters",
         )
-    return Selection(tuple(places[place] for place in chosen), price, tuple(ranges))
+    return Selection(tuple(codes[label] for label in selected), price, tuple(ranges))
 
 
-def looking_at(selection: Selection, market: Market) -> Sales:
-    """Say which share of the sales the charts speak of and by what conditions, and give them."""
-    sales, of = selection.apply(market), len(market.prices)
-    told = conditions(selection, market.contract)
-    if told:
-        st.markdown(f"You are looking at **{len(sales):,} of {of:,}** sales: {'; '.join(told)}.")
-    else:
-        st.markdown(
-            f"You are looking at all **{of:,}** sales. Narrow them down in the side bar; the "
-            "address of the page then carries what you chose."
-        )
-    return sales
-
-
-def conditions(selection: Selection, contract: Contract) -> list[str]:
-    """Say the conditions of a selection: "Gilbert or Northridge", "year built 1950 to 1970"."""
-    told = []
-    if selection.locations:
-        field = contract.fields[contract.market.roles.location]
-        places = [escape(field.format(position)) for position in selection.locations]
-        if len(places) > MOST_NAMED:
-            places = [*places[:MOST_NAMED], f"{len(places) - MOST_NAMED} more"]
-        told.append(" or ".join(places))
-    if selection.price is not None:
-        span = " to ".join(escape(contract.money(limit)) for limit in selection.price)
-        told.append(f"{escape(contract.market.price.label.lower())} {span}")
-    for column, low, high in selection.ranges:
-        field = contract.fields[column]
-        start = field.format(low).removesuffix(field.unit).strip()
-        told.append(
-            f"{escape(field.label.lower())} {escape(start)} to {escape(field.format(high))}"
-        )
-    return told
+def _reset(sliders: Sequence[_Slider]) -> None:
+    st.session_state["only_location"] = []
+    for slider in sliders:
+        st.session_state[slider.key] = (slider.low, slider.high)
 
 
 def _sliders(market: Market) -> list[_Slider]:
-    contract = market.contract
-    money = f"{contract.market.price.symbol}%,d"
-    roles = contract.market.roles
+    contract, roles = market.contract, market.contract.market.roles
+    price = contract.market.price
     prices = market.prices.to_numpy(np.float64)
-    found = [_slider("only_price", contract.market.price.label, prices, money, None)]
+    sliders = [_slider("only_price", price.label, prices, f"{price.symbol}%,d")]
     for key, column in (
         ("only_area", roles.area),
         ("only_built", roles.built),
@@ -137,88 +116,107 @@ def _sliders(market: Market) -> list[_Slider]:
     ):
         field = contract.fields[column]
         values = market.houses[column].dropna().to_numpy(np.float64)
-        written = "%d" if field.kind == "year" else "%,d"
-        found.append(_slider(key, axis_title(field), values, written, column))
-    # A slider needs two ends: a market of one year has no use for that filter.
-    return [slider for slider in found if slider.span[0] < slider.span[1]]
+        number_format = "%d" if field.kind == "year" else "%,d"
+        sliders.append(_slider(key, axis_title(field), values, number_format, column))
+    # Streamlit refuses a slider whose ends are equal, as in a market of one year.
+    return [slider for slider in sliders if slider.low < slider.high]
 
 
 def _slider(
     key: str,
     label: str,
-    values: np.ndarray[Any, np.dtype[np.float64]],
-    written: str,
-    column: str | None,
+    values: NDArray[np.float64],
+    number_format: str,
+    column: str | None = None,
 ) -> _Slider:
     low, high = float(values.min()), float(values.max())
-    step = 1.0 if written == "%d" else _round_step((high - low) / STEPS)
-    span = (math.floor(low / step) * step, math.ceil(high / step) * step)
-    return _Slider(key, label, span, step, written, column)
-
-
-def _draw(slider: _Slider) -> Span:
-    low, high = st.slider(
-        slider.label,
-        int(slider.span[0]),
-        int(slider.span[1]),
-        (int(slider.span[0]), int(slider.span[1])),
-        step=int(slider.step),
-        format=slider.format,
-        key=slider.key,
-        bind="query-params",
-        persist_state="session",
-    )
-    return float(low), float(high)
-
-
-def _reset(sliders: list[_Slider]) -> Callable[[], None]:
-    def reset() -> None:
-        st.session_state["only_location"] = []
-        for slider in sliders:
-            st.session_state[slider.key] = (int(slider.span[0]), int(slider.span[1]))
-
-    return reset
+    step = 1.0 if number_format == "%d" else _round_step((high - low) / _SLIDER_STEPS)
+    ends = (int(math.floor(low / step) * step), int(math.ceil(high / step) * step))
+    return _Slider(key, label, *ends, int(step), number_format, column)
 
 
 def _round_step(width: float) -> float:
-    """The least of 1, 2, 5, 10 ... times a power of ten that is not below `width`."""
+    """Return the smallest of 1, 2, 5, 10 ... times a power of ten that is at least `width`."""
     power = 10.0 ** math.floor(math.log10(max(width, 1.0)))
     return next(step * power for step in (1, 2, 5, 10) if step * power >= width)
 
 
+def filter_sales(selection: Selection, market: Market) -> Sales:
+    """Return the selected sales, and show how many they are and which filters are active."""
+    sales, total = selection.apply(market), len(market.prices)
+    filters = describe_filters(selection, market.contract)
+    if filters:
+        st.markdown(f"**{len(sales):,} of {total:,}** sales: {'; '.join(filters)}.")
+    else:
+        st.markdown(
+            f"All **{total:,}** sales. Filter them in the sidebar; the URL of the page includes "
+            "the filters."
+        )
+    return sales
+
+
+def describe_filters(selection: Selection, contract: Contract) -> list[str]:
+    """Describe each active filter: "Gilbert or Northridge", "year built 1950 to 1970"."""
+    filters = []
+    if selection.locations:
+        field = contract.fields[contract.market.roles.location]
+        labels = [escape(field.format(code)) for code in selection.locations]
+        if len(labels) > _MAX_LOCATIONS_NAMED:
+            more = len(labels) - _MAX_LOCATIONS_NAMED
+            labels = [*labels[:_MAX_LOCATIONS_NAMED], f"{more} more"]
+        filters.append(join_words(labels, "or"))
+    if selection.price is not None:
+        ends = " to ".join(escape(contract.money(end)) for end in selection.price)
+        filters.append(f"{escape(contract.market.price.label.lower())} {ends}")
+    for column, low, high in selection.ranges:
+        field = contract.fields[column]
+        start = field.format(low).removesuffix(field.unit).strip()
+        ends = f"{escape(start)} to {escape(field.format(high))}"
+        filters.append(f"{escape(field.label.lower())} {ends}")
+    return filters
+
+
 def _fingerprint(sales: Sales) -> str:
-    """What tells these sales from any others: the contract and every figure."""
-    told = hashlib.sha256(sales.contract.sha256.encode())
-    told.update(sales.houses.to_numpy().tobytes())
-    told.update(sales.prices.to_numpy().tobytes())
-    told.update("\n".join(map(str, sales.ids)).encode())
-    return told.hexdigest()
+    """Hash the contract and all figures of the sales, as the key of a cache."""
+    digest = hashlib.sha256(sales.contract.sha256.encode())
+    digest.update(sales.houses.to_numpy().tobytes())
+    digest.update(sales.prices.to_numpy().tobytes())
+    digest.update("\n".join(map(str, sales.ids)).encode())
+    return digest.hexdigest()
 
 
 @st.cache_data(show_spinner=False, max_entries=32, hash_funcs={Sales: _fingerprint})
 def alerts_of(sales: Sales) -> tuple[Alert, ...]:
-    """What to know of these sales first."""
+    """Return the data quality alerts of the sales, cached for all visitors."""
     return alerts(sales)
 
 
 @st.cache_data(show_spinner=False, max_entries=32, hash_funcs={Sales: _fingerprint})
-def ties_with_price(sales: Sales) -> pd.DataFrame:
-    """How closely each field goes with price, closest first (``associations.with_price``)."""
+def price_associations(sales: Sales) -> pd.DataFrame:
+    """Return the association of each feature with the price, cached for all visitors."""
     return associations.price_associations(sales)
 
 
-def measured(sales: Sales) -> Sales:
-    """Ask which price is meant, and give the sales with it; one answer for all sections."""
+def choose_option(label: str, options: Sequence[str], default: str, key: str) -> str:
+    """Draw a segmented control whose choice is in the URL and shared by the tabs."""
+    return str(
+        st.segmented_control(
+            label,
+            options,
+            default=default,
+            required=True,
+            key=key,
+            bind="query-params",
+            persist_state="session",
+        )
+    )
+
+
+def choose_price_measure(sales: Sales) -> Sales:
+    """Let the visitor choose between price and price per area; return the sales with it."""
     contract = sales.contract
     unit = contract.fields[contract.market.roles.area].unit
-    whole, by_area = contract.market.price.label, f"For one {unit}" if unit else "By area"
-    chosen = st.segmented_control(
-        "Price",
-        (whole, by_area),
-        default=whole,
-        required=True,
-        key="measure",
-        bind="query-params",
-        persist_state="session",
-    )
-    return with_price_per_area(sales) if chosen == by_area else sales
+    per_unit = f"Per {unit}" if unit else "Per area"
+    label = contract.market.price.label
+    chosen = choose_option("Price", (label, per_unit), label, "measure")
+    return with_price_per_area(sales) if chosen == per_unit else sales

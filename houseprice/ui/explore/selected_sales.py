@@ -1,7 +1,4 @@
-"""What was picked on a chart: its sales as rows, as a file, and each as a house in the form.
-
-The sales themselves as a table for people.
-"""
+"""Tables of sales: all, or those selected in a chart, each of which opens in the form."""
 
 from __future__ import annotations
 
@@ -11,6 +8,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from houseprice.formatting import plural
 from houseprice.market.contract import Contract
 from houseprice.market.profile.selection import Sales
 from houseprice.ui.charts.panel import download
@@ -18,46 +16,86 @@ from houseprice.ui.charts.style import axis_title, price_title
 from houseprice.ui.house.prefill import open_sale
 from houseprice.ui.layout import escape
 
-__all__ = ["as_file", "as_table", "picked_sales", "row_height", "show_picked", "show_sales"]
+__all__ = [
+    "SELECTION_HINT",
+    "labelled_sales",
+    "open_sale_button",
+    "select_sales",
+    "show_sales",
+    "show_selected",
+    "table_height",
+]
+
+SELECTION_HINT = (
+    "Click the chart to list the sales behind a mark here, or select several marks with the box "
+    "of the chart's toolbar."
+)
+
+_ROW_PIXELS, _MAX_VISIBLE_ROWS = 35, 10
 
 
-def show_sales(sales: Sales, key: str, height: int = 460, choose: bool = False) -> int | None:
-    """Show the sales with their facts in words, the price first.
-
-    Parameters
-    ----------
-    sales : Sales
-    key : str
-    height : int
-        In pixels.
-    choose : bool
-        Let one row be ticked.
-
-    Returns
-    -------
-    int or None
-        The position of the row that is ticked.
-    """
-    table = as_table(sales)
-    shown: dict[str, Any] = {
-        "hide_index": True,
-        "column_config": _columns(sales.contract),
-        "placeholder": "not known",
-        "height": height,
-        "key": key,
-        "alt": "The chosen sales",
-    }
-    if not choose:
-        st.dataframe(table, **shown)
-        return None
-    state = st.dataframe(table, on_select="rerun", selection_mode="single-row", **shown)
-    return next((row for row in state.selection.rows if row < len(sales)), None)
+def show_sales(sales: Sales, key: str = "the_sales") -> None:
+    """Show the sales as a table, with downloads."""
+    st.dataframe(labelled_sales(sales), **_table_options(sales, key, height=460))
+    with st.container(horizontal=True):
+        _show_downloads(sales, "sales")
 
 
-def as_table(sales: Sales) -> pd.DataFrame:
-    """The sales for people: facts in words under their labels, "Sale" and the price first."""
+def show_selected(
+    ids: Collection[str], sales: Sales, key: str, hint: str | None = SELECTION_HINT
+) -> None:
+    """Show the selected sales as a table, with downloads and a way to the form."""
+    selected = select_sales(ids, sales)
+    if not len(selected):
+        if hint:
+            st.caption(hint)
+        return
+    st.markdown(f"**{plural(len(selected), 'sale')} selected.**")
+    state = st.dataframe(
+        labelled_sales(selected),
+        on_select="rerun",
+        selection_mode="single-row",
+        **_table_options(selected, key, height=table_height(len(selected))),
+    )
+    row = next((row for row in state.selection.rows if row < len(selected)), None)
+    if len(selected) == 1:
+        row = 0
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if row is None:
+            st.caption("Select a row to open that house in the form.")
+        else:
+            open_sale_button(str(selected.ids.iloc[row]), key)
+        _show_downloads(selected, key)
+
+
+def open_sale_button(sale_id: str | None, key: str) -> None:
+    """Draw a button that opens a sale in the form; it is disabled without one."""
+    label = f"Open sale {escape(sale_id)} in the form" if sale_id else "Open a sale in the form"
+    clicked = st.button(
+        label,
+        key=f"{key}_open",
+        icon=":material/real_estate_agent:",
+        disabled=sale_id is None,
+        help=None if sale_id else "Select a row of the table first.",
+    )
+    if clicked and sale_id:
+        open_sale(sale_id)
+
+
+def select_sales(ids: Collection[str], sales: Sales) -> Sales:
+    """Return the sales with these ids, in the order of the sales; other ids are ignored."""
+    keep = sales.ids.astype(str).isin(set(ids)).to_numpy()
+    return Sales(sales.contract, sales.houses[keep], sales.prices[keep], sales.ids[keep])
+
+
+def table_height(n_rows: int) -> int:
+    """Return the pixels of a table that shows all its rows, up to a limit."""
+    return _ROW_PIXELS * (min(n_rows, _MAX_VISIBLE_ROWS) + 1) + 3
+
+
+def labelled_sales(sales: Sales) -> pd.DataFrame:
+    """Return the sales with labels for codes; id and price first, then what describes a house."""
     contract = sales.contract
-    # What a sale is told by comes first: where, how large, how old, when.
     roles = contract.market.roles
     first = [roles.location, roles.area, roles.built, roles.sale_year, roles.sale_month]
     order = [*first, *(column for column in contract.columns if column not in first)]
@@ -69,8 +107,8 @@ def as_table(sales: Sales) -> pd.DataFrame:
     return table
 
 
-def as_file(sales: Sales) -> pd.DataFrame:
-    """The sales as the market's own file holds them, fit to be valued or learned from again."""
+def _coded_sales(sales: Sales) -> pd.DataFrame:
+    """Return the sales in the format of the market's sales file."""
     contract = sales.contract
     table = contract.with_codes(sales.houses)
     table.insert(0, contract.market.id, sales.ids)
@@ -78,79 +116,33 @@ def as_file(sales: Sales) -> pd.DataFrame:
     return table
 
 
-def _columns(contract: Contract) -> dict[str, Any]:
-    money = f"{contract.market.price.symbol}%,d"
-    columns: dict[str, Any] = {
-        "Sale": st.column_config.TextColumn(pinned=True),
-        price_title(contract): st.column_config.NumberColumn(format=money, pinned=True),
+def _show_downloads(sales: Sales, key: str) -> None:
+    download("Download (labels)", labelled_sales(sales), key=f"{key}_in_words")
+    download("Download (codes, to value or train)", _coded_sales(sales), key=f"{key}_as_file")
+
+
+def _table_options(sales: Sales, key: str, height: int) -> dict[str, Any]:
+    return {
+        "hide_index": True,
+        "column_config": _column_config(sales.contract),
+        "placeholder": "missing",
+        "height": height,
+        "key": key,
+        "alt": "The selected sales",
+    }
+
+
+def _column_config(contract: Contract) -> dict[str, Any]:
+    column = st.column_config
+    price = column.NumberColumn(format=f"{contract.market.price.symbol}%,d", pinned=True)
+    config: dict[str, Any] = {
+        "Sale": column.TextColumn(pinned=True),
+        price_title(contract): price,
     }
     for field in contract.fields.values():
         if field.is_numeric:
-            written = "%d" if field.kind == "year" else "%,d"
-            columns[axis_title(field)] = st.column_config.NumberColumn(
-                format=written, help=field.help
-            )
+            number_format = "%d" if field.kind == "year" else "%,d"
+            config[axis_title(field)] = column.NumberColumn(format=number_format, help=field.help)
         else:
-            columns[axis_title(field)] = st.column_config.TextColumn(help=field.help)
-    return columns
-
-
-ROW, MOST_ROWS = 35, 10
-"""Pixels of a row of a table, and how many are shown before it scrolls."""
-
-
-HOW = (
-    "Click on the chart to see the sales behind it here, or draw a box around some with the "
-    "chart's own buttons."
-)
-
-
-def picked_sales(ids: Collection[str], sales: Sales) -> Sales:
-    """Those of the sales that were picked, in their own order."""
-    keep = sales.ids.astype(str).isin(set(ids)).to_numpy()
-    return Sales(sales.contract, sales.houses[keep], sales.prices[keep], sales.ids[keep])
-
-
-def show_picked(
-    ids: Collection[str], sales: Sales, key: str = "picked", how: str | None = HOW
-) -> None:
-    """Show the picked sales as a table to download; a row of it opens in the form.
-
-    Parameters
-    ----------
-    ids : collection of str
-        Ids of sales; those that the filters leave out are left out here.
-    sales : Sales
-    key : str
-        Unique in the app.
-    how : str or None
-        What to say as long as none is picked.
-    """
-    picked = picked_sales(ids, sales)
-    if not len(picked):
-        if how:
-            st.caption(how)
-        return
-    one = len(picked) == 1
-    st.markdown(f"**{len(picked):,} {'sale' if one else 'sales'} picked.**")
-    chosen = show_sales(picked, key, height=row_height(len(picked)), choose=True)
-    with st.container(horizontal=True, vertical_alignment="center"):
-        if one:
-            chosen = 0
-        if chosen is None:
-            st.caption("Tick a row to open that home in the form.")
-        else:
-            sale = str(picked.ids.iloc[chosen])
-            if st.button(
-                f"Open sale {escape(sale)} in the form",
-                key=f"{key}_open",
-                icon=":material/real_estate_agent:",
-            ):
-                open_sale(sale)
-        download("These sales, in words", as_table(picked), key=f"{key}_in_words")
-        download("These sales, as a file to value", as_file(picked), key=f"{key}_as_file")
-
-
-def row_height(rows: int) -> int:
-    """How high a table is: as high as its rows, up to a point."""
-    return ROW * (min(rows, MOST_ROWS) + 1) + 3
+            config[axis_title(field)] = column.TextColumn(help=field.help)
+    return config

@@ -1,0 +1,204 @@
+"""A valued table compared: its total, its drift from the market's sales, and its sale prices."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pandas as pd
+import streamlit as st
+
+from houseprice.formatting import display_step
+from houseprice.market.contract import Contract
+from houseprice.market.sales import Market
+from houseprice.model.report import Report
+from houseprice.model.standards import column_labels, detailed_label, format_metric
+from houseprice.tables.drift import DriftReport, detect_drift
+from houseprice.tables.portfolio import Portfolio
+from houseprice.tables.price_comparison import PriceComparison, compare_prices
+from houseprice.ui.charts.panel import Chart, download, panel, readable_headers
+from houseprice.ui.charts.uploads import prices_chart
+from houseprice.ui.csv.upload import ValuedUpload
+from houseprice.ui.layout import escape
+from houseprice.ui.session import backend
+
+__all__ = ["drift_frame", "equity_frame", "show_accuracy", "show_drift", "show_totals"]
+
+_VISIBLE_DRIFTS = 8
+_TOTAL_HEADERS = {"houses": "Houses", "total": "Total value", "low": "From", "high": "To"}
+_DRIFT_HEADERS = {
+    "field": "Field",
+    "finding": "Finding",
+    "blank_here": "Missing, yours (%)",
+    "blank_sales": "Missing, sales (%)",
+    "median_here": "Median, yours",
+    "median_sales": "Median, sales",
+    "shift_iqr": "Shift of the median (IQR)",
+    "levels_apart": "Difference of the shares (%)",
+    "new_levels": "New levels",
+}
+_SHARES = (
+    "median_ape", "within_10", "within_20", "coverage_68", "coverage_90", "width_90",
+)  # fmt: skip
+_REPORT_HEADERS = {
+    "band": "Confidence",
+    "values": "Houses",
+    "sales": "Houses",
+    "share": "Of all (%)",
+    "confidence": "Mean confidence",
+    **column_labels(_SHARES, "%"),
+}
+_PRICE_HEADERS = {
+    "predicted_price": "Value",
+    "price_low": "From",
+    "price_high": "To",
+    "share_off": "Error, as a share of the price",
+    "inside": "Price within the range",
+}
+
+
+def show_totals(total: Portfolio | None, contract: Contract) -> None:
+    """Show the total value with its range, and the totals by market area."""
+    st.subheader("Total value", anchor=False)
+    if total is None:
+        st.markdown("No house has a value yet, so there is no total.")
+        return
+    # The sentence about a total with a range is above the tabs.
+    st.markdown(escape(total.sentence if total.low is None else total.why))
+    location = contract.fields[contract.market.roles.location].label
+    amounts = ["total", "low", "high"] if total.low is not None else ["total"]
+    frame = total.by_location[["location", "houses", *amounts]]
+    steps = frame["total"].map(lambda value: display_step(value, float("nan")))
+    rounded = frame.assign(**{name: (frame[name] / steps).round() * steps for name in amounts})
+    headers = {**_TOTAL_HEADERS, "location": location}
+    money = st.column_config.NumberColumn(format=f"{contract.market.price.symbol}%,d")
+    st.dataframe(
+        rounded.rename(columns=headers),
+        hide_index=True,
+        key="csv_places",
+        column_config={headers[name]: money for name in amounts},
+        alt=f"The total value by {location.lower()}",
+    )
+    if total.low is not None:
+        st.caption(
+            "The ranges of the areas do not add up to the range of the total, because errors of "
+            "different areas partly cancel out."
+        )
+    download("Download this table", frame.rename(columns=headers), key="csv_places_figures")
+
+
+def show_drift(result: ValuedUpload, market: Market) -> None:
+    """Show how the houses differ from the sales that the model learned from."""
+    drift: DriftReport = result.cached("drift", lambda: detect_drift(result.table, market))
+    st.subheader("Drift from the market's sales", anchor=False)
+    st.markdown(escape(drift.summary))
+    for sentence in drift.sentences[:_VISIBLE_DRIFTS]:
+        st.markdown(f":orange[:material/warning:] {escape(sentence)}")
+    if drift.fields.empty:
+        return
+    with st.expander(f"All {len(drift.fields):,} fields"):
+        frame = drift_frame(drift)
+        st.dataframe(
+            frame, hide_index=True, key="csv_drift", placeholder="", alt="The drift of each field"
+        )
+        download("Download this table", frame, key="csv_drift_figures")
+
+
+def drift_frame(drift: DriftReport) -> pd.DataFrame:
+    """Return the drift of each field with readable headers and percentages."""
+    shares = ["blank_here", "blank_sales", "levels_apart"]
+    frame = drift.fields.assign(
+        verdict=drift.fields["verdict"].str.capitalize(),
+        **{name: (100 * drift.fields[name].astype(float)).round(1) for name in shares},
+        shift_iqr=drift.fields["shift_iqr"].astype(float).round(2),
+    )
+    order = ["field", "verdict", "finding", "blank_here", "blank_sales", "median_here"]
+    order += ["median_sales", "shift_iqr", "levels_apart", "new_levels"]
+    return readable_headers(frame[order], _DRIFT_HEADERS)
+
+
+def show_accuracy(result: ValuedUpload, market: Market) -> None:
+    """Compare the values with the sale prices of the table, as an evaluation does."""
+    contract, price = market.contract, market.contract.market.price
+    # Takes half a minute for a table of the maximum size.
+    with st.spinner("Comparing the values with the prices…"):
+        comparison: PriceComparison | None = result.cached(
+            "prices", lambda: compare_prices(result.table, result.scored, market, backend())
+        )
+    if comparison is None:
+        st.info(
+            f"To measure the accuracy, add a column {escape(price.column)} "
+            f"({escape(price.label.lower())}) to the table and upload it again. It is not used for "
+            "the valuation.",
+            icon=":material/price_check:",
+        )
+        return
+    caption, *sentences = comparison.sentences
+    chart = prices_chart(comparison.houses, contract)
+    headers = {"price": price.label, **_PRICE_HEADERS}
+    panel(Chart(chart, comparison.houses, caption, headers), key="csv_against")
+    st.markdown(_bullets(sentences))
+    st.subheader("Evaluation of this table", anchor=False)
+    st.markdown(_bullets(comparison.figures["in_words"]))
+    if comparison.report is not None:
+        _show_report(comparison.report, contract)
+    if not comparison.equity.empty:
+        _show_equity(comparison.equity)
+
+
+def _bullets(sentences: Iterable[str]) -> str:
+    return "\n".join(f"- {escape(sentence)}" for sentence in sentences)
+
+
+def _show_report(report: Report, contract: Contract) -> None:
+    location = contract.fields[contract.market.roles.location].label.lower()
+    for title, frame, key in (
+        ("By confidence", report.bands, "csv_by_confidence"),
+        ("By price", report.by_price, "csv_by_price"),
+        (f"By {location}, lowest coverage first", report.by_location, "csv_by_place"),
+    ):
+        if frame.empty:
+            continue
+        st.markdown(f"**{escape(title)}**")
+        table = _in_percent(frame)
+        st.dataframe(table, hide_index=True, key=key, alt=title)
+        download("Download this table", table, key=f"{key}_figures")
+
+
+def _in_percent(frame: pd.DataFrame) -> pd.DataFrame:
+    shares = {name: (100 * frame[name]).round(1) for name in (*_SHARES, "share") if name in frame}
+    table = frame.assign(**shares).drop(columns=["lower", "upper"], errors="ignore")
+    if "confidence" in table:
+        table["confidence"] = table["confidence"].round(0)
+    return readable_headers(table, _REPORT_HEADERS)
+
+
+def _show_equity(study: pd.DataFrame) -> None:
+    st.markdown("**Equity (ratio study)**")
+    st.dataframe(
+        equity_frame(study), hide_index=True, key="csv_equity", placeholder="", alt="Ratio study"
+    )
+    st.caption(
+        "The ratio study is how assessors judge values: each value is divided by its sale price. A "
+        "figure meets the standard if its 90 % interval overlaps the accepted range."
+    )
+    table = readable_headers(study.drop(columns="group"))
+    download("Download this table", table, key="csv_equity_figures")
+
+
+def equity_frame(study: pd.DataFrame) -> pd.DataFrame:
+    """Return a ratio study (``model.ratio_study``) as a table for readers, one figure per row."""
+    rows = []
+    for row in study.to_dict("records"):
+        name = str(row["figure"])
+        value, low, high = (format_metric(name, row[key], "") for key in ("value", "low", "high"))
+        is_known = not pd.isna(row["met"])
+        rows.append(
+            {
+                "Figure": detailed_label(name),
+                "Value": value if is_known else "",
+                "90 % interval": f"{low} to {high}" if is_known else "",
+                "Accepted": f"{row['accepted_low']:g} to {row['accepted_high']:g}",
+                "Met": ("yes" if row["met"] else "no") if is_known else "not known",
+            }
+        )
+    return pd.DataFrame(rows)
