@@ -1,36 +1,41 @@
-"""What drives price: how much each fact matters, what changing it does, and how few will do."""
+"""What drives price: feature importance, partial dependence, interactions, feature selection."""
+
+from functools import partial
 
 import streamlit as st
 
-from houseprice.ui.drivers.effect_tabs import show_market_effect, show_pairs
-from houseprice.ui.drivers.importance_tabs import show_fewer, show_readings
+from houseprice.ui.drivers.effect_tabs import show_interactions, show_partial_dependence
+from houseprice.ui.drivers.importance_tabs import show_feature_importance, show_feature_selection
 from houseprice.ui.layout import error_boundary, is_supported
 from houseprice.ui.session import backend, market
+from houseprice.ui.tabs import show_tabs
 
-SECTIONS = {
-    "How much each fact matters": show_readings,
-    "What changing one does": show_market_effect,
-    "Facts that work together": show_pairs,
-    "How few will do": show_fewer,
+TABS = {
+    "Feature importance": show_feature_importance,
+    "Partial dependence": show_partial_dependence,
+    "Interactions": show_interactions,
+    "Feature selection": show_feature_selection,
+}
+FORMER_LABELS = {
+    "How much each fact matters": "Feature importance",
+    "What changing one does": "Partial dependence",
+    "Facts that work together": "Interactions",
+    "How few will do": "Feature selection",
 }
 
 contract = market().contract
 
 st.title("What drives price")
 st.markdown(
-    "Which facts the values rest on most, and what changing one of them does. Both describe how "
-    "the model values homes here. They are no proof that one thing causes another."
+    "Which features the values depend on most, and how the value changes with a feature. This "
+    "describes the model of this market; it does not show that a feature causes a price."
 )
 with error_boundary("drivers"):
     info = backend().info()
     if {"importance", "effect", "study"} & info.capabilities:
-        tabs = st.tabs(list(SECTIONS), key="drivers_tab", on_change="rerun", bind="query-params")
-        for tab, (name, show) in zip(tabs, SECTIONS.items(), strict=True):
-            if tab.open:
-                with tab, error_boundary(name):
-                    show(contract)
+        tabs = {label: partial(show, contract) for label, show in TABS.items()}
+        show_tabs(tabs, key="drivers_tab", former_labels=FORMER_LABELS)
     else:
-        # Nothing to choose from: what is lacking is said at once.
-        show_readings(contract)
+        show_feature_importance(contract)
         is_supported(info, "effect")
         is_supported(info, "study")

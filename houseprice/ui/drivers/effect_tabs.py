@@ -1,102 +1,91 @@
-"""What changing one fact does over the market, where the sales lie, and where one house stands.
-
-Facts that work together: the strongest pairs, and what one does at several values of another.
-"""
+"""The tabs Partial dependence and Interactions: how the value changes with one or two features."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 import streamlit as st
+from numpy.typing import NDArray
 
 from houseprice.errors import InputError
 from houseprice.market.contract import Contract
 from houseprice.market.fields import Field
 from houseprice.market.validation import validate
-from houseprice.ui.charts import partial_dependence as charts_effects
-from houseprice.ui.charts import partial_dependence as charts_pairs
-from houseprice.ui.charts import partial_dependence as findings_effects
-from houseprice.ui.charts import partial_dependence as findings_pairs
-from houseprice.ui.charts.panel import panel
-from houseprice.ui.charts.partial_dependence import Mark
+from houseprice.ui.charts import partial_dependence as charts
+from houseprice.ui.charts.panel import Chart, panel
 from houseprice.ui.charts.style import axis_title
-from houseprice.ui.drivers.inputs import (
-    effect_with,
-    low_middle_high,
-    market_effect,
-    named_pairs,
-    study,
-    with_sales,
-)
 from houseprice.ui.house.form import house_frame
 from houseprice.ui.house.scenarios import last_valued_row
 from houseprice.ui.layout import is_supported
-from houseprice.ui.session import backend, market, ranked_columns, typical_row
+from houseprice.ui.session import backend, market, ranked_columns, study_of, typical_row
 
-__all__ = ["house_mark", "newly_picked", "show_market_effect", "show_pairs"]
+__all__ = [
+    "count_sales",
+    "name_pairs",
+    "new_selection",
+    "representative_values",
+    "show_interactions",
+    "show_partial_dependence",
+]
+
+_MAX_PAIRS = 10
 
 
-def show_market_effect(contract: Contract) -> None:
-    """Show what changing one fact, chosen here, does over the whole market."""
+def show_partial_dependence(contract: Contract) -> None:
+    """Show how the values of the market's homes change with one feature."""
     if not is_supported(backend().info(), "effect"):
         return
     columns = {contract.fields[column].label: column for column in ranked_columns()}
-    chosen = st.selectbox(
-        "The fact to change",
-        list(columns),
-        key="effect_of",
-        bind="query-params",
-        persist_state="session",
+    label = st.selectbox(
+        "Feature", list(columns), key="effect_of", bind="query-params", persist_state="session"
     )
-    fact = contract.fields[columns[chosen]]
-    st.caption(fact.help)
-    known = market().houses[fact.column].to_numpy(np.float64)
-    curve = with_sales(market_effect(fact.column), fact, known)
-    mark = house_mark(fact, contract)
-    told = [
-        findings_effects.effect_finding(curve, fact, contract),
-        findings_effects.beyond_finding(curve, int(np.isfinite(known).sum())),
-        findings_effects.mark_finding(mark, curve, fact, contract) if mark else "",
+    field = contract.fields[columns[label]]
+    st.caption(field.help)
+    known = market().houses[field.column].to_numpy(np.float64)
+    curve = count_sales(_market_effect(field.column), field, known)
+    mark = _last_house(field, contract)
+    captions = [
+        charts.effect_finding(curve, field, contract),
+        charts.beyond_finding(curve, int(np.isfinite(known).sum())),
+        charts.mark_finding(mark, curve, field, contract) if mark else "",
     ]
     currency = contract.market.price.currency
-    panel(
-        " ".join(filter(None, told)),
-        charts_effects.effect(curve, fact, contract, mark),
-        curve.drop(columns=["value", "each"] if fact.levels else "each", errors="ignore"),
-        key="effect",
-        headers={
-            "value": axis_title(fact),
-            "label": fact.label if fact.levels else "In words",
-            "price": f"Average value ({currency})",
-            "low": f"One home in ten is below ({currency})",
-            "high": f"One home in ten is above ({currency})",
-            "sales": "Sales nearest to this",
+    chart = Chart(
+        charts.effect(curve, field, contract, mark),
+        curve.drop(columns=["value", "each"] if field.levels else "each", errors="ignore"),
+        " ".join(filter(None, captions)),
+        {
+            "value": axis_title(field),
+            "label": field.label if field.levels else "Label",
+            "price": f"Mean value ({currency})",
+            "low": f"10th percentile ({currency})",
+            "high": f"90th percentile ({currency})",
+            "sales": "Nearest sales",
         },
     )
+    panel(chart, key="effect")
     if mark is None:
         st.page_link(
             "pages/value/house.py",
-            label="Value a house to see it here",
+            label="Value a house to see it in this chart",
             icon=":material/real_estate_agent:",
         )
-    drawn = (
-        "The dot is the average value, the grey line holds the middle 80 % of the homes, and the "
-        "faint marks are some of them."
-        if fact.levels
-        else "The strong line is the average value, the band holds the middle 80 % of the homes, "
-        "and the faint lines are some of them."
+    legend = (
+        "Dot: mean value. Grey line: middle 80 % of the homes. Faint marks: single homes."
+        if field.levels
+        else "Strong line: mean value. Band: middle 80 % of the homes. Faint lines: single homes."
     )
     st.caption(
-        "**How it is measured.** Homes of the market are valued again and again, each time with "
-        f"this one fact changed and all else as it is. {drawn} Where few sales lie, and where "
-        "homes made so could hardly exist, read the shape and not the last digits."
+        "**Method.** Homes of the market are valued repeatedly with only this feature changed "
+        f"(partial dependence). {legend} Where few sales are, or where such homes could hardly "
+        "exist, rely on the shape and not on the exact values."
     )
 
 
-def house_mark(field: Field, contract: Contract) -> Mark | None:
-    """The house that this visitor valued last; None if there is none, or it has no value now."""
+def _last_house(field: Field, contract: Contract) -> charts.Mark | None:
+    """Return the house that this visitor valued last, if it still has a value."""
     row = last_valued_row()
     if row is None:
         return None
@@ -105,98 +94,149 @@ def house_mark(field: Field, contract: Contract) -> Mark | None:
     if np.isnan(price):
         return None
     value = float(validate(rows, contract).houses[field.column].iloc[0])
-    return Mark(value, field.format(value), price)
+    return charts.Mark(value, field.format(value), price)
 
 
-MOST = 10
+def count_sales(curve: pd.DataFrame, field: Field, known: NDArray[np.float64]) -> pd.DataFrame:
+    """Add to a curve the number of sales nearest to each value; order nominal levels by price.
+
+    ``known`` are the values of all sales. Sales farther than half a step outside do not count.
+    """
+    values = curve["value"].to_numpy(np.float64)
+    known = known[np.isfinite(known)]
+    if field.levels or len(values) < 2:
+        counts = np.array([(known == value).sum() for value in values])
+    else:
+        middles = (values[1:] + values[:-1]) / 2
+        first, last = 2 * values[0] - middles[0], 2 * values[-1] - middles[-1]
+        counts = np.histogram(known, np.array([first, *middles, last]))[0]
+    counted = curve.assign(sales=counts.astype(np.int64))
+    return counted.sort_values("price", ignore_index=True) if field.kind == "nominal" else counted
 
 
-def show_pairs(contract: Contract) -> None:
-    """Show the pairs of facts that work together most, and one of them, chosen here."""
+def show_interactions(contract: Contract) -> None:
+    """Show the pairs of features that interact most, and one of them in detail."""
     info = backend().info()
     if not is_supported(info, "study"):
         return
-    found = study().interactions
-    if found.empty:
-        st.info("No pairs of facts were looked at when this model was trained.")
+    interactions = study_of(info.model_version).interactions
+    if interactions.empty:
+        st.info("This model was trained without a study of interactions.")
         return
-    pairs = named_pairs(found.head(MOST))
-    picked = panel(
-        findings_pairs.pairs_finding(pairs, contract),
-        charts_pairs.pair_strengths(pairs, contract),
+    pairs = name_pairs(interactions.head(_MAX_PAIRS))
+    strength = f"Strength ({contract.market.price.currency})"
+    chart = Chart(
+        charts.pair_strengths(pairs, contract),
         pairs[["pair", "strength"]],
-        key="pairs",
-        headers={
-            "pair": "Pair of facts",
-            "strength": f"Beyond what each does alone ({contract.market.price.currency})",
-        },
-        picks=True,
+        charts.pairs_finding(pairs, contract),
+        {"pair": "Pair of features", "strength": strength},
     )
-    if (taken := newly_picked(picked, "pair_picked")) is not None:
-        st.session_state["pair"] = taken
+    selected = new_selection(panel(chart, key="pairs", picks=True), "pair_picked")
+    if selected is not None:
+        st.session_state["pair"] = selected
     if is_supported(info, "effect"):
-        _show_one(pairs, contract)
+        _show_pair(pairs, contract)
     st.caption(
-        "**How it is measured.** One home takes over a fact of another, chosen by chance; then a "
-        "second fact; then both. What both do to the value beyond what each does, in percent, is "
-        "what they do together; the bars give it in money. The most important facts are looked at."
+        "**Method.** A home takes the value of one feature from another home, chosen at random; "
+        "then that of a second feature; then both. The interaction is the part of the joint "
+        "change, in percent of the value, that exceeds both single changes; the bars show it in "
+        "money. Only the most important features are compared."
     )
 
 
-def newly_picked(picked: Sequence[str], key: str) -> str | None:
-    """What was just picked on a chart, once: later runs leave the choice to other controls."""
-    before = st.session_state.get(key)
-    st.session_state[key] = tuple(picked)
-    return picked[0] if picked and tuple(picked) != before else None
+def name_pairs(interactions: pd.DataFrame) -> pd.DataFrame:
+    """Add the name of each pair: "Living area and Quality"."""
+    return interactions.assign(
+        pair=interactions["first_label"] + " and " + interactions["second_label"]
+    )
 
 
-def _show_one(pairs: pd.DataFrame, contract: Contract) -> None:
+def new_selection(selected: Sequence[str], key: str) -> str | None:
+    """Return what was just selected in a chart, once: later runs leave it to other widgets."""
+    previous = st.session_state.get(key)
+    st.session_state[key] = tuple(selected)
+    return selected[0] if selected and tuple(selected) != previous else None
+
+
+def _show_pair(pairs: pd.DataFrame, contract: Contract) -> None:
     names = list(pairs["pair"])
     if st.session_state.get("pair") not in names:
         st.session_state.pop("pair", None)
-    chosen = st.selectbox(
-        "The pair to look at (or pick its bar)", names, key="pair", persist_state="session"
-    )
-    row = pairs.iloc[names.index(chosen)]
+    name = st.selectbox("Pair (or select its bar)", names, key="pair", persist_state="session")
+    row = pairs.iloc[names.index(name)]
     first, second = contract.fields[row["first"]], contract.fields[row["second"]]
     if second.is_numeric and not first.is_numeric:
-        # Numbers make lines, which are easier to compare than rows of dots.
+        # A number on the x axis gives lines, which are easier to compare than rows of dots.
         first, second = second, first
-    curves = _curves(first, second)
+    curves = _pair_curves(first, second)
     if curves["setting"].nunique() < 2:
-        st.info("The typical house of the market can't be changed so far in these two facts.")
+        st.info("The typical house cannot take enough values of these two features.")
         return
-    span = _ends(first)
-    currency = contract.market.price.currency
-    panel(
-        findings_pairs.pair_finding(curves, first, second, (span[0], span[-1]), contract),
-        charts_pairs.pair(curves, first, second, contract),
+    values = _representative_values(first)
+    chart = Chart(
+        charts.pair(curves, first, second, contract),
         curves.drop(columns="value") if first.levels else curves,
-        key="pair_effect",
-        headers={
+        charts.pair_finding(curves, first, second, (values[0], values[-1]), contract),
+        {
             "setting": second.label,
             "value": axis_title(first),
-            "label": first.label if first.levels else "In words",
-            "price": f"Value of the typical house ({currency})",
+            "label": first.label if first.levels else "Label",
+            "price": f"Value of the typical house ({contract.market.price.currency})",
         },
+    )
+    panel(chart, key="pair_effect")
+
+
+def _pair_curves(first: Field, second: Field) -> pd.DataFrame:
+    """Return the curve of the first feature for the typical house with values of the second."""
+    curves = []
+    for value in _representative_values(second):
+        try:
+            row = {**typical_row(), second.column: second.code(value)}
+            curve = _house_effect(first.column, row)
+        except InputError:
+            continue  # such a house would violate a rule of the market
+        curves.append(curve[["value", "label", "price"]].assign(setting=second.format(value)))
+    columns = ["setting", "value", "label", "price"]
+    return (
+        pd.concat(curves, ignore_index=True)[columns] if curves else pd.DataFrame(columns=columns)
     )
 
 
-def _ends(field: Field) -> tuple[float, ...]:
+def _representative_values(field: Field) -> tuple[float, ...]:
     known = market().houses[field.column].to_numpy(np.float64)
-    return low_middle_high(field, known, market_effect(field.column))
+    return representative_values(field, known, _market_effect(field.column))
 
 
-def _curves(first: Field, second: Field) -> pd.DataFrame:
-    """The typical house along the first field, for each of some values of the second."""
-    parts = []
-    for value in _ends(second):
-        try:
-            code = second.code(value)
-            curve = effect_with(first.column, typical_row(), second.column, code)
-        except InputError:
-            # A typical house with this fact would break a rule of the market.
-            continue
-        parts.append(curve[["value", "label", "price"]].assign(setting=second.format(value)))
-    columns = ["setting", "value", "label", "price"]
-    return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
+def representative_values(
+    field: Field, known: NDArray[np.float64], curve: pd.DataFrame
+) -> tuple[float, ...]:
+    """Return two or three values that occur in the sales, from low to high.
+
+    These are the percentiles 5, 50 and 95; for nominal levels, those of the curve by price.
+    """
+    if field.kind == "nominal":
+        ordered = curve.sort_values("price")["value"].to_list()
+        values = [ordered[0], ordered[len(ordered) // 2], ordered[-1]]
+    else:
+        known = known[np.isfinite(known)]
+        values = np.quantile(known, [0.05, 0.5, 0.95], method="nearest").tolist()
+        if values[0] == values[-1]:
+            values = [float(known.min()), float(known.max())]
+    return tuple(dict.fromkeys(values))
+
+
+def _market_effect(column: str) -> pd.DataFrame:
+    return _cached_effect(backend().info().model_version, column, None)
+
+
+def _house_effect(column: str, row: Mapping[str, object]) -> pd.DataFrame:
+    return _cached_effect(backend().info().model_version, column, tuple(row.items()))
+
+
+@st.cache_resource(show_spinner=False, max_entries=600)
+def _cached_effect(
+    model_version: str, column: str, row: tuple[tuple[str, object], ...] | None
+) -> pd.DataFrame:
+    del model_version  # part of the key of the cache
+    return backend().effect(column, None if row is None else house_frame(dict(row)))

@@ -1,251 +1,287 @@
-"""How much each fact matters: three readings side by side, and how they differ.
-
-How few facts will do, and which.
-"""
+"""The tabs Feature importance and Feature selection: which features the values depend on most."""
 
 from __future__ import annotations
-
-from typing import TYPE_CHECKING
 
 import pandas as pd
 import streamlit as st
 
 from houseprice.market.contract import Contract
-from houseprice.ui.charts import feature_importance as charts_drivers
-from houseprice.ui.charts import feature_importance as findings_drivers
-from houseprice.ui.charts.feature_importance import MEASURES, Reading, reading
-from houseprice.ui.charts.panel import download, panel, readable_headers
-from houseprice.ui.drivers.inputs import chosen_facts, facts_by_both, importance, shown_facts, study
+from houseprice.model.study import Study
+from houseprice.ui.charts import feature_importance as charts
+from houseprice.ui.charts.panel import Chart, download, panel, readable_headers
 from houseprice.ui.layout import is_supported
-from houseprice.ui.session import backend
+from houseprice.ui.session import backend, study_of
 
-if TYPE_CHECKING:
-    from houseprice.model.study import Study
+__all__ = [
+    "importance_frame",
+    "selected_features",
+    "show_feature_importance",
+    "show_feature_selection",
+    "top_features",
+]
 
-__all__ = ["show_fewer", "show_readings"]
+_TOP = 9  # features of each measure in the charts
+_MAX_BARS = 15
+_METRICS = {
+    "median_ape": "Median error",
+    "mean_ape": "Mean error",
+    "within_10": "Within 10 %",
+}
 
-UNITS = ("Percent", "Money")
-_NOTHING = "This model was stored without a study. Train it again: houseprice train."
 
-
-def show_readings(contract: Contract) -> None:
-    """Show how much each fact matters, by as many readings as the backend gives."""
+def show_feature_importance(contract: Contract) -> None:
+    """Show the importance of each feature by the measures that the backend supports."""
     info = backend().info()
     if not is_supported(info, "importance"):
-        st.markdown("What goes together with price in the sales themselves can be seen here:")
+        st.markdown("See how features are associated with the price in the sales themselves:")
         st.page_link(
             "pages/market/explore.py", label="Explore the sales", icon=":material/query_stats:"
         )
         return
-    studied = study() if is_supported(info, "study") else None
-    if studied is not None and studied.contributions.empty:
-        st.info(_NOTHING, icon=":material/info:")
-        studied = None
+    study = study_of(info.model_version) if is_supported(info, "study") else None
+    if study is not None and study.contributions.empty:
+        st.info(
+            "This model was stored without a study. Train it again: houseprice train.",
+            icon=":material/info:",
+        )
+        study = None
     unit = st.segmented_control(
-        "Show in", UNITS, default=UNITS[0], required=True, key="unit", bind="query-params"
-    )
+        "Unit", ("Percent", "Money"), default="Percent", required=True, key="unit",
+        bind="query-params",
+    )  # fmt: skip
     in_money = unit == "Money"
-    if studied is None:
-        _show_importance(importance(), contract, in_money, rows=0)
+    importance = _importance(info.model_version)
+    if study is None:
+        _show_permutation(importance, importance.head(_MAX_BARS), contract, in_money)
     else:
-        _show_all(facts_by_both(importance(), studied, contract), studied, contract, in_money)
-    _show_how()
-
-
-def _show_all(facts: pd.DataFrame, studied: Study, contract: Contract, in_money: bool) -> None:
-    told = findings_drivers.readings_finding(facts, studied.groups)
-    st.markdown("\n".join(f"- {sentence}" for sentence in told))
-    shown = shown_facts(facts, in_money)
-    groups = studied.groups.sort_values("loss_money" if in_money else "loss_pct", ascending=False)
-    rows = max(len(shown), len(groups))
-    # Aligned at the bottom, so that a fact stands at the same height in the first two.
-    side_by_side = st.grid(3, min_column_width=240, vertical_alignment="bottom", gap="medium")
-    with side_by_side.cell():
-        _show_importance(facts, contract, in_money, rows)
-    with side_by_side.cell():
-        _show_contributions(facts, contract, in_money, rows)
-    with side_by_side.cell():
-        _show_groups(groups, contract, in_money, rows)
-    with st.expander(f"All {len(facts)} facts in a table"):
-        _show_table(facts, contract, in_money)
-
-
-def _show_importance(facts: pd.DataFrame, contract: Contract, in_money: bool, rows: int) -> None:
-    unit = "money" if in_money else "pct"
-    both = "contribution_money" in facts
-    shown = shown_facts(facts, in_money) if both else facts.head(15)
-    panel(
-        "**If it said nothing.** " + findings_drivers.importance_finding(facts, contract, in_money),
-        reading(
-            shown,
-            Reading(
-                f"importance_{unit}", f"spread_{unit}", "Further off", "further off without it"
-            ),
-            contract,
-            in_money,
-            rows,
-        ),
-        facts[
-            ["label", "importance_pct", "spread_pct", "importance_money", "spread_money"]
-        ].sort_values(f"importance_{unit}", ascending=False),
-        key="importance",
-        headers=_headers(contract, "Further off without it"),
+        _show_measures(importance_frame(importance, study, contract), study, contract, in_money)
+    st.caption(
+        "**Method.** *Permutation importance:* sales are valued by a model that was not trained on "
+        "them; then the values of one feature are shuffled among these homes, and they are valued "
+        "again. *Contribution:* how much the feature adds to or subtracts from the value of a home "
+        "compared to the typical home, as a mean absolute value (SHAP). *Group ablation:* models "
+        "are trained again without a group of features. The thin line shows the spread between "
+        "sets of sales. A grey bar is shorter than its spread, so the effect may be zero."
     )
 
 
-def _show_contributions(facts: pd.DataFrame, contract: Contract, in_money: bool, rows: int) -> None:
-    unit = "money" if in_money else "pct"
-    panel(
-        "**How far it moves values.** "
-        + findings_drivers.contribution_finding(facts, contract, in_money),
-        reading(
-            shown_facts(facts, in_money),
-            Reading(f"contribution_{unit}", "", "Moves a value by", "up or down on average"),
-            contract,
-            in_money,
-            rows,
-        ),
-        facts[["label", "contribution_money", "contribution_pct"]].sort_values(
+@st.cache_resource(show_spinner=False, max_entries=4)
+def _importance(model_version: str) -> pd.DataFrame:
+    del model_version  # the key of the cache
+    return backend().importance()
+
+
+def importance_frame(importance: pd.DataFrame, study: Study, contract: Contract) -> pd.DataFrame:
+    """Add to the permutation importance of each feature its group and its contribution.
+
+    The contribution is in money, and in percent of the average price.
+    """
+    by_column = study.contributions.set_index("column")["contribution"].astype("float64")
+    contribution = importance["column"].map(by_column).fillna(0.0)
+    average = float(study.held_out["price"].mean()) if len(study.held_out) else float("nan")
+    fields = contract.fields
+    return importance.assign(
+        group=[fields[column].group if column in fields else "" for column in importance["column"]],
+        contribution_money=contribution,
+        contribution_pct=100 * contribution / average,
+    )
+
+
+def top_features(features: pd.DataFrame, in_money: bool, n: int = _TOP) -> pd.DataFrame:
+    """Return the first `n` features by each of both measures, in the order of the first."""
+    unit = _unit(in_money)
+    first = {
+        index
+        for measure in ("importance", "contribution")
+        for index in features.nlargest(n, f"{measure}_{unit}").index
+    }
+    return features.loc[sorted(first)].sort_values(f"importance_{unit}", ascending=False)
+
+
+def _show_measures(
+    features: pd.DataFrame, study: Study, contract: Contract, in_money: bool
+) -> None:
+    findings = charts.readings_finding(features, study.groups)
+    st.markdown("\n".join(f"- {sentence}" for sentence in findings))
+    top = top_features(features, in_money)
+    groups = study.groups.sort_values(f"loss_{_unit(in_money)}", ascending=False)
+    n_bars = max(len(top), len(groups))
+    # Aligned at the bottom, so that a feature is at the same height in the first two charts.
+    grid = st.grid(3, min_column_width=240, vertical_alignment="bottom", gap="medium")
+    with grid.cell():
+        _show_permutation(features, top, contract, in_money, n_bars)
+    with grid.cell():
+        _show_contributions(features, top, contract, in_money, n_bars)
+    with grid.cell():
+        _show_groups(groups, contract, in_money, n_bars)
+    with st.expander(f"All {len(features)} features"):
+        _show_table(features, contract, in_money)
+
+
+def _show_permutation(
+    features: pd.DataFrame, drawn: pd.DataFrame, contract: Contract, in_money: bool, n_bars: int = 0
+) -> None:
+    unit = _unit(in_money)
+    reading = charts.Reading(
+        f"importance_{unit}", f"spread_{unit}", "Increase of the error", "larger error without it"
+    )
+    columns = ["label", "importance_pct", "spread_pct", "importance_money", "spread_money"]
+    chart = Chart(
+        charts.reading(drawn, reading, contract, in_money, n_bars),
+        features[columns].sort_values(f"importance_{unit}", ascending=False),
+        "**Permutation importance.** " + charts.importance_finding(features, contract, in_money),
+        _headers(contract, "Increase of the error"),
+    )
+    panel(chart, key="importance")
+
+
+def _show_contributions(
+    features: pd.DataFrame, drawn: pd.DataFrame, contract: Contract, in_money: bool, n_bars: int
+) -> None:
+    reading = charts.Reading(
+        f"contribution_{_unit(in_money)}", "", "Mean contribution", "up or down on average"
+    )
+    chart = Chart(
+        charts.reading(drawn, reading, contract, in_money, n_bars),
+        features[["label", "contribution_money", "contribution_pct"]].sort_values(
             "contribution_money", ascending=False
         ),
-        key="contributions",
-        headers=_headers(contract, "Moves a value by"),
+        "**Contribution.** " + charts.contribution_finding(features, contract, in_money),
+        _headers(contract, "Mean contribution"),
     )
+    panel(chart, key="contributions")
 
 
-def _show_groups(groups: pd.DataFrame, contract: Contract, in_money: bool, rows: int) -> None:
-    unit = "money" if in_money else "pct"
-    panel(
-        "**If a whole group were never told.** "
-        + findings_drivers.group_finding(groups, contract, in_money),
-        reading(
-            groups,
-            Reading(
-                f"loss_{unit}",
-                f"spread_{unit}",
-                "Further off",
-                "further off without them",
-                names="title",
-                key="group",
-            ),
-            contract,
-            in_money,
-            rows,
-        ),
+def _show_groups(groups: pd.DataFrame, contract: Contract, in_money: bool, n_bars: int) -> None:
+    unit = _unit(in_money)
+    reading = charts.Reading(
+        f"loss_{unit}",
+        f"spread_{unit}",
+        "Increase of the error",
+        "larger error without them",
+        names="title",
+        key="group",
+    )
+    chart = Chart(
+        charts.reading(groups, reading, contract, in_money, n_bars),
         groups.drop(columns="group"),
-        key="groups",
-        headers=_headers(contract, "Further off without them"),
+        "**Group ablation.** " + charts.group_finding(groups, contract, in_money),
+        _headers(contract, "Increase of the error"),
     )
+    panel(chart, key="groups")
 
 
-def _show_table(facts: pd.DataFrame, contract: Contract, in_money: bool) -> None:
-    unit = "money" if in_money else "pct"
-    number = st.column_config.NumberColumn
-    form = f"{contract.market.price.symbol}%,d" if in_money else "%.2f %%"
+def _show_table(features: pd.DataFrame, contract: Contract, in_money: bool) -> None:
+    unit = _unit(in_money)
+    number_format = f"{contract.market.price.symbol}%,d" if in_money else "%.2f %%"
+    headers = {
+        f"importance_{unit}": "Permutation importance",
+        f"spread_{unit}": "Spread of the importance",
+        f"contribution_{unit}": "Mean contribution",
+    }
     st.dataframe(
-        facts.sort_values(f"importance_{unit}", ascending=False)[
-            ["label", f"importance_{unit}", f"spread_{unit}", f"contribution_{unit}"]
-        ],
+        features.sort_values(f"importance_{unit}", ascending=False)[["label", *headers]],
         hide_index=True,
         key="importance_table",
-        alt="How much each fact matters, by both readings of single facts",
+        alt="The importance of each feature by both measures",
         column_config={
-            "label": st.column_config.TextColumn("Fact"),
-            f"importance_{unit}": number("Further off without it", format=form),
-            f"spread_{unit}": number("Spread of that", format=form),
-            f"contribution_{unit}": number("Moves a value by", format=form),
+            "label": st.column_config.TextColumn("Feature"),
+            **{
+                column: st.column_config.NumberColumn(header, format=number_format)
+                for column, header in headers.items()
+            },
         },
     )
 
 
-def _show_how() -> None:
-    st.caption(
-        "**How it is measured.** *If it said nothing:* sales are valued by a model that had not "
-        "seen them; then one fact is dealt out anew among these homes, and they are valued again. "
-        "*How far it moves values:* what the fact adds to or takes off the value of a home beside "
-        "the typical one, on average, whichever the direction; in percent of the average price. "
-        "*If a whole group were never told:* models learn again without it. The thin line is how "
-        "much a figure varies between sets of sales. A grey bar is no longer than its line: it may "
-        "be nothing, and one below zero means that nothing is lost."
-    )
-
-
-def _headers(contract: Contract, what: str) -> dict[str, str]:
+def _headers(contract: Contract, measure: str) -> dict[str, str]:
     currency = contract.market.price.currency
-    told = {"label": "Fact", "title": "Group of facts", "n_fields": "Facts"}
-    for name in ("importance", "contribution", "loss"):
-        told[f"{name}_pct"] = f"{what} (% of the price)"
-        told[f"{name}_money"] = f"{what} ({currency})"
-    return told | {
+    headers = {"label": "Feature", "title": "Group of features", "n_fields": "Features"}
+    for column in ("importance", "contribution", "loss"):
+        headers[f"{column}_pct"] = f"{measure} (% of the price)"
+        headers[f"{column}_money"] = f"{measure} ({currency})"
+    return headers | {
         "spread_pct": "Spread (% of the price)",
         "spread_money": f"Spread ({currency})",
     }
 
 
-_SHORT = {"median_ape": "Middle error", "mean_ape": "Mean error", "within_10": "Within 10 %"}
+def _unit(in_money: bool) -> str:
+    return "money" if in_money else "pct"
 
 
-def show_fewer(contract: Contract) -> None:
-    """Show how accurate models are that know only some of the facts, and which these are."""
-    if not is_supported(backend().info(), "study"):
+def show_feature_selection(contract: Contract) -> None:
+    """Show the accuracy of models with fewer features, and which features these are."""
+    info = backend().info()
+    if not is_supported(info, "study"):
         return
-    studied = study()
-    if studied.fewer.empty:
-        st.info("Models that know fewer facts were not tried when this model was trained.")
+    study = study_of(info.model_version)
+    if study.fewer.empty:
+        st.info("This model was trained without a study of fewer features.")
         return
     measure = st.segmented_control(
-        "Accuracy as",
-        list(_SHORT),
+        "Metric",
+        list(_METRICS),
         default="median_ape",
-        format_func=lambda name: _SHORT[name],
+        format_func=lambda name: _METRICS[name],
         required=True,
         key="accuracy_as",
     )
-    panel(
-        findings_drivers.fewer_finding(studied.fewer),
-        charts_drivers.fewer(studied.fewer, measure or "median_ape"),
-        studied.fewer,
-        key="fewer",
-        headers={"n_fields": "Facts", **MEASURES, "rmsle": "Root mean squared log error"},
+    chart = Chart(
+        charts.fewer(study.fewer, measure or "median_ape"),
+        study.fewer,
+        charts.fewer_finding(study.fewer),
+        {"n_fields": "Features", **charts.MEASURES, "rmsle": "Root mean squared log error"},
     )
-    _show_chosen(studied.chosen, contract)
+    panel(chart, key="fewer")
+    _show_selected(study.chosen, contract)
     st.caption(
-        "**How it is measured.** In each of several sets of sales a model says which facts it "
-        "rests on most. A new model learns from these alone, and values sales that neither it nor "
-        "the choice had seen. More facts cost little: the form fills in what you do not know."
+        "**Method.** In each of several sets of sales, a model ranks the features. A new model is "
+        "trained on the first of them only, and values sales that neither it nor the ranking has "
+        "used. Additional features cost little effort: the form fills in typical values."
     )
 
 
-def _show_chosen(chosen: pd.DataFrame, contract: Contract) -> None:
+def _show_selected(chosen: pd.DataFrame, contract: Contract) -> None:
     sizes = sorted({int(n) for n in chosen["n_fields"]})
     if not sizes:
         return
-    n_fields = st.segmented_control(
-        "Which facts",
+    n_features = st.segmented_control(
+        "Selected features",
         sizes,
         default=sizes[min(1, len(sizes) - 1)],
-        format_func=lambda n: f"{n} facts",
+        format_func=lambda n: f"{n} features",
         required=True,
         key="n_facts",
     )
-    facts = chosen_facts(chosen, float(n_fields or sizes[0]), contract)
-    told = findings_drivers.chosen_finding(facts)
-    st.markdown(told)
+    features = selected_features(chosen, float(n_features or sizes[0]), contract)
+    finding = charts.chosen_finding(features)
+    st.markdown(finding)
     st.dataframe(
-        facts.assign(folds=100 * facts["folds"]),
+        features.assign(folds=100 * features["folds"]),
         hide_index=True,
         key="chosen_table",
-        alt=told,
+        alt=finding,
         column_config={
-            "label": st.column_config.TextColumn("Fact"),
+            "label": st.column_config.TextColumn("Feature"),
             "group": st.column_config.TextColumn("Group"),
             "folds": st.column_config.ProgressColumn(
-                "Chosen in", format="%.0f %% of the sets", min_value=0, max_value=100
+                "Selected in", format="%.0f %% of the sets", min_value=0, max_value=100
             ),
         },
     )
-    download(
-        "These facts as a file",
-        readable_headers(facts, {"label": "Fact", "folds": "Share of the sets that chose it"}),
-        key="chosen_facts",
+    headers = {"label": "Feature", "folds": "Share of the sets that selected it"}
+    download("Download this table", readable_headers(features, headers), key="chosen_facts")
+
+
+def selected_features(chosen: pd.DataFrame, n_features: float, contract: Contract) -> pd.DataFrame:
+    """Return label, folds and group of the features of a model of this size, by folds."""
+    titles = {group.key: group.title for group in contract.groups}
+    features = chosen[chosen["n_fields"] == n_features].sort_values(
+        "folds", ascending=False, kind="stable"
     )
+    groups = [
+        titles[contract.fields[column].group] if column in contract.fields else ""
+        for column in features["column"]
+    ]
+    return features[["label", "folds"]].assign(group=groups).reset_index(drop=True)
