@@ -1,13 +1,53 @@
-"""How good the model is: its figures, its misses, its ranges, its versions and its card."""
+"""How good it is: accuracy, errors, intervals, versions, experiments and the model card."""
 
 import streamlit as st
 
-from houseprice.ui.performance.performance_tabs import show_model_tabs
-from houseprice.ui.session import backend
+from houseprice.ui.performance.overview import (
+    show_calibration,
+    show_performance,
+    show_ratio_study,
+)
+from houseprice.ui.performance.residuals import (
+    show_errors_by_location_and_price,
+    show_predictions,
+    show_residuals,
+)
+from houseprice.ui.performance.versions import show_card, show_experiments, show_versions
+from houseprice.ui.session import backend, market
+from houseprice.ui.tabs import show_tabs
+
+info, contract = backend().info(), market().contract
+
+
+def show_equity() -> None:
+    """Show the errors by location and price, and the ratio study."""
+    show_errors_by_location_and_price(info)
+    show_ratio_study(info)
+
+
+TABS = {
+    "Model performance": lambda: show_performance(info, contract),
+    "Predictions": lambda: show_predictions(info),
+    "Residuals": lambda: show_residuals(info),
+    "Equity (ratio study)": show_equity,
+    "Interval calibration": lambda: show_calibration(info),
+    "Versions": lambda: show_versions(backend(), info, contract),
+    "Experiments": lambda: show_experiments(market()),
+    "Model card": lambda: show_card(info),
+}
+FORMER_LABELS = {
+    "In short": "Model performance",
+    "Sale by sale": "Predictions",
+    "By fact": "Residuals",
+    "By place and price": "Equity (ratio study)",
+    "Ranges": "Interval calibration",
+    "What was tried": "Experiments",
+    "The card": "Model card",
+}
 
 st.title("How good it is")
 st.markdown(
-    "How close the values come to what homes were sold for, where they do not, and how far the "
-    "ranges can be trusted. Each figure is of sales that the model had not seen."
+    "How close the values are to sale prices, where they are not, and how far their ranges can be "
+    "trusted. All figures are measured on sales that the model was not trained on."
 )
-show_model_tabs(backend().info())
+show_tabs(TABS, key="model_tab", former_labels=FORMER_LABELS)

@@ -1,7 +1,4 @@
-"""The few figures that matter: what each means, and whether it reaches what is accepted.
-
-Whether ranges and confidence keep their word, and the assessors' ratio study.
-"""
+"""The tabs of the measured accuracy: Model performance, Interval calibration and equity."""
 
 from __future__ import annotations
 
@@ -13,6 +10,7 @@ import streamlit as st
 
 from houseprice.backend.base import BackendInfo
 from houseprice.market.contract import Contract
+from houseprice.model.card import Card
 from houseprice.model.standards import (
     BASELINE_LABELS,
     STANDARD_SOURCES,
@@ -22,188 +20,185 @@ from houseprice.model.standards import (
     metric_label,
     short_label,
 )
+from houseprice.ui.charts import performance as charts
 from houseprice.ui.charts.panel import download, panel
-from houseprice.ui.charts.performance import (
-    baselines_chart,
-    calibration_chart,
-    confidence_chart,
-    ratio_study_chart,
-)
 from houseprice.ui.layout import escape, is_supported, measurement_note
-from houseprice.ui.performance.held_out import card_of
-from houseprice.ui.session import study_of
+from houseprice.ui.session import backend, study_of
 
 __all__ = [
-    "figures_table",
-    "guesses",
-    "report_frame",
-    "show_confidence",
-    "show_in_short",
-    "show_ranges",
+    "baseline_frame",
+    "card_of",
+    "metrics_frame",
+    "show_calibration",
+    "show_performance",
     "show_ratio_study",
-    "standing",
+    "standard_met",
 ]
 
-_FIRST = (
+_MAIN_METRICS = (
     "median_ape", "within_10", "within_20", "coverage_90", "width_90", "median_ratio", "cod", "prd",
     "prb",
 )  # fmt: skip
-_MORE = (
+_OTHER_METRICS = (
     "within_5", "mean_ape", "bias", "mae", "rmse", "rmsle", "r2", "coverage_68", "width_68",
     "coverage_80", "width_80", "mki", "vei",
 )  # fmt: skip
 
 
-def show_in_short(info: BackendInfo, contract: Contract) -> None:
-    """Draw the figures, the model beside simple guesses, and the rest as a table."""
+def show_performance(info: BackendInfo, contract: Contract) -> None:
+    """Show the metrics with their standards, and the model compared with baselines."""
     st.markdown(escape(measurement_note(info)))
-    metrics = info.metrics
+    metrics, symbol = info.metrics, contract.market.price.symbol
     if metrics:
-        symbol = contract.market.price.symbol
         with st.grid("auto", min_column_width=250):
-            for name in (name for name in _FIRST if name in metrics):
-                _card(name, metrics[name], symbol)
-        table = figures_table(metrics, symbol)
-        with st.expander(f"All {len(table)} figures"):
+            for name in (name for name in _MAIN_METRICS if name in metrics):
+                _show_metric(name, metrics[name], symbol)
+        table = metrics_frame(metrics, symbol)
+        with st.expander(f"All {len(table)} metrics"):
             st.dataframe(
-                table, hide_index=True, key="model_figures", alt="All figures of the model",
+                table, hide_index=True, key="model_figures", alt="All metrics of the model",
                 column_config={
                     "Value": st.column_config.TextColumn(alignment="right"),
-                    "What it says": st.column_config.TextColumn(width="large"),
+                    "Meaning": st.column_config.TextColumn(width="large"),
                 },
             )  # fmt: skip
-            download("These figures", table, key="model_figures_file")
+            download("Download this table", table, key="model_figures_file")
     if is_supported(info, "card"):
-        _beside_guesses(card_of(info.model_version).data.get("report"))
+        _show_baselines(card_of(info.model_version).data.get("report"))
 
 
-def standing(metric: str, value: float) -> str:
-    """Say whether a figure reaches its accepted range; "" where there is none."""
-    if metric not in STANDARDS:
-        return ""
-    low, high = STANDARDS[metric]
-    return "reached" if low <= value <= high else "not reached"
-
-
-def figures_table(metrics: Mapping[str, float], symbol: str) -> pd.DataFrame:
-    """All figures with their meaning, as people read them."""
-    return pd.DataFrame(
-        [
-            {
-                "Figure": metric_label(name),
-                "Value": format_metric(name, metrics[name], symbol),
-                "Accepted": _accepted(name),
-                "Reached": {"reached": "yes", "not reached": "no"}.get(
-                    standing(name, metrics[name]), ""
-                ),
-                "What it says": metric_help(name),
-            }
-            for name in (*_FIRST, *_MORE)
-            if name in metrics
-        ]
-    )
-
-
-def guesses(report: Mapping[str, Any]) -> pd.DataFrame:
-    """The typical error of the model and of simple guesses: estimate, median_ape, within_10."""
-    found = {"This model": report["metrics"]} | {
-        BASELINE_LABELS.get(name, name.replace("_", " ").capitalize()): measured
-        for name, measured in report["baselines"].items()
-    }
-    rows = [
-        {"estimate": name} | {each: measured.get(each) for each in ("median_ape", "within_10")}
-        for name, measured in found.items()
-    ]
-    frame = pd.DataFrame(rows).dropna()
-    return pd.concat([frame.head(1), frame.iloc[1:].sort_values("median_ape")], ignore_index=True)
-
-
-def _card(name: str, value: float, symbol: str) -> None:
+def _show_metric(name: str, value: float, symbol: str) -> None:
     with st.container(border=True, height="stretch"):
         st.metric(short_label(name), format_metric(name, value, symbol).replace("-", "−"))
         st.markdown(escape(metric_help(name)))
         st.space("stretch")
-        reached = standing(name, value)
-        if reached:
-            told = f"Accepted: {_accepted(name)}"
-            if reached == "reached":
-                st.badge(told, icon=":material/check:", color="green")
+        if name in STANDARDS:
+            standard = f"Standard: {_standard(name)}"
+            if standard_met(name, value):
+                st.badge(standard, icon=":material/check:", color="green")
             else:
-                st.badge(f"{told}, not reached", icon=":material/close:", color="orange")
-            st.caption(f"That is {STANDARD_SOURCES[name]}.")
+                st.badge(f"{standard}, not met", icon=":material/close:", color="orange")
+            st.caption(f"This is {STANDARD_SOURCES[name]}.")
 
 
-def _accepted(name: str) -> str:
+def standard_met(name: str, value: float) -> bool | None:
+    """Return whether a metric is within its accepted range; None without a standard."""
+    if name not in STANDARDS:
+        return None
+    low, high = STANDARDS[name]
+    return low <= value <= high
+
+
+def _standard(name: str) -> str:
     if name not in STANDARDS:
         return ""
     low, high = (format_metric(name, end, "") for end in STANDARDS[name])
     return f"up to {high}" if STANDARDS[name][0] == 0 else f"{low} to {high}"
 
 
-def _beside_guesses(report: Mapping[str, Any] | None) -> None:
-    if report is None or not report["baselines"]:
-        return
-    frame = guesses(report)
-    st.subheader("Is it better than a simple guess?", anchor=False)
-    panel(baselines_chart(frame), key="model_guesses")
-
-
-def show_ranges(info: BackendInfo) -> None:
-    """Draw what ranges hold against what they promise."""
-    if not is_supported(info, "study"):
-        return
-    study = study_of(info.model_version)
-    if study.calibration.empty:
-        st.info("This version was trained without its study. Train a new one: houseprice train.")
-        return
-    sales = len(study.held_out)
-    panel(calibration_chart(study.calibration, sales), key="model_calibration")
-    st.caption(
-        "**How to read it.** On the dotted line, a range holds just as many prices as it says. "
-        "Below it, ranges are too narrow; above, wider than they need be. Within the grey band the "
-        f"difference is no more than chance makes of {sales:,} sales."
+def metrics_frame(metrics: Mapping[str, float], symbol: str) -> pd.DataFrame:
+    """Return all metrics with their standard and meaning, formatted for readers."""
+    met = {True: "yes", False: "no", None: ""}
+    return pd.DataFrame(
+        [
+            {
+                "Metric": metric_label(name),
+                "Value": format_metric(name, metrics[name], symbol),
+                "Standard": _standard(name),
+                "Met": met[standard_met(name, metrics[name])],
+                "Meaning": metric_help(name),
+            }
+            for name in (*_MAIN_METRICS, *_OTHER_METRICS)
+            if name in metrics
+        ]
     )
 
 
-def show_confidence(info: BackendInfo) -> None:
-    """Draw the realised error by confidence."""
-    bands = report_frame(info, "confidence_bands")
+def _show_baselines(report: Mapping[str, Any] | None) -> None:
+    if report is None or not report["baselines"]:
+        return
+    frame = baseline_frame(report)
+    st.subheader("Comparison with baselines", anchor=False)
+    panel(charts.baselines_chart(frame), key="model_guesses")
+
+
+def baseline_frame(report: Mapping[str, Any]) -> pd.DataFrame:
+    """Return the accuracy of the model and of the baselines: estimate, median_ape, within_10."""
+    estimates = {"This model": report["metrics"]} | {
+        BASELINE_LABELS.get(name, name.replace("_", " ").capitalize()): metrics
+        for name, metrics in report["baselines"].items()
+    }
+    rows = [
+        {"estimate": name} | {metric: metrics.get(metric) for metric in ("median_ape", "within_10")}
+        for name, metrics in estimates.items()
+    ]
+    frame = pd.DataFrame(rows).dropna()
+    return pd.concat([frame.head(1), frame.iloc[1:].sort_values("median_ape")], ignore_index=True)
+
+
+def show_calibration(info: BackendInfo) -> None:
+    """Show the coverage of the intervals, and the error by confidence."""
+    _show_coverage(info)
+    bands = _report_table(info, "confidence_bands")
     if bands.empty:
         return
-    st.subheader("Can the confidence be relied on?", anchor=False)
-    chart = confidence_chart(bands, report_frame(info, "fine_confidence_bands"))
+    st.subheader("Error by confidence", anchor=False)
+    chart = charts.confidence_chart(bands, _report_table(info, "fine_confidence_bands"))
     panel(chart, key="model_confidence")
     limits = ", ".join(
         f"{band} from {lower:.0f}" for band, lower in bands[["band", "lower"]].to_numpy()
     )
     st.caption(
-        f"**How to read it.** Each value has a confidence from 0 to 100 ({limits}). If it means "
-        "something, bars get shorter from bottom to top. Bars of a few values are only a hint."
+        f"**How to read it.** Each value has a confidence from 0 to 100 ({limits}). If confidence "
+        "is informative, the error decreases from bottom to top. Bars of few values are uncertain."
+    )
+
+
+def _show_coverage(info: BackendInfo) -> None:
+    if not is_supported(info, "study"):
+        return
+    study = study_of(info.model_version)
+    if study.calibration.empty:
+        st.info("This version was trained without a study. Train a new one: houseprice train.")
+        return
+    n_sales = len(study.held_out)
+    panel(charts.calibration_chart(study.calibration, n_sales), key="model_calibration")
+    st.caption(
+        "**How to read it.** On the dotted line, the observed coverage of an interval equals its "
+        "nominal coverage. Below the line intervals are too narrow, above it wider than necessary. "
+        f"Within the grey band the difference may be due to chance, given {n_sales:,} sales."
     )
 
 
 def show_ratio_study(info: BackendInfo) -> None:
-    """Draw the assessors' figures on their accepted ranges."""
-    study = report_frame(info, "ratio_study")
+    """Show the statistics of the ratio study on their accepted ranges."""
+    study = _report_table(info, "ratio_study")
     study = study[study["value"].notna()] if len(study) else study
     if study.empty:
         return
-    st.subheader("Is it fair, as assessors measure it?", anchor=False)
-    panel(ratio_study_chart(study), key="model_ratio_study")
+    st.subheader("Ratio study", anchor=False)
+    panel(charts.ratio_study_chart(study), key="model_ratio_study")
     st.caption(
-        "**How to read it.** Each figure has its own scale; the band is what the standard accepts "
-        "for homes of mixed age, the bar a 90 % interval. A figure is reached where its interval "
-        "touches the band. A spread (COD) below 5 would be suspicious where values may copy the "
-        "prices; these can't, so the lower the better."
+        "**How to read it.** Each statistic has its own scale. The band is the accepted range for "
+        "homes of mixed age, the bar is a 90 % interval. A standard is met where the interval "
+        "overlaps the band. A COD below 5 can indicate values that were copied from sale prices; "
+        "these values are held out, so for them a lower COD is better."
     )
 
 
-def report_frame(info: BackendInfo, table: str) -> pd.DataFrame:
-    """A table of the evaluation report on the card; without one it says so, and has no rows."""
+@st.cache_resource(show_spinner=False, max_entries=4)
+def card_of(model_version: str) -> Card:
+    """Return the model card of the version that answers."""
+    del model_version  # the key of the cache
+    return backend().card()
+
+
+def _report_table(info: BackendInfo, table: str) -> pd.DataFrame:
+    """Return a table of the evaluation report in the card; it is empty if there is none."""
     if not is_supported(info, "card"):
         return pd.DataFrame()
     report = card_of(info.model_version).data.get("report")
     if report is None:
-        st.info("The card of this version holds no evaluation report.")
+        st.info("The model card of this version has no evaluation report.")
         return pd.DataFrame()
     return pd.DataFrame(report.get(table, []))

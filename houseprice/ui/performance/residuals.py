@@ -1,0 +1,302 @@
+"""The tabs of held-out predictions: each sale, and the errors by feature, location and price."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+import streamlit as st
+from streamlit.elements.lib.column_types import ColumnConfig
+
+from houseprice.backend.base import BackendInfo
+from houseprice.market.fields import Field
+from houseprice.market.profile import summaries
+from houseprice.market.profile.selection import Sales
+from houseprice.market.sales import Market
+from houseprice.model.diagnostics import (
+    error_trend,
+    errors_by_group,
+    prediction_errors,
+    quintiles,
+)
+from houseprice.model.ratio_study import MIN_GROUP_SIZE
+from houseprice.model.report import price_quintiles
+from houseprice.model.study import Study
+from houseprice.ui.charts import residuals as charts
+from houseprice.ui.charts.panel import Chart, panel
+from houseprice.ui.charts.style import axis_title
+from houseprice.ui.house.prefill import open_sale
+from houseprice.ui.layout import is_supported
+from houseprice.ui.session import market, ranked_columns, study_of
+
+__all__ = [
+    "HeldOut",
+    "biased_features",
+    "error_chart",
+    "errors_by_price",
+    "feature_groups",
+    "held_out",
+    "join_study",
+    "selection_table",
+    "show_errors_by_location_and_price",
+    "show_predictions",
+    "show_residuals",
+]
+
+_LARGEST_ERRORS = 12
+_MAX_DISTINCT = 8  # a number with more values is grouped by quintile
+_HEADERS = {
+    "id": "Sale",
+    "place": "Location",
+    "price": "Sale price",
+    "predicted_price": "Value",
+    "error": "Error",
+    "low_90": "From (90 % range)",
+    "high_90": "To (90 % range)",
+}
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Held-out predictions joined with the sales of the market, in one order.
+
+    ``errors`` is ``prediction_errors`` with ``place`` (label) and ``fifth`` (of the price). In
+    ``sales`` the error in percent replaces the price, so that the profile of prices applies to it.
+    """
+
+    errors: pd.DataFrame
+    sales: Sales
+
+
+def held_out(info: BackendInfo) -> HeldOut | None:
+    """Return the held-out predictions, or show why there are none."""
+    if not is_supported(info, "study"):
+        return None
+    joined = _held_out(info.model_version)
+    if joined.errors.empty:
+        st.info(
+            "This version was trained without a study, or on sales of another market. Train a new "
+            "version (`houseprice train`) to see this.",
+            icon=":material/model_training:",
+        )
+        return None
+    return joined
+
+
+@st.cache_resource(show_spinner=False, max_entries=4)
+def _held_out(model_version: str) -> HeldOut:
+    return join_study(study_of(model_version), market())
+
+
+def join_study(study: Study, market: Market) -> HeldOut:
+    """Join held-out predictions with the market's sales by id; unknown ids are left out."""
+    contract = market.contract
+    position_of = pd.Series(range(len(market.ids)), index=market.ids.astype("str").to_numpy())
+    errors = prediction_errors(study.held_out)
+    errors = errors[errors["id"].isin(position_of.index)].reset_index(drop=True)
+    houses = market.houses.iloc[position_of.reindex(errors["id"]).to_numpy()]
+    houses = houses.reset_index(drop=True)
+    location = contract.fields[contract.market.roles.location]
+    errors["place"] = [location.format(code) for code in houses[location.column]]
+    errors["fifth"] = (
+        price_quintiles(errors["price"], contract.market.price.symbol).astype(str)
+        if len(errors)
+        else ""
+    )
+    return HeldOut(errors, Sales(contract, houses, 100 * errors["error"], errors["id"]))
+
+
+def show_predictions(info: BackendInfo) -> None:
+    """Show the predicted and the actual price of each sale, and the largest errors."""
+    joined = held_out(info)
+    if joined is None:
+        return
+    errors = joined.errors
+    st.caption("Click a point, or select several with the box, to list the sales and open one.")
+    chart = charts.predicted_vs_actual_chart(errors, joined.sales.contract)
+    _show_selected(panel(chart, key="model_sales", picks=True), joined, key="model_sales")
+    st.subheader("Largest errors", anchor=False)
+    st.markdown(
+        "A large error often has a cause that no feature describes: a sale within a family, or an "
+        "unfinished home. Select a row to open the sale."
+    )
+    largest = errors["error"].abs().nlargest(_LARGEST_ERRORS).index
+    table = selection_table(list(errors.loc[largest, "id"]), joined)
+    state = st.dataframe(
+        table,
+        hide_index=True,
+        key="model_worst",
+        alt="The sales with the largest errors",
+        column_config=_column_config(joined),
+        height=40 + 35 * len(table),
+        on_select="rerun",
+        selection_mode="single-row",
+    )
+    if state.selection.rows:
+        _open_button(str(table["Sale"].iloc[state.selection.rows[0]]), joined, "model_worst")
+
+
+def _show_selected(selected: Sequence[str], joined: HeldOut, key: str) -> None:
+    if not selected:
+        return
+    table = selection_table(selected, joined)
+    st.dataframe(
+        table,
+        hide_index=True,
+        key=f"{key}_picked",
+        alt="The selected sales",
+        column_config=_column_config(joined),
+        height=min(400, 40 + 35 * len(table)),
+    )
+    ids = list(table["Sale"])
+    sale_id = ids[0]
+    if len(ids) > 1:
+        sale_id = st.selectbox("Sale to open", ids, key=f"{key}_which")
+    _open_button(sale_id, joined, key)
+
+
+def selection_table(selected: Sequence[str], joined: HeldOut) -> pd.DataFrame:
+    """Return the predictions of the selected sales with what describes a house; labelled."""
+    errors, sales = joined.errors, joined.sales
+    position_of = pd.Series(range(len(errors)), index=errors["id"])
+    positions = position_of.reindex(list(selected)).dropna().astype(int)
+    contract, roles = sales.contract, sales.contract.market.roles
+    table = errors.iloc[positions][list(_HEADERS)].assign(error=lambda rows: 100 * rows["error"])
+    labels = contract.with_labels(sales.houses.iloc[positions])
+    for column in (roles.area, roles.built, roles.sale_year, roles.sale_month):
+        table[axis_title(contract.fields[column])] = labels[column]
+    return table.rename(columns=_HEADERS).reset_index(drop=True)
+
+
+def _open_button(sale_id: str, joined: HeldOut, key: str) -> None:
+    location = joined.errors.loc[joined.errors["id"] == sale_id, "place"].iloc[0]
+    label = f"Open sale {sale_id} ({location}) in the form"
+    if st.button(label, key=f"{key}_open", type="primary", icon=":material/home:"):
+        open_sale(sale_id)
+
+
+def _column_config(joined: HeldOut) -> dict[str, ColumnConfig]:
+    contract = joined.sales.contract
+    number = st.column_config.NumberColumn
+    money = number(format=f"{contract.market.price.symbol}%,d")
+    years = (
+        contract.fields[column]
+        for column in (contract.market.roles.built, contract.market.roles.sale_year)
+        if contract.fields[column].kind == "year"
+    )
+    return {
+        **{_HEADERS[name]: money for name in ("price", "predicted_price", "low_90", "high_90")},
+        "Error": number(format="%+.1f %%"),
+        **{axis_title(field): number(format="%d") for field in years},
+    }
+
+
+def show_residuals(info: BackendInfo) -> None:
+    """Show the errors by a feature that is selected here, and test whether they depend on it."""
+    joined = held_out(info)
+    if joined is None:
+        return
+    fields = joined.sales.contract.fields
+    st.markdown(
+        "The errors of a good model do not depend on any feature: along each of them, values are "
+        "too high as often as too low."
+    )
+    biased = _biased_features(info.model_version, joined)
+    st.markdown(_bias_summary(biased, len(fields)))
+    columns = {fields[column].label: column for column in ranked_columns()}
+    label = st.selectbox(
+        "Feature",
+        list(columns),
+        key="error_by",
+        bind="query-params",
+        persist_state="session",
+    )
+    field = fields[columns[label]]
+    st.caption(field.help)
+    chart = error_chart(joined, field)
+    has_points = "id" in chart.frame
+    selected = panel(chart, key="model_error_by", picks=has_points)
+    if has_points:
+        _show_selected(selected, joined, key="model_error_by")
+
+
+def _bias_summary(biased: pd.Series, n_features: int) -> str:
+    if biased.empty:
+        return (
+            f"Of {n_features} features, the error depends on none more than chance allows in so "
+            "many tests: the model uses them fully."
+        )
+    named = ", ".join(list(biased.index)[:5])
+    more = f" and {len(biased) - 5} more" if len(biased) > 5 else ""
+    return f"Of {n_features} features, the error depends on {len(biased)}: {named}{more}."
+
+
+def error_chart(joined: HeldOut, field: Field) -> Chart:
+    """Chart the errors by a feature: points with their trend, or a box per level."""
+    errors = error_trend(joined.sales.prices, feature_groups(joined, field))
+    if field.kind in ("number", "year"):
+        frame = summaries.price_points(joined.sales, field.column)
+        line = summaries.price_trend(joined.sales, field.column)
+        return charts.error_by_number_chart(frame, line, field, errors)
+    frame = summaries.price_by_level(joined.sales, field.column)
+    return charts.error_by_level_chart(frame, field, errors)
+
+
+def feature_groups(joined: HeldOut, field: Field) -> pd.Series:
+    """Return the group of each sale: its level, or its quintile of a number with many values."""
+    values = joined.sales.values(field.column)
+    known = pd.Series(values)
+    if not field.is_numeric or known.nunique() <= _MAX_DISTINCT:
+        return known.map(field.format)
+    quintile = quintiles(values)
+    ends = known.groupby(quintile).agg(["min", "max"])
+    labels = {
+        number: f"{field.format(low).split(' ')[0]} to {field.format(high)}"
+        for number, low, high in ends.itertuples()
+    }
+    return pd.Series(quintile).map(labels)
+
+
+def biased_features(joined: HeldOut) -> pd.Series:
+    """Return the strength of the error trend of the features where it is significant, by label."""
+    fields = joined.sales.contract.fields
+    trends = {
+        field.label: error_trend(joined.sales.prices, feature_groups(joined, field))
+        for field in fields.values()
+    }
+    strengths = {
+        label: trend.strength
+        for label, trend in trends.items()
+        if trend.is_significant(len(fields))
+    }
+    return pd.Series(strengths, dtype="float64").sort_values(ascending=False)
+
+
+@st.cache_resource(show_spinner=False, max_entries=4)
+def _biased_features(model_version: str, _joined: HeldOut) -> pd.Series:
+    del model_version  # the key of the cache
+    return biased_features(_joined)
+
+
+def show_errors_by_location_and_price(info: BackendInfo) -> None:
+    """Show the errors by price quintile and by location."""
+    joined = held_out(info)
+    if joined is None:
+        return
+    contract = joined.sales.contract
+    by_price = errors_by_price(joined)
+    st.subheader("By price", anchor=False)
+    panel(charts.error_by_price_chart(by_price), key="model_by_price")
+    label = contract.fields[contract.market.roles.location].label
+    st.subheader(f"By {label.lower()}", anchor=False)
+    by_location = errors_by_group(joined.errors, joined.errors["place"])
+    by_location = by_location.sort_values("median_ape", ascending=False, ignore_index=True)
+    chart = charts.error_by_location_chart(by_location, MIN_GROUP_SIZE, label)
+    panel(chart, key="model_by_place")
+
+
+def errors_by_price(joined: HeldOut) -> pd.DataFrame:
+    """Return the errors by price quintile, the lowest prices first."""
+    ordered = joined.errors.sort_values("price", kind="stable")
+    return errors_by_group(ordered, ordered["fifth"])
