@@ -1,12 +1,8 @@
-"""The market contract: every fact about a field, read once from ``market.toml``.
+"""The market contract, read once from ``market.toml``.
 
-A market is a folder. Its contract says what each column is called, what people call it, which
-values are legal, what a blank means and which way it may move the price. Training, checks, forms,
-files, charts and the API all read these objects and repeat nothing.
-
-What a market asks of a model before it may go on: limits of its figures, in the contract.
-
-Where a market's files can be had anew, as far as the contract says so.
+A market is a folder. Its contract says how each column is called in files and on pages, which
+values are legal, what a blank means and which way it may move the price. Training, validation,
+forms, files, charts and the API all read these objects and repeat nothing.
 """
 
 from __future__ import annotations
@@ -50,32 +46,72 @@ __all__ = [
     "load_contract",
 ]
 
+CONTRACT_FILE = "market.toml"
+"""Name of the contract in the folder of its market."""
+
+
+def load_contract(path: Path) -> Contract:
+    """Read and check a market contract.
+
+    Parameters
+    ----------
+    path : Path
+        A market folder, or its ``market.toml``.
+
+    Raises
+    ------
+    MarketError
+        With the file, the key and the reason, if the contract can't be used.
+    """
+    file = path / CONTRACT_FILE if path.is_dir() else path
+    try:
+        text = file.read_bytes()
+        data = tomllib.loads(text.decode("utf-8"))
+    except OSError as error:
+        raise MarketError(file, "", f"can't be read ({error.strerror})") from None
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise MarketError(file, "", f"is not valid TOML ({error})") from None
+    fields = data.get("fields")
+    if isinstance(fields, dict):
+        for name, field in fields.items():
+            if isinstance(field, dict):
+                field["column"] = name
+    try:
+        return Contract.model_validate({**data, "sha256": hashlib.sha256(text).hexdigest()})
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        key = ".".join(str(part) for part in first["loc"])
+        reason = first["msg"].removeprefix("Value error, ")
+        if not key and ": " in reason:
+            key, reason = reason.split(": ", 1)
+        raise MarketError(file, key, reason) from None
+
 
 class Limit(ContractModel):
-    """The least, the most, or both, that a figure may be; the limits themselves are allowed."""
+    """The range of a metric that the gate accepts, ends included."""
 
     at_least: FiniteFloat | None = None
     at_most: FiniteFloat | None = None
 
     @model_validator(mode="after")
-    def _bounds_something(self) -> Self:
+    def _is_a_range(self) -> Self:
         if self.at_least is None and self.at_most is None:
             raise ValueError("a limit needs at_least, at_most or both")
-        if self.at_least is not None and not self.holds(self.at_least):
+        if self.at_least is not None and not self.contains(self.at_least):
             raise ValueError("at_least is above at_most")
         return self
 
-    def holds(self, found: float) -> bool:
-        """Whether a figure is inside; what is not a number is not."""
+    def contains(self, value: float) -> bool:
+        """Whether a value is inside; NaN is not."""
         low = float("-inf") if self.at_least is None else self.at_least
-        return low <= found <= (float("inf") if self.at_most is None else self.at_most)
+        return low <= value <= (float("inf") if self.at_most is None else self.at_most)
 
 
 class Gate(ContractModel):
-    """Limits by the name of a figure of the evaluation.
+    """The metrics that a new model must reach: limits by the name of the metric.
 
-    ``worse_by`` is the room beside the version in use: how much larger the mean error, as a share
-    of the price, may surely be.
+    ``worse_by`` is the tolerance against the model in use: how much larger the mean error, as a
+    share of the price, may be at the end of its confidence interval.
     """
 
     limits: dict[str, Limit] = Setting(min_length=1)
@@ -83,17 +119,16 @@ class Gate(ContractModel):
 
 
 class KaggleFile(ContractModel):
-    """A file of a competition, and how many rows of data it has."""
+    """A file of a competition and its number of rows without the header."""
 
     file: str = Setting(pattern=r"^\w[\w.-]*\.csv$")
     rows: int = Setting(ge=1)
 
 
 class KaggleSource(ContractModel):
-    """The competition on kaggle.com whose files are the market's.
+    """The competition on kaggle.com that provides the market's files.
 
-    ``competition`` is the last part of the competition's address; ``most_mb`` is the size beyond
-    which a download is given up.
+    ``competition`` is the last part of its URL; a download larger than ``most_mb`` is aborted.
     """
 
     competition: str = Setting(pattern=r"^[a-z0-9][a-z0-9-]*$")
@@ -103,16 +138,12 @@ class KaggleSource(ContractModel):
 
     @property
     def page(self) -> str:
-        """The address of the competition, for a browser."""
+        """The URL of the competition."""
         return f"https://www.kaggle.com/competitions/{self.competition}"
 
 
-CONTRACT_FILE = "market.toml"
-"""What the contract is called in the folder of its market."""
-
-
 class Group(ContractModel):
-    """A heading under which fields stand together in forms and lists."""
+    """A heading of forms and lists with its fields."""
 
     key: str
     title: str
@@ -129,7 +160,7 @@ class Derived(ContractModel):
 
 
 class Rule(ContractModel):
-    """A sentence about two or more fields; a house that breaks it gets a warning."""
+    """A condition on two or more fields; a house that breaks it gets a warning."""
 
     code: str
     check: str
@@ -139,7 +170,7 @@ class Rule(ContractModel):
 
 
 class Price(ContractModel):
-    """The column to learn, and how money is written."""
+    """The target column, and how money is written."""
 
     column: str
     label: str
@@ -149,7 +180,7 @@ class Price(ContractModel):
 
 
 class Roles(ContractModel):
-    """Which field plays which part, so that no code needs a column's name."""
+    """The field of each role, so that no code needs the name of a column."""
 
     location: str
     area: str
@@ -159,7 +190,7 @@ class Roles(ContractModel):
 
 
 class MarketMetadata(ContractModel):
-    """What the market is, where its files lie and where they can be had anew."""
+    """What the market is, its files, and where they can be downloaded."""
 
     name: str = Setting(pattern=r"^[a-z][a-z0-9_]*$")
     title: str
@@ -175,10 +206,10 @@ class MarketMetadata(ContractModel):
 
 
 class Dialect(ContractModel):
-    """How servers of a protocol in use elsewhere speak of this market.
+    """How servers of another protocol represent this market.
 
-    ``columns`` maps our columns to theirs, where they differ; ``missing`` is how a fact that is not
-    known is written to them; ``blanks`` are codes of levels that they take for such a fact.
+    ``columns`` maps our columns to theirs, where they differ; ``missing`` is what they accept for
+    an unknown value; ``blanks`` are codes of levels that mean an unknown value to them.
     """
 
     columns: dict[str, str] = Setting(default_factory=dict)
@@ -187,7 +218,7 @@ class Dialect(ContractModel):
 
 
 class Contract(ContractModel):
-    """A whole market contract. Build it with :func:`load_contract`."""
+    """A whole market contract, loaded by :func:`load_contract`."""
 
     market: MarketMetadata
     groups: tuple[Group, ...]
@@ -198,75 +229,6 @@ class Contract(ContractModel):
     gate: Gate | None = None
     sha256: str
 
-    @model_validator(mode="after")
-    def _consistent(self) -> Self:
-        groups = {group.key for group in self.groups}
-        for name, field in self.fields.items():
-            with _place(f"fields.{name}"):
-                if field.group not in groups:
-                    raise ValueError(f"there is no group {field.group!r}")
-                self._refuse_fills(field)
-        for name, part in self.derived.items():
-            with _place(f"derived.{name}"):
-                self._parsed(part.expression)
-        for number, rule in enumerate(self.rules):
-            with _place(f"rules.{number}"):
-                self._parsed(rule.check)
-                self._known(rule.fields)
-        for name, dialect in self.dialects.items():
-            with _place(f"dialects.{name}"):
-                self._known(dialect.columns)
-        with _place("market.roles"):
-            self._refuse_roles(self.market.roles)
-        labels = [field.label for field in self.fields.values()]
-        twice = sorted({label for label in labels if labels.count(label) > 1})
-        if twice:
-            raise ValueError(f"fields: two fields share the label {', '.join(twice)}")
-        return self
-
-    def money(self, amount: float, step: float = 1.0) -> str:
-        """Format an amount in the currency of the market, rounded to a multiple of ``step``."""
-        return money(amount, self.market.price.symbol, step)
-
-    def _refuse_roles(self, roles: Roles) -> None:
-        self._known(roles.model_dump().values())
-        for role in ("location", "sale_month"):
-            if not self._is_level(getattr(roles, role)):
-                raise ValueError(f"{role} must be a field with levels")
-        for role in ("area", "built", "sale_year"):
-            if self._is_level(getattr(roles, role)):
-                raise ValueError(f"{role} must be a field of numbers")
-
-    def _refuse_fills(self, field: Field) -> None:
-        """Whatever fills a blank must be something that can."""
-        if field.absent_when and not field.is_numeric and "NA" not in field.codes:
-            raise ValueError("absent_when needs a level NA")
-        if field.typical_by and not self._is_level(field.typical_by):
-            raise ValueError(f"typical_by: {field.typical_by!r} is no field with levels")
-        self._refuse_circle(field.column)
-        for text in (field.absent_when, field.follows):
-            self._parsed(text)
-
-    def _refuse_circle(self, name: str) -> None:
-        """A typical value can't wait for itself."""
-        chain = [name]
-        while (by := self.fields[chain[-1]].typical_by) in self.fields and by is not None:
-            if by in chain:
-                raise ValueError(f"typical_by goes in a circle: {', '.join([*chain, by])}")
-            chain.append(by)
-
-    def _is_level(self, name: str) -> bool:
-        return name in self.fields and not self.fields[name].is_numeric
-
-    def _known(self, names: Iterable[str]) -> None:
-        missing = [name for name in names if name not in self.fields]
-        if missing:
-            raise ValueError(f"there is no field {', '.join(missing)}")
-
-    def _parsed(self, text: str | None) -> None:
-        if text is not None:
-            Expression(text, self.fields)
-
     @cached_property
     def columns(self) -> tuple[str, ...]:
         """The columns of clean houses, in order."""
@@ -274,12 +236,12 @@ class Contract(ContractModel):
 
     @cached_property
     def absent_rules(self) -> dict[str, Expression]:
-        """By field: when a blank means that there is none of it."""
+        """By field: the condition under which a blank means that there is none of it."""
         return self._expressions("absent_when")
 
     @cached_property
     def follows_rules(self) -> dict[str, Expression]:
-        """By field: what a blank follows from."""
+        """By field: the expression that a blank is computed from."""
         return self._expressions("follows")
 
     @cached_property
@@ -301,68 +263,95 @@ class Contract(ContractModel):
             if getattr(field, key)
         }
 
+    def money(self, amount: float, step: float = 1.0) -> str:
+        """Format an amount in the currency of the market, rounded to a multiple of ``step``."""
+        return money(amount, self.market.price.symbol, step)
+
     def with_labels(self, houses: pd.DataFrame) -> pd.DataFrame:
-        """Give clean houses back with their levels in words; numbers stay numbers."""
-        return self._levels_as(houses, "labels")
+        """Replace the levels of clean houses by their labels; numbers stay numbers."""
+        return self._decode(houses, "labels")
 
     def with_codes(self, houses: pd.DataFrame) -> pd.DataFrame:
-        """Give clean houses back with their levels as a file would hold them."""
-        return self._levels_as(houses, "codes")
+        """Replace the levels of clean houses by their codes, as in a file."""
+        return self._decode(houses, "codes")
 
-    def _levels_as(self, houses: pd.DataFrame, what: Literal["labels", "codes"]) -> pd.DataFrame:
+    def _decode(self, houses: pd.DataFrame, names: Literal["labels", "codes"]) -> pd.DataFrame:
         columns: dict[str, object] = {}
         for name, field in self.fields.items():
             values = houses[name].to_numpy(np.float64)
-            columns[name] = _named(values, getattr(field, what)) if field.levels else values
+            columns[name] = _take(getattr(field, names), values) if field.levels else values
         return pd.DataFrame(columns, index=houses.index)
+
+    @model_validator(mode="after")
+    def _is_consistent(self) -> Self:
+        groups = {group.key for group in self.groups}
+        for name, field in self.fields.items():
+            with _error_prefix(f"fields.{name}"):
+                if field.group not in groups:
+                    raise ValueError(f"there is no group {field.group!r}")
+                self._check_imputation(field)
+        for name, part in self.derived.items():
+            with _error_prefix(f"derived.{name}"):
+                Expression(part.expression, self.fields)
+        for number, rule in enumerate(self.rules):
+            with _error_prefix(f"rules.{number}"):
+                Expression(rule.check, self.fields)
+                self._check_names(rule.fields)
+        for name, dialect in self.dialects.items():
+            with _error_prefix(f"dialects.{name}"):
+                self._check_names(dialect.columns)
+        with _error_prefix("market.roles"):
+            self._check_roles(self.market.roles)
+        labels = [field.label for field in self.fields.values()]
+        repeated = sorted({label for label in labels if labels.count(label) > 1})
+        if repeated:
+            raise ValueError(f"fields: two fields share the label {', '.join(repeated)}")
+        return self
+
+    def _check_roles(self, roles: Roles) -> None:
+        self._check_names(roles.model_dump().values())
+        for role in ("location", "sale_month"):
+            if not self._has_levels(getattr(roles, role)):
+                raise ValueError(f"{role} must be a field with levels")
+        for role in ("area", "built", "sale_year"):
+            if self._has_levels(getattr(roles, role)):
+                raise ValueError(f"{role} must be a numeric field")
+
+    def _check_imputation(self, field: Field) -> None:
+        if field.absent_when and not field.is_numeric and "NA" not in field.codes:
+            raise ValueError("absent_when needs a level NA")
+        if field.typical_by and not self._has_levels(field.typical_by):
+            raise ValueError(f"typical_by: {field.typical_by!r} is not a field with levels")
+        self._check_typical_by_cycle(field.column)
+        for text in (field.absent_when, field.follows):
+            if text is not None:
+                Expression(text, self.fields)
+
+    def _check_typical_by_cycle(self, name: str) -> None:
+        chain = [name]
+        while (by := self.fields[chain[-1]].typical_by) in self.fields and by is not None:
+            if by in chain:
+                raise ValueError(f"typical_by has a cycle: {', '.join([*chain, by])}")
+            chain.append(by)
+
+    def _has_levels(self, name: str) -> bool:
+        return name in self.fields and not self.fields[name].is_numeric
+
+    def _check_names(self, names: Iterable[str]) -> None:
+        missing = [name for name in names if name not in self.fields]
+        if missing:
+            raise ValueError(f"there is no field {', '.join(missing)}")
 
 
 @contextmanager
-def _place(key: str) -> Iterator[None]:
-    """Put the key of the contract before the reason of a refusal."""
+def _error_prefix(key: str) -> Iterator[None]:
+    """Put the key of the contract before the reason of an error."""
     try:
         yield
     except (ValueError, ExpressionError) as error:
         raise ValueError(f"{key}: {error}") from None
 
 
-def load_contract(path: Path) -> Contract:
-    """Read and check a market contract.
-
-    Parameters
-    ----------
-    path : Path
-        A market folder, or its ``market.toml``.
-
-    Raises
-    ------
-    MarketError
-        Naming the file, the key and the reason, if the contract can't be used.
-    """
-    file = path / CONTRACT_FILE if path.is_dir() else path
-    try:
-        text = file.read_bytes()
-        facts = tomllib.loads(text.decode("utf-8"))
-    except OSError as error:
-        raise MarketError(file, "", f"can't be read ({error.strerror})") from None
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise MarketError(file, "", f"is not valid TOML ({error})") from None
-    fields = facts.get("fields")
-    if isinstance(fields, dict):
-        for name, field in fields.items():
-            if isinstance(field, dict):
-                field["column"] = name
-    try:
-        return Contract.model_validate({**facts, "sha256": hashlib.sha256(text).hexdigest()})
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        key = ".".join(str(part) for part in first["loc"])
-        reason = first["msg"].removeprefix("Value error, ")
-        if not key and ": " in reason:
-            key, reason = reason.split(": ", 1)
-        raise MarketError(file, key, reason) from None
-
-
-def _named(positions: NDArray[np.float64], names: tuple[str, ...]) -> NDArray[np.object_]:
+def _take(names: tuple[str, ...], positions: NDArray[np.float64]) -> NDArray[np.object_]:
     table = np.array([*names, None], dtype=object)
     return table[np.where(np.isnan(positions), len(names), positions).astype(np.intp)]

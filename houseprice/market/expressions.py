@@ -1,15 +1,13 @@
 """Expressions of the market contract: arithmetic on fields, without running code.
 
 The text is parsed to a syntax tree of which only arithmetic, comparisons, ``and``/``or``/``not``
-and a handful of functions are let through. A field whose name is no identifier stands in
-backticks, as in ``pandas.DataFrame.query``: ``GrossArea - `1stFloor```. Unknown inputs (NaN) make
-the result unknown, except in ``known(x)`` and where ``and`` or ``or`` is settled by its other side.
+and a few functions are allowed. A field whose name is not an identifier is written in backticks, as
+in ``pandas.DataFrame.query``: ``GrossArea - `1stFloor```. True is 1, false is 0, unknown is NaN.
+Unknown inputs make the result unknown, except in ``known(x)`` and where the other side decides an
+``and`` or ``or``.
 
-What the signs and functions of an expression do: on whole columns, or on one house alone.
-
-Unknown values are NaN, true is 1 and false is 0. Both ways give the same numbers to the last bit: a
-column of one value costs numpy as much as one of a thousand, so a house alone is worked out in
-plain numbers.
+Expressions are evaluated on whole columns (:data:`COLUMNS`) or on the plain numbers of one house
+(:data:`SCALARS`), which is much faster than arrays of length 1. Both give bit-identical results.
 """
 
 from __future__ import annotations
@@ -30,7 +28,7 @@ from numpy.typing import NDArray
 __all__ = [
     "COLUMNS",
     "FUNCTIONS",
-    "HOUSE",
+    "SCALARS",
     "Arithmetic",
     "Expression",
     "ExpressionError",
@@ -42,46 +40,35 @@ Floats = NDArray[np.float64]
 Value = TypeVar("Value")
 
 FUNCTIONS = {"min": 2, "max": 2, "log1p": 1, "sqrt": 1, "known": 1, "where": 3}
-"""How many values each function takes."""
+"""Number of arguments by function."""
 
 
 @dataclass(frozen=True)
 class Arithmetic(Generic[Value]):
-    """How values of one form are put together.
+    """The operations of an expression on one representation of values.
 
-    Attributes
-    ----------
-    constant : callable
-        Makes a value of a number.
-    operators : mapping of ast.operator to callable
-        Addition and the like.
-    comparisons : mapping of ast.cmpop to callable
-        1, 0, or NaN where a side is unknown.
-    functions : mapping of str to callable
-        Those of :data:`FUNCTIONS`.
-    settled : callable
-        ``and`` (settled by 0) or ``or`` (settled by 1) of answers that may be unknown.
+    ``logical`` computes ``and`` (decided by 0) or ``or`` (decided by 1) of values that may be NaN.
     """
 
     constant: Callable[[float], Value]
     operators: Mapping[type[ast.operator], Callable[[Value, Value], Value]]
     comparisons: Mapping[type[ast.cmpop], Callable[[Value, Value], Value]]
     functions: Mapping[str, Callable[..., Value]]
-    settled: Callable[[float, Sequence[Value]], Value]
+    logical: Callable[[float, Sequence[Value]], Value]
 
 
-def _compared(compare: Callable[[Floats, Floats], NDArray[np.bool_]]) -> Callable[..., Floats]:
+def _compare(compare: Callable[[Floats, Floats], NDArray[np.bool_]]) -> Callable[..., Floats]:
     def compared(left: Floats, right: Floats) -> Floats:
         return np.where(np.isnan(left) | np.isnan(right), np.nan, compare(left, right))
 
     return compared
 
 
-def _settled(settles: float, parts: Sequence[Floats]) -> Floats:
+def _logical(deciding: float, parts: Sequence[Floats]) -> Floats:
     result = parts[0]
     for part in parts[1:]:
-        decided = (result == settles) | (part == settles)
-        result = np.where(decided, settles, result + part - (1.0 - settles))
+        decided = (result == deciding) | (part == deciding)
+        result = np.where(decided, deciding, result + part - (1.0 - deciding))
     return result
 
 
@@ -95,12 +82,12 @@ COLUMNS = Arithmetic[Floats](
         ast.Pow: np.power,
     },
     comparisons={
-        ast.Eq: _compared(np.equal),
-        ast.NotEq: _compared(np.not_equal),
-        ast.Lt: _compared(np.less),
-        ast.LtE: _compared(np.less_equal),
-        ast.Gt: _compared(np.greater),
-        ast.GtE: _compared(np.greater_equal),
+        ast.Eq: _compare(np.equal),
+        ast.NotEq: _compare(np.not_equal),
+        ast.Lt: _compare(np.less),
+        ast.LtE: _compare(np.less_equal),
+        ast.Gt: _compare(np.greater),
+        ast.GtE: _compare(np.greater_equal),
     },
     functions={
         "min": np.minimum,
@@ -110,22 +97,22 @@ COLUMNS = Arithmetic[Floats](
         "known": lambda x: np.isfinite(x).astype(np.float64),
         "where": lambda test, yes, no: np.where(np.isnan(test), np.nan, np.where(test, yes, no)),
     },
-    settled=_settled,
+    logical=_logical,
 )
-"""On columns of equal length."""
+"""Operations on columns of equal length."""
 
 
-def _plain(function: Callable[..., np.float64]) -> Callable[..., float]:
-    """Take numpy's word for what Python would round or refuse in a way of its own."""
+def _numpy_scalar(function: Callable[..., np.float64]) -> Callable[..., float]:
+    """Use NumPy where Python would round or raise differently."""
 
-    def plain(*numbers: float) -> float:
+    def scalar(*numbers: float) -> float:
         with np.errstate(all="ignore"):
             return float(function(*numbers))
 
-    return plain
+    return scalar
 
 
-def _compared_alone(compare: Callable[[float, float], bool]) -> Callable[[float, float], float]:
+def _compare_scalar(compare: Callable[[float, float], bool]) -> Callable[[float, float], float]:
     def compared(left: float, right: float) -> float:
         unknown = math.isnan(left) or math.isnan(right)
         return math.nan if unknown else float(compare(left, right))
@@ -133,63 +120,63 @@ def _compared_alone(compare: Callable[[float, float], bool]) -> Callable[[float,
     return compared
 
 
-def _settled_alone(settles: float, parts: Sequence[float]) -> float:
+def _logical_scalar(deciding: float, parts: Sequence[float]) -> float:
     result = parts[0]
     for part in parts[1:]:
-        decided = settles in (result, part)
-        result = settles if decided else result + part - (1.0 - settles)
+        decided = deciding in (result, part)
+        result = deciding if decided else result + part - (1.0 - deciding)
     return result
 
 
-def _where_alone(test: float, yes: float, no: float) -> float:
+def _where_scalar(test: float, yes: float, no: float) -> float:
     return test if math.isnan(test) else yes if test else no
 
 
-_divide = _plain(np.divide)
+_divide = _numpy_scalar(np.divide)
 
-HOUSE = Arithmetic[float](
+SCALARS = Arithmetic[float](
     constant=float,
     operators={
         ast.Add: operator.add,
         ast.Sub: operator.sub,
         ast.Mult: operator.mul,
         ast.Div: lambda left, right: left / right if right else _divide(left, right),
-        ast.Pow: _plain(np.power),
+        ast.Pow: _numpy_scalar(np.power),
     },
     comparisons={
-        ast.Eq: _compared_alone(operator.eq),
-        ast.NotEq: _compared_alone(operator.ne),
-        ast.Lt: _compared_alone(operator.lt),
-        ast.LtE: _compared_alone(operator.le),
-        ast.Gt: _compared_alone(operator.gt),
-        ast.GtE: _compared_alone(operator.ge),
+        ast.Eq: _compare_scalar(operator.eq),
+        ast.NotEq: _compare_scalar(operator.ne),
+        ast.Lt: _compare_scalar(operator.lt),
+        ast.LtE: _compare_scalar(operator.le),
+        ast.Gt: _compare_scalar(operator.gt),
+        ast.GtE: _compare_scalar(operator.ge),
     },
     functions={
         "min": lambda x, y: y if y < x or math.isnan(y) else x,
         "max": lambda x, y: y if y > x or math.isnan(y) else x,
-        "log1p": _plain(np.log1p),
-        "sqrt": _plain(np.sqrt),
+        "log1p": _numpy_scalar(np.log1p),
+        "sqrt": _numpy_scalar(np.sqrt),
         "known": lambda x: float(math.isfinite(x)),
-        "where": _where_alone,
+        "where": _where_scalar,
     },
-    settled=_settled_alone,
+    logical=_logical_scalar,
 )
-"""On one number a field."""
+"""Operations on one number per field."""
 
 
 Step = Callable[[Mapping[str, Value]], Value]
 
 # Two threads that make syntax trees at once confuse CPython's count of their depth (SystemError
-# "AST constructor recursion depth mismatch", python/cpython#106905; mended in 3.11.8 and 3.12.2).
+# "AST constructor recursion depth mismatch", python/cpython#106905; fixed in 3.11.8 and 3.12.2).
 _PARSING = threading.RLock()
 
 
 class ExpressionError(ValueError):
-    """The text is no expression over the fields of the contract."""
+    """The text is not an expression over the fields of the contract."""
 
 
 class FieldLike(Protocol):
-    """What an expression has to know of a field."""
+    """What an expression needs to know about a field."""
 
     @property
     def kind(self) -> str:
@@ -210,46 +197,46 @@ class Expression:
     text : str
         For example ``"max(sold - built, 0)"`` or ``"garden == 'n'"``.
     fields : mapping of str to FieldFacts
-        The fields that it may name. Levels (ordinal, nominal, flag) compare with their codes; an
+        The fields that it may use. Levels (ordinal, nominal, flag) compare with their codes; an
         ordinal or a flag counts as its rank 0, 1, 2… in arithmetic; a nominal only compares.
 
     Attributes
     ----------
     names : tuple of str
-        The fields it names, in order of first use.
+        The fields in it, in order of first use.
 
     Raises
     ------
     ExpressionError
-        If the text does not parse, or names something that is not there.
+        If the text does not parse, or names a field, level or function that does not exist.
     """
 
     def __init__(self, text: str, fields: Mapping[str, FieldLike]) -> None:
         self.text = text
         self._fields = fields
         compiler = _Compiler(text, fields, COLUMNS)
-        self._of_columns = compiler.run()
+        self._evaluate_columns = compiler.run()
         self.names: tuple[str, ...] = tuple(dict.fromkeys(compiler.used))
 
     def evaluate(self, columns: Mapping[str, Floats]) -> Floats:
         """Evaluate on columns of equal length: floats in, floats out (true 1, false 0)."""
         if self.names and len(columns[self.names[0]]) == 1:
             house = {name: columns[name].item() for name in self.names}
-            alone = self._of_house(house)
-            return np.array([alone if math.isfinite(alone) else np.nan])
+            value = self._evaluate_house(house)
+            return np.array([value if math.isfinite(value) else np.nan])
         with np.errstate(all="ignore"):
-            result = self._of_columns(columns)
+            result = self._evaluate_columns(columns)
         return np.where(np.isfinite(result), result, np.nan)
 
     @cached_property
-    def _of_house(self) -> Step[float]:
-        return _Compiler(self.text, self._fields, HOUSE).run()
+    def _evaluate_house(self) -> Step[float]:
+        return _Compiler(self.text, self._fields, SCALARS).run()
 
     def __repr__(self) -> str:
         return f"Expression({self.text!r})"
 
     def __deepcopy__(self, _: object) -> Self:
-        # Nothing of it changes, and scikit-learn copies a contract with each model that it clones.
+        # Immutable, and scikit-learn copies a contract with each model that it clones.
         return self
 
     def __reduce__(self) -> tuple[type[Expression], tuple[str, dict[str, FieldLike]]]:
@@ -258,7 +245,7 @@ class Expression:
 
 
 class _Compiler(Generic[Value]):
-    """Turns the syntax tree into nested functions of the columns, or of one house's values."""
+    """Turns the syntax tree into nested functions of columns or scalars."""
 
     def __init__(
         self, text: str, fields: Mapping[str, FieldLike], arithmetic: Arithmetic[Value]
@@ -275,7 +262,7 @@ class _Compiler(Generic[Value]):
             with _PARSING:
                 tree = ast.parse(plain, mode="eval").body
         except SyntaxError as error:
-            raise self._refusal(error.msg) from None
+            raise self._error(error.msg) from None
         return self._number(tree)
 
     def _unquote(self, match: re.Match[str]) -> str:
@@ -283,7 +270,7 @@ class _Compiler(Generic[Value]):
         self.quoted[alias] = match.group(1)
         return alias
 
-    def _refusal(self, reason: str) -> ExpressionError:
+    def _error(self, reason: str) -> ExpressionError:
         return ExpressionError(f"«{self.text}» can't be used: {reason}")
 
     def _constant(self, number: float) -> Step[Value]:
@@ -298,34 +285,34 @@ class _Compiler(Generic[Value]):
                 return self._field(node, arithmetic=True)
             case ast.UnaryOp(op=ast.USub(), operand=operand):
                 times = self.arithmetic.operators[ast.Mult]
-                return _pair(times, self._constant(-1.0), self._number(operand))
+                return _binary(times, self._constant(-1.0), self._number(operand))
             case ast.UnaryOp(op=ast.Not(), operand=operand):
                 minus = self.arithmetic.operators[ast.Sub]
-                return _pair(minus, self._constant(1.0), self._number(operand))
+                return _binary(minus, self._constant(1.0), self._number(operand))
             case ast.BinOp(left=left, op=op, right=right) if type(op) in self.arithmetic.operators:
                 function = self.arithmetic.operators[type(op)]
-                return _pair(function, self._number(left), self._number(right))
+                return _binary(function, self._number(left), self._number(right))
             case ast.BoolOp(op=op, values=values):
-                settles, settled = float(isinstance(op, ast.Or)), self.arithmetic.settled
+                deciding, logical = float(isinstance(op, ast.Or)), self.arithmetic.logical
                 steps = [self._number(value) for value in values]
-                return lambda values: settled(settles, [step(values) for step in steps])
+                return lambda values: logical(deciding, [step(values) for step in steps])
             case ast.Compare(left=left, ops=[op], comparators=[right]) if (
                 type(op) in self.arithmetic.comparisons
             ):
                 return self._comparison(left, op, right)
             case ast.Call(func=ast.Name(id=name), args=args, keywords=[]):
                 return self._call(name, args)
-        raise self._refusal(
+        raise self._error(
             "only fields, numbers, + - * / **, single comparisons, and, or, not, "
-            f"{', '.join(FUNCTIONS)} are known here"
+            f"{', '.join(FUNCTIONS)} are supported"
         )
 
     def _field(self, node: ast.Name, *, arithmetic: bool) -> Step[Value]:
         name = self.quoted.get(node.id, node.id)
         if name not in self.fields:
-            raise self._refusal(f"there is no field {name}")
+            raise self._error(f"there is no field {name}")
         if arithmetic and self.fields[name].kind == "nominal":
-            raise self._refusal(f"{name} has levels without an order: compare it with a level")
+            raise self._error(f"{name} has levels without an order: compare it with a level")
         self.used.append(name)
         return lambda values: values[name]
 
@@ -337,17 +324,17 @@ class _Compiler(Generic[Value]):
                 step = self._field(left, arithmetic=False)
                 field = self.fields[name]
                 if code not in field.codes:
-                    raise self._refusal(f"{name} has no level {code!r}")
+                    raise self._error(f"{name} has no level {code!r}")
                 if field.kind == "nominal" and not isinstance(op, ast.Eq | ast.NotEq):
-                    raise self._refusal(f"{name} has levels without an order: use == or !=")
-                return _pair(compare, step, self._constant(field.codes.index(code)))
-        return _pair(compare, self._number(left), self._number(right))
+                    raise self._error(f"{name} has levels without an order: use == or !=")
+                return _binary(compare, step, self._constant(field.codes.index(code)))
+        return _binary(compare, self._number(left), self._number(right))
 
     def _call(self, name: str, args: list[ast.expr]) -> Step[Value]:
         if name not in FUNCTIONS:
-            raise self._refusal(f"there is no function {name}")
+            raise self._error(f"there is no function {name}")
         if len(args) != FUNCTIONS[name]:
-            raise self._refusal(f"{name} takes {FUNCTIONS[name]} value(s)")
+            raise self._error(f"{name} takes {FUNCTIONS[name]} value(s)")
         function = self.arithmetic.functions[name]
         if name == "known" and isinstance(args[0], ast.Name):
             steps = [self._field(args[0], arithmetic=False)]
@@ -356,7 +343,7 @@ class _Compiler(Generic[Value]):
         return lambda values: function(*[step(values) for step in steps])
 
 
-def _pair(
+def _binary(
     function: Callable[[Value, Value], Value], left: Step[Value], right: Step[Value]
 ) -> Step[Value]:
     return lambda values: function(left(values), right(values))

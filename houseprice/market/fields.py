@@ -1,4 +1,4 @@
-"""One field of a house: what it is called, which values are legal, what a blank means."""
+"""One field of a house: its name, which values are legal, what a blank means."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ Longitude = Annotated[float, Setting(ge=-180, le=180)]
 
 
 class ContractModel(BaseModel):
-    """Frozen facts: an unknown key is refused, nothing is changed after reading."""
+    """Base of the tables of a contract: immutable, and unknown keys are an error."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, ignored_types=(cached_property,))
 
 
 class Level(ContractModel):
-    """One legal value of an ordinal, nominal or flag field; ``at`` is where it lies, in degrees."""
+    """One legal value of an ordinal, nominal or flag field; ``at`` is its position in degrees."""
 
     code: str = Setting(min_length=1)
     label: str = Setting(min_length=1)
@@ -39,10 +39,10 @@ class Field(ContractModel):
     """One column of a house.
 
     ``range`` holds the legal limits of a numeric kind, inclusive. A blank becomes, in this order:
-    zero or the level "NA" where ``absent_when`` is true, the value that it ``follows`` from, the
-    fixed ``start``, and last the typical value that the model learned (of the houses that share
-    its ``typical_by`` level, if given). ``sign`` promises that more, or a better level, never
-    lowers ("+") or never raises ("-") the price.
+    zero or the level "NA" where ``absent_when`` is true, the value of ``follows``, the fixed
+    ``start``, and last the typical value that the model learned (of the houses with the same
+    ``typical_by`` level, if given). ``sign`` is the monotone constraint: more, or a better level,
+    never lowers ("+") or never raises ("-") the price.
     """
 
     column: str
@@ -63,37 +63,6 @@ class Field(ContractModel):
     at_sale: bool = False
     beyond: Literal["unknown"] | None = None
 
-    @model_validator(mode="after")
-    def _sensible(self) -> Self:
-        if self.is_numeric:
-            if self.range is None or self.levels:
-                raise ValueError(f"a {self.kind} needs a range and has no levels")
-            if not self.range[0] < self.range[1]:
-                raise ValueError("range must be [lower, upper] with lower below upper")
-            if isinstance(self.start, str):
-                raise ValueError("start must be a number here")
-        else:
-            if len(self.levels) < 2 or self.range is not None or self.unit or self.scale:
-                raise ValueError(f"a {self.kind} needs two levels or more, and no range or unit")
-            if self.kind == "flag" and len(self.levels) != 2:
-                raise ValueError("a flag has exactly two levels: no, then yes")
-            if self.start is not None and self.start not in self.codes:
-                raise ValueError(f"start must be one of {', '.join(self.codes)}")
-            spellings = [spelling for level in self.levels for spelling in _spellings(level)]
-            twice = {s for s in spellings if spellings.count(s) > 1}
-            if twice:
-                raise ValueError(f"two levels are written alike: {', '.join(sorted(twice))}")
-        if self.sign and self.kind == "nominal":
-            raise ValueError("levels without an order can't have a sign")
-        return self
-
-    @model_validator(mode="after")
-    def _placed(self) -> Self:
-        nowhere = [level.code for level in self.levels if level.at is None]
-        if nowhere and self.has_positions:
-            raise ValueError(f"at is missing for {', '.join(nowhere)}: all levels have one or none")
-        return self
-
     @property
     def is_numeric(self) -> bool:
         """Whether values are numbers (number, count, year) and not levels."""
@@ -101,17 +70,17 @@ class Field(ContractModel):
 
     @cached_property
     def codes(self) -> tuple[str, ...]:
-        """The levels as they stand in a file, in order; empty for numbers."""
+        """The levels as in a file, in order; empty for numbers."""
         return tuple(level.code for level in self.levels)
 
     @cached_property
     def labels(self) -> tuple[str, ...]:
-        """The levels in words, in order; empty for numbers."""
+        """The levels as shown to people, in order; empty for numbers."""
         return tuple(level.label for level in self.levels)
 
     @cached_property
     def spellings(self) -> dict[str, int]:
-        """Every accepted spelling of a level, folded, and the level's position."""
+        """Position of a level by each accepted spelling, normalized."""
         return {
             spelling: position
             for position, level in enumerate(self.levels)
@@ -119,8 +88,8 @@ class Field(ContractModel):
         }
 
     @cached_property
-    def exact(self) -> dict[str, int]:
-        """Every code and label as the contract writes it, and the level's position."""
+    def exact_spellings(self) -> dict[str, int]:
+        """Position of a level by its code and by its label, as in the contract."""
         return {
             spelling: position
             for position, level in enumerate(self.levels)
@@ -129,7 +98,7 @@ class Field(ContractModel):
 
     @property
     def has_positions(self) -> bool:
-        """Whether its levels say where they lie."""
+        """Whether its levels have coordinates."""
         return any(level.at is not None for level in self.levels)
 
     @property
@@ -145,7 +114,7 @@ class Field(ContractModel):
         return float(self.codes.index(str(self.start)) if self.levels else self.start)
 
     def format(self, value: float) -> str:
-        """Say a clean value to a person: "1,710 sq ft", "Good", "not known"."""
+        """Format a clean value for people: "1,710 sq ft", "Good", "not known"."""
         if np.isnan(value):
             return "not known"
         if self.levels:
@@ -155,14 +124,49 @@ class Field(ContractModel):
         return quantity(value, self.unit)
 
     def code(self, value: float) -> str:
-        """Write a clean value as a file would hold it: "1710", "Gd", ""."""
+        """Format a clean value as in a file: "1710", "Gd", ""."""
         if np.isnan(value):
             return ""
         return self.codes[int(value)] if self.levels else f"{value:.10g}"
 
+    @model_validator(mode="after")
+    def _is_consistent(self) -> Self:
+        if self.is_numeric:
+            self._check_numeric()
+        else:
+            self._check_levels()
+        if self.sign and self.kind == "nominal":
+            raise ValueError("levels without an order can't have a sign")
+        return self
+
+    def _check_numeric(self) -> None:
+        if self.range is None or self.levels:
+            raise ValueError(f"a {self.kind} needs a range and has no levels")
+        if not self.range[0] < self.range[1]:
+            raise ValueError("range must be [lower, upper] with lower below upper")
+        start_is_text = isinstance(self.start, str)
+        if start_is_text:
+            raise ValueError("start must be a number here")
+
+    def _check_levels(self) -> None:
+        if len(self.levels) < 2 or self.range is not None or self.unit or self.scale:
+            raise ValueError(f"a {self.kind} needs two levels or more, and no range or unit")
+        if self.kind == "flag" and len(self.levels) != 2:
+            raise ValueError("a flag has exactly two levels: no, then yes")
+        if self.start is not None and self.start not in self.codes:
+            raise ValueError(f"start must be one of {', '.join(self.codes)}")
+        spellings = [spelling for level in self.levels for spelling in _spellings(level)]
+        repeated = {spelling for spelling in spellings if spellings.count(spelling) > 1}
+        if repeated:
+            raise ValueError(f"two levels have the same spelling: {', '.join(sorted(repeated))}")
+        without_position = [level.code for level in self.levels if level.at is None]
+        if without_position and self.has_positions:
+            names = ", ".join(without_position)
+            raise ValueError(f"at is missing for {names}: all levels have one or none")
+
 
 def normalize(spelling: str) -> str:
-    """Strip what does not matter in the spelling of a level: case and white space."""
+    """Remove what does not matter in a spelling: case and white space."""
     return "".join(spelling.split()).casefold()
 
 

@@ -1,18 +1,9 @@
-"""The only validator: rows as somebody gave them in, clean houses and problems out.
+"""The only validator: raw rows in, clean houses and problems out.
 
-The form, an uploaded file, JSON and the sales for training all pass here. A fault costs its own row
-alone; what the contract allows is filled and said.
-
-Blank cells: filled as the contract says, and told.
-
-Only what the contract itself decides is filled here (an absent part, a value that follows from
-others, a fixed start). A typical value has to be learned from sales, so that is left unknown for
-the model, which learns it inside its training data alone.
-
-Rows as mappings, such as JSON gives them: what in them no field of the contract can take.
-
-A file keeps the columns that nobody asked for. A program that sends a field which does not exist
-has most likely misspelt one that does, and a value worked out without it would be silently wrong.
+The form, an uploaded file, JSON and the sales for training all pass through :func:`validate`. An
+error costs its own row alone. Blanks are filled as far as the contract decides them, and every
+fill is reported; typical values are learned inside a model's training data, so such blanks stay
+NaN here.
 """
 
 from __future__ import annotations
@@ -21,7 +12,7 @@ import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Number
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
@@ -29,123 +20,56 @@ from numpy.typing import NDArray
 
 from houseprice.errors import InputError
 from houseprice.market.contract import Contract
-from houseprice.market.domain import Domain
 from houseprice.market.fields import Field, normalize
-from houseprice.market.parsing import MAX_SHOWN_CHARS, parse_column, parse_columns, shorten
+from houseprice.market.parsing import (
+    MAX_SHOWN_CHARS,
+    Flags,
+    Floats,
+    parse_column,
+    parse_columns,
+    shorten,
+)
 from houseprice.market.problems import Problem, problem_order, rows_with_problems
 
 __all__ = [
+    "Domain",
     "ValidationResult",
-    "impute_blanks",
     "suggest_field",
     "unknown_fields",
     "validate",
     "validate_prices",
 ]
 
-Floats = NDArray[np.float64]
-Flags = NDArray[np.bool_]
+MAX_UNKNOWN_FIELDS = 20
+"""Unknown fields of one row that are reported one by one."""
+MAX_SUGGESTIONS = 100
+"""Unknown fields that are compared with all known ones, which takes half a millisecond each."""
 
-
-def impute_blanks(
-    columns: Mapping[str, Floats],
-    blanks: Mapping[str, Flags],
-    missing: set[str],
-    contract: Contract,
-) -> Iterator[Problem]:
-    """Fill blanks in place and yield what was filled.
-
-    Parameters
-    ----------
-    columns : mapping of str to array
-        Clean values by field, NaN where nothing usable was read; changed in place.
-    blanks : mapping of str to bool array
-        Where nothing was told, by field; a field without any blank may be left out. What was told,
-        usable or not, is never filled.
-    missing : set of str
-        Fields whose whole column is missing: filled alike, but told once for the table elsewhere.
-    """
-    # A fill may be what another one waits for: go on until nothing more can be told.
-    progress = True
-    while progress:
-        progress = False
-        for name, where in blanks.items():
-            field = contract.fields[name]
-            if field.required:
-                continue
-            for code, proposal in _proposals(field, columns, contract):
-                filled = where & np.isnan(columns[name]) & ~np.isnan(proposal)
-                if not filled.any():
-                    continue
-                progress = True
-                columns[name][filled] = proposal[filled]
-                if name not in missing:
-                    yield from _told(field, code, np.flatnonzero(filled), proposal)
-    for name, where in blanks.items():
-        field = contract.fields[name]
-        if field.required or name in missing:
-            continue
-        for row in np.flatnonzero(where & np.isnan(columns[name])):
-            of = (
-                f" among houses with the same {_lower(contract, field)}" if field.typical_by else ""
-            )
-            message = (
-                f"{field.label} is blank: the typical value{of} was used, and the range is wider."
-            )
-            yield Problem(int(row) + 1, name, "blank_typical", "warning", message, "")
-
-
-def _proposals(
-    field: Field, columns: Mapping[str, Floats], contract: Contract
-) -> Iterator[tuple[str, Floats]]:
-    name = field.column
-    size = columns[name].shape
-    if name in contract.absent_rules:
-        holds = contract.absent_rules[name].evaluate(columns) == 1.0
-        yield "blank_absent", np.where(holds, field.absent, np.nan)
-    if name in contract.follows_rules:
-        value = contract.follows_rules[name].evaluate(columns)
-        if field.range is not None:
-            value = np.where((value >= field.range[0]) & (value <= field.range[1]), value, np.nan)
-        yield "blank_follows", value
-    if field.start_value is not None:
-        yield "blank_start", np.full(size, field.start_value)
-
-
-def _told(field: Field, code: str, rows: NDArray[np.intp], proposal: Floats) -> Iterator[Problem]:
-    how = {
-        "blank_absent": "is blank and the house has none of it",
-        "blank_follows": "is blank and follows from the other facts",
-        "blank_start": "is blank and starts at the usual case",
-    }[code]
-    for row in rows:
-        message = f"{field.label} {how}: {field.format(float(proposal[row]))}."
-        yield Problem(int(row) + 1, field.column, code, "note", message, "")
-
-
-def _lower(contract: Contract, field: Field) -> str:
-    assert field.typical_by is not None
-    return contract.fields[field.typical_by].label.lower()
+_SCALARS = {str, int, float, bool, type(None)}
+_FILL_MESSAGES = {
+    "blank_absent": "is blank and the house has none of it",
+    "blank_follows": "is blank and follows from the other fields",
+    "blank_start": "is blank and starts at the usual case",
+}
 
 
 @dataclass(frozen=True)
 class ValidationResult:
-    """What came out of a check.
+    """The result of :func:`validate`.
 
     Attributes
     ----------
-    houses : DataFrame
-        Clean houses, shape (n_rows, n_fields), float64, columns of the contract in its order, rows
-        in the order of the input. Levels are their position in the contract; NaN is not known.
+    houses : DataFrame, shape (n_rows, n_fields)
+        Clean houses, float64: the columns of the contract in its order, the rows in the order of
+        the input. A level is its position in the contract; NaN is unknown.
     valid : bool array, shape (n_rows,)
-        Whether a row has no error, so that it may be valued.
+        Whether a row has no error and so can be valued.
     problems : tuple of Problem
-        Those of the whole table first, then by row, then by field, errors before warnings before
-        notes.
+        Those of the whole table first, then by row, by field, and by severity.
     """
 
     houses: pd.DataFrame
-    valid: NDArray[np.bool_]
+    valid: Flags
     problems: tuple[Problem, ...]
 
 
@@ -158,7 +82,7 @@ def validate(
     ----------
     rows : DataFrame, shape (n_rows, any columns)
         Raw values of any type; text as read from a file with "NA" kept as text is best. Columns
-        that the contract does not name are noted and otherwise left alone.
+        that the contract does not name are noted and otherwise ignored.
     contract : Contract
     domain : Domain, optional
         What the training sales covered: values outside it get a warning.
@@ -166,27 +90,29 @@ def validate(
     Raises
     ------
     InputError
-        If two columns share a name, so that it is unclear which one is meant.
+        If two columns have the same name.
     """
     if not rows.columns.is_unique:
-        twice = sorted(set(rows.columns[rows.columns.duplicated()].astype(str)))
-        raise InputError(f"The table has more than one column named {', '.join(twice)}.")
-    values, told, missing, found = parse_columns(rows, contract)
+        repeated = sorted(set(rows.columns[rows.columns.duplicated()].astype(str)))
+        raise InputError(f"The table has more than one column named {', '.join(repeated)}.")
+    values, given, missing, problems = parse_columns(rows, contract)
     columns = dict(zip(contract.columns, values, strict=True))
-    found.extend(_missing_columns(missing, contract))
-    found.extend(_unknown_columns(rows, contract))
-    blank = np.isnan(values) & ~told
+    problems.extend(_missing_columns(missing, contract))
+    problems.extend(_unknown_columns(rows, contract))
+    blank = np.isnan(values) & ~given
     blanks = {contract.columns[i]: blank[i] for i in np.flatnonzero(blank.any(axis=1))}
-    found.extend(impute_blanks(columns, blanks, missing, contract))
-    found.extend(_required(blanks, contract))
-    found.extend(_broken_rules(columns, contract))
+    problems.extend(_fill_blanks(columns, blanks, missing, contract))
+    problems.extend(_typical_blanks(columns, blanks, missing, contract))
+    for name, where in blanks.items():
+        if contract.fields[name].required:
+            problems.extend(_blank_required(contract.fields[name], where))
+    problems.extend(_broken_rules(columns, contract))
     if domain is not None:
-        found.extend(domain.problems(values, contract))
+        problems.extend(domain.problems(values, contract))
     houses = pd.DataFrame(np.ascontiguousarray(values.T), columns=list(contract.columns))
-    errors = [problem for problem in found if problem.severity == "error"]
-    valid = ~rows_with_problems(errors, len(rows))
-    problems = sorted(found, key=problem_order(contract.columns))
-    return ValidationResult(houses, valid, tuple(problems))
+    errors = [problem for problem in problems if problem.severity == "error"]
+    problems.sort(key=problem_order(contract.columns))
+    return ValidationResult(houses, ~rows_with_problems(errors, len(rows)), tuple(problems))
 
 
 def validate_prices(values: pd.Series, contract: Contract) -> tuple[pd.Series, tuple[Problem, ...]]:
@@ -201,145 +127,253 @@ def validate_prices(values: pd.Series, contract: Contract) -> tuple[pd.Series, t
         range=price.range,
         required=True,
     )
-    prices, told, found = parse_column(field, values, contract.market.as_of)
-    found.extend(_blank_required(field, np.isnan(prices) & ~told))
-    return pd.Series(prices, name=price.column), tuple(found)
+    prices, given, problems = parse_column(field, values, contract.market.as_of)
+    problems.extend(_blank_required(field, np.isnan(prices) & ~given))
+    return pd.Series(prices, name=price.column), tuple(problems)
+
+
+# ------------------------------------------------------------------------------------------- blanks
+
+
+def _fill_blanks(
+    columns: Mapping[str, Floats],
+    blanks: Mapping[str, Flags],
+    missing: set[str],
+    contract: Contract,
+) -> Iterator[Problem]:
+    """Fill blanks in place and yield a note for each.
+
+    A whole missing column is filled alike but reported once, by :func:`_missing_columns`.
+    """
+    # One filled value may be the input of another rule: repeat until nothing changes.
+    progress = True
+    while progress:
+        progress = False
+        for name, where in blanks.items():
+            field = contract.fields[name]
+            if field.required:
+                continue
+            for code, proposal in _proposals(field, columns, contract):
+                filled = where & np.isnan(columns[name]) & ~np.isnan(proposal)
+                if not filled.any():
+                    continue
+                progress = True
+                columns[name][filled] = proposal[filled]
+                if name in missing:
+                    continue
+                for i in np.flatnonzero(filled).tolist():
+                    value = field.format(float(proposal[i]))
+                    message = f"{field.label} {_FILL_MESSAGES[code]}: {value}."
+                    yield Problem(i + 1, name, code, "note", message, "")
+
+
+def _proposals(
+    field: Field, columns: Mapping[str, Floats], contract: Contract
+) -> Iterator[tuple[str, Floats]]:
+    """Yield the values that the contract would fill in, in order of precedence."""
+    name = field.column
+    if name in contract.absent_rules:
+        holds = contract.absent_rules[name].evaluate(columns) == 1.0
+        yield "blank_absent", np.where(holds, field.absent, np.nan)
+    if name in contract.follows_rules:
+        value = contract.follows_rules[name].evaluate(columns)
+        if field.range is not None:
+            value = np.where((value >= field.range[0]) & (value <= field.range[1]), value, np.nan)
+        yield "blank_follows", value
+    if field.start_value is not None:
+        yield "blank_start", np.full(columns[name].shape, field.start_value)
+
+
+def _typical_blanks(
+    columns: Mapping[str, Floats],
+    blanks: Mapping[str, Flags],
+    missing: set[str],
+    contract: Contract,
+) -> Iterator[Problem]:
+    for name, where in blanks.items():
+        field = contract.fields[name]
+        if field.required or name in missing:
+            continue
+        among = ""
+        if field.typical_by is not None:
+            label = contract.fields[field.typical_by].label.lower()
+            among = f" among houses with the same {label}"
+        message = (
+            f"{field.label} is blank: the typical value{among} was used, and the range is wider."
+        )
+        for i in np.flatnonzero(where & np.isnan(columns[name])).tolist():
+            yield Problem(i + 1, name, "blank_typical", "warning", message, "")
+
+
+def _blank_required(field: Field, blank: Flags) -> Iterator[Problem]:
+    message = f"{field.label} is blank, and there is no value without it."
+    for i in np.flatnonzero(blank).tolist():
+        yield Problem(i + 1, field.column, "required", "error", message, "", field.help)
+
+
+# -------------------------------------------------------------------------------- columns and rules
 
 
 def _missing_columns(missing: set[str], contract: Contract) -> Iterator[Problem]:
-    if not missing:
-        return
     fields = [field for name, field in contract.fields.items() if name in missing]
-    required = [field for field in fields if field.required]
-    others = [field for field in fields if not field.required]
+    required = [f"{field.column} ({field.label})" for field in fields if field.required]
+    others = [f"{field.column} ({field.label})" for field in fields if not field.required]
     if required:
-        names = ", ".join(f"{field.column} ({field.label})" for field in required)
-        yield Problem(
-            None,
-            None,
-            "missing_required_columns",
-            "error",
-            f"No house can be valued without these columns: {names}.",
-            None,
-            "a table with these columns, named as in the template",
-        )
+        message = f"No house can be valued without these columns: {', '.join(required)}."
+        expected = "a table with these columns, named as in the template"
+        yield Problem(None, None, "missing_required_columns", "error", message, None, expected)
     if others:
-        names = ", ".join(f"{field.column} ({field.label})" for field in others)
-        yield Problem(
-            None,
-            None,
-            "missing_columns",
-            "warning",
+        message = (
             f"{len(others)} columns are missing, and typical values were used, with wider ranges: "
-            f"{names}.",
+            f"{', '.join(others)}."
         )
+        yield Problem(None, None, "missing_columns", "warning", message)
 
 
 def _unknown_columns(rows: pd.DataFrame, contract: Contract) -> Iterator[Problem]:
-    own = {*contract.columns, contract.market.id, contract.market.price.column}
-    names = [str(name) for name in rows.columns.tolist() if name not in own]
+    names = [str(name) for name in rows.columns.tolist() if name not in _known_columns(contract)]
     if names:
         message = f"Not used, and kept as they are: {', '.join(names)}."
         yield Problem(None, None, "unknown_columns", "note", message)
 
 
-def _required(blanks: Mapping[str, Flags], contract: Contract) -> Iterator[Problem]:
-    for name, blank in blanks.items():
-        if contract.fields[name].required:
-            yield from _blank_required(contract.fields[name], blank)
-
-
-def _blank_required(field: Field, blank: Flags) -> Iterator[Problem]:
-    for row in np.flatnonzero(blank).tolist():
-        message = f"{field.label} is blank, and there is no value without it."
-        yield Problem(row + 1, field.column, "required", "error", message, "", field.help)
+def _known_columns(contract: Contract) -> set[str]:
+    return {*contract.columns, contract.market.id, contract.market.price.column}
 
 
 def _broken_rules(columns: Mapping[str, Floats], contract: Contract) -> Iterator[Problem]:
     for rule, expression in zip(contract.rules, contract.rule_checks, strict=True):
-        for row in np.flatnonzero(expression.evaluate(columns) == 0.0).tolist():
+        for i in np.flatnonzero(expression.evaluate(columns) == 0.0).tolist():
+            fields = [contract.fields[name] for name in rule.fields]
             read = ", ".join(
-                f"{contract.fields[name].label} {contract.fields[name].format(columns[name][row])}"
-                for name in rule.fields
+                f"{field.label} {field.format(columns[field.column][i])}" for field in fields
             )
             yield Problem(
-                row + 1,
-                rule.fields[0],
-                rule.code,
-                "warning",
-                rule.message,
-                read,
-                rule.expected,
+                i + 1, rule.fields[0], rule.code, "warning", rule.message, read, rule.expected
             )
 
 
-MAX_REPORTED = 20
-"""Unknown fields of one row that are told one by one."""
+# ------------------------------------------------------------------------------------------ domain
 
-MAX_SUGGESTIONS = 100
-"""Different unknown fields that are compared with all known ones: it takes half a millisecond."""
 
-_PLAIN = {str, int, float, bool, type(None)}
+@dataclass(frozen=True)
+class Domain:
+    """The applicability domain: the values that occurred among a set of sales.
+
+    Attributes
+    ----------
+    lower, upper : dict of str to float
+        Smallest and largest number by numeric field.
+    levels : dict of str to frozenset of int
+        Positions of the levels that occurred, by field with levels.
+    """
+
+    lower: dict[str, float]
+    upper: dict[str, float]
+    levels: dict[str, frozenset[int]]
+
+    @classmethod
+    def fit(cls, houses: pd.DataFrame, contract: Contract) -> Self:
+        """Learn the domain of clean houses."""
+        lower, upper, levels = {}, {}, {}
+        for name, field in contract.fields.items():
+            values = houses[name].to_numpy(np.float64)
+            known = values[np.isfinite(values)]
+            if field.levels:
+                levels[name] = frozenset(np.unique(known).astype(int).tolist())
+            elif known.size:
+                lower[name], upper[name] = float(known.min()), float(known.max())
+        return cls(lower, upper, levels)
+
+    def problems(self, houses: Floats, contract: Contract) -> Iterator[Problem]:
+        """Yield a warning for each value outside; ``houses`` has shape (n_fields, n_rows)."""
+        outside = self._outside(houses, contract)
+        for i in np.flatnonzero(outside.any(axis=1)).tolist():
+            field = contract.fields[contract.columns[i]]
+            for j in np.flatnonzero(outside[i]).tolist():
+                yield self._problem(field, j + 1, float(houses[i, j]))
+
+    def _outside(self, houses: Floats, contract: Contract) -> Flags:
+        """Return a mask of the values outside; an unknown value never is."""
+        lower = np.array([self.lower.get(name, -np.inf) for name in contract.columns])
+        upper = np.array([self.upper.get(name, np.inf) for name in contract.columns])
+        outside: NDArray[np.bool_] = houses < lower[:, np.newaxis]
+        outside |= houses > upper[:, np.newaxis]
+        unseen = [
+            (i, position)
+            for i, (name, field) in enumerate(contract.fields.items())
+            if name in self.levels and len(self.levels[name]) < len(field.levels)
+            for position in range(len(field.levels))
+            if position not in self.levels[name]
+        ]
+        if unseen:
+            fields, positions = map(list, zip(*unseen, strict=True))
+            matches = houses[fields] == np.array(positions)[:, np.newaxis]
+            for number in np.flatnonzero(matches.any(axis=1)).tolist():
+                outside[fields[number]] |= matches[number]
+        return outside
+
+    def _problem(self, field: Field, row: int, value: float) -> Problem:
+        read = field.format(value)
+        if field.levels:
+            message = f"{field.label}: no sale in this market had «{read}»."
+            return Problem(row, field.column, "unseen_level", "warning", message, read)
+        lower, upper = self.lower[field.column], self.upper[field.column]
+        covered = f"{field.format(lower)} to {field.format(upper)}"
+        message = f"{field.label}: {read} is outside what the sales cover ({covered})."
+        return Problem(row, field.column, "outside_sales", "warning", message, read)
+
+
+# ------------------------------------------------------------------------------------- JSON objects
 
 
 def unknown_fields(rows: Sequence[Mapping[str, Any]], contract: Contract) -> tuple[Problem, ...]:
-    """Find the keys that are no field, and the values that no field can hold.
+    """Return an error for each key that is not a field, and each value that no field can hold.
 
-    Parameters
-    ----------
-    rows : sequence of mapping
-    contract : Contract
-        Its key and its price may stand in a row too.
-
-    Returns
-    -------
-    tuple of Problem
-        Errors, by row and then in the order of the row.
+    A file may have columns that the contract does not name. A program that sends an unknown field
+    has most likely misspelt a known one, and a value computed without it would be silently wrong.
     """
-    known = {*contract.columns, contract.market.id, contract.market.price.column}
-    guessed: dict[str, str | None] = {}
-    found: list[Problem] = []
+    known = _known_columns(contract)
+    suggestions: dict[str, str | None] = {}
+    problems: list[Problem] = []
     for number, row in enumerate(rows, start=1):
-        if not (row.keys() <= known and _PLAIN.issuperset(map(type, row.values()))):
-            unknown = [name for name in row if name not in known]
-            for name in unknown[:MAX_REPORTED]:
-                if name not in guessed and len(guessed) < MAX_SUGGESTIONS:
-                    guessed[name] = suggest_field(name, contract)
-                found.append(_unknown(number, name, guessed.get(name), contract))
-            found.extend(_of_row(number, row, known, len(unknown) - MAX_REPORTED, contract))
-    return tuple(found)
+        if row.keys() <= known and _SCALARS.issuperset(map(type, row.values())):
+            continue
+        unknown = [name for name in row if name not in known]
+        for name in unknown[:MAX_UNKNOWN_FIELDS]:
+            if name not in suggestions and len(suggestions) < MAX_SUGGESTIONS:
+                suggestions[name] = suggest_field(name, contract)
+            problems.append(_unknown_field(number, name, suggestions.get(name), contract))
+        if len(unknown) > MAX_UNKNOWN_FIELDS:
+            more = len(unknown) - MAX_UNKNOWN_FIELDS
+            message = f"{more:,} more fields of this row are unknown too."
+            problems.append(Problem(number, None, "unknown_field", "error", message))
+        problems += [
+            _nested_value(number, name, value, contract)
+            for name, value in row.items()
+            if name in known and not isinstance(value, str | Number | None)
+        ]
+    return tuple(problems)
 
 
 def suggest_field(name: str, contract: Contract) -> str | None:
-    """Return the column that a name is most like, by its own name or by its label."""
+    """Return the column whose name or label is closest to a name, if any is close."""
     spellings = {normalize(field.label): column for column, field in contract.fields.items()}
     spellings |= {normalize(column): column for column in contract.columns}
     near = difflib.get_close_matches(normalize(name[:MAX_SHOWN_CHARS]), spellings, n=1, cutoff=0.6)
     return spellings[near[0]] if near else None
 
 
-def _of_row(
-    number: int, row: Mapping[str, Any], known: set[str], untold: int, contract: Contract
-) -> Iterator[Problem]:
-    if untold > 0:
-        more = f"{untold:,} more fields of this row are unknown too."
-        yield Problem(number, None, "unknown_field", "error", more)
-    for name, value in row.items():
-        if name in known and not isinstance(value, str | Number | None):
-            yield _nested(number, name, value, contract)
-
-
-def _unknown(number: int, name: str, column: str | None, contract: Contract) -> Problem:
+def _unknown_field(row: int, name: str, suggestion: str | None, contract: Contract) -> Problem:
     read = shorten(name)
     message = f"There is no field «{read}»."
-    if column is not None:
-        message += f" Did you mean {column} ({contract.fields[column].label})?"
-    return Problem(number, read, "unknown_field", "error", message, read, column)
+    if suggestion is not None:
+        message += f" Did you mean {suggestion} ({contract.fields[suggestion].label})?"
+    return Problem(row, read, "unknown_field", "error", message, read, suggestion)
 
 
-def _nested(number: int, name: str, value: object, contract: Contract) -> Problem:
+def _nested_value(row: int, name: str, value: object, contract: Contract) -> Problem:
     field = contract.fields.get(name)
-    label = field.label if field else name
-    what = "a list" if isinstance(value, list | tuple) else "an object"
-    message = f"{label}: {what} is no value of a field."
-    return Problem(number, name, "nested", "error", message, what, "one text, number or null")
+    read = "a list" if isinstance(value, list | tuple) else "an object"
+    message = f"{field.label if field else name}: {read} is not a value of a field."
+    return Problem(row, name, "nested", "error", message, read, "one text, number or null")

@@ -21,10 +21,9 @@ from sklearn.model_selection import RepeatedKFold
 
 from houseprice.cluster import run_sequentially
 from houseprice.errors import InputError, ModelError
-from houseprice.market.domain import Domain
 from houseprice.market.problems import Problem, rows_with_problems
 from houseprice.market.sales import Market
-from houseprice.market.validation import validate, validate_prices
+from houseprice.market.validation import Domain, validate, validate_prices
 from houseprice.model.baselines import baseline_estimates
 from houseprice.model.metrics import interval_metrics, point_metrics, rmsle
 from houseprice.model.valuation import ValuationModel

@@ -81,7 +81,7 @@ def check_limits(gate: Gate, figures: Mapping[str, float]) -> list[LimitCheck]:
     A figure that is not a number, because there were too few sales for it, does not hold.
     """
     return [
-        LimitCheck(name, limit, figures[name], limit.holds(figures[name]))
+        LimitCheck(name, limit, figures[name], limit.contains(figures[name]))
         for name, limit in gate.limits.items()
     ]
 

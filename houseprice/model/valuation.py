@@ -11,7 +11,7 @@ from sklearn.base import BaseEstimator, RegressorMixin, clone
 from sklearn.utils.validation import check_is_fitted
 
 from houseprice.market.contract import Contract
-from houseprice.market.domain import Domain
+from houseprice.market.validation import Domain
 from houseprice.model.blend import BlendRegressor, difficulty_features, make_regressor
 from houseprice.model.conformal import Fold, calibrate, check_level, fit_folds, log_prices_of
 from houseprice.model.features import to_matrix

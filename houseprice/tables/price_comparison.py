@@ -14,8 +14,8 @@ import pandas as pd
 from houseprice.backend.base import Backend
 from houseprice.errors import BackendError, InputError
 from houseprice.market.contract import Contract
-from houseprice.market.domain import Domain
 from houseprice.market.sales import Market
+from houseprice.market.validation import Domain
 from houseprice.model.baselines import baseline_estimates
 from houseprice.model.evaluation import LEVELS, Evaluation, EvaluationSet, evaluation_set
 from houseprice.model.metrics import coverage, point_metrics

@@ -13,13 +13,13 @@ from tests.hamlet import CONTRACT, write_hamlet
 
 def test_a_limit_holds_up_to_its_ends_and_not_for_what_is_no_number() -> None:
     limit = Limit(at_least=0.88, at_most=0.93)
-    assert limit.holds(0.88)
-    assert limit.holds(0.93)
-    assert not limit.holds(0.87)
-    assert not limit.holds(0.94)
-    assert not limit.holds(float("nan"))
-    assert Limit(at_least=1.0).holds(1e9)
-    assert not Limit(at_most=1.0).holds(float("nan"))
+    assert limit.contains(0.88)
+    assert limit.contains(0.93)
+    assert not limit.contains(0.87)
+    assert not limit.contains(0.94)
+    assert not limit.contains(float("nan"))
+    assert Limit(at_least=1.0).contains(1e9)
+    assert not Limit(at_most=1.0).contains(float("nan"))
 
 
 @pytest.mark.parametrize(

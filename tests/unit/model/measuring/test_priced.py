@@ -6,9 +6,9 @@ import pandas as pd
 import pytest
 
 from houseprice.errors import InputError
-from houseprice.market.domain import Domain
 from houseprice.market.problems import Problem
 from houseprice.market.sales import Market, read_rows
+from houseprice.market.validation import Domain
 from houseprice.model.evaluation import EvaluationSet, evaluation_set
 
 

@@ -1,8 +1,9 @@
-"""The checks: what is coerced, filled and refused, and what each is called."""
+"""Raw rows are coerced, filled or rejected, each with a coded problem."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -10,12 +11,20 @@ import pandas as pd
 import pytest
 
 from houseprice.errors import InputError
-from houseprice.market.contract import Contract, load_contract
-from houseprice.market.domain import Domain
+from houseprice.market.contract import Contract
 from houseprice.market.problems import Problem
 from houseprice.market.sales import Market, read_rows
-from houseprice.market.validation import ValidationResult, validate, validate_prices
-from tests.hamlet import hamlet_sales, write_hamlet
+from houseprice.market.validation import (
+    MAX_SUGGESTIONS,
+    MAX_UNKNOWN_FIELDS,
+    Domain,
+    ValidationResult,
+    suggest_field,
+    unknown_fields,
+    validate,
+    validate_prices,
+)
+from tests.hamlet import hamlet_sales
 
 HOUSE: dict[str, object] = {
     "key": "x1",
@@ -32,12 +41,7 @@ HOUSE: dict[str, object] = {
 }
 
 
-@pytest.fixture(scope="module")
-def contract(tmp_path_factory: pytest.TempPathFactory) -> Contract:
-    return load_contract(write_hamlet(tmp_path_factory.mktemp("hamlet")))
-
-
-def checked(contract: Contract, **changes: object) -> ValidationResult:
+def validated(contract: Contract, **changes: object) -> ValidationResult:
     return validate(pd.DataFrame([HOUSE | changes], dtype=object), contract)
 
 
@@ -46,8 +50,8 @@ def only(result: ValidationResult) -> Problem:
     return result.problems[0]
 
 
-def test_a_whole_house_passes_without_a_word(contract: Contract) -> None:
-    result = checked(contract)
+def test_a_valid_house_has_no_problems(contract: Contract) -> None:
+    result = validated(contract)
     assert result.problems == ()
     assert result.valid.tolist() == [True]
     assert result.houses.columns.tolist() == list(contract.columns)
@@ -72,10 +76,10 @@ def test_a_whole_house_passes_without_a_word(contract: Contract) -> None:
     ],
     ids=repr,
 )
-def test_a_harmless_spelling_is_read_without_a_word(
+def test_a_harmless_spelling_is_accepted_without_a_problem(
     contract: Contract, field: str, raw: object, clean: float
 ) -> None:
-    result = checked(contract, **{field: raw})
+    result = validated(contract, **{field: raw})
     assert result.problems == ()
     assert result.houses.loc[0, field] == clean
 
@@ -91,10 +95,10 @@ def test_a_harmless_spelling_is_read_without_a_word(
         ("quarter", "NORTH  bank", 0),
     ],
 )
-def test_an_odd_spelling_is_read_and_said(
+def test_an_unusual_spelling_is_accepted_with_a_note(
     contract: Contract, field: str, raw: object, clean: float
 ) -> None:
-    result = checked(contract, **{field: raw})
+    result = validated(contract, **{field: raw})
     problem = only(result)
     assert result.houses.loc[0, field] == clean
     assert (problem.field, problem.code, problem.severity) == (field, "read_as", "note")
@@ -147,8 +151,8 @@ def test_a_wrong_value_is_an_error_on_its_row_and_field_alone(
     assert len(problem.read) < 80
 
 
-def test_a_near_miss_is_told_what_was_probably_meant(contract: Contract) -> None:
-    problem = only(checked(contract, quarter="Nort bank"))
+def test_a_misspelt_level_gets_a_suggestion(contract: Contract) -> None:
+    problem = only(validated(contract, quarter="Nort bank"))
     assert "Did you mean N (North bank)?" in problem.message
 
 
@@ -164,36 +168,38 @@ def test_a_near_miss_is_told_what_was_probably_meant(contract: Contract) -> None
 def test_a_blank_that_the_contract_decides_is_filled_and_noted(
     contract: Contract, changes: dict[str, object], field: str, code: str, clean: float
 ) -> None:
-    result = checked(contract, **changes)
+    result = validated(contract, **changes)
     problem = only(result)
     assert (problem.field, problem.code, problem.severity) == (field, code, "note")
     assert result.houses.loc[0, field] == clean
 
 
-def test_a_blank_that_only_sales_can_fill_stays_unknown_with_a_warning(contract: Contract) -> None:
-    result = checked(contract, beds="")
+def test_a_blank_that_needs_a_typical_value_stays_unknown_with_a_warning(
+    contract: Contract,
+) -> None:
+    result = validated(contract, beds="")
     problem = only(result)
     assert (problem.code, problem.severity) == ("blank_typical", "warning")
     assert "same quarter" in problem.message
     assert np.isnan(result.houses.loc[0, "beds"])
 
 
-def test_a_fill_may_wait_for_another_fill(contract: Contract) -> None:
+def test_a_filled_value_may_be_the_input_of_another_fill(contract: Contract) -> None:
     rows = pd.DataFrame([HOUSE], dtype=object).drop(columns=["sold", "month"])
     assert validate(rows, contract).houses.loc[0, ["sold", "month"]].tolist() == [2020, 3]
 
 
-def test_an_impossible_value_that_the_contract_forgives_is_filled_like_a_blank(
+def test_an_impossible_value_that_means_unknown_is_filled_like_a_blank(
     contract: Contract,
 ) -> None:
-    result = checked(contract, boiler="2207")
+    result = validated(contract, boiler="2207")
     assert [problem.code for problem in result.problems] == ["beyond_limit", "blank_follows"]
     assert result.valid.all()
     assert result.houses.loc[0, "boiler"] == 1990
 
 
-def test_problems_of_one_cell_stand_from_the_gravest_to_the_least(contract: Contract) -> None:
-    result = checked(contract, sold="2,015", built="2016", boiler="2207", grade="Z")
+def test_problems_are_sorted_by_field_and_severity(contract: Contract) -> None:
+    result = validated(contract, sold="2,015", built="2016", boiler="2207", grade="Z")
     assert [(problem.field, problem.severity) for problem in result.problems] == [
         ("grade", "error"),
         ("sold", "warning"),
@@ -203,7 +209,7 @@ def test_problems_of_one_cell_stand_from_the_gravest_to_the_least(contract: Cont
     ]
 
 
-def test_missing_columns_are_named_together(contract: Contract) -> None:
+def test_missing_columns_are_listed_in_one_problem(contract: Contract) -> None:
     rows = pd.DataFrame([{"size": "100", "garden": "n"}] * 2)
     result = validate(rows, contract)
     general = [problem for problem in result.problems if problem.row is None]
@@ -216,26 +222,26 @@ def test_missing_columns_are_named_together(contract: Contract) -> None:
     assert not result.valid.any()
 
 
-def test_unknown_columns_are_noted_and_a_key_and_a_price_are_not(contract: Contract) -> None:
-    problem = only(checked(contract, colour="red", paid="1"))
+def test_unknown_columns_are_noted_but_not_the_id_and_the_price(contract: Contract) -> None:
+    problem = only(validated(contract, colour="red", paid="1"))
     assert (problem.code, problem.severity) == ("unknown_columns", "note")
     assert "colour" in problem.message
     assert "paid" not in problem.message
 
 
-def test_two_columns_of_one_name_are_refused_by_name(contract: Contract) -> None:
+def test_duplicate_column_names_are_an_error(contract: Contract) -> None:
     rows = pd.DataFrame([["1", "2"]], columns=["size", "size"])
     with pytest.raises(InputError, match="more than one column named size"):
         validate(rows, contract)
 
 
-def test_facts_that_contradict_each_other_get_a_warning(contract: Contract) -> None:
-    problem = only(checked(contract, built="2020", boiler="2020", sold="2019"))
+def test_a_broken_rule_is_a_warning(contract: Contract) -> None:
+    problem = only(validated(contract, built="2020", boiler="2020", sold="2019"))
     assert (problem.code, problem.severity) == ("sold_before_built", "warning")
     assert problem.read == "Year sold 2019, Year built 2020"
 
 
-def test_a_house_unlike_all_sales_gets_a_warning(contract: Contract) -> None:
+def test_values_outside_the_domain_of_the_sales_are_warnings(contract: Contract) -> None:
     sales = validate(hamlet_sales().astype(str).query("quarter != 'H'"), contract).houses
     rows = pd.DataFrame([HOUSE | {"size": "900", "quarter": "H"}])
     problems = validate(rows, contract, Domain.fit(sales, contract)).problems
@@ -245,13 +251,13 @@ def test_a_house_unlike_all_sales_gets_a_warning(contract: Contract) -> None:
     ]
 
 
-def test_a_table_of_no_rows_gives_no_rows(contract: Contract) -> None:
+def test_an_empty_table_has_no_houses(contract: Contract) -> None:
     result = validate(pd.DataFrame([HOUSE]).head(0), contract)
     assert result.houses.shape == (0, len(contract.columns))
     assert result.valid.shape == (0,)
 
 
-def test_prices_are_checked_like_any_number(contract: Contract) -> None:
+def test_prices_are_validated_like_any_number(contract: Contract) -> None:
     prices, problems = validate_prices(pd.Series(["120,000", "", "-1"]), contract)
     assert prices.iloc[0] == 120_000
     assert [(problem.row, problem.code) for problem in problems] == [
@@ -261,19 +267,15 @@ def test_prices_are_checked_like_any_number(contract: Contract) -> None:
     ]
 
 
-def test_the_public_file_of_houses_to_value_passes_whole(market: Market) -> None:
-    rows = read_rows(market.sample_path)
-    result = validate(rows, market.contract, Domain.fit(market.houses, market.contract))
+@pytest.mark.parametrize("read", [read_rows, pd.read_csv])
+def test_the_sample_of_ames_is_valid(market: Market, read: Callable[[Path], pd.DataFrame]) -> None:
+    domain = Domain.fit(market.houses, market.contract)
+    result = validate(read(market.sample_path), market.contract, domain)
     assert result.valid.all()
     assert len(result.houses) == 1459
 
 
-def test_the_public_file_passes_whole_as_plain_pandas_reads_it(market: Market) -> None:
-    plain = pd.read_csv(market.sample_path)
-    assert validate(plain, market.contract).valid.all()
-
-
-def test_each_spelling_is_read_alike_alone_and_among_others(market: Market) -> None:
+def test_a_row_is_validated_alike_alone_and_in_a_table(market: Market) -> None:
     rows = read_rows(market.sample_path).head(40)
     together = validate(rows, market.contract).houses
     alone = [
@@ -283,6 +285,54 @@ def test_each_spelling_is_read_alike_alone_and_among_others(market: Market) -> N
     pd.testing.assert_frame_equal(pd.concat(alone, ignore_index=True), together)
 
 
-def test_sales_and_contract_can_be_read_from_any_folder(tmp_path: Path) -> None:
-    contract = load_contract(write_hamlet(tmp_path / "second"))
-    assert validate(hamlet_sales(50), contract).valid.all()
+# ------------------------------------------------------------------------------------- JSON objects
+
+
+def test_fields_the_id_and_the_price_are_known(contract: Contract) -> None:
+    row = {"size": 100, "grade": None, "garden": True, "key": "h1", "paid": 9.5}
+    assert unknown_fields([row, {}], contract) == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "column"),
+    [
+        ("sise", "size"),
+        ("SIZE", "size"),
+        ("Floor Area", "size"),
+        ("ground_floor", "ground floor"),
+        ("zzzz", None),
+    ],
+)
+def test_an_unknown_field_is_an_error_with_the_closest_field(
+    contract: Contract, name: str, column: str | None
+) -> None:
+    (problem,) = unknown_fields([{}, {name: 100}], contract)
+    assert (problem.row, problem.field, problem.code) == (2, name, "unknown_field")
+    assert problem.severity == "error"
+    assert problem.expected == column == suggest_field(name, contract)
+    assert column is None or contract.fields[column].label in problem.message
+
+
+def test_a_very_long_name_is_shortened(contract: Contract) -> None:
+    (problem,) = unknown_fields([{"x" * 100_000: 1}], contract)
+    assert len(problem.message) < 100
+    assert "100,000 characters" in problem.message
+
+
+@pytest.mark.parametrize(("value", "read"), [([1], "a list"), ({"a": 1}, "an object")])
+def test_a_nested_value_is_an_error_of_its_field(
+    contract: Contract, value: object, read: str
+) -> None:
+    problems = unknown_fields([{"grade": value, "key": value}], contract)
+    assert [(p.field, p.code, p.read) for p in problems] == [
+        ("grade", "nested", read),
+        ("key", "nested", read),
+    ]
+
+
+def test_thousands_of_unknown_fields_are_summarized(contract: Contract) -> None:
+    rows = [{f"size{row}-{n}": 1 for n in range(200)} for row in range(20)]
+    problems = unknown_fields(rows, contract)
+    assert len(problems) == 20 * (MAX_UNKNOWN_FIELDS + 1)
+    assert sum(problem.expected is not None for problem in problems) <= MAX_SUGGESTIONS
+    assert "180 more" in problems[MAX_UNKNOWN_FIELDS].message
