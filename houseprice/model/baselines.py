@@ -1,7 +1,4 @@
-"""Estimates that anybody could make, to hold a model against.
-
-Each baseline learns from known sales and values other houses, as the model has to.
-"""
+"""Simple estimates to compare a model with; each learns from known sales, as the model does."""
 
 from __future__ import annotations
 
@@ -17,58 +14,53 @@ from houseprice.market.contract import Contract
 from houseprice.market.profile.associations import price_associations
 from houseprice.market.profile.selection import Sales
 
-__all__ = [
-    "BASELINES",
-    "baseline_estimates",
-    "location_price_per_area",
-    "median_price",
-    "plain_lasso",
-]
+__all__ = ["BASELINES", "baseline_estimates"]
 
 Floats = NDArray[np.float64]
 Baseline = Callable[[Contract, pd.DataFrame, Floats, pd.DataFrame], Floats]
 
 
 def median_price(
-    contract: Contract, known: pd.DataFrame, prices: Floats, asked: pd.DataFrame
+    contract: Contract, sales: pd.DataFrame, prices: Floats, houses: pd.DataFrame
 ) -> Floats:
     """Value every house at the median price."""
-    del contract, known  # every baseline is asked alike
-    return np.full(len(asked), np.median(prices))
+    del contract, sales  # all baselines have the same arguments
+    return np.full(len(houses), np.median(prices))
 
 
 def location_price_per_area(
-    contract: Contract, known: pd.DataFrame, prices: Floats, asked: pd.DataFrame
+    contract: Contract, sales: pd.DataFrame, prices: Floats, houses: pd.DataFrame
 ) -> Floats:
     """Value a house at the median price per area of its market area, times its area."""
     roles = contract.market.roles
-    per_area = pd.Series(prices / known[roles.area].to_numpy())
-    rates = per_area.groupby(known[roles.location].to_numpy()).median()
-    rate = asked[roles.location].map(rates).fillna(per_area.median())
-    return (rate * asked[roles.area]).to_numpy(np.float64)
+    per_area = pd.Series(prices / sales[roles.area].to_numpy())
+    rates = per_area.groupby(sales[roles.location].to_numpy()).median()
+    rate = houses[roles.location].map(rates).fillna(per_area.median())
+    return (rate * houses[roles.area]).to_numpy(np.float64)
 
 
 def plain_lasso(
-    contract: Contract, known: pd.DataFrame, prices: Floats, asked: pd.DataFrame
+    contract: Contract, sales: pd.DataFrame, prices: Floats, houses: pd.DataFrame
 ) -> Floats:
-    """Value houses by the lasso of the common tutorials.
+    """Value houses by the lasso of common tutorials.
 
-    The 24 fields that go most closely with price; blanks filled with the median or the commonest
-    level; levels without an order numbered by their mean price; all scaled to 0 to 1; a lasso with
-    alpha 0.005 on the logarithm of the price.
+    It takes the 24 fields with the strongest association with price; imputes the median or the most
+    frequent level; numbers levels without an order by their mean price; scales all to 0 to 1; and
+    fits a lasso with alpha 0.005 on the logarithm of the price.
     """
-    sales = Sales(contract, known, pd.Series(prices), pd.Series(range(len(known))))
-    columns = price_associations(sales)["column"].head(24)
-    train, test = np.empty((len(known), len(columns))), np.empty((len(asked), len(columns)))
-    for place, column in enumerate(columns):
+    selection = Sales(contract, sales, pd.Series(prices), pd.Series(range(len(sales))))
+    columns = price_associations(selection)["column"].head(24)
+    train, test = np.empty((len(sales), len(columns))), np.empty((len(houses), len(columns)))
+    for i, column in enumerate(columns):
         field = contract.fields[column]
-        seen, wanted = (houses[column].to_numpy(np.float64) for houses in (known, asked))
+        known, values = (frame[column].to_numpy(np.float64) for frame in (sales, houses))
         if field.kind == "nominal":
-            seen, wanted = _by_mean_price(seen, prices, wanted)
-        usual = _commonest(seen) if field.levels else float(np.nanmedian(seen))
-        train[:, place], test[:, place] = (
-            np.where(np.isnan(values), usual, values) for values in (seen, wanted)
-        )
+            ranks = pd.Series(prices).groupby(known).mean().rank()
+            known, values = (
+                pd.Series(each).map(ranks).to_numpy(np.float64) for each in (known, values)
+            )
+        fill = _mode(known) if field.levels else float(np.nanmedian(known))
+        train[:, i], test[:, i] = (np.where(np.isnan(each), fill, each) for each in (known, values))
     scaler = MinMaxScaler().fit(train)
     lasso = Lasso(alpha=0.005, max_iter=20_000).fit(scaler.transform(train), np.log(prices))
     estimates: Floats = np.exp(lasso.predict(scaler.transform(test)))
@@ -83,41 +75,32 @@ BASELINES: dict[str, Baseline] = {
 
 
 def baseline_estimates(
-    contract: Contract, known: pd.DataFrame, prices: Floats, asked: pd.DataFrame
+    contract: Contract, sales: pd.DataFrame, prices: Floats, houses: pd.DataFrame
 ) -> pd.DataFrame:
     """Value houses by every baseline.
 
     Parameters
     ----------
     contract : Contract
-    known : DataFrame of shape (n_known, n_fields)
+    sales : DataFrame of shape (n_sales, n_fields)
         Clean houses.
-    prices : array of shape (n_known,)
-    asked : DataFrame of shape (n_asked, n_fields)
+    prices : array of shape (n_sales,)
+    houses : DataFrame of shape (n_houses, n_fields)
 
     Returns
     -------
-    DataFrame of shape (n_asked, n_baselines)
+    DataFrame of shape (n_houses, n_baselines)
         Columns ``baseline_*``, index from 0.
     """
-    known, asked = known.reset_index(drop=True), asked.reset_index(drop=True)
+    sales, houses = sales.reset_index(drop=True), houses.reset_index(drop=True)
     return pd.DataFrame(
         {
-            f"baseline_{name}": baseline(contract, known, prices, asked)
+            f"baseline_{name}": baseline(contract, sales, prices, houses)
             for name, baseline in BASELINES.items()
         }
     )
 
 
-def _by_mean_price(levels: Floats, prices: Floats, asked: Floats) -> tuple[Floats, Floats]:
-    """Number levels by their mean price; one that no sale had is not known."""
-    ranks = pd.Series(prices).groupby(levels).mean().rank()
-    numbered, asked_numbered = (
-        np.asarray(pd.Series(values).map(ranks), dtype=np.float64) for values in (levels, asked)
-    )
-    return numbered, asked_numbered
-
-
-def _commonest(values: Floats) -> float:
+def _mode(values: Floats) -> float:
     levels, counts = np.unique(values[~np.isnan(values)], return_counts=True)
     return float(levels[counts.argmax()])

@@ -1,9 +1,4 @@
-"""The regressor on log price: a weighted mean of two models that err in different ways.
-
-The promises of the contract: more of a signed field never moves the value against its sign.
-
-The one place that says which regressor values houses.
-"""
+"""The regressor of the log price: a weighted mean of two models that err in different ways."""
 
 from __future__ import annotations
 
@@ -29,7 +24,6 @@ __all__ = [
     "BlendRegressor",
     "difficulty_features",
     "increment",
-    "make_regressor",
     "monotone_gains",
     "outlier_mask",
 ]
@@ -37,28 +31,148 @@ __all__ = [
 Floats = NDArray[np.float64]
 
 MONOTONE_TOLERANCE = 0.0005
-"""How far one step up may move the log price against its sign: 0.05 % of the value."""
+"""How far an increment may move the log price against its sign: 0.05 % of the value."""
+
+_MAX_ROUNDS = 3  # without one field, another may violate its sign
+
+
+class BlendRegressor(RegressorMixin, BaseEstimator):
+    """Additive splines and a kernel machine on the contract's features.
+
+    The additive model learns how each field moves the price alone; the kernel machine how fields
+    interact, among houses that are alike. Their errors differ, so that their mean is better than
+    either.
+
+    Parameters
+    ----------
+    contract : Contract
+    weights : tuple of two floats
+        Of the additive model and the kernel machine.
+    outlier_threshold : float
+        Sales with a residual of more robust standard deviations are left out of the fit
+        (:func:`outlier_mask`).
+    excluded_fields : tuple of str, optional
+        Fields whose own columns get no relevance in the kernel machine. By default those that would
+        move the value of some sale against their sign; the additive model is monotone by itself.
+    random_state : int
+
+    Attributes
+    ----------
+    features_ : FeatureBuilder
+    scaler_ : StandardScaler
+    members_ : tuple of two fitted regressors
+    inlier_mask_ : ndarray of bool, shape (n_sales,)
+        The sales that were fitted.
+    excluded_fields_ : list of str
+        The fields whose own columns have no relevance in the kernel machine.
+    """
+
+    def __init__(
+        self,
+        contract: Contract,
+        weights: tuple[float, float] = (0.55, 0.45),
+        outlier_threshold: float = 7.0,
+        excluded_fields: tuple[str, ...] | None = None,
+        random_state: int = 0,
+    ) -> None:
+        self.contract = contract
+        self.weights = weights
+        self.outlier_threshold = outlier_threshold
+        self.excluded_fields = excluded_fields
+        self.random_state = random_state
+
+    def fit(self, houses: pd.DataFrame, log_prices: Floats) -> Self:
+        """Fit on clean houses and the logarithm of their prices."""
+        log_prices = np.asarray(log_prices, dtype=np.float64)
+        matrix = FeatureBuilder(self.contract).fit(houses).transform(houses)
+        outliers = outlier_mask(matrix, log_prices, self.outlier_threshold, self.random_state)
+        self.inlier_mask_ = ~outliers
+        houses, y = houses[self.inlier_mask_], log_prices[self.inlier_mask_]
+        self.features_ = FeatureBuilder(self.contract).fit(houses)
+        matrix = self.features_.transform(houses)
+        self.scaler_ = StandardScaler().fit(matrix)
+        X = self.scaler_.transform(matrix)
+        signs = np.where(self.features_.shared_, 0.0, self.features_.signs_)
+        additive = SplineElasticNet(self.features_.n_numeric_).fit(X, y, signs)
+        self.excluded_fields_ = list(self.excluded_fields or ())
+        self.members_ = additive, self._fit_kernel(X, y)
+        if self.excluded_fields is not None:
+            return self
+        imputed = self.features_.imputer_.fill(to_matrix(houses, self.contract))
+        for _ in range(_MAX_ROUNDS):
+            violating = self._violating_fields(imputed)
+            if not violating:
+                break
+            self.excluded_fields_ += violating
+            self.members_ = additive, self._fit_kernel(X, y)
+        return self
+
+    def predict(self, houses: pd.DataFrame | Floats) -> Floats:
+        """Predict log prices, shape (n_houses,)."""
+        return self.blend(self.member_predictions(self.design(houses)))
+
+    def design(self, houses: pd.DataFrame | Floats) -> Floats:
+        """Return the standardised feature matrix, the input of the members."""
+        check_is_fitted(self)
+        X: Floats = self.features_.transform(houses)
+        X -= self.scaler_.mean_
+        X /= self.scaler_.scale_
+        return X
+
+    def member_predictions(self, design: Floats) -> Floats:
+        """Return the log price that each member predicts, shape (n_houses, 2)."""
+        return np.column_stack([member.predict(design) for member in self.members_])
+
+    def blend(self, member_predictions: Floats) -> Floats:
+        """Return the weighted mean of the members' log prices, shape (n_houses,)."""
+        weights = np.asarray(self.weights)
+        log_price: Floats = member_predictions @ (weights / weights.sum())
+        return log_price
+
+    def difficulty_weights(self) -> Floats:
+        """Return prior weights of the :func:`difficulty_features`, shape (n_difficulty_features,).
+
+        Market areas and the distance from the average sale predict errors best; of the rest, most
+        is noise.
+        """
+        location = self.contract.columns.index(self.contract.market.roles.location)
+        areas = self.features_.indicator_fields_ == location
+        numeric = np.ones(self.features_.n_numeric_)
+        return np.concatenate([[1.0, 1.0, 2.0], numeric, np.where(areas, 3.0, 1.0)])
+
+    def _fit_kernel(self, X: Floats, y: Floats) -> RelevanceKernelRegressor:
+        excluded = [self.features_.columns_of(name) for name in self.excluded_fields_]
+        columns = np.concatenate(excluded) if excluded else None
+        return RelevanceKernelRegressor().fit(X, y, self.features_.signs_, columns)
+
+    def _violating_fields(self, houses: Floats) -> list[str]:
+        """Return the fields in the kernel that move some value against their sign."""
+        return [
+            column
+            for column, gain in monotone_gains(self.predict, houses, self.contract)
+            if gain.min() < -MONOTONE_TOLERANCE and column not in self.excluded_fields_
+        ]
 
 
 def monotone_gains(
     predict: Callable[[Floats], Floats], houses: Floats, contract: Contract
 ) -> Iterator[tuple[str, Floats]]:
-    """Ask of each signed field what one step up does, all else unchanged.
+    """Yield the effect of one increment of each field with a sign, all else equal.
 
     Parameters
     ----------
     predict : callable
         From houses to log prices.
     houses : ndarray of shape (n_houses, n_fields)
-        Without unknown values.
+        Without missing values.
     contract : Contract
 
     Yields
     ------
     column : str
     gain : ndarray of shape (n_houses,)
-        The rise of the log price, or its fall where the sign is "-": below zero the promise is
-        broken.
+        The rise of the log price, or its fall where the sign is "-": a negative gain violates the
+        sign.
     """
     base = predict(houses)
     for i, (column, field) in enumerate(contract.fields.items()):
@@ -78,166 +192,40 @@ def increment(field: Field, values: Floats) -> Floats:
     """Return a tenth more of a size, and one more of a count, a year or a rank, within limits."""
     more = values * 1.1 if field.kind == "number" else values + 1.0
     top = float(len(field.codes) - 1) if field.levels else field.range[1] if field.range else np.inf
-    # A value beyond the limits stays: a step up never goes down.
-    stepped: Floats = np.maximum(np.minimum(more, top), values)
-    return stepped
+    # A value beyond the limits stays, so that an increment never lowers it.
+    incremented: Floats = np.maximum(np.minimum(more, top), values)
+    return incremented
 
 
-_ROUNDS = 3  # without one field, another may break its sign
+def difficulty_features(log_price: Floats, member_predictions: Floats, design: Floats) -> Floats:
+    """Return what predicts the size of a valuation's error, shape (n_houses, n_columns + 3).
 
-
-class BlendRegressor(RegressorMixin, BaseEstimator):
-    """Additive splines and a kernel machine on the contract's features.
-
-    The additive model knows how each fact moves the price alone; the kernel machine how facts act
-    together, among houses that are alike. They err in different ways, so that their mean is better
-    than either.
-
-    Parameters
-    ----------
-    contract : Contract
-    weights : tuple of two floats
-        Of the additive model and the kernel machine.
-    extreme : float
-        Sales whose price is this many robust deviations from what a quick linear model says
-        without them are left out of the fit (see :func:`unlike_the_rest`).
-    ignored : tuple of str, optional
-        Fields whose own columns don't count in the kernel machine. By default those that would move
-        the value of some sale against their sign; the additive model keeps signs by itself.
-    random_state : int
-
-    Attributes
-    ----------
-    features_ : FeatureBuilder
-    scaler_ : StandardScaler
-    members_ : tuple of two fitted regressors
-    kept_ : ndarray of bool, shape (n_sales,)
-        The sales that were fitted.
-    ignored_ : list of str
-        The fields whose own columns don't count in the kernel machine.
+    The prediction, how far the members disagree, how far the house is from the average sale (the
+    root mean square of its design, each column clipped at three deviations), and the design itself.
     """
-
-    def __init__(
-        self,
-        contract: Contract,
-        weights: tuple[float, float] = (0.55, 0.45),
-        extreme: float = 7.0,
-        ignored: tuple[str, ...] | None = None,
-        random_state: int = 0,
-    ) -> None:
-        self.contract = contract
-        self.weights = weights
-        self.extreme = extreme
-        self.ignored = ignored
-        self.random_state = random_state
-
-    def fit(self, houses: pd.DataFrame, log_prices: Floats) -> Self:
-        """Fit on clean houses and the logarithm of their prices."""
-        log_prices = np.asarray(log_prices, dtype=np.float64)
-        features = FeatureBuilder(self.contract).fit(houses)
-        matrix = features.transform(houses)
-        self.inlier_mask_ = ~outlier_mask(matrix, log_prices, self.extreme, self.random_state)
-        self.features_ = FeatureBuilder(self.contract).fit(houses[self.inlier_mask_])
-        matrix = self.features_.transform(houses[self.inlier_mask_])
-        y = log_prices[self.inlier_mask_]
-        self.scaler_ = StandardScaler().fit(matrix)
-        X = self.scaler_.transform(matrix)
-        signs = self.features_.signs_
-        alone = np.where(self.features_.shared_, 0.0, signs)
-        additive = SplineElasticNet(self.features_.n_measures_).fit(X, y, alone)
-        self.members_ = additive, RelevanceKernelRegressor().fit(X, y, signs)
-        if self.ignored is not None:
-            self.excluded_fields_ = list(self.ignored)
-            if self.excluded_fields_:
-                self.members_ = additive, self._kernel_without(self.excluded_fields_, X, y)
-            return self
-        self.excluded_fields_ = []
-        asked = self.features_.imputer_.fill(to_matrix(houses[self.inlier_mask_], self.contract))
-        for _ in range(_ROUNDS):
-            breaking = self._breaking(asked)
-            if not breaking:
-                break
-            self.excluded_fields_ += breaking
-            self.members_ = additive, self._kernel_without(self.excluded_fields_, X, y)
-        return self
-
-    def _kernel_without(self, fields: list[str], X: Floats, y: Floats) -> RelevanceKernelRegressor:
-        columns = np.concatenate([self.features_.columns_of(name) for name in fields])
-        return RelevanceKernelRegressor().fit(X, y, self.features_.signs_, columns)
-
-    def _breaking(self, houses: Floats) -> list[str]:
-        """Name the fields that the kernel sees and that move some value against their sign."""
-        return [
-            column
-            for column, gain in monotone_gains(self.predict, houses, self.contract)
-            if gain.min() < -MONOTONE_TOLERANCE and column not in self.excluded_fields_
-        ]
-
-    def design(self, houses: pd.DataFrame | Floats) -> Floats:
-        """Return the standardised matrix that the members see."""
-        check_is_fitted(self)
-        X: Floats = self.features_.transform(houses)
-        X -= self.scaler_.mean_
-        X /= self.scaler_.scale_
-        return X
-
-    def member_predictions(self, design: Floats) -> Floats:
-        """Return what each member says, shape (n_houses, 2), in log price."""
-        return np.column_stack([member.predict(design) for member in self.members_])
-
-    def emphasis(self) -> Floats:
-        """Return how much each of the `traits` counts before anything is learned.
-
-        Market areas and unlikeness foretell errors best; of the rest, most is noise.
-        """
-        location = f"{self.contract.market.roles.location}="
-        areas = [name.startswith(location) for name in self.features_.names_]
-        return np.concatenate([[1.0, 1.0, 2.0], np.where(areas, 3.0, 1.0)])
-
-    def predict(self, houses: pd.DataFrame | Floats) -> Floats:
-        """Predict log prices, shape (n_houses,)."""
-        return self.blend(self.member_predictions(self.design(houses)))
-
-    def blend(self, opinions: Floats) -> Floats:
-        """Weigh the members' opinions into one log price a house."""
-        weights = np.asarray(self.weights)
-        log_price: Floats = opinions @ (weights / weights.sum())
-        return log_price
-
-
-def difficulty_features(log_price: Floats, opinions: Floats, design: Floats) -> Floats:
-    """Return what foretells the error of a valuation, shape (n_houses, n_traits).
-
-    The prediction, how far the members disagree, how unlike the average sale the house is (the root
-    mean square of its design, each column cut at three deviations), and the design itself.
-    """
-    gap = np.abs(opinions[:, 0] - opinions[:, 1])
-    unlike = np.sqrt(np.mean(np.minimum(design**2, 9.0), axis=1))
-    return np.column_stack([log_price, gap, unlike, design])
+    gap = np.abs(member_predictions[:, 0] - member_predictions[:, 1])
+    distance = np.sqrt(np.mean(np.minimum(design**2, 9.0), axis=1))
+    return np.column_stack([log_price, gap, distance, design])
 
 
 def outlier_mask(
-    matrix: Floats, log_prices: Floats, extreme: float, random_state: int = 0
+    matrix: Floats, log_prices: Floats, threshold: float, random_state: int = 0
 ) -> NDArray[np.bool_]:
-    """Mark sales whose price has nothing to do with the house that was sold.
+    """Mark sales whose price is unrelated to the house that was sold.
 
-    A ridge regression values each sale without having seen it (five folds); a sale is marked where
-    the residual lies more than `extreme` robust standard deviations (1.4826 times the median
-    absolute deviation) from the median residual. One such sale can bend the slope of size for all
-    large houses. Only fitting uses this: no house is ever refused a valuation by it.
+    A ridge regression values each sale out of fold (five folds); a sale is marked where the
+    residual is more than `threshold` robust standard deviations (1.4826 times the median absolute
+    deviation) from the median residual. One such sale can bend the slope of size for all large
+    houses. Only fitting uses this: every house gets a valuation.
     """
     folds = KFold(min(5, len(log_prices)), shuffle=True, random_state=random_state)
     X = StandardScaler().fit_transform(matrix)
-    guess = np.empty(len(X))
-    # Not by cross_val_predict, which handles warnings in a way that threads get in each other's.
-    for known, asked in folds.split(X):
-        guess[asked] = Ridge(alpha=30.0).fit(X[known], log_prices[known]).predict(X[asked])
-    residual = log_prices - guess
-    distance = np.abs(residual - np.median(residual))
-    spread = 1.4826 * np.median(distance)
-    return np.asarray(distance > extreme * spread) if spread > 0 else np.zeros(len(X), dtype=bool)
-
-
-def make_regressor(contract: Contract, random_state: int = 0) -> BlendRegressor:
-    """Return the unfitted regressor from clean houses to the logarithm of the price."""
-    return BlendRegressor(contract, random_state=random_state)
+    predicted = np.empty(len(X))
+    # Not cross_val_predict: its handling of warnings is not thread-safe.
+    for rows, held_out in folds.split(X):
+        ridge = Ridge(alpha=30.0).fit(X[rows], log_prices[rows])
+        predicted[held_out] = ridge.predict(X[held_out])
+    residual = log_prices - predicted
+    deviation = np.abs(residual - np.median(residual))
+    spread = 1.4826 * np.median(deviation)
+    return np.asarray(deviation > threshold * spread) if spread > 0 else np.zeros(len(X), bool)

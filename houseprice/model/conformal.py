@@ -1,29 +1,24 @@
-"""Honest ranges: out-of-fold, normalised conformal prediction in log space.
+"""Prediction intervals: out-of-fold, normalised conformal prediction in log space.
 
-The residuals of houses that a model had not seen say how far it errs. A second model learns where
-it errs much (its *difficulty*), each residual is divided by the difficulty foretold, and the order
-statistics of these scores turn the difficulty of a new house into a range at any level. Prices far
-below what a house is worth are more frequent than prices far above, so that each side has its own
+The residuals of held-out sales show how far the model errs. A second model learns where it errs
+much (the *difficulty* of a house), each residual is divided by its predicted difficulty, and the
+order statistics of these scores turn the difficulty of a new house into an interval at any level.
+Prices far below a value are more frequent than prices far above it, so that each side has its own
 order statistic (Linusson et al. 2014 for signed errors; Papadopoulos et al. 2002 for normalised
-scores; Vovk 2015 for the use of folds). Blanks add to the difficulty, with scores of their own.
-
-Models of parts of the sales: what they say of the rest is what is known of their errors.
-
-What blanks cost: how far the log price strays when facts are not known.
-
-From the errors on held-out sales to the range of any house.
+scores; Vovk 2015 for the use of folds). Missing fields add to the difficulty, with scores learned
+from sales whose fields were masked.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Self
+from typing import Self
 
 import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, clone
 from sklearn.linear_model import GammaRegressor
 from sklearn.model_selection import KFold
@@ -37,15 +32,12 @@ from houseprice.model.blend import BlendRegressor, difficulty_features
 
 __all__ = [
     "LEVELS",
-    "Calibration",
     "ConformalInterval",
     "Fold",
     "ImputationVariance",
     "calibrate",
     "check_level",
     "fit_folds",
-    "held_out_member_predictions",
-    "log_prices_of",
     "mask_fields",
     "optional_fields",
 ]
@@ -53,33 +45,36 @@ __all__ = [
 Floats = NDArray[np.float64]
 
 LEVELS = (0.5, 0.95)
-"""The smallest and the largest level that a range can be asked for."""
+"""The lowest and the highest level of an interval."""
+
+_FOLD_HOUSES = 100  # houses of each fold that the variance of imputation is measured on
 
 
 class ConformalInterval(BaseEstimator):
-    """From the traits of a house to how far its range reaches below and above, in log price.
+    """From the difficulty of a house to the margins of its interval, in log price.
 
     Parameters
     ----------
     alpha : float
-        Penalty of the gamma regression (log link) of the size of residuals on traits.
+        Penalty of the gamma regression (log link) of the size of residuals on the features.
     floor : float
         Added to the size of residuals: no house is valued without any error.
     clip : float
-        Traits are cut at this many standard deviations, so that no giant gets an endless range.
-    emphasis : ndarray of shape (n_traits,), optional
-        Factors of the standardised traits: the penalty of a trait falls by the square of its own.
+        Features are clipped at this many standard deviations, which bounds the interval.
+    feature_weights : ndarray of shape (n_features,), optional
+        Factors of the standardised features: the penalty of a feature falls by the square of its
+        weight.
 
     Attributes
     ----------
     scores_ : ndarray, sorted
-        Residual over scale of the sales as they were known; below zero where they sold for less.
-    blank_scores_ : ndarray, sorted
-        The same of sales with facts blanked out.
-    blank_weight_ : float
-        How much the spread that blanks cause counts.
+        Residual over scale of the sales as recorded; below zero where they sold for less.
+    masked_scores_ : ndarray, sorted
+        The same of sales with masked fields.
+    imputation_weight_ : float
+        Weight of the standard deviation that missing fields cause.
     out_of_fold_difficulty_ : ndarray of shape (n_sales,)
-        The difficulty of each sale, foretold from the other folds.
+        The difficulty of each sale, predicted from the other folds.
     """
 
     def __init__(
@@ -87,153 +82,147 @@ class ConformalInterval(BaseEstimator):
         alpha: float = 1.0,
         floor: float = 0.01,
         clip: float = 3.0,
-        emphasis: Floats | None = None,
+        feature_weights: Floats | None = None,
     ) -> None:
         self.alpha = alpha
         self.floor = floor
         self.clip = clip
-        self.emphasis = emphasis
+        self.feature_weights = feature_weights
 
     def fit(
-        self, traits: Floats, residuals: Floats, blanks: Floats, folds: NDArray[np.intp]
+        self, features: Floats, residuals: Floats, imputation_std: Floats, folds: NDArray[np.intp]
     ) -> Self:
-        """Learn from the out-of-fold residuals of sales as they were known.
+        """Learn from the out-of-fold residuals of the sales as recorded.
 
         Parameters
         ----------
-        traits : ndarray of shape (n_sales, n_traits)
+        features : ndarray of shape (n_sales, n_features)
+            As :func:`houseprice.model.blend.difficulty_features` returns them.
         residuals : ndarray of shape (n_sales,)
             Log price minus its out-of-fold prediction.
-        blanks : ndarray of shape (n_sales,)
-            Spread of the log price that unknown facts cause.
+        imputation_std : ndarray of shape (n_sales,)
+            Standard deviation of the log price that missing fields cause.
         folds : ndarray of int, shape (n_sales,)
-            The fold that each sale was held out in. Scales are foretold across the same folds.
+            The fold that each sale was held out in. Difficulties are predicted across the same
+            folds.
         """
         size = np.abs(residuals)
         target = np.minimum(size, np.quantile(size, 0.99)) + self.floor
-        self.blank_weight_ = 1.0
+        self.imputation_weight_ = 1.0
         self._fold_models = {}
         self.out_of_fold_difficulty_ = np.empty(len(residuals))
         for fold in np.unique(folds):
-            out = folds == fold
-            model = self._difficulty(traits[~out], target[~out])
+            held_out = folds == fold
+            model = self._fit_difficulty(features[~held_out], target[~held_out])
             self._fold_models[int(fold)] = model
-            self.out_of_fold_difficulty_[out] = self._base(model, traits[out])
-        self._model = self._difficulty(traits, target)
-        self._seen = residuals, blanks, folds
-        self.scores_ = np.sort(self._held_out_scores())
-        self.blank_scores_ = self.scores_
+            self.out_of_fold_difficulty_[held_out] = self._predict(model, features[held_out])
+        self._model = self._fit_difficulty(features, target)
+        self._sales = residuals, imputation_std, folds
+        self.scores_ = np.sort(self._out_of_fold_scores())
+        self.masked_scores_ = self.scores_
         return self
 
-    def fit_blanks(
-        self, traits: Floats, residuals: Floats, blanks: Floats, folds: NDArray[np.intp]
+    def fit_masked(
+        self, features: Floats, residuals: Floats, imputation_std: Floats, folds: NDArray[np.intp]
     ) -> Self:
-        """Learn from residuals of held-out sales with facts blanked out; arguments as in `fit`."""
+        """Learn from the residuals of held-out sales with masked fields; arguments as in `fit`."""
         check_is_fitted(self, "scores_")
-        base = np.empty(len(residuals))
+        difficulty = np.empty(len(residuals))
         for fold, model in self._fold_models.items():
-            base[folds == fold] = self._base(model, traits[folds == fold])
+            difficulty[folds == fold] = self._predict(model, features[folds == fold])
         size = np.abs(residuals)
 
         def misfit(weight: float) -> float:
-            scale = np.hypot(base, weight * blanks)
+            scale = np.hypot(difficulty, weight * imputation_std)
             return float(np.mean(np.log(scale)) + np.log(np.mean(size / scale)))
 
-        self.blank_weight_ = min(np.arange(0.5, 3.01, 0.1).tolist(), key=misfit)
-        self.blank_scores_ = np.sort(residuals / self._scale(base, blanks))
-        self.scores_ = np.sort(self._held_out_scores())
+        self.imputation_weight_ = min(np.arange(0.5, 3.01, 0.1).tolist(), key=misfit)
+        self.masked_scores_ = np.sort(residuals / self._scale(difficulty, imputation_std))
+        self.scores_ = np.sort(self._out_of_fold_scores())
         return self
 
-    def difficulty(self, traits: Floats) -> Floats:
-        """Return how far log prices of such houses stray, blanks apart, shape (n_houses,)."""
+    def difficulty(self, features: Floats) -> Floats:
+        """Predict the size of errors in log price, missing fields apart, shape (n_houses,)."""
         check_is_fitted(self, "scores_")
-        return self._base(self._model, traits)
+        return self._predict(self._model, features)
 
-    def reach(self, difficulty: Floats, blanks: Floats, level: float) -> tuple[Floats, Floats]:
-        """Return how far below and above ranges go that hold the price `level` of the time.
+    def margins(
+        self, difficulty: Floats, imputation_std: Floats, level: float
+    ) -> tuple[Floats, Floats]:
+        """Return the margins below and above that hold the price with probability `level`.
 
-        In log price, two arrays of shape (n_houses,). The scores of blanked-out sales count in the
-        measure in which blanks make the scale.
+        In log price, two arrays of shape (n_houses,). The scores of masked sales count in
+        proportion to the part of the scale that missing fields cause.
         """
         check_level(level)
-        return self._stretched(difficulty, blanks, self.scores_, level)
+        return self._margins(difficulty, imputation_std, self.scores_, level)
 
-    def half_width(self, difficulty: Floats, blanks: Floats, level: float) -> Floats:
-        """Return half the width in log price of the ranges of `reach`, shape (n_houses,)."""
-        below, above = self.reach(difficulty, blanks, level)
-        half: Floats = 0.5 * (below + above)
-        return half
+    def out_of_fold_margins(self, level: float) -> tuple[Floats, Floats]:
+        """Return the margins of the sales of the fit, each from the other folds.
 
-    def held_out_reach(self, level: float) -> tuple[Floats, Floats]:
-        """Return the reach below and above of the sales of the fit, from the other folds alone.
-
-        Neither its difficulty nor the quantiles know the sale, so that its coverage is honest.
+        Neither its difficulty nor the quantiles depend on the sale, so that coverage is unbiased.
         """
         check_level(level)
-        _, blanks, folds = self._seen
-        scores = self._held_out_scores()
+        _, imputation_std, folds = self._sales
+        scores = self._out_of_fold_scores()
         below, above = np.empty(len(scores)), np.empty(len(scores))
         for fold in np.unique(folds):
             out = folds == fold
-            below[out], above[out] = self._stretched(
-                self.out_of_fold_difficulty_[out], blanks[out], np.sort(scores[~out]), level
+            below[out], above[out] = self._margins(
+                self.out_of_fold_difficulty_[out], imputation_std[out], np.sort(scores[~out]), level
             )
         return below, above
 
-    def held_out_half_width(self, level: float) -> Floats:
-        """Return half the width of the ranges of `held_out_reach`, shape (n_sales,)."""
-        below, above = self.held_out_reach(level)
-        half: Floats = 0.5 * (below + above)
-        return half
-
-    def _stretched(
-        self, difficulty: Floats, blanks: Floats, scores: Floats, level: float
+    def _margins(
+        self, difficulty: Floats, imputation_std: Floats, scores: Floats, level: float
     ) -> tuple[Floats, Floats]:
-        scale = self._scale(difficulty, blanks)
+        scale = self._scale(difficulty, imputation_std)
         share = 1.0 - (difficulty / scale) ** 2
         below, above = (
-            scale * (usual + share * (max(usual, blanked) - usual))
-            for usual, blanked in zip(
-                _tails(scores, level), _tails(self.blank_scores_, level), strict=True
+            scale * (recorded + share * (max(recorded, masked) - recorded))
+            for recorded, masked in zip(
+                _tails(scores, level), _tails(self.masked_scores_, level), strict=True
             )
         )
         return below, above
 
-    def _held_out_scores(self) -> Floats:
-        residuals, blanks, _ = self._seen
-        return residuals / self._scale(self.out_of_fold_difficulty_, blanks)
+    def _out_of_fold_scores(self) -> Floats:
+        residuals, imputation_std, _ = self._sales
+        return residuals / self._scale(self.out_of_fold_difficulty_, imputation_std)
 
-    def _scale(self, base: Floats, blanks: Floats) -> Floats:
-        scale: Floats = np.hypot(base, self.blank_weight_ * blanks)
+    def _scale(self, difficulty: Floats, imputation_std: Floats) -> Floats:
+        scale: Floats = np.hypot(difficulty, self.imputation_weight_ * imputation_std)
         return scale
 
-    def _difficulty(self, traits: Floats, target: Floats) -> tuple[StandardScaler, GammaRegressor]:
-        scaler = StandardScaler().fit(traits)
+    def _fit_difficulty(
+        self, features: Floats, target: Floats
+    ) -> tuple[StandardScaler, GammaRegressor]:
+        scaler = StandardScaler().fit(features)
         gamma = GammaRegressor(alpha=self.alpha, solver="newton-cholesky", max_iter=100)
-        return scaler, gamma.fit(self._clipped(scaler, traits), target)
+        return scaler, gamma.fit(self._standardised(scaler, features), target)
 
-    def _base(self, model: tuple[StandardScaler, GammaRegressor], traits: Floats) -> Floats:
+    def _predict(self, model: tuple[StandardScaler, GammaRegressor], features: Floats) -> Floats:
         scaler, gamma = model
-        log_size: Floats = self._clipped(scaler, traits) @ gamma.coef_ + gamma.intercept_
+        log_size: Floats = self._standardised(scaler, features) @ gamma.coef_ + gamma.intercept_
         return np.exp(log_size)
 
-    def _clipped(self, scaler: StandardScaler, traits: Floats) -> Floats:
-        clipped: Floats = traits - scaler.mean_
-        clipped /= scaler.scale_
-        np.clip(clipped, -self.clip, self.clip, out=clipped)
-        if self.emphasis is not None:
-            clipped *= self.emphasis
-        return clipped
+    def _standardised(self, scaler: StandardScaler, features: Floats) -> Floats:
+        X: Floats = features - scaler.mean_
+        X /= scaler.scale_
+        np.clip(X, -self.clip, self.clip, out=X)
+        if self.feature_weights is not None:
+            X *= self.feature_weights
+        return X
 
 
 def check_level(level: float) -> None:
-    """Raise ModelError unless `level` is one that ranges can be given for."""
+    """Raise ModelError unless intervals of this level are available."""
     if not LEVELS[0] <= level <= LEVELS[1]:
-        raise ModelError(f"a range can be given for 50 % to 95 % of houses, not for {level:.0%}")
+        raise ModelError(f"the level of an interval must be 50 % to 95 %, not {level:.0%}")
 
 
 def _tails(scores: Floats, level: float) -> tuple[float, float]:
-    """The ceil((n + 1) share)-th score of each side, with half of the rest beyond each."""
+    """Return the ceil((n + 1) share)-th score of each side, with half of the rest beyond each."""
     share = 0.5 + 0.5 * level
     position = min(int(np.ceil((len(scores) + 1) * share)), len(scores))
     return max(0.0, float(-scores[len(scores) - position])), max(0.0, float(scores[position - 1]))
@@ -241,7 +230,7 @@ def _tails(scores: Floats, level: float) -> tuple[float, float]:
 
 @dataclass(frozen=True)
 class Fold:
-    """A regressor and the sales (their positions) that it was not fitted on."""
+    """A regressor and the positions of the sales that it was not fitted on."""
 
     regressor: BlendRegressor
     held_out: NDArray[np.intp]
@@ -256,38 +245,12 @@ def fit_folds(
 ) -> Iterator[Fold]:
     """Fit a fresh copy of the regressor without each fold in turn."""
     splits = KFold(n_folds, shuffle=True, random_state=random_state)
-    # One after the other here; a cluster (houseprice.cluster) takes all at once.
+    # One after the other on one computer; a cluster (houseprice.cluster) takes all at once.
     tasks: Iterator[Fold] = Parallel(return_as="generator")(
         delayed(run_sequentially)(_fit_fold, clone(regressor), houses, log_prices, rows, held_out)
         for rows, held_out in splits.split(houses)
     )
     yield from tasks
-
-
-def held_out_member_predictions(
-    folds: Sequence[Fold], houses: pd.DataFrame
-) -> tuple[NDArray[np.intp], Floats]:
-    """Ask of each house the fold that had not seen it.
-
-    Parameters
-    ----------
-    folds : sequence of Fold
-    houses : DataFrame of shape (n_sales, n_fields)
-        The sales of the folds in their order, facts changed or not.
-
-    Returns
-    -------
-    fold : ndarray of int, shape (n_sales,)
-    opinions : ndarray of shape (n_sales, n_members)
-        What the members of its regressor say, in log price.
-    """
-    fold = np.empty(len(houses), dtype=np.intp)
-    opinions = np.empty((len(houses), len(folds[0].regressor.weights)))
-    for number, part in enumerate(folds):
-        fold[part.held_out] = number
-        design = part.regressor.design(houses.iloc[part.held_out])
-        opinions[part.held_out] = part.regressor.member_predictions(design)
-    return fold, opinions
 
 
 def _fit_fold(
@@ -300,76 +263,63 @@ def _fit_fold(
     return Fold(regressor.fit(houses.iloc[rows], log_prices[rows]), held_out)
 
 
-def log_prices_of(houses: pd.DataFrame, prices: ArrayLike, n_folds: int) -> Floats:
-    """Return the logarithm of prices that folds can be learned from, shape (n_sales,).
-
-    Raises
-    ------
-    ModelError
-        If there are too few sales, or a price is no positive number.
-    """
-    values = np.asarray(prices, dtype=np.float64)
-    if values.shape != (len(houses),):
-        raise ModelError("there must be one price for each house")
-    if len(values) < 5 * n_folds:
-        raise ModelError(f"a model needs at least {5 * n_folds} sales, not {len(values)}")
-    if not (np.isfinite(values) & (values > 0)).all():
-        raise ModelError("every price must be a number above zero")
-    return np.log(values)
-
-
-_HOUSES = 100  # of each fold, to show what a blank costs
-
-
 @dataclass(frozen=True)
 class ImputationVariance:
-    """The variance of log price that blanks cause.
+    """The variance of the log price that missing fields cause.
 
     Attributes
     ----------
     variance : ndarray of shape (n_fields,)
-        Of a field that alone is not known; zero where a blank never reaches the model.
+        Of each field when it alone is missing; zero for fields that the model never imputes.
     correlation : float
-        Of the errors of two blanks, from 0 to 1. They do not only add up at random: a house with a
-        better kitchen than was guessed tends to have a better basement too.
+        Of the errors of two missing fields, from 0 to 1. They are not independent: a house with a
+        better kitchen than the imputed one tends to have a better basement too.
     """
 
     variance: Floats
     correlation: float
 
     @classmethod
-    def measure(cls, folds: Sequence[Fold], houses: pd.DataFrame, contract: Contract) -> Self:
-        """Blank facts of held-out houses, one by one and all at once, and see how values move."""
+    def from_folds(cls, folds: Sequence[Fold], houses: pd.DataFrame, contract: Contract) -> Self:
+        """Measure how values move when fields of held-out houses are masked, alone and together."""
         optional = optional_fields(contract)
         alone, together = [], []
         for fold in folds:
-            asked = houses.iloc[fold.held_out[:_HOUSES]].to_numpy(np.float64)
-            whole = fold.regressor.predict(asked)
-            variance = np.zeros(asked.shape[1])
+            known = houses.iloc[fold.held_out[:_FOLD_HOUSES]].to_numpy(np.float64)
+            log_price = fold.regressor.predict(known)
+            variance = np.zeros(known.shape[1])
             for i in optional:
-                variance[i] = np.mean((fold.regressor.predict(_without(asked, [i])) - whole) ** 2)
+                variance[i] = _masking_effect(fold.regressor, known, log_price, [i])
             alone.append(variance)
-            blank = fold.regressor.predict(_without(asked, optional))
-            together.append(np.mean((blank - whole) ** 2))
+            together.append(_masking_effect(fold.regressor, known, log_price, optional))
         variance = np.mean(alone, axis=0)
         independent, common = variance.sum(), np.sqrt(variance).sum() ** 2
         excess = np.mean(together) - independent
         correlation = excess / (common - independent) if common > independent else 0.0
         return cls(variance, float(np.clip(correlation, 0.0, 1.0)))
 
-    def spread(self, houses: Floats) -> Floats:
-        """Return the standard deviation of log price that the blanks of each house cause."""
-        blank = np.isnan(houses)
-        if not blank.any():
+    def std(self, houses: Floats) -> Floats:
+        """Return the standard deviation of the log price of each house, shape (n_houses,)."""
+        missing = np.isnan(houses)
+        if not missing.any():
             return np.zeros(len(houses))
-        independent = blank @ self.variance
-        common = (blank @ np.sqrt(self.variance)) ** 2
+        independent = missing @ self.variance
+        common = (missing @ np.sqrt(self.variance)) ** 2
         deviation: Floats = np.sqrt(independent + self.correlation * (common - independent))
         return deviation
 
 
+def _masking_effect(
+    regressor: BlendRegressor, houses: Floats, log_price: Floats, fields: list[int]
+) -> float:
+    """Return the mean square change of the log price when fields are masked."""
+    masked = houses.copy()
+    masked[:, fields] = np.nan
+    return float(np.mean((regressor.predict(masked) - log_price) ** 2))
+
+
 def optional_fields(contract: Contract) -> list[int]:
-    """Return the positions of the fields that may reach the model unknown."""
+    """Return the positions of the fields that the model may have to impute."""
     return [
         i
         for i, field in enumerate(contract.fields.values())
@@ -380,7 +330,7 @@ def optional_fields(contract: Contract) -> list[int]:
 def mask_fields(
     houses: pd.DataFrame, contract: Contract, random: np.random.Generator
 ) -> pd.DataFrame:
-    """Return the houses with facts blanked at random: of one house a tenth, of another all."""
+    """Mask optional fields at random: 10, 30, 60 or 100 % of those of each house."""
     matrix = houses.to_numpy(np.float64, copy=True)
     share = random.choice([0.1, 0.3, 0.6, 1.0], size=(len(matrix), 1))
     optional = np.zeros(matrix.shape[1], dtype=bool)
@@ -389,74 +339,60 @@ def mask_fields(
     return pd.DataFrame(matrix, columns=houses.columns, index=houses.index)
 
 
-def _without(houses: Floats, fields: list[int]) -> Floats:
-    blanked = houses.copy()
-    blanked[:, fields] = np.nan
-    return blanked
-
-
-class Calibration(NamedTuple):
-    """What held-out sales taught.
-
-    Attributes
-    ----------
-    conformal : ConformalRange
-    blank_cost : BlankCost
-    out_of_fold : DataFrame of shape (n_sales, 4)
-        ``fold``, ``log_price`` and ``difficulty`` (both foretold without the sale), and the
-        ``blank_spread`` of its unknown facts.
-    """
-
-    conformal: ConformalInterval
-    blank_cost: ImputationVariance
-    out_of_fold: pd.DataFrame
-
-
 def calibrate(
     folds: Sequence[Fold],
     regressor: BlendRegressor,
     houses: pd.DataFrame,
     log_prices: Floats,
     random_state: int,
-) -> Calibration:
-    """Learn ranges from what the folds say of sales that they had not seen.
+) -> tuple[ConformalInterval, ImputationVariance, pd.DataFrame]:
+    """Learn intervals from the out-of-fold predictions of the sales.
 
     Parameters
     ----------
     folds : sequence of Fold
     regressor : BlendRegressor
-        Fitted on all sales: its design describes houses to the range.
+        Fitted on all sales. Its design has the features of the difficulty: it depends on no price,
+        and the designs of the folds differ in width.
     houses : DataFrame of shape (n_sales, n_fields)
     log_prices : ndarray of shape (n_sales,)
     random_state : int
-        For the facts that are blanked out, to learn what blanks do.
+        Of the fields that are masked.
+
+    Returns
+    -------
+    conformal : ConformalInterval
+    imputation_variance : ImputationVariance
+    out_of_fold : DataFrame of shape (n_sales, 4)
+        ``fold``, ``log_price`` and ``difficulty`` (both predicted without the sale), and the
+        ``imputation_std`` of its missing fields.
     """
-    blank_cost = ImputationVariance.measure(folds, houses, regressor.contract)
+    imputation_variance = ImputationVariance.from_folds(folds, houses, regressor.contract)
+    fold = np.empty(len(houses), dtype=np.intp)
+    for number, part in enumerate(folds):
+        fold[part.held_out] = number
 
-    def judged(seen: pd.DataFrame) -> tuple[NDArray[np.intp], Floats, Floats, Floats]:
-        fold, opinions = held_out_member_predictions(folds, seen)
-        log_price = regressor.blend(opinions)
-        spread = blank_cost.spread(seen.to_numpy(np.float64))
-        # The design is the final one, which knows no prices: those of the folds differ in width.
-        return (
-            fold,
-            log_price,
-            spread,
-            difficulty_features(log_price, opinions, regressor.design(seen)),
-        )
+    def out_of_fold(known: pd.DataFrame) -> tuple[Floats, Floats, Floats]:
+        predictions = np.empty((len(known), len(regressor.weights)))
+        for part in folds:
+            design = part.regressor.design(known.iloc[part.held_out])
+            predictions[part.held_out] = part.regressor.member_predictions(design)
+        log_price = regressor.blend(predictions)
+        features = difficulty_features(log_price, predictions, regressor.design(known))
+        return log_price, features, imputation_variance.std(known.to_numpy(np.float64))
 
-    fold, log_price, spread, seen = judged(houses)
-    conformal = ConformalInterval(emphasis=regressor.emphasis())
-    conformal.fit(seen, log_prices - log_price, spread, fold)
-    out_of_fold = pd.DataFrame(
+    log_price, features, std = out_of_fold(houses)
+    conformal = ConformalInterval(feature_weights=regressor.difficulty_weights())
+    conformal.fit(features, log_prices - log_price, std, fold)
+    frame = pd.DataFrame(
         {
             "fold": fold,
             "log_price": log_price,
             "difficulty": conformal.out_of_fold_difficulty_,
-            "blank_spread": spread,
+            "imputation_std": std,
         }
     )
     random = np.random.default_rng(random_state)
-    fold, log_price, spread, seen = judged(mask_fields(houses, regressor.contract, random))
-    conformal.fit_blanks(seen, log_prices - log_price, spread, fold)
-    return Calibration(conformal, blank_cost, out_of_fold)
+    log_price, features, std = out_of_fold(mask_fields(houses, regressor.contract, random))
+    conformal.fit_masked(features, log_prices - log_price, std, fold)
+    return conformal, imputation_variance, frame

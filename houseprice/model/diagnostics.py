@@ -421,7 +421,7 @@ def _learned_anew(
 
 
 def _without(fold: Fold, hidden: Positions, sales: _Sales) -> Floats:
-    typical = fold.regressor.features_.imputer_.values_
+    typical = fold.regressor.features_.imputer_.statistics_
     own = np.setdiff1d(np.arange(len(sales.paid)), fold.held_out)
     houses = sales.houses.copy()
     columns = houses.columns[hidden]

@@ -1,4 +1,4 @@
-"""Which fields drive the price, and how: on sales that the models had not seen."""
+"""Which fields drive the price, and how: permutation importance and partial dependence."""
 
 from __future__ import annotations
 
@@ -20,8 +20,7 @@ __all__ = ["partial_dependence", "permutation_importance"]
 
 Floats = NDArray[np.float64]
 
-_SHOWN = 20
-"""Houses whose own curves are given."""
+_MAX_CURVES = 20  # individual curves that are returned with a partial dependence
 
 
 def permutation_importance(
@@ -33,19 +32,19 @@ def permutation_importance(
     progress: Progress | None = None,
     n_jobs: int = 2,
 ) -> pd.DataFrame:
-    """Measure how much worse values get when a field is dealt out anew among the houses.
+    """Measure how much errors grow when a field is permuted among held-out sales.
 
-    The field itself is permuted (Breiman 2001, section 10), so that every feature made from it
-    follows, in sales held out of the fold's model.
+    The field itself is permuted (Breiman 2001, "Random Forests", section 10), so that every feature
+    derived from it follows.
 
     Parameters
     ----------
     model : ValuationModel
-        Just fitted on these houses and prices: the models of its folds are asked.
+        Just fitted on these houses and prices: the regressors of its folds are evaluated.
     houses : DataFrame of shape (n_sales, n_fields)
     prices : array of shape (n_sales,)
     n_repeats : int
-        Permutations of each field in each fold; their mean is the fold's figure.
+        Permutations of each field in each fold.
     random_state : int
     progress : callable, optional
     n_jobs : int
@@ -61,46 +60,46 @@ def permutation_importance(
     Raises
     ------
     ModelError
-        If the models of the folds are gone, as they are from a stored model.
+        If the model has no folds, as a stored model has none.
     """
     if not hasattr(model, "folds_"):
         raise ModelError("importance needs a model that was just fitted, not a stored one")
-    contract = model.contract
-    matrix = to_matrix(houses, contract)
-    paid = np.asarray(prices, dtype=np.float64)
-    rises = np.empty((len(contract.columns), len(model.folds_), 2))
-    seeing = [_errors(fold, matrix[fold.held_out], paid[fold.held_out]) for fold in model.folds_]
-    # Never on a cluster: to send the models there, once a field, takes longer than to ask them.
+    matrix = to_matrix(houses, model.contract)
+    prices = np.asarray(prices, dtype=np.float64)
+    baseline = [
+        _errors(fold, matrix[fold.held_out], prices[fold.held_out]) for fold in model.folds_
+    ]
+    rises = np.empty((matrix.shape[1], len(model.folds_), 2))
+    # Not on a cluster: sending the models there for each field takes longer than evaluating them.
     tasks = Parallel(n_jobs=n_jobs, backend="threading", return_as="generator")(
-        delayed(_blind_errors)(
-            fold, matrix[fold.held_out], paid[fold.held_out], n_repeats, (random_state, number, i)
+        delayed(_permuted_errors)(
+            fold, matrix[fold.held_out], prices[fold.held_out], n_repeats, (random_state, number, i)
         )
-        for i in range(len(contract.columns))
+        for i in range(matrix.shape[1])
         for number, fold in enumerate(model.folds_)
     )
-    n_tasks = rises.shape[0] * rises.shape[1]
-    for done, blind in enumerate(tasks):
+    for done, errors in enumerate(tasks):
         i, number = divmod(done, len(model.folds_))
-        rises[i, number] = blind - seeing[number]
+        rises[i, number] = errors - baseline[number]
         if progress is not None and number == 0:
-            progress(done / n_tasks, "Measuring which fields matter")
-    return _table(rises, contract)
+            progress(i / matrix.shape[1], "Measuring the importance of the fields")
+    return _importance_table(rises, model.contract)
 
 
 def partial_dependence(
     model: ValuationModel,
     houses: pd.DataFrame,
-    field: str,
+    column: str,
     values: ArrayLike | None = None,
     max_houses: int = 200,
 ) -> pd.DataFrame:
-    """Value houses with one field set to each of several values, all else as it is.
+    """Value houses with one field set to each of several values, all else equal (Friedman 2001).
 
     Parameters
     ----------
     model : fitted ValuationModel
     houses : DataFrame of shape (n_houses, n_fields)
-    field : str
+    column : str
         A column of the contract.
     values : array of float, optional
         Clean values; by default those of :func:`houseprice.model.what_if.effect_grid`.
@@ -110,15 +109,15 @@ def partial_dependence(
     Returns
     -------
     DataFrame, a row per value
-        value, label (in words), price (mean predicted price), low and high (the middle 80 % of
-        the houses lie between), each (a list: the prices of some of the houses, evenly spaced).
+        value, label (formatted value), price (mean predicted price), low and high (the middle 80 %
+        of the houses), each (a list: the prices of some of the houses, evenly spaced).
     """
-    if field not in model.contract.fields:
-        raise ModelError(f"there is no field {field}")
-    position = model.contract.columns.index(field)
-    facts = model.contract.fields[field]
+    if column not in model.contract.fields:
+        raise ModelError(f"there is no field {column}")
+    position = model.contract.columns.index(column)
+    field = model.contract.fields[column]
     matrix = to_matrix(houses, model.contract)
-    grid = effect_grid(facts, matrix[:, position]) if values is None else np.asarray(values, float)
+    grid = effect_grid(field, matrix[:, position]) if values is None else np.asarray(values, float)
     if len(matrix) > max_houses:
         matrix = matrix[np.linspace(0, len(matrix) - 1, max_houses).astype(np.intp)]
     stacked = np.tile(matrix, (len(grid), 1))
@@ -127,33 +126,33 @@ def partial_dependence(
     return pd.DataFrame(
         {
             "value": grid,
-            "label": [facts.format(value) for value in grid],
+            "label": [field.format(value) for value in grid],
             "price": prices.mean(axis=1),
             "low": np.quantile(prices, 0.1, axis=1),
             "high": np.quantile(prices, 0.9, axis=1),
-            "each": prices[:, :: max(1, len(matrix) // _SHOWN)].round(2).tolist(),
+            "each": prices[:, :: max(1, len(matrix) // _MAX_CURVES)].round(2).tolist(),
         }
     )
 
 
-def _errors(fold: Fold, houses: Floats, paid: Floats) -> Floats:
+def _errors(fold: Fold, houses: Floats, prices: Floats) -> Floats:
     """Return the mean absolute error of held-out houses, as a share of the price and in money."""
     estimate = np.exp(fold.regressor.predict(houses))
-    return np.array([mean_ape(paid, estimate), mae(paid, estimate)])
+    return np.array([mean_ape(prices, estimate), mae(prices, estimate)])
 
 
-def _blind_errors(
-    fold: Fold, houses: Floats, paid: Floats, n_repeats: int, key: tuple[int, int, int]
+def _permuted_errors(
+    fold: Fold, houses: Floats, prices: Floats, n_repeats: int, key: tuple[int, int, int]
 ) -> Floats:
     """Return the errors with a field permuted; `key` is the seed, the fold and the field."""
     random = np.random.default_rng(key)
-    shuffled = np.tile(houses, (n_repeats, 1))
-    for block in np.split(shuffled[:, key[2]], n_repeats):
+    permuted = np.tile(houses, (n_repeats, 1))
+    for block in np.split(permuted[:, key[2]], n_repeats):
         block[:] = random.permutation(block)
-    return _errors(fold, shuffled, np.tile(paid, n_repeats))
+    return _errors(fold, permuted, np.tile(prices, n_repeats))
 
 
-def _table(rises: Floats, contract: Contract) -> pd.DataFrame:
+def _importance_table(rises: Floats, contract: Contract) -> pd.DataFrame:
     mean, spread = rises.mean(axis=1), rises.std(axis=1, ddof=1)
     table = pd.DataFrame(
         {

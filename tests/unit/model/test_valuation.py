@@ -7,7 +7,7 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
 from houseprice.errors import ModelError
-from houseprice.model.blend import make_regressor
+from houseprice.model.blend import BlendRegressor
 from houseprice.model.metrics import coverage
 from houseprice.model.valuation import ValuationModel
 
@@ -177,7 +177,7 @@ def test_progress_rises_from_nothing_to_done_in_words(hamlet):
     shares = [share for share, _ in told]
     assert shares == sorted(shares)
     assert shares[0] == 0
-    assert told[-1] == (1.0, "Learned")
+    assert told[-1] == (1.0, "Fitted")
     assert all(words for _, words in told)
 
 
@@ -194,12 +194,12 @@ def test_sales_that_teach_nothing_are_refused(hamlet):
 def test_sales_at_a_nonsense_price_are_left_out_of_the_fit(hamlet):
     prices = hamlet.prices.to_numpy(np.float64, copy=True)
     prices[[5, 50]] /= 20
-    regressor = make_regressor(hamlet.contract).fit(hamlet.houses, np.log(prices))
+    regressor = BlendRegressor(hamlet.contract).fit(hamlet.houses, np.log(prices))
     assert set(np.flatnonzero(~regressor.inlier_mask_)) == {5, 50}
 
 
 def test_a_regressor_of_ones_own_is_used(hamlet):
-    own = make_regressor(hamlet.contract).set_params(weights=(1.0, 0.0))
+    own = BlendRegressor(hamlet.contract).set_params(weights=(1.0, 0.0))
     model = ValuationModel(hamlet.contract, own, n_folds=2).fit(hamlet.houses, hamlet.prices)
     assert model.regressor_.weights == (1.0, 0.0)
     assert not hasattr(own, "members_")

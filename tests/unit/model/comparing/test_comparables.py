@@ -63,7 +63,7 @@ def test_the_distance_is_the_weighted_sum_over_fields_known_before_the_sale(
     comparables: Comparables, hamlet: Market
 ) -> None:
     house = hamlet.houses.iloc[3]
-    found = comparables.likeness.distances(hamlet.houses.to_numpy()[[3]])[0]
+    found = comparables.distance.distances(hamlet.houses.to_numpy()[[3]])[0]
     np.testing.assert_allclose(found, by_hand(hamlet, house), atol=1e-5)
 
 
@@ -71,7 +71,7 @@ def test_the_nearest_of_the_same_area_come_first(comparables: Comparables, hamle
     house = hamlet.houses.iloc[3]
     distance = by_hand(hamlet, house).drop(3)
     same = hamlet.houses["quarter"].drop(3) == house["quarter"]
-    near = distance[same & (distance <= comparables.reach)].sort_values()
+    near = distance[same & (distance <= comparables.radius)].sort_values()
     assert len(near) >= 5
     nearest = comparables.nearest(hamlet.houses.iloc[[3]])
     assert nearest.rows[0].tolist() == near.index[:5].tolist()
@@ -123,11 +123,11 @@ def test_one_house_gets_the_same_comparables_as_among_many(
 def test_an_unknown_fact_is_half_a_difference(comparables: Comparables, hamlet: Market) -> None:
     house = hamlet.houses.iloc[3].copy()
     house["grade"] = np.nan
-    differences = comparables.distances(house, 10).set_index("column")
-    assert differences.loc["grade", "distance"] == 0.5
-    assert differences.loc["grade", "told"] == "not known"
-    found = comparables.likeness.distances(house.to_numpy()[np.newaxis])[0, 10]
-    assert differences["points"].sum() == pytest.approx(100 * found, abs=1e-3)
+    distance, values = comparables.distance, house.to_numpy()[np.newaxis]
+    parts = distance.by_field(values, np.array([[10]]))[0, 0]
+    grade = distance.columns.index("grade")
+    assert parts[grade] == 0.5 * distance.weights[grade]
+    assert parts.sum() == pytest.approx(distance.distances(values)[0, 10], abs=1e-5)
 
 
 def test_other_areas_step_in_when_no_sale_near_enough_is_left(hamlet: Market) -> None:
@@ -146,8 +146,6 @@ def test_other_areas_step_in_when_no_sale_near_enough_is_left(hamlet: Market) ->
     table = comparables.table(house)
     assert len(table) == 5
     assert not table["same_location"].all()
-    assert "from elsewhere" in comparables.note(table) or "None is from" in comparables.note(table)
-    assert "quarter" in comparables.note(table)
 
 
 def test_a_sale_is_told_in_words(comparables: Comparables, hamlet: Market) -> None:
@@ -160,11 +158,13 @@ def test_a_sale_is_told_in_words(comparables: Comparables, hamlet: Market) -> No
     assert first["price_per_area"] == pytest.approx(first["price"] / sale["size"])
     season = ["Winter", "Spring", "Summer", "Autumn"][int(sale["month"])]
     assert first["sold"] == f"{season} {sale['sold']:.0f}"
-    assert comparables.note(table) == "All are from the same quarter."
-    top = comparables.distances(house, int(first["row"])).iloc[0]
-    assert first["differences"].startswith(
-        f"{top['label']}: {top['sale']} instead of {top['told']}"
+    parts = comparables.distance.by_field(house.to_numpy()[np.newaxis], np.array([[first["row"]]]))
+    column = comparables.distance.columns[parts[0, 0].argmax()]
+    field = hamlet.contract.fields[column]
+    expected = (
+        f"{field.label}: {field.format(sale[column])} instead of {field.format(house[column])}"
     )
+    assert first["differences"].startswith(expected)
 
 
 def test_fewer_sales_than_asked_for_are_all_there_is(hamlet: Market) -> None:
@@ -181,7 +181,7 @@ def test_fewer_sales_than_asked_for_are_all_there_is(hamlet: Market) -> None:
 
 def test_without_any_importance_all_fields_count_alike(hamlet: Market) -> None:
     nothing = pd.DataFrame({"column": ["size"], "importance_pct": [-0.1]})
-    weights = Comparables(hamlet, nothing).likeness.weights
+    weights = Comparables(hamlet, nothing).distance.weights
     np.testing.assert_allclose(weights, 1 / len(weights))
     assert len(weights) == len(hamlet.contract.columns) - 2
 
@@ -199,14 +199,14 @@ def test_a_sale_that_was_not_ordinary_ranks_behind_an_equal_one_and_is_told(
     everywhere: Comparables, market: Market
 ) -> None:
     forced = market.houses["SaleCondition"] != market.contract.fields["SaleCondition"].start_value
-    assert not everywhere.usual[forced].any()
-    assert 0.75 < everywhere.usual.mean() < 0.85
+    assert not everywhere.is_typical[forced].any()
+    assert 0.75 < everywhere.is_typical.mean() < 0.85
     rows = everywhere.nearest(market.houses).rows
-    assert everywhere.usual[rows].mean() > 0.9
-    with_a_reason = np.flatnonzero(~everywhere.usual[rows].all(axis=1))[0]
+    assert everywhere.is_typical[rows].mean() > 0.9
+    with_a_reason = np.flatnonzero(~everywhere.is_typical[rows].all(axis=1))[0]
     table = everywhere.table(market.houses.iloc[with_a_reason])
     told = table["circumstances"] != ""
-    assert told.tolist() == (~everywhere.usual[table["row"]]).tolist()
+    assert told.tolist() == (~everywhere.is_typical[table["row"]]).tolist()
     assert told.any()
 
 

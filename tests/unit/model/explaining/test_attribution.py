@@ -53,11 +53,11 @@ def test_the_terms_of_the_additive_member_add_up_to_what_it_predicts(valuer, ham
     additive = valuer.regressor_.members_[0]
     design = valuer.regressor_.design(hamlet.houses)
     terms = AdditiveTerms(additive)
-    total = terms.of(design).sum(axis=1) + additive.intercept_
+    total = terms.terms(design).sum(axis=1) + additive.intercept_
     np.testing.assert_allclose(total, additive.predict(design), atol=1e-9)
     for column in range(design.shape[1]):
-        alone = terms.of_column(column, design[:, column])
-        np.testing.assert_allclose(alone, terms.of(design)[:, column], atol=1e-12)
+        alone = terms.term(column, design[:, column])
+        np.testing.assert_allclose(alone, terms.terms(design)[:, column], atol=1e-12)
 
 
 def test_shares_add_up_to_the_difference_in_log_price(attribution, valuer, hamlet):

@@ -98,7 +98,7 @@ def test_a_waterfall_runs_from_the_base_price_to_the_price(explainer, hamlet, to
     assert total == pytest.approx(explanation.price, abs=0.001)
     assert len(steps) <= top + 1
     if top == 3:
-        assert steps["sentence"].iloc[-1].endswith("other facts together")
+        assert steps["sentence"].iloc[-1].endswith("other fields together")
 
 
 def test_reasons_of_a_table_are_those_of_each_house(explainer, hamlet):

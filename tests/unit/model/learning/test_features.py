@@ -13,7 +13,7 @@ def builder(hamlet):
 
 
 def column(builder, houses, name):
-    return builder.transform(houses)[:, builder.names_.index(name)]
+    return builder.transform(houses)[:, builder.feature_names_.index(name)]
 
 
 def test_the_matrix_has_no_unknown_values_and_a_name_for_each_column(builder, hamlet):
@@ -21,7 +21,7 @@ def test_the_matrix_has_no_unknown_values_and_a_name_for_each_column(builder, ha
     houses.iloc[:, 2:] = np.nan
     matrix = builder.transform(houses)
     assert np.isfinite(matrix).all()
-    assert matrix.shape == (len(houses), len(builder.get_feature_names_out()))
+    assert matrix.shape == (len(houses), len(builder.feature_names_))
 
 
 def test_one_house_gives_the_same_row_as_the_batch(builder, hamlet):
@@ -45,7 +45,7 @@ def test_derived_features_follow_their_expression(builder, hamlet):
 def test_levels_without_an_order_get_a_column_each(builder, hamlet):
     north = column(builder, hamlet.houses, "quarter=N")
     np.testing.assert_array_equal(north, hamlet.houses["quarter"] == 0)
-    assert set(builder.names_[builder.n_measures_ :]) == {
+    assert set(builder.feature_names_[builder.n_numeric_ :]) == {
         *(f"quarter={code}" for code in "NSH"),
         *(f"month={code}" for code in "1234"),
     }

@@ -55,7 +55,7 @@ def test_giants_are_judged_as_the_largest_ordinary_house(data):
 def test_splines_bend_where_a_straight_line_can_not(data):
     X, y = data
     bent = SplineElasticNet(alpha=0.001).fit(X, y)
-    straight = SplineElasticNet(n_measures=0, alpha=0.001).fit(X, y)
+    straight = SplineElasticNet(n_numeric=0, alpha=0.001).fit(X, y)
     assert np.mean((bent.predict(X) - y) ** 2) < 0.5 * np.mean((straight.predict(X) - y) ** 2)
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from houseprice.market.sales import load_market
-from houseprice.model.blend import MONOTONE_TOLERANCE, increment, make_regressor, monotone_gains
+from houseprice.model.blend import MONOTONE_TOLERANCE, BlendRegressor, increment, monotone_gains
 from houseprice.model.features import to_matrix
 
 
@@ -12,7 +12,7 @@ from houseprice.model.features import to_matrix
 def gains():
     """By signed field, what one step up does to the log price of each sale."""
     market = load_market()
-    regressor = make_regressor(market.contract)
+    regressor = BlendRegressor(market.contract)
     regressor.fit(market.houses, np.log(market.prices.to_numpy()))
     matrix = to_matrix(market.houses, market.contract)
     houses = regressor.features_.imputer_.fill(matrix)

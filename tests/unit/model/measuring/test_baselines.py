@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from houseprice.market.sales import Market
-from houseprice.model.baselines import BASELINES, baseline_estimates, plain_lasso
+from houseprice.model.baselines import BASELINES, baseline_estimates
 from houseprice.model.metrics import rmsle
 
 
@@ -31,7 +31,7 @@ def test_the_plain_lasso_learns_and_needs_no_fact_that_is_blank(hamlet: Market):
     prices = hamlet.prices.to_numpy(np.float64)
     known, asked = hamlet.houses.iloc[:300], hamlet.houses.iloc[300:].copy()
     asked.iloc[0] = np.nan
-    found = plain_lasso(hamlet.contract, known, prices[:300], asked)
+    found = BASELINES["plain_lasso"](hamlet.contract, known, prices[:300], asked)
     assert np.isfinite(found).all()
     guess = BASELINES["median_price"](hamlet.contract, known, prices[:300], asked)
     assert rmsle(prices[301:], found[1:]) < 0.6 * rmsle(prices[301:], guess[1:])
@@ -44,7 +44,7 @@ def test_the_plain_lasso_takes_24_fields(market: Market):
     asked = pd.concat([market.houses.iloc[[899]]] * (len(columns) + 1), ignore_index=True)
     for row, column in enumerate(columns):
         asked.loc[row, column] = np.nan
-    found = plain_lasso(market.contract, market.houses.iloc[:800], prices[:800], asked)
+    found = BASELINES["plain_lasso"](market.contract, market.houses.iloc[:800], prices[:800], asked)
     moved = ~np.isclose(found[:-1], found[-1], rtol=1e-9)
     assert 5 <= moved.sum() <= 24
 

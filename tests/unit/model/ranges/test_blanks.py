@@ -28,10 +28,10 @@ def test_a_fact_that_makes_the_price_costs_most_when_blank(cost, hamlet):
 
 def test_each_further_blank_adds_to_the_spread(cost, hamlet):
     houses = hamlet.houses.iloc[:1].to_numpy(copy=True)
-    spreads = [cost.spread(houses)[0]]
+    spreads = [cost.std(houses)[0]]
     for i in optional_fields(hamlet.contract):
         houses[:, i] = np.nan
-        spreads.append(cost.spread(houses)[0])
+        spreads.append(cost.std(houses)[0])
     assert spreads[0] == 0
     assert spreads == sorted(spreads)
     assert spreads[-1] > spreads[1]
@@ -40,8 +40,8 @@ def test_each_further_blank_adds_to_the_spread(cost, hamlet):
 def test_blanks_that_err_together_cost_more_than_blanks_that_do_not():
     houses = np.full((1, 2), np.nan)
     variance = np.array([0.09, 0.16])
-    assert ImputationVariance(variance, 0.0).spread(houses)[0] == pytest.approx(0.5)
-    assert ImputationVariance(variance, 1.0).spread(houses)[0] == pytest.approx(0.7)
+    assert ImputationVariance(variance, 0.0).std(houses)[0] == pytest.approx(0.5)
+    assert ImputationVariance(variance, 1.0).std(houses)[0] == pytest.approx(0.7)
 
 
 def test_facts_are_blanked_at_random_and_never_those_that_are_required(hamlet):

@@ -15,6 +15,10 @@ def drawn():
     return traits, residuals, np.zeros(2000), random.integers(0, 5, 2000)
 
 
+def half_width(fitted, difficulty, std, level):
+    return 0.5 * sum(fitted.margins(difficulty, std, level))
+
+
 @pytest.fixture(scope="module")
 def fitted(drawn):
     traits, residuals, blanks, folds = (part[:1000] for part in drawn)
@@ -24,7 +28,7 @@ def fitted(drawn):
 @pytest.mark.parametrize("level", [0.5, 0.8, 0.95])
 def test_unseen_residuals_are_covered_alike_in_easy_and_hard_houses(fitted, drawn, level):
     traits, residuals, blanks, _ = (part[1000:] for part in drawn)
-    half = fitted.half_width(fitted.difficulty(traits), blanks, level)
+    half = half_width(fitted, fitted.difficulty(traits), blanks, level)
     inside = np.abs(residuals) <= half
     assert inside.mean() == pytest.approx(level, abs=0.04)
     for group in (traits[:, 0] < 0, traits[:, 0] > 0):
@@ -41,7 +45,7 @@ def test_a_trait_of_more_emphasis_is_penalised_less(drawn):
     spread = {}
     for factor in (1.0, 3.0):
         emphasis = np.array([factor, 1.0, 1.0, 1.0])
-        fitted = ConformalInterval(emphasis=emphasis).fit(traits, residuals, blanks, folds)
+        fitted = ConformalInterval(feature_weights=emphasis).fit(traits, residuals, blanks, folds)
         spread[factor] = np.log(fitted.difficulty(traits)).std()
     assert spread[3.0] > 1.3 * spread[1.0]
 
@@ -60,17 +64,17 @@ def test_blanks_widen_and_their_scores_are_learned_apart(drawn):
     spread = np.full(len(residuals), 0.3)
     blurred = residuals + random.normal(size=len(residuals)) * 0.8
     fitted = ConformalInterval(alpha=0.01).fit(traits, residuals, blanks, folds)
-    fitted.fit_blanks(traits, blurred, spread, folds)
+    fitted.fit_masked(traits, blurred, spread, folds)
     difficulty = fitted.difficulty(traits)
-    half = fitted.half_width(difficulty, spread, 0.9)
-    assert (half > fitted.half_width(difficulty, blanks, 0.9)).all()
+    half = half_width(fitted, difficulty, spread, 0.9)
+    assert (half > half_width(fitted, difficulty, blanks, 0.9)).all()
     assert np.mean(np.abs(blurred) <= half) == pytest.approx(0.9, abs=0.03)
-    assert fitted.blank_weight_ > 1.3
+    assert fitted.imputation_weight_ > 1.3
 
 
 def test_levels_outside_one_half_to_95_percent_are_refused():
     for level in (0.49, 0.96):
-        with pytest.raises(ModelError, match="range"):
+        with pytest.raises(ModelError, match="interval"):
             check_level(level)
     for level in (0.5, 0.95):
         check_level(level)
