@@ -1,0 +1,123 @@
+"""Intervals cover unseen errors as often as stated, and widen for missing fields."""
+
+import numpy as np
+import pytest
+from sklearn.exceptions import NotFittedError
+
+from houseprice.errors import ModelError
+from houseprice.model.conformal import (
+    ConformalInterval,
+    ImputationVariance,
+    check_level,
+    mask_fields,
+    optional_fields,
+)
+
+
+@pytest.fixture(scope="module")
+def errors():
+    """Features, residuals, no imputation and folds: errors grow with the first feature."""
+    random = np.random.default_rng(5)
+    features = random.normal(size=(2000, 4))
+    residuals = random.normal(size=2000) * 0.3 * np.exp(0.4 * features[:, 0])
+    return features, residuals, np.zeros(2000), random.integers(0, 5, 2000)
+
+
+@pytest.fixture(scope="module")
+def fitted(errors):
+    return ConformalInterval(alpha=0.01).fit(*(part[:1000] for part in errors))
+
+
+def half_width(fitted, difficulty, std, level):
+    return 0.5 * sum(fitted.margins(difficulty, std, level))
+
+
+@pytest.mark.parametrize("level", [0.5, 0.8, 0.95])
+def test_unseen_residuals_are_covered_equally_in_easy_and_hard_houses(fitted, errors, level):
+    features, residuals, std, _ = (part[1000:] for part in errors)
+    difficulty = fitted.difficulty(features)
+    assert np.corrcoef(np.log(difficulty), features[:, 0])[0, 1] > 0.9
+    inside = np.abs(residuals) <= half_width(fitted, difficulty, std, level)
+    assert inside.mean() == pytest.approx(level, abs=0.04)
+    for group in (features[:, 0] < 0, features[:, 0] > 0):
+        assert inside[group].mean() == pytest.approx(level, abs=0.08)
+
+
+def test_a_feature_with_a_larger_weight_is_penalised_less(errors):
+    spread = {}
+    for weight in (1.0, 3.0):
+        weights = np.array([weight, 1.0, 1.0, 1.0])
+        fitted = ConformalInterval(feature_weights=weights).fit(*errors)
+        spread[weight] = np.log(fitted.difficulty(errors[0])).std()
+    assert spread[3.0] > 1.3 * spread[1.0]
+
+
+def test_features_beyond_all_sales_do_not_widen_the_interval_without_limit(fitted):
+    far, farther = (np.array([[value, 0.0, 0.0, 0.0]]) for value in (50.0, 1e9))
+    assert fitted.difficulty(farther) == fitted.difficulty(far)
+
+
+def test_missing_fields_widen_the_interval_by_scores_of_their_own(errors):
+    features, residuals, std, folds = errors
+    masked_std = np.full(len(residuals), 0.3)
+    masked = residuals + np.random.default_rng(6).normal(size=len(residuals)) * 0.8
+    fitted = ConformalInterval(alpha=0.01).fit(*errors)
+    fitted.fit_masked(features, masked, masked_std, folds)
+    difficulty = fitted.difficulty(features)
+    half = half_width(fitted, difficulty, masked_std, 0.9)
+    assert (half > half_width(fitted, difficulty, std, 0.9)).all()
+    assert np.mean(np.abs(masked) <= half) == pytest.approx(0.9, abs=0.03)
+    assert fitted.imputation_weight_ > 1.3
+
+
+def test_levels_outside_50_to_95_percent_and_an_unfitted_interval_are_refused(errors):
+    for level in (0.49, 0.96):
+        with pytest.raises(ModelError, match="50 % to 95 %"):
+            check_level(level)
+    for level in (0.5, 0.95):
+        check_level(level)
+    with pytest.raises(NotFittedError):
+        ConformalInterval().difficulty(errors[0])
+
+
+def names(contract, positions):
+    return {contract.columns[i] for i in positions}
+
+
+def test_the_field_that_matters_most_costs_most_when_missing(valuer, hamlet):
+    variance = valuer.imputation_variance_.variance
+    deviation = dict(zip(hamlet.contract.columns, np.sqrt(variance), strict=True))
+    assert 0.1 < deviation["grade"] < 0.3
+    assert deviation["grade"] > deviation["garden"] > 0
+    assert deviation["size"] == deviation["month"] == 0
+
+
+def test_each_further_missing_field_adds_to_the_deviation(valuer, hamlet):
+    houses = hamlet.houses.iloc[:1].to_numpy(copy=True)
+    deviations = [valuer.imputation_variance_.std(houses)[0]]
+    for i in optional_fields(hamlet.contract):
+        houses[:, i] = np.nan
+        deviations.append(valuer.imputation_variance_.std(houses)[0])
+    assert deviations[0] == 0
+    assert deviations == sorted(deviations)
+    assert deviations[-1] > deviations[1]
+
+
+def test_correlated_errors_of_missing_fields_add_up_to_more():
+    houses = np.full((1, 2), np.nan)
+    variance = np.array([0.09, 0.16])
+    assert ImputationVariance(variance, 0.0).std(houses)[0] == pytest.approx(0.5)
+    assert ImputationVariance(variance, 1.0).std(houses)[0] == pytest.approx(0.7)
+
+
+def test_optional_fields_are_masked_at_random_and_required_ones_never(hamlet):
+    optional = names(hamlet.contract, optional_fields(hamlet.contract))
+    assert {"grade", "built", "garden"} <= optional
+    assert optional.isdisjoint({"size", "quarter", "sold", "month"})
+    masked = mask_fields(hamlet.houses, hamlet.contract, np.random.default_rng(0))
+    share = masked.isna().mean()
+    for column in hamlet.contract.columns:
+        assert (0.3 < share[column] < 0.7) if column in optional else share[column] == 0
+    per_house = masked[sorted(optional)].isna().mean(axis=1)
+    assert (per_house.min(), per_house.max()) == (0, 1)
+    assert hamlet.houses.notna().all(axis=None)
