@@ -29,9 +29,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from loopback import Server, asking, free_port, request, serving
+from reference_services import PIPELINE, fit_plain_pipeline
 from rich.console import Console
 from rich.table import Table
-from rivals import PIPELINE, fit_plain_pipeline
 
 from houseprice.api.access import environment
 from houseprice.api.batching import house_frame
@@ -91,7 +91,14 @@ def services(market: Market, pipeline: Path) -> dict[str, AbstractContextManager
         command = [sys.executable, "-m", "houseprice.api.server"]
         found[name] = serving(command, port, "/ready", environment("127.0.0.1", port, workers))
     port = free_port()
-    command = [sys.executable, "-m", "uvicorn", "rivals:empty", "--app-dir", str(BESIDE)]
+    command = [
+        sys.executable,
+        "-m",
+        "uvicorn",
+        "reference_services:empty",
+        "--app-dir",
+        str(BESIDE),
+    ]
     found["empty"] = serving([*command, "--no-access-log", f"--port={port}"], port, "/", {})
     if not (find_spec("flask") and find_spec("gunicorn")):
         CONSOLE.print("No Flask beside it: pip install 'houseprice[bench]', and measure again.")
@@ -99,7 +106,13 @@ def services(market: Market, pipeline: Path) -> dict[str, AbstractContextManager
     fit_plain_pipeline(market, pipeline)
     for workers, name in ((1, "Flask × 1"), (2, "Flask × 2")):
         port = free_port()
-        command = [sys.executable, "-m", "gunicorn", "rivals:tutorial()", f"--chdir={BESIDE}"]
+        command = [
+            sys.executable,
+            "-m",
+            "gunicorn",
+            "reference_services:tutorial()",
+            f"--chdir={BESIDE}",
+        ]
         options = [f"--bind=127.0.0.1:{port}", f"--workers={workers}", "--log-level=error"]
         surroundings = {PIPELINE: str(pipeline)}
         whole = [*command, *options, "--no-control-socket"]

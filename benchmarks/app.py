@@ -1,8 +1,7 @@
-"""Measure the speed that a person feels: ``python benchmarks/app.py [--rounds 5]``.
+"""Measure the response times of the app: ``python benchmarks/app.py [--rounds 5]``.
 
-Starts the app as ``make run`` does and drives it in headless Chromium. Printed are the median and
-the worst of each figure beside its goal. Needs Chromium; everything else is in
-``requirements-dev.txt``.
+Starts the app as ``make run`` does and drives it in headless Chromium. Prints median, maximum
+and goal of each time. Needs Chromium; everything else is in ``requirements-dev.txt``.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ from rich.table import Table
 ROOT = Path(__file__).parents[1]
 AREA = "Living area above ground (sq ft)"
 SAMPLE = next((ROOT / "houseprice" / "market").glob("*/to_value.csv"))
-PAUSE_MS = 1_000  # a person looks at one answer before the next question
+PAUSE_MS = 1_000  # think time between two changes
 GOALS = {
     "server answers after its start": 1.5,
     "form usable, browser cache cold": 2.0,
@@ -63,7 +62,7 @@ def main() -> None:
 
 
 def measure_pages(chromium: Browser, address: str, figures: dict[str, list[float]]) -> None:
-    """Visit as one person: the form by its address, a change, home and back, a file."""
+    """Visit the form by its address, change a field, go home and back, upload a file."""
     visit(chromium.new_page(), address)  # the first visit of a process pays for its imports
     page = chromium.new_context().new_page()
     figures["form usable, browser cache cold"].append(timed(lambda: visit(page, address)))
@@ -91,14 +90,14 @@ def measure_pages(chromium: Browser, address: str, figures: dict[str, list[float
 
 
 def visit(page: Page, address: str) -> None:
-    """Open the form by its address and wait until it can be filled and has a value."""
+    """Open the form by its address and wait until it is usable and shows a value."""
     page.goto(f"{address}/house")
     expect(page.get_by_role("spinbutton", name=AREA)).to_be_visible(timeout=60_000)
     expect(page.get_by_test_id("stMetricValue").first).to_be_visible(timeout=60_000)
 
 
 def change(page: Page, area: int) -> float:
-    """Type another living area; seconds from Enter until another value stands there."""
+    """Enter another living area; return the seconds until another value is shown."""
     metric = page.get_by_test_id("stMetricValue").first
     before = metric.inner_text()
     field = page.get_by_role("spinbutton", name=AREA)
@@ -116,7 +115,7 @@ def change(page: Page, area: int) -> float:
 
 
 def timed(action: Callable[[], None]) -> float:
-    """Seconds that an action takes."""
+    """Return the duration of an action in seconds."""
     start = time.perf_counter()
     action()
     return time.perf_counter() - start
@@ -124,7 +123,7 @@ def timed(action: Callable[[], None]) -> float:
 
 @contextmanager
 def serving(environment: dict[str, str]) -> Iterator[tuple[str, float]]:
-    """Run the app; give its address and the seconds until it answered."""
+    """Run the app; yield its address and the seconds until it responded."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -150,7 +149,7 @@ def serving(environment: dict[str, str]) -> Iterator[tuple[str, float]]:
 
 @contextmanager
 def browser() -> Iterator[Browser]:
-    """Start Chromium without a screen."""
+    """Start headless Chromium."""
     path = os.environ.get("CHROMIUM") or shutil.which("chromium")
     switches = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
     with sync_playwright() as playwright:
@@ -160,8 +159,8 @@ def browser() -> Iterator[Browser]:
 
 
 def show(figures: dict[str, list[float]]) -> None:
-    """Print the figures beside their goals."""
-    table = Table("what", "median s", "worst s", "goal s", "times")
+    """Print the times with their goals."""
+    table = Table("action", "median s", "maximum s", "goal s", "n")
     for name, seconds in figures.items():
         table.add_row(
             name,

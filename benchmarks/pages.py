@@ -2,10 +2,9 @@
 
 Starts the app as ``make run`` does and drives it in headless Chromium: each page by its address
 with a cold and a warm browser, by a click, each of its tabs, and a change of a filter. A page is
-usable once it has its title, nothing runs and no chart is still to come. Told are medians, the
-server's processor time (which holds on a busy machine, where the seconds don't), the bytes that
-came over the WebSocket and the largest chart, beside the goals and beside what explainerdashboard
-took for the same.
+usable when its title is shown, nothing runs and all charts are drawn. Prints medians, the CPU
+time of the server (stable on a busy computer), the bytes received over the WebSocket, the
+largest message, the goals, and the times of explainerdashboard.
 """
 
 from __future__ import annotations
@@ -44,9 +43,9 @@ GOALS = {"first paint, warm": 1.0}  # seconds; on a change the goal is of proces
 CHANGE_CPU_S = 0.3
 CHART_MB = 1.5
 # explainerdashboard 0.5.8 with a gradient boosting model of the same sales, measured once on two
-# shared cores: its server's start and then its first plot; a change of an input, and the median
-# processor time of the four callbacks that it starts, added up. An order of size, no race.
-BESIDE = {
+# shared cores: server start and first plot; a change of an input, and the summed median CPU time of
+# the four callbacks that it starts. An order of magnitude, not a comparison.
+REFERENCE = {
     "first paint, cold": "10.1 server + 6.0 first plot",
     "a change": "0.91 (CPU 0.23)",
     "first paint, cold, with interactions": "31 (its defaults)",
@@ -56,7 +55,7 @@ CONSOLE = Console(width=120)
 
 @dataclass
 class Taken:
-    """What one kind of action on one page took, a number each time."""
+    """Measurements of one kind of action on one page."""
 
     seconds: list[float] = field(default_factory=list)
     processor_s: list[float] = field(default_factory=list)
@@ -68,7 +67,7 @@ Figures = dict[tuple[str, str], Taken]
 
 
 class Visitor:
-    """Somebody with a browser: does things, and times them."""
+    """A browser session that times its actions."""
 
     def __init__(self, chromium: Browser, server: Server, figures: Figures) -> None:
         self.page: Page = chromium.new_context(
@@ -83,14 +82,14 @@ class Visitor:
         socket.on("framereceived", lambda data: self._frames.append(len(data)))
 
     def timed(self, path: str, what: str, action: Callable[[], object]) -> None:
-        """Do something, wait until the page is usable again, and note what it took."""
+        """Run an action, wait until the page is usable again, and record the cost."""
         self._frames.clear()
         before, start = self._server.processor_seconds(), time.perf_counter()
         action()
         settle(self.page)
         taken = self._figures[path, what]
         taken.seconds.append(time.perf_counter() - start)
-        self.page.wait_for_timeout(300)  # what the server tidies up afterwards counts too
+        self.page.wait_for_timeout(300)  # includes the work after the response
         taken.processor_s.append(self._server.processor_seconds() - before)
         taken.received.append(sum(self._frames))
         taken.largest.append(max(self._frames, default=0))
@@ -109,7 +108,7 @@ def settle(page: Page) -> None:
 
 
 def measure_page(visitor: Visitor, path: str) -> None:
-    """Come by the address twice, open each tab, come by a click, and change something."""
+    """Open the page twice, open each tab, change a field, and navigate to it by a click."""
     page = visitor.page
     for what in ("first paint, cold", "first paint, warm"):
         visitor.timed(path, what, lambda: page.goto(visitor.address + path))
@@ -125,13 +124,13 @@ def measure_page(visitor: Visitor, path: str) -> None:
 
 
 def arrive(click: Callable[[], None], page: Page, path: str) -> None:
-    """Follow a link until the address says that it has been followed."""
+    """Click a link and wait for the new address."""
     click()
     page.wait_for_url(re.compile(rf"{re.escape(path)}(\?.*)?$"))
 
 
 def outer_tabs(page: Page) -> list[str]:
-    """The names of the tabs that are not open, of the page's first row of tabs."""
+    """Return the names of the closed tabs in the first row of tabs."""
     row = page.get_by_role("tablist").first
     if not row.count():
         return []
@@ -142,7 +141,7 @@ def outer_tabs(page: Page) -> list[str]:
 
 
 def change(visitor: Visitor, path: str) -> None:
-    """Change what a person would change here: a fact of the house, or a filter of the sales."""
+    """Change a field of the house, or a filter of the sales."""
     page = visitor.page
     if path == "/house":
         page.get_by_role("tab").first.click()
@@ -160,7 +159,7 @@ def change(visitor: Visitor, path: str) -> None:
 
 
 def seen(page: Page, action: Callable[[], None]) -> None:
-    """Act, and wait until the page shows something else."""
+    """Run an action, and wait until the text of the page changes."""
     main = page.get_by_test_id("stMain")
     before = main.inner_text()
     action()
@@ -170,8 +169,10 @@ def seen(page: Page, action: Callable[[], None]) -> None:
 
 
 def show(figures: Figures) -> None:
-    """Print the figures, page by page."""
-    table = Table("page", "what", "median s", "worst s", "CPU s", "kB", "largest kB", "goal", "")
+    """Print the measurements by page."""
+    table = Table(
+        "page", "action", "median s", "maximum s", "CPU s", "kB", "largest kB", "goal", ""
+    )
     for (path, what), taken in figures.items():
         seconds, spent = statistics.median(taken.seconds), statistics.median(taken.processor_s)
         goal, kept = "", True
@@ -192,15 +193,15 @@ def show(figures: Figures) -> None:
             "" if kept and largest < CHART_MB * 1e6 else "missed",
         )
     CONSOLE.print(table)
-    beside = Table("explainerdashboard 0.5.8, same sales", "s")
-    for what, told in BESIDE.items():
-        beside.add_row(what, told)
-    CONSOLE.print(beside)
+    reference = Table("explainerdashboard 0.5.8, same sales", "s")
+    for what, seconds in REFERENCE.items():
+        reference.add_row(what, seconds)
+    CONSOLE.print(reference)
 
 
 @contextmanager
 def browser() -> Iterator[Browser]:
-    """Start Chromium without a screen."""
+    """Start headless Chromium."""
     path = os.environ.get("CHROMIUM") or shutil.which("chromium")
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=path, args=SWITCHES)
@@ -209,7 +210,7 @@ def browser() -> Iterator[Browser]:
 
 
 def main() -> None:
-    """Visit every page so many times and print the tables."""
+    """Measure every page and print the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--pages", nargs="+", default=list(PAGES), choices=list(PAGES))
@@ -237,8 +238,8 @@ def main() -> None:
     show(figures)
     load = os.getloadavg()[0]
     CONSOLE.print(
-        f"{chosen.rounds} rounds; {os.cpu_count()} cores that others use too, load {load:.1f} at "
-        f"the end: browser and server share them, so seconds grow with the load; CPU seconds hold."
+        f"{chosen.rounds} rounds; {os.cpu_count()} shared cores, load {load:.1f} at the end. "
+        f"Browser and server share them: seconds grow with the load, CPU seconds do not."
     )
 
 

@@ -1,8 +1,8 @@
-"""Measure how often the range of a sum of values holds: ``python benchmarks/portfolio.py``.
+"""Measure the coverage of the interval of a sum of values: ``python benchmarks/portfolio.py``.
 
 Out of time, each year is valued by a model of the years before, with the shared errors of those
-years alone; in folds, each fifth of the sales by a model of the rest. Beside ours stand the range
-as if errors were independent, and the ranges of all houses added up. It takes a few minutes.
+years; in folds, each fifth of the sales by a model of the rest. For comparison: the interval
+under independent errors, and the sum of all single intervals. It takes a few minutes.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ Places = NDArray[np.intp]
 
 
 class Valued(NamedTuple):
-    """Houses that a model had not seen, with what it knew of shared errors."""
+    """Held-out houses, with the shared errors of their model."""
 
     frame: pd.DataFrame
     prices: NDArray[np.float64]
@@ -53,7 +53,7 @@ def valued(market: Market, known: Places, asked: Places) -> Valued:
 
 
 def judged(houses: Valued, portfolios: Iterator[Places]) -> Iterator[dict[str, float]]:
-    """Yield for each portfolio whether each range holds its prices, and half its width."""
+    """Yield for each portfolio whether each interval covers its prices, and its half width."""
     for places in portfolios:
         part, paid = houses.frame.iloc[places], houses.prices[places].sum()
         worth = part["predicted_price"].sum()
@@ -63,7 +63,7 @@ def judged(houses: Valued, portfolios: Iterator[Places]) -> Iterator[dict[str, f
             "independent": (worth - spread, worth + spread),
             "added": (part["price_low"].sum(), part["price_high"].sum()),
         }
-        row = {f"{name} holds": float(low <= paid <= high) for name, (low, high) in ends.items()}
+        row = {f"{name} covers": float(low <= paid <= high) for name, (low, high) in ends.items()}
         yield row | {f"{n} ±": (high - low) / 2 / worth for n, (low, high) in ends.items()}
 
 
@@ -74,7 +74,7 @@ def drawn(houses: Valued, size: int, times: int, random: np.random.Generator) ->
 
 
 def by_area(houses: Valued) -> Iterator[Places]:
-    """Take all houses of an area, where there are enough."""
+    """Yield all houses of each area with enough sales."""
     for area in np.unique(houses.areas):
         places = np.flatnonzero(houses.areas == area)
         if len(places) >= FEWEST_IN_AREA:
@@ -96,7 +96,7 @@ def report(name: str, parts: list[Valued], times: int) -> None:
 
 
 def main() -> None:
-    """Measure the years that can be foretold with something known before, and the folds."""
+    """Measure the years with earlier years to train on, and the folds."""
     market = load_market()
     years = market.houses[market.contract.market.roles.sale_year].to_numpy(np.float64)
     for year in np.unique(years)[2:]:

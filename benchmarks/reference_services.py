@@ -1,7 +1,8 @@
-"""What the API is measured beside: an empty service, and one as tutorials write it.
+"""Reference services for the API benchmark: an empty one, and one as tutorials write it.
 
-The tutorials' one is Flask around a plain pipeline: a typed frame from the rows of the request,
-scikit-learn's imputers and one-hot encoder, and one price each; no range, no checks, no reasons.
+The second is Flask with a plain pipeline: a typed frame from the rows of the request,
+scikit-learn's imputers and one-hot encoder, and one price per row; no interval, validation or
+explanation.
 """
 
 from __future__ import annotations
@@ -27,20 +28,20 @@ if TYPE_CHECKING:
 __all__ = ["PIPELINE", "empty", "fit_plain_pipeline", "tutorial"]
 
 PIPELINE = "BENCHMARK_PIPELINE"
-"""The variable that names the file of the pipeline and the types of its columns."""
+"""Environment variable with the file of the pipeline and its column types."""
 
 OK = {"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]}
 
 
 async def empty(scope: dict[str, Any], _: object, send: Any) -> None:  # noqa: ANN401 - ASGI's own
-    """Answer any request with two letters: the floor for a service in Python."""
+    """Answer every request with two letters: the lower bound of a Python service."""
     if scope["type"] == "http":
         await send(OK)
         await send({"type": "http.response.body", "body": b"ok"})
 
 
 def tutorial() -> Flask:
-    """Make the tutorials' service."""
+    """Create the tutorial service."""
     from flask import Flask, jsonify, request
 
     app = Flask("tutorial")
@@ -59,7 +60,7 @@ def tutorial() -> Flask:
 
 
 def fit_plain_pipeline(market: Market, path: Path) -> None:
-    """Fit the tutorials' pipeline on log prices, and save it with the types of its columns."""
+    """Fit the tutorial pipeline on log prices, and save it with its column types."""
     facts = market.contract.market
     sales = pd.read_csv(market.sales_path)
     houses = sales.drop(columns=[facts.id, facts.price.column])
