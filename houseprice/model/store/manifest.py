@@ -1,9 +1,7 @@
-"""What a stored model says of itself, and whether it may be trusted here.
+"""The manifest of a version: what the model is, and whether it may be used here.
 
-The software that shapes an artefact: only the same reads back what was written.
-
-scikit-learn promises nothing between any two of its releases (user guide, "Model persistence"), and
-neither do we between two states of our own code.
+A model is only loaded by the software that wrote it: scikit-learn guarantees nothing between two of
+its releases (user guide, "Model persistence"), nor do two states of our own code.
 """
 
 from __future__ import annotations
@@ -28,112 +26,43 @@ from houseprice.model.store.signing import Keys
 from houseprice.model.study import STUDY_FILE
 
 __all__ = [
+    "RETRAIN",
     "FileEntry",
     "Manifest",
     "code_sha256",
     "data_sha256",
-    "file_facts",
+    "file_entry",
     "installed_libraries",
     "software_difference",
 ]
 
-COMPARED_PARTS = {"scikit-learn": 3, "python": 2, "numpy": 2, "pandas": 2, "pydantic": 2}
-"""How many parts of the version must agree."""
+RETRAIN = "Train a new model: houseprice train."
 
-_SHAPING = ("market", "model")
-_ROOT = Path(__file__).parents[2]
-
-
-def installed_libraries() -> dict[str, str]:
-    """Return the versions of Python and of the libraries that shape an artefact."""
-    installed = {name: version(name) for name in COMPARED_PARTS if name != "python"}
-    return {"python": platform.python_version(), **installed}
+_ROLL_BACK = (
+    "Roll back to an earlier version (houseprice models rollback) or train a new one "
+    "(houseprice train)."
+)
+_CHECKSUM = "manifest_sha256"
 
 
-@cache
-def code_sha256() -> str:
-    """Return the checksum of our own code whose objects are in an artefact.
-
-    The version of the package alone would not do: between two releases the code changes under the
-    same version, and a model of the old code fails in ways that nobody can explain.
-    """
-    sums = [
-        f"{path.relative_to(_ROOT).as_posix()} {hashlib.sha256(path.read_bytes()).hexdigest()}"
-        for wing in _SHAPING
-        for path in sorted((_ROOT / wing).rglob("*.py"))
-    ]
-    return hashlib.sha256("\n".join(sums).encode()).hexdigest()
-
-
-def software_difference(package_version: str, code: str, libraries: dict[str, str]) -> str | None:
-    """Say how the software that made an artefact differs from this one, and what to do.
-
-    Returns
-    -------
-    str or None
-        The end of a sentence that starts with the artefact's name; None if there is no difference
-        that matters.
-    """
-    here = {"houseprice": houseprice.__version__, **installed_libraries()}
-    there = {**libraries, "houseprice": package_version}
-    for name, mine in here.items():
-        theirs = there.get(name, "unknown")
-        parts = COMPARED_PARTS.get(name)
-        if theirs.split(".")[:parts] != mine.split(".")[:parts]:
-            return (
-                f"was made with {name} {theirs}, and this is {name} {mine}. "
-                f"Train a new one (houseprice train), or install {name} {theirs}."
-            )
-    if code != code_sha256():
-        return (
-            "was made by another state of the code of this version. "
-            "Train a new one: houseprice train."
-        )
-    return None
-
-
-_SEAL = "manifest_sha256"
-
-
-class _Facts(BaseModel):
+class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class FileEntry(_Facts):
+class FileEntry(_Frozen):
     """Checksum and size, in bytes, of one file of a version."""
 
     sha256: str
     size: int
 
 
-class Manifest(_Facts):
-    """The facts of one model version.
+class Manifest(_Frozen):
+    """What is stored about a version; `model_version` is also the name of its folder.
 
-    Attributes
-    ----------
-    model_version : str
-        ``<market>-<package version>-<number>``, also the name of the version's folder.
-    package_version : str
-    code_sha256 : str
-        Checksum of our own code that shapes the artefact.
-    libraries : dict of str to str
-        Versions of Python and of the libraries that shape the artefact.
-    market_name, market_title : str
-    contract_sha256, data_sha256 : str
-        Checksums of the contract and of the file of sales.
-    as_of : date
-        The date that values stand for.
-    rows : int
-        Sales that the model learned from.
-    metrics : dict of str to float
-        Accuracy on sales that the model did not see, shares between 0 and 1, money in the market's
-        currency. A metric without a number is left out.
-    created_at : datetime
-        In UTC.
-    files : dict of str to FileFacts
-        Every other file of the version.
-    signing_key, signature : str, optional
-        The short name of the key that all the facts above were signed with, and the signature.
+    `code_sha256` and `libraries` are the software that wrote the model, `as_of` is the date of its
+    values, `rows` the number of sales. `metrics` are measured on held-out sales: shares between 0
+    and 1, money in the market's currency. `files` are all other files of the version. `signature`
+    covers everything else, with the key of the id `signing_key`.
     """
 
     model_version: str
@@ -153,135 +82,150 @@ class Manifest(_Facts):
     signature: str | None = None
 
     def to_json(self) -> bytes:
-        """Write the manifest with a checksum of itself."""
-        facts = self.model_dump(mode="json")
-        return json.dumps({**facts, _SEAL: _seal(facts)}, indent=2, ensure_ascii=False).encode()
+        """Serialize the manifest with a checksum of itself."""
+        data = self.model_dump(mode="json")
+        data[_CHECKSUM] = _checksum(data)
+        return json.dumps(data, indent=2, ensure_ascii=False).encode()
 
     @classmethod
     def read(cls, path: Path) -> Self:
-        """Read a manifest.
-
-        Raises
-        ------
-        StoreError
-            If it is missing, incomplete, or not as it was written.
-        """
+        """Read a manifest that is complete and unchanged; a StoreError says why it is not."""
         name = path.parent.name
-        facts: dict[str, Any] = {}
+        data: dict[str, Any] = {}
         try:
-            facts = json.loads(path.read_bytes())
-            sealed = facts.pop(_SEAL) == _seal(facts) and facts["model_version"] == name
+            data = json.loads(path.read_bytes())
+            intact = data.pop(_CHECKSUM) == _checksum(data) and data["model_version"] == name
         except OSError as error:
             raise StoreError(
-                f"Model version {name} has no manifest that can be read ({error.strerror}). "
-                "Train a new one: houseprice train."
+                f"The manifest of model version {name} can't be read ({error.strerror}). {RETRAIN}"
             ) from None
         except (ValueError, LookupError, AttributeError, TypeError):
-            sealed = False
-        if not sealed:
+            intact = False
+        if not intact:
             raise StoreError(
                 f"The manifest of model version {name} is damaged or was changed after it was "
-                "saved. Go back to an earlier version (houseprice models rollback) or train a new "
-                "one (houseprice train)."
+                f"saved. {_ROLL_BACK}"
             )
         try:
-            return cls.model_validate(facts)
+            return cls.model_validate(data)
         except ValidationError:
             raise StoreError(
-                f"Model version {name} was saved by a release of houseprice that keeps other "
-                "facts. Train a new one: houseprice train."
+                f"Model version {name} was saved by a release of houseprice with other manifest "
+                f"fields. {RETRAIN}"
             ) from None
 
     def check_versions(self) -> None:
-        """Refuse a model that other versions of the software wrote.
-
-        Raises
-        ------
-        StoreError
-            Naming the versions and what to do.
-        """
+        """Raise a StoreError if other software wrote the model."""
         why = software_difference(self.package_version, self.code_sha256, self.libraries)
         if why:
             raise StoreError(f"Model version {self.model_version} {why}")
 
     def check_contract(self, contract: Contract) -> None:
-        """Refuse a model that learned by another contract.
-
-        Raises
-        ------
-        StoreError
-        """
+        """Raise a StoreError if the model was trained on another contract."""
         if self.contract_sha256 != contract.sha256:
             raise StoreError(
                 f"Model version {self.model_version} was trained on another contract than the one "
-                f"of {contract.market.title}. Train a new one: houseprice train."
+                f"of {contract.market.title}. {RETRAIN}"
             )
 
     def check_data(self, market: Market) -> None:
-        """Refuse a model that learned from other sales.
-
-        Raises
-        ------
-        StoreError
-        """
+        """Raise a StoreError if the model was trained on other sales."""
         if self.data_sha256 != data_sha256(market):
             raise StoreError(
                 f"Model version {self.model_version} was trained on other sales than those in "
-                f"{market.sales_path}. Train a new one: houseprice train."
+                f"{market.sales_path}. {RETRAIN}"
             )
 
-    def signed(self, keys: Keys) -> Self:
-        """Return the manifest with a signature, if there is a key to sign with."""
-        named = self.model_copy(update={"signing_key": keys.signing_id})
-        return named.model_copy(update={"signature": keys.sign(_statement(named))})
+    def check_file(self, name: str, data: bytes) -> None:
+        """Raise a StoreError if a file is not, byte for byte, what was saved."""
+        if self.files.get(name) != file_entry(data):
+            raise StoreError(
+                f"{name} of model version {self.model_version} is damaged or was changed after it "
+                f"was saved, so it was not loaded. {_ROLL_BACK}"
+            )
 
     def check_signature(self, keys: Keys) -> None:
-        """Refuse a version that nobody whom we trust has signed as it is.
+        """Raise a StoreError unless a trusted key signed the manifest, if one is required."""
+        keys.check(self.model_version, _signed_content(self), self.signing_key, self.signature)
 
-        Raises
-        ------
-        StoreError
-        """
-        keys.check(self.model_version, _statement(self), self.signing_key, self.signature)
+    def signed(self, keys: Keys) -> Self:
+        """Return the manifest with a signature, if there is a signing key."""
+        unsigned = self.model_copy(update={"signing_key": keys.signing_id})
+        return unsigned.model_copy(update={"signature": keys.sign(_signed_content(unsigned))})
 
     def has_study(self, other: Manifest) -> bool:
         """Whether this version, of the same market as the other, was saved with a study."""
         return STUDY_FILE in self.files and self.market_name == other.market_name
 
-    def check_file(self, name: str, data: bytes) -> None:
-        """Refuse a file that is not, byte for byte, what was saved.
 
-        Raises
-        ------
-        StoreError
-        """
-        if self.files.get(name) != file_facts(data):
-            raise StoreError(
-                f"{name} of model version {self.model_version} is damaged or was changed after it "
-                "was saved, so it was not opened. Go back to an earlier version (houseprice models "
-                "rollback) or train a new one (houseprice train)."
-            )
-
-
-def file_facts(data: bytes) -> FileEntry:
-    """Return checksum and size of a file's content."""
+def file_entry(data: bytes) -> FileEntry:
+    """Return checksum and size of the content of a file."""
     return FileEntry(sha256=hashlib.sha256(data).hexdigest(), size=len(data))
 
 
 def data_sha256(market: Market) -> str:
-    """Return the checksum of the file of sales."""
+    """Return the checksum of the sales file."""
     return hashlib.sha256(market.sales_path.read_bytes()).hexdigest()
 
 
-def _seal(facts: Mapping[str, Any]) -> str:
-    return hashlib.sha256(_canonical(facts)).hexdigest()
+def _checksum(data: Mapping[str, Any]) -> str:
+    return hashlib.sha256(_canonical(data)).hexdigest()
 
 
-def _statement(manifest: Manifest) -> bytes:
-    """What is signed: every fact in one form, under a name that nothing else signed has."""
-    facts = manifest.model_dump(mode="json", exclude={"signature"})
-    return b"houseprice model manifest 1\n" + _canonical(facts)
+def _signed_content(manifest: Manifest) -> bytes:
+    # The prefix keeps a signature from being valid for anything but a manifest.
+    content = manifest.model_dump(mode="json", exclude={"signature"})
+    return b"houseprice model manifest 1\n" + _canonical(content)
 
 
-def _canonical(facts: Mapping[str, Any]) -> bytes:
-    return json.dumps(facts, sort_keys=True, separators=(",", ":")).encode()
+def _canonical(data: Mapping[str, Any]) -> bytes:
+    return json.dumps(data, sort_keys=True, separators=(",", ":")).encode()
+
+
+_COMPARED_PARTS = {"scikit-learn": 3, "python": 2, "numpy": 2, "pandas": 2, "pydantic": 2}
+"""How many parts of the version must be equal."""
+
+_PACKAGES = ("market", "model")
+_ROOT = Path(__file__).parents[2]
+
+
+def software_difference(package_version: str, code: str, libraries: dict[str, str]) -> str | None:
+    """Describe how the software that wrote a model differs from this one, and what to do.
+
+    The result is the end of a sentence that starts with the model's name; None if nothing that
+    matters is different. A model of another release of houseprice is always refused.
+    """
+    here = {"houseprice": houseprice.__version__, **installed_libraries()}
+    there = {**libraries, "houseprice": package_version}
+    for name, ours in here.items():
+        theirs = there.get(name, "unknown")
+        parts = _COMPARED_PARTS.get(name)
+        if theirs.split(".")[:parts] != ours.split(".")[:parts]:
+            return (
+                f"was made with {name} {theirs}, and this is {name} {ours}. "
+                f"Train a new one (houseprice train), or install {name} {theirs}."
+            )
+    if code != code_sha256():
+        return f"was made by another state of the code of this version. {RETRAIN}"
+    return None
+
+
+def installed_libraries() -> dict[str, str]:
+    """Return the versions of Python and of the libraries whose objects are in a model file."""
+    installed = {name: version(name) for name in _COMPARED_PARTS if name != "python"}
+    return {"python": platform.python_version(), **installed}
+
+
+@cache
+def code_sha256() -> str:
+    """Return the checksum of our own code whose objects are in a model file.
+
+    Between two releases the code changes under the same version, and a model of the old code would
+    fail with errors that say nothing of the cause.
+    """
+    sums = [
+        f"{path.relative_to(_ROOT).as_posix()} {hashlib.sha256(path.read_bytes()).hexdigest()}"
+        for package in _PACKAGES
+        for path in sorted((_ROOT / package).rglob("*.py"))
+    ]
+    return hashlib.sha256("\n".join(sums).encode()).hexdigest()

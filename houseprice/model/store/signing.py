@@ -1,9 +1,9 @@
-"""Who made a version: Ed25519 signatures over its manifest, and so over all of its files.
+"""Ed25519 signatures over the manifests of versions, and so over all of their files.
 
 A checksum proves that a file is what was saved; only a signature proves who saved it. A version is
-signed where the private key is, at training; whoever opens it needs the public key alone. What that
-does not prove is that a version is the newest: whoever may write to the folder can let an older one
-answer, if it is signed as well.
+signed at training, where the private key is; loading it needs the public key alone. A signature
+does not prove that a version is the newest: a user with write access to the folder can activate an
+older one that is signed as well.
 """
 
 from __future__ import annotations
@@ -21,19 +21,15 @@ if TYPE_CHECKING:
 
 __all__ = ["NO_KEYS", "Keys", "generate_key_pair", "key_id"]
 
-_INSTEAD = "or take a version that is: houseprice models lists them."
+_ALTERNATIVE = "or use a version that is: houseprice models lists them."
 
 
 @dataclass(frozen=True)
 class Keys:
-    """What versions are signed with here, and whose signatures count.
+    """The private key that signs new versions, and the raw public keys that are trusted.
 
-    Attributes
-    ----------
-    signing : Ed25519PrivateKey, optional
-        Without it versions are saved unsigned.
-    trusted : tuple of bytes
-        Raw public keys. If there are none, every version may be opened.
+    Without a private key versions are saved unsigned; without trusted keys every version may be
+    loaded.
     """
 
     signing: Ed25519PrivateKey | None = None
@@ -41,13 +37,7 @@ class Keys:
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Self:
-        """Take the keys from the settings.
-
-        Raises
-        ------
-        SettingsError
-            If what is signed here would be refused here.
-        """
+        """Read the keys from the settings, which must trust what they sign."""
         private = None
         if settings.signing_key is not None:
             from cryptography.hazmat.primitives.asymmetric import ed25519
@@ -57,76 +47,56 @@ class Keys:
         trusted = () if settings.trusted_keys is None else decode_keys(settings.trusted_keys)
         if private is not None and trusted and _public(private) not in trusted:
             raise SettingsError(
-                "HOUSEPRICE_TRUSTED_KEYS does not hold the public key of HOUSEPRICE_SIGNING_KEY "
-                f"(key {key_id(_public(private))}), so a model trained here would be refused here. "
-                "Add that key, or leave one of the two settings out."
+                "HOUSEPRICE_TRUSTED_KEYS does not contain the public key of HOUSEPRICE_SIGNING_KEY "
+                f"(key {key_id(_public(private))}), so a model trained here could not be loaded "
+                "here. Add that key, or remove one of the two settings."
             )
         return cls(private, trusted)
 
     @property
     def signing_id(self) -> str | None:
-        """The short name of the key that signs here."""
+        """The id of the signing key."""
         return None if self.signing is None else key_id(_public(self.signing))
 
-    def sign(self, statement: bytes) -> str | None:
-        """Sign what a manifest says; None without a key."""
+    def sign(self, content: bytes) -> str | None:
+        """Sign the content of a manifest; None without a key."""
         if self.signing is None:
             return None
-        return base64.b64encode(self.signing.sign(statement)).decode()
+        return base64.b64encode(self.signing.sign(content)).decode()
 
     def check(
-        self, version: str, statement: bytes, signing_key: str | None, signature: str | None
+        self, version: str, content: bytes, signing_key: str | None, signature: str | None
     ) -> None:
-        """Refuse a version that nobody whom we trust has signed as it is.
-
-        Parameters
-        ----------
-        version : str
-            Its name.
-        statement : bytes
-            What its manifest says.
-        signing_key, signature : str, optional
-            The short name of a key, and what was signed with it.
-
-        Raises
-        ------
-        StoreError
-            Saying what to do.
-        """
+        """Raise a StoreError unless a trusted key signed this content of a manifest."""
         if not self.trusted:
             return
         if signing_key is None or signature is None:
             raise StoreError(
-                f"Model version {version} is not signed, and HOUSEPRICE_TRUSTED_KEYS asks for a "
-                "signature, so it was not opened. Train one where HOUSEPRICE_SIGNING_KEY is set, "
-                f"{_INSTEAD}"
+                f"Model version {version} is not signed, and HOUSEPRICE_TRUSTED_KEYS requires a "
+                "signature, so it was not loaded. Train one where HOUSEPRICE_SIGNING_KEY is set, "
+                f"{_ALTERNATIVE}"
             )
         key = next((key for key in self.trusted if key_id(key) == signing_key), None)
         if key is None:
             raise StoreError(
                 f"Model version {version} is signed with a key ({signing_key[:16]!r}) that "
-                "HOUSEPRICE_TRUSTED_KEYS does not hold, so it was not opened. Add that key if you "
-                f"trust its owner, {_INSTEAD}"
+                "HOUSEPRICE_TRUSTED_KEYS does not contain, so it was not loaded. Add that key if "
+                f"you trust its owner, {_ALTERNATIVE}"
             )
-        if not _is_good(key, signature, statement):
+        if not _is_valid(key, signature, content):
             raise StoreError(
-                f"The signature of model version {version} is not of what it holds: it was changed "
-                "after it was signed, so it was not opened. Fetch it again from where it was "
-                f"trained, {_INSTEAD}"
+                f"The signature of model version {version} does not match its content: it was "
+                "changed after it was signed, so it was not loaded. Copy it again from where it "
+                f"was trained, {_ALTERNATIVE}"
             )
 
     def check_can_sign(self) -> None:
-        """Refuse to make a version that would not be opened here.
-
-        Raises
-        ------
-        StoreError
-        """
+        """Raise a StoreError if a version that is trained here could not be loaded here."""
         if self.trusted and self.signing is None:
             raise StoreError(
-                "No model is trained here: HOUSEPRICE_TRUSTED_KEYS asks for signed ones, and there "
-                "is no HOUSEPRICE_SIGNING_KEY. Train where that key is, copy the folder of the "
-                "version into HOUSEPRICE_MODEL_DIR, and let it answer: houseprice models activate."
+                "No model can be trained here: HOUSEPRICE_TRUSTED_KEYS requires signed models, and "
+                "HOUSEPRICE_SIGNING_KEY is not set. Train where that key is, copy the folder of "
+                "the version into HOUSEPRICE_MODEL_DIR and activate it: houseprice models activate."
             )
 
 
@@ -134,18 +104,12 @@ NO_KEYS = Keys()
 
 
 def key_id(public: bytes) -> str:
-    """Return the short name of a raw public key, for people and manifests."""
+    """Return the id of a raw public key, for messages and manifests."""
     return hashlib.sha256(public).hexdigest()[:16]
 
 
 def generate_key_pair() -> tuple[str, str]:
-    """Make a key.
-
-    Returns
-    -------
-    private, public : str
-        For ``HOUSEPRICE_SIGNING_KEY`` and for ``HOUSEPRICE_TRUSTED_KEYS``.
-    """
+    """Generate a private and a public key, as ``HOUSEPRICE_SIGNING_KEY`` and ``_TRUSTED_KEYS``."""
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
     private = Ed25519PrivateKey.generate()
@@ -157,13 +121,13 @@ def _public(private: Ed25519PrivateKey) -> bytes:
     return private.public_key().public_bytes_raw()
 
 
-def _is_good(public: bytes, signature: str, statement: bytes) -> bool:
+def _is_valid(public: bytes, signature: str, content: bytes) -> bool:
     from cryptography.exceptions import InvalidSignature
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
     try:
         signed = base64.b64decode(signature, validate=True)
-        Ed25519PublicKey.from_public_bytes(public).verify(signed, statement)
+        Ed25519PublicKey.from_public_bytes(public).verify(signed, content)
     except (InvalidSignature, ValueError):
         return False
     return True

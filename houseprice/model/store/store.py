@@ -1,20 +1,20 @@
-"""Trained models on disk: a folder a version, written whole or not at all.
+"""The store of trained models: one folder per version, written completely or not at all.
 
 ::
 
     <store>/
-      active                      versions activated, one a line, the last one answers
+      active                      activated versions, one per line; the last one is active
       town-0.1.0-1/
-        manifest.json             what the model is, and the checksums of the others
+        manifest.json             what the model is, and the checksums of the other files
         model.joblib
         importance.csv
-        golden.json               houses with the prices it gave them, to try it again
-        study.json                what takes too long to work out while somebody waits
+        golden.json               houses with the prices that the model predicted for them
+        study.json                tables that take too long to compute on request
         card.md, card.json        the model card
 
-A version is written to a folder beside and renamed, so a kill at any moment leaves what was there
-usable. Nothing is opened before its signature (if one is asked for), its checksum and the versions
-of the software agree; what that does not prove is told in :mod:`houseprice.model.store.artefact`.
+A version is written to a temporary folder and renamed, so that an interruption at any moment leaves
+the store usable. A model is loaded only after its signature (if one is required), its checksum and
+the software versions were verified; :mod:`houseprice.model.store.artefact` says what remains.
 """
 
 from __future__ import annotations
@@ -74,11 +74,11 @@ class Version:
     ----------
     name : str
     active : bool
-        Whether it is the one that answers for its market.
+        Whether it is the active version of its market.
     manifest : Manifest or None
-        None where it can't be read, or is not signed as it should be.
+        None if it can't be read or its signature is not trusted.
     error : str or None
-        Why it can't be used here, as far as its manifest tells; None if it can.
+        Why the version can't be used here, as far as its manifest shows; None if it can.
     """
 
     name: str
@@ -93,24 +93,24 @@ class ModelStore:
     Parameters
     ----------
     folder : Path
-        Made, for its owner only, when it is first written to.
+        Created, for its owner only, when it is first written to.
     keys : Keys, optional
-        To sign with, and those whose signatures count. By default any version may be opened.
+        The signing key and the trusted keys. By default any version can be loaded.
     """
 
     def __init__(self, folder: Path, keys: Keys = NO_KEYS) -> None:
         self.folder = folder
         self.keys = keys
-        self._activation = ActivationHistory(folder)
+        self._history = ActivationHistory(folder)
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Self:
-        """Return the store that the settings lead to.
+        """Return the store of the settings.
 
         Raises
         ------
         SettingsError
-            If the keys don't go together.
+            If the signing key is not among the trusted keys.
         """
         return cls(settings.model_dir, Keys.from_settings(settings))
 
@@ -127,8 +127,6 @@ class ModelStore:
     ) -> Version:
         """Save a fitted model, with the card of its report, as a new version; not active yet.
 
-        Whoever opens it later values the golden rows again, and refuses a model that differs.
-
         Raises
         ------
         StoreError
@@ -137,103 +135,100 @@ class ModelStore:
         create_store_folder(self.folder)
         files, card = serialize(model, market, metrics, importance, report, golden)
         files[STUDY_FILE] = study.to_json()
-        number = self._next_number(market)
         manifest = add_version(
             self.folder,
             files,
-            lambda taken: build_manifest(market, metrics, files, taken, card, self.keys),
-            number,
+            lambda number: build_manifest(market, metrics, files, number, card, self.keys),
+            self._next_number(market),
         )
         logger.info("saved model version %s", manifest.model_version)
         return Version(manifest.model_version, active=False, manifest=manifest)
 
     def load(self, version: str | None = None, contract: Contract | None = None) -> LoadedModel:
-        """Load a version after checking it.
+        """Load a version after verifying it.
 
         Parameters
         ----------
         version : str, optional
             By default the active one (of the contract's market, if a contract is given).
         contract : Contract, optional
-            Refuse a model that learned by another contract than this.
+            Refuse a model that was trained on another contract.
 
         Raises
         ------
         StoreError
-            Saying what is wrong and what to do; nothing has been unpickled unless all checks pass.
+            Saying what is wrong and what to do; nothing is unpickled unless all checks pass.
         """
         name = version or self.active(contract.market.name if contract else None)
         if name is None:
             raise StoreError(
                 f"There is no model in {self.folder} yet. Train one: houseprice train."
             )
-        manifest, files = verify_files(self._place(name), self.keys)
+        manifest, files = verify_files(self._version_folder(name), self.keys)
         if contract is not None:
             manifest.check_contract(contract)
         warn_if_writable_by_others(self.folder)
         return load(manifest, files)
 
     def study(self, version: str) -> Study:
-        """Read the study of a version without opening its model.
+        """Read the study of a version without loading its model.
 
         Raises
         ------
         StoreError
-            If there is no such version, or its study is missing, changed or not signed as it
-            should be.
+            If there is no such version, or its study is missing, changed or not signed by a trusted
+            key.
         """
-        return Study.from_json(read_file(self._place(version), STUDY_FILE, self.keys))
+        return Study.from_json(read_file(self._version_folder(version), STUDY_FILE, self.keys))
 
     def versions(self) -> tuple[Version, ...]:
-        """List the versions, the oldest first, those whose manifest can't be read before all."""
-        answering = self._activation.answering()
-        found = [self._version(name, name in answering) for name in version_names(self.folder)]
-        return tuple(sorted(found, key=_age))
+        """List the versions, oldest first, after those with an unreadable manifest."""
+        active = self._history.active_versions()
+        versions = [self._version(name, name in active) for name in version_names(self.folder)]
+        return tuple(sorted(versions, key=_age))
 
     def active(self, market: str | None = None) -> str | None:
-        """Return the version activated last (for a market, by its short name), None if none was."""
-        return self._activation.newest(market)
+        """Return the version activated last (of a market, by its short name), None if none was."""
+        return self._history.active(market)
 
     def activation_history(self, market: str) -> tuple[str, ...]:
         """Return the versions of a market in the order of their activation, the active one last."""
-        return tuple(
-            name for name in self._activation.history() if market_of_version(name) == market
-        )
+        return tuple(name for name in self._history.names() if market_of_version(name) == market)
 
     def activate(self, version: str) -> None:
-        """Make a version the one that answers for its market.
+        """Make a version the active one of its market.
 
         Raises
         ------
         StoreError
-            If it is missing, damaged, not signed as it should be, or made by other versions of the
+            If it is missing, damaged, not signed by a trusted key, or made by other versions of the
             software.
         """
-        verify_files(self._place(version), self.keys)
+        verify_files(self._version_folder(version), self.keys)
         with explain_write_errors(self.folder):
-            self._activation.add(version)
+            self._history.activate(version)
         logger.info("model version %s is active", version)
 
     def rollback(self, market: str | None = None) -> str:
-        """Go back to the version that was active before the active one, and return its name.
+        """Activate the version that was active before the active one, and return its name.
 
         Raises
         ------
         StoreError
             If there is none, or it can't be used any more.
         """
-        version = self._activation.before(market)
-        verify_files(self._place(version), self.keys)
+        version = self._history.previous(market)
+        verify_files(self._version_folder(version), self.keys)
         with explain_write_errors(self.folder):
-            self._activation.back_to(version)
-        logger.info("went back to model version %s", version)
+            self._history.roll_back_to(version)
+        logger.info("rolled back to model version %s", version)
         return version
 
-    def _place(self, name: str) -> Path:
+    def _version_folder(self, name: str) -> Path:
         if not is_version_name(name) or not (self.folder / name).is_dir():
             raise StoreError(
                 f"There is no model version {name[:80]!r} in {self.folder}. "
-                "List the versions with: houseprice models."
+                "List the versions: houseprice models."
             )
         return self.folder / name
 
@@ -247,13 +242,13 @@ class ModelStore:
         return Version(name, active, manifest)
 
     def _next_number(self, market: Market) -> int:
-        """One more than the highest number that this market and package ever gave out."""
-        first = version_name(market.contract.market.name, 1)
-        names = [*version_names(self.folder), *self._activation.history()]
-        same = [name for name in names if name.rsplit("-", 1)[0] == first.rsplit("-", 1)[0]]
+        """One more than the highest number that this market and package ever used."""
+        prefix = version_name(market.contract.market.name, 1).rsplit("-", 1)[0]
+        names = [*version_names(self.folder), *self._history.names()]
+        same = [name for name in names if name.rsplit("-", 1)[0] == prefix]
         return max(map(number_of_version, same), default=0) + 1
 
 
 def _age(version: Version) -> tuple[datetime, str]:
-    made = version.manifest.created_at if version.manifest else datetime.min.replace(tzinfo=UTC)
-    return made, version.name
+    oldest = datetime.min.replace(tzinfo=UTC)
+    return version.manifest.created_at if version.manifest else oldest, version.name

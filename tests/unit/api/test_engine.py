@@ -400,7 +400,7 @@ def test_a_server_that_trusts_some_trains_no_model_of_its_own(
             await engine.value([GOOD])
 
     within(work, town, tmp_path / "models", trusted_keys=generate_key_pair()[1])
-    assert "No model is trained here" in caplog.text
+    assert "No model can be trained here" in caplog.text
     assert not (tmp_path / "models").exists()
 
 

@@ -58,4 +58,4 @@ def test_the_list_says_who_signed_and_what_is_not_signed(
     monkeypatch.delenv("HOUSEPRICE_SIGNING_KEY")
     refused = run("train")
     assert (refused.code, refused.out) == (1, "")
-    assert "No model is trained here" in refused.err
+    assert "No model can be trained here" in refused.err

@@ -1,0 +1,423 @@
+"""The store returns what was saved, and loads nothing else."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import joblib
+import pandas as pd
+import pytest
+
+import houseprice
+from houseprice.errors import StoreError
+from houseprice.market.sales import Market
+from houseprice.model.store.manifest import Manifest, installed_libraries
+from houseprice.model.store.store import ModelStore
+from houseprice.model.store.versions import add_version
+from houseprice.model.valuation import ValuationModel
+from tests.stored_models import IMPORTANCE, Trap, manifest_path, rewrite_manifest, save
+
+POSIX = pytest.mark.skipif(os.name != "posix", reason="modes and SIGKILL are those of Unix")
+FILES = ("model.joblib", "importance.csv", "card.json", "card.md")
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> ModelStore:
+    return ModelStore(tmp_path / "deep" / "models")
+
+
+def activated(store: ModelStore, market: Market) -> str:
+    name = save(store, market).name
+    store.activate(name)
+    return name
+
+
+# Saving and loading
+
+
+def test_a_loaded_model_has_its_manifest_and_predicts_as_before(
+    store: ModelStore, hamlet: Market, valuer: ValuationModel
+) -> None:
+    version = save(store, hamlet, valuer)
+    store.activate(version.name)
+    loaded, houses = store.load(contract=hamlet.contract), hamlet.houses.tail(5)
+    pd.testing.assert_frame_equal(loaded.model.value(houses), valuer.value(houses))
+    pd.testing.assert_frame_equal(loaded.importance, IMPORTANCE)
+    manifest = loaded.manifest
+    assert manifest.model_version == version.name == f"hamlet-{houseprice.__version__}-1"
+    assert manifest.libraries == installed_libraries()
+    assert manifest.rows == len(hamlet.houses)
+    assert manifest.contract_sha256 == hamlet.contract.sha256
+    assert manifest.data_sha256 == hashlib.sha256(hamlet.sales_path.read_bytes()).hexdigest()
+    assert manifest.market_title == "Hamlet"
+    assert manifest.metrics == {"rmsle": 0.1, "median_ape": 0.05}  # without the NaN
+    assert manifest.created_at.utcoffset() is not None
+
+
+def test_the_card_of_each_version_names_it(store: ModelStore, hamlet: Market) -> None:
+    for name in [save(store, hamlet).name for _ in range(2)]:
+        card = store.load(name).card
+        assert card.data["version"]["model_version"] == name
+        assert name in card.markdown
+        assert (store.folder / name / "card.md").read_text(encoding="utf-8") == card.markdown
+
+
+@POSIX
+def test_only_the_owner_can_access_the_store_and_other_modes_are_warned_of(
+    store: ModelStore, hamlet: Market, caplog: pytest.LogCaptureFixture
+) -> None:
+    activated(store, hamlet)
+    for path in (store.folder, *store.folder.rglob("*")):
+        if path.suffix != ".lock":
+            assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0, path
+    store.folder.chmod(0o777)
+    store.load()
+    assert "chmod go-w" in caplog.text
+
+
+def test_an_empty_store_says_to_train_a_model(store: ModelStore) -> None:
+    assert store.versions() == ()
+    assert store.active() is None
+    with pytest.raises(StoreError, match=r"There is no model in .* Train one: houseprice train"):
+        store.load()
+
+
+def test_a_folder_that_cannot_be_created_names_the_setting(tmp_path: Path, hamlet: Market) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(StoreError, match="HOUSEPRICE_MODEL_DIR"):
+        save(ModelStore(tmp_path / "file" / "models"), hamlet)
+
+
+# Refusals
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_a_file_with_one_changed_byte_is_refused(
+    store: ModelStore, hamlet: Market, file: str
+) -> None:
+    name = save(store, hamlet).name
+    path = store.folder / name / file
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    for use in (store.load, store.activate):
+        with pytest.raises(StoreError, match=rf"{file} of model version {name} is damaged"):
+            use(name)
+
+
+@pytest.mark.parametrize("file", [*FILES, "manifest.json"])
+def test_a_missing_file_is_refused(store: ModelStore, hamlet: Market, file: str) -> None:
+    name = save(store, hamlet).name
+    (store.folder / name / file).unlink()
+    with pytest.raises(StoreError, match=r"No such file.*houseprice train"):
+        store.load(name)
+
+
+def test_a_replaced_model_file_is_not_unpickled(
+    store: ModelStore, hamlet: Market, tmp_path: Path
+) -> None:
+    name, mark = save(store, hamlet).name, tmp_path / "mark"
+    joblib.dump(Trap(mark), store.folder / name / "model.joblib")
+    with pytest.raises(StoreError, match="was not loaded"):
+        store.load(name)
+    assert not mark.exists()
+    joblib.load(store.folder / name / "model.joblib")
+    assert mark.exists()  # the trap works
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"manifest_sha256": 1}', "\0", '"x"'])
+def test_a_damaged_manifest_is_refused(store: ModelStore, hamlet: Market, text: str) -> None:
+    name = save(store, hamlet).name
+    manifest_path(store, name).write_text(text, encoding="utf-8")
+    with pytest.raises(StoreError, match=rf"manifest of model version {name} is damaged"):
+        store.load(name)
+    assert store.versions()[0].error is not None
+
+
+def test_a_changed_manifest_and_the_manifest_of_another_version_are_refused(
+    store: ModelStore, hamlet: Market
+) -> None:
+    first, second = (manifest_path(store, save(store, hamlet).name) for _ in range(2))
+    second.write_bytes(first.read_bytes())
+    first.write_text(first.read_text(encoding="utf-8").replace("0.05", "0.01"), encoding="utf-8")
+    for path in (first, second):
+        with pytest.raises(StoreError, match=rf"{path.parent.name} .* changed after"):
+            store.load(path.parent.name)
+
+
+def test_a_manifest_with_other_fields_is_not_called_damaged(
+    store: ModelStore, hamlet: Market
+) -> None:
+    name = save(store, hamlet).name
+
+    class Extended(Manifest):
+        mood: str = "good"
+
+    path = manifest_path(store, name)
+    path.write_bytes(Extended(**Manifest.read(path).model_dump()).to_json())
+    with pytest.raises(StoreError, match="a release of houseprice with other manifest fields"):
+        store.load(name)
+
+
+@pytest.mark.parametrize(
+    ("software", "other"),
+    [
+        ("scikit-learn", "1.8.0"),
+        ("numpy", "1.26.4"),
+        ("pandas", "2.3.3"),
+        ("python", "3.10.1"),
+        ("houseprice", "1.4.2"),
+    ],
+)
+def test_a_model_of_other_software_is_refused_before_it_is_unpickled(
+    store: ModelStore, hamlet: Market, software: str, other: str, tmp_path: Path
+) -> None:
+    name = save(store, hamlet, Trap(tmp_path / "mark")).name
+    if software == "houseprice":
+        rewrite_manifest(store, name, package_version=other)
+    else:
+        rewrite_manifest(store, name, libraries={**installed_libraries(), software: other})
+    with pytest.raises(StoreError) as refused:
+        store.load(name)
+    message = str(refused.value)
+    assert f"made with {software} {other}, and this is {software}" in message
+    assert "Train a new one (houseprice train)" in message
+    assert store.versions()[0].error == message
+    assert not (tmp_path / "mark").exists()
+
+
+def test_a_patch_release_of_numpy_is_accepted(store: ModelStore, hamlet: Market) -> None:
+    name, here = save(store, hamlet).name, installed_libraries()
+    patched = here["numpy"].rsplit(".", 1)[0] + ".99"
+    rewrite_manifest(store, name, libraries={**here, "numpy": patched})
+    assert store.load(name).manifest.model_version == name
+
+
+def test_a_model_of_other_code_or_of_another_contract_is_refused(
+    store: ModelStore, hamlet: Market
+) -> None:
+    name = save(store, hamlet).name
+    other = hamlet.contract.model_copy(update={"sha256": "0" * 64})
+    with pytest.raises(StoreError, match="trained on another contract"):
+        store.load(name, contract=other)
+    rewrite_manifest(store, name, code_sha256="0" * 64)
+    with pytest.raises(StoreError, match=r"another state of the code.* houseprice train"):
+        store.load(name)
+
+
+def test_an_object_that_is_no_valuation_model_is_refused(store: ModelStore, hamlet: Market) -> None:
+    name = save(store, hamlet, {"not": "a model"}).name
+    with pytest.raises(StoreError, match="does not contain a valuation model"):
+        store.load(name)
+
+
+def test_a_model_of_unknown_classes_is_refused(store: ModelStore, hamlet: Market) -> None:
+    original = Manifest.read(manifest_path(store, save(store, hamlet).name))
+    texts = dict.fromkeys((*FILES, "golden.json", "study.json"), b"{}")
+    files = texts | {"model.joblib": b"cno_such_module\nThing\n."}
+    entries = {
+        name: {"sha256": hashlib.sha256(data).hexdigest(), "size": len(data)}
+        for name, data in files.items()
+    }
+    name = f"hamlet-{houseprice.__version__}-9"
+    data = json.loads(original.model_dump_json()) | {"model_version": name, "files": entries}
+    manifest = Manifest.model_validate(data)
+    add_version(store.folder, files, lambda _: (manifest, {}), 9)
+    with pytest.raises(StoreError, match=r"can't be loaded .*no_such_module"):
+        store.load(name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["..", "../x-1-1", "/etc", "ames", "a-1-0", "x-0.1-1/..", "x-1-1\n", "", "a-1-" + "9" * 200],
+)
+def test_a_text_that_is_no_version_name_reaches_no_file(
+    store: ModelStore, hamlet: Market, name: str
+) -> None:
+    save(store, hamlet)
+    for use in (store.load, store.activate):
+        with pytest.raises(StoreError):
+            use(name)
+
+
+def test_a_version_outside_of_the_store_is_not_reached_by_a_path(
+    store: ModelStore, hamlet: Market
+) -> None:
+    save(store, hamlet)
+    outside = ModelStore(store.folder.parent / "outside")
+    name = save(outside, hamlet).name
+    for path in (f"../outside/{name}", str(outside.folder / name)):
+        with pytest.raises(StoreError, match="There is no model version"):
+            store.load(path)
+
+
+# Numbers and activation
+
+
+def test_versions_are_numbered_and_listed_oldest_first(store: ModelStore, hamlet: Market) -> None:
+    names = [save(store, hamlet).name for _ in range(11)]
+    assert [name.rsplit("-", 1)[1] for name in names] == [str(n) for n in range(1, 12)]
+    assert [version.name for version in store.versions()] == names
+
+
+def test_the_number_of_a_deleted_version_is_not_used_again(
+    store: ModelStore, hamlet: Market
+) -> None:
+    shutil.rmtree(store.folder / activated(store, hamlet))
+    assert save(store, hamlet).name.endswith("-2")
+    with pytest.raises(StoreError, match="There is no model version"):
+        store.load()
+
+
+def test_a_new_version_is_active_only_after_its_activation(
+    store: ModelStore, hamlet: Market
+) -> None:
+    version = save(store, hamlet)
+    assert not version.active
+    assert store.active() is None
+    store.activate(version.name)
+    second = save(store, hamlet).name
+    assert store.active() == version.name
+    store.activate(second)
+    assert store.active() == second
+    assert [version.active for version in store.versions()] == [False, True]
+
+
+def test_rollback_follows_the_order_of_activation(store: ModelStore, hamlet: Market) -> None:
+    one, two, three = (save(store, hamlet).name for _ in range(3))
+    for name in (two, one, one, three):
+        store.activate(name)
+    assert store.activation_history("hamlet") == (two, one, three)
+    assert store.rollback() == one == store.active()
+    assert store.rollback() == two == store.active()
+    with pytest.raises(StoreError, match="none to roll back to"):
+        store.rollback()
+    assert store.active() == two
+
+
+def test_each_market_has_its_own_active_version_and_rollback(
+    store: ModelStore, hamlet: Market, market: Market
+) -> None:
+    first, other = activated(store, hamlet), activated(store, market)
+    assert [version.active for version in store.versions()] == [True, True]
+    activated(store, hamlet)
+    assert store.rollback("hamlet") == first
+    assert store.active("hamlet") == first
+    assert store.load(contract=hamlet.contract).manifest.model_version == first
+    assert store.load(contract=market.contract).manifest.model_version == other
+
+
+def test_rollback_to_a_damaged_version_is_refused(store: ModelStore, hamlet: Market) -> None:
+    one, two = activated(store, hamlet), activated(store, hamlet)
+    (store.folder / one / "model.joblib").write_bytes(b"")
+    with pytest.raises(StoreError, match="damaged"):
+        store.rollback()
+    assert store.active() == two
+
+
+def test_lines_that_are_no_version_names_are_ignored(store: ModelStore, hamlet: Market) -> None:
+    name = activated(store, hamlet)
+    with (store.folder / "active").open("ab") as file:
+        file.write(b"../../etc\n\xff\xfe\n\n")
+    assert store.active() == name
+
+
+# Interruptions and concurrency
+
+SAVE_FOREVER = """
+import sys
+from pathlib import Path
+from houseprice.market.sales import load_market
+from houseprice.model.store.store import ModelStore
+from tests.stored_models import save
+market = load_market(sys.argv[1])
+store = ModelStore(Path(sys.argv[2]))
+while True:
+    name = save(store, market).name
+    store.activate(name)
+    print(name, flush=True)
+"""
+
+
+@POSIX
+def test_processes_killed_while_saving_leave_a_usable_store(
+    store: ModelStore, hamlet: Market, root: Path
+) -> None:
+    command = [sys.executable, "-c", SAVE_FOREVER, str(hamlet.folder), str(store.folder)]
+
+    def start() -> subprocess.Popen[str]:
+        return subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, text=True)
+
+    with start() as one, start() as other:
+        lines = [pipe.readline() for _ in range(10) for pipe in (one.stdout, other.stdout) if pipe]
+        for process in (one, other):
+            process.send_signal(signal.SIGKILL)
+        for process in (one, other):
+            lines += process.communicate()[0].splitlines(keepends=True)
+    names = [line.strip() for line in lines if line.endswith("\n")]
+    assert len(names) >= 20
+    assert len(set(names)) == len(names)  # two processes never use the same name
+    assert set(names) <= {version.name for version in store.versions()}
+    assert [version.error for version in store.versions() if version.error] == []
+    for version in store.versions():
+        store.load(version.name)
+    assert store.load(contract=hamlet.contract).manifest.model_version == store.active()
+    store.activate(save(store, hamlet).name)
+
+
+@POSIX
+def test_a_process_killed_before_the_rename_leaves_the_old_version_active(
+    store: ModelStore, hamlet: Market, root: Path
+) -> None:
+    old = activated(store, hamlet)
+    code = """if True:
+        import os, signal, sys
+        from pathlib import Path
+        from houseprice.model.store.versions import add_version
+        kill = lambda number: os.kill(os.getpid(), signal.SIGKILL)
+        add_version(Path(sys.argv[1]), {"model.joblib": b"half"}, kill, 2)
+    """
+    command = [sys.executable, "-c", code, str(store.folder)]
+    assert subprocess.run(command, cwd=root, check=False).returncode == -signal.SIGKILL
+    (abandoned,) = store.folder.glob(".saving-*")
+    assert (abandoned / "model.joblib").read_bytes() == b"half"
+    assert [version.name for version in store.versions()] == [old]
+    assert store.load().manifest.model_version == old
+
+    save(store, hamlet)
+    assert abandoned.exists()  # another process might still be writing it
+    two_hours_ago = abandoned.stat().st_mtime - 7200
+    os.utime(abandoned, (two_hours_ago, two_hours_ago))
+    save(store, hamlet)
+    assert not abandoned.exists()
+
+
+def test_a_failed_save_leaves_no_file_behind(store: ModelStore, hamlet: Market) -> None:
+    save(store, hamlet)
+    before = sorted(store.folder.iterdir())
+
+    def fail(number: int) -> tuple[Manifest, dict[str, bytes]]:
+        raise RuntimeError("disk on fire")
+
+    with pytest.raises(RuntimeError, match="disk on fire"):
+        add_version(store.folder, {"model.joblib": b"half"}, fail, 2)
+    assert sorted(store.folder.iterdir()) == before
+
+
+def test_concurrent_saves_and_activations_are_all_recorded(
+    store: ModelStore, hamlet: Market
+) -> None:
+    with ThreadPoolExecutor(8) as threads:
+        names = list(threads.map(lambda _: activated(store, hamlet), range(16)))
+    assert len(set(names)) == 16
+    history = (store.folder / "active").read_text(encoding="utf-8").split()
+    assert sorted(history) == sorted(names)
