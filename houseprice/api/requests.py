@@ -19,7 +19,7 @@ from fastapi import Request
 from houseprice.api.engine import Engine
 from houseprice.api.problem_details import ApiError
 from houseprice.backend.base import DEFAULT_INTERVAL
-from houseprice.backend.strict_json import NotStrictError, read_json
+from houseprice.backend.strict_json import StrictJsonError, read_json
 from houseprice.market.parsing import shorten
 
 __all__ = [
@@ -62,7 +62,7 @@ async def json_of(request: Request) -> Any:  # noqa: ANN401 - JSON may hold anyt
     body = await request.body()
     try:
         return read_json(body) if len(body) <= LARGE else await _large(request, body)
-    except NotStrictError as error:
+    except StrictJsonError as error:
         detail = f"The body can't be read: {error}."
         raise ApiError(400, "invalid_json", detail, title="This is no valid JSON") from None
 

@@ -1,4 +1,4 @@
-"""The backend in this process: the packaged model answers."""
+"""The backend of a model in this process."""
 
 from __future__ import annotations
 
@@ -34,20 +34,13 @@ from houseprice.model.what_if import EffectUncertainty, ValueChange, ice_curve, 
 __all__ = ["LocalBackend"]
 
 CHUNK_ROWS = 5_000
-"""Rows valued at a time: enough to be fast, few enough to keep memory flat."""
+"""Rows valued at a time: enough for speed, few enough for constant memory."""
 
 
 class LocalBackend(Backend):
-    """Values houses with a model of this process; see :class:`houseprice.backend.base.Backend`.
+    """Values houses with a verified model from the store, and the sales it was trained on.
 
-    Parameters
-    ----------
-    loaded : LoadedModel
-        From the store, verified.
-    market : Market
-        The sales that the model learned from.
-    store : ModelStore, optional
-        Where its other versions are.
+    The store, if given, provides other versions of the model.
     """
 
     def __init__(
@@ -61,7 +54,7 @@ class LocalBackend(Backend):
         self._market_effect = cache(self._effect_curve)
 
     def info(self) -> BackendInfo:
-        """Tell which model answers, and how good it is."""
+        """Return which model answers, and how accurate it is."""
         manifest = self._loaded.manifest
         return BackendInfo(
             backend="this computer",
@@ -82,7 +75,7 @@ class LocalBackend(Backend):
         evidence: bool = False,
         progress: Progress | None = None,
     ) -> ValuationResult:
-        """Check and value rows as they came."""
+        """Validate and value raw rows."""
         checked = validate(rows, self._contract, self._model.domain_)
         valid_rows = np.flatnonzero(checked.valid)
         parts = []
@@ -101,39 +94,39 @@ class LocalBackend(Backend):
         return ValuationResult(frame, checked.problems)
 
     def explain(self, rows: pd.DataFrame) -> Explanation:
-        """Say in money how the value of one house comes about."""
+        """Explain the value of one house in money."""
         return self._explainer.explain(self._one(rows))[0]
 
     def comparables(self, rows: pd.DataFrame, k: int = 5) -> pd.DataFrame:
-        """Find the k sales most like one house."""
+        """Return the k sales most similar to one house."""
         house = self._one(rows).iloc[0]
-        keys = self._ids(rows, np.array([0]))
-        return self._comparables.table(house, k, keys[0] if keys else None)
+        own_ids = self._ids(rows, np.array([0]))
+        return self._comparables.table(house, k, own_ids[0] if own_ids else None)
 
     def what_if(self, before: pd.DataFrame, after: pd.DataFrame) -> ValueChange:
-        """Say what the difference between two states of one house does to its value."""
+        """Return how the value changes between two states of one house."""
         old, new = self._one(before).iloc[0], self._one(after).iloc[0]
         changed = ~((old == new) | (old.isna() & new.isna()))
         changes = {str(column): float(value) for column, value in new[changed].items()}
-        return what_if(self._model, old, changes, self._noise)
+        return what_if(self._model, old, changes, self._uncertainty)
 
     def effect(self, column: str, rows: pd.DataFrame | None = None) -> pd.DataFrame:
-        """Price along the values of one field, over the market or for one house."""
+        """Return the price along the values of a field: market average, or for one house."""
         if rows is None:
             return self._market_effect(column).copy()
         house = self._one(rows).iloc[0]
-        return ice_curve(self._model, house, column, self._market.houses, self._noise)
+        return ice_curve(self._model, house, column, self._market.houses, self._uncertainty)
 
     def importance(self) -> pd.DataFrame:
-        """Importance of each field on held-out sales, as measured at training."""
+        """Return the permutation importance of each field on held-out sales."""
         return self._loaded.importance.copy()
 
     def card(self) -> Card:
-        """The model card."""
+        """Return the model card."""
         return self._loaded.card
 
     def versions(self) -> tuple[VersionInfo, ...]:
-        """The versions of the model whose studies can be read, the newest first."""
+        """Return the model versions that have a study, newest first."""
         own = self._loaded.manifest
         stored = [version.manifest for version in self._store.versions()] if self._store else [own]
         return tuple(
@@ -149,10 +142,10 @@ class LocalBackend(Backend):
         )
 
     def study(self, version: str | None = None) -> Study:
-        """What was worked out when a version was trained; by default the one that answers."""
+        """Return the diagnostics of a version, by default the one that answers."""
         if version is None or version == self._loaded.manifest.model_version:
             return self._loaded.study
-        if version not in {known.model_version for known in self.versions()}:
+        if version not in {each.model_version for each in self.versions()}:
             raise ModelError(f"There is no study of a model version {version[:80]!r}.")
         assert self._store is not None
         return self._store.study(version)
@@ -166,29 +159,32 @@ class LocalBackend(Backend):
         return Comparables(self._market, self._loaded.importance)
 
     @cached_property
-    def _noise(self) -> EffectUncertainty:
+    def _uncertainty(self) -> EffectUncertainty:
         return EffectUncertainty.from_sales(self._model, self._market.houses, self._market.prices)
 
     def _one(self, rows: pd.DataFrame) -> pd.DataFrame:
-        """One clean house, which can be valued."""
+        """Validate one house; raises InputError if it can't be valued."""
         if len(rows) != 1:
-            raise InputError(f"This is answered for one house at a time, not for {len(rows)}.")
+            raise InputError(f"This is available for one house at a time, not for {len(rows)}.")
         checked = validate(rows, self._contract)
         if not checked.valid[0]:
             errors = [p.sentence for p in checked.problems if p.severity == "error"]
             raise InputError(" ".join(errors))
         return checked.houses
 
-    def _ids(self, rows: pd.DataFrame, places: NDArray[np.intp]) -> list[str] | None:
-        key = self._contract.market.id
-        return rows[key].iloc[places].astype(str).tolist() if key in rows.columns else None
+    def _ids(self, rows: pd.DataFrame, positions: NDArray[np.intp]) -> list[str] | None:
+        """Return the ids of some houses, which are not their own comparable sales."""
+        column = self._contract.market.id
+        if column not in rows.columns:
+            return None
+        return rows[column].iloc[positions].astype(str).tolist()
 
     def _comparable_ids(
-        self, houses: pd.DataFrame, keys: list[str] | None
+        self, houses: pd.DataFrame, own_ids: list[str] | None
     ) -> list[tuple[str, ...]]:
         ids = self._market.ids.to_numpy()
-        found = self._comparables.nearest(houses, ids=keys).rows
-        return [tuple(ids[row] for row in rows if row >= 0) for rows in found]
+        nearest = self._comparables.nearest(houses, ids=own_ids).rows
+        return [tuple(ids[row] for row in rows if row >= 0) for rows in nearest]
 
     def _effect_curve(self, column: str) -> pd.DataFrame:
         return partial_dependence(self._model, self._market.houses, column)

@@ -1,9 +1,7 @@
-"""What goes over the network between our server and our client, both ways, field by field.
+"""The answers of the HTTP API as pydantic models, for the server and for its client.
 
-The server documents its answers with these models, and the client takes nothing that breaks one:
-as many rows as were sent, in their order, finite and positive prices, each inside its range.
-
-What goes over the network of the model behind the answers: its facts, versions and study.
+The server documents its answers with these models, and the client validates answers against them.
+The names of their fields are part of the API and do not change.
 """
 
 from __future__ import annotations
@@ -17,10 +15,8 @@ import pandas as pd
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 from houseprice.backend.base import (
-    CAPABILITIES,
     VALUATION_COLUMNS,
     BackendInfo,
-    Capability,
     ValuationResult,
     VersionInfo,
 )
@@ -46,9 +42,8 @@ __all__ = [
     "ValuationOut",
     "ValuationsOut",
     "VersionOut",
-    "capabilities_known",
-    "records",
-    "valuations_out",
+    "to_records",
+    "valuations_response",
 ]
 
 API_VERSION = "1"
@@ -60,29 +55,29 @@ Money = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 class ResponseModel(BaseModel):
-    """What all of them share: what a later release of the server adds breaks no client."""
+    """Base of all answers: unknown fields of a newer server are ignored."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
 class ProblemOut(ResponseModel):
-    """One finding about a row, or, without a row, about all of them."""
+    """A problem of one row, or of the whole request."""
 
     row: int | None = Field(description="Counted from 1; null for the whole request")
-    field: str | None = Field(description="The column it is about")
-    code: str = Field(description="Stable name of the kind of finding")
+    field: str | None = Field(description="Column of the problem")
+    code: str = Field(description="Stable name of the kind of problem")
     severity: Severity
-    message: str = Field(description="What is wrong, in words")
+    message: str = Field(description="What is wrong, as a sentence")
     read: str | None = Field(description="What was read")
-    expected: str | None = Field(description="What would do")
+    expected: str | None = Field(description="What would be accepted")
 
     def problem(self) -> Problem:
-        """The same as the checks give it."""
+        """Return the problem as validation reports it."""
         return Problem(**self.model_dump())
 
 
 class ContributionOut(ResponseModel):
-    """What one fact does to a value."""
+    """The contribution of one field to a value."""
 
     column: str
     label: str
@@ -93,21 +88,21 @@ class ContributionOut(ResponseModel):
 
 
 class ExplanationOut(ResponseModel):
-    """From the typical house to this one: the base price plus all contributions is the price."""
+    """From the typical house to this one: base price plus contributions equals price."""
 
     base_price: Money
     price: Money
     contributions: list[ContributionOut]
 
     def explanation(self) -> Explanation:
-        """The same as a model gives it."""
+        """Return it as the model does."""
         columns = list(ContributionOut.model_fields)
         frame = pd.DataFrame([each.model_dump() for each in self.contributions], columns=columns)
         return Explanation(self.base_price, self.price, frame)
 
 
 class ComparableOut(ResponseModel):
-    """A sale that is like the house; see :mod:`houseprice.model.comparables`."""
+    """A comparable sale; see :mod:`houseprice.model.comparables`."""
 
     row: int
     id: str
@@ -121,14 +116,14 @@ class ComparableOut(ResponseModel):
 
 
 class ValuationOut(ResponseModel):
-    """The value of one house; what was not asked for is null."""
+    """The value of one house; parts that were not requested are null."""
 
     row: int
     predicted_price: Money
     price_low: Money
     price_high: Money
     interval: float = Field(ge=0.5, le=0.95)
-    fsd: Number = Field(description="Half the 68 % range over the value")
+    fsd: Number = Field(description="Half-width of the 68 % range, relative to the value")
     confidence: Number = Field(description="100 x (1 - fsd)")
     comparable_ids: list[str] | None = None
     top_drivers: list[str] | None = None
@@ -136,26 +131,26 @@ class ValuationOut(ResponseModel):
     comparables: list[ComparableOut] | None = None
 
     @model_validator(mode="after")
-    def _inside(self) -> Self:
+    def _price_is_within_range(self) -> Self:
         if not self.price_low <= self.predicted_price <= self.price_high:
-            raise ValueError("the price lies outside its range")
+            raise ValueError("the price is outside its range")
         return self
 
 
 class ValuationsOut(ResponseModel):
-    """The answer to rows: one entry a row, in their order, null where a row has no value."""
+    """One valuation per row, in order; null where a row has no value."""
 
     valuations: list[ValuationOut | None]
     errors: list[ProblemOut] = Field(description="Why rows have no value")
-    notes: list[ProblemOut] = Field(description="Cautions, and what was worked out")
+    notes: list[ProblemOut] = Field(description="Warnings, and what was derived or imputed")
     model_version: str
-    as_of: date = Field(description="The day that the values stand for")
+    as_of: date = Field(description="The valuation date")
     valued_at: AwareDatetime
-    currency: str = Field(description="Of all prices, which are plain amounts, not logarithms")
+    currency: str = Field(description="Of all prices, which are amounts, not logarithms")
 
 
 class ChangeOut(ResponseModel):
-    """What other facts do to a value."""
+    """The change of a value between two states of a house."""
 
     before: Money
     after: Money
@@ -166,12 +161,12 @@ class ChangeOut(ResponseModel):
     note: str
 
     def change(self) -> ValueChange:
-        """The same as a model gives it."""
+        """Return it as the model does."""
         return ValueChange(**self.model_dump())
 
 
 class EffectPointOut(ResponseModel):
-    """The price at one value of a field; ``is_own`` only for one house, ``each`` for the market."""
+    """The price at one value of a field; `is_own` for one house, `each` for the market."""
 
     value: Number
     label: str
@@ -180,7 +175,7 @@ class EffectPointOut(ResponseModel):
     high: Money
     is_own: bool | None = None
     each: list[Money] | None = Field(
-        None, description="The prices of some of the market's houses, the same at every value"
+        None, description="Prices of a fixed sample of the market's houses"
     )
 
 
@@ -190,8 +185,8 @@ class EffectsOut(ResponseModel):
     points: list[EffectPointOut]
 
 
-def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """Write a table as one object a row, null where nothing is known."""
+def to_records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return one object per row, with null for missing values."""
     return [
         {
             str(name): value if isinstance(value, list) or not pd.isna(value) else None
@@ -201,32 +196,24 @@ def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
     ]
 
 
-def valuations_out(
-    answer: ValuationResult,
+def valuations_response(
+    result: ValuationResult,
     info: BackendInfo,
     currency: str,
     valued_at: datetime,
-    told: Sequence[Mapping[str, Any]] | None = None,
+    extras: Sequence[Mapping[str, Any]] | None = None,
 ) -> dict[str, Any]:
-    """Write an answer as :class:`ValuationsOut` describes it.
+    """Return a result in the shape of :class:`ValuationsOut`.
 
-    Parameters
-    ----------
-    answer : Answer
-    about : About
-        Of the backend that gave it.
-    currency : str
-    valued_at : datetime
-    told : sequence of mapping, optional
-        What else to say of each row: ``explanation``, ``comparables``.
+    `extras` has per row what else was requested: ``explanation``, ``comparables``.
     """
-    entries = [_entry(cells) for cells in answer.valuations.to_numpy(dtype=object).tolist()]
-    for place, more in enumerate(told or []):
-        if (valued := entries[place]) is not None:
-            valued.update(more)
-    problems = [asdict(problem) for problem in answer.problems]
+    valuations = [_valuation(cells) for cells in result.valuations.to_numpy(dtype=object).tolist()]
+    for valuation, extra in zip(valuations, extras or [], strict=False):
+        if valuation is not None:
+            valuation.update(extra)
+    problems = [asdict(problem) for problem in result.problems]
     return {
-        "valuations": entries,
+        "valuations": valuations,
         "errors": [each for each in problems if each["severity"] == "error"],
         "notes": [each for each in problems if each["severity"] != "error"],
         "model_version": info.model_version,
@@ -236,21 +223,21 @@ def valuations_out(
     }
 
 
-def _entry(cells: list[Any]) -> dict[str, Any] | None:
-    """Write a row of valuations; read as a row, for a column costs more than one row is worth."""
+def _valuation(cells: list[Any]) -> dict[str, Any] | None:
+    """Return one row of valuations; for a single house, cells are faster than columns."""
     row = dict(zip(VALUATION_COLUMNS, cells, strict=True))
     if row["status"] == "error":
         return None
-    entry = {name: row[name] for name in _NUMBERS}
+    valuation = {name: row[name] for name in _NUMBERS}
     if row["comparables"]:
-        entry["comparable_ids"] = row["comparables"]
+        valuation["comparable_ids"] = row["comparables"]
     if row["top_drivers"]:
-        entry["top_drivers"] = row["top_drivers"]
-    return entry
+        valuation["top_drivers"] = row["top_drivers"]
+    return valuation
 
 
 class ImportanceOut(ResponseModel):
-    """How much one field matters, in % of the price and in money."""
+    """The permutation importance of one field, in % of the price and in money."""
 
     column: str
     label: str
@@ -261,7 +248,7 @@ class ImportanceOut(ResponseModel):
 
 
 class ModelOut(ResponseModel):
-    """What stands behind the answers."""
+    """The model that answers."""
 
     model_version: str
     package_version: str
@@ -275,13 +262,13 @@ class ModelOut(ResponseModel):
     currency: str
     metrics: dict[str, Number]
     capabilities: list[str]
-    max_rows: int = Field(description="Most houses in one request")
+    max_rows: int = Field(description="Limit of houses per request")
     card: dict[str, Any]
     card_markdown: str
 
 
 class VersionOut(ResponseModel):
-    """A version of the model whose study can be read."""
+    """A model version that has a study."""
 
     model_version: str
     trained_at: AwareDatetime
@@ -290,12 +277,12 @@ class VersionOut(ResponseModel):
     metrics: dict[str, Number]
 
     def version(self) -> VersionInfo:
-        """The same as the backend gives it."""
+        """Return it as the backend does."""
         return VersionInfo(**self.model_dump())
 
 
 class StudyOut(ResponseModel):
-    """What was worked out at training: each table as its columns, by name; see the docs."""
+    """The diagnostics of a training: each table as its columns, by name; see the docs."""
 
     held_out: dict[str, list[Any]]
     calibration: dict[str, list[Any]]
@@ -306,15 +293,10 @@ class StudyOut(ResponseModel):
     interactions: dict[str, list[Any]]
 
     @model_validator(mode="after")
-    def _is_study(self) -> Self:
+    def _is_valid_study(self) -> Self:
         Study.from_dict(self.model_dump())
         return self
 
     def study(self) -> Study:
-        """The same as the model has it."""
+        """Return it as the model has it."""
         return Study.from_dict(self.model_dump())
-
-
-def capabilities_known(names: Sequence[str]) -> frozenset[Capability]:
-    """Those of a server's capabilities that this release knows."""
-    return frozenset(name for name in CAPABILITIES if name in names)

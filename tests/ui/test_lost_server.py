@@ -69,7 +69,7 @@ def test_a_house_that_the_server_refuses_is_not_blamed_on_the_form(
 ) -> None:
     foreign_server.refusing = True
     house.number_input(key="size").set_value(200).run()
-    assert "It says: not this one" in words(house)
+    assert "It reports: not this one" in words(house)
     assert "marked in red" not in words(house)
     foreign_server.refusing = False
     again(house, "refused")

@@ -138,4 +138,4 @@ def test_a_page_says_what_it_lacks(poor, page: str, sentence: str) -> None:
 
 
 def test_what_to_know_of_a_server_is_told_quietly(poor) -> None:
-    assert "gives values alone" in sidebar(poor(HOME))
+    assert "gives predicted prices only" in sidebar(poor(HOME))

@@ -23,7 +23,7 @@ from houseprice.backend.schemas import (
     ModelOut,
     StudyOut,
     VersionOut,
-    records,
+    to_records,
 )
 from houseprice.backend.strict_json import write_json
 from houseprice.errors import ModelError
@@ -82,7 +82,7 @@ async def schema(request: Request) -> Response:
 )
 async def importance(request: Request) -> Response:
     """Tell what it costs not to know a field, measured on sales that the model had not seen."""
-    return json_answer(records(engine_of(request).serving.backend.importance()))
+    return json_answer(to_records(engine_of(request).serving.backend.importance()))
 
 
 @router.get(

@@ -31,7 +31,13 @@ from houseprice.api.requests import (
     unusable,
 )
 from houseprice.backend.base import Backend, BackendInfo, ValuationResult
-from houseprice.backend.schemas import ChangeOut, EffectsOut, ValuationsOut, records, valuations_out
+from houseprice.backend.schemas import (
+    ChangeOut,
+    EffectsOut,
+    ValuationsOut,
+    to_records,
+    valuations_response,
+)
 from houseprice.market.contract import Contract
 from houseprice.market.parsing import shorten
 from houseprice.market.validation import suggest_field
@@ -68,7 +74,7 @@ async def valuations(request: Request) -> Response:
 def _written(
     answer: ValuationResult, info: BackendInfo, currency: str, told: list[dict[str, Any]] | None
 ) -> Response:
-    return json_answer(valuations_out(answer, info, currency, datetime.now(UTC), told))
+    return json_answer(valuations_response(answer, info, currency, datetime.now(UTC), told))
 
 
 async def _told(
@@ -97,10 +103,10 @@ def _told_of(
         told["explanation"] = {
             "base_price": explanation.base_price,
             "price": explanation.price,
-            "contributions": records(explanation.contributions),
+            "contributions": to_records(explanation.contributions),
         }
     if comparables:
-        told["comparables"] = records(backend.comparables(house, comparables))
+        told["comparables"] = to_records(backend.comparables(house, comparables))
     return told
 
 
@@ -135,7 +141,7 @@ async def effects(request: Request) -> Response:
     column = _column(body["field"], engine.contract)
     house = None if body.get("house") is None else a_house(body["house"], "house")
     points = await engine.run(partial(_curve, engine.contract, column, house))
-    return json_answer({"points": records(points)})
+    return json_answer({"points": to_records(points)})
 
 
 def _column(name: object, contract: Contract) -> str:

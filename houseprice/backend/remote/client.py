@@ -1,9 +1,4 @@
-"""The backend behind a server of our own: the same answers as in this process, over a network.
-
-A CSV file to a server and back, streamed both ways, so that memory does not grow with it.
-
-A table of any length valued by a server that takes so many houses at once.
-"""
+"""The backend of a houseprice server: the same answers as in this process, over HTTP."""
 
 from __future__ import annotations
 
@@ -19,6 +14,7 @@ import pandas as pd
 from pydantic import BaseModel
 
 from houseprice.backend.base import (
+    CAPABILITIES,
     DEFAULT_INTERVAL,
     Backend,
     BackendInfo,
@@ -30,17 +26,11 @@ from houseprice.backend.base import (
     report_valued,
     valuation_frame,
 )
-from houseprice.backend.remote.endpoints import Chunk, Service, concat
-from houseprice.backend.remote.failures import Refused
+from houseprice.backend.remote.endpoints import Endpoints, ValuedChunk, concat
 from houseprice.backend.remote.parity import check_same_market, compare_golden_rows, parity_remarks
+from houseprice.backend.remote.responses import HttpStatusError
 from houseprice.backend.remote.transport import REQUEST_ROWS, Message, Transport
-from houseprice.backend.schemas import (
-    ComparableOut,
-    EffectPointOut,
-    ImportanceOut,
-    ModelOut,
-    capabilities_known,
-)
+from houseprice.backend.schemas import ComparableOut, EffectPointOut, ImportanceOut, ModelOut
 from houseprice.errors import BackendUnavailable, InputError, ModelError
 from houseprice.market.contract import Contract
 from houseprice.model.card import Card
@@ -50,147 +40,44 @@ from houseprice.model.store.artefact import NO_GOLDEN_ROWS, GoldenRows
 from houseprice.model.study import Study
 from houseprice.model.what_if import ValueChange
 
-__all__ = ["RemoteBackend", "in_pieces", "value_csv"]
-
-PATH = "/v1/valuations.csv"
-SLOWEST = 50_000
-"""Bytes a second that are waited for, beside the time that any answer has."""
-GROWTH = 50
-"""How many times as large as the file the answer may be: a short row gets a long reason."""
-
-
-def value_csv(
-    transport: Transport, source: Path, sink: BinaryIO, interval: float, *, evidence: bool
-) -> None:
-    """Send a file and write what comes back.
-
-    Raises
-    ------
-    InputError
-        If the file can't be read as a table.
-    BackendError
-        Also if the answer was cut short: then what the sink holds is of no use.
-    """
-    size = source.stat().st_size
-    path = f"{PATH}?interval={float(interval)!r}&evidence={str(evidence).lower()}"
-    with source.open("rb") as body:
-        message = Message("POST", path, body, {"Content-Type": "text/csv", "Accept": "text/csv"})
-        try:
-            transport.stream_csv(message, sink, extra_s=size / SLOWEST, extra_bytes=size * GROWTH)
-        except Refused as error:
-            if error.status == 422 and error.detail:
-                raise InputError(error.detail) from None
-            raise
-
-
-STARTS = 3
-"""How often a table is begun, if the server changes its model in the middle of it."""
-
-
-def in_pieces(
-    rows: pd.DataFrame,
-    most: int,
-    ask: Callable[[pd.DataFrame], Chunk],
-    progress: Progress | None = None,
-) -> list[Chunk]:
-    """Have all rows valued by one and the same model.
-
-    Parameters
-    ----------
-    rows : DataFrame
-        One row at least.
-    most : int
-        Rows in one request, to begin with: fewer where the server finds that too large.
-    ask : callable
-        Values some rows.
-    progress : callable, optional
-
-    Raises
-    ------
-    BackendError
-        What `ask` raises, or that the model changed again and again.
-    """
-    for _ in range(STARTS):
-        pieces = _once(rows, most, ask, progress)
-        if len({piece.model_version for piece in pieces}) == 1:
-            return pieces
-    message = "The server changed its model while it valued these houses. Try again."
-    raise BackendUnavailable(message, reason="changing")
-
-
-def _once(
-    rows: pd.DataFrame,
-    most: int,
-    ask: Callable[[pd.DataFrame], Chunk],
-    progress: Progress | None,
-) -> list[Chunk]:
-    """Value rows up to where the model changes."""
-    pieces: list[Chunk] = []
-    done = 0
-    while done < len(rows):
-        part = rows.iloc[done : done + most]
-        try:
-            pieces.append(ask(part))
-        except Refused as error:
-            if error.reason != "too_large" or len(part) == 1:
-                raise
-            most = (len(part) + 1) // 2
-            continue
-        if pieces[-1].model_version != pieces[0].model_version:
-            break
-        done += len(part)
-        report_valued(progress, done, len(rows))
-    return pieces
+__all__ = ["RemoteBackend", "value_csv", "value_in_chunks"]
 
 
 class RemoteBackend(Backend):
-    """Values houses with a server; see :class:`houseprice.backend.base.Backend`.
+    """Values houses with a server; only columns of the contract leave this computer.
 
-    Columns that are not the contract's never leave this computer.
-
-    Parameters
-    ----------
-    transport : Transport
-    contract : Contract
-        Of the market that is to be valued.
-    piece_rows : int
-        Most houses in one request; fewer where the server says so.
-    golden : Golden
-        What the model of this computer says, to tell whether the server has the same.
-
-    Raises
-    ------
-    BackendError
-        If the server does not answer, or can't be the one that is meant.
+    The golden rows are the predictions of the local model, to compare the server's model with.
+    Raises BackendError if the server does not answer, or values another market.
     """
 
     def __init__(
         self,
         transport: Transport,
         contract: Contract,
-        piece_rows: int = REQUEST_ROWS,
+        request_rows: int = REQUEST_ROWS,
         golden: GoldenRows = NO_GOLDEN_ROWS,
     ) -> None:
         self._transport = transport
-        self._service = Service(transport, contract)
+        self._endpoints = Endpoints(transport, contract)
         self._contract = contract
-        self._piece_rows = piece_rows
+        self._request_rows = request_rows
         self._golden = golden
-        self._learn()
+        self._refresh()
 
     def info(self) -> BackendInfo:
-        """Tell which model answers, and how good it is."""
-        told = self._current()
+        """Return which model answers, and how accurate it is."""
+        model = self._current_model()
         return BackendInfo(
-            backend=f"the server at {self._service.place}",
-            model_version=told.model_version,
-            package_version=told.package_version,
-            market_title=told.market_title,
-            as_of=told.as_of,
-            trained_at=told.trained_at,
-            n_sales=told.n_sales,
-            metrics=dict(told.metrics),
-            capabilities=capabilities_known(told.capabilities),
+            backend=f"the server at {self._endpoints.host}",
+            model_version=model.model_version,
+            package_version=model.package_version,
+            market_title=model.market_title,
+            as_of=model.as_of,
+            trained_at=model.trained_at,
+            n_sales=model.n_sales,
+            metrics=dict(model.metrics),
+            # A newer server may have capabilities that this release does not know.
+            capabilities=CAPABILITIES.intersection(model.capabilities),
             remarks=self._remarks,
         )
 
@@ -202,24 +89,26 @@ class RemoteBackend(Backend):
         evidence: bool = False,
         progress: Progress | None = None,
     ) -> ValuationResult:
-        """Have rows checked and valued as they came."""
+        """Validate and value raw rows."""
         if evidence:
-            self._need("evidence")
-        of_columns = self._service.told_of_columns(rows)
+            self._require("evidence")
+        column_problems = self._endpoints.column_problems(rows)
         if not len(rows):
             none = np.zeros(0, dtype=bool)
             frame = valuation_frame(none, (), pd.DataFrame(), "", datetime.now(UTC))
-            return ValuationResult(frame, of_columns)
+            return ValuationResult(frame, column_problems)
         check_level(interval)
-        wanted = {"interval": float(interval), "evidence": evidence}
-        same = self._told.contract_sha256 == self._contract.sha256
-        ask = partial(self._service.values, wanted=wanted, legal_only=same)
-        most = max(1, min(self._piece_rows, self._told.max_rows))
-        pieces = in_pieces(rows, most, ask, progress)
-        self._newest = pieces[0].model_version
-        # The server can't tell of columns that it was not sent.
-        unsent = [each for each in of_columns if each.code == "unknown_columns"]
-        return concat(pieces, unsent)
+        value_chunk = partial(
+            self._endpoints.value,
+            options={"interval": float(interval), "evidence": evidence},
+            check_limits=self._model.contract_sha256 == self._contract.sha256,
+        )
+        size = max(1, min(self._request_rows, self._model.max_rows))
+        chunks = value_in_chunks(rows, size, value_chunk, progress)
+        self._latest_version = chunks[0].model_version
+        # The server does not see the columns that were not sent.
+        unsent = [each for each in column_problems if each.code == "unknown_columns"]
+        return concat(chunks, unsent)
 
     def value_csv(
         self,
@@ -229,96 +118,163 @@ class RemoteBackend(Backend):
         *,
         evidence: bool = False,
     ) -> None:
-        """Have a CSV file of any size valued, sent and received as a stream.
-
-        Parameters
-        ----------
-        source : Path
-            Goes to the server as it is, with all its columns.
-        sink : binary file
-            Open for writing, with a place to go back to; of no use after an error.
-        interval, evidence
-            See :meth:`value`.
-
-        Raises
-        ------
-        InputError
-            If the file can't be read as a table.
-        ModelError, BackendError
-        """
+        """Value a CSV file of any size, with all its columns; see :func:`value_csv`."""
         check_level(interval)
         value_csv(self._transport, source, sink, interval, evidence=evidence)
 
     def explain(self, rows: pd.DataFrame) -> Explanation:
-        """Have said in money how the value of one house comes about."""
-        self._need("explain")
-        told = self._service.value_of_one(rows, {"explain": True}).explanation
-        return told.explanation() if told else self._service.left_out("reasons")
+        """Explain the value of one house in money."""
+        self._require("explain")
+        explanation = self._endpoints.value_one(rows, {"explain": True}).explanation
+        if explanation is None:
+            raise self._endpoints.missing_part("the explanation")
+        return explanation.explanation()
 
     def comparables(self, rows: pd.DataFrame, k: int = 5) -> pd.DataFrame:
-        """Have the k sales found that are most like one house."""
-        self._need("comparables")
+        """Return the k sales most similar to one house."""
+        self._require("comparables")
         if k < 1:
-            raise ModelError(f"{k} comparable sales can't be found: ask for 1 or more")
-        told = self._service.value_of_one(rows, {"comparables": k}).comparables
-        if told is None:
-            self._service.left_out("comparable sales")
-        return _table(told, ComparableOut).astype({"price_per_area": np.float64})
+            raise ModelError(f"The number of comparable sales must be 1 or more, not {k}.")
+        sales = self._endpoints.value_one(rows, {"comparables": k}).comparables
+        if sales is None:
+            raise self._endpoints.missing_part("the comparable sales")
+        return _to_frame(sales, ComparableOut).astype({"price_per_area": np.float64})
 
     def what_if(self, before: pd.DataFrame, after: pd.DataFrame) -> ValueChange:
-        """Have said what the difference between two states of one house does to its value."""
-        self._need("what_if")
-        return self._service.what_if(before, after).change()
+        """Return how the value changes between two states of one house."""
+        self._require("what_if")
+        return self._endpoints.what_if(before, after).change()
 
     def effect(self, column: str, rows: pd.DataFrame | None = None) -> pd.DataFrame:
-        """Have the price along the values of one field, over the market or for one house."""
-        self._need("effect")
+        """Return the price along the values of a field: market average, or for one house."""
+        self._require("effect")
         if column not in self._contract.fields:
-            raise ModelError(f"there is no field {column}")
-        points = _table(self._service.effect(column, rows), EffectPointOut)
+            raise ModelError(f"There is no field {column}.")
+        points = _to_frame(self._endpoints.effect(column, rows), EffectPointOut)
         if rows is None:
             return points.drop(columns="is_own")
         return points.drop(columns="each").astype({"is_own": bool})
 
     def importance(self) -> pd.DataFrame:
-        """Importance of each field on held-out sales, as measured at training."""
-        self._need("importance")
-        return _table(self._service.importance(), ImportanceOut)
+        """Return the permutation importance of each field on held-out sales."""
+        self._require("importance")
+        return _to_frame(self._endpoints.importance(), ImportanceOut)
 
     def card(self) -> Card:
-        """The model card."""
-        self._need("card")
-        told = self._current()
-        return Card(copy.deepcopy(told.card), told.card_markdown)
+        """Return the model card."""
+        self._require("card")
+        model = self._current_model()
+        return Card(copy.deepcopy(model.card), model.card_markdown)
 
     def versions(self) -> tuple[VersionInfo, ...]:
-        """The versions of the model whose studies can be read, the newest first."""
-        self._need("study")
-        return tuple(told.version() for told in self._service.versions())
+        """Return the model versions that have a study, newest first."""
+        self._require("study")
+        return tuple(version.version() for version in self._endpoints.versions())
 
     def study(self, version: str | None = None) -> Study:
-        """What was worked out when a version was trained; by default the one that answers."""
-        self._need("study")
-        return self._service.study(version or self._current().model_version).study()
+        """Return the diagnostics of a version, by default the one that answers."""
+        self._require("study")
+        return self._endpoints.study(version or self._current_model().model_version).study()
 
-    def _need(self, capability: Capability) -> None:
-        if capability not in self._told.capabilities:
-            raise not_supported(capability, f"The server at {self._service.place}")
+    def _require(self, capability: Capability) -> None:
+        if capability not in self._model.capabilities:
+            raise not_supported(capability, f"The server at {self._endpoints.host}")
 
-    def _current(self) -> ModelOut:
-        """What the server said of itself, asked again if another model has answered since."""
-        if self._newest != self._told.model_version:
-            self._learn()
-        return self._told
+    def _current_model(self) -> ModelOut:
+        """Return the description of the model, requested again if another one has answered."""
+        if self._latest_version != self._model.model_version:
+            self._refresh()
+        return self._model
 
-    def _learn(self) -> None:
-        told = self._service.model()
-        check_same_market(told, self._contract, self._service.place)
-        remarks = parity_remarks(told, self._contract, not self._transport.address.is_secure)
-        remarks += compare_golden_rows(self._service, self._golden)
-        self._told, self._newest, self._remarks = told, told.model_version, remarks
+    def _refresh(self) -> None:
+        model = self._endpoints.model()
+        check_same_market(model, self._contract, self._endpoints.host)
+        self._remarks = (
+            *parity_remarks(model, self._contract, is_secure=self._transport.address.is_secure),
+            *compare_golden_rows(self._endpoints, self._golden),
+        )
+        self._model, self._latest_version = model, model.model_version
 
 
-def _table(entries: Sequence[BaseModel], kind: type[BaseModel]) -> pd.DataFrame:
-    columns = list(kind.model_fields)
+MAX_STARTS = 3
+"""How often the valuation of a table starts, if the server changes its model meanwhile."""
+
+
+def value_in_chunks(
+    rows: pd.DataFrame,
+    size: int,
+    value_chunk: Callable[[pd.DataFrame], ValuedChunk],
+    progress: Progress | None = None,
+) -> list[ValuedChunk]:
+    """Value rows (at least one) in chunks, all by the same model version.
+
+    `size` is reduced while the server refuses a chunk as too large.
+    """
+    for _ in range(MAX_STARTS):
+        chunks = _value_until_change(rows, size, value_chunk, progress)
+        if len({chunk.model_version for chunk in chunks}) == 1:
+            return chunks
+    message = "The server changed its model while it valued these houses. Try again."
+    raise BackendUnavailable(message, reason="changing")
+
+
+def _value_until_change(
+    rows: pd.DataFrame,
+    size: int,
+    value_chunk: Callable[[pd.DataFrame], ValuedChunk],
+    progress: Progress | None,
+) -> list[ValuedChunk]:
+    """Value rows up to the end, or up to the first answer of another model version."""
+    chunks: list[ValuedChunk] = []
+    done = 0
+    while done < len(rows):
+        part = rows.iloc[done : done + size]
+        try:
+            chunks.append(value_chunk(part))
+        except HttpStatusError as error:
+            if error.reason != "too_large" or len(part) == 1:
+                raise
+            size = (len(part) + 1) // 2
+            continue
+        if chunks[-1].model_version != chunks[0].model_version:
+            break
+        done += len(part)
+        report_valued(progress, done, len(rows))
+    return chunks
+
+
+MIN_BYTES_PER_S = 50_000
+"""The rate of a file that is waited for, in addition to the timeout of other requests."""
+MAX_GROWTH = 50
+"""The size of the answer relative to the file: a short row may get a long message."""
+
+
+def value_csv(
+    transport: Transport, source: Path, sink: BinaryIO, interval: float, *, evidence: bool
+) -> None:
+    """Stream a CSV file to the server and its valuations to a seekable file.
+
+    Raises InputError if the file is not a table. After an error the sink is unusable.
+    """
+    size = source.stat().st_size
+    query = f"interval={float(interval)!r}&evidence={str(evidence).lower()}"
+    with source.open("rb") as body:
+        message = Message(
+            "POST",
+            f"/v1/valuations.csv?{query}",
+            body,
+            {"Content-Type": "text/csv", "Accept": "text/csv"},
+        )
+        try:
+            transport.stream_csv(
+                message, sink, extra_s=size / MIN_BYTES_PER_S, extra_bytes=size * MAX_GROWTH
+            )
+        except HttpStatusError as error:
+            if error.status == 422 and error.detail:
+                raise InputError(error.detail) from None
+            raise
+
+
+def _to_frame(entries: Sequence[BaseModel], schema: type[BaseModel]) -> pd.DataFrame:
+    columns = list(schema.model_fields)
     return pd.DataFrame([entry.model_dump() for entry in entries], columns=columns)

@@ -1,14 +1,8 @@
-"""The questions that our own server answers, each with the one shape that its answer may have.
+"""The endpoints of a houseprice server: requests as JSON, answers checked before use.
 
-The answers of our own server, taken only where they are what was asked for and nothing else.
-
-As many values as houses, in their order, finite, positive, inside their ranges, at the level that
-was asked for, in the market's currency, and a reason for each house without one.
-
-Rows as they came, written as JSON so that a server reads in them what this process would.
-
-Numbers stay numbers and text stays text; what is not known is null. Only what the contract asks for
-leaves this computer, and the key of a house, so that it is not compared with itself.
+An answer counts only if it fits the request: one valuation per house in their order, finite
+positive prices within their ranges, at the requested coverage, in the market's currency, and a
+reason for each house without a value.
 """
 
 from __future__ import annotations
@@ -19,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from functools import lru_cache
-from typing import Any, NoReturn, TypeVar
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 import numpy as np
@@ -28,7 +22,7 @@ from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 
 from houseprice.backend.base import DEFAULT_INTERVAL, ValuationResult, valuation_frame
-from houseprice.backend.remote.failures import Refused
+from houseprice.backend.remote.responses import HttpStatusError, parse_json, single_line
 from houseprice.backend.remote.transport import Transport
 from houseprice.backend.schemas import (
     ChangeOut,
@@ -41,252 +35,16 @@ from houseprice.backend.schemas import (
     ValuationsOut,
     VersionOut,
 )
-from houseprice.backend.strict_json import parse_json, single_line
 from houseprice.errors import BackendInvalidResponse, InputError, ModelError
 from houseprice.market.contract import Contract
 from houseprice.market.problems import Problem, concat_problems, problem_order
 from houseprice.market.validation import validate
 
-__all__ = ["Chunk", "Service", "ValuationRequest", "chunk_of", "concat", "json_rows", "validated"]
-
-NUMBERS = ("predicted_price", "price_low", "price_high", "interval", "fsd", "confidence")
+__all__ = ["Endpoints", "ValuedChunk", "concat"]
 
 T = TypeVar("T")
 
-
-@dataclass(frozen=True)
-class ValuationRequest:
-    """What an answer is held against.
-
-    Attributes
-    ----------
-    houses : int
-        How many were sent.
-    interval : float
-        Level of the ranges.
-    contract : Contract
-    legal_only : bool
-        Whether a price that the contract does not allow can't be one: a server that works by
-        another contract may give others.
-    place : str
-        Host and port of the server, for sentences.
-    """
-
-    houses: int
-    interval: float
-    contract: Contract
-    legal_only: bool
-    place: str
-
-
-@dataclass(frozen=True, eq=False)
-class Chunk:
-    """The answer to some houses.
-
-    Attributes
-    ----------
-    valid : bool ndarray of shape (n,)
-        Which houses have a value.
-    valued : DataFrame, shape (n_valid, 8)
-        What ``ValuationModel.value`` gives, and comparables and top_drivers as texts.
-    problems : tuple of Problem
-        In the order of :func:`houseprice.market.validation.validate`; rows from 1.
-    model_version : str
-    valued_at : datetime
-    """
-
-    valid: NDArray[np.bool_]
-    valued: pd.DataFrame
-    problems: tuple[Problem, ...]
-    model_version: str
-    valued_at: datetime
-
-
-def validated(shape: TypeAdapter[T], text: bytes, place: str) -> T:
-    """Take the text of an answer for what it should be.
-
-    Parameters
-    ----------
-    shape : TypeAdapter
-    text : bytes
-        Strict JSON (:func:`houseprice.backend.strict_json.read_json` has read it).
-    place : str
-        Host and port of the server, for sentences.
-
-    Raises
-    ------
-    BackendInvalidResponse
-        If it is something else.
-    """
-    try:
-        return shape.validate_json(text, strict=True)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        said = first["msg"].removeprefix("Value error, ")
-        raise _unusable(place, f"{where}: {said}" if where else said) from None
-
-
-def chunk_of(answer: ValuationsOut, asked: ValuationRequest) -> Chunk:
-    """Take an answer for what was asked.
-
-    Raises
-    ------
-    BackendInvalidResponse
-        If it can't be.
-    """
-    told = [each.problem() for each in answer.errors + answer.notes]
-    fault = _fault_of_all(answer, told, asked)
-    if fault:
-        raise _unusable(asked.place, fault)
-    entries = [each for each in answer.valuations if each is not None]
-    columns: dict[str, Any] = {name: [getattr(v, name) for v in entries] for name in NUMBERS}
-    columns["comparables"] = [tuple(v.comparable_ids or ()) for v in entries]
-    columns["top_drivers"] = [tuple(v.top_drivers or ()) for v in entries]
-    valid = np.array([each is not None for each in answer.valuations], dtype=bool)
-    problems = tuple(sorted(told, key=problem_order(asked.contract.columns)))
-    return Chunk(valid, pd.DataFrame(columns), problems, answer.model_version, answer.valued_at)
-
-
-def concat(pieces: Sequence[Chunk], own: Sequence[Problem]) -> ValuationResult:
-    """Put the answers to the pieces of one table together.
-
-    Parameters
-    ----------
-    pieces : sequence of Piece
-        One at least, all of one model.
-    own : sequence of Problem
-        Of the whole table, which only this side knows of.
-    """
-    found = concat_problems((len(piece.valid), piece.problems) for piece in pieces)
-    problems = sorted([*found, *own], key=lambda problem: problem.row or 0)
-    frame = valuation_frame(
-        np.concatenate([piece.valid for piece in pieces]),
-        problems,
-        pieces[0].valued
-        if len(pieces) == 1
-        else pd.concat([piece.valued for piece in pieces], ignore_index=True),
-        pieces[0].model_version,
-        pieces[-1].valued_at,
-    )
-    return ValuationResult(frame, tuple(problems))
-
-
-def _fault_of_all(
-    answer: ValuationsOut, told: Sequence[Problem], asked: ValuationRequest
-) -> str | None:
-    """The first thing that is wrong with an answer, if anything is."""
-    entries, n = answer.valuations, asked.houses
-    if len(entries) != n:
-        return f"{n:,} houses were sent and {len(entries):,} answers came back"
-    currency = asked.contract.market.price.currency
-    if answer.currency != currency:
-        return f"its prices are in {answer.currency}, not in {currency}"
-    if not all(each.row is None or 1 <= each.row <= n for each in told):
-        return "it tells of houses that were not sent"
-    wrong = {each.row for each in told if each.severity == "error"}
-    for row, entry in enumerate(entries, start=1):
-        fault = _fault(entry, row, row in wrong, asked)
-        if fault:
-            return fault
-    return None
-
-
-def _fault(
-    entry: ValuationOut | None, row: int, is_wrong: bool, asked: ValuationRequest
-) -> str | None:
-    if entry is None:
-        return None if is_wrong else f"house {row:,} has no value, and no reason is given"
-    if is_wrong:
-        return f"house {row:,} has a value, and a reason for having none"
-    if entry.row != row:
-        return f"the answer to house {row:,} says that it is to house {entry.row:,}"
-    if abs(entry.interval - asked.interval) > 1e-9:
-        return f"the range is one of {entry.interval:.0%} and not of {asked.interval:.0%}"
-    lower, upper = asked.contract.market.price.range
-    if asked.legal_only and not lower <= entry.price_low <= entry.price_high <= upper:
-        return f"{entry.predicted_price:,.6g} is no price of this market"
-    return None
-
-
-def _unusable(place: str, why: str) -> BackendInvalidResponse:
-    message = (
-        f"The server at {place} gave an answer that can't be right, so none of it is shown "
-        f"({single_line(why)}). Tell whoever runs it."
-    )
-    return BackendInvalidResponse(message, reason="shape")
-
-
-_EXACT = 2**53  # whole numbers up to here are the same in every reader of JSON
-
-
-def json_rows(rows: pd.DataFrame, contract: Contract) -> list[dict[str, Any]]:
-    """Write one object a row.
-
-    Parameters
-    ----------
-    rows : DataFrame, shape (n_rows, any columns)
-        Values of any type; no two columns of one name.
-    contract : Contract
-
-    Returns
-    -------
-    list of dict, length n_rows
-        All with the same keys: the columns that are the contract's, in its order, and the key of
-        the houses. A column that is missing here is missing there.
-    """
-    names = [name for name in contract.columns if name in rows.columns]
-    # One block of objects costs a fraction of eighty columns, where there are few rows.
-    block = rows[names].to_numpy(dtype=object)
-    found = [
-        {
-            name: None if absent else _cell(value)
-            for name, value, absent in zip(names, values, unknown, strict=True)
-        }
-        for values, unknown in zip(block.tolist(), pd.isna(block).tolist(), strict=True)
-    ]
-    key = contract.market.id
-    if key in rows.columns and key not in names:
-        for row, text in zip(found, _keys(rows[key]), strict=True):
-            row[key] = text
-    return found
-
-
-def _keys(column: pd.Series) -> list[str | None]:
-    """Keys as text, for that is how they are compared: 7.0 is another one than 7."""
-    return [
-        None if absent else _text(str(text))
-        for text, absent in zip(column.astype(str), pd.isna(column), strict=True)
-    ]
-
-
-def _cell(value: object) -> str | int | float | bool:
-    """Write one value so that it reads the same: text as it is, odd numbers as text."""
-    if isinstance(value, str):
-        return _text(value)
-    if hasattr(value, "item"):  # a number of numpy's own
-        value = value.item()
-    if isinstance(value, bool):
-        return value
-    if isinstance(value, int):
-        return value if abs(value) <= _EXACT else _digits(value)
-    if isinstance(value, float):
-        return value if math.isfinite(value) else repr(value)
-    if isinstance(value, Decimal):
-        return str(value)
-    return _text(str(value))
-
-
-def _digits(value: int) -> str:
-    # Python writes no integer of thousands of digits; it is beyond every limit all the same.
-    return str(value) if abs(value) < 10**400 else "inf"
-
-
-def _text(text: str) -> str:
-    """Text that can be written in UTF-8: half a character, which no file can hold, becomes a ?."""
-    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
-
-
+_NUMBERS = ("predicted_price", "price_low", "price_high", "interval", "fsd", "confidence")
 _MODEL = TypeAdapter(ModelOut)
 _VALUATIONS = TypeAdapter(ValuationsOut)
 _CHANGE = TypeAdapter(ChangeOut)
@@ -296,131 +54,281 @@ _VERSIONS = TypeAdapter(list[VersionOut])
 _STUDY = TypeAdapter(StudyOut)
 
 
-class Service:
-    """Puts questions to a server about houses of one market.
+@dataclass(frozen=True, eq=False)
+class ValuedChunk:
+    """A checked answer to some rows; `valued` has the valid rows only."""
 
-    Each raises BackendError; what is wrong with a house or a question raises InputError or
-    ModelError, as it does in this process.
+    valid: NDArray[np.bool_]
+    valued: pd.DataFrame
+    problems: tuple[Problem, ...]
+    model_version: str
+    valued_at: datetime
+
+
+def concat(chunks: Sequence[ValuedChunk], problems: Sequence[Problem]) -> ValuationResult:
+    """Concatenate chunks of one table (at least one) and add problems of the whole table."""
+    all_problems = concat_problems((len(chunk.valid), chunk.problems) for chunk in chunks)
+    all_problems = sorted([*all_problems, *problems], key=lambda problem: problem.row or 0)
+    frame = valuation_frame(
+        np.concatenate([chunk.valid for chunk in chunks]),
+        all_problems,
+        chunks[0].valued
+        if len(chunks) == 1
+        else pd.concat([chunk.valued for chunk in chunks], ignore_index=True),
+        chunks[0].model_version,
+        chunks[-1].valued_at,
+    )
+    return ValuationResult(frame, tuple(all_problems))
+
+
+class Endpoints:
+    """Calls the endpoints of a server for houses of one market.
+
+    An invalid house raises InputError and an impossible request ModelError, as in this process.
     """
 
     def __init__(self, transport: Transport, contract: Contract) -> None:
         self._transport = transport
         self._contract = contract
-        self.place = transport.place
-        self._told_of_columns = lru_cache(maxsize=16)(
-            # All that can be wrong with a table without rows is wrong with its columns.
+        self.host = transport.host
+        self._column_problems = lru_cache(maxsize=16)(
+            # A table without rows has problems only of its columns.
             lambda names: (
                 validate(pd.DataFrame(columns=pd.Index(names, dtype=object)), contract).problems
             )
         )
 
     def model(self) -> ModelOut:
-        """Ask who answers."""
-        return self._read(self._transport.get("/v1/model"), _MODEL)
+        """Return which model the server uses."""
+        return self._parse(self._transport.get("/v1/model"), _MODEL)
 
     def importance(self) -> list[ImportanceOut]:
-        """Ask how much each field matters."""
-        return self._read(self._transport.get("/v1/importance"), _IMPORTANCE)
+        """Return the importance of the fields."""
+        return self._parse(self._transport.get("/v1/importance"), _IMPORTANCE)
 
     def versions(self) -> list[VersionOut]:
-        """Ask which versions have a study."""
-        return self._read(self._transport.get("/v1/versions"), _VERSIONS)
+        """Return the model versions with a study."""
+        return self._parse(self._transport.get("/v1/versions"), _VERSIONS)
 
     def study(self, version: str) -> StudyOut:
-        """Ask for the study of a version.
-
-        Raises
-        ------
-        ModelError
-            If there is no such version.
-        """
+        """Return the study of a version; raises ModelError if there is none."""
         try:
             text = self._transport.get(f"/v1/study?version={quote(version, safe='')}")
-        except Refused as error:
+        except HttpStatusError as error:
             if error.status == 404:
                 raise ModelError(error.detail) from None
             raise
-        return self._read(text, _STUDY)
+        return self._parse(text, _STUDY)
 
-    def values(self, rows: pd.DataFrame, wanted: dict[str, Any], *, legal_only: bool) -> Chunk:
-        """Have houses valued.
+    def value(
+        self, rows: pd.DataFrame, options: dict[str, Any], *, check_limits: bool
+    ) -> ValuedChunk:
+        """Value as many rows as fit in a request.
 
-        Parameters
-        ----------
-        rows : DataFrame
-            As many as the server takes at once.
-        wanted : dict
-            ``interval`` and ``evidence``.
-        legal_only : bool
-            Whether a price that the contract does not allow can't be one.
+        `options` has ``interval`` and ``evidence``. With `check_limits` a price outside the limits
+        of the contract is an invalid answer; a server with another contract has other limits.
         """
-        answer = self._valuations(rows, wanted)
-        interval = wanted.get("interval", DEFAULT_INTERVAL)
-        asked = ValuationRequest(len(rows), interval, self._contract, legal_only, self.place)
-        return chunk_of(answer, asked)
+        answer = self._valuations(rows, options)
+        interval = options.get("interval", DEFAULT_INTERVAL)
+        return self._checked(answer, len(rows), interval, check_limits=check_limits)
 
-    def value_of_one(self, rows: pd.DataFrame, wanted: dict[str, Any]) -> ValuationOut:
-        """Have more said of one house than its value: ``explain``, ``comparables``."""
-        self._refuse_others_than_one(rows)
-        answer = self._valuations(rows, wanted)
-        asked = ValuationRequest(
-            1, DEFAULT_INTERVAL, self._contract, legal_only=False, place=self.place
-        )
-        piece = chunk_of(answer, asked)
-        if answer.valuations[0] is None:
-            wrong = [each.sentence for each in piece.problems if each.severity == "error"]
-            raise InputError(" ".join(wrong))
-        return answer.valuations[0]
+    def value_one(self, rows: pd.DataFrame, options: dict[str, Any]) -> ValuationOut:
+        """Value one house with ``explain`` or ``comparables``."""
+        self._check_single(rows)
+        answer = self._valuations(rows, options)
+        chunk = self._checked(answer, 1, DEFAULT_INTERVAL, check_limits=False)
+        valuation = answer.valuations[0]
+        if valuation is None:
+            errors = [each.sentence for each in chunk.problems if each.severity == "error"]
+            raise InputError(" ".join(errors))
+        return valuation
 
-    def told_of_columns(self, rows: pd.DataFrame) -> tuple[Problem, ...]:
-        """What there is to say of a table's columns, whatever its rows hold; asks nobody.
+    def column_problems(self, rows: pd.DataFrame) -> tuple[Problem, ...]:
+        """Return the problems of a table's columns, without a request.
 
-        Raises
-        ------
-        InputError
-            If two columns share a name.
+        Raises InputError if two columns have the same name.
         """
-        return self._told_of_columns(tuple(rows.columns))
+        return self._column_problems(tuple(rows.columns))
 
     def what_if(self, before: pd.DataFrame, after: pd.DataFrame) -> ChangeOut:
-        """Ask what the difference between two states of one house does."""
+        """Return how the value changes between two states of one house."""
         body = {"before": self._house(before), "after": self._house(after)}
-        return self._asked("/v1/what-if", body, _CHANGE)
+        return self._post("/v1/what-if", body, _CHANGE)
 
     def effect(self, column: str, rows: pd.DataFrame | None) -> list[EffectPointOut]:
-        """Ask for the price along the values of a field."""
+        """Return the price along the values of a field."""
         house = None if rows is None else self._house(rows)
-        return self._asked("/v1/effects", {"field": column, "house": house}, _EFFECTS).points
+        return self._post("/v1/effects", {"field": column, "house": house}, _EFFECTS).points
 
-    def left_out(self, what: str) -> NoReturn:
-        """Refuse an answer that lacks what was asked for."""
-        message = f"The server at {self.place} left out what was asked for ({what}). Try again."
-        raise BackendInvalidResponse(message, reason="shape")
+    def missing_part(self, name: str) -> BackendInvalidResponse:
+        """Return the error for an answer without a requested part."""
+        message = f"The answer of the server at {self.host} lacks {name}. Try again."
+        return BackendInvalidResponse(message, reason="shape")
 
-    def _valuations(self, rows: pd.DataFrame, wanted: dict[str, Any]) -> ValuationsOut:
-        body = {"rows": json_rows(rows, self._contract), **wanted}
-        return self._asked("/v1/valuations", body, _VALUATIONS)
+    def _valuations(self, rows: pd.DataFrame, options: dict[str, Any]) -> ValuationsOut:
+        body = {"rows": _json_rows(rows, self._contract), **options}
+        return self._post("/v1/valuations", body, _VALUATIONS)
 
     def _house(self, rows: pd.DataFrame) -> dict[str, Any]:
-        self._refuse_others_than_one(rows)
-        return json_rows(rows, self._contract)[0]
+        self._check_single(rows)
+        return _json_rows(rows, self._contract)[0]
 
-    def _refuse_others_than_one(self, rows: pd.DataFrame) -> None:
+    def _check_single(self, rows: pd.DataFrame) -> None:
         if len(rows) != 1:
-            raise InputError(f"This is answered for one house at a time, not for {len(rows)}.")
-        self.told_of_columns(rows)
+            raise InputError(f"This is available for one house at a time, not for {len(rows)}.")
+        self.column_problems(rows)
 
-    def _asked(self, path: str, body: object, shape: TypeAdapter[T]) -> T:
+    def _post(self, path: str, body: object, schema: TypeAdapter[T]) -> T:
         try:
-            text = self._transport.post(path, body, packed=True)
-        except Refused as error:
+            text = self._transport.post(path, body, compress=True)
+        except HttpStatusError as error:
             if error.status == 422 and error.code == "invalid_house":
                 raise InputError(error.detail) from None
             if error.status == 422 and error.code == "not_possible":
                 raise ModelError(error.detail) from None
             raise
-        return self._read(text, shape)
+        return self._parse(text, schema)
 
-    def _read(self, text: bytes, shape: TypeAdapter[T]) -> T:
-        parse_json(text, self.place)
-        return validated(shape, text, self.place)
+    def _parse(self, text: bytes, schema: TypeAdapter[T]) -> T:
+        parse_json(text, self.host)
+        try:
+            return schema.validate_json(text, strict=True)
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_input=False)[0]
+            path = ".".join(str(part) for part in first["loc"])
+            message = first["msg"].removeprefix("Value error, ")
+            raise self._invalid(f"{path}: {message}" if path else message) from None
+
+    def _checked(
+        self, answer: ValuationsOut, n_rows: int, interval: float, *, check_limits: bool
+    ) -> ValuedChunk:
+        """Check an answer against its request."""
+        problems = [each.problem() for each in answer.errors + answer.notes]
+        limits = self._contract.market.price.range if check_limits else (-math.inf, math.inf)
+        fault = self._table_fault(answer, problems, n_rows) or _first_row_fault(
+            answer, problems, interval, limits
+        )
+        if fault:
+            raise self._invalid(fault)
+        valued = [each for each in answer.valuations if each is not None]
+        columns: dict[str, Any] = {name: [getattr(v, name) for v in valued] for name in _NUMBERS}
+        columns["comparables"] = [tuple(v.comparable_ids or ()) for v in valued]
+        columns["top_drivers"] = [tuple(v.top_drivers or ()) for v in valued]
+        return ValuedChunk(
+            np.array([each is not None for each in answer.valuations], dtype=bool),
+            pd.DataFrame(columns),
+            tuple(sorted(problems, key=problem_order(self._contract.columns))),
+            answer.model_version,
+            answer.valued_at,
+        )
+
+    def _table_fault(
+        self, answer: ValuationsOut, problems: Sequence[Problem], n_rows: int
+    ) -> str | None:
+        n_answers = len(answer.valuations)
+        if n_answers != n_rows:
+            return f"{n_rows:,} houses were sent and {n_answers:,} answers came back"
+        currency = self._contract.market.price.currency
+        if answer.currency != currency:
+            return f"its prices are in {answer.currency}, not in {currency}"
+        if not all(each.row is None or 1 <= each.row <= n_rows for each in problems):
+            return "it reports problems of houses that were not sent"
+        return None
+
+    def _invalid(self, reason: str) -> BackendInvalidResponse:
+        message = (
+            f"The server at {self.host} gave an invalid answer, so none of it is shown "
+            f"({single_line(reason)}). Contact its operator."
+        )
+        return BackendInvalidResponse(message, reason="shape")
+
+
+def _first_row_fault(
+    answer: ValuationsOut,
+    problems: Sequence[Problem],
+    interval: float,
+    limits: tuple[float, float],
+) -> str | None:
+    error_rows = {each.row for each in problems if each.severity == "error"}
+    for row, valuation in enumerate(answer.valuations, start=1):
+        fault = _row_fault(valuation, row, interval, limits, has_error=row in error_rows)
+        if fault:
+            return fault
+    return None
+
+
+def _row_fault(
+    valuation: ValuationOut | None,
+    row: int,
+    interval: float,
+    limits: tuple[float, float],
+    *,
+    has_error: bool,
+) -> str | None:
+    if valuation is None:
+        return None if has_error else f"house {row:,} has no value and no reason"
+    if has_error:
+        return f"house {row:,} has a value and an error"
+    if valuation.row != row:
+        return f"the answer to house {row:,} is numbered {valuation.row:,}"
+    if abs(valuation.interval - interval) > 1e-9:
+        return f"the coverage of the range is {valuation.interval:.0%} instead of {interval:.0%}"
+    lower, upper = limits
+    if not lower <= valuation.price_low <= valuation.price_high <= upper:
+        return f"{valuation.predicted_price:,.6g} is outside the price limits of this market"
+    return None
+
+
+_MAX_EXACT_INTEGER = 2**53
+"""Up to here every JSON reader reads an integer exactly."""
+
+
+def _json_rows(rows: pd.DataFrame, contract: Contract) -> list[dict[str, Any]]:
+    """Convert raw rows so that the server reads the same values: numbers, texts, null.
+
+    Only the columns of the contract leave this computer, and the id of a house, so that it is not
+    its own comparable sale.
+    """
+    names = [name for name in contract.columns if name in rows.columns]
+    # For few rows, one block of objects is much faster than eighty columns.
+    block = rows[names].to_numpy(dtype=object)
+    objects = [
+        {
+            name: None if is_missing else _json_value(value)
+            for name, value, is_missing in zip(names, values, missing, strict=True)
+        }
+        for values, missing in zip(block.tolist(), pd.isna(block).tolist(), strict=True)
+    ]
+    id_column = contract.market.id
+    if id_column in rows.columns and id_column not in names:
+        # Ids are compared as text: 7.0 differs from 7.
+        column = rows[id_column]
+        texts = zip(column.astype(str), pd.isna(column), strict=True)
+        for each, (text, is_missing) in zip(objects, texts, strict=True):
+            each[id_column] = None if is_missing else _encodable(str(text))
+    return objects
+
+
+def _json_value(value: object) -> str | int | float | bool:
+    """Convert one cell; numbers without an exact JSON form become text."""
+    if isinstance(value, str):
+        return _encodable(value)
+    if hasattr(value, "item"):  # a numpy scalar
+        value = value.item()
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, int):
+        if abs(value) <= _MAX_EXACT_INTEGER:
+            return value
+        # Python refuses to format thousands of digits; such a number is over every limit anyway.
+        return str(value) if abs(value) < 10**400 else "inf"
+    if isinstance(value, float):
+        return value if math.isfinite(value) else repr(value)
+    if isinstance(value, Decimal):
+        return str(value)
+    return _encodable(str(value))
+
+
+def _encodable(text: str) -> str:
+    """Replace lone surrogates by "?", which UTF-8 can't encode."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")

@@ -1,16 +1,7 @@
-"""The backend behind a server of another maker: bare values, and what can be checked of them.
+"""The backend of a server with a foreign protocol, which returns predicted prices only.
 
-Such a server knows neither our checks nor our ranges. So houses are checked here first, and one
-that is wrong never leaves this computer; what comes back is put to the right house, brought into
-money and refused where it can be no price.
-
-Which house each number of an answer belongs to.
-
-A server may leave out houses that it refuses, and not say which; or refuse all for the sake of one.
-So a number is only taken where it can belong to one house alone; everything else is asked again in
-halves, in the end house by house.
-
-Clean houses written as a server of another maker reads them.
+Rows are validated here, and invalid ones are not sent. Each number of an answer is assigned to its
+house, converted to money, and refused if it is outside the price limits of the market.
 """
 
 from __future__ import annotations
@@ -19,7 +10,6 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from math import isnan
 
 import numpy as np
 import pandas as pd
@@ -35,8 +25,15 @@ from houseprice.backend.base import (
     report_valued,
     valuation_frame,
 )
-from houseprice.backend.remote.parity import Parity, parity
-from houseprice.backend.remote.protocols import Cell, JsonTransport, Kind, Reply, Table, codec_for
+from houseprice.backend.remote.parity import Parity, compare_prices
+from houseprice.backend.remote.protocols import (
+    Cell,
+    ColumnKind,
+    ForeignTable,
+    JsonTransport,
+    Reply,
+    codec_for,
+)
 from houseprice.backend.remote.transport import REQUEST_ROWS
 from houseprice.errors import BackendError, BackendInvalidResponse
 from houseprice.market.contract import Contract, Dialect
@@ -47,172 +44,19 @@ from houseprice.model.conformal import check_level
 from houseprice.model.store.artefact import NO_GOLDEN_ROWS, GoldenRows
 from houseprice.settings import Settings
 
-__all__ = ["AlignedResult", "Asking", "ForeignBackend", "table_of"]
+__all__ = ["AlignedResult", "Aligner", "ForeignBackend", "foreign_table"]
 
-PATIENCE = 8
-"""Houses that a server may refuse one by one, and value none, before it refuses for good."""
-
-OF_THE_HOUSES = frozenset({"invalid", "rejected", "server_error", "silent", "too_large"})
-"""Reasons of failures that fewer or other houses may not meet."""
-
-SILENCE = "It gave no value, and no reason."
-
-
-@dataclass(frozen=True)
-class AlignedResult:
-    """What a server said of one house: a number, or a sentence on why there is none."""
-
-    number: float | None
-    refusal: str = ""
-
-
-class Asking:
-    """Asks for numbers as often as it takes to know whose they are.
-
-    Parameters
-    ----------
-    ask : callable
-        From a table to a reply; it may raise errors of the kind BackendError.
-    """
-
-    def __init__(self, ask: Callable[[Table], Reply]) -> None:
-        self._ask = ask
-        self._valued = 0
-        self._refused = 0
-
-    def all(self, table: Table) -> list[AlignedResult]:
-        """Ask for the numbers of a table.
-
-        Returns
-        -------
-        list of Placed
-            One a house, in order.
-
-        Raises
-        ------
-        BackendInvalidResponse
-            If the server gives several numbers for one house.
-        BackendError
-            As `ask` does, if it is not about some of the houses.
-        """
-        n = len(table)
-        try:
-            placed = _place(self._ask(table), n)
-        except BackendError as error:
-            if error.reason not in OF_THE_HOUSES or (n == 1 and self._is_hopeless(error.reason)):
-                raise
-            placed = [AlignedResult(None, str(error))] if n == 1 else None
-        if placed is None:
-            return [*self.all(table.part(0, n // 2)), *self.all(table.part(n // 2, n))]
-        self._valued += sum(each.number is not None for each in placed)
-        self._refused += sum(each.number is None for each in placed)
-        return placed
-
-    def _is_hopeless(self, reason: str) -> bool:
-        """Whether the failure on one house says nothing of this house."""
-        return reason == "too_large" or (self._valued == 0 and self._refused >= PATIENCE)
-
-
-def _place(reply: Reply, n: int) -> list[AlignedResult] | None:
-    """Give each house its number, or None where that would be a guess."""
-    numbers, refusals = reply.numbers, reply.refusals
-    if len(numbers) == n:
-        return [_one(number, refusals.get(row, "")) for row, number in enumerate(numbers)]
-    if len(numbers) + len(refusals) == n and all(0 <= row < n for row in refusals):
-        left = iter(numbers)
-        return [
-            _one(None if row in refusals else next(left), refusals.get(row, "")) for row in range(n)
-        ]
-    if n > 1:
-        return None
-    if not numbers:
-        raise BackendInvalidResponse(f"The server was asked for values. {SILENCE}", reason="silent")
-    raise BackendInvalidResponse(
-        f"The server gave {len(numbers)} values for one house, so none can be trusted.",
-        reason="wrong_shape",
-    )
-
-
-def _one(number: float | None, refusal: str) -> AlignedResult:
-    if refusal:
-        return AlignedResult(None, f"It says: {refusal.rstrip('.')}.")
-    return AlignedResult(None, SILENCE) if number is None else AlignedResult(number)
-
-
-def table_of(houses: pd.DataFrame, contract: Contract, dialect: Dialect) -> Table:
-    """Write houses with the names, levels and blanks of a dialect.
-
-    Parameters
-    ----------
-    houses : DataFrame, shape (n, n_fields)
-        Clean houses (see :func:`houseprice.market.validation.validate`): a number that was typed as
-        "1,250" goes out as 1250, and what the contract fills is filled.
-    contract : Contract
-    dialect : Dialect
-
-    Returns
-    -------
-    Table
-        A row a house and a column a field, always all of them. Levels with figures for codes go
-        out as numbers, as they do wherever a file with them was read as a table.
-    """
-    names, kinds, columns = [], [], []
-    for name, field in contract.fields.items():
-        names.append(dialect.columns.get(name, name))
-        kind = _kind(field, dialect)
-        kinds.append(kind)
-        columns.append(_cells(houses[name].to_numpy(np.float64).tolist(), field, kind, dialect))
-    rows = [list(cells) for cells in zip(*columns, strict=True)]
-    return Table(tuple(names), tuple(kinds), rows)
-
-
-def _kind(field: Field, dialect: Dialect) -> Kind:
-    if field.is_numeric:
-        return "number" if field.kind == "number" else "whole"
-    codes = [code for code in field.codes if code not in dialect.blanks]
-    return "whole" if all(_is_whole(code) for code in codes) else "text"
-
-
-def _cells(values: list[float], field: Field, kind: Kind, dialect: Dialect) -> list[Cell]:
-    if field.is_numeric:
-        return [
-            dialect.missing if isnan(value) else int(value) if value.is_integer() else value
-            for value in values
-        ]
-    levels: list[Cell] = [
-        dialect.missing if code in dialect.blanks else int(code) if kind == "whole" else code
-        for code in field.codes
-    ]
-    return [dialect.missing if isnan(value) else levels[int(value)] for value in values]
-
-
-def _is_whole(code: str) -> bool:
-    return code.isdecimal() and str(int(code)) == code
-
-
-_VALUES_ALONE = "This server gives values alone: no ranges, reasons or comparable sales."
-_LIKENESS: dict[Parity, str] = {
+_PRICES_ONLY = "This server gives predicted prices only: no ranges, reasons or comparable sales."
+_PARITY_REMARKS: dict[Parity, str] = {
     "same": "It gives the same values as the model of this computer.",
     "other": "It gives other values than the model of this computer.",
-    "log": "It seems to answer in logarithms of the price: set HOUSEPRICE_API_TARGET to log.",
-    "log1p": "It seems to answer in logarithms of the price: set HOUSEPRICE_API_TARGET to log1p.",
+    "log": "It seems to answer in log prices: set HOUSEPRICE_API_TARGET to log.",
+    "log1p": "It seems to answer in log prices: set HOUSEPRICE_API_TARGET to log1p.",
 }
 
 
 class ForeignBackend(Backend):
-    """Values houses with a server of another maker; see :class:`houseprice.backend.base.Backend`.
-
-    Parameters
-    ----------
-    transport : JsonTransport
-    protocol : {"regression", "inputs", "mlflow", "oip"}
-    contract : Contract
-        Of the market that the server values.
-    settings : Settings
-        What the server answers in, and the model's name there.
-    golden : Golden
-        What the model of this computer says, to tell whether the server has the same.
-    """
+    """Values houses with a server of a foreign protocol (regression, inputs, mlflow or oip)."""
 
     def __init__(
         self,
@@ -227,24 +71,23 @@ class ForeignBackend(Backend):
         self._transport = transport
         self._request_rows = request_rows
         self._contract = contract
-        self._settings = settings
-        self._speech = codec_for(protocol, settings.api_model)
+        self._target = settings.api_target
+        self._codec = codec_for(protocol, settings.api_model)
         self._dialect = contract.dialects.get(protocol, Dialect())
         self._golden = golden
         self._version = ""
         self._remarks: tuple[str, ...] | None = None
 
     def info(self) -> BackendInfo:
-        """Tell which model answers, as far as the server does."""
+        """Return which model answers, as far as the server reports it."""
         if self._remarks is None:
-            self._version = self._speech.version(self._transport)
-            self._remarks = (_VALUES_ALONE, *self._compared())
-        market = self._contract.market
+            self._version = self._codec.version(self._transport)
+            self._remarks = (_PRICES_ONLY, *self._parity_remarks())
         return BackendInfo(
-            backend=f"the server at {self._transport.place}",
+            backend=f"the server at {self._transport.host}",
             model_version=self._version,
             package_version="",
-            market_title=market.title,
+            market_title=self._contract.market.title,
             as_of=None,
             trained_at=None,
             n_sales=None,
@@ -260,76 +103,72 @@ class ForeignBackend(Backend):
         evidence: bool = False,
         progress: Progress | None = None,
     ) -> ValuationResult:
-        """Check rows here, and have the good ones valued there."""
+        """Validate rows here, and value the valid ones on the server."""
         check_level(interval)
         if evidence:
             raise not_supported("evidence")
         checked = validate(rows, self._contract)
         valid = checked.valid.copy()
-        places = np.flatnonzero(valid)
+        valid_rows = np.flatnonzero(valid)
         problems = list(checked.problems)
         prices: list[float] = []
-        asking = Asking(self._ask)
-        for chunk in chunks(len(places), self._request_rows):
-            piece = places[chunk]
-            found = asking.all(self._table(checked.houses.iloc[piece]))
-            for row, placed in zip(piece.tolist(), found, strict=True):
-                if placed.number is None:
-                    valid[row] = False
-                    problems.append(_without_value(row, placed))
+        aligner = Aligner(self._request)
+        for chunk in chunks(len(valid_rows), self._request_rows):
+            positions = valid_rows[chunk]
+            results = aligner.align(self._table(checked.houses.iloc[positions]))
+            for position, result in zip(positions.tolist(), results, strict=True):
+                if result.number is None:
+                    valid[position] = False
+                    message = f"The server did not value this house. {result.refusal}"
+                    row = position + 1
+                    problems.append(Problem(row, None, "refused_by_server", "error", message))
                 else:
-                    prices.append(self._price(placed.number))
-            report_valued(progress, chunk.stop, len(places))
+                    prices.append(self._price(result.number))
+            report_valued(progress, chunk.stop, len(valid_rows))
         values = pd.DataFrame({"predicted_price": prices})
         frame = valuation_frame(valid, problems, values, self._version, datetime.now(UTC))
         return ValuationResult(frame, tuple(sorted(problems, key=lambda problem: problem.row or 0)))
 
-    def _compared(self) -> tuple[str, ...]:
-        """Say whether the server has the model of this computer, if there is one."""
+    def _parity_remarks(self) -> tuple[str, ...]:
+        """Return a remark on whether the server has the model of this computer, if there is one."""
         if not self._golden.rows:
             return ()
         houses = validate(self._golden.frame, self._contract).houses
-        placed = Asking(self._ask).all(self._table(houses))
-        prices = [None if p.number is None else self._in_money(p.number) for p in placed]
-        return (_LIKENESS[parity(prices, self._golden.prices)],)
+        results = Aligner(self._request).align(self._table(houses))
+        prices = [None if r.number is None else self._to_money(r.number) for r in results]
+        return (_PARITY_REMARKS[compare_prices(prices, self._golden.prices)],)
 
-    def _table(self, houses: pd.DataFrame) -> Table:
-        return table_of(houses, self._contract, self._dialect)
+    def _table(self, houses: pd.DataFrame) -> ForeignTable:
+        return foreign_table(houses, self._contract, self._dialect)
 
-    def _ask(self, table: Table) -> Reply:
-        body = self._transport.post_json(self._speech.path, self._speech.encode(table))
-        reply = self._speech.decode(body)
+    def _request(self, table: ForeignTable) -> Reply:
+        body = self._transport.post_json(self._codec.path, self._codec.encode(table))
+        reply = self._codec.decode(body)
         if reply.version:
             self._version = reply.version
         return reply
 
     def _price(self, number: float) -> float:
-        """Bring a number into money.
-
-        Raises
-        ------
-        BackendInvalidResponse
-            If it can be no price of this market.
-        """
-        price = self._in_money(number)
-        facts = self._contract.market.price
-        lower, upper = facts.range
+        """Convert a number to money; raises BackendInvalidResponse outside the price limits."""
+        price = self._to_money(number)
+        market_price = self._contract.market.price
+        lower, upper = market_price.range
         if lower <= price <= upper:
             return price
         hint = (
-            "If it answers in logarithms of the price, set HOUSEPRICE_API_TARGET to log or log1p."
-            if self._settings.api_target == "price"
-            else "Does it answer in plain prices? HOUSEPRICE_API_TARGET says otherwise."
+            "If it answers in log prices, set HOUSEPRICE_API_TARGET to log or log1p."
+            if self._target == "price"
+            else "If it answers in plain prices, set HOUSEPRICE_API_TARGET to price."
         )
         raise BackendInvalidResponse(
-            f"The server answered {number:,.6g}, which is no price of this market "
-            f"({facts.symbol}{lower:,.0f} to {facts.symbol}{upper:,.0f}). {hint}",
+            f"The server answered {number:,.6g}, which is outside the price limits of this market "
+            f"({market_price.symbol}{lower:,.0f} to {market_price.symbol}{upper:,.0f}). {hint}",
             reason="no_price",
         )
 
-    def _in_money(self, number: float) -> float:
+    def _to_money(self, number: float) -> float:
         try:
-            match self._settings.api_target:
+            match self._target:
                 case "log":
                     return math.exp(number)
                 case "log1p":
@@ -339,6 +178,122 @@ class ForeignBackend(Backend):
         return number
 
 
-def _without_value(row: int, placed: AlignedResult) -> Problem:
-    message = f"The server did not value this house. {placed.refusal}"
-    return Problem(row + 1, None, "refused_by_server", "error", message)
+MAX_REFUSALS = 8
+"""Single houses that a server may refuse, without valuing any, before valuation stops."""
+
+_ROW_REASONS = frozenset({"invalid", "rejected", "server_error", "silent", "too_large"})
+"""Reasons of failures that may not occur with fewer or other houses."""
+
+_NO_REASON = "It gave no value and no reason."
+
+
+@dataclass(frozen=True)
+class AlignedResult:
+    """The server's answer for one house: a number, or a sentence on why there is none."""
+
+    number: float | None
+    refusal: str = ""
+
+
+class Aligner:
+    """Assigns each number of a reply to its house.
+
+    A server may omit the houses that it refuses without naming them, or refuse all houses because
+    of one. A number is accepted only where it can belong to a single house; otherwise the table is
+    requested again in halves, down to single houses.
+    """
+
+    def __init__(self, request: Callable[[ForeignTable], Reply]) -> None:
+        self._request = request
+        self._n_valued = 0
+        self._n_refused = 0
+
+    def align(self, table: ForeignTable) -> list[AlignedResult]:
+        """Return one result per house, in order.
+
+        Raises BackendInvalidResponse if a single house gets several numbers, and any BackendError
+        of the request that is not about some of the houses.
+        """
+        n = len(table)
+        try:
+            results = _align_reply(self._request(table), n)
+        except BackendError as error:
+            if error.reason not in _ROW_REASONS or (n == 1 and self._is_hopeless(error.reason)):
+                raise
+            results = [AlignedResult(None, str(error))] if n == 1 else None
+        if results is None:
+            return [*self.align(table[: n // 2]), *self.align(table[n // 2 :])]
+        self._n_valued += sum(result.number is not None for result in results)
+        self._n_refused += sum(result.number is None for result in results)
+        return results
+
+    def _is_hopeless(self, reason: str) -> bool:
+        """Whether a failure on one house means that every house will fail."""
+        return reason == "too_large" or (self._n_valued == 0 and self._n_refused >= MAX_REFUSALS)
+
+
+def _align_reply(reply: Reply, n: int) -> list[AlignedResult] | None:
+    """Return one result per house, or None if the assignment is ambiguous."""
+    numbers, refusals = reply.numbers, reply.refusals
+    if len(numbers) == n:
+        return [_result(number, refusals.get(row, "")) for row, number in enumerate(numbers)]
+    if len(numbers) + len(refusals) == n and all(0 <= row < n for row in refusals):
+        left = iter(numbers)
+        return [
+            _result(None if row in refusals else next(left), refusals.get(row, ""))
+            for row in range(n)
+        ]
+    if n > 1:
+        return None
+    if not numbers:
+        message = f"The server did not value a house. {_NO_REASON}"
+        raise BackendInvalidResponse(message, reason="silent")
+    raise BackendInvalidResponse(
+        f"The server gave {len(numbers)} values for one house, so none is used.",
+        reason="wrong_shape",
+    )
+
+
+def _result(number: float | None, refusal: str) -> AlignedResult:
+    if refusal:
+        return AlignedResult(None, f"It reports: {refusal.rstrip('.')}.")
+    return AlignedResult(None, _NO_REASON) if number is None else AlignedResult(number)
+
+
+def foreign_table(houses: pd.DataFrame, contract: Contract, dialect: Dialect) -> ForeignTable:
+    """Convert validated houses to the names, levels and blanks of a dialect, with all fields.
+
+    Levels with numeric codes become numbers, as in any file that is read as a table.
+    """
+    names, kinds, columns = [], [], []
+    for name, field in contract.fields.items():
+        kind = _column_kind(field, dialect)
+        names.append(dialect.columns.get(name, name))
+        kinds.append(kind)
+        columns.append(_cells(houses[name].to_numpy(np.float64).tolist(), field, kind, dialect))
+    rows = [list(cells) for cells in zip(*columns, strict=True)]
+    return ForeignTable(tuple(names), tuple(kinds), rows)
+
+
+def _column_kind(field: Field, dialect: Dialect) -> ColumnKind:
+    if field.is_numeric:
+        return "number" if field.kind == "number" else "whole"
+    codes = [code for code in field.codes if code not in dialect.blanks]
+    return "whole" if all(_is_integer(code) for code in codes) else "text"
+
+
+def _is_integer(code: str) -> bool:
+    return code.isdecimal() and str(int(code)) == code
+
+
+def _cells(values: list[float], field: Field, kind: ColumnKind, dialect: Dialect) -> list[Cell]:
+    if field.is_numeric:
+        return [
+            dialect.missing if math.isnan(value) else int(value) if value.is_integer() else value
+            for value in values
+        ]
+    levels: list[Cell] = [
+        dialect.missing if code in dialect.blanks else int(code) if kind == "whole" else code
+        for code in field.codes
+    ]
+    return [dialect.missing if math.isnan(value) else levels[int(value)] for value in values]

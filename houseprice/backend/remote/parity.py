@@ -1,4 +1,4 @@
-"""Whether a server can be this computer's market, and whether it has the model of this computer."""
+"""Parity of a server with this computer: the same market, and the same model."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Literal
 
 import numpy as np
 
-from houseprice.backend.remote.endpoints import Service
+from houseprice.backend.remote.endpoints import Endpoints
+from houseprice.backend.remote.responses import single_line
 from houseprice.backend.schemas import API_VERSION, ModelOut
-from houseprice.backend.strict_json import single_line
 from houseprice.errors import BackendInvalidResponse, BackendRejected, ModelError
 from houseprice.market.contract import Contract
 from houseprice.model.store.artefact import NO_GOLDEN_ROWS, GoldenRows
@@ -21,66 +21,51 @@ __all__ = [
     "Parity",
     "check_same_market",
     "compare_golden_rows",
+    "compare_prices",
     "local_golden_rows",
-    "parity",
     "parity_remarks",
 ]
 
 Parity = Literal["same", "other", "log", "log1p"]
 
 TOLERANCE = 1e-9
-"""Of a price: what the way there and back, and another processor, may change."""
+"""Relative difference of prices that JSON and another processor may cause."""
 
 logger = logging.getLogger(__name__)
 
 
-def check_same_market(told: ModelOut, contract: Contract, place: str) -> None:
-    """Refuse a server whose values could not be taken for those of this market.
-
-    Raises
-    ------
-    BackendRejected
-    """
+def check_same_market(model: ModelOut, contract: Contract, host: str) -> None:
+    """Raise BackendRejected if a server has another API version, market or currency."""
     version, title, currency = (
-        single_line(text)[:60] for text in (told.api_version, told.market_title, told.currency)
+        single_line(text)[:60] for text in (model.api_version, model.market_title, model.currency)
     )
     if version != API_VERSION:
         raise BackendRejected(
-            f"The server at {place} speaks version {version} of the API, and this app speaks "
-            f"version {API_VERSION}. Bring the older one of the two up to date.",
+            f"The server at {host} has version {version} of the API, and this app requires "
+            f"version {API_VERSION}. Update the older of the two.",
             reason="api_version",
         )
-    ours = contract.market
-    if (told.market_name, currency) != (ours.name, ours.price.currency):
+    market = contract.market
+    if (model.market_name, currency) != (market.name, market.price.currency):
         raise BackendRejected(
-            f"The server at {place} values houses of another market ({title}, in {currency}), not "
-            f"of {ours.title}. Set HOUSEPRICE_MARKET or HOUSEPRICE_API_URL.",
+            f"The server at {host} values houses of another market ({title}, in {currency}), not "
+            f"of {market.title}. Set HOUSEPRICE_MARKET or HOUSEPRICE_API_URL.",
             reason="market",
         )
 
 
-def parity_remarks(told: ModelOut, contract: Contract, is_open: bool) -> tuple[str, ...]:
-    """What a user should know of a server that is taken.
-
-    Parameters
-    ----------
-    told : ModelOut
-        What it says of itself.
-    contract : Contract
-        Of this computer.
-    is_open : bool
-        Whether others on the way can read what is sent.
-    """
+def parity_remarks(model: ModelOut, contract: Contract, *, is_secure: bool) -> tuple[str, ...]:
+    """Return remarks for the user on the server's contract and on the connection."""
     remarks = []
-    if told.contract_sha256 != contract.sha256:
-        remarks.append("It works by another description of the market than this computer.")
-    if is_open:
-        remarks.append("The connection is not secure: others on the way can read it.")
+    if model.contract_sha256 != contract.sha256:
+        remarks.append("Its description of the market differs from the one of this computer.")
+    if not is_secure:
+        remarks.append("The connection is not encrypted.")
     return tuple(remarks)
 
 
 def local_golden_rows(settings: Settings, contract: Contract) -> GoldenRows:
-    """Return what the model of this computer says of a few houses; none if there is no model."""
+    """Return the golden rows of the model of this computer, or none if there is no model."""
     try:
         return ModelStore.from_settings(settings).load(contract=contract).golden
     except ModelError as error:
@@ -88,46 +73,33 @@ def local_golden_rows(settings: Settings, contract: Contract) -> GoldenRows:
         return NO_GOLDEN_ROWS
 
 
-def compare_golden_rows(service: Service, golden: GoldenRows) -> tuple[str, ...]:
-    """Say whether a server has the model of this computer; nothing if there is none here.
+def compare_golden_rows(endpoints: Endpoints, golden: GoldenRows) -> tuple[str, ...]:
+    """Return a remark on whether the server has the model of this computer, if there is one.
 
-    Raises
-    ------
-    BackendError
-        Also if it answers in something else than prices.
+    Raises BackendError also if the server answers in log prices.
     """
     if not golden.rows:
         return ()
     rows = golden.frame
-    piece = service.values(rows, {}, legal_only=False)
-    numbers = np.full(len(rows), np.nan)
-    numbers[piece.valid] = piece.valued["predicted_price"]
-    match parity(numbers.tolist(), golden.prices):
+    chunk = endpoints.value(rows, {}, check_limits=False)
+    predicted = np.full(len(rows), np.nan)
+    predicted[chunk.valid] = chunk.valued["predicted_price"]
+    match compare_prices(predicted.tolist(), golden.prices):
         case "same":
             return ("It has the same model as this computer.",)
         case "other":
             return ("It has another model than this computer.",)
     raise BackendInvalidResponse(
-        f"The server at {service.place} answers in logarithms of prices. If it is no server of "
+        f"The server at {endpoints.host} answers in log prices. If it is not a server of "
         "houseprice, set HOUSEPRICE_API_PROTOCOL and HOUSEPRICE_API_TARGET.",
         reason="log_price",
     )
 
 
-def parity(numbers: Sequence[float | None], prices: Sequence[float]) -> Parity:
-    """Say what a server's numbers are to the prices that the model of this computer gives.
+def compare_prices(numbers: Sequence[float | None], prices: Sequence[float]) -> Parity:
+    """Classify a server's numbers relative to the local predictions for the same houses.
 
-    Parameters
-    ----------
-    numbers : sequence of float or None
-        What the server answered for the same houses; None where it has no value.
-    prices : sequence of float
-        In money.
-
-    Returns
-    -------
-    {"same", "other", "log", "log1p"}
-        The logarithm is told also of another model's prices: no price is near its own logarithm.
+    Log prices are recognized for another model as well: no price is near its own logarithm.
     """
     theirs = np.array([np.nan if number is None else number for number in numbers], dtype=float)
     ours = np.array(prices, dtype=float)
@@ -135,11 +107,9 @@ def parity(numbers: Sequence[float | None], prices: Sequence[float]) -> Parity:
         return "other"
     if np.allclose(theirs, ours, rtol=TOLERANCE, atol=0.0):
         return "same"
-    off = {
-        "log": np.abs(theirs - np.log(ours)).max(initial=0.0),
-        "log1p": np.abs(theirs - np.log1p(ours)).max(initial=0.0),
-    }
-    # Within a factor of e of each price.
-    if min(off.values()) >= 1.0:
+    log_error = np.abs(theirs - np.log(ours)).max(initial=0.0)
+    log1p_error = np.abs(theirs - np.log1p(ours)).max(initial=0.0)
+    # A difference of 1 in the logarithm is a factor of e in the price.
+    if min(log_error, log1p_error) >= 1.0:
         return "other"
-    return "log" if off["log"] <= off["log1p"] else "log1p"
+    return "log" if log_error <= log1p_error else "log1p"

@@ -1,22 +1,4 @@
-"""What servers of other makers speak, a module each; the client's side of it.
-
-What protocols of other makers have in common: a table goes out, a reply comes back.
-
-The tutorial's second API: ``{"inputs": [...]}`` to ``/api/v1/predict``.
-
-Its servers refuse all houses when they refuse one, and leave out houses that lack a fact without a
-word.
-
-MLflow's scoring server: a table to ``/invocations``.
-
-Open Inference Protocol, version 2: one tensor a column, to ``/v2/models/{name}/infer``.
-
-The tutorial's first API: a list of houses at the root, to ``/v1/predict/regression``.
-
-Its servers leave out the houses that they refuse, and name them in ``errors`` by their place; a
-second check of theirs may leave out more without a word. The very first release answers for one
-house alone, with a bare number.
-"""
+"""Foreign protocols, from the client's side: a table is encoded, a reply is decoded."""
 
 from __future__ import annotations
 
@@ -30,319 +12,92 @@ from houseprice.errors import BackendInvalidResponse, SettingsError
 
 __all__ = [
     "Cell",
+    "ColumnKind",
+    "ForeignTable",
     "Inputs",
     "JsonTransport",
-    "Kind",
     "Mlflow",
     "OpenInference",
     "ProtocolCodec",
     "Regression",
     "Reply",
-    "Table",
     "codec_for",
-    "error_text",
-    "numbers_of",
-    "objects_of",
 ]
 
 Cell = int | float | str | None
-Kind = Literal["number", "whole", "text"]
-LONGEST_WORDS = 200
+ColumnKind = Literal["number", "whole", "text"]
+MAX_MESSAGE_CHARS = 200
 
 
 @dataclass(frozen=True)
-class Table:
-    """Houses as a server of another maker reads them.
-
-    Attributes
-    ----------
-    columns : tuple of str
-        Their names.
-    kinds : tuple of {"number", "whole", "text"}
-        What each column holds, besides what stands for a fact that is not known.
-    rows : list of list
-        A list a house, in the order of the columns.
-    """
+class ForeignTable:
+    """Houses with the column names and levels of a foreign server, one list of cells per house."""
 
     columns: tuple[str, ...]
-    kinds: tuple[Kind, ...]
+    kinds: tuple[ColumnKind, ...]
     rows: list[list[Cell]]
 
     def __len__(self) -> int:
         return len(self.rows)
 
-    def part(self, start: int, stop: int) -> Table:
-        """Some of the houses."""
-        return Table(self.columns, self.kinds, self.rows[start:stop])
+    def __getitem__(self, rows: slice) -> ForeignTable:
+        return ForeignTable(self.columns, self.kinds, self.rows[rows])
 
     def records(self) -> list[dict[str, Cell]]:
-        """Write one object a house."""
+        """Return one object per house."""
         return [dict(zip(self.columns, row, strict=True)) for row in self.rows]
 
 
 @dataclass(frozen=True)
 class Reply:
-    """What a server said to a table, before anybody knows which house each number belongs to.
-
-    Attributes
-    ----------
-    numbers : list of float or None
-        As they came: prices, or their logarithms.
-    refusals : dict of int to str
-        By row, counted from 0: why there is no number, in the server's words.
-    version : str
-        Of its model, where it said so.
-    """
+    """A decoded answer, before its numbers are assigned to houses."""
 
     numbers: list[float | None]
+    """Prices, or their logarithms."""
     refusals: dict[int, str] = field(default_factory=dict)
+    """Messages by row, counted from 0."""
     version: str = ""
+    """Of the model, if the server reports it."""
 
 
 class JsonTransport(Protocol):
-    """What carries JSON there and back; it raises errors of the kind BackendError only."""
+    """Exchanges JSON with a server; raises BackendError only."""
 
     @property
-    def place(self) -> str:
+    def host(self) -> str:
         """Host and port of the server, for sentences."""
         ...
 
     def get_json(self, path: str) -> Any:  # noqa: ANN401 - JSON may hold anything
-        """Ask for something."""
+        """GET a path and parse the JSON answer."""
         ...
 
     def post_json(self, path: str, body: object) -> Any:  # noqa: ANN401 - JSON may hold anything
-        """Send something and read the answer."""
+        """POST JSON and parse the JSON answer."""
         ...
 
 
 class ProtocolCodec(Protocol):
-    """One protocol, from the client's side."""
+    """Encodes the requests of a protocol and decodes its answers."""
 
     path: str
-    """Where tables are sent to."""
+    """Where tables are posted."""
 
-    def encode(self, table: Table) -> object:
-        """Write a table as the body of a request."""
+    def encode(self, table: ForeignTable) -> object:
+        """Encode a table as the JSON body of a request."""
         ...
 
     def decode(self, body: object) -> Reply:
-        """Read the answer.
-
-        Raises
-        ------
-        BackendInvalidResponse
-            If it has another form than the protocol's.
-        """
+        """Decode a JSON answer; raises BackendInvalidResponse if it has another shape."""
         ...
 
     def version(self, transport: JsonTransport) -> str:
-        """Ask which model answers; "" where the protocol has no word for it."""
+        """Request the model version; "" if the protocol has none."""
         ...
-
-
-def objects_of(body: object, key: str) -> Mapping[str, Any]:
-    """The answer as an object that holds a key."""
-    if not isinstance(body, Mapping) or key not in body:
-        raise BackendInvalidResponse(
-            f"The server's answer has no «{key}»: it may speak another protocol "
-            "(HOUSEPRICE_API_PROTOCOL).",
-            reason="wrong_shape",
-        )
-    return body
-
-
-def numbers_of(values: object) -> list[float | None]:
-    """A list of predictions, each bare, alone in a list, or the only number of an object."""
-    if not isinstance(values, Sequence) or isinstance(values, str):
-        values = [values]
-    return [_number(value) for value in values]
-
-
-def error_text(said: object) -> str:
-    """What a server said, on one line and not too long to show."""
-    if isinstance(said, Mapping):
-        said = "; ".join(f"{name}: {error_text(value)}" for name, value in said.items())
-    elif isinstance(said, Sequence) and not isinstance(said, str):
-        said = ", ".join(error_text(value) for value in said)
-    return " ".join(str(said).split())[:LONGEST_WORDS]
-
-
-def _number(value: object) -> float | None:
-    if isinstance(value, Mapping):
-        value = list(value.values())
-    if isinstance(value, list) and len(value) == 1:
-        value = value[0]
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise BackendInvalidResponse(
-            f"The server answered «{error_text(value)[:40]}» where a price should stand.",
-            reason="wrong_shape",
-        )
-    try:
-        return float(value)
-    except OverflowError:
-        raise BackendInvalidResponse(
-            "The server answered a number that is too large to be a price.", reason="wrong_shape"
-        ) from None
-
-
-class Inputs:
-    """Speaks as the tutorial's FastAPI service does."""
-
-    path = "/api/v1/predict"
-
-    def encode(self, table: Table) -> object:
-        """Write a list of objects under ``inputs``."""
-        return {"inputs": table.records()}
-
-    def decode(self, body: object) -> Reply:
-        """Read predictions, and the refused houses where they are named."""
-        found = objects_of(body, "predictions")
-        numbers = [] if found["predictions"] is None else numbers_of(found["predictions"])
-        refusals = _refusals(found.get("errors"))
-        return Reply(numbers, refusals, error_text(found.get("version") or ""))
-
-    def version(self, transport: JsonTransport) -> str:
-        """Ask for the version of the model."""
-        told = objects_of(transport.get_json("/api/v1/health"), "model_version")
-        return error_text(told["model_version"] or "")
-
-
-def _refusals(errors: object) -> dict[int, str]:
-    """By row, of a list as pydantic writes it: ``{"loc": ["inputs", row, field], "msg": ...}``."""
-    told: defaultdict[int, list[str]] = defaultdict(list)
-    for error in errors if isinstance(errors, list) else []:
-        match error:
-            case {"loc": ["inputs", int(place), *field], "msg": said}:
-                told[place].append(": ".join([*map(str, field), str(said)]))
-    return {place: error_text("; ".join(said)) for place, said in told.items()}
-
-
-class Mlflow:
-    """Speaks to ``mlflow models serve`` and to services that host MLflow's models."""
-
-    path = "/invocations"
-
-    def encode(self, table: Table) -> object:
-        """Write columns and rows apart, which names each column once."""
-        return {"dataframe_split": {"columns": list(table.columns), "data": table.rows}}
-
-    def decode(self, body: object) -> Reply:
-        """Read one prediction a row."""
-        found = objects_of(body, "predictions")
-        return Reply(
-            numbers_of(found["predictions"]), version=error_text(found.get("model_version") or "")
-        )
-
-    def version(self, transport: JsonTransport) -> str:  # noqa: ARG002 - the protocol has no such word
-        """Say nothing: the protocol tells MLflow's version, not the model's."""
-        return ""
-
-
-_OUTPUT = "predict"
-
-
-class OpenInference:
-    """Speaks to MLServer, KServe, Triton and their kin.
-
-    Parameters
-    ----------
-    model : str
-        The model's name on that server.
-    """
-
-    def __init__(self, model: str) -> None:
-        self._model_path = f"/v2/models/{quote(model, safe='')}"
-        self.path = f"{self._model_path}/infer"
-
-    def encode(self, table: Table) -> object:
-        """Write a tensor a column; ``content_type`` makes MLServer put a table together again."""
-        columns = zip(*table.rows, strict=True)
-        inputs = [
-            _tensor(name, kind, list(cells))
-            for name, kind, cells in zip(table.columns, table.kinds, columns, strict=True)
-        ]
-        return {"parameters": {"content_type": "pd"}, "inputs": inputs}
-
-    def decode(self, body: object) -> Reply:
-        """Read the output «predict», or the only one."""
-        found = objects_of(body, "outputs")
-        outputs = found["outputs"]
-        if not isinstance(outputs, list) or not all(isinstance(each, Mapping) for each in outputs):
-            raise BackendInvalidResponse(
-                "The server's outputs are no tensors.", reason="wrong_shape"
-            )
-        chosen = outputs if len(outputs) == 1 else [o for o in outputs if o.get("name") == _OUTPUT]
-        if len(chosen) != 1:
-            names = ", ".join(error_text(output.get("name")) for output in outputs)
-            raise BackendInvalidResponse(
-                f"The server has no output «{_OUTPUT}», only: {names[:200] or 'none'}.",
-                reason="wrong_shape",
-            )
-        numbers = numbers_of(objects_of(chosen[0], "data")["data"])
-        return Reply(numbers, version=error_text(found.get("model_version") or ""))
-
-    def version(self, transport: JsonTransport) -> str:
-        """Ask for the newest version of the model."""
-        told = objects_of(transport.get_json(self._model_path), "name")
-        versions = told.get("versions")
-        return error_text(versions[-1]) if isinstance(versions, list) and versions else ""
-
-
-def _tensor(name: str, kind: Kind, cells: list[Cell]) -> dict[str, Any]:
-    tensor: dict[str, Any] = {"name": name, "shape": [len(cells)]}
-    if kind == "text":
-        return tensor | {
-            "datatype": "BYTES",
-            "parameters": {"content_type": "str"},
-            "data": cells,
-        }
-    # A tensor of numbers holds no text, and one of whole numbers can't say «not known».
-    numbers = [None if isinstance(cell, str) else cell for cell in cells]
-    whole = kind == "whole" and None not in numbers
-    return tensor | {"datatype": "INT64" if whole else "FP64", "data": numbers}
-
-
-class Regression:
-    """Speaks as the tutorial's Flask API does."""
-
-    path = "/v1/predict/regression"
-
-    def encode(self, table: Table) -> object:
-        """Write a list of objects."""
-        return table.records()
-
-    def decode(self, body: object) -> Reply:
-        """Read predictions, and the refused houses by their place."""
-        found = objects_of(body, "predictions")
-        errors = found.get("errors")
-        refusals = {}
-        if isinstance(errors, Mapping):
-            refusals = {
-                int(place): error_text(said)
-                for place, said in errors.items()
-                if str(place).isdecimal() and len(str(place)) < 10
-            }
-        numbers = [] if found["predictions"] is None else numbers_of(found["predictions"])
-        return Reply(numbers, refusals, error_text(found.get("version") or ""))
-
-    def version(self, transport: JsonTransport) -> str:
-        """Ask for the version of the model."""
-        told = objects_of(transport.get_json("/version"), "model_version")
-        return error_text(told["model_version"] or "")
 
 
 def codec_for(protocol: str, model: str) -> ProtocolCodec:
-    """Find a protocol by its name in the settings.
-
-    Parameters
-    ----------
-    protocol : {"regression", "inputs", "mlflow", "oip"}
-    model : str
-        The model's name on a server that holds several.
-    """
+    """Return the codec of ``api_protocol``; `model` names one of several models of a server."""
     match protocol:
         case "regression":
             return Regression()
@@ -353,3 +108,194 @@ def codec_for(protocol: str, model: str) -> ProtocolCodec:
         case "oip":
             return OpenInference(model)
     raise SettingsError(f"HOUSEPRICE_API_PROTOCOL: there is no protocol {protocol!r}.")
+
+
+class Regression:
+    """The tutorial's Flask API: a list of houses to ``/v1/predict/regression``.
+
+    Servers omit refused houses and report them in ``errors`` by position; a second check may omit
+    more without a message. The very first release accepts one house and returns a bare number.
+    """
+
+    path = "/v1/predict/regression"
+
+    def encode(self, table: ForeignTable) -> object:
+        """Encode a list of objects."""
+        return table.records()
+
+    def decode(self, body: object) -> Reply:
+        """Decode predictions, and the messages of refused houses by position."""
+        answer = _object_with(body, "predictions")
+        errors = answer.get("errors")
+        refusals = {}
+        if isinstance(errors, Mapping):
+            refusals = {
+                int(position): _single_line(message)
+                for position, message in errors.items()
+                if str(position).isdecimal() and len(str(position)) < 10
+            }
+        return Reply(_predictions(answer), refusals, _single_line(answer.get("version") or ""))
+
+    def version(self, transport: JsonTransport) -> str:
+        """Request ``/version``."""
+        answer = _object_with(transport.get_json("/version"), "model_version")
+        return _single_line(answer["model_version"] or "")
+
+
+class Inputs:
+    """The tutorial's FastAPI service: ``{"inputs": [...]}`` to ``/api/v1/predict``.
+
+    Servers refuse all houses because of one, and omit houses that lack a field without a message.
+    """
+
+    path = "/api/v1/predict"
+
+    def encode(self, table: ForeignTable) -> object:
+        """Encode a list of objects under ``inputs``."""
+        return {"inputs": table.records()}
+
+    def decode(self, body: object) -> Reply:
+        """Decode predictions, and the messages of refused houses if they are named."""
+        answer = _object_with(body, "predictions")
+        refusals = _pydantic_errors(answer.get("errors"))
+        return Reply(_predictions(answer), refusals, _single_line(answer.get("version") or ""))
+
+    def version(self, transport: JsonTransport) -> str:
+        """Request ``/api/v1/health``."""
+        answer = _object_with(transport.get_json("/api/v1/health"), "model_version")
+        return _single_line(answer["model_version"] or "")
+
+
+class Mlflow:
+    """The scoring server of MLflow (``mlflow models serve``): a table to ``/invocations``."""
+
+    path = "/invocations"
+
+    def encode(self, table: ForeignTable) -> object:
+        """Encode ``dataframe_split``, which names each column once."""
+        return {"dataframe_split": {"columns": list(table.columns), "data": table.rows}}
+
+    def decode(self, body: object) -> Reply:
+        """Decode one prediction per row."""
+        answer = _object_with(body, "predictions")
+        numbers = _numbers(answer["predictions"])
+        return Reply(numbers, version=_single_line(answer.get("model_version") or ""))
+
+    def version(self, transport: JsonTransport) -> str:  # noqa: ARG002 - the protocol has no version
+        """Return "": the protocol reports the version of MLflow, not of the model."""
+        return ""
+
+
+_OUTPUT = "predict"
+
+
+class OpenInference:
+    """Open Inference Protocol v2 (MLServer, KServe, Triton): one tensor per column."""
+
+    def __init__(self, model: str) -> None:
+        self._model_path = f"/v2/models/{quote(model, safe='')}"
+        self.path = f"{self._model_path}/infer"
+
+    def encode(self, table: ForeignTable) -> object:
+        """Encode one tensor per column; MLServer rebuilds a table for ``content_type`` pd."""
+        columns = zip(*table.rows, strict=True)
+        inputs = [
+            _tensor(name, kind, list(cells))
+            for name, kind, cells in zip(table.columns, table.kinds, columns, strict=True)
+        ]
+        return {"parameters": {"content_type": "pd"}, "inputs": inputs}
+
+    def decode(self, body: object) -> Reply:
+        """Decode the output "predict", or the only output."""
+        answer = _object_with(body, "outputs")
+        outputs = answer["outputs"]
+        if not isinstance(outputs, list) or not all(isinstance(each, Mapping) for each in outputs):
+            raise _wrong_shape("The server's outputs are not tensors.")
+        chosen = outputs if len(outputs) == 1 else [o for o in outputs if o.get("name") == _OUTPUT]
+        if len(chosen) != 1:
+            names = ", ".join(_single_line(output.get("name")) for output in outputs)
+            raise _wrong_shape(
+                f'The server has no output "{_OUTPUT}", only: {names[:200] or "none"}.'
+            )
+        numbers = _numbers(_object_with(chosen[0], "data")["data"])
+        return Reply(numbers, version=_single_line(answer.get("model_version") or ""))
+
+    def version(self, transport: JsonTransport) -> str:
+        """Request the newest version of the model."""
+        versions = _object_with(transport.get_json(self._model_path), "name").get("versions")
+        return _single_line(versions[-1]) if isinstance(versions, list) and versions else ""
+
+
+def _tensor(name: str, kind: ColumnKind, cells: list[Cell]) -> dict[str, Any]:
+    tensor: dict[str, Any] = {"name": name, "shape": [len(cells)]}
+    if kind == "text":
+        return tensor | {
+            "datatype": "BYTES",
+            "parameters": {"content_type": "str"},
+            "data": cells,
+        }
+    # A numeric tensor contains no text, and an integer tensor no missing value.
+    numbers = [None if isinstance(cell, str) else cell for cell in cells]
+    is_integer = kind == "whole" and None not in numbers
+    return tensor | {"datatype": "INT64" if is_integer else "FP64", "data": numbers}
+
+
+def _object_with(body: object, key: str) -> Mapping[str, Any]:
+    """Return the answer as an object that has a key."""
+    if not isinstance(body, Mapping) or key not in body:
+        raise _wrong_shape(
+            f'The server\'s answer has no "{key}": it may use another protocol '
+            "(HOUSEPRICE_API_PROTOCOL)."
+        )
+    return body
+
+
+def _predictions(answer: Mapping[str, Any]) -> list[float | None]:
+    return [] if answer["predictions"] is None else _numbers(answer["predictions"])
+
+
+def _numbers(values: object) -> list[float | None]:
+    """Return predictions: bare numbers, lists of one number, or objects with a single number."""
+    if not isinstance(values, Sequence) or isinstance(values, str):
+        values = [values]
+    return [_number(value) for value in values]
+
+
+def _number(value: object) -> float | None:
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    if isinstance(value, list) and len(value) == 1:
+        value = value[0]
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise _wrong_shape(f'The server answered "{_single_line(value)[:40]}" instead of a price.')
+    try:
+        return float(value)
+    except OverflowError:
+        raise _wrong_shape(
+            "The server answered a number that is too large to be a price."
+        ) from None
+
+
+def _pydantic_errors(errors: object) -> dict[int, str]:
+    """Return messages by row from ``{"loc": ["inputs", row, field], "msg": ...}``."""
+    messages: defaultdict[int, list[str]] = defaultdict(list)
+    for error in errors if isinstance(errors, list) else []:
+        match error:
+            case {"loc": ["inputs", int(row), *path], "msg": message}:
+                messages[row].append(": ".join([*map(str, path), str(message)]))
+    return {row: _single_line("; ".join(texts)) for row, texts in messages.items()}
+
+
+def _single_line(value: object) -> str:
+    """Format a value of the server on one line, short enough to show."""
+    if isinstance(value, Mapping):
+        value = "; ".join(f"{name}: {_single_line(each)}" for name, each in value.items())
+    elif isinstance(value, Sequence) and not isinstance(value, str):
+        value = ", ".join(_single_line(each) for each in value)
+    return " ".join(str(value).split())[:MAX_MESSAGE_CHARS]
+
+
+def _wrong_shape(message: str) -> BackendInvalidResponse:
+    return BackendInvalidResponse(message, reason="wrong_shape")

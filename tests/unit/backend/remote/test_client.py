@@ -389,7 +389,7 @@ def test_answers_in_log_price_are_refused(connect: Connect) -> None:
             for name in ("predicted_price", "price_low", "price_high"):
                 each[name] = float(np.log(each[name]))
 
-    with pytest.raises(BackendInvalidResponse, match="logarithms") as failed:
+    with pytest.raises(BackendInvalidResponse, match="log prices") as failed:
         connect(logarithms, golden=GOLDEN)
     assert failed.value.reason == "log_price"
 
@@ -399,7 +399,7 @@ def test_another_description_of_the_market_is_told_and_its_values_are_taken(
 ) -> None:
     backend, _ = connect(contract_sha256="0" * 64)
     assert backend.info().remarks == (
-        "It works by another description of the market than this computer.",
+        "Its description of the market differs from the one of this computer.",
     )
     assert backend.value(rows).valuations["predicted_price"].notna().all()
 
@@ -456,7 +456,7 @@ def test_what_was_asked_for_and_left_out_is_missed(
     connect: Connect, rows: pd.DataFrame, capability: Capability
 ) -> None:
     backend, _ = connect()
-    with pytest.raises(BackendInvalidResponse, match="left out"):
+    with pytest.raises(BackendInvalidResponse, match="lacks"):
         CALLS[capability](backend, rows.head(1))
 
 

@@ -161,7 +161,7 @@ def test_houses_that_a_server_drops_and_names_are_placed_by_their_name(
     assert len(served.asked) == 1
     assert answer.valuations["reason_codes"].iloc[7] == "refused_by_server"
     assert answer.valuations["message"].iloc[7] == (
-        "The server did not value this house. It says: beds: Not a valid number."
+        "The server did not value this house. It reports: beds: Not a valid number."
     )
 
 
@@ -178,7 +178,7 @@ def test_houses_that_a_server_drops_in_silence_take_no_other_house_s_price(
     assert 0 < (sizes % 2).sum() < len(rows)
     assert prices_of(answer) == [PER_SIZE * size if size % 2 else None for size in sizes]
     told = answer.valuations["message"][sizes % 2 == 0]
-    assert told.str.contains("no value, and no reason").all()
+    assert told.str.contains("no value and no reason").all()
 
 
 def test_two_ways_of_dropping_at_once_are_told_apart(connect: Connect, rows: pd.DataFrame) -> None:
@@ -224,7 +224,7 @@ def test_a_server_that_drops_everything_is_not_asked_for_ever(
 
     backend, served = connect("regression", nothing)
     many = pd.concat([rows] * 20, ignore_index=True)
-    with pytest.raises(BackendInvalidResponse, match="no value, and no reason"):
+    with pytest.raises(BackendInvalidResponse, match="no value and no reason"):
         backend.value(many)
     assert len(served.asked) < 40
 
@@ -289,9 +289,9 @@ def test_a_target_other_than_the_price_is_turned_into_it(
     ("number", "words"),
     [
         ("11.6", "API_TARGET to log"),
-        ("-200000", "no price"),
-        ("0", "no price"),
-        ("9e9", "no price"),
+        ("-200000", "price limits"),
+        ("0", "price limits"),
+        ("9e9", "price limits"),
     ],
 )
 def test_a_number_that_can_be_no_price_is_not_shown(
@@ -450,7 +450,7 @@ def test_it_tells_whether_the_server_has_the_model_of_this_computer(
         transport = Transport(settings)
         backend = ForeignBackend(transport, "regression", contract, settings, golden)
         values_alone, compared = backend.info().remarks
-    assert "values alone" in values_alone
+    assert "predicted prices only" in values_alone
     assert remark in compared
 
 

@@ -90,7 +90,7 @@ def test_a_contract_of_another_day_is_told(url: str, models: Path, tmp_path: Pat
     market = load_market(write_hamlet(tmp_path / "hamlet", other))
     backend = open_backend(Settings(api_url=url, model_dir=models), market=market)
     assert backend.info().remarks == (
-        "It works by another description of the market than this computer.",
+        "Its description of the market differs from the one of this computer.",
     )
 
 

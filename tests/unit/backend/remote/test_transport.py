@@ -366,8 +366,8 @@ def test_no_cookie_is_kept(connect: Connect) -> None:
 def test_a_large_body_is_packed_only_for_a_server_that_is_ours(connect: Connect) -> None:
     transport, server = connect(answer())
     body = ["x" * 100] * 100
-    transport.post("/v1/valuations", body, packed=True)
-    transport.post("/v1/valuations", ["x"], packed=True)
+    transport.post("/v1/valuations", body, compress=True)
+    transport.post("/v1/valuations", ["x"], compress=True)
     transport.post_json("/invocations", body)
     packed, small, plain = server.requests
     assert packed.headers["content-encoding"] == "gzip"

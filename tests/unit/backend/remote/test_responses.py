@@ -9,7 +9,7 @@ import requests
 import urllib3
 from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NewConnectionError
 
-from houseprice.backend.remote.failures import error_from_exception
+from houseprice.backend.remote.responses import error_from_exception
 from houseprice.errors import BackendError, BackendTimeout, BackendUnavailable
 
 POOL = urllib3.HTTPConnectionPool("houses.example", 8000)
