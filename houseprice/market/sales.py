@@ -1,11 +1,4 @@
-"""A market on disk: its contract with the sales to learn from.
-
-The house that a form starts from: a real sale from the middle of the market.
-
-How a form opens on a house: what it states, and what it leaves to follow.
-
-What was tried for a market's model, as data: an optional file of the market's folder.
-"""
+"""A market on disk: its contract, sales and experiments, and the house that forms start with."""
 
 from __future__ import annotations
 
@@ -24,8 +17,8 @@ from houseprice.market.problems import Problem
 from houseprice.market.validation import validate, validate_prices
 
 __all__ = [
+    "EXPERIMENTS_FILE",
     "EXPERIMENT_METRICS",
-    "FILE",
     "Market",
     "form_defaults",
     "load_experiments",
@@ -40,7 +33,7 @@ EMBEDDED = Path(__file__).parent
 
 @dataclass(frozen=True)
 class Market:
-    """A contract and the sales that pass it.
+    """A contract and the valid sales of its folder.
 
     Attributes
     ----------
@@ -51,9 +44,9 @@ class Market:
     prices : Series, shape (n_sales,)
         Sale prices, in the market's currency.
     ids : Series, shape (n_sales,)
-        The key of each sale, as text.
+        The id of each sale, as text.
     problems : tuple of Problem
-        What the checks had to say of the sales.
+        Warnings and notes of the validation.
     """
 
     contract: Contract
@@ -70,12 +63,12 @@ class Market:
 
     @property
     def sample_path(self) -> Path:
-        """A file of houses without a price, to try a valuation on."""
+        """A file of houses without a price, as an example to value."""
         return self.folder / self.contract.market.sample
 
     @cached_property
     def labelled_sales(self) -> pd.DataFrame:
-        """The sales for people: levels in words, with their key first and their price last."""
+        """The sales with labels for levels, their id first and their price last."""
         frame = self.contract.with_labels(self.houses)
         frame.insert(0, self.contract.market.id, self.ids)
         frame[self.contract.market.price.column] = self.prices
@@ -83,7 +76,7 @@ class Market:
 
 
 def load_market(name_or_path: str | Path | None = None) -> Market:
-    """Load a market: an embedded one by name, any by its folder, else the first embedded one.
+    """Load a market: an embedded one by name, any by its folder, by default the first embedded one.
 
     Raises
     ------
@@ -98,25 +91,25 @@ def load_market(name_or_path: str | Path | None = None) -> Market:
     except OSError as error:
         raise MarketError(file, "", f"can't be read ({error.strerror})") from None
     except (ValueError, UnicodeDecodeError) as error:
-        raise MarketError(file, "", f"is no CSV file ({error})") from None
+        raise MarketError(file, "", f"is not a CSV file ({error})") from None
     for column in (contract.market.id, contract.market.price.column):
         if column not in rows.columns:
             raise MarketError(file, column, "this column is missing")
-    checked = validate(rows, contract)
+    validated = validate(rows, contract)
     prices, price_problems = validate_prices(rows[contract.market.price.column], contract)
-    problems = (*checked.problems, *price_problems)
-    _refuse_errors(file, problems)
+    problems = (*validated.problems, *price_problems)
+    _raise_first_error(file, problems)
     ids = rows[contract.market.id].astype(str)
     if ids.duplicated().any():
-        twice = ids[ids.duplicated()].iloc[0]
-        raise MarketError(file, contract.market.id, f"{twice} stands there more than once")
-    return Market(contract, folder, checked.houses, prices, ids, problems)
+        repeated = ids[ids.duplicated()].iloc[0]
+        raise MarketError(file, contract.market.id, f"{repeated} occurs more than once")
+    return Market(contract, folder, validated.houses, prices, ids, problems)
 
 
 def market_folder(name_or_path: str | Path | None = None) -> Path:
-    """Find the folder of a market: an embedded one by name, any by its path, else the first.
+    """Find the folder of a market: an embedded one by name, any by its path, by default the first.
 
-    What has a separator in it ("./town") is a path, so that a folder may bear an embedded name.
+    A text with a separator ("./ames") is a path, so that a folder may have an embedded name.
 
     Raises
     ------
@@ -137,11 +130,11 @@ def market_folder(name_or_path: str | Path | None = None) -> Path:
 
 
 def read_rows(path: Path) -> pd.DataFrame:
-    """Read a CSV file as text, cell by cell: "NA" stays the text that it is."""
+    """Read a CSV file as text; "NA" stays text."""
     return pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
 
 
-def _refuse_errors(file: Path, problems: tuple[Problem, ...]) -> None:
+def _raise_first_error(file: Path, problems: tuple[Problem, ...]) -> None:
     errors = [problem for problem in problems if problem.severity == "error"]
     if errors:
         first = errors[0]
@@ -154,13 +147,13 @@ Floats = NDArray[np.float64]
 
 
 def typical_house(market: Market) -> pd.Series:
-    """Find the sale nearest the middle of the market; at-sale facts are put at their start.
+    """Find the sale nearest the median of the market, with at-sale fields at their start.
 
-    A real house is consistent in itself, which one made of medians is not (the median first and
-    second floor do not add up to the median living area). The distance of a sale is the sum over
-    its price and its fields, each weighted by how much of the price goes with it, of: for numbers
-    and ranks the distance to the median in units of the middle 80 %, at most 1; for other levels 0
-    for the commonest and 1 else.
+    A real house is consistent, which one made of medians is not (the median first and second floor
+    do not add up to the median living area). The distance of a sale is a sum over its price and its
+    fields, each weighted by the share of the price's variance that it explains: for numbers and
+    ranks, the distance to the median in units of the 10-90 % interquantile range, at most 1; for
+    nominal levels, 0 for the mode and 1 otherwise.
 
     Returns
     -------
@@ -174,7 +167,7 @@ def typical_house(market: Market) -> pd.Series:
         values = market.houses[field.column].to_numpy()
         if field.kind == "nominal":
             share = _explained_by_level(values, prices)
-            distance = distance + share * (values != _commonest(values))
+            distance = distance + share * (values != _mode(values))
         else:
             share = _explained_by_rank(values, prices)
             distance = distance + share * _from_median(values)
@@ -187,12 +180,12 @@ def typical_house(market: Market) -> pd.Series:
 
 
 def _from_median(values: Floats) -> Floats:
-    low, middle, high = np.nanpercentile(values, [10, 50, 90])
+    low, median, high = np.nanpercentile(values, [10, 50, 90])
     spread = max(float(high - low), 1e-9)
-    return np.where(np.isnan(values), 1.0, np.minimum(np.abs(values - middle) / spread, 1.0))
+    return np.where(np.isnan(values), 1.0, np.minimum(np.abs(values - median) / spread, 1.0))
 
 
-def _commonest(values: Floats) -> float:
+def _mode(values: Floats) -> float:
     levels, counts = np.unique(values[~np.isnan(values)], return_counts=True)
     return float(levels[np.argmax(counts)])
 
@@ -206,7 +199,7 @@ def _explained_by_rank(values: Floats, prices: Floats) -> float:
 
 
 def _explained_by_level(values: Floats, prices: Floats) -> float:
-    """Square of the correlation ratio: the share of the prices' variance between levels."""
+    """Square of the correlation ratio: the share of the price variance between levels."""
     price = pd.Series(prices)
     between = price.groupby(values).transform("mean")
     return float(between.var() / price.var())
@@ -215,33 +208,21 @@ def _explained_by_level(values: Floats, prices: Floats) -> float:
 def form_defaults(
     contract: Contract, house: pd.Series, least_important_first: Sequence[str]
 ) -> dict[str, object]:
-    """Write a clean house as raw values, with blanks where a fact follows from the others.
+    """Convert a clean house to raw values (number, code or None), blank where a field follows.
 
-    A fact that follows stays blank so that it keeps following when another one is changed (the
-    parts of a total, say). Of facts that follow from each other the more important one is stated.
-
-    Parameters
-    ----------
-    contract : Contract
-    house : Series, index the contract's columns
-        A clean house.
-    least_important_first : sequence of str
-        All columns of the contract.
-
-    Returns
-    -------
-    dict of str to object
-        By column: a number, the code of a level, or None.
+    A field that follows from others stays blank, so that it is computed again when one of them
+    changes (a total and its parts). Of fields that follow from each other the more important one
+    has a value.
     """
     row: dict[str, object] = {
         column: _raw(contract, column, float(house[column])) for column in contract.columns
     }
     for column in least_important_first:
         if column in contract.follows_rules and row[column] is not None:
-            shorter = {**row, column: None}
-            clean = validate(pd.DataFrame([shorter], dtype=object), contract).houses.iloc[0]
+            without = {**row, column: None}
+            clean = validate(pd.DataFrame([without], dtype=object), contract).houses.iloc[0]
             if np.allclose(clean, house, equal_nan=True):
-                row = shorter
+                row = without
     return row
 
 
@@ -254,42 +235,42 @@ def _raw(contract: Contract, column: str, value: float) -> object:
     return int(value) if value.is_integer() else value
 
 
-FILE = "experiments.csv"
-_WORDS = ("part", "tried", "verdict")
+EXPERIMENTS_FILE = "experiments.csv"
+_TEXT_COLUMNS = ("part", "tried", "verdict")
 EXPERIMENT_METRICS = ("rmsle", "median_ape", "within_10", "coverage_90", "width_90", "winkler")
-"""The figures of an experiment, by the names of the metrics; blank where it was not measured."""
+"""The metrics of an experiment; blank where it was not measured."""
 
 
 def load_experiments(market: Market) -> pd.DataFrame:
-    """Read what was tried, in the order of the file; no rows if there is no such file.
+    """Read the log of experiments in the order of the file; no rows if there is no such file.
 
     Returns
     -------
     DataFrame, a row per experiment
-        part (of the model), tried, :data:`FIGURES` (shares between 0 and 1), verdict (begins with
-        "kept" or "dropped", or says nothing), kept (bool).
+        part (of the model), tried, :data:`EXPERIMENT_METRICS` (shares between 0 and 1), verdict
+        ("kept...", "dropped..." or blank), kept (bool).
 
     Raises
     ------
     MarketError
-        If the file lacks a column, or holds something else than a number where one belongs.
+        If a column is missing, or a metric is not a number.
     """
-    path = market.folder / FILE
-    columns = [*_WORDS[:2], *EXPERIMENT_METRICS, _WORDS[2]]
+    path = market.folder / EXPERIMENTS_FILE
+    columns = [*_TEXT_COLUMNS[:2], *EXPERIMENT_METRICS, _TEXT_COLUMNS[2]]
     if not path.is_file():
         return pd.DataFrame(columns=[*columns, "kept"]).astype(
             dict.fromkeys(EXPERIMENT_METRICS, "float64")
         )
     try:
-        told = read_rows(path)
+        log = read_rows(path)
     except (ValueError, OSError) as error:
         raise MarketError(path, "", f"can't be read ({error})") from None
     for column in columns:
-        if column not in told.columns:
+        if column not in log.columns:
             raise MarketError(path, column, "this column is missing")
     for column in EXPERIMENT_METRICS:
         try:
-            told[column] = pd.to_numeric(told[column].replace("", None)).astype("float64")
+            log[column] = pd.to_numeric(log[column].replace("", None)).astype("float64")
         except ValueError:
-            raise MarketError(path, column, "there is something else than numbers") from None
-    return told[columns].assign(kept=told["verdict"].str.startswith("kept"))
+            raise MarketError(path, column, "it has values that are not numbers") from None
+    return log[columns].assign(kept=log["verdict"].str.startswith("kept"))

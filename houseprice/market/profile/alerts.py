@@ -1,10 +1,8 @@
-"""What to know of the sales before any chart of them is believed.
+"""Data quality alerts on the fields, and single sales that look wrong.
 
-Five questions, each asked of all fields at once: what is not known, what is the same for nearly
-every home, which fields say the same, which have a long tail, which hold values far from the rest.
-An alert answers one for all the fields that it concerns, so there are never more than five.
-
-Sales that look wrong: a price far from what the facts say, or facts that contradict.
+There are five kinds of alerts: missing values, (nearly) constant fields, pairs of fields with
+nearly the same content, skewed distributions, and outliers. An alert covers all fields that it
+concerns, so there are never more than five.
 """
 
 from __future__ import annotations
@@ -37,30 +35,22 @@ __all__ = [
 AlertKind = Literal["not_known", "alike", "same", "long_tail", "far_out"]
 
 MIN_SALES = 30
-"""Of fewer sales no alert is given: nearly everything would be one."""
+"""Sales that alerts need: of fewer, nearly everything would be one."""
 ALIKE = 0.95
-"""A field is alike for all where one value holds for this share of the sales."""
+"""Share of the sales with one value from which a field is constant."""
 SAME = 0.85
-"""Two fields say nearly the same from this tie on (``association``)."""
+"""Association from which two fields have nearly the same content."""
 LONG_TAIL = 1.0
-"""Skewness from which a distribution is called highly skewed (Bulmer 1979, chapter 4)."""
+"""Skewness of a highly skewed distribution (Bulmer 1979, chapter 4)."""
 FENCE = 3.0
-"""Quartile ranges beyond a quartile from which a value is "far out" (Tukey 1977, section 2D)."""
+"""Interquartile ranges beyond a quartile from which a value is "far out" (Tukey 1977, 2D)."""
 
 
 @dataclass(frozen=True)
 class Alert:
-    """One answer.
+    """An alert on ``n_fields`` of the ``n_checked`` fields.
 
-    Attributes
-    ----------
-    kind : AlertKind
-    concerned : int
-        Number of fields that it speaks of.
-    of : int
-        Number of fields that were asked.
-    frame : DataFrame
-        The figures, worst first: one row a field, or a pair of fields.
+    ``frame`` has the figures, worst first: one row per field, or pair of fields.
     """
 
     kind: AlertKind
@@ -70,10 +60,7 @@ class Alert:
 
 
 def alerts(sales: Sales) -> tuple[Alert, ...]:
-    """Ask all questions; the alert that concerns the most fields comes first.
-
-    What concerns no field gives no alert, and fewer than :data:`FEWEST_SALES` sales give none.
-    """
+    """Return the alerts, the one with the most fields first; none if there are too few sales."""
     if len(sales) < MIN_SALES:
         return ()
     fields, amounts = len(sales.contract.fields), len(list(_amounts(sales)))
@@ -84,31 +71,31 @@ def alerts(sales: Sales) -> tuple[Alert, ...]:
     distant = outliers(sales).groupby("column", sort=False)
     far = distant.agg(field=("field", "first"), sales=("id", "size")).reset_index()
     far = far.sort_values("sales", ascending=False, ignore_index=True, kind="stable")
-    found = [
+    candidates = [
         Alert("same", len({*same["one"], *same["other"]}), fields, same),
         Alert("not_known", len(unknown), fields, unknown),
         Alert("alike", len(alike), fields, alike),
         Alert("long_tail", len(tails), amounts, tails),
         Alert("far_out", len(far), amounts, far),
     ]
-    told = [alert for alert in found if alert.n_fields]
-    return tuple(sorted(told, key=lambda alert: -alert.n_fields))
+    raised = [alert for alert in candidates if alert.n_fields]
+    return tuple(sorted(raised, key=lambda alert: -alert.n_fields))
 
 
 def outliers(sales: Sales) -> pd.DataFrame:
-    """Every value far from the rest: column, field, id, location, value, price, times the middle.
+    """Every outlier: column, field, id, location, value, price, times (the median).
 
-    Of sizes and of the price, among the homes that have any of it: a home without a pool is no
-    oddity among pools. The field with the furthest value first.
+    Of sizes and of the price, among the homes that have any: a home without a pool is no outlier
+    among pools. The field with the furthest value comes first.
     """
-    place = sales.contract.fields[sales.contract.market.roles.location]
-    places, prices = sales.values(place.column), sales.prices.to_numpy(np.float64)
+    location = sales.contract.fields[sales.contract.market.roles.location]
+    locations, prices = sales.values(location.column), sales.prices.to_numpy(np.float64)
     ids = sales.ids.to_numpy()
-    parts = [_far_of(field, values) for field, values in _amounts(sales)]
-    frame = pd.concat(parts, ignore_index=True) if parts else _no_far()
+    parts = [_field_outliers(field, values) for field, values in _amounts(sales)]
+    frame = pd.concat(parts, ignore_index=True) if parts else _no_outliers()
     at = frame.pop("at").to_numpy(np.intp)
     frame.insert(2, "id", ids[at])
-    frame.insert(3, "location", [place.format(value) for value in places[at]])
+    frame.insert(3, "location", [location.format(value) for value in locations[at]])
     frame.insert(5, "price", prices[at])
     furthest = frame.groupby("column")["times"].transform("max")
     order = np.lexsort((-frame["times"], frame["column"], -furthest))
@@ -116,7 +103,7 @@ def outliers(sales: Sales) -> pd.DataFrame:
 
 
 def _alike(sales: Sales) -> pd.DataFrame:
-    """Fields with one value for nearly all: column, field, level, sales, known, share."""
+    """(Nearly) constant fields: column, field, level, sales, known, share."""
     rows = []
     for column, field in sales.contract.fields.items():
         values = sales.values(column)
@@ -133,7 +120,7 @@ def _alike(sales: Sales) -> pd.DataFrame:
 
 
 def _long_tails(sales: Sales) -> pd.DataFrame:
-    """Sizes with few large ones: column, field, homes with any, skew and what is large in words."""
+    """Skewed fields: column, field, sales with any, skew, quantiles, mean and maximum."""
     rows = []
     for field, values in _amounts(sales):
         some = pd.Series(values[values > 0])
@@ -147,101 +134,97 @@ def _long_tails(sales: Sales) -> pd.DataFrame:
 
 
 def _amounts(sales: Sales) -> Iterator[tuple[Field, NDArray[np.float64]]]:
-    """The price and the fields that hold sizes or amounts, not counts or years."""
+    """The price and the fields with sizes or amounts, not counts or years."""
     for column in (sales.contract.market.price.column, *sales.contract.columns):
         if sales.field(column).kind == "number":
             yield sales.field(column), sales.values(column)
 
 
-def _far_of(field: Field, values: NDArray[np.float64]) -> pd.DataFrame:
+def _field_outliers(field: Field, values: NDArray[np.float64]) -> pd.DataFrame:
     some = values[values > 0]
     if some.size < MIN_SALES:
-        return _no_far()
+        return _no_outliers()
     low, middle, high = np.quantile(some, [0.25, 0.5, 0.75])
     reach = FENCE * (high - low)
     with np.errstate(invalid="ignore"):
         beyond = (values > 0) & ((values > high + reach) | (values < low - reach))
     at = np.flatnonzero(beyond & (reach > 0))
     far = values[at]
-    facts = {"column": field.column, "field": field.label, "at": at, "value": far}
-    return pd.DataFrame({**facts, "times": far / middle})
+    columns = {"column": field.column, "field": field.label, "at": at, "value": far}
+    return pd.DataFrame({**columns, "times": far / middle})
 
 
-def _no_far() -> pd.DataFrame:
+def _no_outliers() -> pd.DataFrame:
     columns = {"column": str, "field": str, "at": int, "value": float, "times": float}
     return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in columns.items()})
 
 
 def price_outliers(sales: Sales, held_out: pd.DataFrame) -> pd.DataFrame:
-    """Find the sales whose price lies outside the 90 % range that their facts led to.
+    """Find the sales whose price is outside its 90 % prediction interval.
 
     Parameters
     ----------
     sales : Sales
     held_out : DataFrame
-        id, predicted_price, low_90, high_90: what a model said that had not seen the sale.
+        id, predicted_price, low_90, high_90: held-out predictions.
 
     Returns
     -------
-    DataFrame, a row per sale, the least believable first
-        id, place, price, value, low, high; off: the price over the value, less 1; reach: how many
-        times as far from the value as its range reaches on that side, in proportion (log).
+    DataFrame, a row per sale, the least plausible first
+        id, place, price, value, low, high; off: price / value - 1; reach: the distance of the price
+        from the value over that of the end of the interval on its side, in logarithms.
     """
-    told = held_out.set_index("id")[["predicted_price", "low_90", "high_90"]]
-    place = sales.contract.fields[sales.contract.market.roles.location]
+    predictions = held_out.set_index("id")[["predicted_price", "low_90", "high_90"]]
+    location = sales.contract.fields[sales.contract.market.roles.location]
     frame = pd.DataFrame(
         {
             "id": sales.ids.astype(str).to_numpy(),
-            "place": [place.format(value) for value in sales.values(place.column)],
+            "place": [location.format(value) for value in sales.values(location.column)],
             "price": sales.prices.to_numpy(np.float64),
         }
-    ).join(told.set_axis(["value", "low", "high"], axis=1), on="id")
+    ).join(predictions.set_axis(["value", "low", "high"], axis=1), on="id")
     outside = (frame["price"] < frame["low"]) | (frame["price"] > frame["high"])
     frame = frame[outside]
     bound = frame["high"].where(frame["price"] > frame["value"], frame["low"])
-    away = np.log(frame["price"] / frame["value"])
+    distance = np.log(frame["price"] / frame["value"])
     frame = frame.assign(
-        off=frame["price"] / frame["value"] - 1, reach=away / np.log(bound / frame["value"])
+        off=frame["price"] / frame["value"] - 1, reach=distance / np.log(bound / frame["value"])
     )
     return frame.sort_values("reach", ascending=False, ignore_index=True, kind="stable")
 
 
 def contradictions(market: Market, sales: Sales) -> pd.DataFrame:
-    """Find the sales whose facts break a rule of the contract: id, message, read, expected.
+    """Find the sales that break a rule of the contract: id, message, read, expected.
 
     A row per sale and rule, in the order of the sales.
     """
     rules = {rule.code for rule in market.contract.rules}
     ids = market.ids.astype(str).to_numpy()
-    shown = set(sales.ids.astype(str))
+    selected = set(sales.ids.astype(str))
     rows = [
         (ids[problem.row - 1], problem.message, problem.read or "", problem.expected or "")
         for problem in market.problems
-        if problem.code in rules and problem.row is not None and ids[problem.row - 1] in shown
+        if problem.code in rules and problem.row is not None and ids[problem.row - 1] in selected
     ]
     return pd.DataFrame(rows, columns=["id", "message", "read", "expected"])
 
 
 def unusual_conditions(sales: Sales) -> pd.Series:
-    """Say what was out of the ordinary in the terms of each sale: "Sale within the family".
-
-    Returns
-    -------
-    Series of str, index the ids as text
-        Empty where nothing was.
-    """
-    terms: list[list[str]] = [[] for _ in range(len(sales))]
-    for field in _terms(sales):
+    """Describe the unusual conditions of each sale, by its id: "Sale within the family", or ""."""
+    conditions: list[list[str]] = [[] for _ in range(len(sales))]
+    for field in _sale_conditions(sales):
         values = sales.values(field.column)
         for row in np.flatnonzero(~np.isnan(values) & (values != field.start_value)):
-            # "Yes" says nothing alone.
-            said = field.label if field.kind == "flag" else field.format(float(values[row]))
-            terms[row].append(said)
-    return pd.Series(["; ".join(said) for said in terms], sales.ids.astype(str), dtype=object)
+            # "Yes" alone has no meaning.
+            text = field.label if field.kind == "flag" else field.format(float(values[row]))
+            conditions[row].append(text)
+    return pd.Series(
+        ["; ".join(texts) for texts in conditions], sales.ids.astype(str), dtype=object
+    )
 
 
-def _terms(sales: Sales) -> list[Field]:
-    """The facts of a sale itself that have a usual case; its date has none."""
+def _sale_conditions(sales: Sales) -> list[Field]:
+    """The fields of the sale itself that have a usual value; its date has none."""
     roles = sales.contract.market.roles
     return [
         field

@@ -1,7 +1,4 @@
-"""Which of a market's sales are looked at.
-
-The sales by their price for one unit of area.
-"""
+"""Sales selected from a market, by price or by price per unit of area."""
 
 from __future__ import annotations
 
@@ -20,16 +17,7 @@ __all__ = ["Sales", "Selection", "with_price_per_area"]
 
 @dataclass(frozen=True)
 class Sales:
-    """Some of a market's sales, in the market's order.
-
-    Attributes
-    ----------
-    contract : Contract
-    houses : DataFrame, shape (n_sales, n_fields)
-        Clean houses.
-    prices : Series, shape (n_sales,)
-    ids : Series, shape (n_sales,)
-    """
+    """Some of a market's sales, in its order: clean houses with their prices and ids."""
 
     contract: Contract
     houses: pd.DataFrame
@@ -40,13 +28,13 @@ class Sales:
         return len(self.prices)
 
     def values(self, column: str) -> NDArray[np.float64]:
-        """The clean values of one field, NaN where not known, or the prices."""
+        """The clean values of one field (NaN where unknown), or the prices."""
         if column == self.contract.market.price.column:
             return self.prices.to_numpy(np.float64)
         return self.houses[column].to_numpy(np.float64)
 
     def field(self, column: str) -> Field:
-        """The field of a column; the price is spoken of as one more number."""
+        """The field of a column; the price is treated as one more number."""
         price = self.contract.market.price
         if column != price.column:
             return self.contract.fields[column]
@@ -62,23 +50,17 @@ class Sales:
 
     @property
     def price_per_area(self) -> NDArray[np.float64]:
-        """Price by one unit of the field that plays the area, NaN where that is not known."""
+        """Price per unit of the field with the role "area"; NaN where that is unknown."""
         area = self.values(self.contract.market.roles.area)
         return self.prices.to_numpy(np.float64) / np.where(area > 0, area, np.nan)
 
 
 @dataclass(frozen=True)
 class Selection:
-    """Conditions that a sale meets to be looked at; without any, all sales do.
+    """Filters on the sales of a market; the default selects all.
 
-    Attributes
-    ----------
-    locations : tuple of int
-        Positions of the levels of the location field; empty for everywhere.
-    price : tuple of float or None
-        Lowest and highest price, both included.
-    ranges : tuple of (column, lowest, highest)
-        Limits of numeric fields, both included. A sale where the field is not known is left out.
+    ``locations`` are positions of levels. The limits of ``price`` and of ``ranges`` (column,
+    lowest, highest) are inclusive; a sale where such a field is unknown is not selected.
     """
 
     locations: tuple[int, ...] = ()
@@ -86,7 +68,7 @@ class Selection:
     ranges: tuple[tuple[str, float, float], ...] = ()
 
     def apply(self, market: Market) -> Sales:
-        """Pick the sales of a market that meet every condition."""
+        """Select the sales of a market that pass every filter."""
         keep = np.ones(len(market.prices), dtype=bool)
         if self.locations:
             keep &= market.houses[market.contract.market.roles.location].isin(self.locations)
@@ -98,22 +80,22 @@ class Selection:
 
 
 def with_price_per_area(sales: Sales) -> Sales:
-    """Give the same sales with the price of one unit of area for their price.
+    """Return the sales with their price per unit of area as the price.
 
-    Their contract names it so ("Sale price per sq ft"), and whatever tells or draws a price then
-    does so by area. Sales whose area is not known are left out.
+    Their contract labels it so ("Sale price per sq ft"), and charts of prices need no other change.
+    Sales whose area is unknown are left out.
     """
     prices = sales.price_per_area
     known = np.isfinite(prices)
     return Sales(
-        _by_area(sales.contract),
+        _contract_per_area(sales.contract),
         sales.houses[known],
         pd.Series(prices[known], index=sales.prices.index[known], name=sales.prices.name),
         sales.ids[known],
     )
 
 
-def _by_area(contract: Contract) -> Contract:
+def _contract_per_area(contract: Contract) -> Contract:
     unit = contract.fields[contract.market.roles.area].unit
     price = contract.market.price
     named = price.model_copy(update={"label": f"{price.label} per {unit or 'unit of area'}"})

@@ -1,9 +1,7 @@
-"""What the sales say about price, as small tables: the figures behind every chart.
+"""Summaries of the sales as small tables: the figures behind the charts.
 
-Each takes :class:`~houseprice.market.profile.selection.Sales`, some or all of a market's,
-and gives a frame with plain column names; money is in its currency. No sales give no rows.
-
-Prices by place, and where the places of a market lie towards each other.
+Each function takes :class:`~houseprice.market.profile.selection.Sales` and returns a frame with
+plain column names; money is in the market's currency. No sales give no rows.
 """
 
 from __future__ import annotations
@@ -20,7 +18,9 @@ from houseprice.market.profile.selection import Sales
 
 __all__ = [
     "SPREAD",
+    "FieldProfile",
     "Overview",
+    "field_profile",
     "location_map",
     "missing_values",
     "overview",
@@ -42,7 +42,7 @@ SPREAD = {
     "upper_quarter": 0.75,
     "highest_tenth": 0.90,
 }
-"""The columns that tell a spread of prices, and the share of sales below each."""
+"""Quantile of the prices by column."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Overview:
 
 
 def overview(sales: Sales) -> Overview:
-    """Sum the sales up; there must be one at the least."""
+    """Summarize the sales; there must be at least one."""
     years = sales.values(sales.contract.market.roles.sale_year)
     first, last = int(np.nanmin(years)), int(np.nanmax(years))
     median, per_area = float(sales.prices.median()), float(np.nanmedian(sales.price_per_area))
@@ -65,7 +65,7 @@ def overview(sales: Sales) -> Overview:
 
 
 def price_distribution(sales: Sales, bars: int = 36) -> pd.DataFrame:
-    """Count sales by price, in about `bars` steps of a round width: from, to, sales."""
+    """Histogram of the prices with about ``bars`` bins of a round width: from, to, sales."""
     if not len(sales):
         return pd.DataFrame({"from": [], "to": [], "sales": []})
     prices = sales.prices.to_numpy(np.float64)
@@ -77,7 +77,7 @@ def price_distribution(sales: Sales, bars: int = 36) -> pd.DataFrame:
 
 
 def price_points(sales: Sales, column: str) -> pd.DataFrame:
-    """One row a sale where the field is known: id, location, value, price."""
+    """One row per sale where the field is known: id, location, value, price."""
     location = sales.contract.fields[sales.contract.market.roles.location]
     frame = pd.DataFrame(
         {
@@ -91,11 +91,10 @@ def price_points(sales: Sales, column: str) -> pd.DataFrame:
 
 
 def price_trend(sales: Sales, column: str, stops: int = 40) -> pd.DataFrame:
-    """Middle price along a numeric field: value, sales, lower_quarter, median, upper_quarter.
+    """Moving quartiles of price along a numeric field: value, sales and the three quartiles.
 
-    At up to `stops` places: the quartiles of price among a tenth of the sales (15 at the least)
-    that are nearest to each other in that field, at their middle value. A moving median bends to no
-    single dear house, and needs no formula to be believed.
+    At up to ``stops`` values of the field: the quartiles of price among the nearest tenth of the
+    sales (at least 15), at their median value. Medians resist single expensive houses.
     """
     known = price_points(sales, column).sort_values("value", kind="stable")
     values, prices = known["value"].to_numpy(), known["price"].to_numpy()
@@ -105,21 +104,21 @@ def price_trend(sales: Sales, column: str, stops: int = 40) -> pd.DataFrame:
         grid = np.unique(np.quantile(values, np.linspace(0.02, 0.98, stops), method="nearest"))
         for stop in grid:
             near = np.argsort(np.abs(values - stop), kind="stable")[:size]
-            # Sales that tie with the furthest one belong to it as much as those that were taken.
+            # Include all sales that tie with the furthest one.
             reach = np.abs(values[near[-1]] - stop)
             near = np.abs(values - stop) <= reach
             quartiles = np.quantile(prices[near], [0.25, 0.5, 0.75])
-            # At both ends the sales lie to one side of the stop: their own middle is the place.
+            # At both ends the sales lie on one side of the stop, so use their own median.
             rows.append((float(np.median(values[near])), int(near.sum()), *quartiles))
     frame = pd.DataFrame(rows, columns=["value", "sales", *list(SPREAD)[1:4]])
     return frame.drop_duplicates("value", ignore_index=True)
 
 
 def price_by_level(sales: Sales, column: str) -> pd.DataFrame:
-    """Spread of price by level, or by number of a count: level, sales and :data:`SPREAD`.
+    """Quantiles of price by level, or by number of a count: level, sales and :data:`SPREAD`.
 
-    Ordered levels and numbers keep their order; others stand by their middle price, lowest first.
-    Levels without a sale are left out; "not known" stands last.
+    Ordered levels and numbers keep their order; nominal levels are sorted by median price. Levels
+    without a sale are left out; "not known" comes last.
     """
     field = sales.contract.fields[column]
     frame = _spread(sales.prices, sales.values(column))
@@ -131,16 +130,16 @@ def price_by_level(sales: Sales, column: str) -> pd.DataFrame:
 
 
 def price_by_location(sales: Sales) -> pd.DataFrame:
-    """Spread of price by location, lowest middle first, with the middle price by unit of area."""
+    """Quantiles of price by location, lowest median first, with the median price per area."""
     field = sales.contract.fields[sales.contract.market.roles.location]
     frame = price_by_level(sales, field.column)
-    places = [field.format(value) for value in sales.values(field.column)]
-    middle = pd.Series(sales.price_per_area).groupby(places).median()
-    return frame.assign(median_per_area=frame["level"].map(middle))
+    levels = [field.format(value) for value in sales.values(field.column)]
+    median = pd.Series(sales.price_per_area).groupby(levels).median()
+    return frame.assign(median_per_area=frame["level"].map(median))
 
 
 def price_by_year(sales: Sales, column: str) -> pd.DataFrame:
-    """Spread of price by a field that holds years: year, sales and :data:`SPREAD`."""
+    """Quantiles of price by a field of years: year, sales and :data:`SPREAD`."""
     frame = _spread(sales.prices, sales.values(column))
     frame = frame[frame.index.notna()]
     frame.insert(0, "year", frame.index.astype(int))
@@ -148,9 +147,9 @@ def price_by_year(sales: Sales, column: str) -> pd.DataFrame:
 
 
 def price_by_period(sales: Sales, months: int = 3) -> pd.DataFrame:
-    """Spread of price by the time of sale: start, period ("Q1 2008"), sales and :data:`SPREAD`.
+    """Quantiles of price by the date of sale: start, period ("Q1 2008"), sales and :data:`SPREAD`.
 
-    `months` is the length of a period: 1, 3 or 12. A period without a sale is left out.
+    A period has 1, 3 or 12 months; one without a sale is left out.
     """
     frame = _spread(sales.prices, _period_numbers(sales, months))
     frame = frame[frame.index.notna()]
@@ -164,14 +163,14 @@ def select_periods(sales: Sales, months: int, periods: Collection[str]) -> tuple
     """Return the ids of the sales in some periods, named as :func:`by_period` names them."""
     numbers = _period_numbers(sales, months)
     named = {n: _period(_start(n, months), months) for n in np.unique(numbers[~np.isnan(numbers)])}
-    found = np.isin(numbers, [number for number, name in named.items() if name in periods])
-    return tuple(sales.ids[found].astype(str))
+    selected = np.isin(numbers, [number for number, name in named.items() if name in periods])
+    return tuple(sales.ids[selected].astype(str))
 
 
 def missing_values(sales: Sales) -> pd.DataFrame:
-    """How often each field is not known, or known to be absent: column, field, counts and shares.
+    """How often each field is unknown, or known to be absent: column, field, counts and shares.
 
-    Only fields with either; the least known first.
+    Only fields with either, sorted by their number of unknown values.
     """
     rows = []
     for column, field in sales.contract.fields.items():
@@ -187,7 +186,7 @@ def missing_values(sales: Sales) -> pd.DataFrame:
 
 
 def _spread(prices: pd.Series, keys: NDArray[np.float64]) -> pd.DataFrame:
-    """Count and quantiles of price by key, keys in order and NaN last."""
+    """Count and quantiles of price by key, sorted, NaN last."""
     groups = prices.astype(float).groupby(keys, dropna=False)
     frame = pd.DataFrame({"sales": groups.size()})
     for name, share in SPREAD.items():
@@ -196,10 +195,10 @@ def _spread(prices: pd.Series, keys: NDArray[np.float64]) -> pd.DataFrame:
 
 
 def _period_numbers(sales: Sales, months: int) -> NDArray[np.float64]:
-    """The period of each sale, counted from the year 0; NaN where its time is not known."""
+    """The period of each sale, counted from the year 0; NaN where its date is unknown."""
     roles = sales.contract.market.roles
     year, month = sales.values(roles.sale_year), sales.values(roles.sale_month)
-    # The levels of the month stand in calendar order, and share the year among them.
+    # The levels of the month are in calendar order and divide the year evenly.
     share = 12 / len(sales.contract.fields[roles.sale_month].levels)
     numbers: NDArray[np.float64] = np.floor((12 * year + np.floor(month * share)) / months)
     return numbers
@@ -217,38 +216,33 @@ def _period(start: pd.Timestamp, months: int) -> str:
 
 
 def _round_step(width: float) -> float:
-    """The least of 1, 2, 2.5, 5, 10 ... times a power of ten that is not below `width`."""
+    """The smallest of 1, 2, 2.5, 5, 10 times a power of ten that is at least ``width``."""
     width = max(width, 1.0)
     power = 10.0 ** np.floor(np.log10(width))
     return float(next(step * power for step in (1, 2, 2.5, 5, 10) if step * power >= width))
 
 
 KM_PER_DEGREE = 111.195
-"""Along a meridian of a sphere of the Earth's mean radius, 6,371 km."""
+"""Along a meridian, for the mean radius of the Earth (6,371 km)."""
 
 
 def location_map(sales: Sales) -> pd.DataFrame:
-    """Spread of price by place, as ``by_location``, with where each place lies.
+    """Quantiles of price by location, as ``price_by_location``, with the coordinates of each.
 
-    Returns
-    -------
-    DataFrame, a row per place with sales
-        The columns of ``by_location`` and latitude, longitude (degrees), east, north: km
-        from the middle of the market's places, in true proportion (no market is so large that the
-        Earth's roundness shows). No rows where the contract says no positions.
+    Adds latitude, longitude (degrees) and east, north (km from the center of the market, in the
+    plane: no market is so large that the curvature matters). No rows without coordinates.
     """
     frame = price_by_location(sales)
-    where = _positions(sales.contract)
-    # A place that is not known lies nowhere.
-    return frame.merge(where, on="level", how="inner")
+    # The inner join drops the unknown location.
+    return frame.merge(_positions(sales.contract), on="level", how="inner")
 
 
-def select_locations(sales: Sales, places: Collection[str]) -> tuple[str, ...]:
-    """Return the ids of the sales in some places, given in words."""
+def select_locations(sales: Sales, labels: Collection[str]) -> tuple[str, ...]:
+    """Return the ids of the sales in some locations, given by their labels."""
     field = sales.contract.fields[sales.contract.market.roles.location]
-    levels = [position for position, label in enumerate(field.labels) if label in places]
-    found = np.isin(sales.values(field.column), levels)
-    return tuple(sales.ids[found].astype(str))
+    levels = [position for position, label in enumerate(field.labels) if label in labels]
+    selected = np.isin(sales.values(field.column), levels)
+    return tuple(sales.ids[selected].astype(str))
 
 
 def _positions(contract: Contract) -> pd.DataFrame:
@@ -256,7 +250,47 @@ def _positions(contract: Contract) -> pd.DataFrame:
     rows = [(level.label, *level.at) for level in levels if level.at is not None]
     frame = pd.DataFrame(rows, columns=["level", "latitude", "longitude"])
     frame = frame.astype({"level": object, "latitude": float, "longitude": float})
-    middle = (frame[["latitude", "longitude"]].min() + frame[["latitude", "longitude"]].max()) / 2
-    north = frame["latitude"] - middle["latitude"]
-    east = (frame["longitude"] - middle["longitude"]) * np.cos(np.radians(middle["latitude"]))
+    center = (frame[["latitude", "longitude"]].min() + frame[["latitude", "longitude"]].max()) / 2
+    north = frame["latitude"] - center["latitude"]
+    east = (frame["longitude"] - center["longitude"]) * np.cos(np.radians(center["latitude"]))
     return frame.assign(east=KM_PER_DEGREE * east, north=KM_PER_DEGREE * north)
+
+
+@dataclass(frozen=True)
+class FieldProfile:
+    """A summary of one field: counts of sales and clean values, NaN where none is known.
+
+    ``has_none`` sales are among the ``known`` ones. ``typical`` is the median of a number and the
+    mode of levels and counts; ``alike`` sales have exactly that value.
+    """
+
+    known: int
+    not_known: int
+    has_none: int
+    lowest: float
+    highest: float
+    typical: float
+    alike: int
+
+
+def field_profile(sales: Sales, column: str) -> FieldProfile:
+    """Summarize one field."""
+    field, values = sales.field(column), sales.values(column)
+    known = values[~np.isnan(values)]
+    if not known.size:
+        return FieldProfile(0, len(sales), 0, np.nan, np.nan, np.nan, 0)
+    if field.kind in ("number", "year"):
+        typical = float(np.quantile(known, 0.5, method="nearest"))
+    else:
+        found, counts = np.unique(known, return_counts=True)
+        typical = float(found[np.argmax(counts)])
+    none = field.kind in ("number", "count") or "NA" in field.codes
+    return FieldProfile(
+        known=known.size,
+        not_known=len(sales) - known.size,
+        has_none=int((known == field.absent).sum()) if none else 0,
+        lowest=float(known.min()),
+        highest=float(known.max()),
+        typical=typical,
+        alike=int((known == typical).sum()),
+    )

@@ -15,7 +15,7 @@ import pandas as pd
 from houseprice.formatting import percent
 from houseprice.market.contract import Contract
 from houseprice.market.fields import Field
-from houseprice.market.profile.associations import FieldProfile
+from houseprice.market.profile.summaries import FieldProfile
 
 __all__ = [
     "blanks_finding",

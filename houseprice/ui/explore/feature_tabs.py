@@ -62,7 +62,7 @@ def _show_price_chart(sales: Sales, columns: dict[str, str]) -> tuple[str, ...]:
     field = contract.fields[columns[label]]
     st.caption(field.help)
     association = associations.association(sales, field.column, contract.market.price.column)
-    profile = associations.field_profile(sales, field.column)
+    profile = summaries.field_profile(sales, field.column)
     st.markdown(captions.facts_line(profile, field, association).replace("$", "\\$"))
     has_points = field.kind == "number"
     dense = has_points and _choose_density(len(sales), "against_as")
@@ -215,7 +215,7 @@ def _heatmap(sales: Sales, fields: tuple[Field, Field], color: str | None) -> Pa
         return None
     color_field, most_frequent = sales.field(color) if color else None, ""
     if color_field and not _is_ordered(color_field):
-        profile = associations.field_profile(sales, color_field.column)
+        profile = summaries.field_profile(sales, color_field.column)
         most_frequent = color_field.format(profile.typical)
     figure = two_fields.squares(frame, (y, x), color_field, sales.contract, most_frequent)
     caption = captions.squares_finding(frame)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from houseprice.market.profile import associations
-from houseprice.market.profile.associations import field_profile
 from houseprice.market.profile.selection import Sales, Selection
+from houseprice.market.profile.summaries import field_profile
 from houseprice.market.sales import Market
 
 PRICE = "SalePrice"

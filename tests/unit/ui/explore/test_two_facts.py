@@ -10,8 +10,9 @@ import pandas as pd
 import pytest
 
 from houseprice.market.profile.alerts import alerts
-from houseprice.market.profile.associations import association_matrix, field_profile
+from houseprice.market.profile.associations import association_matrix
 from houseprice.market.profile.selection import Sales, Selection
+from houseprice.market.profile.summaries import field_profile
 from houseprice.market.sales import Market
 from houseprice.ui.charts import data_quality as charts_fields
 from houseprice.ui.charts.captions import facts_line
