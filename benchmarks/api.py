@@ -33,8 +33,8 @@ from reference_services import PIPELINE, fit_plain_pipeline
 from rich.console import Console
 from rich.table import Table
 
-from houseprice.api.access import environment
-from houseprice.api.batching import house_frame
+from houseprice.api.engine import house_frame
+from houseprice.api.server import server_environment
 from houseprice.backend.local import LocalBackend
 from houseprice.market.sales import Market, load_market
 from houseprice.model.store.store import ModelStore
@@ -89,7 +89,9 @@ def services(market: Market, pipeline: Path) -> dict[str, AbstractContextManager
     for workers, name in ((1, "ours × 1"), (2, "ours × 2")):
         port = free_port()
         command = [sys.executable, "-m", "houseprice.api.server"]
-        found[name] = serving(command, port, "/ready", environment("127.0.0.1", port, workers))
+        found[name] = serving(
+            command, port, "/ready", server_environment("127.0.0.1", port, workers)
+        )
     port = free_port()
     command = [
         sys.executable,

@@ -20,7 +20,7 @@ import requests
 import uvicorn
 from starlette.types import ASGIApp
 
-from houseprice.api.server import GuardedProtocol
+from houseprice.api.server import HeadLimitProtocol
 
 __all__ = [
     "Answered",
@@ -56,12 +56,12 @@ def free_port() -> int:
 
 
 @contextmanager
-def served(app: ASGIApp) -> Iterator[int]:
+def served(app: ASGIApp, protocol: type[HeadLimitProtocol] = HeadLimitProtocol) -> Iterator[int]:
     """Serve an app from a thread, over the connections of the real server; give its port."""
     config = uvicorn.Config(
         app,
         port=0,
-        http=GuardedProtocol,
+        http=protocol,
         ws="none",
         log_config=None,
         access_log=False,

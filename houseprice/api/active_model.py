@@ -1,9 +1,4 @@
-"""Which version answers: the active one of the store, taken over while requests go on.
-
-One version of the model as it answers, from when it is opened until the next one takes over.
-
-Whether the model can be trusted to answer: opened, verified, and still saying the same.
-"""
+"""The model version that answers: opened, verified, and replaced while requests go on."""
 
 from __future__ import annotations
 
@@ -21,26 +16,23 @@ from houseprice.market.sales import Market
 from houseprice.model.store.store import LoadedModel, ModelStore
 from houseprice.model.training import ensure_model
 
-__all__ = [
-    "GoldenCheck",
-    "ModelReloader",
-    "Readiness",
-    "ServedModel",
-    "open_active",
-    "train_and_open",
-]
+__all__ = ["GoldenCheck", "ModelReloader", "Readiness", "ServedModel"]
+
+POLL_S = 1.0
+"""Interval at which the store is polled for a new active version: it reads one small file."""
+
+RETRY_S = 30.0
+"""Time after which a version that could not be opened is tried again."""
+
+GOLDEN_CHECK_S = 5.0
+"""How long a check of the golden rows counts, so that frequent probes stay cheap."""
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
 class ServedModel:
-    """A model that is open, and what answers with it.
-
-    Attributes
-    ----------
-    backend : LocalBackend
-    about : About
-    loaded : LoadedModel
-    """
+    """An open model version and the backend that answers with it."""
 
     backend: LocalBackend
     info: BackendInfo
@@ -51,221 +43,156 @@ class ServedModel:
         """The name of the version."""
         return self.loaded.manifest.model_version
 
-    def prove(self) -> None:
-        """Value the golden rows again.
-
-        Raises
-        ------
-        StoreError
-            If they come out otherwise than when the model was saved.
-        """
+    def check_golden_rows(self) -> None:
+        """Value the golden rows; raise StoreError if they differ from when the model was saved."""
         self.loaded.golden.check(self.loaded.model, self.version)
-
-
-def open_active(market: Market, store: ModelStore) -> ServedModel:
-    """Open the active version of a market, once checksums and golden rows agree.
-
-    Raises
-    ------
-    StoreError
-        If there is none, or it can't be used.
-    """
-    loaded = store.load(contract=market.contract)
-    loaded.manifest.check_data(market)
-    return _opened(loaded, market, store)
-
-
-def train_and_open(market: Market, store: ModelStore) -> ServedModel:
-    """Open the active version, after training one if there is none that can be used.
-
-    Raises
-    ------
-    ModelError
-    """
-    return _opened(ensure_model(market, store), market, store)
-
-
-def _opened(loaded: LoadedModel, market: Market, store: ModelStore) -> ServedModel:
-    backend = LocalBackend(loaded, market, store)
-    if loaded.golden.rows:
-        # What is learned at the first question should not keep the first client waiting.
-        backend.value(loaded.golden.frame, evidence=True)
-    return ServedModel(backend, backend.info(), loaded)
-
-
-EVERY_S = 1.0
-"""How often the store is looked at: one small file is read."""
-
-AGAIN_S = 30.0
-"""How long after a version could not be used it is tried again."""
-
-logger = logging.getLogger(__name__)
-
-
-class ModelReloader:
-    """Holds the version that answers, and takes the next one over.
-
-    Parameters
-    ----------
-    market : Market
-    store : ModelStore
-
-    Attributes
-    ----------
-    serving : Serving or None
-        None until the first version is open.
-    remark : str
-        What is wrong with the version that should answer, if something is.
-    """
-
-    def __init__(self, market: Market, store: ModelStore) -> None:
-        self._market = market
-        self._store = store
-        self.serving: ServedModel | None = None
-        self.remark = ""
-        self._refused: tuple[str, float] | None = None
-        self._tasks: list[asyncio.Task[None]] = []
-
-    async def start(self) -> None:
-        """Open the active version and go on watching; train where there is none to open."""
-        try:
-            self._take(await asyncio.to_thread(open_active, self._market, self._store))
-        except StoreError as error:
-            logger.info("there is no model to use yet: %s", error)
-            self._tasks.append(asyncio.create_task(self._train()))
-        self._tasks.append(asyncio.create_task(self._watch()))
-
-    async def stop(self) -> None:
-        """Stop watching. A training that has begun is not waited for."""
-        for task in self._tasks:
-            task.cancel()
-        for task in self._tasks:
-            with suppress(asyncio.CancelledError):
-                await task
-        self._tasks.clear()
-
-    async def look(self) -> None:
-        """Take the active version over, if it is another one and can be used."""
-        now = asyncio.get_running_loop().time()
-        try:
-            name = await asyncio.to_thread(self._store.active, self._market.contract.market.name)
-        except StoreError as error:
-            self._refuse("", error)
-            return
-        if self.serving is not None and name in {None, self.serving.version}:
-            self.remark, self._refused = "", None
-            return
-        if name is None:
-            return  # there is nothing to open, and what kept it from being trained is told
-        if self._refused and self._refused[0] == name and now < self._refused[1]:
-            return
-        if await self._open(name, open_active):
-            logger.info("model version %s answers from now on", name)
-
-    async def _train(self) -> None:
-        await self._open("", train_and_open)
-
-    async def _watch(self) -> None:
-        while True:
-            await asyncio.sleep(EVERY_S)
-            if self.serving is not None or not self._training:
-                await self.look()
-
-    @property
-    def _training(self) -> bool:
-        return len(self._tasks) > 1 and not self._tasks[0].done()
-
-    async def _open(self, name: str, how: Callable[[Market, ModelStore], ServedModel]) -> bool:
-        """Open a version beside the one that answers, in a thread of its own."""
-        try:
-            self._take(await asyncio.to_thread(how, self._market, self._store))
-        except HousePriceError as error:
-            self._refuse(name, error)
-        except Exception as error:  # noqa: BLE001 - the version before it has to go on answering
-            self._refuse(name, error)
-        else:
-            return True
-        return False
-
-    def _take(self, serving: ServedModel) -> None:
-        self.serving, self.remark, self._refused = serving, "", None
-
-    def _refuse(self, name: str, error: Exception) -> None:
-        told = self._refused is not None and self._refused[0] == name
-        self._refused = name, asyncio.get_running_loop().time() + AGAIN_S
-        if self.serving is None:
-            self.remark = "No model can be opened: the log of the server says why."
-        else:
-            self.remark = (
-                f"Version {name or 'that is active now'} can't be used, so "
-                f"{self.serving.version} goes on answering."
-            )
-        if not told:
-            logger.error("%s %s", self.remark, error)
-
-
-FRESH_S = 5.0
-"""For how long a proof counts: a check of readiness is cheap, however often it is made."""
 
 
 @dataclass(frozen=True)
 class Readiness:
-    """Whether requests can be answered.
-
-    Attributes
-    ----------
-    ok : bool
-    reason : str
-        Why not, or what else whoever runs the server should know; "" for nothing.
-    model_version : str or None
-    """
+    """Whether requests can be answered, and why not or what else an operator should know."""
 
     ok: bool
     reason: str
     model_version: str | None
 
 
+class ModelReloader:
+    """Holds the version that answers (``active``) and replaces it when the store has another."""
+
+    def __init__(self, market: Market, store: ModelStore, poll_s: float = POLL_S) -> None:
+        self._market = market
+        self._store = store
+        self._poll_s = poll_s
+        self.active: ServedModel | None = None
+        self.warning = ""
+        self._failed: tuple[str, float] | None = None  # version, and when to try it again
+        self._training: asyncio.Task[None] | None = None
+        self._polling: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Open the active version and start to poll; train a model if none can be opened."""
+        try:
+            self._activate(await asyncio.to_thread(self._load))
+        except StoreError as error:
+            logger.info("there is no model to use yet: %s", error)
+            self._training = asyncio.create_task(self._train())
+        self._polling = asyncio.create_task(self._poll())
+
+    async def stop(self) -> None:
+        """Stop polling, without waiting for a training that has begun."""
+        for task in filter(None, (self._training, self._polling)):
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+    async def _poll(self) -> None:
+        while True:
+            await asyncio.sleep(self._poll_s)
+            if self.active is not None or self._training is None or self._training.done():
+                await self._reload()
+
+    async def _reload(self) -> None:
+        """Replace the version that answers if the store has another active one."""
+        try:
+            version = await asyncio.to_thread(self._store.active, self._market.contract.market.name)
+        except StoreError as error:
+            self._report("", error)
+            return
+        if self.active is not None and version in {None, self.active.version}:
+            self.warning, self._failed = "", None
+            return
+        if version is None:
+            return  # nothing to open; the failed training has been reported
+        now = asyncio.get_running_loop().time()
+        if self._failed and self._failed[0] == version and now < self._failed[1]:
+            return
+        if await self._open(version, self._load):
+            logger.info("model version %s answers from now on", version)
+
+    async def _train(self) -> None:
+        await self._open("", lambda: self._serve(ensure_model(self._market, self._store)))
+
+    async def _open(self, version: str, load: Callable[[], ServedModel]) -> bool:
+        """Open a version in a thread while the one before it goes on answering."""
+        try:
+            self._activate(await asyncio.to_thread(load))
+        except Exception as error:  # noqa: BLE001 - the version before it must go on answering
+            self._report(version, error)
+            return False
+        return True
+
+    def _load(self) -> ServedModel:
+        """Open the active version if its checksums, data and golden rows agree."""
+        loaded = self._store.load(contract=self._market.contract)
+        loaded.manifest.check_data(self._market)
+        return self._serve(loaded)
+
+    def _serve(self, loaded: LoadedModel) -> ServedModel:
+        backend = LocalBackend(loaded, self._market, self._store)
+        if loaded.golden.rows:
+            # Fill the caches of the first valuation, so that the first client does not wait.
+            backend.value(loaded.golden.frame, evidence=True)
+        return ServedModel(backend, backend.info(), loaded)
+
+    def _activate(self, model: ServedModel) -> None:
+        self.active, self.warning, self._failed = model, "", None
+
+    def _report(self, version: str, error: Exception) -> None:
+        reported = self._failed is not None and self._failed[0] == version
+        self._failed = version, asyncio.get_running_loop().time() + RETRY_S
+        if self.active is None:
+            self.warning = "No model can be opened: the log of the server says why."
+        else:
+            self.warning = (
+                f"Version {version or 'that is active now'} can't be used, so "
+                f"{self.active.version} goes on answering."
+            )
+        if not reported:
+            logger.error("%s %s", self.warning, error)
+
+
 class GoldenCheck:
-    """When which version was last seen to give the golden prices, and whether it did."""
+    """When the active version last reproduced its golden prices, and whether it did."""
 
     def __init__(self) -> None:
-        self._serving: ServedModel | None = None
-        self._at = 0.0
-        self._fault = ""
+        self._model: ServedModel | None = None
+        self._checked_at = 0.0
+        self._failure = ""
         self._running: asyncio.Task[None] | None = None
 
-    def is_due(self, serving: ServedModel) -> bool:
-        """Whether it is time to look again."""
-        return serving is not self._serving or time.monotonic() - self._at > FRESH_S
+    def is_due(self, model: ServedModel) -> bool:
+        """Whether the last check is of another version or too old."""
+        return model is not self._model or time.monotonic() - self._checked_at > GOLDEN_CHECK_S
 
     async def renew(
-        self, serving: ServedModel, do: Callable[[Sequence[Callable[[], None]]], Awaitable[object]]
+        self, model: ServedModel, run: Callable[[Sequence[Callable[[], None]]], Awaitable[object]]
     ) -> None:
-        """Value the golden rows in the thread of the model; who asks meanwhile waits for it."""
+        """Check the golden rows with ``run``; concurrent callers wait for the same check."""
         if self._running is None:
-            self._running = asyncio.create_task(self._renewed(serving, do))
-            self._running.add_done_callback(self._forget)
+            self._running = asyncio.create_task(self._check(model, run))
+            self._running.add_done_callback(self._clear)
         await asyncio.shield(self._running)
 
-    def readiness(self, serving: ServedModel | None, remark: str) -> Readiness:
-        """Tell what is known of a version."""
-        if serving is None:
-            return Readiness(False, remark or "The model is still being prepared.", None)
-        fault = self._fault if serving is self._serving else ""
-        return Readiness(not fault, fault or remark, serving.version)
+    def readiness(self, model: ServedModel | None, warning: str) -> Readiness:
+        """Return what the last check says of a version."""
+        if model is None:
+            return Readiness(False, warning or "The model is still being prepared.", None)
+        failure = self._failure if model is self._model else ""
+        return Readiness(not failure, failure or warning, model.version)
 
-    async def _renewed(
-        self, serving: ServedModel, do: Callable[[Sequence[Callable[[], None]]], Awaitable[object]]
+    async def _check(
+        self, model: ServedModel, run: Callable[[Sequence[Callable[[], None]]], Awaitable[object]]
     ) -> None:
-        fault = ""
+        failure = ""
         try:
-            await do([serving.prove])
+            await run([model.check_golden_rows])
         except TimeoutError:
-            fault = "The model is too busy to be checked."
+            failure = "The model is too busy to be checked."
         except HousePriceError as error:
-            logger.error("not ready: %s", error)  # noqa: TRY400 - the sentence says it all
-            fault = "The model gives other prices than when it was saved."
-        self._serving, self._at, self._fault = serving, time.monotonic(), fault
+            logger.error("not ready: %s", error)  # noqa: TRY400 - the message says it all
+            failure = "The model gives other prices than when it was saved."
+        self._model, self._checked_at, self._failure = model, time.monotonic(), failure
 
-    def _forget(self, _: object) -> None:
+    def _clear(self, _: object) -> None:
         self._running = None

@@ -1,4 +1,4 @@
-"""The service as an app: the routes, what holds them together, and when it starts and stops."""
+"""The service as an ASGI app: its routes, error handlers and middleware, and its lifespan."""
 
 from __future__ import annotations
 
@@ -8,61 +8,49 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from houseprice.api import middleware
-from houseprice.api.compat import routers as doors
+from houseprice.api import csv_stream, openapi, routes, telemetry
+from houseprice.api.compat import mlflow, oip, tutorial
 from houseprice.api.engine import Engine
-from houseprice.api.openapi import document_of
+from houseprice.api.middleware import add_middleware
 from houseprice.api.problem_details import install_error_handlers
-from houseprice.api.routes import csv_stream, routers
 from houseprice.backend.schemas import API_VERSION
 from houseprice.settings import Settings
 
 __all__ = ["create_app"]
 
-SWITCH_S = 0.0005
-"""For how long the model's thread may keep the event loop waiting (Python's own: ten times it)."""
+SWITCH_INTERVAL_S = 0.0005
+"""How long the thread of the model may block the event loop: a tenth of Python's default."""
 
 
 def create_app(settings: Settings, engine: Engine | None = None) -> FastAPI:
-    """Make the service.
+    """Create the service; raise MarketError or SettingsError if the settings can't be used.
 
-    Parameters
-    ----------
-    settings : Settings
-    engine : Engine, optional
-        By default one of the settings; it is started and stopped with the app.
-
-    Raises
-    ------
-    MarketError
-        If the market can't be used.
-    SettingsError
-        If the keys can't be read.
+    The engine, by default a new one, is started and stopped with the app.
     """
-    works = engine or Engine(settings)
+    engine = engine or Engine(settings)
     app = FastAPI(
-        title=f"houseprice: {works.contract.market.title}",
+        title=f"houseprice: {engine.contract.market.title}",
         version=API_VERSION,
-        description=works.contract.market.description,
+        description=engine.contract.market.description,
         lifespan=_lifespan,
         openapi_url=None,
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
     )
-    app.state.engine, app.state.settings = works, settings
-    app.state.document = document_of(app, works.market, settings)
-    for router in (*routers, csv_stream.router, *doors):
-        app.include_router(router)
+    app.state.engine = engine
+    app.state.document = openapi.document_writer(app, engine.market, settings)
+    for module in (routes, csv_stream, tutorial, mlflow, oip, openapi, telemetry):
+        app.include_router(module.router)
     install_error_handlers(app)
-    middleware.install(app, settings)
+    add_middleware(app, settings)
     return app
 
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     interval = sys.getswitchinterval()
-    sys.setswitchinterval(SWITCH_S)
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
     await app.state.engine.start()
     try:
         yield

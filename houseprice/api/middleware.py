@@ -1,41 +1,34 @@
-"""What stands between the network and the service, from the outside in.
+"""Middleware between the network and the routes, from the outside in.
 
-=============  =====================================================================
-``Watched``    an id, a log line and figures for each request; headers for browsers
-``Drained``    no body is left half read behind an answer
-``Refusals``   what the next three refuse is told as problem details
-``KeyCheck``   a known key, and not too often
-``Slots``      not more at once than the process can do
-``Bodies``     a body as a whole: in time, unpacked, within its size
-gzip           the answer packed, if the client takes it so
-=============  =====================================================================
+==============================  ==================================================================
+``RequestLogMiddleware``        an id, a log line and metrics for each request; security headers
+``DrainMiddleware``             reads the rest of a body that the response did not need
+``RefusalMiddleware``           answers what the next three refuse with problem details
+``KeyMiddleware``               a valid key, and no more requests per minute than it may make
+``ConcurrencyMiddleware``       no more requests at once than the process can answer
+``BodyMiddleware``              the body as a whole: in time, decompressed, within its size
+gzip                            compresses the response if the client accepts it
+``UnexpectedErrorMiddleware``   answers an unexpected error with a number, under which it is logged
+==============================  ==================================================================
 
-All of it is plain ASGI: a body or an answer passes through without being held up.
+All of it is plain ASGI: bodies and responses pass through without being buffered twice.
 
-Each request gets an id, a line in the log and a place in the figures; each answer safe headers.
-
-The log holds who asked what kind of thing, with what outcome and how long it took. It never holds a
-house, a price, a key, an address of the client or what stands after the "?" of an address.
-
-The bodies of requests: in time, within their size packed and unpacked, and read to the end.
-
-A body that is too large is refused before it is in memory. The rest of it is then read and thrown
-away for a moment, because a connection that is closed while the client still writes loses the
-answer, and one that is kept waits for a request that never comes.
+Two limits of the frameworks would do less. ``limit_concurrency`` of uvicorn refuses probes too, and
+counts connections that are idle. ``RequestBodyLimitMiddleware`` of Starlette answers a body that
+declares too large a size with plain text, whatever error handler there is.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import re
 import secrets
 import time
 import zlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from functools import partial
-from typing import Any
 
 from fastapi import FastAPI
 from starlette.datastructures import Headers, MutableHeaders
@@ -43,27 +36,40 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from houseprice.api import telemetry
-from houseprice.api.access import KeyCheck, Slots, is_open, path_of, read_keys
-from houseprice.api.problem_details import ApiError
-from houseprice.api.telemetry import Metrics, RowCounts, counting
+from houseprice.api.access import Key, TokenBucket, find_key, parse_keys
+from houseprice.api.problem_details import ApiError, ServerBusy, unexpected_error
+from houseprice.api.telemetry import Metrics, collect_rows
 from houseprice.files import MEGABYTE
 from houseprice.settings import Settings
 
-__all__ = [
-    "CSV_PATH",
-    "BodyLimits",
-    "Drained",
-    "RequestLogMiddleware",
-    "incoming",
-    "install",
-    "route_of",
-]
+__all__ = ["CSV_PATH", "BodyReader", "add_middleware"]
+
+CSV_PATH = "/v1/valuations.csv"
+"""The one route that reads its body itself, in chunks."""
+
+MAX_EXPANSION = 2
+"""How many times the largest body a compressed one may have when decompressed."""
+
+# Probes and documentation: they say nothing about any house, so they need no key.
+_PUBLIC_PATHS = frozenset(
+    {
+        "/health",
+        "/ready",
+        "/version",
+        "/docs",
+        "/openapi.json",
+        "/ping",
+        "/v2/health/live",
+        "/v2/health/ready",
+    }
+)
+# A busy server is not a dead one: these are answered by a full server too.
+_ALWAYS_ANSWERED = frozenset({"/health", "/ready", "/metrics", "/ping", "/v2/health/live"})
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-_CUT_OFF = 499  # what nginx calls a request whose client left before the answer
-_SAFE = {
+_CLIENT_CLOSED = 499  # nginx's status of a request whose client left before the response
+_SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "no-referrer",
@@ -71,300 +77,167 @@ _SAFE = {
     "Cache-Control": "no-store",
 }
 
+_DECOMPRESS_BYTES = 256 * 1024
+_MIN_BYTES_PER_S = 16 * 1024  # of a body, once its fixed time is over
+_DRAIN_BYTES = 64 * MEGABYTE
+_DRAIN_S = 10.0
+_DRAIN_IDLE_S = 1.0
+
 logger = logging.getLogger("houseprice.requests")
 
 
+def add_middleware(app: FastAPI, settings: Settings) -> None:
+    """Add all middleware of the table above; raise SettingsError if the keys can't be parsed."""
+    keys = parse_keys(settings.serve_keys.get_secret_value()) if settings.serve_keys else ()
+    timeout, max_mb = settings.serve_timeout_s, settings.serve_max_body_mb
+    reader = BodyReader(max_mb, MAX_EXPANSION * max_mb, timeout)
+    app.state.metrics = Metrics()
+    # The last one that is added is the outermost.
+    app.add_middleware(UnexpectedErrorMiddleware)
+    # The fastest compression saves most of what there is to save.
+    app.add_middleware(GZipMiddleware, minimum_size=1_000, compresslevel=1)
+    app.add_middleware(BodyMiddleware, reader=reader)
+    app.add_middleware(ConcurrencyMiddleware, limit=settings.serve_concurrency)
+    if keys:
+        app.add_middleware(KeyMiddleware, keys=keys, rate=settings.serve_rate)
+    app.add_middleware(RefusalMiddleware, timeout_s=timeout)
+    app.add_middleware(DrainMiddleware)
+    app.add_middleware(RequestLogMiddleware, metrics=app.state.metrics)
+
+
+def _relative_path(scope: Scope) -> str:
+    """The path of a request below the path where the service is mounted."""
+    path: str = scope["path"]
+    return path.removeprefix(scope.get("root_path", ""))
+
+
+def _is_public(path: str) -> bool:
+    return path in _PUBLIC_PATHS or path.startswith("/docs/")
+
+
 class RequestLogMiddleware:
-    """Middleware around all others."""
+    """Middleware that gives each request an id, a log line, metrics and security headers.
+
+    The log holds the kind of request, its outcome and its duration. It never holds a house, a
+    price, a key, the address of the client or the query of a URL.
+    """
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self.app = app
         self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request and note it."""
+        """Answer a request and log it."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        request = _Request(scope, send, self._metrics)
-        with counting(self._metrics) as tally:
+        started = time.perf_counter()
+        given = Headers(scope=scope).get("x-request-id", "")
+        request_id = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
+        scope.setdefault("state", {})["request_id"] = request_id
+        status, complete = _CLIENT_CLOSED, False
+
+        async def send_logged(message: Message) -> None:
+            nonlocal status, complete
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = MutableHeaders(raw=[*message.get("headers", [])])
+                headers["X-Request-ID"] = request_id
+                for name, value in _SECURITY_HEADERS.items():
+                    headers.setdefault(name, value)
+                message = {**message, "headers": headers.raw}
+            elif message["type"] == "http.response.body" and not message.get("more_body", False):
+                complete = True
+                # Before the end is sent: a client that has its response finds it in the metrics.
+                self._log(scope, status, started, outcomes.rows, complete=True)
+            await send(message)
+
+        with collect_rows(self._metrics) as outcomes:
             try:
-                await self.app(scope, receive, partial(request.send, tally))
+                await self.app(scope, receive, send_logged)
             finally:
-                request.note(tally)
+                if not complete:
+                    self._log(scope, status, started, outcomes.rows, complete=False)
 
-
-def route_of(scope: Scope) -> str:
-    """The template of the route that answered, such as ``/v2/models/{name}``; never an address."""
-    route = scope.get("route")
-    return str(getattr(route, "path", "other"))
-
-
-def _id_of(scope: Scope) -> str:
-    given = Headers(scope=scope).get("x-request-id", "")
-    return given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
-
-
-class _Request:
-    """One request, from its head to the end of its answer."""
-
-    def __init__(self, scope: Scope, send: Send, metrics: Metrics) -> None:
-        self._started = time.perf_counter()
-        self._scope = scope
-        self._send = send
-        self._metrics = metrics
-        self._state = scope.setdefault("state", {})
-        self._state["request_id"] = _id_of(scope)
-        self._status = _CUT_OFF
-        self._whole = False
-        self._noted = False
-
-    async def send(self, tally: RowCounts, message: Message) -> None:
-        """Send the answer on. It is noted before its end is sent, so that who has it is counted."""
-        if message["type"] == "http.response.start":
-            self._status = message["status"]
-            headers = MutableHeaders(raw=[*message.get("headers", [])])
-            headers["X-Request-ID"] = self._state["request_id"]
-            for name, value in _SAFE.items():
-                headers.setdefault(name, value)
-            message = {**message, "headers": headers.raw}
-        elif message["type"] == "http.response.body" and not message.get("more_body", False):
-            self._whole = True
-            self.note(tally)
-        await self._send(message)
-
-    def note(self, tally: RowCounts) -> None:
-        """Count the request and write its line in the log, once."""
-        if self._noted:
-            return
-        self._noted = True
-        seconds = time.perf_counter() - self._started
-        method = self._scope["method"] if self._scope["method"] in _METHODS else "OTHER"
-        route = route_of(self._scope)
-        self._metrics.answered(method, route, self._status, seconds)
-        line: dict[str, Any] = {
-            "method": method,
-            "route": route,
-            "status": self._status,
-            "ms": round(seconds * 1000, 1),
-            "rows": tally.rows,
-            "request_id": self._state["request_id"],
-            "key": self._state.get("key_name"),
-        }
-        if self._whole:
-            logger.info("answered", extra=line)
-        else:
-            logger.warning("cut off", extra=line)
-
-
-_PIECE = 256 * 1024
-_MAX_EXPANSION = 2  # how many times its size a compressed body may have when decompressed
-_SLOWEST = 16 * 1024  # bytes a second, beyond the time that any body has
-_DRAIN_BYTES = 64 * MEGABYTE
-_DRAIN_S = 10.0
-_DRAIN_IDLE_S = 1.0
-
-
-@dataclass(frozen=True)
-class BodyLimits:
-    """How large a body may be, in megabytes, and how long it may stall, in seconds."""
-
-    packed_mb: int
-    unpacked_mb: int
-    patience_s: float
-
-
-async def incoming(scope: Scope, receive: Receive, limits: BodyLimits) -> AsyncIterator[bytes]:
-    """Yield a body piece by piece, unpacked if it is gzip.
-
-    Raises
-    ------
-    Fault
-        413, 415, 408 or 400, with what to do.
-    ClientDisconnect
-    """
-    headers = Headers(scope=scope)
-    declared = headers.get("content-length", "")
-    if declared.isdigit() and int(declared) > limits.packed_mb * MEGABYTE:
-        raise _too_large(limits.packed_mb, "")
-    received = _received(receive, limits)
-    encoding = headers.get("content-encoding", "identity").strip().lower()
-    if encoding in ("", "identity"):
-        pieces = received
-    elif encoding in ("gzip", "x-gzip"):
-        pieces = _unpacked(received, limits)
-    else:
-        raise ApiError(
-            415,
-            "unknown_encoding",
-            "Send the body as it is, or packed with gzip.",
-            headers={"Accept-Encoding": "gzip, identity"},
+    def _log(
+        self, scope: Scope, status: int, started: float, n_rows: int, *, complete: bool
+    ) -> None:
+        seconds = time.perf_counter() - started
+        method = scope["method"] if scope["method"] in _METHODS else "OTHER"
+        # The template, such as /v2/models/{name}: a path could hold anything.
+        route = str(getattr(scope.get("route"), "path", "other"))
+        self._metrics.add_request(method, route, status, seconds)
+        level, message = (logging.INFO, "answered") if complete else (logging.WARNING, "cut off")
+        logger.log(
+            level,
+            message,
+            extra={
+                "method": method,
+                "route": route,
+                "status": status,
+                "ms": round(seconds * 1000, 1),
+                "rows": n_rows,
+                "request_id": scope["state"]["request_id"],
+                "key": scope["state"].get("key_name"),
+            },
         )
-    async for piece in pieces:
-        yield piece
 
 
-async def _received(receive: Receive, limits: BodyLimits) -> AsyncIterator[bytes]:
-    started, size, more = time.monotonic(), 0, True
-    while more:
-        left = started + limits.patience_s + size / _SLOWEST - time.monotonic()
-        try:
-            async with asyncio.timeout(left):
-                message = await receive()
-        except TimeoutError:
-            raise ApiError(
-                408,
-                "body_too_slow",
-                "Not all of the request came in time. Check the connection, or send less at once.",
-            ) from None
-        if message["type"] == "http.disconnect":
-            raise ClientDisconnect
-        piece, more = message.get("body", b""), message.get("more_body", False)
-        size += len(piece)
-        if size > limits.packed_mb * MEGABYTE:
-            raise _too_large(limits.packed_mb, "")
-        if piece:
-            yield piece
+class DrainMiddleware:
+    """Middleware that reads the rest of a body that a response did not need, then disconnects.
 
-
-async def _unpacked(packed: AsyncIterator[bytes], limits: BodyLimits) -> AsyncIterator[bytes]:
-    reader, size = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16), 0
-    async for part in packed:
-        rest = part
-        while rest and not reader.eof:
-            try:
-                piece = reader.decompress(rest, _PIECE)
-            except zlib.error:
-                raise _broken("It is not gzip, or was changed on its way.") from None
-            rest = reader.unconsumed_tail
-            size += len(piece)
-            if size > limits.unpacked_mb * MEGABYTE:
-                raise _too_large(limits.unpacked_mb, ", unpacked")
-            yield piece
-            await asyncio.sleep(0)  # a little that unpacks to a lot keeps nobody else waiting
-        if reader.unused_data or (rest and reader.eof):
-            raise _broken("Something stands after its end.")
-    if not reader.eof:
-        raise _broken("Its end is missing.")
-
-
-def _too_large(most_mb: int, how: str) -> ApiError:
-    return ApiError(
-        413,
-        "too_large",
-        f"At most {most_mb:,} MB{how} are read in one request. Send the houses in parts.",
-    )
-
-
-def _broken(reason: str) -> ApiError:
-    detail = f"The request says that it is packed with gzip, but can't be unpacked. {reason}"
-    return ApiError(400, "broken_gzip", detail)
-
-
-class Drained:
-    """Middleware that reads what an answer left unread of a body, and then closes the connection.
-
-    The answer is sent first, whole but for the sign that nothing follows.
+    A connection that is closed while the client still writes loses the response, and one that is
+    kept alive waits for a request that never comes. So the response is sent first, except for the
+    mark of its end, and the rest of the body is read and discarded for a limited time.
     """
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer, and leave no body behind."""
-        if scope["type"] != "http" or not _announces_body(scope):
+        """Answer a request and read all of its body."""
+        headers = Headers(scope=scope) if scope["type"] == "http" else {}
+        if "transfer-encoding" not in headers and headers.get("content-length", "0") == "0":
             await self.app(scope, receive, send)
             return
-        pipe = _Pipe(receive, send)
-        await self.app(scope, pipe.receive, pipe.send)
-        await pipe.finish()
+        read = closing = end_withheld = False
 
+        async def receive_tracked() -> Message:
+            nonlocal read
+            message = await receive()
+            read = not message.get("more_body", False)
+            return message
 
-def _announces_body(scope: Scope) -> bool:
-    headers = Headers(scope=scope)
-    return "transfer-encoding" in headers or headers.get("content-length", "0") != "0"
+        async def send_without_end(message: Message) -> None:
+            nonlocal closing, end_withheld
+            if message["type"] == "http.response.start" and not read:
+                closing = True
+                message = {**message, "headers": [*message["headers"], (b"connection", b"close")]}
+            elif closing and message["type"] == "http.response.body":
+                end_withheld = not message.get("more_body", False)
+                message = {**message, "more_body": True}
+            await send(message)
 
-
-class _Pipe:
-    """Knows whether the body was read to its end when the answer starts."""
-
-    def __init__(self, receive: Receive, send: Send) -> None:
-        self._receive = receive
-        self._send = send
-        self._whole = False
-        self._closing = False
-        self._held_back = False
-
-    async def receive(self) -> Message:
-        message = await self._receive()
-        self._whole = not message.get("more_body", False)
-        return message
-
-    async def send(self, message: Message) -> None:
-        if message["type"] == "http.response.start" and not self._whole:
-            self._closing = True
-            message = {**message, "headers": [*message["headers"], (b"connection", b"close")]}
-        elif self._closing and message["type"] == "http.response.body":
-            self._held_back = not message.get("more_body", False)
-            message = {**message, "more_body": True}
-        await self._send(message)
-
-    async def finish(self) -> None:
-        if not self._held_back:
+        await self.app(scope, receive_tracked, send_without_end)
+        if not end_withheld:
             return
-        left = _DRAIN_BYTES
+        remaining = _DRAIN_BYTES
         try:
             async with asyncio.timeout(_DRAIN_S):
-                while not self._whole and left > 0:
-                    message = await asyncio.wait_for(self.receive(), _DRAIN_IDLE_S)
-                    left -= len(message.get("body", b""))
+                while not read and remaining > 0:
+                    message = await asyncio.wait_for(receive_tracked(), _DRAIN_IDLE_S)
+                    remaining -= len(message.get("body", b""))
         except TimeoutError:
-            pass  # it had its chance to read the answer
-        await self._send({"type": "http.response.body", "body": b"", "more_body": False})
+            pass  # the client had the time to read the response
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-CSV_PATH = "/v1/valuations.csv"
-"""The one route that reads its body itself, piece by piece."""
+class RefusalMiddleware:
+    """Middleware that answers a refused request, and gives up on clients that don't read."""
 
-_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
-
-
-def install(app: FastAPI, settings: Settings) -> None:
-    """Put the guard around an app, and its figures at ``/metrics``.
-
-    Parameters
-    ----------
-    app : FastAPI
-        With its own middleware already added: the guard goes around it.
-    settings : Settings
-        Those that start with ``serve_``.
-
-    Raises
-    ------
-    SettingsError
-        If the keys can't be read.
-    """
-    keys = read_keys(settings.serve_keys.get_secret_value()) if settings.serve_keys else ()
-    most = settings.serve_max_body_mb
-    limits = BodyLimits(most, _MAX_EXPANSION * most, settings.serve_timeout_s)
-    app.state.metrics = telemetry.Metrics()
-    app.include_router(telemetry.router)
-    # The last one added is the outermost. The quickest packing saves most of what there is to save.
-    app.add_middleware(GZipMiddleware, minimum_size=1_000, compresslevel=1)
-    app.add_middleware(BodyMiddleware, limits=limits)
-    app.add_middleware(Slots, most=settings.serve_concurrency)
-    app.add_middleware(KeyCheck, keys=keys, rate=settings.serve_rate)
-    app.add_middleware(Refusals, patience_s=settings.serve_timeout_s)
-    app.add_middleware(Drained)
-    app.add_middleware(RequestLogMiddleware, metrics=app.state.metrics)
-
-
-class Refusals:
-    """Middleware that tells what the guard refuses, and gives up on who does not read answers."""
-
-    def __init__(self, app: ASGIApp, patience_s: float) -> None:
+    def __init__(self, app: ASGIApp, timeout_s: float) -> None:
         self.app = app
-        self._patience_s = patience_s
+        self._timeout_s = timeout_s
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, with a problem if it is refused."""
@@ -372,49 +245,233 @@ class Refusals:
             await self.app(scope, receive, send)
             return
 
-        async def send_soon(message: Message) -> None:
+        async def send_in_time(message: Message) -> None:
             try:
-                async with asyncio.timeout(self._patience_s):
+                async with asyncio.timeout(self._timeout_s):
                     await send(message)
             except TimeoutError:
                 raise ClientDisconnect from None
 
         try:
-            await self.app(scope, receive, send_soon)
-        except ApiError as fault:
-            response = fault.response(scope["state"]["request_id"])
-            await response(scope, receive, send_soon)
+            await self.app(scope, receive, send_in_time)
+        except ApiError as error:
+            response = error.response(scope["state"]["request_id"])
+            await response(scope, receive, send_in_time)
         except ClientDisconnect:
-            return  # nobody is left to be answered
+            return
+
+
+class KeyMiddleware:
+    """Middleware that requires a key and limits the requests per minute of each."""
+
+    def __init__(self, app: ASGIApp, keys: Sequence[Key], rate: int) -> None:
+        self.app = app
+        self._keys = keys
+        self._buckets = {key.name: TokenBucket(key.rate or rate) for key in keys}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, or raise ApiError 401 or 429."""
+        if scope["type"] == "http" and not _is_public(_relative_path(scope)):
+            key = self._authenticate(Headers(scope=scope))
+            scope["state"]["key_name"] = key.name
+            wait = math.ceil(self._buckets[key.name].take())
+            if wait:
+                raise ApiError(
+                    429,
+                    "too_many_requests",
+                    f"This key has made too many requests. Try again in {wait} s.",
+                    headers={"Retry-After": str(wait)},
+                )
+        await self.app(scope, receive, send)
+
+    def _authenticate(self, headers: Headers) -> Key:
+        given = headers.get("x-api-key")
+        if given is None:
+            scheme, _, token = headers.get("authorization", "").partition(" ")
+            given = token.strip() if scheme.lower() == "bearer" else ""
+        key = find_key(self._keys, given.encode("latin-1")) if given else None
+        if key is not None:
+            return key
+        if given:
+            code, detail = "wrong_key", "The key is not one of this server's keys."
+        else:
+            code = "no_key"
+            detail = "Send a key in the header X-API-Key, or as Authorization: Bearer."
+        raise ApiError(
+            401,
+            code,
+            f"{detail} The operator of the server can make one.",
+            headers={"WWW-Authenticate": 'Bearer realm="houseprice"'},
+        )
+
+
+class ConcurrencyMiddleware:
+    """Middleware that limits the requests at once, except probes."""
+
+    def __init__(self, app: ASGIApp, limit: int) -> None:
+        self.app = app
+        self._free = limit
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, or raise ServerBusy."""
+        if scope["type"] != "http" or _relative_path(scope) in _ALWAYS_ANSWERED:
+            await self.app(scope, receive, send)
+            return
+        if not self._free:
+            raise ServerBusy("The server has as many requests as it can answer. Try again soon.")
+        self._free -= 1
+        try:
+            await self.app(scope, receive, send)
+        finally:
+            self._free += 1
+
+
+@dataclass(frozen=True)
+class BodyReader:
+    """Reads a body in time and within its size, compressed and decompressed.
+
+    A body that is too large is refused before it is in memory.
+    """
+
+    max_mb: int
+    max_unpacked_mb: int
+    timeout_s: float
+
+    def stream(self, scope: Scope, receive: Receive) -> AsyncIterator[bytes]:
+        """Yield the body in chunks, decompressed; raise ApiError 400, 408, 413 or 415."""
+        headers = Headers(scope=scope)
+        declared = headers.get("content-length", "")
+        if declared.isdigit() and int(declared) > self.max_mb * MEGABYTE:
+            raise _too_large(self.max_mb, "")
+        chunks = self._receive(receive)
+        encoding = headers.get("content-encoding", "identity").strip().lower()
+        if encoding in ("", "identity"):
+            return chunks
+        if encoding in ("gzip", "x-gzip"):
+            return self._decompress(chunks)
+        raise ApiError(
+            415,
+            "unknown_encoding",
+            "Send the body uncompressed, or compressed with gzip.",
+            headers={"Accept-Encoding": "gzip, identity"},
+        )
+
+    async def _receive(self, receive: Receive) -> AsyncIterator[bytes]:
+        started, size, more = time.monotonic(), 0, True
+        while more:
+            deadline = started + self.timeout_s + size / _MIN_BYTES_PER_S
+            try:
+                async with asyncio.timeout(deadline - time.monotonic()):
+                    message = await receive()
+            except TimeoutError:
+                raise ApiError(
+                    408,
+                    "body_too_slow",
+                    "The request did not arrive in time. Check the connection, or send less at "
+                    "once.",
+                ) from None
+            if message["type"] == "http.disconnect":
+                raise ClientDisconnect
+            chunk, more = message.get("body", b""), message.get("more_body", False)
+            size += len(chunk)
+            if size > self.max_mb * MEGABYTE:
+                raise _too_large(self.max_mb, "")
+            if chunk:
+                yield chunk
+
+    async def _decompress(self, compressed: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        decoder, size = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16), 0
+        async for data in compressed:
+            rest = data
+            while rest and not decoder.eof:
+                try:
+                    chunk = decoder.decompress(rest, _DECOMPRESS_BYTES)
+                except zlib.error:
+                    raise _broken_gzip("It is not gzip, or was damaged on its way.") from None
+                rest = decoder.unconsumed_tail
+                size += len(chunk)
+                if size > self.max_unpacked_mb * MEGABYTE:
+                    raise _too_large(self.max_unpacked_mb, ", decompressed")
+                yield chunk
+                await asyncio.sleep(0)  # let other requests run: a small body may expand a lot
+            if decoder.unused_data or (rest and decoder.eof):
+                raise _broken_gzip("There is more data after its end.")
+        if not decoder.eof:
+            raise _broken_gzip("Its end is missing.")
+
+
+def _too_large(max_mb: int, how: str) -> ApiError:
+    return ApiError(
+        413,
+        "too_large",
+        f"A request may have at most {max_mb:,} MB{how}. Send the houses in several requests.",
+    )
+
+
+def _broken_gzip(reason: str) -> ApiError:
+    detail = f"The body is declared as gzip, but can't be decompressed. {reason}"
+    return ApiError(400, "broken_gzip", detail)
 
 
 class BodyMiddleware:
-    """Middleware that hands on a body as one piece, after it has come in whole."""
+    """Middleware that passes a body on in one message, after all of it has arrived."""
 
-    def __init__(self, app: ASGIApp, limits: BodyLimits) -> None:
+    def __init__(self, app: ASGIApp, reader: BodyReader) -> None:
         self.app = app
-        self._limits = limits
+        self._reader = reader
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Take in the body, or refuse it with 400, 408, 413 or 415."""
-        if scope["type"] != "http" or not self._is_ours(scope):
+        """Read the body and pass it on, or raise ApiError."""
+        if not self._applies(scope):
             await self.app(scope, receive, send)
             return
-        pieces = [piece async for piece in incoming(scope, receive, self._limits)]
-        body: list[bytes] = [b"".join(pieces)]
-        pieces.clear()
-        described = (b"content-encoding", b"content-length", b"transfer-encoding")
+        chunks = [chunk async for chunk in self._reader.stream(scope, receive)]
+        body: list[bytes] = [b"".join(chunks)]
+        chunks.clear()
+        replaced = (b"content-encoding", b"content-length", b"transfer-encoding")
         scope["headers"] = [
-            *((name, value) for name, value in scope["headers"] if name not in described),
+            *((name, value) for name, value in scope["headers"] if name not in replaced),
             (b"content-length", str(len(body[0])).encode()),
         ]
 
-        async def hand_on() -> Message:
+        async def receive_whole() -> Message:
             if body:
                 return {"type": "http.request", "body": body.pop(), "more_body": False}
             return await receive()
 
-        await self.app(scope, hand_on, send)
+        await self.app(scope, receive_whole, send)
 
-    def _is_ours(self, scope: Scope) -> bool:
-        return scope["method"] in _WITH_BODY and not is_open(scope) and path_of(scope) != CSV_PATH
+    def _applies(self, scope: Scope) -> bool:
+        if scope["type"] != "http" or scope["method"] not in {"POST", "PUT", "PATCH"}:
+            return False
+        path = _relative_path(scope)
+        return path != CSV_PATH and not _is_public(path)
+
+
+class UnexpectedErrorMiddleware:
+    """Middleware that answers and logs unexpected errors.
+
+    Starlette's own handler raises the error again for the server to log, with its text, which may
+    quote a house.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        started = False
+
+        async def send_noted(message: Message) -> None:
+            nonlocal started
+            started = started or message["type"] == "http.response.start"
+            await send(message)
+
+        try:
+            await self.app(scope, receive, send_noted)
+        except Exception as error:
+            if scope["type"] != "http":
+                raise
+            response = unexpected_error(error).response(scope["state"].get("request_id"))
+            if not started:
+                await response(scope, receive, send)

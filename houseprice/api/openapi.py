@@ -1,19 +1,13 @@
-"""The OpenAPI document: what FastAPI knows of the routes, with the houses of this market.
+"""The OpenAPI document of the service, and the page that shows it.
 
-A house as JSON Schema, made from the contract: every field with what it means and may hold.
-
-What a route may answer, for the document and on the wire.
-
-The document of the service, and a page to read it and to try things: all from this server.
-
-The page loads nothing from elsewhere and runs no script that stands in it, so that it works without
-a network and under a strict policy.
+FastAPI documents the routes; a house as JSON Schema comes from the market's contract. The page
+loads nothing from other servers and has no inline script: it works offline and under a strict
+Content-Security-Policy.
 """
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from copy import deepcopy
 from functools import cache, lru_cache
 from importlib.resources import files
@@ -24,62 +18,91 @@ import pandas as pd
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.openapi.utils import get_openapi
 from fastapi.responses import HTMLResponse
-from pydantic import BaseModel
-from pydantic import Field as PydanticField
 
-from houseprice.api.engine import Engine
-from houseprice.api.problem_details import ApiError
+from houseprice.api.problem_details import ApiError, ProblemDetails
 from houseprice.backend.strict_json import write_json
 from houseprice.market.contract import Contract
 from houseprice.market.fields import Field
 from houseprice.market.sales import Market, typical_house
 from houseprice.settings import Settings
 
-__all__ = [
-    "ProblemDetails",
-    "document_of",
-    "engine_of",
-    "example_house",
-    "house_schema",
-    "json_answer",
-    "large_json_answer",
-    "problems",
-    "router",
-    "row_schema",
-]
+__all__ = ["document_writer", "example_house", "house_schema", "router", "row_schema"]
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
+_SECURITY = {
+    "Key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+    "Bearer": {"type": "http", "scheme": "bearer", "description": "The same key as a token"},
+}
+
+
+def document_writer(app: FastAPI, market: Market, settings: Settings) -> Callable[[str], bytes]:
+    """Return a function that writes the document of an app that is mounted at a path, cached."""
+
+    @lru_cache(maxsize=4)
+    def write(root_path: str) -> bytes:
+        document = _document(app, market, settings)
+        return write_json(document | ({"servers": [{"url": root_path}]} if root_path else {}))
+
+    return write
+
+
+def _document(app: FastAPI, market: Market, settings: Settings) -> dict[str, Any]:
+    generated = get_openapi(
+        title=app.title, version=app.version, description=app.description, routes=app.routes
+    )
+    document = deepcopy(generated)  # parts of it belong to the routes
+    contract = market.contract
+    house = example_house(market)
+    schemas = document.setdefault("components", {}).setdefault("schemas", {})
+    schemas["House"] = house_schema(contract, house)
+    schemas["FieldName"] = {"title": "Field", "type": "string", "enum": list(contract.columns)}
+    schemas["ProblemDetails"] = ProblemDetails.model_json_schema()
+    document["components"]["securitySchemes"] = _SECURITY
+    # The empty entry means that no key is needed: whether one is, depends on the server's settings.
+    document["security"] = [{}, *({name: []} for name in _SECURITY)]
+    area = contract.market.roles.area
+    examples: dict[str, Any] = {
+        "/v1/valuations": {"rows": [house], "interval": 0.9},
+        "/v1/what-if": {"before": house, "after": {**house, area: round(1.1 * house[area])}},
+        "/v1/effects": {"field": area, "house": house},
+    }
+    for path, example in examples.items():
+        body = document["paths"][path]["post"]["requestBody"]["content"]["application/json"]
+        body["example"] = example
+        if rows := body["schema"]["properties"].get("rows"):
+            rows["maxItems"] = settings.serve_max_rows
+    return document
+
+
+def row_schema(contract: Contract) -> dict[str, Any]:
+    """Describe a house as a JSON Schema document."""
+    identity = {"$schema": DIALECT, "$id": f"urn:houseprice:house:{contract.sha256}"}
+    return identity | house_schema(contract)
+
 
 def house_schema(contract: Contract, example: dict[str, Any] | None = None) -> dict[str, Any]:
-    """Describe a house that can be valued without a caution about its form.
-
-    Parameters
-    ----------
-    contract : Contract
-    example : dict, optional
-        A whole house, and one value of each field.
-    """
-    summary = contract.market
+    """Describe a house that is valued without a warning about its form."""
+    market = contract.market
     properties = {
-        name: _property(field, contract, (example or {}).get(name))
+        name: _property_schema(field, contract, (example or {}).get(name))
         for name, field in contract.fields.items()
     }
-    properties[summary.id] = {
+    properties[market.id] = {
         "title": "Key",
-        "description": "The key of a sale. It is left out of what is compared with itself.",
+        "description": "The id of a sale, which is excluded from its own comparable sales.",
         "type": ["string", "integer", "null"],
     }
-    properties[summary.price.column] = {
-        "title": summary.price.label,
-        "description": f"In {summary.price.currency}. It has no part in the value.",
+    properties[market.price.column] = {
+        "title": market.price.label,
+        "description": f"In {market.price.currency}. It does not affect the value.",
         "type": ["number", "null"],
     }
     schema: dict[str, Any] = {
         "title": "House",
         "description": (
-            f"{summary.title}: one house. A fact that is not known is null or left out, and makes "
-            "the range wider. A number may come as text, and a level by its label."
+            f"{market.title}: one house. An unknown field is null or left out, and widens the "
+            "range. A number may be sent as text, and a level by its label."
         ),
         "type": "object",
         "properties": properties,
@@ -89,178 +112,60 @@ def house_schema(contract: Contract, example: dict[str, Any] | None = None) -> d
     return schema | ({"examples": [example]} if example else {})
 
 
-def row_schema(contract: Contract) -> dict[str, Any]:
-    """Describe a house as a document of its own."""
-    return {"$schema": DIALECT, "$id": f"urn:houseprice:house:{contract.sha256}"} | house_schema(
-        contract
-    )
-
-
 def example_house(market: Market) -> dict[str, Any]:
-    """Write the typical house of a market as a client would send it."""
-    contract = market.contract
+    """Return the typical house of a market as a client would send it."""
+    fields = market.contract.fields
     house: pd.Series = typical_house(market)
+    values = {name: float(house[name]) for name in fields}
     return {
-        name: _raw(field, float(house[name]))
-        for name, field in contract.fields.items()
-        if not np.isnan(house[name])
+        name: fields[name].codes[int(value)] if fields[name].levels else _number(value)
+        for name, value in values.items()
+        if not np.isnan(value)
     }
 
 
-def _property(field: Field, contract: Contract, example: object) -> dict[str, Any]:
-    facts = _numeric(field, contract) if field.is_numeric else _levels(field)
-    lines = [field.help, *facts.pop("lines"), *_of_blank(field)]
-    found = {"title": field.label, "description": " ".join(lines)} | facts
-    return found | ({"examples": [example]} if example is not None else {})
+def _property_schema(field: Field, contract: Contract, example: object) -> dict[str, Any]:
+    if field.is_numeric:
+        schema, values = _numeric_schema(field, contract)
+    else:
+        schema, values = _level_schema(field)
+    if field.required:
+        blank = "It is required."
+    elif field.absent_when:
+        blank = "It may be left out if other fields say that there is none."
+    elif field.follows:
+        blank = "If it is left out, it follows from other fields."
+    else:
+        blank = ""
+    description = " ".join(filter(None, (field.help, values, blank)))
+    described = {"title": field.label, "description": description} | schema
+    return described | ({"examples": [example]} if example is not None else {})
 
 
-def _numeric(field: Field, contract: Contract) -> dict[str, Any]:
+def _numeric_schema(field: Field, contract: Contract) -> tuple[dict[str, Any], str]:
     assert field.range is not None
     kind = "number" if field.kind == "number" else "integer"
     lower, upper = field.range
     if field.kind == "year":
         upper = min(upper, contract.market.as_of.year)
-    facts: dict[str, Any] = {
+    schema: dict[str, Any] = {
         "type": kind if field.required else [kind, "null"],
-        "minimum": _plain(lower),
-        "maximum": _plain(upper),
-        "lines": [f"In {field.unit}."] if field.unit else [],
+        "minimum": _number(lower),
+        "maximum": _number(upper),
     }
-    return facts | ({"x-unit": field.unit} if field.unit else {})
+    return (schema | {"x-unit": field.unit}, f"In {field.unit}.") if field.unit else (schema, "")
 
 
-def _levels(field: Field) -> dict[str, Any]:
-    meanings = {level.code: level.label for level in field.levels}
-    told = [code if code == label else f"{code}: {label}" for code, label in meanings.items()]
+def _level_schema(field: Field) -> tuple[dict[str, Any], str]:
+    labels = {level.code: level.label for level in field.levels}
+    levels = [code if code == label else f"{code}: {label}" for code, label in labels.items()]
     order = "From worst to best: " if field.kind == "ordinal" and field.sign == "+" else "One of: "
-    return {
-        "enum": [*meanings, *([] if field.required else [None])],
-        "x-meanings": meanings,
-        "lines": [f"{order}{'; '.join(told)}."],
-    }
+    schema = {"enum": [*labels, *([] if field.required else [None])], "x-meanings": labels}
+    return schema, f"{order}{'; '.join(levels)}."
 
 
-def _of_blank(field: Field) -> list[str]:
-    if field.required:
-        return ["There is no value without it."]
-    if field.absent_when:
-        return ["Where the rest of the house says that there is none, it may be left out."]
-    if field.follows:
-        return ["If it is left out it follows from the others."]
-    return []
-
-
-def _raw(field: Field, value: float) -> object:
-    return field.codes[int(value)] if field.levels else _plain(value)
-
-
-def _plain(value: float) -> float:
+def _number(value: float) -> float:
     return int(value) if value.is_integer() else value
-
-
-Responses = dict[int | str, dict[str, Any]]
-
-_MEANING = {
-    400: "The body can't be read.",
-    401: "A key is needed, and none that is known came with the request.",
-    404: "There is no such thing.",
-    408: "The body did not come in time.",
-    413: "The body is too large, or holds too many houses.",
-    415: "The body is of another type.",
-    422: "The body asks for nothing that can be answered.",
-    429: "The key has made too many requests; Retry-After says when to come back.",
-    500: "The server made a mistake.",
-    503: "Too busy, or the model is not ready; Retry-After says when to come back.",
-    504: "It took too long.",
-}
-
-
-class ProblemDetails(BaseModel):
-    """What is wrong with a request as a whole (RFC 9457)."""
-
-    type: str
-    title: str
-    status: int
-    detail: str = PydanticField(description="What is wrong and what would do")
-    code: str = PydanticField(description="Stable name of the kind of fault")
-    instance: str | None = PydanticField(None, description="The id of the request")
-
-
-def problems(*statuses: int, body: bool = False) -> Responses:
-    """Describe the faults of a route, with those that any route or any body may have."""
-    every = {401, 429, 500, 503, *statuses} | ({400, 408, 413, 415, 422, 504} if body else set())
-    media = {
-        "application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemDetails"}}
-    }
-    return {status: {"description": _MEANING[status], "content": media} for status in sorted(every)}
-
-
-def engine_of(request: Request) -> Engine:
-    """The engine of the app that a request came to."""
-    engine: Engine = request.app.state.engine
-    return engine
-
-
-def json_answer(
-    value: object, status: int = 200, headers: Mapping[str, str] | None = None
-) -> Response:
-    """Write an answer."""
-    return Response(write_json(value), status, headers, media_type="application/json")
-
-
-async def large_json_answer(value: object) -> Response:
-    """Write an answer beside the event loop, so that other requests go on."""
-    return await asyncio.to_thread(json_answer, value)
-
-
-_SECURITY = {
-    "Key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
-    "Bearer": {"type": "http", "scheme": "bearer", "description": "The same key as a token"},
-}
-
-
-def document_of(app: FastAPI, market: Market, settings: Settings) -> Callable[[str], bytes]:
-    """Return what writes the document of an app at a place below its host, once for each place."""
-
-    @lru_cache(maxsize=4)
-    def written(place: str) -> bytes:
-        document = _document(app, market, settings)
-        return write_json(document | ({"servers": [{"url": place}]} if place else {}))
-
-    return written
-
-
-def _document(app: FastAPI, market: Market, settings: Settings) -> dict[str, Any]:
-    known = get_openapi(
-        title=app.title, version=app.version, description=app.description, routes=app.routes
-    )
-    document = deepcopy(known)  # parts of it are the routes' own
-    contract = market.contract
-    example = example_house(market)
-    schemas = document.setdefault("components", {}).setdefault("schemas", {})
-    schemas["House"] = house_schema(contract, example)
-    schemas["FieldName"] = {"title": "Field", "type": "string", "enum": list(contract.columns)}
-    schemas["ProblemDetails"] = ProblemDetails.model_json_schema()
-    document["components"]["securitySchemes"] = _SECURITY
-    # Without keys none is asked for: which of the two it is, the server's settings decide.
-    document["security"] = [{}, *({name: []} for name in _SECURITY)]
-    bodies = {
-        path: document["paths"][path]["post"]["requestBody"]["content"]["application/json"]
-        for path in ("/v1/valuations", "/v1/what-if", "/v1/effects")
-    }
-    bodies["/v1/valuations"]["schema"]["properties"]["rows"]["maxItems"] = settings.serve_max_rows
-    for path, asked in _examples(example, contract.market.roles.area).items():
-        bodies[path]["example"] = asked
-    return document
-
-
-def _examples(house: dict[str, Any], column: str) -> dict[str, Any]:
-    changed = {**house, column: round(1.1 * house[column])}
-    return {
-        "/v1/valuations": {"rows": [house], "interval": 0.9},
-        "/v1/what-if": {"before": house, "after": changed},
-        "/v1/effects": {"field": column, "house": house},
-    }
 
 
 _ASSETS = {
@@ -315,17 +220,17 @@ async def docs(request: Request) -> Response:
 
 @router.get("/docs/{name}")
 async def asset(name: str) -> Response:
-    """Give a file of the page."""
+    """Return a file of the page."""
     if name == "start.js":
         return Response(_START, media_type="text/javascript")
     if name not in _ASSETS:
-        raise ApiError(404, "not_found", "There is nothing at this address.")
+        raise ApiError(404, "not_found", "There is no such file.")
     return Response(_asset(name), media_type=_ASSETS[name])
 
 
 @router.get("/openapi.json")
 async def document(request: Request) -> Response:
-    """Give the document of the service."""
+    """Return the OpenAPI document."""
     return Response(
         request.app.state.document(request.scope.get("root_path", "")),
         media_type="application/json",

@@ -1,6 +1,7 @@
-"""What is wrong with a whole request, told as problem details (RFC 9457).
+"""Errors of a whole request as problem details (RFC 9457).
 
-A fault of one row is none of these: it stands in the answer, and the other rows get their values.
+An error of one row is not one of them: it is listed in the response, and the other rows get their
+values.
 """
 
 from __future__ import annotations
@@ -13,14 +14,24 @@ from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
+from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from houseprice.backend.strict_json import write_json
 from houseprice.errors import InputError, ModelError, StoreError
 
-__all__ = ["ApiError", "ServerBusy", "Unexpected", "error_from", "install_error_handlers"]
+__all__ = [
+    "ApiError",
+    "ProblemDetails",
+    "ServerBusy",
+    "error_responses",
+    "install_error_handlers",
+    "to_api_error",
+    "unexpected_error",
+]
+
+Responses = dict[int | str, dict[str, Any]]
 
 PROBLEM_JSON = "application/problem+json"
 
@@ -28,21 +39,11 @@ logger = logging.getLogger(__name__)
 
 
 class ApiError(Exception):
-    """A request that is not answered as it was asked.
+    """An error that is the response to a request.
 
-    Parameters
-    ----------
-    status : int
-        The HTTP status.
-    code : str
-        Stable name of the kind of fault, for programs.
-    detail : str
-        What is wrong and what would do, in words.
-    title : str, optional
-        The kind of fault in words; by default what HTTP calls the status.
-    headers : mapping of str to str, optional
-    extras : mapping, optional
-        More members of the answer.
+    ``code`` is a stable name for programs, ``title`` names the kind of error (by default the phrase
+    of the HTTP status), ``detail`` says what is wrong and what would do, and ``extras`` are more
+    members of the problem details.
     """
 
     def __init__(
@@ -64,7 +65,7 @@ class ApiError(Exception):
         self.extras = dict(extras or {})
 
     def response(self, instance: str | None = None) -> Response:
-        """Write the answer; ``instance`` is the id of the request."""
+        """Serialize the error; ``instance`` is the id of the request."""
         members: dict[str, Any] = {
             "type": f"urn:houseprice:problem:{self.code}",
             "title": self.title,
@@ -79,58 +80,36 @@ class ApiError(Exception):
 
 
 class ServerBusy(ApiError):
-    """More is waiting than should; ``seconds`` says when to come back."""
+    """The server can't answer now; ``seconds`` says when to try again."""
 
     def __init__(self, detail: str, seconds: int = 1, code: str = "busy") -> None:
         super().__init__(503, code, detail, headers={"Retry-After": str(seconds)})
 
 
-class Unexpected:
-    """Middleware that answers what nobody foresaw with a number, and logs the rest under it.
-
-    Neither the answer nor the log holds the text of the error: it may quote a house.
-    """
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request."""
-        started = False
-
-        async def noticing(message: Message) -> None:
-            nonlocal started
-            started = started or message["type"] == "http.response.start"
-            await send(message)
-
-        try:
-            await self._app(scope, receive, noticing)
-        except Exception as error:
-            if scope["type"] != "http":
-                raise
-            fault = _numbered(error)
-            if not started:
-                await fault.response(_instance(Request(scope)))(scope, receive, send)
-
-
 def install_error_handlers(app: FastAPI) -> None:
-    """Make an app answer every error with problem details."""
+    """Make an app answer the errors that are expected with problem details."""
     for kind in (ApiError, HTTPException, InputError, ModelError, TimeoutError, ClientDisconnect):
-        app.add_exception_handler(kind, _answer)
-    app.add_middleware(Unexpected)
+        app.add_exception_handler(kind, _handle)
 
 
-async def _answer(request: Request, error: Exception) -> Response:
-    return error_from(error).response(_instance(request))
+async def _handle(request: Request, error: Exception) -> Response:
+    return to_api_error(error).response(getattr(request.state, "request_id", None))
 
 
-def error_from(error: Exception) -> ApiError:
-    """Say as a fault what went wrong with a request."""
+def to_api_error(error: Exception) -> ApiError:
+    """Convert any error of a request."""
     match error:
         case ApiError():
             return error
         case HTTPException():
-            return _of_http(error)
+            code, detail = {
+                404: ("not_found", "There is nothing at this address. What there is: /docs."),
+                405: ("method_not_allowed", "This address does not take this method."),
+                413: ("too_large", "The body is too large."),
+            }.get(
+                error.status_code, (HTTPStatus(error.status_code).name.lower(), str(error.detail))
+            )
+            return ApiError(error.status_code, code, detail, headers=error.headers)
         case InputError():
             return ApiError(422, "invalid_house", str(error), title="This house can't be valued")
         case ModelError() if not isinstance(error, StoreError):
@@ -139,26 +118,54 @@ def error_from(error: Exception) -> ApiError:
             return ApiError(504, "timeout", "This took too long. Send fewer houses, or try later.")
         case ClientDisconnect():
             return ApiError(400, "cut_off", "The request ended before it was complete.")
-    return _numbered(error)
+    return unexpected_error(error)
 
 
-def _of_http(error: HTTPException) -> ApiError:
-    code, detail = {
-        404: ("not_found", "There is nothing at this address. What there is: /docs."),
-        405: ("method_not_allowed", "This address does not take this method."),
-        413: ("too_large", "The body is too large."),
-    }.get(error.status_code, (HTTPStatus(error.status_code).name.lower(), str(error.detail)))
-    return ApiError(error.status_code, code, detail, headers=error.headers)
+def unexpected_error(error: Exception) -> ApiError:
+    """Log an error under a random number and report the number.
 
-
-def _numbered(error: Exception) -> ApiError:
+    Neither the response nor the log holds the text of the error: it may quote a house.
+    """
     number = secrets.token_hex(4)
-    places = "".join(traceback.format_list(traceback.extract_tb(error.__traceback__)))
-    logger.error("unexpected error %s: %s\n%s", number, type(error).__name__, places)
-    detail = f"This server made a mistake. Tell whoever runs it the number {number}."
+    frames = "".join(traceback.format_list(traceback.extract_tb(error.__traceback__)))
+    logger.error("unexpected error %s: %s\n%s", number, type(error).__name__, frames)
+    detail = f"The server made a mistake. Give its operator the number {number}."
     return ApiError(500, "unexpected", detail, extras={"number": number})
 
 
-def _instance(request: Request) -> str | None:
-    found = getattr(request.state, "request_id", None)
-    return None if found is None else str(found)
+class ProblemDetails(BaseModel):
+    """What is wrong with a request as a whole (RFC 9457)."""
+
+    type: str
+    title: str
+    status: int
+    detail: str = Field(description="What is wrong and what would do")
+    code: str = Field(description="Stable name of the kind of error")
+    instance: str | None = Field(None, description="The id of the request")
+
+
+_DESCRIPTIONS = {
+    400: "The body can't be read.",
+    401: "A key is needed, and the request has none that is valid.",
+    404: "There is no such thing.",
+    408: "The body did not arrive in time.",
+    413: "The body is too large, or has too many houses.",
+    415: "The body has another media type.",
+    422: "The body can be read, but not answered.",
+    429: "The key has made too many requests; Retry-After says when to try again.",
+    500: "The server made a mistake.",
+    503: "The server is busy or the model is not ready; Retry-After says when to try again.",
+    504: "The request took too long.",
+}
+
+
+def error_responses(*statuses: int, body: bool = False) -> Responses:
+    """Document the errors of a route, with those that every route or every body can have."""
+    documented = {401, 429, 500, 503, *statuses}
+    if body:
+        documented |= {400, 408, 413, 415, 422, 504}
+    content = {PROBLEM_JSON: {"schema": {"$ref": "#/components/schemas/ProblemDetails"}}}
+    return {
+        status: {"description": _DESCRIPTIONS[status], "content": content}
+        for status in sorted(documented)
+    }

@@ -1,13 +1,7 @@
 """The service as one or several processes: ``python -m houseprice.api.server``.
 
-With several processes one more watches over them: it replaces one that dies or falls silent, and
-hands on the signal to stop. Each then finishes the requests that it has, as long as one may take.
-
-A connection that gives nobody endless time or room for the head of a request.
-
-The fast parser (httptools) takes headers of any length for as long as they come, and a connection
-over which nothing comes stays open for ever. A few hundred of these are enough to use up the memory
-or the sockets of a server, so both get a limit here.
+With several processes, uvicorn's supervisor replaces one that dies or hangs, and passes on the
+signal to stop. Each process then finishes its requests, as long as one may take.
 """
 
 from __future__ import annotations
@@ -25,90 +19,26 @@ import uvicorn
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from houseprice.api.access import COUNT_FOLDER, refuse_open_address
+from houseprice.api.access import check_address
 from houseprice.errors import HousePriceError, MarketError, SettingsError
 from houseprice.settings import read_settings
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
-__all__ = ["MAX_HEAD_BYTES", "MAX_HEAD_S", "GuardedProtocol", "create", "main"]
+__all__ = ["HeadLimitProtocol", "create", "main", "server_environment"]
 
-MAX_HEAD_BYTES = 64 * 1024
-MAX_HEAD_S = 20.0
+KEEP_ALIVE_S = 75  # longer than proxies keep a connection: who closes first loses no request
+WORKER_TIMEOUT_S = 20  # a process that does not answer its supervisor for so long is replaced
 
-_TOO_LARGE = (
-    b"HTTP/1.1 431 Request Header Fields Too Large\r\n"
-    b"content-length: 0\r\nconnection: close\r\n\r\n"
+METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"  # prometheus_client's variable for several processes
+# A process calculates in one thread: with several requests at a time, the threads of one request
+# only wait for each other. The numeric libraries read these variables when they are loaded.
+ONE_THREAD = dict.fromkeys(
+    ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1"
 )
 
-
-class GuardedProtocol(HttpToolsProtocol):
-    """uvicorn's protocol, with limits to the size of a request's head and the time it takes."""
-
-    _unheard_bytes = 0  # that came and were neither the end of a head nor part of a body
-    _head_timer: asyncio.TimerHandle | None = None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Start waiting for a first request."""
-        super().connection_made(cast(asyncio.Transport, transport))
-        self._wait_for_head()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Wait for nothing any more."""
-        self._stop_waiting()
-        super().connection_lost(exc)
-
-    def data_received(self, data: bytes) -> None:
-        """Refuse a head, or what stands after a body, that goes on and on."""
-        if self.transport.is_closing():
-            return
-        self._unheard_bytes += len(data)
-        super().data_received(data)
-        if self._unheard_bytes > MAX_HEAD_BYTES and not self.transport.is_closing():
-            if not self._answering():
-                self.transport.write(_TOO_LARGE)
-            self.transport.close()
-
-    def on_message_begin(self) -> None:
-        """Start the clock for the head of one more request."""
-        super().on_message_begin()
-        if self._head_timer is None:
-            self._wait_for_head()
-
-    def on_headers_complete(self) -> None:
-        """Stop the clock: from here on the limits of bodies hold."""
-        self._unheard_bytes = 0
-        self._stop_waiting()
-        super().on_headers_complete()
-
-    def on_body(self, body: bytes) -> None:
-        """Take a part of a body."""
-        self._unheard_bytes = 0
-        super().on_body(body)
-
-    def on_message_complete(self) -> None:
-        """Take the end of a request."""
-        self._unheard_bytes = 0
-        super().on_message_complete()
-
-    def _answering(self) -> bool:
-        cycle: RequestResponseCycle | None = self.cycle
-        return cycle is not None and not cycle.response_complete
-
-    def _wait_for_head(self) -> None:
-        self._head_timer = self.loop.call_later(MAX_HEAD_S, self.transport.close)
-
-    def _stop_waiting(self) -> None:
-        if self._head_timer is not None:
-            self._head_timer.cancel()
-            self._head_timer = None
-
-
-_IDLE_S = 75  # longer than proxies keep a connection: the side that closes first loses no request
-_WORKER_SILENT_S = 20  # a process that says nothing for so long is replaced
-
-_LOGS: dict[str, Any] = {
+LOG_CONFIG: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"json": {"()": "houseprice.logs.JsonFormatter"}},
@@ -128,48 +58,116 @@ _LOGS: dict[str, Any] = {
 logger = logging.getLogger("houseprice.server")
 
 
-def create() -> FastAPI:
-    """Make the app of one process; a market or setting that can't be used ends the service.
-
-    Any other end of a process counts as an accident, after which it is started anew.
-    """
-    from houseprice.api.app import create_app
-
-    logging.captureWarnings(True)
-    gc.freeze()  # what is loaded by now stays, and need not be looked through time and again
-    try:
-        return create_app(read_settings())
-    except (MarketError, SettingsError) as error:
-        logger.error("%s", error)  # noqa: TRY400 - it is a sentence, and says all there is to say
-        sys.exit(STARTUP_FAILURE)
+def server_environment(host: str, port: int, workers: int) -> dict[str, str]:
+    """The environment for the program of this module, made from that of this process."""
+    inherited = {name: value for name, value in os.environ.items() if name != METRICS_FOLDER}
+    return {
+        **inherited,
+        **ONE_THREAD,
+        "HOUSEPRICE_ADDRESS": host,
+        "HOUSEPRICE_SERVE_WORKERS": str(workers),
+        "PORT": str(port),
+    }
 
 
 def main() -> None:
     """Serve until a signal says to stop."""
     try:
         settings = read_settings()
-        refuse_open_address(settings, settings.address)
+        check_address(settings, settings.address)
     except HousePriceError as error:
         sys.exit(str(error))
     with tempfile.TemporaryDirectory(prefix="houseprice-") as folder:
         if settings.serve_workers > 1:
-            os.environ[COUNT_FOLDER] = folder
+            os.environ[METRICS_FOLDER] = folder
         uvicorn.run(
             f"{__spec__.name}:create",
             factory=True,
             host=settings.address,
             port=settings.port,
             workers=settings.serve_workers,
-            http=GuardedProtocol,
+            http=HeadLimitProtocol,
             ws="none",
-            log_config=_LOGS,
+            log_config=LOG_CONFIG,
             access_log=False,
             server_header=False,
             proxy_headers=False,
-            timeout_keep_alive=_IDLE_S,
+            timeout_keep_alive=KEEP_ALIVE_S,
             timeout_graceful_shutdown=math.ceil(settings.serve_timeout_s),
-            timeout_worker_healthcheck=_WORKER_SILENT_S,
+            timeout_worker_healthcheck=WORKER_TIMEOUT_S,
         )
+
+
+def create() -> FastAPI:
+    """Create the app of one process; an unusable market or setting ends the whole service.
+
+    The supervisor takes any other end of a process for an accident, and replaces the process.
+    """
+    from houseprice.api.app import create_app
+
+    logging.captureWarnings(True)
+    gc.freeze()  # what is loaded by now stays loaded: the collector need not scan it again
+    try:
+        return create_app(read_settings())
+    except (MarketError, SettingsError) as error:
+        logger.error("%s", error)  # noqa: TRY400 - the message says it all
+        sys.exit(STARTUP_FAILURE)
+
+
+class HeadLimitProtocol(HttpToolsProtocol):
+    """uvicorn's protocol, with a limit on the size of a request head and on its time.
+
+    No setting of uvicorn holds these. ``timeout_keep_alive`` starts after a first response, so a
+    connection that sends nothing, or one byte a minute, stays open for ever.
+    ``h11_max_incomplete_event_size`` limits the head in the slower parser h11 only; httptools
+    collects headers of any length. A few hundred such connections exhaust the memory or the
+    sockets of a server.
+    """
+
+    max_head_bytes = 64 * 1024
+    max_head_s = 20.0
+
+    _pending_bytes = 0  # received since the last end of a head or part of a body
+    _head_timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Start the timer of the first head: a client may connect and send nothing."""
+        super().connection_made(cast(asyncio.Transport, transport))
+        self._head_timer = self.loop.call_later(self.max_head_s, transport.close)
+
+    def data_received(self, data: bytes) -> None:
+        """Refuse a head, or trailers after a body, without an end."""
+        if self.transport.is_closing():
+            return
+        self._pending_bytes += len(data)
+        super().data_received(data)
+        if self._pending_bytes > self.max_head_bytes and not self.transport.is_closing():
+            cycle: RequestResponseCycle | None = self.cycle
+            if cycle is None or cycle.response_complete:
+                self.transport.write(
+                    b"HTTP/1.1 431 Request Header Fields Too Large\r\n"
+                    b"content-length: 0\r\nconnection: close\r\n\r\n"
+                )
+            self.transport.close()
+
+    def on_message_begin(self) -> None:
+        """Start the timer of the head of one more request on the connection."""
+        super().on_message_begin()
+        if self._head_timer is None:
+            self._head_timer = self.loop.call_later(self.max_head_s, self.transport.close)
+
+    def on_headers_complete(self) -> None:
+        """Stop the timer: the limits of bodies apply from here on."""
+        self._pending_bytes = 0
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """Take a part of the body."""
+        self._pending_bytes = 0
+        super().on_body(body)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""What happens, counted for Prometheus: requests, their time, and rows, never what is in them.
+"""Prometheus metrics: requests, their duration, and numbers of rows, but never their content.
 
-With several processes each counts in a file of its own (the launcher makes the folder for them, see
-:mod:`houseprice.api.server`), and whichever is asked adds them up.
+With several processes each counts in files of its own, in the folder that
+:mod:`houseprice.api.server` makes, and the one that serves ``/metrics`` adds them up.
 """
 
 from __future__ import annotations
@@ -19,23 +19,22 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import InfoMetricFamily
 
 from houseprice import __version__
-from houseprice.api.access import COUNT_FOLDER
 from houseprice.backend.schemas import API_VERSION
 
-__all__ = ["Metrics", "RowCounts", "counting", "router", "valuing"]
+__all__ = ["Metrics", "RowOutcomes", "collect_rows", "count_rows", "router"]
 
-_SECONDS = (0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+_BUCKETS_S = (0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
-# These two come without types.
-_add_up: Callable[[CollectorRegistry, str], object] = multiprocess.MultiProcessCollector
+# prometheus_client has no types for these two.
+_collect_processes: Callable[[CollectorRegistry, str], object] = multiprocess.MultiProcessCollector
 _mark_dead: Callable[[int, str], None] = multiprocess.mark_process_dead
 
 router = APIRouter()
 
 
 @dataclass
-class RowCounts:
-    """Rows of one request so far: those answered with a value, and with an error."""
+class RowOutcomes:
+    """Number of rows answered with a value and with an error."""
 
     valued: int = 0
     errors: int = 0
@@ -47,65 +46,67 @@ class RowCounts:
 
 
 class Metrics:
-    """The figures of one process."""
+    """The metrics of one process."""
 
     def __init__(self) -> None:
-        self._own = CollectorRegistry()
+        self._registry = CollectorRegistry()
         self._requests = Counter(
             "houseprice_requests",
             "Requests answered, by route and status",
             ("method", "route", "status"),
-            registry=self._own,
+            registry=self._registry,
         )
         self._seconds = Histogram(
             "houseprice_request_seconds",
             "Time from a request's head to the end of its answer",
             ("method", "route"),
-            buckets=_SECONDS,
-            registry=self._own,
+            buckets=_BUCKETS_S,
+            registry=self._registry,
         )
         self._rows = Counter(
-            "houseprice_rows", "Houses answered, by outcome", ("outcome",), registry=self._own
+            "houseprice_rows", "Houses answered, by outcome", ("outcome",), registry=self._registry
         )
         self._in_progress = Gauge(
             "houseprice_rows_in_progress",
             "Houses being valued at this moment",
             multiprocess_mode="livesum",
-            registry=self._own,
+            registry=self._registry,
         )
         for outcome in ("valued", "error"):
             self._rows.labels(outcome)
 
-    def answered(self, method: str, route: str, status: int, seconds: float) -> None:
-        """Count a request."""
+    def add_request(self, method: str, route: str, status: int, seconds: float) -> None:
+        """Count an answered request."""
         self._requests.labels(method, route, str(status)).inc()
         self._seconds.labels(method, route).observe(seconds)
 
-    def begun(self, rows: int) -> None:
-        """Count rows on which work starts."""
-        self._in_progress.inc(rows)
+    def start_rows(self, n_rows: int) -> None:
+        """Count rows as in progress."""
+        self._in_progress.inc(n_rows)
 
-    def ended(self, rows: int, tally: RowCounts) -> None:
-        """Count rows on which work ends, and what came of them."""
-        self._in_progress.dec(rows)
-        self._rows.labels("valued").inc(tally.valued)
-        self._rows.labels("error").inc(tally.errors)
+    def finish_rows(self, n_rows: int, outcomes: RowOutcomes) -> None:
+        """Count the outcomes of rows that were in progress."""
+        self._in_progress.dec(n_rows)
+        self._rows.labels("valued").inc(outcomes.valued)
+        self._rows.labels("error").inc(outcomes.errors)
 
-    def page(self, accept: str, model_version: str) -> Response:
-        """Write all figures, those of the other processes too, in the format that is asked for."""
-        registry = self._own
-        if folder := os.environ.get(COUNT_FOLDER):
-            _forget_the_dead(Path(folder))
+    def render(self, accept: str, model_version: str) -> Response:
+        """Render the metrics of all processes in the format that the client accepts."""
+        registry = self._registry
+        if folder := os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
+            _remove_dead_processes(Path(folder))
             registry = CollectorRegistry()
-            _add_up(registry, folder)
-        write, media_type = choose_encoder(accept)
+            _collect_processes(registry, folder)
+        encode, media_type = choose_encoder(accept)
         info = CollectorRegistry()
-        info.register(_About(model_version))
-        return Response(_joined(write(registry), write(info)), media_type=media_type)
+        info.register(_InfoCollector(model_version))
+        # OpenMetrics marks the end of a page, so the first page loses its mark.
+        page = encode(registry).removesuffix(b"# EOF\n") + encode(info)
+        return Response(page, media_type=media_type)
 
 
-class _About:
-    """Which program and which model answer."""
+class _InfoCollector:
+    """The versions of the program and of the model."""
 
     def __init__(self, model_version: str) -> None:
         self._model_version = model_version
@@ -117,13 +118,8 @@ class _About:
         yield InfoMetricFamily("houseprice_model", "The model that answers", model)
 
 
-def _joined(first: bytes, second: bytes) -> bytes:
-    """Two pages as one: OpenMetrics says at the end of a page that it is the end."""
-    return first.removesuffix(b"# EOF\n") + second
-
-
-def _forget_the_dead(folder: Path) -> None:
-    """Leave out what a process was at when it died; what it had counted stays."""
+def _remove_dead_processes(folder: Path) -> None:
+    """Drop the gauges of processes that have died; their counters stay."""
     for file in folder.glob("gauge_live*_*.db"):
         process = int(file.stem.rpartition("_")[2])
         try:
@@ -131,45 +127,45 @@ def _forget_the_dead(folder: Path) -> None:
         except ProcessLookupError:
             _mark_dead(process, str(folder))
         except PermissionError:
-            continue  # it lives, as somebody else
+            continue  # the process lives and belongs to another user
 
 
-_COUNT: ContextVar[tuple[Metrics, RowCounts] | None] = ContextVar("count", default=None)
+_REQUEST: ContextVar[tuple[Metrics, RowOutcomes] | None] = ContextVar("request", default=None)
 
 
 @contextmanager
-def counting(metrics: Metrics) -> Iterator[RowCounts]:
-    """Collect what :func:`valuing` counts within, as the tally of one request."""
-    tally = RowCounts()
-    token = _COUNT.set((metrics, tally))
+def collect_rows(metrics: Metrics) -> Iterator[RowOutcomes]:
+    """Collect what :func:`count_rows` counts within one request."""
+    outcomes = RowOutcomes()
+    token = _REQUEST.set((metrics, outcomes))
     try:
-        yield tally
+        yield outcomes
     finally:
-        _COUNT.reset(token)
+        _REQUEST.reset(token)
 
 
 @contextmanager
-def valuing(rows: int) -> Iterator[RowCounts]:
-    """Count rows while they are valued; whoever values them fills in what came of them."""
-    work, count = RowCounts(), _COUNT.get()
-    if count is None:  # nobody asked over the network
-        yield work
+def count_rows(n_rows: int) -> Iterator[RowOutcomes]:
+    """Count rows while they are valued; the caller sets their outcomes."""
+    outcomes, request = RowOutcomes(), _REQUEST.get()
+    if request is None:  # not within a request
+        yield outcomes
         return
-    metrics, request = count
-    metrics.begun(rows)
+    metrics, total = request
+    metrics.start_rows(n_rows)
     try:
-        yield work
+        yield outcomes
     finally:
-        metrics.ended(rows, work)
-        request.valued += work.valued
-        request.errors += work.errors
+        metrics.finish_rows(n_rows, outcomes)
+        total.valued += outcomes.valued
+        total.errors += outcomes.errors
 
 
 @router.get("/metrics", response_class=Response, include_in_schema=False)
 async def metrics(request: Request) -> Response:
-    """Figures for Prometheus."""
+    """Metrics for Prometheus."""
     engine = getattr(request.app.state, "engine", None)
     version = engine.readiness().model_version if engine else None
     accept = request.headers.get("accept", "")
-    page: Response = request.app.state.metrics.page(accept, version or "")
+    page: Response = request.app.state.metrics.render(accept, version or "")
     return page

@@ -48,21 +48,22 @@ def serve(
         _make_key(new_key, Console.from_context(context))
         return
     require("api", "The service")
-    from houseprice.api.access import environment, refuse_open_address
+    from houseprice.api.access import check_address
+    from houseprice.api.server import server_environment
 
     try:
-        refuse_open_address(read_settings(), host)
+        check_address(read_settings(), host)
     except SettingsError as error:
         raise typer.BadParameter(str(error)) from None
     command = [sys.executable, "-m", "houseprice.api.server"]
     # The server takes this process over, so that a signal to us reaches it.
-    os.execve(sys.executable, command, environment(host, port, workers))  # noqa: S606
+    os.execve(sys.executable, command, server_environment(host, port, workers))  # noqa: S606
 
 
 def _make_key(name: str, console: Console) -> None:
-    from houseprice.api.access import is_name, new_key
+    from houseprice.api.access import is_key_name, new_key
 
-    if not is_name(name):
+    if not is_key_name(name):
         raise typer.BadParameter(
             "use letters, digits, dots, dashes and underscores, at most 40.", param_hint="--new-key"
         )

@@ -85,10 +85,10 @@ def _hush() -> None:
 def _api(settings: Settings) -> FastAPI:
     """The service, refused where it would be open to others without a key."""
     require("api", "The service (--with-api)")
-    from houseprice.api.access import refuse_open_address
+    from houseprice.api.access import check_address
     from houseprice.api.app import create_app
 
-    refuse_open_address(settings, settings.address)
+    check_address(settings, settings.address)
     return create_app(settings)
 
 

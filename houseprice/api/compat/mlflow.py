@@ -4,30 +4,34 @@ from __future__ import annotations
 
 from dataclasses import asdict, replace
 from operator import attrgetter
-from typing import Any
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, FailFast, Field, InstanceOf, WithJsonSchema
 
-from houseprice.api.compat.adapter import TAG, Refusal, faults_of, refuse_unready, speaking, valued
-from houseprice.api.openapi import json_answer, large_json_answer
-from houseprice.api.problem_details import ApiError
-from houseprice.api.requests import (
-    HOUSE,
-    body_of,
-    json_of,
-    list_of,
-    members,
-    names_of,
-    objects_of,
-    unusable,
+from houseprice.api.bodies import (
+    Houses,
+    RequestModel,
+    document_body,
+    invalid_request,
+    json_response,
+    large_json_response,
+    parse_request,
+    read_json_body,
 )
+from houseprice.api.compat import (
+    TAG,
+    RowError,
+    check_ready,
+    document_errors,
+    predict_rows,
+    route_class,
+)
+from houseprice.api.problem_details import ApiError
 
 __all__ = ["router"]
 
-Row = dict[str, Any]
-
-_CODES = {
+_ERROR_CODES = {
     404: "RESOURCE_DOES_NOT_EXIST",
     422: "INVALID_PARAMETER_VALUE",
     429: "REQUEST_LIMIT_EXCEEDED",
@@ -35,18 +39,36 @@ _CODES = {
     503: "TEMPORARILY_UNAVAILABLE",
     504: "DEADLINE_EXCEEDED",
 }
-_TABLES = ("dataframe_split", "dataframe_records")
-_TENSORS = ("instances", "inputs")
 
 
-class MlflowFault(BaseModel):
-    """A fault as MLflow tells it."""
+class SplitTable(RequestModel):
+    """A table as pandas writes it with ``orient="split"``."""
+
+    columns: Annotated[list[str], FailFast()] = Field(json_schema_extra={"uniqueItems": True})
+    index: Any = Field(None, description="Ignored")
+    data: Annotated[list[InstanceOf[list[Any]]], FailFast()] = Field(
+        description="One list per house, as long as the columns"
+    )
+
+
+class InvocationsRequest(RequestModel):
+    """A table of houses, in exactly one of two forms."""
+
+    dataframe_records: Houses = Field(default_factory=list)
+    dataframe_split: Annotated[
+        InstanceOf[dict[str, Any]], WithJsonSchema(SplitTable.model_json_schema())
+    ] = Field(default_factory=dict)
+    params: Any = Field(None, description="Must be empty")
+
+
+class MlflowError(BaseModel):
+    """An error in the form of MLflow."""
 
     error_code: str
     message: str
 
 
-class RowError(BaseModel):
+class PredictionError(BaseModel):
     """Why one row has no prediction."""
 
     row: int = Field(description="Counted from 0")
@@ -56,129 +78,84 @@ class RowError(BaseModel):
 
 
 class MlflowPredictions(BaseModel):
-    """The answer, always as long as the table that was sent."""
+    """The response, always as long as the table that was sent."""
 
-    predictions: list[float | None] = Field(description="null where a row has no value")
-    errors: list[RowError]
+    predictions: list[float | None] = Field(description="null for a row without a value")
+    errors: list[PredictionError]
     model_version: str
 
 
-def _said(fault: ApiError) -> Response:
-    body = {"error_code": _CODES.get(fault.status, "BAD_REQUEST"), "message": fault.detail}
-    return json_answer(body, fault.status, fault.headers)
+def _respond(error: ApiError) -> Response:
+    body = {"error_code": _ERROR_CODES.get(error.status, "BAD_REQUEST"), "message": error.detail}
+    return json_response(body, error.status, error.headers)
 
 
-router = APIRouter(tags=[TAG], route_class=speaking(_said))
+router = APIRouter(tags=[TAG], route_class=route_class(_respond))
 
 
 @router.get(
     "/ping",
-    summary="Whether the model answers, as MLflow says it",
+    summary="Whether the model answers, as MLflow reports it",
     responses={
         200: {"description": "It does", "content": {"text/plain": {}}},
-        **faults_of(MlflowFault),
+        **document_errors(MlflowError),
     },
 )
 async def ping(request: Request) -> Response:
-    """Answer with an empty line while the model is ready."""
-    await refuse_unready(request)
+    """Return an empty line while the model is ready."""
+    await check_ready(request)
     return Response(b"\n", media_type="text/plain")
 
 
 @router.post(
     "/invocations",
-    summary="Values, as MLflow's scoring server gives them",
-    responses={
-        200: {"model": MlflowPredictions},
-        **faults_of(MlflowFault, body=True),
-    },
-    openapi_extra=body_of(
-        {
-            "oneOf": [
-                {
-                    "type": "object",
-                    "properties": {"dataframe_records": {"type": "array", "items": HOUSE}},
-                    "required": ["dataframe_records"],
-                    "additionalProperties": False,
-                },
-                {
-                    "type": "object",
-                    "properties": {
-                        "dataframe_split": {
-                            "type": "object",
-                            "properties": {
-                                "columns": {
-                                    "type": "array",
-                                    "items": {"type": "string"},
-                                    "uniqueItems": True,
-                                },
-                                "index": {"description": "Not read"},
-                                "data": {
-                                    "type": "array",
-                                    "description": "A list a house, as long as the columns",
-                                    "items": {"type": "array"},
-                                },
-                            },
-                            "required": ["columns", "data"],
-                            "additionalProperties": False,
-                        }
-                    },
-                    "required": ["dataframe_split"],
-                    "additionalProperties": False,
-                },
-            ]
-        },
-        {"dataframe_records": []},
-    ),
+    summary="Values, as MLflow's scoring server returns them",
+    responses={200: {"model": MlflowPredictions}, **document_errors(MlflowError, body=True)},
+    openapi_extra=document_body(InvocationsRequest, {"dataframe_records": []}),
 )
 async def invocations(request: Request) -> Response:
-    """Value the rows of a table; one that is wrong is null and named in ``errors``."""
-    rows, ragged = _rows(await json_of(request))
-    found = await valued(request, rows, "mlflow")
-    places = [place for place in range(len(rows) + len(ragged)) if place not in ragged]
-    predictions: list[float | None] = [None] * (len(rows) + len(ragged))
-    for place, price in zip(places, found.prices, strict=True):
-        predictions[place] = price
-    errors = [replace(each, row=places[each.row]) for each in found.refusals]
-    errors += [Refusal(place, None, "ragged", message) for place, message in ragged.items()]
-    return await large_json_answer(
+    """Value the rows of a table; a row with an error is null and listed in ``errors``."""
+    rows, ragged = _parse_table(await read_json_body(request))
+    result = await predict_rows(request, rows, "mlflow")
+    n_rows = len(rows) + len(ragged)
+    positions = [position for position in range(n_rows) if position not in ragged]
+    predictions: list[float | None] = [None] * n_rows
+    for position, price in zip(positions, result.prices, strict=True):
+        predictions[position] = price
+    errors = [replace(error, row=positions[error.row]) for error in result.errors]
+    errors += [RowError(row, None, "ragged", message) for row, message in ragged.items()]
+    return await large_json_response(
         {
             "predictions": predictions,
-            "errors": [asdict(each) for each in sorted(errors, key=attrgetter("row"))],
-            "model_version": found.model_version,
+            "errors": [asdict(error) for error in sorted(errors, key=attrgetter("row"))],
+            "model_version": result.model_version,
         }
     )
 
 
-def _rows(body: object) -> tuple[list[Row], dict[int, str]]:
-    """The rows of a body, and why some places have none that can be read."""
-    if not isinstance(body, dict):
-        raise unusable(f"The body must be an object with one of {', '.join(_TABLES)}.")
-    asked = {name: value for name, value in body.items() if name != "params" or value}
-    if len(asked) != 1 or not asked.keys() <= {*_TABLES}:
-        hint = (
-            "A list of numbers does not say which column each is of. "
-            if asked.keys() & {*_TENSORS}
-            else ""
+def _parse_table(body: object) -> tuple[list[dict[str, Any]], dict[int, str]]:
+    """Return the rows of a table, and messages for positions with too few or too many cells."""
+    if isinstance(body, dict) and body.keys() & {"instances", "inputs"}:
+        raise invalid_request(
+            "A list of numbers does not say which column each belongs to. Send a table as "
+            "dataframe_split or dataframe_records."
         )
-        raise unusable(f"{hint}Send a table, as exactly one of {', '.join(_TABLES)}.")
-    if "dataframe_records" in asked:
-        return objects_of(asked["dataframe_records"], "«dataframe_records»"), {}
-    return _split_rows(asked["dataframe_split"])
-
-
-def _split_rows(table: object) -> tuple[list[Row], dict[int, str]]:
-    found = members(table, ("columns", "index", "data"), ("columns", "data"))
-    columns = names_of(found["columns"], "«columns»")
-    rows: list[Row] = []
+    request = parse_request(InvocationsRequest, body)
+    if len(request.model_fields_set - {"params"}) != 1 or request.params:
+        raise invalid_request("Send a table as exactly one of dataframe_split, dataframe_records.")
+    if "dataframe_records" in request.model_fields_set:
+        return request.dataframe_records, {}
+    table = parse_request(SplitTable, request.dataframe_split, "«dataframe_split»")
+    columns = table.columns
+    if len(set(columns)) < len(columns):
+        raise invalid_request("«columns» has a name twice.")
+    rows: list[dict[str, Any]] = []
     ragged = {}
-    for place, cells in enumerate(list_of(found["data"], "«data»")):
-        if not isinstance(cells, list):
-            raise unusable(f"«data» must be a list of lists, one a house; entry {place} is none.")
+    for position, cells in enumerate(table.data):
         if len(cells) == len(columns):
             rows.append(dict(zip(columns, cells, strict=True)))
         else:
-            ragged[place] = (
+            ragged[position] = (
                 f"The row has {len(cells)} values, and the table {len(columns)} columns."
             )
     return rows, ragged

@@ -1,99 +1,99 @@
-"""Open Inference Protocol, version 2: health, metadata, and a tensor a column to ``infer``.
-
-What Open Inference requests and answers look like.
-
-Tensors, one a column, as rows and back.
-"""
+"""Open Inference Protocol, version 2: health, metadata, and ``infer`` with a tensor per column."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel
-from pydantic import Field as PydanticField
+from pydantic import BaseModel, ConfigDict, FailFast, Field, InstanceOf, WithJsonSchema
 
 import houseprice
-from houseprice.api.compat.adapter import TAG, Valued, faults_of, refuse_unready, speaking, valued
-from houseprice.api.openapi import engine_of, json_answer, large_json_answer
+from houseprice.api.bodies import (
+    RequestModel,
+    document_body,
+    invalid_request,
+    json_response,
+    large_json_response,
+    parse_request,
+    read_json_body,
+)
+from houseprice.api.compat import (
+    TAG,
+    Predictions,
+    check_ready,
+    document_errors,
+    predict_rows,
+    route_class,
+)
+from houseprice.api.engine import get_engine
 from houseprice.api.problem_details import ApiError
-from houseprice.api.requests import body_of, json_of, members, names_of, objects_of, unusable
-from houseprice.market.fields import Field
+from houseprice.market import fields
 from houseprice.market.parsing import shorten
 
-__all__ = [
-    "DATATYPES",
-    "MODEL",
-    "REQUEST",
-    "InferenceResponse",
-    "Live",
-    "ModelMetadata",
-    "ModelReady",
-    "OipFault",
-    "Ready",
-    "ServerMetadata",
-    "router",
-    "rows_of",
-    "tensor",
+__all__ = ["router"]
+
+MODEL_NAME = "house"
+"""The name of the one model of this server."""
+
+OUTPUTS = {"predict": "FP64", "price_low": "FP64", "price_high": "FP64", "error": "BYTES"}
+
+Datatype = Literal[
+    "BOOL",
+    "UINT8",
+    "UINT16",
+    "UINT32",
+    "UINT64",
+    "INT8",
+    "INT16",
+    "INT32",
+    "INT64",
+    "FP16",
+    "FP32",
+    "FP64",
+    "BYTES",
 ]
 
-DATATYPES = (
-    *("BOOL", "UINT8", "UINT16", "UINT32", "UINT64", "INT8", "INT16", "INT32", "INT64"),
-    *("FP16", "FP32", "FP64", "BYTES"),
-)
 
-_PARAMETERS = {"type": "object", "description": "Not read"}
-_CELL = {"type": ["string", "number", "boolean", "null"]}
+class InputTensor(BaseModel):
+    """One column of the houses."""
 
-REQUEST: dict[str, Any] = {
-    "type": "object",
-    "properties": {
-        "id": {"type": "string"},
-        "parameters": _PARAMETERS,
-        "inputs": {
-            "type": "array",
-            "minItems": 1,
-            "description": "One tensor a column, all of one length: the number of houses",
-            "items": {
-                "type": "object",
-                "properties": {
-                    "name": {"type": "string", "description": "The column"},
-                    "shape": {
-                        "type": "array",
-                        "items": {"type": "integer", "minimum": 0},
-                        "description": "[n] or [n, 1]",
-                    },
-                    "datatype": {"enum": list(DATATYPES)},
-                    "parameters": _PARAMETERS,
-                    "data": {
-                        "type": "array",
-                        "items": {"anyOf": [_CELL, {"type": "array", "items": _CELL}]},
-                        "description": "n values, null where a fact is not known",
-                    },
-                },
-                "required": ["name", "shape", "datatype", "data"],
-                "additionalProperties": False,
-            },
-        },
-        "outputs": {
-            "type": "array",
-            "items": {
-                "type": "object",
-                "properties": {
-                    "name": {"enum": ["predict", "price_low", "price_high", "error"]},
-                    "parameters": _PARAMETERS,
-                },
-                "required": ["name"],
-            },
-        },
-    },
-    "required": ["inputs"],
-    "additionalProperties": False,
-}
+    model_config = ConfigDict(strict=True)
+
+    name: str = Field(description="The column")
+    shape: list[Annotated[int, Field(ge=0)]] = Field(description="[n] or [n, 1]")
+    datatype: Datatype
+    parameters: Any = Field(None, description="Ignored")
+    data: InstanceOf[list[Any]] = Field(description="n values, null for an unknown one")
 
 
-class OipFault(BaseModel):
-    """A fault as the protocol tells it."""
+class RequestedOutput(BaseModel):
+    """An output tensor to return."""
+
+    name: Literal["predict", "price_low", "price_high", "error"]
+    parameters: Any = Field(None, description="Ignored")
+
+
+class InferenceRequest(RequestModel):
+    """Tensors of equal length, and the outputs to return (by default all)."""
+
+    id: Any = Field(
+        None, description="Returned in the response", json_schema_extra={"type": "string"}
+    )
+    parameters: Any = Field(None, description="Ignored")
+    inputs: Annotated[
+        list[
+            Annotated[InstanceOf[dict[str, Any]], WithJsonSchema(InputTensor.model_json_schema())]
+        ],
+        FailFast(),
+    ] = Field(min_length=1, description="One tensor per column")
+    outputs: Annotated[
+        Any,
+        WithJsonSchema({"type": "array", "items": RequestedOutput.model_json_schema()}),
+    ] = None
+
+
+class OipError(BaseModel):
+    """An error in the form of the protocol."""
 
     error: str
 
@@ -118,8 +118,8 @@ class ServerMetadata(BaseModel):
     extensions: list[str]
 
 
-class MetadataTensor(BaseModel):
-    """A tensor that the model takes or gives; -1 is any number of houses."""
+class TensorMetadata(BaseModel):
+    """A tensor that the model takes or returns; -1 stands for any number of houses."""
 
     name: str
     datatype: str
@@ -127,13 +127,13 @@ class MetadataTensor(BaseModel):
 
 
 class ModelMetadata(BaseModel):
-    """What the model takes and gives."""
+    """What the model takes and returns."""
 
     name: str
     versions: list[str]
     platform: str
-    inputs: list[MetadataTensor]
-    outputs: list[MetadataTensor]
+    inputs: list[TensorMetadata]
+    outputs: list[TensorMetadata]
 
 
 class ModelReady(BaseModel):
@@ -144,117 +144,70 @@ class ModelReady(BaseModel):
 
 
 class OutputTensor(BaseModel):
-    """One column of the answer."""
+    """One column of the response."""
 
     name: str
     shape: list[int]
     datatype: str
-    data: list[float | str | None] = PydanticField(
-        description="One a house, null where it has no value"
-    )
+    data: list[float | str | None] = Field(description="One per house, null without a value")
 
 
 class InferenceResponse(BaseModel):
-    """The answer."""
+    """The response."""
 
     model_name: str
     model_version: str
-    id: str | None = PydanticField(None, description="That of the request, if it had one")
+    id: str | None = Field(None, description="The id of the request, if it had one")
     outputs: list[OutputTensor]
 
 
-_NEEDED = ("name", "shape", "datatype", "data")
+def _respond(error: ApiError) -> Response:
+    return json_response({"error": error.detail}, error.status, error.headers)
 
 
-def rows_of(inputs: object) -> list[dict[str, Any]]:
-    """Lay tensors side by side.
-
-    Raises
-    ------
-    Fault
-        If there is none, or they are no columns of one table.
-    """
-    tensors = objects_of(inputs, "«inputs»")
-    if not tensors:
-        raise unusable("«inputs» is empty: send a tensor a column.")
-    for given in tensors:
-        if not given.keys() >= {*_NEEDED}:
-            raise unusable(f"Each tensor of «inputs» needs {', '.join(_NEEDED)}.")
-    names = names_of([given["name"] for given in tensors], "«inputs»")
-    columns = [_cells(given) for given in tensors]
-    if len({len(column) for column in columns}) > 1:
-        raise unusable("The tensors of «inputs» must be of one length, the number of houses.")
-    return [dict(zip(names, cells, strict=True)) for cells in zip(*columns, strict=True)]
+router = APIRouter(prefix="/v2", tags=[TAG], route_class=route_class(_respond))
 
 
-def tensor(name: str, datatype: str, data: list[Any]) -> dict[str, Any]:
-    """Write a column."""
-    return {"name": name, "shape": [len(data)], "datatype": datatype, "data": data}
-
-
-def _cells(given: dict[str, Any]) -> list[Any]:
-    name, shape, data = shorten(given["name"]), given["shape"], given["data"]
-    if given["datatype"] not in DATATYPES:
-        raise unusable(f"The tensor «{name}» must be of one of the types {', '.join(DATATYPES)}.")
-    if isinstance(data, list):
-        data = [each[0] if isinstance(each, list) and len(each) == 1 else each for each in data]
-    if not isinstance(data, list) or shape not in ([len(data)], [len(data), 1]):
-        raise unusable(
-            f"The tensor «{name}» must have the shape [n] or [n, 1], with n values in «data»."
-        )
-    return data
-
-
-MODEL = "house"
-"""What the one model of this server is called."""
-
-OUTPUTS = {"predict": "FP64", "price_low": "FP64", "price_high": "FP64", "error": "BYTES"}
-
-
-def _said(fault: ApiError) -> Response:
-    return json_answer({"error": fault.detail}, fault.status, fault.headers)
-
-
-router = APIRouter(prefix="/v2", tags=[TAG], route_class=speaking(_said))
-
-
-@router.get("/health/live", summary="Whether the server runs", responses=faults_of(OipFault))
+@router.get("/health/live", summary="Whether the server runs", responses=document_errors(OipError))
 async def live() -> Live:
-    """Say that it does."""
+    """Return true."""
     return Live(live=True)
 
 
-@router.get("/health/ready", summary="Whether the model answers", responses=faults_of(OipFault))
+@router.get(
+    "/health/ready", summary="Whether the model answers", responses=document_errors(OipError)
+)
 async def ready(request: Request) -> Ready:
-    """Say so; status 503 while it does not."""
-    await refuse_unready(request)
+    """Return true, or status 503 while the model is not ready."""
+    await check_ready(request)
     return Ready(ready=True)
 
 
-@router.get("", summary="What the server is", responses=faults_of(OipFault))
+@router.get("", summary="What the server is", responses=document_errors(OipError))
 async def server() -> ServerMetadata:
-    """Name it; there are no extensions."""
+    """Return its name and version; there are no extensions."""
     return ServerMetadata(name="houseprice", version=houseprice.__version__, extensions=[])
 
 
 @router.get(
     "/models/{name}",
-    summary="What the model takes and gives",
-    responses=faults_of(OipFault, named=True),
+    summary="What the model takes and returns",
+    responses=document_errors(OipError, by_name=True),
 )
 async def metadata(name: str, request: Request) -> ModelMetadata:
-    """Name the tensors."""
-    _refuse_other(name)
-    fields = engine_of(request).contract.fields.values()
+    """Describe the tensors."""
+    _check_name(name)
+    engine = get_engine(request)
     return ModelMetadata(
-        name=MODEL,
-        versions=[engine_of(request).serving.version],
+        name=MODEL_NAME,
+        versions=[engine.model.version],
         platform="houseprice",
         inputs=[
-            {"name": field.column, "datatype": _datatype(field), "shape": [-1]} for field in fields
+            TensorMetadata(name=field.column, datatype=_datatype(field), shape=[-1])
+            for field in engine.contract.fields.values()
         ],
         outputs=[
-            {"name": output, "datatype": datatype, "shape": [-1]}
+            TensorMetadata(name=output, datatype=datatype, shape=[-1])
             for output, datatype in OUTPUTS.items()
         ],
     )
@@ -263,72 +216,102 @@ async def metadata(name: str, request: Request) -> ModelMetadata:
 @router.get(
     "/models/{name}/ready",
     summary="Whether this model answers",
-    responses=faults_of(OipFault, named=True),
+    responses=document_errors(OipError, by_name=True),
 )
 async def model_ready(name: str, request: Request) -> ModelReady:
-    """Say so; status 503 while it does not."""
-    _refuse_other(name)
-    await refuse_unready(request)
-    return ModelReady(name=MODEL, ready=True)
+    """Return true, or status 503 while the model is not ready."""
+    _check_name(name)
+    await check_ready(request)
+    return ModelReady(name=MODEL_NAME, ready=True)
 
 
 @router.post(
     "/models/{name}/infer",
-    summary="Values, as Open Inference servers give them",
+    summary="Values, as Open Inference servers return them",
     responses={
         200: {"model": InferenceResponse},
-        **faults_of(OipFault, body=True, named=True),
+        **document_errors(OipError, body=True, by_name=True),
     },
-    openapi_extra=body_of(REQUEST, {"inputs": []}),
+    openapi_extra=document_body(InferenceRequest, {"inputs": []}),
 )
 async def infer(name: str, request: Request) -> Response:
     """Value as many houses as the tensors are long; a house without a value is null."""
-    _refuse_other(name)
-    body = members(await json_of(request), ("id", "parameters", "inputs", "outputs"), ("inputs",))
-    wanted = _wanted(body.get("outputs"))
-    found = await valued(request, rows_of(body["inputs"]), "oip")
-    columns = _columns(found)
-    answer = {
-        "model_name": MODEL,
-        "model_version": found.model_version,
-        "outputs": [tensor(output, OUTPUTS[output], columns[output]) for output in wanted],
+    _check_name(name)
+    body = parse_request(InferenceRequest, await read_json_body(request))
+    outputs = _requested_outputs(body.outputs)
+    predictions = await predict_rows(request, _to_rows(body.inputs), "oip")
+    columns = _output_columns(predictions)
+    response = {
+        "model_name": MODEL_NAME,
+        "model_version": predictions.model_version,
+        "outputs": [
+            {
+                "name": output,
+                "shape": [len(columns[output])],
+                "datatype": OUTPUTS[output],
+                "data": columns[output],
+            }
+            for output in outputs
+        ],
     }
-    return await large_json_answer(answer | ({"id": body["id"]} if "id" in body else {}))
+    return await large_json_response(
+        response | ({"id": body.id} if "id" in body.model_fields_set else {})
+    )
 
 
-def _refuse_other(name: str) -> None:
-    if name != MODEL:
-        raise ApiError(404, "no_model", f"There is no model of this name here, only «{MODEL}».")
+def _check_name(name: str) -> None:
+    if name != MODEL_NAME:
+        raise ApiError(404, "no_model", f"This server has only one model, «{MODEL_NAME}».")
 
 
-def _datatype(field: Field) -> str:
+def _datatype(field: fields.Field) -> str:
     if field.levels:
         return "BYTES"
     return "FP64" if field.kind == "number" else "INT64"
 
 
-def _wanted(outputs: object) -> list[str]:
+def _to_rows(inputs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Convert tensors, one per column, to rows."""
+    columns: dict[str, list[Any]] = {}
+    for given in inputs:
+        tensor = parse_request(InputTensor, given, "Each tensor of «inputs»")
+        if tensor.name in columns:
+            raise invalid_request(f"«inputs» has the tensor «{shorten(tensor.name)}» twice.")
+        data = [
+            cell[0] if isinstance(cell, list) and len(cell) == 1 else cell for cell in tensor.data
+        ]
+        if tensor.shape not in ([len(data)], [len(data), 1]):
+            raise invalid_request(
+                f"The tensor «{shorten(tensor.name)}» must have the shape [n] or [n, 1], with n "
+                "values in «data»."
+            )
+        columns[tensor.name] = data
+    if len({len(data) for data in columns.values()}) > 1:
+        raise invalid_request(
+            "The tensors of «inputs» must have the same length, the number of houses."
+        )
+    return [dict(zip(columns, cells, strict=True)) for cells in zip(*columns.values(), strict=True)]
+
+
+def _requested_outputs(outputs: object) -> list[str]:
     if outputs is None or outputs == []:
         return list(OUTPUTS)
-    names = [each.get("name") if isinstance(each, dict) else None for each in _listed(outputs)]
+    requested = outputs if isinstance(outputs, list) else [outputs]
+    names = [each.get("name") if isinstance(each, dict) else None for each in requested]
     if not all(isinstance(name, str) and name in OUTPUTS for name in names):
         raise ApiError(
-            422, "no_output", f"There are the outputs {', '.join(OUTPUTS)}, each by its name."
+            422, "no_output", f"The outputs are {', '.join(OUTPUTS)}, each requested by its name."
         )
     return list(dict.fromkeys(str(name) for name in names))
 
 
-def _listed(outputs: object) -> list[Any]:
-    return outputs if isinstance(outputs, list) else [outputs]
-
-
-def _columns(found: Valued) -> dict[str, list[Any]]:
-    told = [""] * len(found.prices)
-    for refusal in found.refusals:
-        told[refusal.row] = f"{told[refusal.row]} {refusal.message}".strip()
+def _output_columns(predictions: Predictions) -> dict[str, list[Any]]:
+    messages = [""] * len(predictions.prices)
+    for error in predictions.errors:
+        messages[error.row] = f"{messages[error.row]} {error.message}".strip()
     return {
-        "predict": found.prices,
-        "price_low": found.lows,
-        "price_high": found.highs,
-        "error": told,
+        "predict": predictions.prices,
+        "price_low": predictions.lows,
+        "price_high": predictions.highs,
+        "error": messages,
     }

@@ -1,76 +1,84 @@
-"""The tutorial's first API: ``POST /v1/predict/regression`` with a list of houses at the root.
-
-The tutorial's second API: ``POST /api/v1/predict`` with the houses under ``inputs``.
-"""
+"""The two APIs of the tutorial: ``/v1/predict/regression`` (Flask) and ``/api/v1`` (FastAPI)."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 
-from houseprice.api.compat.adapter import TAG, Refusal, valued
-from houseprice.api.openapi import engine_of, json_answer, large_json_answer, problems
-from houseprice.api.requests import HOUSE, body_of, json_of, members, objects_of
+from houseprice.api.bodies import (
+    HouseList,
+    Houses,
+    RequestModel,
+    document_body,
+    json_response,
+    large_json_response,
+    parse_request,
+    read_json_body,
+)
+from houseprice.api.compat import TAG, predict_rows
+from houseprice.api.engine import get_engine
+from houseprice.api.problem_details import error_responses
 from houseprice.backend.schemas import API_VERSION
 
 __all__ = ["router"]
 
 router = APIRouter(tags=[TAG])
 
-_OF_THE_ROW = "_schema"
-"""What its clients' library calls an error of a row as a whole."""
+_WHOLE_ROW = "_schema"
+"""Marshmallow, which its clients use, has errors of a row as a whole under this name."""
 
 
-class Predictions(BaseModel):
-    """The answer, always as long as the list that was sent."""
+class RegressionResults(BaseModel):
+    """The response, always as long as the list that was sent."""
 
-    predictions: list[float | None] = Field(description="null where a row has no value")
-    version: str = Field(description="Of the model")
+    predictions: list[float | None] = Field(description="null for a row without a value")
+    version: str = Field(description="The version of the model")
     errors: dict[str, dict[str, list[str]]] | None = Field(
-        description="By row, counted from 0, and by field: what is wrong with it"
+        description="Messages by row, counted from 0, and by field"
     )
 
 
 @router.post(
     "/v1/predict/regression",
-    summary="Values, as the tutorial's Flask API gives them",
-    responses={200: {"model": Predictions}, **problems(body=True)},
-    openapi_extra=body_of({"type": "array", "items": HOUSE}, []),
+    summary="Values, as the tutorial's Flask API returns them",
+    responses={200: {"model": RegressionResults}, **error_responses(body=True)},
+    openapi_extra=document_body(HouseList, []),
 )
 async def regression(request: Request) -> Response:
-    """Value a list of houses; nothing is left out, and a house without a value is null."""
-    rows = objects_of(await json_of(request), "The body")
-    found = await valued(request, rows, "regression")
-    return await large_json_answer(
+    """Value a list of houses; a house without a value is null."""
+    rows = parse_request(HouseList, await read_json_body(request)).root
+    predictions = await predict_rows(request, rows, "regression")
+    errors: dict[str, dict[str, list[str]]] = {}
+    for error in predictions.errors:
+        row = errors.setdefault(str(error.row), {})
+        row.setdefault(error.field or _WHOLE_ROW, []).append(error.message)
+    return await large_json_response(
         {
-            "predictions": found.prices,
-            "version": found.model_version,
-            "errors": _by_row(found.refusals),
+            "predictions": predictions.prices,
+            "version": predictions.model_version,
+            "errors": errors or None,
         }
     )
 
 
-def _by_row(refusals: Sequence[Refusal]) -> dict[str, Any] | None:
-    errors: dict[str, dict[str, list[str]]] = {}
-    for refusal in refusals:
-        row = errors.setdefault(str(refusal.row), {})
-        row.setdefault(refusal.field or _OF_THE_ROW, []).append(refusal.message)
-    return errors or None
-
-
 class Health(BaseModel):
-    """Who answers."""
+    """The service and its versions."""
 
     name: str
     api_version: str
     model_version: str
 
 
+class InputsRequest(RequestModel):
+    """Houses to value."""
+
+    inputs: Houses
+
+
 class InputError(BaseModel):
-    """What is wrong with one row, as pydantic tells it."""
+    """An error of one row, in the form of pydantic."""
 
     loc: list[str | int] = Field(description='"inputs", the row counted from 0, the field')
     msg: str
@@ -78,53 +86,48 @@ class InputError(BaseModel):
 
 
 class PredictionResults(BaseModel):
-    """The answer, always as long as the list that was sent."""
+    """The response, always as long as the list that was sent."""
 
     errors: list[InputError] | None
-    version: str = Field(description="Of the model")
-    predictions: list[float | None] = Field(description="null where a row has no value")
+    version: str = Field(description="The version of the model")
+    predictions: list[float | None] = Field(description="null for a row without a value")
 
 
 @router.get(
     "/api/v1/health",
-    summary="Whether the model answers, as the tutorial's FastAPI service says it",
-    responses={200: {"model": Health}, **problems()},
+    summary="Whether the model answers, as the tutorial's FastAPI service reports it",
+    responses={200: {"model": Health}, **error_responses()},
 )
 async def health(request: Request) -> Response:
-    """Name the service and its model."""
-    version = engine_of(request).serving.version
-    return json_answer({"name": "houseprice", "api_version": API_VERSION, "model_version": version})
+    """Return the name of the service and its versions."""
+    version = get_engine(request).model.version
+    return json_response(
+        {"name": "houseprice", "api_version": API_VERSION, "model_version": version}
+    )
 
 
 @router.post(
     "/api/v1/predict",
-    summary="Values, as the tutorial's FastAPI service gives them",
-    responses={
-        200: {"model": PredictionResults},
-        **problems(body=True),
-    },
-    openapi_extra=body_of(
-        {
-            "type": "object",
-            "properties": {"inputs": {"type": "array", "items": HOUSE}},
-            "required": ["inputs"],
-            "additionalProperties": False,
-        },
-        {"inputs": []},
-    ),
+    summary="Values, as the tutorial's FastAPI service returns them",
+    responses={200: {"model": PredictionResults}, **error_responses(body=True)},
+    openapi_extra=document_body(InputsRequest, {"inputs": []}),
 )
 async def predict(request: Request) -> Response:
-    """Value houses; one that is wrong costs itself alone."""
-    body = members(await json_of(request), ("inputs",), ("inputs",))
-    found = await valued(request, objects_of(body["inputs"], "«inputs»"), "inputs")
+    """Value houses; an error costs only its own row."""
+    rows = parse_request(InputsRequest, await read_json_body(request)).inputs
+    predictions = await predict_rows(request, rows, "inputs")
     errors: list[dict[str, Any]] = [
         {
-            "loc": ["inputs", each.row, *([each.field] if each.field else [])],
-            "msg": each.message,
-            "type": each.code,
+            "loc": ["inputs", error.row, *([error.field] if error.field else [])],
+            "msg": error.message,
+            "type": error.code,
         }
-        for each in found.refusals
+        for error in predictions.errors
     ]
-    return await large_json_answer(
-        {"errors": errors or None, "version": found.model_version, "predictions": found.prices}
+    return await large_json_response(
+        {
+            "errors": errors or None,
+            "version": predictions.model_version,
+            "predictions": predictions.prices,
+        }
     )

@@ -1,4 +1,4 @@
-"""A service on a market that is learned quickly, shared by the tests of its routes."""
+"""A service on a small market that trains quickly, shared by the tests of its routes."""
 
 from __future__ import annotations
 
@@ -16,14 +16,21 @@ from houseprice.market.sales import Market, load_market, read_rows
 from houseprice.model.store.store import ModelStore
 from houseprice.model.training import ensure_model
 from houseprice.settings import Settings
-from tests.hamlet import write_hamlet
+from tests.hamlet import CONTRACT, write_hamlet
 
 Row = dict[str, Any]
+
+DIALECT = """
+[dialects.inputs]
+columns = { "ground floor" = "GroundFloor" }
+"""
 
 
 @pytest.fixture(scope="session")
 def town(tmp_path_factory: pytest.TempPathFactory) -> Market:
-    return load_market(write_hamlet(tmp_path_factory.mktemp("town"), n_sales=150))
+    return load_market(
+        write_hamlet(tmp_path_factory.mktemp("town"), CONTRACT + DIALECT, n_sales=150)
+    )
 
 
 @pytest.fixture(scope="session")
@@ -39,7 +46,7 @@ def town_settings(town: Market, town_models: Path) -> Settings:
     return Settings(
         market=str(town.folder),
         model_dir=town_models,
-        serve_max_rows=40,
+        serve_max_rows=250,
         serve_timeout_s=20.0,
     )
 

@@ -1,109 +1,225 @@
-"""The engine: one thread for the model, versions that come and go, and nobody left waiting."""
+"""The engine: requests are valued in batches, each as if it were alone, and none waits for ever."""
 
 from __future__ import annotations
 
 import asyncio
-import logging
 import threading
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from houseprice.api.active_model import GoldenCheck, ServedModel
-from houseprice.api.engine import Engine
+from houseprice.api.active_model import ServedModel
+from houseprice.api.engine import (
+    CHUNK_ROWS,
+    CallJob,
+    Engine,
+    HouseTable,
+    Job,
+    RequestQueue,
+    ValuationJob,
+)
 from houseprice.api.problem_details import ApiError, ServerBusy
+from houseprice.backend.base import ValuationResult
 from houseprice.backend.local import LocalBackend
-from houseprice.errors import InputError, ModelError, StoreError
+from houseprice.errors import InputError, ModelError
 from houseprice.market.sales import Market
-from houseprice.model.store.artefact import GoldenRows
-from houseprice.model.store.signing import generate_key_pair
 from houseprice.model.store.store import ModelStore
+from houseprice.model.training import ensure_model
 from houseprice.settings import Settings
+from tests.unit.api.engines import HeldCall, run_loop, run_with_engine, wait_for
 
 Row = dict[str, Any]
-Work = Callable[[Engine], Coroutine[Any, Any, Any]]
 
-GOOD: Row = {"size": 100, "quarter": "N"}
+HOUSE: Row = {"size": 100, "quarter": "N", "grade": "B", "garden": "y", "built": 1950}
 
+CLOSED_LOOP = asyncio.new_event_loop()
+CLOSED_LOOP.close()
 
-@pytest.fixture
-def store(tmp_path: Path, town: Market, town_models: Path) -> ModelStore:
-    """A store with two versions, of which the first is active."""
-    found = ModelStore(tmp_path / "models")
-    loaded = ModelStore(town_models).load()
-    golden = GoldenRows.from_model(loaded.model, town)
-    metrics = loaded.manifest.metrics
-    for _ in range(2):
-        found.save(loaded.model, town, metrics, loaded.importance, golden=golden)
-    found.activate(names(found)[0])
-    return found
-
-
-def names(store: ModelStore) -> list[str]:
-    return [version.name for version in store.versions()]
+VALUES = st.sampled_from(
+    ["", "NA", None, "120", 120, 120.0, "1,200", -3, 10**30, True, "A", "Grand", "x", "N", [1], {}]
+)
+ROWS = st.builds(
+    lambda more, dropped: {k: v for k, v in (HOUSE | more).items() if k not in dropped},
+    st.dictionaries(st.sampled_from([*HOUSE, "beds", "boiler", "sise", "key", "paid"]), VALUES),
+    st.sets(st.sampled_from([*HOUSE]), max_size=2),
+)
+REQUESTS = st.tuples(
+    st.lists(ROWS, max_size=4), st.sampled_from([0.9, 0.8]), st.sampled_from([False, False, True])
+)
 
 
-def within(work: Work, town: Market, folder: Path, **settings: Any) -> Any:
-    """Do something with an engine that is running."""
-
-    async def lived() -> Any:
-        engine = Engine(Settings(model_dir=folder, **settings), town)
-        await engine.start()
-        try:
-            return await work(engine)
-        finally:
-            await engine.stop()
-
-    return asyncio.run(lived())
+@pytest.fixture(scope="module")
+def model(town: Market, in_process: LocalBackend, town_models: Path) -> ServedModel:
+    loaded = ensure_model(town, ModelStore(town_models))
+    return ServedModel(in_process, in_process.info(), loaded)
 
 
-async def turns(count: int = 20) -> None:
-    """Let everything on the loop that can go on go on."""
-    for _ in range(count):
-        await asyncio.sleep(0)
+def make_job(
+    model: ServedModel, rows: list[Row], interval: float = 0.9, evidence: bool = False
+) -> ValuationJob:
+    table = HouseTable.from_rows(rows, model.loaded.model.contract, with_id=evidence)
+    return ValuationJob(table, model, interval, evidence, asyncio.Future(loop=CLOSED_LOOP))
 
 
-async def until(what: Callable[[], bool]) -> None:
-    async with asyncio.timeout(60):
-        while not what():
-            await asyncio.sleep(0.01)
+def process(*jobs: Job) -> tuple[dict[Job, Any], list[list[Job]]]:
+    """Queue jobs and run all batches; return the result of each job, and the jobs of each batch."""
+    queue = RequestQueue()
+    for job in jobs:
+        queue.add(job)
+    results: dict[Job, Any] = {}
+    batches = []
+    while (work := queue.take()) is not None:
+        batches.append(work.jobs)
+        for job, result in work.run():
+            assert job not in results
+            results[job] = result
+    assert len(queue) == 0
+    return results, batches
 
 
-class Held:
-    """Work that ends when it is told to."""
-
-    def __init__(self) -> None:
-        self.begun, self.end = threading.Event(), threading.Event()
-
-    def __call__(self, _: object) -> str:
-        self.begun.set()
-        assert self.end.wait(60)
-        return "ended"
+def value_alone(job: ValuationJob) -> ValuationResult:
+    copy = ValuationJob(job.table, job.model, job.interval, job.evidence, job.future)
+    result: ValuationResult = process(copy)[0][copy]
+    return result
 
 
-def test_values_are_those_of_the_model(
+def assert_equal(one: ValuationResult, other: ValuationResult) -> None:
+    assert one.problems == other.problems
+    names = [name for name in one.valuations.columns if name != "valued_at"]
+    pd.testing.assert_frame_equal(
+        one.valuations[names], other.valuations[names], rtol=1e-9, check_dtype=False
+    )
+
+
+# ----------------------------------------------------------------------------------------- batches
+
+
+@settings(max_examples=40)
+@given(st.lists(REQUESTS, min_size=1, max_size=6))
+def test_a_request_in_a_batch_gets_the_result_that_it_gets_alone(
+    model: ServedModel, requests: list[tuple[list[Row], float, bool]]
+) -> None:
+    jobs = [make_job(model, *request) for request in requests]
+    results, _ = process(*jobs)
+    for job in jobs:
+        assert len(results[job].valuations) == len(job.table)
+        assert_equal(results[job], value_alone(job))
+
+
+@settings(max_examples=40)
+@given(st.lists(ROWS, max_size=5))
+def test_the_result_of_known_fields_is_that_of_the_backend(
+    model: ServedModel, rows: list[Row]
+) -> None:
+    plain = [
+        {k: v for k, v in row.items() if k != "sise" and not isinstance(v, list | dict)}
+        for row in rows
+    ]
+    result = value_alone(make_job(model, plain))
+    expected = model.backend.value(pd.DataFrame(plain, dtype=object))
+    assert result.problems == expected.problems
+    for name in ("status", "predicted_price", "price_low", "reason_codes", "message"):
+        pd.testing.assert_series_equal(result.valuations[name], expected.valuations[name])
+
+
+def test_requests_with_the_same_columns_and_options_are_valued_in_one_call(
+    model: ServedModel,
+) -> None:
+    same = [make_job(model, [HOUSE]) for _ in range(5)]
+    others = [
+        make_job(model, [HOUSE], 0.8),
+        make_job(model, [HOUSE], evidence=True),
+        make_job(model, [{}]),
+    ]
+    _, batches = process(same[0], *others, *same[1:])
+    assert batches == [same, *([other] for other in others)]
+
+
+def test_a_large_request_is_valued_in_chunks_with_small_ones_in_between(model: ServedModel) -> None:
+    large, small = make_job(model, [HOUSE] * (2 * CHUNK_ROWS + 7)), make_job(model, [HOUSE], 0.8)
+    compatible = make_job(model, [HOUSE])
+    results, batches = process(large, small, compatible)
+    assert batches == [[large, compatible], [small], [large], [large]]
+    frame = results[large].valuations
+    assert frame["row"].tolist() == list(range(1, len(large.table) + 1))
+    assert np.ptp(frame["predicted_price"].to_numpy(np.float64)) < 1e-6
+
+
+def test_two_large_requests_take_turns(model: ServedModel) -> None:
+    first, second = (make_job(model, [HOUSE] * (3 * CHUNK_ROWS), level) for level in (0.9, 0.8))
+    assert process(first, second)[1] == [[first], [second]] * 3
+
+
+def test_problems_of_a_chunk_have_the_row_numbers_of_the_request(model: ServedModel) -> None:
+    rows = [HOUSE] * (CHUNK_ROWS + 1) + [{**HOUSE, "size": -1}]
+    result = value_alone(make_job(model, rows))
+    errors = [problem for problem in result.problems if problem.severity == "error"]
+    assert [(error.row, error.code) for error in errors] == [(CHUNK_ROWS + 2, "below_limit")]
+    assert sum(problem.row is None for problem in result.problems) == 1
+    assert np.flatnonzero(result.valuations["status"] == "error").tolist() == [CHUNK_ROWS + 1]
+
+
+def test_a_cancelled_request_leaves_the_queue(model: ServedModel) -> None:
+    cancelled, other = make_job(model, [HOUSE]), make_job(model, [HOUSE])
+    cancelled.future.cancel()
+    assert process(cancelled, other)[1] == [[other]]
+
+
+def test_an_error_of_one_request_in_a_batch_reaches_only_that_one(model: ServedModel) -> None:
+    class Refusing(LocalBackend):
+        def __init__(self) -> None:
+            pass
+
+        def value(self, rows: pd.DataFrame, **options: Any) -> ValuationResult:
+            if (rows["size"] == 13).any():
+                raise ModelError("Not 13.")
+            return model.backend.value(rows, **options)
+
+    refusing = ServedModel(Refusing(), model.info, model.loaded)
+    jobs = [make_job(refusing, [{**HOUSE, "size": size}]) for size in (50, 13, 60)]
+    results, batches = process(*jobs)
+    assert batches == [jobs]
+    assert isinstance(results[jobs[1]], ModelError)
+    for job, size in ((jobs[0], 50), (jobs[2], 60)):
+        assert_equal(results[job], value_alone(make_job(model, [{**HOUSE, "size": size}])))
+
+
+def test_the_calls_of_a_request_let_others_in_between(model: ServedModel) -> None:
+    calls = CallJob([lambda: 1, lambda: 2, lambda: 3], make_job(model, []).future)
+    other = make_job(model, [HOUSE])
+    results, batches = process(calls, other)
+    assert batches == [[calls], [other], [calls], [calls]]
+    assert results[calls] == [1, 2, 3]
+
+
+def test_a_call_that_fails_is_the_result_of_its_request(model: ServedModel) -> None:
+    calls = CallJob([lambda: 1 / 0], make_job(model, []).future)
+    assert isinstance(process(calls)[0][calls], ZeroDivisionError)
+
+
+# ------------------------------------------------------------------------------------- the engine
+
+
+def test_values_are_those_of_the_backend(
     town: Market, town_models: Path, in_process: LocalBackend
 ) -> None:
     async def work(engine: Engine) -> None:
-        answer = await engine.value([GOOD, {"sise": 3}])
-        assert answer.valuations["status"].tolist()[1] == "error"
-        assert answer.valuations["model_version"][0] == in_process.info().model_version
-        assert engine.readiness().ok
+        result = await engine.value([HOUSE, {"sise": 3}])
+        assert result.valuations["status"].tolist()[1] == "error"
+        assert result.valuations["model_version"][0] == in_process.info().model_version
+        many = await engine.value([HOUSE] * 700)
+        assert many.valuations["row"].tolist() == list(range(1, 701))
 
-    within(work, town, town_models)
-
-
-def test_many_rows_are_laid_out_beside_the_loop(town: Market, town_models: Path) -> None:
-    async def work(engine: Engine) -> None:
-        answer = await engine.value([GOOD] * 700)
-        assert answer.valuations["row"].tolist() == list(range(1, 701))
-
-    within(work, town, town_models)
+    run_with_engine(work, town, town_models)
 
 
-def test_all_work_is_done_in_one_thread_that_is_not_the_loops(
+def test_all_work_runs_in_one_thread_other_than_the_event_loop(
     town: Market, town_models: Path
 ) -> None:
     async def work(engine: Engine) -> None:
@@ -113,33 +229,33 @@ def test_all_work_is_done_in_one_thread_that_is_not_the_loops(
         assert len(set(threads)) == 1
         assert threads[0] is not threading.current_thread()
 
-    within(work, town, town_models)
+    run_with_engine(work, town, town_models)
 
 
-class Witness:
-    """A backend that knows in which threads it worked."""
+def test_requests_that_arrive_together_are_valued_in_one_call(
+    town: Market, town_models: Path
+) -> None:
+    calls = []
 
-    def __init__(self, backend: LocalBackend) -> None:
-        self.backend, self.threads = backend, list[threading.Thread]()
+    class Recording:
+        def __init__(self, backend: LocalBackend) -> None:
+            self.backend = backend
 
-    def value(self, rows: Any, **how: Any) -> Any:
-        self.threads.append(threading.current_thread())
-        return self.backend.value(rows, **how)
+        def value(self, rows: pd.DataFrame, **options: Any) -> ValuationResult:
+            calls.append(len(rows))
+            return self.backend.value(rows, **options)
 
-
-def test_what_comes_in_together_is_valued_in_one_call(town: Market, town_models: Path) -> None:
     async def work(engine: Engine) -> None:
-        serving = engine.serving
-        witness = Witness(serving.backend)
-        watched = ServedModel(witness, serving.info, serving.loaded)
-        answers = await asyncio.gather(*(engine.value([GOOD], serving=watched) for _ in range(30)))
-        assert [answer.valuations["row"].tolist() for answer in answers] == [[1]] * 30
-        assert len(witness.threads) == 1
+        model = engine.model
+        recorded = ServedModel(Recording(model.backend), model.info, model.loaded)
+        results = await asyncio.gather(*(engine.value([HOUSE], model=recorded) for _ in range(30)))
+        assert [result.valuations["row"].tolist() for result in results] == [[1]] * 30
+        assert calls == [30]
 
-    within(work, town, town_models)
+    run_with_engine(work, town, town_models)
 
 
-def test_what_work_raises_reaches_who_asked(town: Market, town_models: Path) -> None:
+def test_errors_of_the_work_are_raised_in_the_request(town: Market, town_models: Path) -> None:
     def refuse(_: object) -> None:
         raise InputError("no")
 
@@ -147,284 +263,97 @@ def test_what_work_raises_reaches_who_asked(town: Market, town_models: Path) -> 
         with pytest.raises(InputError, match="no"):
             await engine.run(refuse)
         with pytest.raises(ModelError, match="50 % to 95 %"):
-            await engine.value([GOOD], interval=3.0)
+            await engine.value([HOUSE], interval=3.0)
+        with pytest.raises(ApiError) as refused:
+            await engine.value([HOUSE] * 701)
+        assert (refused.value.status, refused.value.code) == (413, "too_many_rows")
         assert await engine.run_all([]) == []
         assert await engine.run_all([lambda _: 1, lambda _: 2]) == [1, 2]
 
-    within(work, town, town_models)
-
-
-def test_more_rows_than_one_request_may_have_are_refused(town: Market, town_models: Path) -> None:
-    async def work(engine: Engine) -> None:
-        with pytest.raises(ApiError) as refused:
-            await engine.value([GOOD] * 6)
-        assert refused.value.status == 413
-
-    within(work, town, town_models, serve_max_rows=5)
+    run_with_engine(work, town, town_models, serve_max_rows=700)
 
 
 def test_work_that_takes_too_long_is_given_up(town: Market, town_models: Path) -> None:
     async def work(engine: Engine) -> None:
-        held = Held()
+        held = HeldCall()
         with pytest.raises(TimeoutError):
             await engine.run(held)
-        held.end.set()
+        held.release.set()
         engine.settings = Settings()
-        assert len((await engine.value([GOOD])).valuations) == 1
+        assert len((await engine.value([HOUSE])).valuations) == 1
 
-    within(work, town, town_models, serve_timeout_s=0.05)
+    run_with_engine(work, town, town_models, serve_timeout_s=0.05)
 
 
-def test_a_line_that_is_too_long_is_told_with_when_to_come_back(
-    town: Market, town_models: Path
-) -> None:
+Waiting = Callable[[Engine, HeldCall, asyncio.Task[str]], Coroutine[Any, Any, None]]
+
+
+def while_busy(check: Waiting, town: Market, folder: Path, **settings: Any) -> None:
+    """Run a check while the thread of the model is held."""
+
     async def work(engine: Engine) -> None:
-        held = Held()
+        held = HeldCall()
         busy = asyncio.create_task(engine.run(held))
-        await until(held.begun.is_set)
-        waiting = asyncio.create_task(engine.value([GOOD]))
-        await turns()
+        await wait_for(held.started.is_set)
+        await check(engine, held, busy)
+        held.release.set()
+        assert await busy == "done"
+
+    run_with_engine(work, town, folder, **settings)
+
+
+def test_a_full_queue_refuses_requests_for_a_time(town: Market, town_models: Path) -> None:
+    async def check(engine: Engine, held: HeldCall, _: object) -> None:
+        waiting = asyncio.create_task(engine.value([HOUSE]))
+        await run_loop()
         with pytest.raises(ServerBusy) as refused:
-            await engine.value([GOOD])
+            await engine.value([HOUSE])
         assert refused.value.status == 503
         assert int(refused.value.headers["Retry-After"]) >= 1
-        held.end.set()
-        assert await busy == "ended"
+        held.release.set()
         assert len((await waiting).valuations) == 1
 
-    within(work, town, town_models, serve_concurrency=1)
+    while_busy(check, town, town_models, serve_concurrency=1)
 
 
-def test_who_leaves_is_not_worked_for(town: Market, town_models: Path) -> None:
-    async def work(engine: Engine) -> None:
-        held, done = Held(), []
-        busy = asyncio.create_task(engine.run(held))
-        await until(held.begun.is_set)
-        gone = asyncio.create_task(engine.run(lambda _: done.append("gone")))
-        stays = asyncio.create_task(engine.run(lambda _: done.append("stays")))
-        await turns()
-        gone.cancel()
-        await turns()
-        held.end.set()
-        await asyncio.gather(busy, stays)
-        assert done == ["stays"]
+def test_no_work_is_done_for_a_request_that_was_cancelled(town: Market, town_models: Path) -> None:
+    async def check(engine: Engine, held: HeldCall, _: object) -> None:
+        done: list[str] = []
+        cancelled = asyncio.create_task(engine.run(lambda _: done.append("cancelled")))
+        other = asyncio.create_task(engine.run(lambda _: done.append("other")))
+        await run_loop()
+        cancelled.cancel()
+        await run_loop()
+        held.release.set()
+        await other
+        assert done == ["other"]
 
-    within(work, town, town_models)
+    while_busy(check, town, town_models)
 
 
-def test_who_still_waits_when_the_service_stops_is_sent_away(
+def test_requests_that_wait_are_refused_when_the_service_stops(
     town: Market, town_models: Path
 ) -> None:
-    async def work(engine: Engine) -> None:
-        held = Held()
-        busy = asyncio.create_task(engine.run(held))
-        await until(held.begun.is_set)
-        waiting = asyncio.create_task(engine.value([GOOD]))
-        await turns()
+    async def check(engine: Engine, held: HeldCall, _: object) -> None:
+        waiting = asyncio.create_task(engine.value([HOUSE]))
+        await run_loop()
         stopping = asyncio.create_task(engine.stop())
-        await turns()
-        held.end.set()
+        await run_loop()
+        held.release.set()
         await stopping
-        assert await busy == "ended"
         with pytest.raises(ServerBusy, match="stopping"):
             await waiting
 
-    within(work, town, town_models)
-
-
-def test_an_engine_without_a_model_trains_one_and_says_so_meanwhile(
-    town: Market, tmp_path: Path
-) -> None:
-    async def work(engine: Engine) -> None:
-        assert not (await engine.prove()).ok
-        assert "prepared" in engine.readiness().reason
-        with pytest.raises(ServerBusy, match="prepared"):
-            await engine.value([GOOD])
-        await until(lambda: engine.readiness().ok)
-        assert len((await engine.value([GOOD])).valuations) == 1
-
-    within(work, town, tmp_path / "none yet")
-
-
-def test_an_engine_that_can_not_train_says_so(
-    town: Market, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    (tmp_path / "file").write_text("no folder")
-
-    async def work(engine: Engine) -> None:
-        await until(lambda: "log" in engine.readiness().reason)
-        assert not engine.readiness().ok
-
-    within(work, town, tmp_path / "file" / "models")
-    assert "HOUSEPRICE_MODEL_DIR" in caplog.text
-
-
-def test_a_new_active_version_takes_over_and_a_rollback_too(
-    town: Market, store: ModelStore
-) -> None:
-    async def work(engine: Engine) -> None:
-        first, second = names(store)
-        held = Held()
-        old = engine.serving
-        before = asyncio.create_task(engine.run(held))
-        await until(held.begun.is_set)
-        store.activate(second)
-        await engine.refresh()
-        assert engine.readiness().model_version == second
-        held.end.set()
-        assert await before == "ended"
-        answer = await engine.value([GOOD])
-        assert answer.valuations["model_version"].tolist() == [second]
-        answer = await engine.value([GOOD], serving=old)
-        assert answer.valuations["model_version"].tolist() == [first]
-        store.rollback()
-        await engine.refresh()
-        assert engine.readiness() == await engine.prove()
-        assert engine.readiness().model_version == first
-
-    within(work, town, store.folder)
-
-
-def test_the_store_is_watched(town: Market, store: ModelStore) -> None:
-    async def work(engine: Engine) -> None:
-        second = names(store)[1]
-        store.activate(second)
-        await until(lambda: engine.readiness().model_version == second)
-
-    within(work, town, store.folder)
-
-
-def test_no_request_is_lost_while_versions_change(town: Market, store: ModelStore) -> None:
-    async def work(engine: Engine) -> None:
-        versions, answered = names(store), set()
-        done = asyncio.Event()
-
-        async def client() -> None:
-            while not done.is_set():
-                frame = (await engine.value([GOOD, GOOD])).valuations
-                assert frame["status"].tolist() == ["warning", "warning"]
-                (version,) = frame["model_version"].unique()
-                answered.add(version)
-
-        clients = [asyncio.create_task(client()) for _ in range(4)]
-        for name in [*reversed(versions)] * 3:
-            store.activate(name)
-            await engine.refresh()
-            await turns(200)
-        done.set()
-        await asyncio.gather(*clients)
-        assert answered == set(versions)
-
-    within(work, town, store.folder)
-
-
-def test_a_version_that_can_not_be_opened_leaves_the_one_before_it_answering(
-    town: Market, store: ModelStore, caplog: pytest.LogCaptureFixture
-) -> None:
-    async def work(engine: Engine) -> None:
-        first, second = names(store)
-        store.activate(second)
-        model = store.folder / second / "model.joblib"
-        whole = model.read_bytes()
-        model.write_bytes(whole[:-1])
-        await engine.refresh()
-        await engine.refresh()
-        state = await engine.prove()
-        assert (state.ok, state.model_version) == (True, first)
-        assert second in state.reason
-        assert first in state.reason
-        assert len((await engine.value([GOOD])).valuations) == 1
-        store.rollback()
-        await engine.refresh()
-        assert engine.readiness().reason == ""
-
-    with caplog.at_level(logging.ERROR):
-        within(work, town, store.folder)
-    assert caplog.text.count("is damaged") == 1
-
-
-def test_a_model_that_changes_its_mind_is_not_ready(
-    caplog: pytest.LogCaptureFixture, town: Market, town_models: Path
-) -> None:
-    class Changed(ServedModel):
-        def prove(self) -> None:
-            raise StoreError("other prices")
-
-    async def work(engine: Engine) -> None:
-        now = engine.serving
-        changed = Changed(now.backend, now.info, now.loaded)
-        proof = GoldenCheck()
-        assert proof.is_due(changed)
-
-        async def do(steps: Any) -> None:
-            for step in steps:
-                step()
-
-        await asyncio.gather(proof.renew(changed, do), proof.renew(changed, do))
-        assert not proof.is_due(changed)
-        assert proof.is_due(now)
-        state = proof.readiness(changed, "")
-        assert not state.ok
-        assert "other prices" in state.reason
-        assert proof.readiness(now, "").ok
-
-    within(work, town, town_models)
-    assert caplog.text.count("not ready") == 1
+    while_busy(check, town, town_models)
 
 
 def test_a_model_that_is_too_busy_to_be_checked_is_not_ready(
     town: Market, town_models: Path
 ) -> None:
-    async def work(engine: Engine) -> None:
-        held = Held()
-        busy = asyncio.create_task(engine.run(held))
-        await until(held.begun.is_set)
+    async def check(engine: Engine, _: HeldCall, __: object) -> None:
         engine.settings = Settings(serve_timeout_s=0.05)
-        state = await engine.prove()
+        state = await engine.check_readiness()
         assert not state.ok
         assert "busy" in state.reason
-        held.end.set()
-        await busy
 
-    within(work, town, town_models)
-
-
-def test_a_server_that_trusts_some_trains_no_model_of_its_own(
-    caplog: pytest.LogCaptureFixture, town: Market, tmp_path: Path
-) -> None:
-    async def work(engine: Engine) -> None:
-        await until(lambda: "the log of the server says why" in engine.readiness().reason)
-        await engine.refresh()
-        assert not engine.readiness().ok
-        with pytest.raises(ServerBusy, match="the log of the server says why"):
-            await engine.value([GOOD])
-
-    within(work, town, tmp_path / "models", trusted_keys=generate_key_pair()[1])
-    assert "No model can be trained here" in caplog.text
-    assert not (tmp_path / "models").exists()
-
-
-def test_a_version_that_is_not_signed_leaves_the_signed_one_answering(
-    caplog: pytest.LogCaptureFixture, town: Market, town_models: Path, tmp_path: Path
-) -> None:
-    private, public = generate_key_pair()
-    loaded = ModelStore(town_models).load()
-    golden = GoldenRows.from_model(loaded.model, town)
-    settings = Settings(model_dir=tmp_path, signing_key=private)
-    signed, plain = (
-        each.save(loaded.model, town, {}, loaded.importance, golden=golden).name
-        for each in (ModelStore.from_settings(settings), ModelStore(tmp_path))
-    )
-    ModelStore(tmp_path).activate(signed)
-
-    async def work(engine: Engine) -> None:
-        ModelStore(tmp_path).activate(plain)
-        await engine.refresh()
-        assert engine.serving.version == signed
-        state = engine.readiness()
-        assert state.ok
-        assert plain in state.reason
-
-    with caplog.at_level(logging.ERROR):
-        within(work, town, tmp_path, trusted_keys=public)
-    assert f"{plain} is not signed" in caplog.text
+    while_busy(check, town, town_models)

@@ -1,4 +1,4 @@
-"""What is counted and logged of requests, and what never is."""
+"""Metrics and log lines of requests, and what they never hold."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from collections.abc import Iterator
 from types import SimpleNamespace
 
 import pytest
-from fastapi import FastAPI, Request
+from fastapi import FastAPI
 from fastapi.responses import StreamingResponse
 from fastapi.testclient import TestClient
 from prometheus_client.parser import text_string_to_metric_families
 
+from houseprice.api import telemetry
 from houseprice.api.access import new_key
-from houseprice.api.middleware import install
+from houseprice.api.middleware import add_middleware
 from houseprice.api.problem_details import install_error_handlers
-from houseprice.api.telemetry import valuing
 from houseprice.logs import JsonFormatter
 from houseprice.settings import Settings
 
@@ -30,33 +30,34 @@ def client() -> Iterator[TestClient]:
     app.state.engine = SimpleNamespace(
         readiness=lambda: SimpleNamespace(model_version="2020-1"),
     )
+    app.include_router(telemetry.router)
     install_error_handlers(app)
 
     @app.post("/v1/houses/{name}")
-    async def houses(request: Request, name: str) -> str:
-        with valuing(3) as tally:
-            tally.valued, tally.errors = 2, 1
+    async def houses(name: str) -> str:
+        with telemetry.count_rows(3) as outcomes:
+            outcomes.valued, outcomes.errors = 2, 1
         return name
 
     @app.post("/v1/broken")
     async def broken() -> None:
-        with valuing(5):
+        with telemetry.count_rows(5):
             raise RuntimeError(ADDRESS)
 
     @app.post("/v1/half")
     async def half():
-        async def parts():
+        async def chunks():
             yield b"one"
             raise RuntimeError(ADDRESS)
 
-        return StreamingResponse(parts())
+        return StreamingResponse(chunks())
 
-    install(app, Settings(serve_keys=ENTRY))
+    add_middleware(app, Settings(serve_keys=ENTRY))
     with TestClient(app, headers={"X-API-Key": KEY}, raise_server_exceptions=False) as client:
         yield client
 
 
-def figures(client: TestClient) -> dict[str, float]:
+def read_metrics(client: TestClient) -> dict[str, float]:
     """Each sample of /metrics by its name and labels."""
     page = client.get("/metrics")
     assert page.status_code == 200
@@ -67,56 +68,46 @@ def figures(client: TestClient) -> dict[str, float]:
     }
 
 
-def test_requests_are_counted_by_route_and_status_never_by_address(client: TestClient) -> None:
+def test_requests_are_counted_by_route_and_status_never_by_path(client: TestClient) -> None:
     for name in ("baker-street", "221b"):
         assert client.post(f"/v1/houses/{name}").status_code == 200
-    client.get("/v1/houses/baker-street")
     client.get("/nowhere/baker-street")
-    found = figures(client)
-    assert found["houseprice_requests_total['/v1/houses/{name}', '200', 'POST']"] == 2
-    assert found["houseprice_request_seconds_count['/v1/houses/{name}', 'POST']"] == 2
-    assert found["houseprice_requests_total['404', 'GET', 'other']"] == 1
+    for method in ("BREW", "WHEN"):
+        client.request(method, "/nowhere")
+    metrics = read_metrics(client)
+    assert metrics["houseprice_requests_total['/v1/houses/{name}', '200', 'POST']"] == 2
+    assert metrics["houseprice_request_seconds_count['/v1/houses/{name}', 'POST']"] == 2
+    assert metrics["houseprice_requests_total['404', 'GET', 'other']"] == 1
+    assert metrics["houseprice_requests_total['404', 'OTHER', 'other']"] == 2
+    assert metrics["houseprice_model_info['2020-1']"] == 1
+    assert any(name.startswith("houseprice_build_info") for name in metrics)
     assert "baker-street" not in client.get("/metrics").text
 
 
-def test_a_method_that_nobody_knows_makes_no_figure_of_its_own(client: TestClient) -> None:
-    for method in ("BREW", "WHEN"):
-        client.request(method, "/nowhere")
-    assert figures(client)["houseprice_requests_total['404', 'OTHER', 'other']"] == 2
-
-
-def test_rows_are_counted_by_what_came_of_them(client: TestClient) -> None:
-    before = figures(client)
-    assert before["houseprice_rows_total['valued']"] == 0
+def test_rows_are_counted_by_outcome(client: TestClient) -> None:
+    assert read_metrics(client)["houseprice_rows_total['valued']"] == 0
     client.post("/v1/houses/a")
     client.post("/v1/broken")
-    found = figures(client)
-    assert found["houseprice_rows_total['valued']"] == 2
-    assert found["houseprice_rows_total['error']"] == 1
-    assert found["houseprice_rows_in_progress[]"] == 0
+    metrics = read_metrics(client)
+    assert metrics["houseprice_rows_total['valued']"] == 2
+    assert metrics["houseprice_rows_total['error']"] == 1
+    assert metrics["houseprice_rows_in_progress[]"] == 0
 
 
-def test_the_figures_name_program_and_model(client: TestClient) -> None:
-    found = figures(client)
-    assert found["houseprice_model_info['2020-1']"] == 1
-    assert any(name.startswith("houseprice_build_info") for name in found)
+def test_rows_valued_outside_a_request_are_not_counted() -> None:
+    with telemetry.count_rows(3) as outcomes:
+        outcomes.valued = 3
+    assert outcomes.rows == 3
 
 
-def test_openmetrics_is_written_for_who_asks_for_it(client: TestClient) -> None:
+def test_openmetrics_is_returned_to_clients_that_accept_it(client: TestClient) -> None:
     page = client.get("/metrics", headers={"Accept": "application/openmetrics-text"})
     assert page.headers["Content-Type"].startswith("application/openmetrics-text")
     assert page.text.count("# EOF") == 1
     assert page.text.endswith("# EOF\n")
 
 
-def test_rows_valued_outside_of_a_request_are_not_counted() -> None:
-    with valuing(3) as tally:
-        tally.valued = 3
-    assert tally.rows == 3
-
-
-def lines(caplog: pytest.LogCaptureFixture) -> list[dict[str, object]]:
-    """What the log says of requests, as a program reads it."""
+def log_lines(caplog: pytest.LogCaptureFixture) -> list[dict[str, object]]:
     return [
         json.loads(JsonFormatter().format(record))
         for record in caplog.records
@@ -124,16 +115,12 @@ def lines(caplog: pytest.LogCaptureFixture) -> list[dict[str, object]]:
     ]
 
 
-def test_each_request_is_one_line_with_the_name_of_the_key(
+def test_each_request_is_one_log_line_with_the_name_of_the_key(
     client: TestClient, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.INFO, "houseprice"):
-        client.post(
-            "/v1/houses/baker-street?owner=holmes",
-            json={"owner": "Sherlock Holmes"},
-            headers={"X-Request-ID": "r-1"},
-        )
-    (line,) = lines(caplog)
+        client.post("/v1/houses/baker-street?owner=holmes", headers={"X-Request-ID": "r-1"})
+    (line,) = log_lines(caplog)
     assert isinstance(line.pop("ms"), float)
     del line["time"]
     assert line == {
@@ -149,8 +136,17 @@ def test_each_request_is_one_line_with_the_name_of_the_key(
     }
 
 
+def test_a_response_that_is_cut_off_is_a_warning(
+    client: TestClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO, "houseprice"):
+        client.post("/v1/half")
+    (line,) = log_lines(caplog)
+    assert (line["level"], line["message"], line["status"]) == ("warning", "cut off", 200)
+
+
 @pytest.mark.parametrize("path", ["v1/houses/baker-street", "v1/broken", "v1/half", "nowhere"])
-def test_no_log_holds_a_house_a_key_or_an_address(
+def test_no_log_holds_a_house_a_key_or_a_path(
     client: TestClient, caplog: pytest.LogCaptureFixture, path: str
 ) -> None:
     with caplog.at_level(logging.DEBUG, "houseprice"):
@@ -158,15 +154,6 @@ def test_no_log_holds_a_house_a_key_or_an_address(
         client.post(f"/{path}?owner=holmes", headers={"X-API-Key": "hp_wrong"})
     ours = [record for record in caplog.records if record.name.startswith("houseprice")]
     text = "\n".join(JsonFormatter().format(record) for record in ours)
-    assert len(lines(caplog)) == 2
+    assert len(log_lines(caplog)) == 2
     for secret in (KEY, "hp_wrong", "Sherlock", "holmes", "Baker", "baker-street"):
         assert secret not in text
-
-
-def test_an_answer_that_was_cut_off_is_a_warning(
-    client: TestClient, caplog: pytest.LogCaptureFixture
-) -> None:
-    with caplog.at_level(logging.INFO, "houseprice"):
-        client.post("/v1/half")
-    (line,) = lines(caplog)
-    assert (line["level"], line["message"], line["status"]) == ("warning", "cut off", 200)

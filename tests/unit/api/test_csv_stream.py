@@ -1,4 +1,4 @@
-"""``POST /v1/valuations.csv`` over a real connection: a file in, the same out, or none of it."""
+"""``POST /v1/valuations.csv`` over a real connection: the whole file with values, or an error."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def open_files() -> set[str]:
 
 
 @pytest.mark.parametrize("n_rows", [1, 2_000, CHUNK_ROWS + 1])
-def test_the_answer_is_that_of_the_command_line(
+def test_the_result_is_that_of_the_command_line(
     url: str, settings: Settings, town: Market, n_rows: int
 ) -> None:
     data = houses(n_rows)
@@ -72,7 +72,7 @@ def test_the_answer_is_that_of_the_command_line(
     pd.testing.assert_frame_equal(without_time(answer.content), without_time(here.getvalue()))
 
 
-def test_every_row_comes_back_in_order_bad_ones_too(url: str) -> None:
+def test_every_row_is_returned_in_order_with_or_without_a_value(url: str) -> None:
     answer = send(url, b"key,size,quarter\na,120,N\nb,-4,N\nc,,\nd,90,S\n")
     table = pd.read_csv(io.BytesIO(answer.content))
     assert table["key"].tolist() == ["a", "b", "c", "d"]
@@ -81,7 +81,7 @@ def test_every_row_comes_back_in_order_bad_ones_too(url: str) -> None:
     assert list(table.columns[3:]) == list(VALUATION_COLUMNS)
 
 
-def test_the_headers_name_the_model_and_what_was_assumed(url: str, settings: Settings) -> None:
+def test_the_headers_name_the_model_and_the_assumptions(url: str, settings: Settings) -> None:
     answer = send(url, b"size;quarter;status\n120,5;N;mine\n")
     active = ModelStore(settings.model_dir).active("hamlet")
     assert answer.headers["X-Model-Version"] == active
@@ -91,14 +91,14 @@ def test_the_headers_name_the_model_and_what_was_assumed(url: str, settings: Set
     assert any("input_status" in note for note in notes)
 
 
-def test_range_and_evidence_are_as_asked_for(url: str) -> None:
+def test_interval_and_evidence_are_query_parameters(url: str) -> None:
     plain = pd.read_csv(io.BytesIO(send(url, houses(1)).content))
-    asked = pd.read_csv(io.BytesIO(send(f"{url}?interval=0.5&evidence=true", houses(1)).content))
+    narrow = pd.read_csv(io.BytesIO(send(f"{url}?interval=0.5&evidence=true", houses(1)).content))
     assert plain["interval"].tolist() == [0.9]
     assert plain["comparables"].isna().all()
-    assert asked["interval"].tolist() == [0.5]
-    assert asked["comparables"].str.count(";").tolist() == [4]
-    assert asked["price_high"].item() < plain["price_high"].item()
+    assert narrow["interval"].tolist() == [0.5]
+    assert narrow["comparables"].str.count(";").tolist() == [4]
+    assert narrow["price_high"].item() < plain["price_high"].item()
 
 
 @pytest.mark.parametrize(
@@ -112,28 +112,28 @@ def test_range_and_evidence_are_as_asked_for(url: str) -> None:
         "interval=0.8&interval=0.9",
     ],
 )
-def test_what_can_not_be_asked_for_is_told(url: str, query: str) -> None:
+def test_an_invalid_query_is_refused(url: str, query: str) -> None:
     answer = send(f"{url}?{query}", houses(1))
     assert answer.status_code == 422
     assert answer.headers["Content-Type"] == "application/problem+json"
     assert answer.json()["code"] == "invalid_request"
 
 
-def test_a_packed_file_is_unpacked_and_the_answer_packed(url: str) -> None:
+def test_a_compressed_file_gets_a_compressed_response(url: str) -> None:
     data = houses(300)
     headers = {"Content-Encoding": "gzip", "Accept-Encoding": "gzip"}
-    packed = send(url, gzip.compress(data), **headers)
+    compressed = send(url, gzip.compress(data), **headers)
     plain = send(url, data, **{"Accept-Encoding": "identity"})
-    assert packed.headers["Content-Encoding"] == "gzip"
-    pd.testing.assert_frame_equal(without_time(packed.content), without_time(plain.content))
+    assert compressed.headers["Content-Encoding"] == "gzip"
+    pd.testing.assert_frame_equal(without_time(compressed.content), without_time(plain.content))
 
 
-def test_a_file_over_the_limit_is_refused_packed_or_not(url: str) -> None:
+def test_a_file_over_the_limit_is_refused_compressed_or_not(url: str) -> None:
     data = b"size,quarter\n" + b"120,N\n" * (MEGABYTE // 6 + 1)
     assert send(url, data).status_code == 413
     assert post(url, data=iter([data]), headers={"Content-Type": "text/csv"}).status_code == 413
-    packed = send(url, gzip.compress(data), **{"Content-Encoding": "gzip"})
-    assert packed.status_code == 413
+    compressed = send(url, gzip.compress(data), **{"Content-Encoding": "gzip"})
+    assert compressed.status_code == 413
     hidden = send(url, gzip.compress(data))
     assert hidden.status_code in (413, 422)
 
@@ -149,7 +149,7 @@ def test_a_file_over_the_limit_is_refused_packed_or_not(url: str) -> None:
         (b'size,quarter\n120,"N\n', "quotation mark"),
     ],
 )
-def test_a_file_that_can_not_be_valued_is_told_before_the_answer_starts(
+def test_an_invalid_file_is_refused_before_the_response_starts(
     url: str, data: bytes, words: str
 ) -> None:
     answer = send(url, data)
@@ -159,25 +159,23 @@ def test_a_file_that_can_not_be_valued_is_told_before_the_answer_starts(
 
 
 @pytest.mark.parametrize("kind", ["application/json", "", "multipart/form-data; boundary=x"])
-def test_another_type_is_refused_with_the_one_that_would_do(url: str, kind: str) -> None:
+def test_another_media_type_is_refused(url: str, kind: str) -> None:
     answer = post(url, data=houses(1), headers={"Content-Type": kind})
     assert answer.status_code == 415
     assert "text/csv" in answer.json()["detail"]
 
 
-def test_a_fault_in_the_middle_ends_the_connection_without_the_last_chunk(url: str) -> None:
+@pytest.mark.parametrize("encoding", ["identity", "gzip"])
+def test_an_error_in_the_middle_ends_the_response_without_its_last_chunk(
+    url: str, encoding: str
+) -> None:
     rows = b"120,N\n" * (CHUNK_ROWS + 10)
+    data = b"size,quarter\n" + rows + b'120,"N\n' + rows
     with pytest.raises(requests.exceptions.ChunkedEncodingError):
-        send(url, b"size,quarter\n" + rows + b'120,"N\n' + rows, **{"Accept-Encoding": "identity"})
+        send(url, data, **{"Accept-Encoding": encoding})
 
 
-def test_a_fault_in_the_middle_is_seen_in_a_packed_answer_too(url: str) -> None:
-    rows = b"120,N\n" * (CHUNK_ROWS + 10)
-    with pytest.raises(requests.exceptions.ChunkedEncodingError):
-        send(url, b"size,quarter\n" + rows + b'120,"N\n' + rows)
-
-
-def test_http_1_0_which_has_no_chunks_is_refused(url: str) -> None:
+def test_http_1_0_is_refused_because_it_has_no_chunks(url: str) -> None:
     port = int(url.split(":")[2].partition("/")[0])
     head = (
         b"POST /v1/valuations.csv HTTP/1.0\r\nContent-Type: text/csv\r\nContent-Length: 20\r\n\r\n"
@@ -187,7 +185,7 @@ def test_http_1_0_which_has_no_chunks_is_refused(url: str) -> None:
     assert b"HTTP/1.1" in answer.body
 
 
-def test_a_client_that_leaves_stops_the_work_and_no_file_is_left(
+def test_a_client_that_disconnects_stops_the_work_and_leaves_no_file(
     url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     port = int(url.split(":")[2].partition("/")[0])
@@ -207,7 +205,7 @@ def test_a_client_that_leaves_stops_the_work_and_no_file_is_left(
     assert open_files() == before
 
 
-def test_a_small_question_is_answered_while_a_file_is_valued(url: str) -> None:
+def test_other_requests_are_answered_while_a_file_is_valued(url: str) -> None:
     data = b"size,quarter\n" + b"120,N\n" * 30_000
     done = threading.Event()
 
@@ -217,16 +215,16 @@ def test_a_small_question_is_answered_while_a_file_is_valued(url: str) -> None:
 
     thread = threading.Thread(target=whole_file)
     thread.start()
-    asked = 0
+    answered = 0
     house = {"rows": [{"size": 120, "quarter": "N"}]}
     while not done.is_set():
         assert post(url.removesuffix(".csv"), json=house).ok
-        asked += 1
+        answered += 1
     thread.join()
-    assert asked > 2
+    assert answered > 2
 
 
-def test_rows_of_a_file_are_counted(url: str) -> None:
+def test_rows_of_a_file_are_counted_in_the_metrics(url: str) -> None:
     metrics = url.replace("/v1/valuations.csv", "/metrics")
     before = get(metrics).text
     send(url, b"size,quarter\n120,N\n-4,N\n")

@@ -1,0 +1,286 @@
+"""JSON in and out: request bodies checked against a pydantic model, and responses.
+
+Pydantic's own JSON parser accepts duplicate keys and 1e999, either of which could become a wrong
+price. So :func:`~houseprice.backend.strict_json.read_json` parses, and pydantic checks the result.
+Houses are not checked here: a row with an error must not cost the other rows their values.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import difflib
+import json
+from collections.abc import Iterable, Mapping
+from email.message import Message
+from itertools import islice
+from typing import Annotated, Any, TypeVar
+
+from fastapi import Request, Response
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    FailFast,
+    Field,
+    InstanceOf,
+    RootModel,
+    ValidationError,
+    WithJsonSchema,
+)
+
+from houseprice.api.problem_details import ApiError
+from houseprice.backend.base import DEFAULT_INTERVAL
+from houseprice.backend.strict_json import StrictJsonError, read_json, write_json
+from houseprice.market.parsing import shorten
+
+__all__ = [
+    "LARGE_BODY",
+    "CsvOptions",
+    "EffectsRequest",
+    "House",
+    "HouseList",
+    "Houses",
+    "RequestModel",
+    "ValuationRequest",
+    "WhatIfRequest",
+    "document_body",
+    "invalid_request",
+    "json_response",
+    "large_json_response",
+    "parse_request",
+    "read_json_body",
+]
+
+LARGE_BODY = 32_768
+"""Bytes above which a body is parsed in a thread, so that the event loop stays free."""
+
+_OBJECTS_PER_ROW = 3  # a house; more only where a cell is an object, which is an error of its row
+_VALUES_PER_CELL = 2
+_FREE_VALUES = 200_000  # allowed for any number of houses: too few to need much memory
+
+_MAX_MEMBERS = 100  # of a body: with more, at least one is unknown
+
+MAX_COMPARABLES = 20
+MIN_INTERVAL, MAX_INTERVAL = 0.5, 0.95
+
+# Pydantic resolves "$ref" within its own models only, so document_body() replaces "x-ref" by it.
+FIELD_SCHEMA = {"x-ref": "#/components/schemas/FieldName"}
+HOUSE_SCHEMA: dict[str, Any] = {
+    "anyOf": [
+        {"x-ref": "#/components/schemas/House"},
+        {
+            "type": "object",
+            "description": "Any other object: its values are read like the cells of a CSV file.",
+        },
+    ]
+}
+
+
+def _to_integer(value: object) -> object:
+    """Accept 2.0 for an integer, as JSON Schema does."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+House = Annotated[InstanceOf[dict[str, Any]], WithJsonSchema(HOUSE_SCHEMA)]
+Houses = Annotated[list[House], FailFast()]  # a million wrong entries make one error, not a million
+Interval = Annotated[
+    float,
+    Field(
+        ge=MIN_INTERVAL,
+        le=MAX_INTERVAL,
+        description="Coverage of the price range: the share of sale prices inside it.",
+    ),
+]
+
+
+class RequestModel(BaseModel):
+    """Base of request bodies: no unknown member, and no conversion between types."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class HouseList(RootModel[Houses]):
+    """A list of houses at the root of a body."""
+
+
+class ValuationRequest(RequestModel):
+    """Houses to value, and what to return for each."""
+
+    rows: Houses = Field(
+        description="Houses. A row with an error gets null, and the other rows their values."
+    )
+    explain: bool = Field(
+        False, description="Explain each value by the contributions of its fields, in money."
+    )
+    comparables: Annotated[int, BeforeValidator(_to_integer)] = Field(
+        0, ge=0, le=MAX_COMPARABLES, description="Number of comparable sales for each house."
+    )
+    interval: Interval = DEFAULT_INTERVAL
+    evidence: bool = Field(
+        False, description="Return the five most comparable sales and the three top drivers."
+    )
+
+
+class WhatIfRequest(RequestModel):
+    """One house before and after a change."""
+
+    before: House
+    after: House
+
+
+class EffectsRequest(RequestModel):
+    """A field whose effect on the price is asked for."""
+
+    field: Annotated[str, WithJsonSchema(FIELD_SCHEMA)]
+    house: House | None = Field(
+        None, description="The house to vary; without one, the average over the sales."
+    )
+
+
+class CsvOptions(BaseModel):
+    """Query parameters of a CSV file to value."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    interval: Interval = DEFAULT_INTERVAL
+    evidence: bool = Field(
+        False, description="Fill the columns comparables and top_drivers too, which takes longer."
+    )
+
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def parse_request(model: type[Model], body: object, name: str = "The body") -> Model:
+    """Check a body against its model; raise ApiError (422) that says what would do."""
+    if isinstance(body, dict):
+        # Pydantic lists every unknown member, but one is enough to refuse the request.
+        body = dict(islice(body.items(), _MAX_MEMBERS))
+    try:
+        return model.model_validate(body)
+    except ValidationError as error:
+        errors = error.errors(include_url=False, include_context=False, include_input=False)
+        unknown = (each for each in errors if each["type"] == "extra_forbidden")
+        first = next(unknown, errors[0])
+        raise _explain(model, first["type"], first["loc"], name) from None
+
+
+def _explain(
+    model: type[BaseModel], kind: str, location: tuple[str | int, ...], name: str
+) -> ApiError:
+    """Convert an error of pydantic to a problem; the JSON schema says what is expected."""
+    schema = model.model_json_schema()
+    members = schema.get("properties", {})
+    match kind, location:
+        case "extra_forbidden", (str(member), *_):
+            similar = difflib.get_close_matches(member[:40].casefold(), members, n=1)
+            hint = f"Did you mean «{similar[0]}»?" if similar else f"Known are {_list(members)}."
+            detail = f"«{shorten(member)}» is not a member of the request. {hint}"
+            return invalid_request(detail, field=shorten(member))
+        case "missing", (str(member), *_):
+            return invalid_request(f"«{member}» is missing.", field=member)
+        case _, (str(member), int(position), *_):
+            expected = _expected(members[member].get("items", {}))
+            detail = f"Entry {position + 1} of «{member}» must be {expected}."
+            return invalid_request(detail, field=member)
+        case _, (str(member), *_):
+            detail = f"«{member}» must be {_expected(members[member])}."
+            return invalid_request(detail, field=member)
+        case _, (int(position), *_):
+            expected = _expected(schema.get("items", {}))
+            return invalid_request(f"Entry {position + 1} must be {expected}.")
+    required = f" with {_list(schema['required'])}" if "required" in schema else ""
+    return invalid_request(f"{name} must be {_expected(schema)}{required}.")
+
+
+def _expected(schema: dict[str, Any]) -> str:
+    """Describe the values that a JSON schema allows."""
+    if FIELD_SCHEMA.items() <= schema.items():
+        return "the name of a column"
+    match schema.get("type"):
+        case "boolean":
+            return "true or false"
+        case "integer" | "number" as kind:
+            what = "a whole number" if kind == "integer" else "a number"
+            return f"{what} from {schema['minimum']:g} to {schema['maximum']:g}"
+        case "string":
+            return "a text"
+        case "array":
+            return f"a list of {'houses' if schema['items'] == HOUSE_SCHEMA else 'values'}"
+        case "object":
+            return "an object"
+    return "an object with the fields of a house"
+
+
+def _list(names: Iterable[str]) -> str:
+    return ", ".join(f"«{name}»" for name in names)
+
+
+def invalid_request(detail: str, *, field: str | None = None) -> ApiError:
+    """Make the error of a body that can be read, but not answered."""
+    extras = {} if field is None else {"field": field}
+    return ApiError(422, "invalid_request", detail, title="This can't be answered", extras=extras)
+
+
+def document_body(model: type[BaseModel], example: object = None) -> dict[str, Any]:
+    """Document the body of a route that reads it with :func:`parse_request`."""
+    schema = json.loads(json.dumps(model.model_json_schema()).replace('"x-ref"', '"$ref"'))
+    media = {"schema": schema, "example": example}
+    return {"requestBody": {"required": True, "content": {"application/json": media}}}
+
+
+async def read_json_body(request: Request) -> Any:  # noqa: ANN401 - JSON may hold anything
+    """Read a body as strict JSON in UTF-8; raise ApiError 415, 400 or, if far too large, 413."""
+    _check_content_type(request.headers.get("content-type", ""))
+    body = await request.body()
+    try:
+        return read_json(body) if len(body) <= LARGE_BODY else await _read_large(request, body)
+    except StrictJsonError as error:
+        detail = f"The body can't be read: {error}."
+        raise ApiError(400, "invalid_json", detail, title="The body is not valid JSON") from None
+
+
+async def _read_large(request: Request, body: bytes) -> Any:  # noqa: ANN401 - JSON may hold anything
+    """Parse a large body in a thread, one at a time: parsed, it takes many times its size."""
+    engine = request.app.state.engine
+    _check_amount(body, engine.settings.serve_max_rows, len(engine.contract.columns))
+    async with asyncio.timeout(engine.settings.serve_timeout_s), engine.large_body:
+        return await asyncio.to_thread(read_json, body)
+
+
+def _check_amount(body: bytes, max_rows: int, n_columns: int) -> None:
+    """Refuse far more values than a request may have before they are parsed into memory.
+
+    Brackets and commas within texts are counted too, but no house has so many of them.
+    """
+    objects = body.count(b"{")
+    values = objects + body.count(b"[") + body.count(b",")
+    max_values = _VALUES_PER_CELL * max_rows * (n_columns + 1) + _FREE_VALUES
+    if objects > _OBJECTS_PER_ROW * max_rows + _FREE_VALUES or values > max_values:
+        detail = f"A request may have {max_rows:,} houses, and this one has far more values."
+        raise ApiError(413, "too_many_rows", f"{detail} Send them in several requests.")
+
+
+def _check_content_type(header: str) -> None:
+    if header == "application/json":  # the usual case needs no parser
+        return
+    message = Message()
+    message["content-type"] = header or "application/octet-stream"
+    charset = message.get_param("charset", "utf-8")
+    if message.get_content_type() != "application/json":
+        received = f"not {shorten(header)}" if header else "and the request names no type"
+        raise ApiError(415, "wrong_type", f"Send application/json: {received}.")
+    if not isinstance(charset, str) or charset.casefold() not in {"utf-8", "utf8"}:
+        raise ApiError(415, "wrong_charset", "JSON is always UTF-8: send no charset, or utf-8.")
+
+
+def json_response(
+    value: object, status: int = 200, headers: Mapping[str, str] | None = None
+) -> Response:
+    """Serialize a value as JSON."""
+    return Response(write_json(value), status, headers, media_type="application/json")
+
+
+async def large_json_response(value: object) -> Response:
+    """Serialize a value in a thread, so that the event loop stays free."""
+    return await asyncio.to_thread(json_response, value)

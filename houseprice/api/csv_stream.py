@@ -1,0 +1,246 @@
+"""``POST /v1/valuations.csv``: a CSV file in, the same file with values out, in constant memory.
+
+The body is stored in a temporary file and then valued in chunks, with other requests in between.
+Errors of the file as a whole are reported before the response starts. If valuing fails later, the
+connection is closed before the end of the response, so that no client takes a part for the whole.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import Any, BinaryIO, cast
+
+from fastapi import APIRouter, Request, Response
+from starlette.requests import ClientDisconnect
+from starlette.types import Receive, Scope, Send
+
+from houseprice.api.active_model import ServedModel
+from houseprice.api.bodies import CsvOptions, invalid_request, parse_request
+from houseprice.api.engine import Engine, get_engine
+from houseprice.api.middleware import CSV_PATH, BodyReader
+from houseprice.api.problem_details import ApiError, error_responses
+from houseprice.api.telemetry import count_rows
+from houseprice.errors import HousePriceError, InputError
+from houseprice.files import MEGABYTE
+from houseprice.tables.columns import output_columns
+from houseprice.tables.reader import CHUNK_ROWS, CsvFile, open_csv
+from houseprice.tables.streaming import ValuedChunk, value_chunks
+
+__all__ = ["router"]
+
+SHARED_CHUNK_ROWS = 2_000
+"""Rows between which other requests are answered; without any, a chunk has CHUNK_ROWS rows."""
+
+_WRITE_BYTES = MEGABYTE
+_MAX_NOTES_CHARS = 4_000  # clients accept no header of more than some kilobytes
+_MEDIA_TYPES = frozenset({"text/csv", "application/csv"})
+_CHARSETS = {"cp1252": "windows-1252", "latin-1": "iso-8859-1"}
+
+_TEXT = {"schema": {"type": "string"}}
+_RESPONSES: dict[int | str, dict[str, Any]] = {
+    **error_responses(body=True),
+    200: {
+        "description": "Each row as it was sent, with its value or why it has none, in order. A "
+        "response that ends before its last chunk is incomplete and should be discarded.",
+        "content": {"text/csv": _TEXT},
+        "headers": {
+            "X-Model-Version": {"description": "The version that valued all rows", **_TEXT},
+            "X-As-Of": {"description": "The valuation date", **_TEXT},
+            "X-Notes": {"description": "Assumptions: a JSON list of sentences", **_TEXT},
+        },
+    },
+    505: {"description": "HTTP/1.0 can't mark a response as complete."},
+    507: {"description": "There is no room for the file."},
+}
+_DOCUMENTATION = {
+    "parameters": [
+        {"name": name, "in": "query", "required": False, "schema": schema}
+        for name, schema in CsvOptions.model_json_schema()["properties"].items()
+    ],
+    "requestBody": {
+        "required": True,
+        "description": "A header row, then one row per house; it may be compressed with gzip.",
+        "content": {"text/csv": _TEXT},
+    },
+}
+
+logger = logging.getLogger(__name__)
+
+router = APIRouter(tags=["values"])
+
+
+@router.post(
+    CSV_PATH,
+    summary="Value a CSV file",
+    response_class=Response,
+    responses=_RESPONSES,
+    openapi_extra=_DOCUMENTATION,
+)
+async def value_csv(request: Request) -> Response:
+    """Value each row of a CSV file; all input columns come first and unchanged."""
+    options = _parse_query(request)
+    _check_protocol(request)
+    engine = get_engine(request)
+    model = engine.model
+    with ExitStack() as stack:
+        source = await _store_body(request, engine, stack)
+        valuation = _CsvValuation(engine, model, source, options)
+        first = await valuation.next_chunk()
+        headers = _headers(source, model)
+        return _CsvResponse(headers, request, valuation, first, stack.pop_all())
+
+
+def _parse_query(request: Request) -> CsvOptions:
+    names = [name for name, _ in request.query_params.multi_items()]
+    for name in CsvOptions.model_fields:
+        if names.count(name) > 1:
+            raise invalid_request(f"«{name}» is given twice.", field=name)
+    return parse_request(CsvOptions, dict(request.query_params))
+
+
+def _check_protocol(request: Request) -> None:
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type not in _MEDIA_TYPES:
+        detail = "Send the file itself as the body, with the header Content-Type: text/csv."
+        raise ApiError(415, "wrong_type", detail)
+    if request.scope["http_version"] == "1.0":
+        detail = (
+            "With HTTP/1.0 a client can't tell a complete response from a part of it. Use "
+            "HTTP/1.1, also in a proxy in between."
+        )
+        raise ApiError(505, "http_too_old", detail)
+
+
+async def _store_body(request: Request, engine: Engine, stack: ExitStack) -> CsvFile:
+    """Store the body in a file that the stack closes, and scan it."""
+    # The file has no name: no other process can open it, and nothing is left of it after a kill.
+    unnamed = tempfile.TemporaryFile()  # noqa: SIM115 - the stack closes it
+    file = cast(BinaryIO, stack.enter_context(unnamed))
+    settings = engine.settings
+    max_mb = settings.max_unpacked_mb
+    reader = BodyReader(max_mb, max_mb, settings.serve_timeout_s)
+    buffer = bytearray()
+    async for chunk in reader.stream(request.scope, request.receive):
+        buffer += chunk
+        if len(buffer) >= _WRITE_BYTES:
+            await _write(file, buffer)
+    await _write(file, buffer)
+    opening = open_csv(
+        file, "the file", settings, engine.contract, max_mb * MEGABYTE, only_text=True
+    )
+    try:
+        return await asyncio.to_thread(stack.enter_context, opening)
+    except InputError as error:
+        raise _invalid_csv(error) from None
+
+
+async def _write(file: BinaryIO, buffer: bytearray) -> None:
+    try:
+        await asyncio.to_thread(file.write, bytes(buffer))
+    except OSError:
+        detail = "The server has no room for the file. Try again later, or send it in parts."
+        raise ApiError(507, "no_room", detail) from None
+    buffer.clear()
+
+
+def _invalid_csv(error: InputError) -> ApiError:
+    text = str(error)
+    detail = text[:1].upper() + text[1:]
+    return ApiError(422, "invalid_csv", detail, title="This file can't be valued")
+
+
+def _headers(source: CsvFile, model: ServedModel) -> dict[str, str]:
+    layout = source.layout
+    codec = layout.text.codec
+    charset = _CHARSETS.get(codec, codec.removesuffix("-le").removesuffix("-be"))
+    notes = [*layout.notes, *output_columns(layout.header.columns, layout.header.cells).notes]
+    while len(json.dumps(notes)) > _MAX_NOTES_CHARS:
+        notes.pop()
+    return {
+        "Content-Type": f"text/csv; charset={charset}; header=present",
+        "X-Model-Version": model.version,
+        "X-As-Of": str(model.info.as_of),
+        "X-Notes": json.dumps(notes),
+    }
+
+
+class _CsvValuation:
+    """The chunks of the result, each computed in turn with other requests."""
+
+    def __init__(
+        self, engine: Engine, model: ServedModel, source: CsvFile, options: CsvOptions
+    ) -> None:
+        self._engine = engine
+        self._model = model
+        self._job_count = engine.job_count
+        self._chunk_rows = SHARED_CHUNK_ROWS
+        self._chunks: Iterator[ValuedChunk] = value_chunks(
+            source,
+            model.backend,
+            interval=options.interval,
+            evidence=options.evidence,
+            rows=lambda: self._chunk_rows,
+        )
+
+    async def next_chunk(self) -> bytes:
+        """Return the next chunk; b"" after the last."""
+        # One of the jobs since the last chunk was ours.
+        alone = self._engine.job_count - self._job_count <= 1
+        self._chunk_rows = CHUNK_ROWS if alone else SHARED_CHUNK_ROWS
+        self._job_count = self._engine.job_count
+        with count_rows(self._chunk_rows) as outcomes:
+            try:
+                chunk = await self._engine.run(
+                    lambda _: next(self._chunks, None), model=self._model
+                )
+            except InputError as error:
+                raise _invalid_csv(error) from None
+            if chunk is None:
+                return b""
+            outcomes.valued, outcomes.errors = chunk.counts.valued, chunk.counts.errors
+            return chunk.data
+
+
+class _CsvResponse(Response):
+    """Sends chunks as they are computed, until the client disconnects."""
+
+    def __init__(
+        self,
+        headers: dict[str, str],
+        request: Request,
+        valuation: _CsvValuation,
+        first: bytes,
+        resources: ExitStack,
+    ) -> None:
+        super().__init__(headers=headers)
+        del self.headers["content-length"]
+        self._request = request
+        self._valuation = valuation
+        self._first = first
+        self._resources = resources
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the response; after an error it ends without its last chunk."""
+        del scope, receive
+        with self._resources:
+            try:
+                await self._send_chunks(send)
+            except (ClientDisconnect, ApiError, HousePriceError, TimeoutError) as error:
+                code = error.code if isinstance(error, ApiError) else type(error).__name__
+                logger.warning("the rest of a file was not valued: %s", code)
+
+    async def _send_chunks(self, send: Send) -> None:
+        start: dict[str, Any] = {"type": "http.response.start", "status": self.status_code}
+        await send({**start, "headers": self.raw_headers})
+        data = self._first
+        while data:
+            await send({"type": "http.response.body", "body": data, "more_body": True})
+            if await self._request.is_disconnected():
+                return
+            data = await self._valuation.next_chunk()
+        await send({"type": "http.response.body", "body": b"", "more_body": False})

@@ -1,0 +1,340 @@
+"""The routes of the service: values, what-if questions, the model and its market, and probes."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import asdict
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import PlainTextResponse
+from pydantic import BaseModel, Field
+
+from houseprice.api.active_model import ServedModel
+from houseprice.api.bodies import (
+    EffectsRequest,
+    ValuationRequest,
+    WhatIfRequest,
+    document_body,
+    invalid_request,
+    json_response,
+    large_json_response,
+    parse_request,
+    read_json_body,
+)
+from houseprice.api.engine import THREAD_ROWS, Engine, get_engine, house_frame
+from houseprice.api.openapi import row_schema
+from houseprice.api.problem_details import ApiError, error_responses
+from houseprice.backend.base import Backend, ValuationResult
+from houseprice.backend.schemas import (
+    API_VERSION,
+    ChangeOut,
+    EffectsOut,
+    ImportanceOut,
+    ModelOut,
+    StudyOut,
+    ValuationsOut,
+    VersionOut,
+    to_records,
+    valuations_response,
+)
+from houseprice.errors import ModelError
+from houseprice.market.contract import Contract
+from houseprice.market.parsing import shorten
+from houseprice.market.validation import suggest_field
+
+__all__ = ["router"]
+
+MAX_EXPLAINED_ROWS = 200
+"""Houses with an explanation or comparable sales in one request; they take the most time."""
+
+router = APIRouter()
+
+
+# ------------------------------------------------------------------------------------------ values
+
+
+@router.post(
+    "/v1/valuations",
+    tags=["values"],
+    summary="Value houses",
+    responses={200: {"model": ValuationsOut}, **error_responses(body=True)},
+    openapi_extra=document_body(ValuationRequest),
+)
+async def valuations(request: Request) -> Response:
+    """Value each row: as many entries as rows, in their order, null for a row with an error.
+
+    The errors of rows are listed under `errors`, with row numbers from 1; imputed values and
+    warnings are listed under `notes`.
+    """
+    engine = get_engine(request)
+    options = parse_request(ValuationRequest, await read_json_body(request))
+    rows = options.rows
+    if (options.explain or options.comparables) and len(rows) > MAX_EXPLAINED_ROWS:
+        detail = (
+            f"A request with explanations or comparable sales may have {MAX_EXPLAINED_ROWS:,} "
+            f"houses, and this one has {len(rows):,}."
+        )
+        raise ApiError(413, "too_many_rows", detail)
+    model = engine.model
+    result = await engine.value(
+        rows, interval=options.interval, evidence=options.evidence, model=model
+    )
+    details = None
+    if options.explain or options.comparables:
+        details = await _details(engine, model, options, result)
+    currency = engine.contract.market.price.currency
+
+    def write() -> Response:
+        return json_response(
+            valuations_response(result, model.info, currency, datetime.now(UTC), details)
+        )
+
+    return await asyncio.to_thread(write) if len(rows) > THREAD_ROWS else write()
+
+
+async def _details(
+    engine: Engine, model: ServedModel, options: ValuationRequest, result: ValuationResult
+) -> list[dict[str, Any]]:
+    """The explanation and comparable sales of each row that has a value."""
+    valued = (result.valuations["status"] != "error").tolist()
+    works = [
+        partial(_explain, engine.contract, row, options)
+        for row, has_value in zip(options.rows, valued, strict=True)
+        if has_value
+    ]
+    details = iter(await engine.run_all(works, model=model))
+    return [next(details) if has_value else {} for has_value in valued]
+
+
+def _explain(
+    contract: Contract, row: dict[str, Any], options: ValuationRequest, backend: Backend
+) -> dict[str, Any]:
+    house = house_frame(row, contract)
+    details: dict[str, Any] = {}
+    if options.explain:
+        explanation = backend.explain(house)
+        details["explanation"] = {
+            "base_price": explanation.base_price,
+            "price": explanation.price,
+            "contributions": to_records(explanation.contributions),
+        }
+    if options.comparables:
+        details["comparables"] = to_records(backend.comparables(house, options.comparables))
+    return details
+
+
+@router.post(
+    "/v1/what-if",
+    tags=["questions"],
+    summary="What a change of fields does to the value of one house",
+    responses={200: {"model": ChangeOut}, **error_responses(body=True)},
+    openapi_extra=document_body(WhatIfRequest),
+)
+async def what_if(request: Request) -> Response:
+    """Value a house before and after a change, with the range of the difference."""
+    engine = get_engine(request)
+    body = parse_request(WhatIfRequest, await read_json_body(request))
+
+    def compare(backend: Backend) -> dict[str, Any]:
+        before, after = (house_frame(row, engine.contract) for row in (body.before, body.after))
+        return asdict(backend.what_if(before, after))
+
+    return json_response(await engine.run(compare))
+
+
+@router.post(
+    "/v1/effects",
+    tags=["questions"],
+    summary="The price along the values of one field",
+    responses={200: {"model": EffectsOut}, **error_responses(body=True)},
+    openapi_extra=document_body(EffectsRequest),
+)
+async def effects(request: Request) -> Response:
+    """Set one field to each of its values, for one house or on average over the sales."""
+    engine = get_engine(request)
+    contract = engine.contract
+    body = parse_request(EffectsRequest, await read_json_body(request))
+    if body.field not in contract.fields:
+        similar = suggest_field(body.field, contract)
+        hint = f" Did you mean {similar} ({contract.fields[similar].label})?" if similar else ""
+        raise invalid_request(f"There is no field «{shorten(body.field)}».{hint}", field="field")
+
+    def vary(backend: Backend) -> list[dict[str, Any]]:
+        house = None if body.house is None else house_frame(body.house, contract)
+        return to_records(backend.effect(body.field, house))
+
+    return json_response({"points": await engine.run(vary)})
+
+
+# ---------------------------------------------------------------------- the model and its market
+
+
+@router.get(
+    "/v1/model",
+    tags=["model"],
+    summary="The model: version, accuracy, capabilities and card",
+    responses={200: {"model": ModelOut}, **error_responses()},
+)
+async def model(request: Request) -> Response:
+    """Describe the model that answers, its accuracy and its intended use."""
+    engine = get_engine(request)
+    active, contract = engine.model, engine.contract
+    info, card = active.info, active.backend.card()
+    return json_response(
+        {
+            "model_version": info.model_version,
+            "package_version": info.package_version,
+            "api_version": API_VERSION,
+            "market_name": contract.market.name,
+            "market_title": info.market_title,
+            "contract_sha256": contract.sha256,
+            "as_of": info.as_of,
+            "trained_at": info.trained_at,
+            "n_sales": info.n_sales,
+            "currency": contract.market.price.currency,
+            "metrics": info.metrics,
+            "capabilities": sorted(info.capabilities),
+            "max_rows": engine.settings.serve_max_rows,
+            "card": card.data,
+            "card_markdown": card.markdown,
+        }
+    )
+
+
+@router.get(
+    "/v1/market",
+    tags=["model"],
+    summary="The market's contract: every field with its unit, range or levels",
+    responses={
+        200: {
+            "description": "The contract and its checksum.",
+            "content": {"application/json": {"schema": {"type": "object"}}},
+        },
+        **error_responses(),
+    },
+)
+async def market(request: Request) -> Response:
+    """Return the contract."""
+    return json_response(get_engine(request).contract)
+
+
+@router.get(
+    "/v1/market/schema",
+    tags=["model"],
+    summary="A house as JSON Schema",
+    responses={
+        200: {
+            "description": "A schema of draft 2020-12.",
+            "content": {"application/schema+json": {"schema": {"type": "object"}}},
+        },
+        **error_responses(),
+    },
+)
+async def schema(request: Request) -> Response:
+    """Describe a house by its fields, for a validator or to generate a form."""
+    response = json_response(row_schema(get_engine(request).contract))
+    response.headers["Content-Type"] = "application/schema+json"
+    return response
+
+
+@router.get(
+    "/v1/importance",
+    tags=["model"],
+    summary="Feature importance, most important first",
+    responses={200: {"model": list[ImportanceOut]}, **error_responses()},
+)
+async def importance(request: Request) -> Response:
+    """Return the loss of accuracy without each field, measured on sales not used in training."""
+    return json_response(to_records(get_engine(request).model.backend.importance()))
+
+
+@router.get(
+    "/v1/versions",
+    tags=["model"],
+    summary="The versions of the model, newest first",
+    responses={200: {"model": list[VersionOut]}, **error_responses()},
+)
+async def versions(request: Request) -> Response:
+    """List the versions whose studies can be read."""
+    known = await get_engine(request).run(lambda backend: backend.versions())
+    return json_response([asdict(version) for version in known])
+
+
+@router.get(
+    "/v1/study",
+    tags=["model"],
+    summary="The diagnostics of a version, computed in training",
+    responses={200: {"model": StudyOut}, **error_responses(404)},
+)
+async def study(request: Request, version: str | None = None) -> Response:
+    """Return the tables of a study: held-out values, calibration, the effect of missing fields.
+
+    It is that of the active version by default.
+    """
+    try:
+        result = await get_engine(request).run(lambda backend: backend.study(version))
+    except ModelError as error:
+        raise ApiError(404, "not_found", str(error)) from None
+    return await large_json_response(result.to_dict())
+
+
+# ------------------------------------------------------------------------------------------ probes
+
+
+class ReadyOut(BaseModel):
+    """Whether requests can be answered."""
+
+    ready: bool
+    reason: str = Field(description="Why not, or what an operator should know; often empty")
+    model_version: str | None
+
+
+class PackageVersionOut(BaseModel):
+    """The versions that answer."""
+
+    model_version: str | None
+    api_version: str
+
+
+@router.get(
+    "/health",
+    tags=["state"],
+    summary="Whether the process is alive",
+    response_class=PlainTextResponse,
+    responses={200: {"description": "ok"}, **error_responses()},
+)
+async def health() -> Response:
+    """Return ok. It needs no model, so a busy model does not delay it."""
+    return PlainTextResponse("ok")
+
+
+@router.get(
+    "/ready",
+    tags=["state"],
+    summary="Whether requests can be answered",
+    responses={
+        **error_responses(),
+        200: {"model": ReadyOut, "description": "The service is ready."},
+        503: {"model": ReadyOut, "description": "The service is not ready; `reason` says why."},
+    },
+)
+async def ready(request: Request) -> Response:
+    """Check that a model is open, verified, and reproduces the prices of its golden rows."""
+    state = await get_engine(request).check_readiness()
+    body = {"ready": state.ok, "reason": state.reason, "model_version": state.model_version}
+    return json_response(body) if state.ok else json_response(body, 503, {"Retry-After": "2"})
+
+
+@router.get(
+    "/version",
+    tags=["state"],
+    summary="The versions of the model and of the API",
+    responses={200: {"model": PackageVersionOut}, **error_responses()},
+)
+async def version(request: Request) -> Response:
+    """Return the version of the model, null while there is none, and that of this API."""
+    model_version = get_engine(request).readiness().model_version
+    return json_response({"model_version": model_version, "api_version": API_VERSION})

@@ -1,0 +1,339 @@
+"""The protocols of other servers: one entry per row, and errors in the form of the protocol."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from starlette.testclient import TestClient
+
+from houseprice.api.app import create_app
+from houseprice.api.engine import Engine
+from houseprice.backend.local import LocalBackend
+from houseprice.market.sales import Market
+from houseprice.settings import Settings
+
+Row = dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def rows(town_rows: list[Row]) -> list[Row]:
+    return town_rows[:12]
+
+
+@pytest.fixture(scope="module")
+def prices(in_process: LocalBackend, rows: list[Row]) -> list[float]:
+    return in_process.value(pd.DataFrame(rows)).valuations["predicted_price"].tolist()
+
+
+def tensors(rows: list[Row]) -> list[Row]:
+    return [
+        {"name": name, "shape": [len(rows)], "datatype": "BYTES", "data": [r[name] for r in rows]}
+        for name in rows[0]
+    ]
+
+
+def split_table(rows: list[Row]) -> Row:
+    return {"columns": [*rows[0]], "data": [[*row.values()] for row in rows]}
+
+
+def predictions(body: Any) -> Any:
+    return body["predictions"]
+
+
+PROTOCOLS: dict[str, tuple[str, Callable[[list[Row]], object], Callable[[Any], list[Any]]]] = {
+    "regression": ("/v1/predict/regression", lambda rows: rows, predictions),
+    "inputs": ("/api/v1/predict", lambda rows: {"inputs": rows}, predictions),
+    "records": ("/invocations", lambda rows: {"dataframe_records": rows}, predictions),
+    "split": ("/invocations", lambda rows: {"dataframe_split": split_table(rows)}, predictions),
+    "oip": (
+        "/v2/models/house/infer",
+        lambda rows: {"inputs": tensors(rows)},
+        lambda body: body["outputs"][0]["data"],
+    ),
+}
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_every_protocol_returns_the_values_of_the_backend_and_null_for_an_error(
+    api: TestClient, rows: list[Row], prices: list[float], protocol: str
+) -> None:
+    path, write, read = PROTOCOLS[protocol]
+    response = api.post(path, json=write(rows))
+    assert response.status_code == 200
+    assert read(response.json()) == pytest.approx(prices, rel=1e-9)
+    invalid = [dict(row) for row in rows]
+    invalid[3]["size"], invalid[5]["quarter"] = "-5", "nowhere"
+    values = read(api.post(path, json=write(invalid)).json())
+    assert [position for position, price in enumerate(values) if price is None] == [3, 5]
+    for position in {*range(len(rows))} - {3, 5}:
+        assert values[position] == pytest.approx(prices[position], rel=1e-9)
+
+
+@pytest.mark.parametrize("protocol", ["regression", "inputs", "records"])
+def test_no_rows_get_no_values(api: TestClient, protocol: str) -> None:
+    path, write, read = PROTOCOLS[protocol]
+    assert read(api.post(path, json=write([])).json()) == []
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_an_unknown_field_is_reported_with_a_similar_one(
+    api: TestClient, rows: list[Row], protocol: str
+) -> None:
+    path, write, read = PROTOCOLS[protocol]
+    misspelt = {("sise" if name == "size" else name): value for name, value in rows[0].items()}
+    response = api.post(path, json=write([misspelt]))
+    assert response.status_code == 200
+    assert read(response.json()) == [None]
+    assert "Did you mean size" in response.text
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+@pytest.mark.parametrize("text", [b"[NaN]", b'{"inputs": [], "inputs": []}'])
+def test_a_body_that_is_not_strict_json_is_refused(
+    api: TestClient, protocol: str, text: bytes
+) -> None:
+    headers = {"Content-Type": "application/json"}
+    assert api.post(PROTOCOLS[protocol][0], content=text, headers=headers).status_code == 400
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+@pytest.mark.parametrize("body", [1, "x", [1], [[]], {"rows": []}, {"inputs": 3}])
+def test_a_body_of_another_form_is_refused(api: TestClient, protocol: str, body: object) -> None:
+    assert api.post(PROTOCOLS[protocol][0], json=body).status_code == 422
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_too_many_rows_are_refused(api: TestClient, rows: list[Row], protocol: str) -> None:
+    path, write, _ = PROTOCOLS[protocol]
+    response = api.post(path, json=write(rows * 21))
+    assert response.status_code == 413
+    assert "250 houses" in response.text
+
+
+# ------------------------------------------------------------------------------------- the tutorial
+
+
+def test_the_client_of_the_first_tutorial_works_unchanged(api: TestClient, rows: list[Row]) -> None:
+    # The steps of its own test of the API, with the houses of this market.
+    assert api.get("/health").status_code == 200
+    model_version = api.get("/version").json()["model_version"]
+    body = json.loads(pd.DataFrame(rows[:1]).to_json(orient="records"))
+    result = api.post("/v1/predict/regression", json=body).json()
+    assert math.ceil(result["predictions"][0]) > 0
+    assert result["version"] == model_version
+    assert result["errors"] is None
+
+
+def test_the_errors_of_the_first_tutorial_are_keyed_by_row_and_field(
+    api: TestClient, rows: list[Row]
+) -> None:
+    invalid = [rows[0], {**rows[1], "size": "-5", "beds": "many"}, {"nonsense": [1]}]
+    errors = api.post("/v1/predict/regression", json=invalid).json()["errors"]
+    assert set(errors) == {"1", "2"}
+    assert set(errors["1"]) == {"size", "beds"}
+    assert all(isinstance(text, str) for texts in errors["1"].values() for text in texts)
+    assert {"nonsense", "size", "quarter"} <= set(errors["2"])
+
+
+def test_the_client_of_the_second_tutorial_works_unchanged(
+    api: TestClient, rows: list[Row], prices: list[float]
+) -> None:
+    health = api.get("/api/v1/health").json()
+    assert set(health) == {"name", "api_version", "model_version"}
+    # Its clients have pandas write missing values as null.
+    sparse = pd.DataFrame(rows).assign(built=float("nan")).astype(object)
+    body = {"inputs": sparse.where(sparse.notna(), None).to_dict(orient="records")}
+    result = api.post("/api/v1/predict", json=body).json()
+    assert result["errors"] is None
+    assert len(result["predictions"]) == len(prices)
+    assert result["version"] == health["model_version"]
+
+
+def test_the_names_of_the_dialect_and_of_the_contract_both_work(
+    api: TestClient, rows: list[Row], prices: list[float]
+) -> None:
+    renamed = [
+        {("GroundFloor" if name == "ground floor" else name): value for name, value in row.items()}
+        for row in rows
+    ]
+    result = api.post("/api/v1/predict", json={"inputs": renamed}).json()
+    assert result["predictions"] == pytest.approx(prices, rel=1e-9)
+    both = {"inputs": [{**rows[0], "GroundFloor": "1"}]}
+    refused = api.post("/api/v1/predict", json=both).json()
+    assert refused["predictions"] == [None]
+    assert refused["errors"][0]["loc"] == ["inputs", 0, "GroundFloor"]
+    assert refused["errors"][0]["type"] == "unknown_field"
+
+
+@pytest.fixture(scope="module")
+def ames(market: Market, model_dir: Path) -> Iterator[TestClient]:
+    """The market that the tutorial's clients are made for."""
+    settings = Settings(model_dir=model_dir)
+    with TestClient(create_app(settings, Engine(settings, market))) as client:
+        yield client
+
+
+def test_the_houses_of_the_tutorials_are_valued_as_their_clients_send_them(
+    ames: TestClient, market: Market
+) -> None:
+    # Parsed as they do: what pandas takes for missing is sent as null.
+    houses = pd.read_csv(market.sample_path)
+    body = json.loads(houses.to_json(orient="records"))
+    first = ames.post("/v1/predict/regression", json=body).json()
+    assert first["errors"] is None
+    assert len(first["predictions"]) == len(houses)
+    assert min(first["predictions"]) > 10_000
+
+    names = {"1stFlrSF": "FirstFlrSF", "2ndFlrSF": "SecondFlrSF", "3SsnPorch": "ThreeSsnPortch"}
+    renamed = houses.rename(columns=names).drop(columns="Id").astype(object)
+    inputs = renamed.where(renamed.notna(), None).to_dict(orient="records")
+    second = ames.post("/api/v1/predict", json={"inputs": inputs}).json()
+    assert second["errors"] is None
+    assert second["predictions"] == pytest.approx(first["predictions"], rel=1e-9)
+
+
+# ------------------------------------------------------------------------------------------ MLflow
+
+
+def test_errors_of_mlflow_have_its_form(api: TestClient) -> None:
+    assert api.get("/ping").content == b"\n"
+    for body in ({"instances": [[1]]}, {"dataframe_records": [], "dataframe_split": {}}):
+        response = api.post("/invocations", json=body)
+        assert set(response.json()) == {"error_code", "message"}
+        assert response.json()["error_code"] == "INVALID_PARAMETER_VALUE"
+        assert "dataframe_split" in response.json()["message"]
+    response = api.post("/invocations", content=b"a,b", headers={"Content-Type": "text/csv"})
+    assert response.status_code == 415
+    assert response.json()["error_code"] == "BAD_REQUEST"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"dataframe_split": {"columns": ["size"]}},
+        {"dataframe_split": {"columns": ["size", "size"], "data": [[1, 2]]}},
+        {"dataframe_split": {"columns": [1], "data": [[1]]}},
+        {"dataframe_split": {"columns": ["size"], "data": [3]}},
+        {"dataframe_split": {"columns": ["size"], "data": [], "dtypes": []}},
+        {"dataframe_split": [], "params": {}},
+        {"dataframe_records": [], "params": {"a": 1}},
+        {"dataframe_records": None},
+        {},
+    ],
+)
+def test_an_inconsistent_table_is_refused(api: TestClient, body: Row) -> None:
+    assert api.post("/invocations", json=body).status_code == 422
+
+
+def test_a_row_with_too_many_cells_is_listed_among_the_errors(
+    api: TestClient, rows: list[Row], prices: list[float]
+) -> None:
+    table = split_table([rows[0], rows[1], {**rows[2], "size": "-5"}, rows[3]])
+    table["data"][1].append("one more")
+    body = {"dataframe_split": table, "params": {}}
+    result = api.post("/invocations", json=body).json()
+    expected = [prices[0], None, None, prices[3]]
+    assert result["predictions"] == [each and pytest.approx(each, rel=1e-9) for each in expected]
+    assert [(error["row"], error["field"], error["code"]) for error in result["errors"]] == [
+        (1, None, "ragged"),
+        (2, "size", "below_limit"),
+    ]
+    assert result["model_version"]
+
+
+# ---------------------------------------------------------------------------------- Open Inference
+
+
+def test_open_inference_describes_server_and_model(api: TestClient, town: Market) -> None:
+    assert api.get("/v2/health/live").json() == {"live": True}
+    assert api.get("/v2/health/ready").json() == {"ready": True}
+    assert api.get("/v2").json()["name"] == "houseprice"
+    assert api.get("/v2/models/house/ready").json() == {"name": "house", "ready": True}
+    model = api.get("/v2/models/house").json()
+    assert [tensor["name"] for tensor in model["inputs"]] == [*town.contract.columns]
+    assert {tensor["datatype"] for tensor in model["inputs"]} == {"FP64", "INT64", "BYTES"}
+    assert model["outputs"][0]["name"] == "predict"
+    assert model["versions"] == [api.get("/version").json()["model_version"]]
+
+
+def test_open_inference_returns_tensors_of_one_length(api: TestClient, rows: list[Row]) -> None:
+    body = {"id": "42", "inputs": tensors([rows[0], {**rows[1], "size": "-5"}])}
+    result = api.post("/v2/models/house/infer", json=body).json()
+    assert (result["id"], result["model_name"]) == ("42", "house")
+    by_name = {tensor["name"]: tensor for tensor in result["outputs"]}
+    assert [*by_name] == ["predict", "price_low", "price_high", "error"]
+    assert all(tensor["shape"] == [2] for tensor in by_name.values())
+    low, value, high = (by_name[name]["data"] for name in ("price_low", "predict", "price_high"))
+    assert low[0] < value[0] < high[0]
+    assert low[1] is value[1] is high[1] is None
+    assert by_name["error"]["data"][0] == ""
+    assert "-5" in by_name["error"]["data"][1]
+
+
+def test_open_inference_returns_the_requested_outputs(api: TestClient, rows: list[Row]) -> None:
+    columns = [
+        {**tensor, "shape": [2, 1], "data": [[cell] for cell in tensor["data"]]}
+        for tensor in tensors(rows[:2])
+    ]
+    body = {"inputs": columns, "outputs": [{"name": "price_high"}]}
+    result = api.post("/v2/models/house/infer", json=body).json()
+    assert [tensor["name"] for tensor in result["outputs"]] == ["price_high"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"shape": [3]},
+        {"shape": [2, 2]},
+        {"shape": "2"},
+        {"datatype": "TEXT"},
+        {"data": 3},
+        {"data": ["1"], "shape": [1]},
+        {"name": 3},
+        {"name": "quarter"},
+    ],
+)
+def test_tensors_that_are_not_columns_of_one_table_are_refused(
+    api: TestClient, rows: list[Row], change: Row
+) -> None:
+    columns = tensors(rows[:2])
+    columns[1] |= change
+    response = api.post("/v2/models/house/infer", json={"inputs": columns})
+    assert response.status_code == 422
+    assert set(response.json()) == {"error"}
+
+
+@pytest.mark.parametrize("body", [{"inputs": []}, {"inputs": [{"name": "size"}]}])
+def test_incomplete_tensors_are_refused(api: TestClient, body: Row) -> None:
+    assert api.post("/v2/models/house/infer", json=body).status_code == 422
+
+
+def test_an_unknown_output_or_model_is_refused(api: TestClient, rows: list[Row]) -> None:
+    body = {"inputs": tensors(rows[:1]), "outputs": [{"name": "probability"}]}
+    assert api.post("/v2/models/house/infer", json=body).status_code == 422
+    for response in (
+        api.get("/v2/models/other"),
+        api.get("/v2/models/other/ready"),
+        api.post("/v2/models/other/infer", json=body),
+    ):
+        assert response.status_code == 404
+        assert "house" in response.json()["error"]
+
+
+@pytest.mark.parametrize(
+    "path", ["/ping", "/api/v1/health", "/v2/health/ready", "/v2/models/house"]
+)
+def test_every_protocol_reports_that_the_model_is_not_ready(
+    town: Market, tmp_path: Path, path: str
+) -> None:
+    settings = Settings(model_dir=tmp_path)
+    app = create_app(settings, Engine(settings, town))  # never started: it has no model
+    response = TestClient(app).get(path)
+    assert response.status_code == 503
+    assert response.headers["Retry-After"]

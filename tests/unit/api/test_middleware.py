@@ -1,0 +1,336 @@
+"""The middleware around a small app, over real connections."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import socket
+import threading
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+import requests
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import StreamingResponse
+from fastapi.testclient import TestClient
+
+from houseprice.api import telemetry
+from houseprice.api.access import new_key
+from houseprice.api.middleware import CSV_PATH, add_middleware
+from houseprice.api.problem_details import install_error_handlers
+from houseprice.files import MEGABYTE
+from houseprice.settings import Settings
+from tests.loopback import get, post, raw, served, wait_until
+
+
+class Service:
+    """A small app behind the middleware; /slow answers once ``release`` is set."""
+
+    def __init__(self, **settings: object) -> None:
+        self.app = FastAPI()
+        self.release = threading.Event()
+        self.waiting = 0
+        self.app.include_router(telemetry.router)
+        install_error_handlers(self.app)
+        self._add_routes()
+        add_middleware(self.app, Settings(**settings))
+
+    def _add_routes(self) -> None:
+        app = self.app
+
+        @app.get("/health")
+        @app.get("/ready")
+        @app.get("/version")
+        async def health() -> str:
+            return "ok"
+
+        @app.post("/length")
+        async def length(request: Request) -> int:
+            return len(await request.body())
+
+        @app.post("/slow")
+        async def slow(request: Request) -> str:
+            await request.body()
+            self.waiting += 1
+            await asyncio.to_thread(self.release.wait)
+            return "done"
+
+        @app.get("/large")
+        async def large() -> Response:
+            return Response(b"house " * 10_000, media_type="text/plain")
+
+        @app.get("/endless")
+        async def endless() -> Response:
+            async def chunks():
+                while True:
+                    yield b"x" * 65_536
+
+            return StreamingResponse(chunks())
+
+        @app.post(CSV_PATH)
+        async def csv() -> str:
+            return "body not read"
+
+
+@contextmanager
+def serve(**settings: object) -> Iterator[tuple[str, Service]]:
+    service = Service(**settings)
+    with served(service.app) as port:
+        try:
+            yield f"http://127.0.0.1:{port}", service
+        finally:
+            service.release.set()
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    with serve(serve_max_body_mb=1) as (url, _):
+        yield url
+
+
+def port_of(url: str) -> int:
+    return int(url.rpartition(":")[2])
+
+
+def head(length: int, path: str = "length", *headers: bytes) -> bytes:
+    lines = [b"POST /%s HTTP/1.1" % path.encode(), b"Host: x", *headers]
+    return b"\r\n".join([*lines, b"Content-Length: %d" % length, b"", b""])
+
+
+# ------------------------------------------------------------------------------------- request ids
+
+
+def test_a_valid_request_id_is_returned(url: str) -> None:
+    response = get(f"{url}/health", headers={"X-Request-ID": "order-17.b_2"})
+    assert response.headers["X-Request-ID"] == "order-17.b_2"
+
+
+@pytest.mark.parametrize("given", ["", "a b", "<script>", "a" * 65, "ü"])
+def test_any_other_request_id_is_replaced(url: str, given: str) -> None:
+    response = get(f"{url}/nowhere", headers={"X-Request-ID": given.encode("latin-1")})
+    request_id = response.headers["X-Request-ID"]
+    assert len(request_id) == 16
+    assert response.json()["instance"] == request_id
+    assert get(f"{url}/nowhere").headers["X-Request-ID"] != request_id
+
+
+@pytest.mark.parametrize("path", ["health", "nowhere"])
+def test_every_response_has_security_headers(url: str, path: str) -> None:
+    headers = get(f"{url}/{path}").headers
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["X-Frame-Options"] == "DENY"
+    assert headers["Cache-Control"] == "no-store"
+
+
+# ------------------------------------------------------------------------------------------ bodies
+
+
+def test_a_body_of_the_largest_size_is_read_and_one_byte_more_is_refused(url: str) -> None:
+    assert post(f"{url}/length", data=b"x" * MEGABYTE).json() == MEGABYTE
+    response = post(f"{url}/length", data=b"x" * (MEGABYTE + 1))
+    assert response.status_code == 413
+    assert response.headers["Content-Type"] == "application/problem+json"
+    assert response.json()["code"] == "too_large"
+
+
+def test_a_body_of_undeclared_size_is_refused_when_it_is_too_large(url: str) -> None:
+    assert post(f"{url}/length", data=iter([b"x" * MEGABYTE])).json() == MEGABYTE
+    response = post(f"{url}/length", data=(b"x" * 65_536 for _ in range(17)))
+    assert response.status_code == 413
+
+
+@pytest.mark.parametrize(
+    "request_head",
+    [head(99_999_999_999_999_999_999), head(3 * MEGABYTE, "length", b"Expect: 100-continue")],
+)
+def test_a_declared_size_is_refused_before_the_body_is_sent(url: str, request_head: bytes) -> None:
+    assert raw(port_of(url), request_head, half_close=True).status in (400, 413)
+
+
+@pytest.mark.parametrize(
+    ("path", "size", "statuses"),
+    [
+        ("length", 3 * MEGABYTE, {413}),
+        ("health", 300_000, {405}),
+        (CSV_PATH.lstrip("/"), 300_000, {200}),
+    ],
+)
+def test_an_unread_body_does_not_keep_the_connection_open(
+    url: str, path: str, size: int, statuses: set[int]
+) -> None:
+    response = raw(port_of(url), head(size, path), b"x" * size)
+    assert response.status in statuses
+    assert b"connection: close" in response.received.lower()
+
+
+def test_the_connection_is_reused_after_a_body_that_was_read(url: str) -> None:
+    last = b"GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    response = raw(port_of(url), head(3) + b"abc", last)
+    assert response.received.count(b"HTTP/1.1 200 OK") == 2
+
+
+def test_a_compressed_body_is_decompressed_up_to_a_limit(url: str) -> None:
+    def send(size: int) -> requests.Response:
+        body = gzip.compress(b"x" * size)
+        return post(f"{url}/length", data=body, headers={"Content-Encoding": "gzip"})
+
+    assert send(100_000).json() == 100_000
+    response = send(2 * MEGABYTE + 1)
+    assert response.status_code == 413
+    assert "decompressed" in response.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    "body",  # with a fixed mtime: a test has the same name in every process
+    [
+        b"not gzip",
+        b"",
+        gzip.compress(b"x" * 1000, mtime=0)[:-3],
+        gzip.compress(b"x" * 1000, mtime=0) + b"more",
+        gzip.compress(b"x", mtime=0) + gzip.compress(b"y", mtime=0),
+        zlib.compress(b"x"),
+    ],
+)
+def test_a_body_that_is_not_one_complete_gzip_file_is_refused(url: str, body: bytes) -> None:
+    response = post(f"{url}/length", data=body, headers={"Content-Encoding": "gzip"})
+    assert response.status_code == 400
+    assert response.json()["code"] == "broken_gzip"
+
+
+@pytest.mark.parametrize("encoding", ["br", "deflate", "zstd", "gzip, gzip", "nonsense"])
+def test_another_encoding_is_refused(url: str, encoding: str) -> None:
+    response = post(f"{url}/length", data=b"x", headers={"Content-Encoding": encoding})
+    assert response.status_code == 415
+    assert "gzip" in response.headers["Accept-Encoding"]
+
+
+def test_a_body_that_arrives_too_slowly_is_refused() -> None:
+    with serve(serve_timeout_s=0.2) as (url, _):
+        assert raw(port_of(url), head(100), b"only this").status == 408
+
+
+def test_a_client_that_disconnects_in_its_body_causes_no_error(url: str) -> None:
+    raw(port_of(url), head(100), b"only this", half_close=True)
+    assert get(f"{url}/health").ok
+
+
+def test_large_responses_are_compressed_for_clients_that_accept_it(url: str) -> None:
+    compressed = get(f"{url}/large", headers={"Accept-Encoding": "gzip"})
+    plain = get(f"{url}/large", headers={"Accept-Encoding": "identity"})
+    assert compressed.headers["Content-Encoding"] == "gzip"
+    assert "Content-Encoding" not in plain.headers
+    assert compressed.content == plain.content
+    assert int(compressed.headers["Content-Length"]) < 1_000
+
+
+# -------------------------------------------------------------------------------------------- keys
+
+
+@pytest.fixture(scope="module")
+def keyed() -> Iterator[tuple[str, str, str]]:
+    """A service with two keys, the second of which may make two requests per minute."""
+    (alice, first), (bob, second) = new_key("alice"), new_key("bob")
+    with serve(serve_keys=f"{first},{second}:2", serve_max_body_mb=1) as (url, _):
+        yield url, alice, bob
+
+
+def test_without_a_key_only_probes_and_documentation_answer(keyed: tuple[str, str, str]) -> None:
+    url, _, _ = keyed
+    for path in ("health", "ready", "version"):
+        assert get(f"{url}/{path}").status_code == 200
+    for path in ("docs", "openapi.json"):
+        assert get(f"{url}/{path}").status_code != 401
+    for path in ("large", "metrics", "nowhere", "health/../large", "docsx", "HEALTH"):
+        response = get(f"{url}/{path}")
+        assert response.status_code == 401
+        assert response.json()["code"] == "no_key"
+        assert response.headers["WWW-Authenticate"].startswith("Bearer")
+
+
+@pytest.mark.parametrize("header", ["X-API-Key", "Authorization"])
+def test_a_key_is_accepted_in_either_header(keyed: tuple[str, str, str], header: str) -> None:
+    url, alice, _ = keyed
+    value = alice if header == "X-API-Key" else f"bearer {alice}"
+    assert get(f"{url}/large", headers={header: value}).ok
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"X-API-Key": "hp_wrong"},
+        {"X-API-Key": ""},
+        {"Authorization": "Bearer"},
+        {"Authorization": "Basic YTpi"},
+        {"X-API-Key": "ü".encode("latin-1")},
+    ],
+)
+def test_a_wrong_key_is_refused_and_not_shown(
+    keyed: tuple[str, str, str], headers: dict[str, str]
+) -> None:
+    url, _, _ = keyed
+    response = get(f"{url}/large", headers=headers)
+    assert response.status_code == 401
+    assert "hp_wrong" not in response.text
+
+
+def test_a_body_without_a_key_is_not_read_into_memory(keyed: tuple[str, str, str]) -> None:
+    url, _, _ = keyed
+    assert raw(port_of(url), head(900_000), b"x" * 900_000).status == 401
+
+
+def test_a_key_with_too_many_requests_is_refused_for_a_time(keyed: tuple[str, str, str]) -> None:
+    url, alice, bob = keyed
+    responses = [get(f"{url}/large", headers={"X-API-Key": bob}) for _ in range(3)]
+    assert [response.status_code for response in responses] == [200, 200, 429]
+    assert 0 < int(responses[-1].headers["Retry-After"]) <= 30
+    assert get(f"{url}/large", headers={"X-API-Key": alice}).ok
+    assert get(f"{url}/health", headers={"X-API-Key": bob}).ok
+
+
+def test_the_middleware_works_in_an_app_that_is_mounted_in_another() -> None:
+    key, entry = new_key("a")
+    outer = FastAPI()
+    outer.mount("/api", Service(serve_keys=entry).app)
+    with TestClient(outer) as client:
+        assert client.get("/api/health").status_code == 200
+        assert client.get("/api/large").status_code == 401
+        assert client.get("/api/large", headers={"X-API-Key": key}).status_code == 200
+
+
+# ------------------------------------------------------------------------------------- concurrency
+
+
+def test_a_full_service_refuses_requests_and_answers_probes() -> None:
+    with serve(serve_concurrency=2) as (url, service):
+        statuses: list[int] = []
+        threads = [
+            threading.Thread(
+                target=lambda: statuses.append(post(f"{url}/slow", data=b"x").status_code)
+            )
+            for _ in range(2)
+        ]
+        for thread in threads:
+            thread.start()
+        wait_until(lambda: service.waiting == 2)
+        refused = post(f"{url}/length", data=b"x")
+        assert refused.status_code == 503
+        assert refused.headers["Retry-After"] == "1"
+        assert get(f"{url}/health").ok
+        assert get(f"{url}/metrics").ok
+        service.release.set()
+        for thread in threads:
+            thread.join()
+        assert statuses == [200, 200]
+        assert post(f"{url}/length", data=b"x").ok
+
+
+def test_a_client_that_does_not_read_its_response_is_disconnected() -> None:
+    with (
+        serve(serve_concurrency=1, serve_timeout_s=0.2) as (url, _),
+        socket.create_connection(("127.0.0.1", port_of(url))) as connection,
+    ):
+        connection.sendall(b"GET /endless HTTP/1.1\r\nHost: x\r\n\r\n")
+        connection.recv(1)
+        wait_until(lambda: post(f"{url}/length", data=b"x").ok)
