@@ -1,14 +1,12 @@
-"""What learns, in six rooms; :mod:`houseprice.model.valuation` is where they meet.
+"""The valuation model: learning, explaining, measuring and storing it.
 
 ::
 
-    training                   from sales to a version that may be used
-    storing                    versions on disk, and the card of each
-    measuring                  metrics, baselines, ratio study, report
-    explaining | comparing     why this value, what if; sales like a house
-    valuation                  ValuationModel: prices with ranges
-    ranges                     how far a value may be off
-    learning                   features, members and their blend
-
-Imports go down this list only.
+    training                                    from sales to an accepted version
+    store, card                                 versions on disk, and their model cards
+    study, diagnostics, gate                    figures of a version, and whether it is accepted
+    evaluation, report, ratio_study, ...        metrics on held-out sales
+    explanation, what_if, comparables, ...      why a house has its value; similar sales
+    valuation                                   ValuationModel: prices with intervals
+    conformal, blend, members, features         what it is made of
 """

@@ -77,21 +77,7 @@ BASELINES: dict[str, Baseline] = {
 def baseline_estimates(
     contract: Contract, sales: pd.DataFrame, prices: Floats, houses: pd.DataFrame
 ) -> pd.DataFrame:
-    """Value houses by every baseline.
-
-    Parameters
-    ----------
-    contract : Contract
-    sales : DataFrame of shape (n_sales, n_fields)
-        Clean houses.
-    prices : array of shape (n_sales,)
-    houses : DataFrame of shape (n_houses, n_fields)
-
-    Returns
-    -------
-    DataFrame of shape (n_houses, n_baselines)
-        Columns ``baseline_*``, index from 0.
-    """
+    """Value houses by every baseline: columns ``baseline_*``, index from 0."""
     sales, houses = sales.reset_index(drop=True), houses.reset_index(drop=True)
     return pd.DataFrame(
         {

@@ -14,8 +14,7 @@ from sklearn.model_selection import KFold
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import check_is_fitted
 
-from houseprice.market.contract import Contract
-from houseprice.market.fields import Field
+from houseprice.market.contract import Contract, Field
 from houseprice.model.features import FeatureBuilder, to_matrix
 from houseprice.model.members import RelevanceKernelRegressor, SplineElasticNet
 
@@ -159,20 +158,8 @@ def monotone_gains(
 ) -> Iterator[tuple[str, Floats]]:
     """Yield the effect of one increment of each field with a sign, all else equal.
 
-    Parameters
-    ----------
-    predict : callable
-        From houses to log prices.
-    houses : ndarray of shape (n_houses, n_fields)
-        Without missing values.
-    contract : Contract
-
-    Yields
-    ------
-    column : str
-    gain : ndarray of shape (n_houses,)
-        The rise of the log price, or its fall where the sign is "-": a negative gain violates the
-        sign.
+    `predict` returns log prices of `houses`, a matrix without missing values. The gain is the rise
+    of the log price, or its fall where the sign is "-": a negative gain violates the sign.
     """
     base = predict(houses)
     for i, (column, field) in enumerate(contract.fields.items()):

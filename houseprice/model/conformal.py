@@ -90,9 +90,14 @@ class ConformalInterval(BaseEstimator):
         self.feature_weights = feature_weights
 
     def fit(
-        self, features: Floats, residuals: Floats, imputation_std: Floats, folds: NDArray[np.intp]
+        self,
+        features: Floats,
+        residuals: Floats,
+        imputation_std: Floats,
+        folds: NDArray[np.intp],
+        masked: tuple[Floats, Floats, Floats] | None = None,
     ) -> Self:
-        """Learn from the out-of-fold residuals of the sales as recorded.
+        """Learn from the out-of-fold residuals of sales.
 
         Parameters
         ----------
@@ -103,33 +108,31 @@ class ConformalInterval(BaseEstimator):
         imputation_std : ndarray of shape (n_sales,)
             Standard deviation of the log price that missing fields cause.
         folds : ndarray of int, shape (n_sales,)
-            The fold that each sale was held out in. Difficulties are predicted across the same
-            folds.
+            The fold that each sale was held out in; difficulties are predicted across the same.
+        masked : tuple of three arrays, optional
+            Features, residuals and imputation_std of the same sales with masked fields.
         """
         size = np.abs(residuals)
         target = np.minimum(size, np.quantile(size, 0.99)) + self.floor
         self.imputation_weight_ = 1.0
-        self._fold_models = {}
-        self.out_of_fold_difficulty_ = np.empty(len(residuals))
+        self.out_of_fold_difficulty_, masked_difficulty = np.empty((2, len(residuals)))
         for fold in np.unique(folds):
             held_out = folds == fold
             model = self._fit_difficulty(features[~held_out], target[~held_out])
-            self._fold_models[int(fold)] = model
             self.out_of_fold_difficulty_[held_out] = self._predict(model, features[held_out])
+            if masked is not None:
+                masked_difficulty[held_out] = self._predict(model, masked[0][held_out])
         self._model = self._fit_difficulty(features, target)
         self._sales = residuals, imputation_std, folds
+        if masked is not None:
+            self.masked_scores_ = self._fit_masked(masked_difficulty, *masked[1:])
         self.scores_ = np.sort(self._out_of_fold_scores())
-        self.masked_scores_ = self.scores_
+        if masked is None:
+            self.masked_scores_ = self.scores_
         return self
 
-    def fit_masked(
-        self, features: Floats, residuals: Floats, imputation_std: Floats, folds: NDArray[np.intp]
-    ) -> Self:
-        """Learn from the residuals of held-out sales with masked fields; arguments as in `fit`."""
-        check_is_fitted(self, "scores_")
-        difficulty = np.empty(len(residuals))
-        for fold, model in self._fold_models.items():
-            difficulty[folds == fold] = self._predict(model, features[folds == fold])
+    def _fit_masked(self, difficulty: Floats, residuals: Floats, imputation_std: Floats) -> Floats:
+        """Learn the weight of `imputation_std`, and return the sorted scores."""
         size = np.abs(residuals)
 
         def misfit(weight: float) -> float:
@@ -137,9 +140,7 @@ class ConformalInterval(BaseEstimator):
             return float(np.mean(np.log(scale)) + np.log(np.mean(size / scale)))
 
         self.imputation_weight_ = min(np.arange(0.5, 3.01, 0.1).tolist(), key=misfit)
-        self.masked_scores_ = np.sort(residuals / self._scale(difficulty, imputation_std))
-        self.scores_ = np.sort(self._out_of_fold_scores())
-        return self
+        return np.sort(residuals / self._scale(difficulty, imputation_std))
 
     def difficulty(self, features: Floats) -> Floats:
         """Predict the size of errors in log price, missing fields apart, shape (n_houses,)."""
@@ -147,43 +148,37 @@ class ConformalInterval(BaseEstimator):
         return self._predict(self._model, features)
 
     def margins(
-        self, difficulty: Floats, imputation_std: Floats, level: float
+        self, difficulty: Floats, imputation_std: Floats, level: float, scores: Floats | None = None
     ) -> tuple[Floats, Floats]:
         """Return the margins below and above that hold the price with probability `level`.
 
-        In log price, two arrays of shape (n_houses,). The scores of masked sales count in
-        proportion to the part of the scale that missing fields cause.
+        In log price, two arrays of shape (n_houses,); ``scores`` replace those of all sales. The
+        scores of masked sales count in proportion to the part of the scale that missing fields
+        cause.
         """
         check_level(level)
-        return self._margins(difficulty, imputation_std, self.scores_, level)
+        tails = _tails(self.scores_ if scores is None else scores, level)
+        scale = self._scale(difficulty, imputation_std)
+        share = 1.0 - (difficulty / scale) ** 2
+        below, above = (
+            scale * (recorded + share * (max(recorded, masked) - recorded))
+            for recorded, masked in zip(tails, _tails(self.masked_scores_, level), strict=True)
+        )
+        return below, above
 
     def out_of_fold_margins(self, level: float) -> tuple[Floats, Floats]:
         """Return the margins of the sales of the fit, each from the other folds.
 
         Neither its difficulty nor the quantiles depend on the sale, so that coverage is unbiased.
         """
-        check_level(level)
         _, imputation_std, folds = self._sales
-        scores = self._out_of_fold_scores()
-        below, above = np.empty(len(scores)), np.empty(len(scores))
+        scores, difficulty = self._out_of_fold_scores(), self.out_of_fold_difficulty_
+        below, above = np.empty((2, len(scores)))
         for fold in np.unique(folds):
             out = folds == fold
-            below[out], above[out] = self._margins(
-                self.out_of_fold_difficulty_[out], imputation_std[out], np.sort(scores[~out]), level
+            below[out], above[out] = self.margins(
+                difficulty[out], imputation_std[out], level, np.sort(scores[~out])
             )
-        return below, above
-
-    def _margins(
-        self, difficulty: Floats, imputation_std: Floats, scores: Floats, level: float
-    ) -> tuple[Floats, Floats]:
-        scale = self._scale(difficulty, imputation_std)
-        share = 1.0 - (difficulty / scale) ** 2
-        below, above = (
-            scale * (recorded + share * (max(recorded, masked) - recorded))
-            for recorded, masked in zip(
-                _tails(scores, level), _tails(self.masked_scores_, level), strict=True
-            )
-        )
         return below, above
 
     def _out_of_fold_scores(self) -> Floats:
@@ -348,42 +343,35 @@ def calibrate(
 ) -> tuple[ConformalInterval, ImputationVariance, pd.DataFrame]:
     """Learn intervals from the out-of-fold predictions of the sales.
 
-    Parameters
-    ----------
-    folds : sequence of Fold
-    regressor : BlendRegressor
-        Fitted on all sales. Its design has the features of the difficulty: it depends on no price,
-        and the designs of the folds differ in width.
-    houses : DataFrame of shape (n_sales, n_fields)
-    log_prices : ndarray of shape (n_sales,)
-    random_state : int
-        Of the fields that are masked.
-
-    Returns
-    -------
-    conformal : ConformalInterval
-    imputation_variance : ImputationVariance
-    out_of_fold : DataFrame of shape (n_sales, 4)
-        ``fold``, ``log_price`` and ``difficulty`` (both predicted without the sale), and the
-        ``imputation_std`` of its missing fields.
+    ``regressor`` is fitted on all sales. Its design has the features of the difficulty: it depends
+    on no price, and the designs of the folds differ in width. ``random_state`` decides which fields
+    are masked. The frame has a row per sale: ``fold``, ``log_price`` and ``difficulty`` (both
+    predicted without the sale), and the ``imputation_std`` of its missing fields.
     """
     imputation_variance = ImputationVariance.from_folds(folds, houses, regressor.contract)
     fold = np.empty(len(houses), dtype=np.intp)
     for number, part in enumerate(folds):
         fold[part.held_out] = number
 
-    def out_of_fold(known: pd.DataFrame) -> tuple[Floats, Floats, Floats]:
-        predictions = np.empty((len(known), len(regressor.weights)))
+    def out_of_fold(sales: pd.DataFrame) -> tuple[Floats, Floats, Floats]:
+        predictions = np.empty((len(sales), len(regressor.weights)))
         for part in folds:
-            design = part.regressor.design(known.iloc[part.held_out])
+            design = part.regressor.design(sales.iloc[part.held_out])
             predictions[part.held_out] = part.regressor.member_predictions(design)
         log_price = regressor.blend(predictions)
-        features = difficulty_features(log_price, predictions, regressor.design(known))
-        return log_price, features, imputation_variance.std(known.to_numpy(np.float64))
+        features = difficulty_features(log_price, predictions, regressor.design(sales))
+        return log_price, features, imputation_variance.std(sales.to_numpy(np.float64))
 
     log_price, features, std = out_of_fold(houses)
-    conformal = ConformalInterval(feature_weights=regressor.difficulty_weights())
-    conformal.fit(features, log_prices - log_price, std, fold)
+    random = np.random.default_rng(random_state)
+    masked = out_of_fold(mask_fields(houses, regressor.contract, random))
+    conformal = ConformalInterval(feature_weights=regressor.difficulty_weights()).fit(
+        features,
+        log_prices - log_price,
+        std,
+        fold,
+        masked=(masked[1], log_prices - masked[0], masked[2]),
+    )
     frame = pd.DataFrame(
         {
             "fold": fold,
@@ -392,7 +380,4 @@ def calibrate(
             "imputation_std": std,
         }
     )
-    random = np.random.default_rng(random_state)
-    log_price, features, std = out_of_fold(mask_fields(houses, regressor.contract, random))
-    conformal.fit_masked(features, log_prices - log_price, std, fold)
     return conformal, imputation_variance, frame

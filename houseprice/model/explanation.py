@@ -38,16 +38,9 @@ def format_difference(price: Price, amount: float, step: float) -> str:
 class Explanation:
     """The contributions of the fields to one price.
 
-    Attributes
-    ----------
-    base_price : float
-        Predicted price of the base house, in whole cents.
-    price : float
-        Predicted price of this house, in whole cents.
-    contributions : DataFrame, a row per field, largest first
-        column, label; told and base: the values of this house and of the base house, formatted;
-        contribution: money in whole cents, 0 where the two are alike; sentence: the contribution
-        as text. Base price plus contributions is the price.
+    ``contributions`` has a row per field, the largest first: column, label, told and base (the
+    values of this house and of the base house, formatted), contribution (money, 0 where the two are
+    alike) and sentence. All money is in whole cents; base price plus contributions is the price.
     """
 
     base_price: float
@@ -80,16 +73,7 @@ class Explanation:
 class Explainer:
     """Explain predicted prices by the difference from one base house.
 
-    Parameters
-    ----------
-    model : fitted ValuationModel
-    base : Series, index the contract's columns
-        A clean house, as :func:`houseprice.market.sales.typical_house` returns it.
-
-    Attributes
-    ----------
-    base_price : float
-        In whole cents.
+    The base is a clean house, as :func:`houseprice.market.sales.typical_house` returns it.
     """
 
     def __init__(self, model: ValuationModel, base: pd.Series) -> None:

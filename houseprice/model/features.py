@@ -57,14 +57,7 @@ class FeatureBuilder(TransformerMixin, BaseEstimator):
         self.min_frequency = min_frequency
 
     def fit(self, houses: pd.DataFrame, y: Floats | None = None) -> Self:
-        """Learn typical values and the levels that are frequent enough.
-
-        Parameters
-        ----------
-        houses : DataFrame of shape (n_sales, n_fields)
-            Clean houses.
-        y : ignored
-        """
+        """Learn from clean houses the typical values and the levels that are frequent enough."""
         fields = self.contract.fields
         self.imputer_ = TypicalValueImputer(self.contract).fit(houses)
         imputed = self.imputer_.fill(to_matrix(houses, self.contract))
@@ -206,13 +199,7 @@ class TypicalValueImputer(BaseEstimator):
 
 
 def to_matrix(houses: pd.DataFrame | Floats, contract: Contract) -> Floats:
-    """Return houses as a new float matrix with the contract's columns.
-
-    Raises
-    ------
-    ModelError
-        If columns of the contract are missing.
-    """
+    """Return houses as a new float matrix with the contract's columns, or raise ModelError."""
     if isinstance(houses, np.ndarray):
         if houses.ndim != 2 or houses.shape[1] != len(contract.columns):
             raise ModelError(f"houses must have {len(contract.columns)} columns")

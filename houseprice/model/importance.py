@@ -37,18 +37,9 @@ def permutation_importance(
     The field itself is permuted (Breiman 2001, "Random Forests", section 10), so that every feature
     derived from it follows.
 
-    Parameters
-    ----------
-    model : ValuationModel
-        Just fitted on these houses and prices: the regressors of its folds are evaluated.
-    houses : DataFrame of shape (n_sales, n_fields)
-    prices : array of shape (n_sales,)
-    n_repeats : int
-        Permutations of each field in each fold.
-    random_state : int
-    progress : callable, optional
-    n_jobs : int
-        Threads.
+    The model must be just fitted on these houses and prices, with the regressors of its folds; a
+    stored model has none. ``n_repeats`` is the number of permutations in each fold, ``n_jobs`` that
+    of threads.
 
     Returns
     -------
@@ -56,11 +47,6 @@ def permutation_importance(
         column, label; importance_pct and importance_money: rise of the mean absolute error, in
         percent of the price and in money; spread_pct and spread_money: standard deviation of that
         over folds.
-
-    Raises
-    ------
-    ModelError
-        If the model has no folds, as a stored model has none.
     """
     if not hasattr(model, "folds_"):
         raise ModelError("importance needs a model that was just fitted, not a stored one")
@@ -95,16 +81,8 @@ def partial_dependence(
 ) -> pd.DataFrame:
     """Value houses with one field set to each of several values, all else equal (Friedman 2001).
 
-    Parameters
-    ----------
-    model : fitted ValuationModel
-    houses : DataFrame of shape (n_houses, n_fields)
-    column : str
-        A column of the contract.
-    values : array of float, optional
-        Clean values; by default those of :func:`houseprice.model.what_if.effect_grid`.
-    max_houses : int
-        If there are more houses, this many are taken, evenly spaced.
+    ``values`` are by default the :func:`~houseprice.model.what_if.effect_grid` of the houses. Of
+    more than ``max_houses`` houses, so many are taken, evenly spaced.
 
     Returns
     -------

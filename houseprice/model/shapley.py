@@ -49,21 +49,10 @@ _CHANCES = tuple(zip((0.5 * (_POINTS + 1.0)).tolist(), (0.5 * _WEIGHTS).tolist()
 
 
 class ShapleyExplainer:
-    """Attribute the difference in log price between houses and a base house to the fields.
+    """Attribute the difference in log price between houses and a clean base house to the fields.
 
     Missing fields are imputed, as the model does, before anything is compared: the contribution
     belongs to the imputed field. Where house and base agree it is exactly 0.
-
-    Parameters
-    ----------
-    model : fitted ValuationModel
-    base : Series, index the contract's columns
-        A clean house.
-
-    Raises
-    ------
-    ModelError
-        If there is no attribution for a member of the model.
     """
 
     def __init__(self, model: ValuationModel, base: pd.Series) -> None:
@@ -89,13 +78,7 @@ class ShapleyExplainer:
         return imputed
 
     def shapley_values(self, imputed: Floats) -> Floats:
-        """Return the contributions to the log price, shape (n_houses, n_fields).
-
-        Parameters
-        ----------
-        imputed : ndarray of shape (n_houses, n_fields)
-            As :meth:`impute` returns them.
-        """
+        """Return the contributions to the log price of houses without missing values."""
         blocks = [
             self._block(imputed[start : start + _BLOCK]) for start in range(0, len(imputed), _BLOCK)
         ]
@@ -127,13 +110,7 @@ def money_contributions(shapley_values: Floats, prices: Floats, base_price: floa
     Policy 33, section 3). A remainder, where prices are clipped at their legal limits or
     contributions are not exact to the last digit, is spread in proportion to their size.
 
-    Parameters
-    ----------
-    shapley_values : ndarray of shape (n_houses, n_fields)
-    prices : ndarray of shape (n_houses,)
-        In whole cents.
-    base_price : float
-        In whole cents.
+    Prices and base price are in whole cents.
 
     Returns
     -------
@@ -230,12 +207,6 @@ class KernelShapley:
     of the means and variances does to that. Mean and variance are exact also for columns made from
     several fields; left out is only that the columns of one field move together. The values add up
     to the change of the prediction but for the three points (about 3e-6 in log price).
-
-    Parameters
-    ----------
-    member : fitted RelevanceKernelRegressor
-    coalitions : Coalitions
-        Of the member's design.
     """
 
     def __init__(self, member: RelevanceKernelRegressor, coalitions: Coalitions) -> None:
@@ -251,11 +222,7 @@ class KernelShapley:
     ) -> Floats:
         """Return the contributions to the log price, shape (n_houses, n_fields).
 
-        Parameters
-        ----------
-        design, base_design : ndarray of shape (n_houses, n_columns) and (n_columns,)
-        games : sequence
-            What :meth:`Coalitions.values` yields for them.
+        ``games`` are what :meth:`Coalitions.values` yields for the designs.
         """
         start = self._scaled(base_design)
         step = self._scaled(design) - start
@@ -358,12 +325,7 @@ class Coalitions:
         Row `s` has the house's fields where the bits of `s` are set and the base's elsewhere. Where
         a mixture has no value (a division by zero), the column has the market's mean.
 
-        Parameters
-        ----------
-        houses, base : ndarray of shape (n_houses, n_fields) and (n_fields,)
-            Without missing values.
-        design, base_design : ndarray of shape (n_houses, n_columns) and (n_columns,)
-            The regressor's design of them.
+        The houses have no missing values; the designs are the regressor's of them.
         """
         for derived in self.derived:
             subsets = _bits(len(derived.fields))
@@ -400,11 +362,7 @@ def shapley_weights(n_players: int) -> Floats:
 def multilinear_weights(n_players: int, chance: float) -> tuple[Floats, Floats]:
     """Return the weights of Owen's multilinear extension (1972): players join by chance.
 
-    Parameters
-    ----------
-    n_players : int
-    chance : float
-        The probability of joining, the same for all.
+    ``chance`` is the probability of joining, the same for all.
 
     Returns
     -------

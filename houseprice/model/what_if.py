@@ -59,11 +59,7 @@ class EffectUncertainty:
     def half_width(self, regressor: BlendRegressor, before: Floats, after: Floats) -> Floats:
         """Return half the 90 % interval of the difference in log price, shape (n_houses,).
 
-        Parameters
-        ----------
-        regressor : fitted BlendRegressor
-        before, after : ndarray of shape (1 or n_houses, n_fields) and (n_houses, n_fields)
-            Clean houses.
+        ``before`` is one house, or one for each house of ``after``.
         """
         start, end = regressor.design(before), regressor.design(after)
         step = end - start
@@ -79,18 +75,8 @@ class EffectUncertainty:
 class ValueChange:
     """The effect of changed fields on a value, in money.
 
-    Attributes
-    ----------
-    before, after : float
-        Predicted prices, in whole cents.
-    delta : float
-        After less before.
-    low, high : float
-        The 90 % interval of the difference.
-    is_clear : bool
-        Whether the interval excludes 0.
-    note : str
-        The interval as text.
+    ``low`` and ``high`` are the 90 % interval of ``delta``; ``is_clear`` means that it excludes 0;
+    ``note`` is the interval as text.
     """
 
     before: float
@@ -108,21 +94,10 @@ def what_if(
     changes: Mapping[str, float],
     uncertainty: EffectUncertainty,
 ) -> ValueChange:
-    """Value a house with some fields changed, all else equal.
+    """Value a clean house with some fields changed, all else equal.
 
-    Parameters
-    ----------
-    model : fitted ValuationModel
-    house : Series, index the contract's columns
-        A clean house.
-    changes : mapping of str to float
-        Clean values by column; NaN for a missing value.
-    uncertainty : EffectUncertainty
-
-    Raises
-    ------
-    ModelError
-        If there is no such field, or a value is not legal for it.
+    ``changes`` are clean values by column, NaN for a missing value. ModelError is raised if there
+    is no such field, or a value is not legal for it.
     """
     before = house[list(model.contract.columns)].to_numpy(np.float64)[np.newaxis]
     after = before.copy()
@@ -147,30 +122,14 @@ def ice_curve(
 ) -> pd.DataFrame:
     """Value one house at each of several values of a field, all else equal.
 
-    This is its individual conditional expectation (Goldstein et al. 2015).
-
-    Parameters
-    ----------
-    model : fitted ValuationModel
-    house : Series, index the contract's columns
-        A clean house.
-    column : str
-        A column of the contract.
-    sales : DataFrame of shape (n_sales, n_fields)
-        Clean sales that the grid is taken from (:func:`effect_grid`); the house's own value is
-        added to it.
-    uncertainty : EffectUncertainty
+    This is its individual conditional expectation (Goldstein et al. 2015). The values are the
+    :func:`effect_grid` of the sales and the house's own.
 
     Returns
     -------
     DataFrame, a row per value, about 40 for numbers
         value, label (formatted value), price (in whole cents), low and high (the 90 % interval of
         the difference from the house's own value, around the price), is_own.
-
-    Raises
-    ------
-    ModelError
-        If there is no such field, or no sale has a known value of it.
     """
     field = _field(model, column)
     position = model.contract.columns.index(column)

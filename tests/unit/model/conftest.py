@@ -11,7 +11,7 @@ from tests.hamlet import write_hamlet
 
 @pytest.fixture(scope="session")
 def hamlet(tmp_path_factory: pytest.TempPathFactory) -> Market:
-    """A made-up market whose prices follow a known rule; nobody changes it."""
+    """A made-up market whose prices follow a known rule; read-only."""
     folder: Path = write_hamlet(tmp_path_factory.mktemp("markets") / "hamlet", n_sales=400)
     return load_market(folder)
 
@@ -24,6 +24,6 @@ def learned(hamlet: Market) -> range:
 
 @pytest.fixture(scope="session")
 def valuer(hamlet: Market, learned: range) -> ValuationModel:
-    """A model fitted on the first sales of the hamlet; nobody changes it."""
+    """A model fitted on the first sales of the hamlet; read-only."""
     rows = list(learned)
     return ValuationModel(hamlet.contract).fit(hamlet.houses.iloc[rows], hamlet.prices.iloc[rows])

@@ -1,5 +1,7 @@
 """The interval of a sum: errors that houses share do not cancel out, and are measured."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -20,12 +22,8 @@ from houseprice.model.aggregate import (
 from houseprice.model.valuation import ValuationModel
 from tests.hamlet import write_hamlet
 
-METRICS = {
-    "shared_error_years": 4.0,
-    "shared_error_time": 0.01,
-    "shared_error_area": 0.02,
-    "own_error_ratio": 1.6,
-}
+YEARS = {"shared_error_years": 4.0, "shared_error_time": 0.01}
+METRICS = {**YEARS, "shared_error_area": 0.02, "own_error_ratio": 1.6}
 MEASURED = SharedErrors.from_metrics(METRICS)
 
 
@@ -42,36 +40,29 @@ def houses(n):
 
 
 def test_measured_errors_are_combined_with_the_prior():
-    assert MEASURED.measured
-    assert MEASURED.years == 6.0
-    assert MEASURED.time**2 == pytest.approx((4 * 0.01**2 + 2 * PRIOR_TIME**2) / 6)
-    assert (MEASURED.area, MEASURED.own) == (0.02, 1.6)
+    time = np.sqrt((4 * 0.01**2 + 2 * PRIOR_TIME**2) / 6)
+    assert replace(MEASURED, time=0) == SharedErrors(0, 6.0, 0.02, 1.6, measured=True)
+    assert MEASURED.time == pytest.approx(time)
 
 
 def test_the_interval_is_wider_where_nothing_was_measured():
-    unmeasured = SharedErrors.from_metrics({})
-    partly = {"shared_error_years": 0.0, "own_error_ratio": 1.6}
-    assert not unmeasured.measured
-    assert not SharedErrors.from_metrics(partly).measured
     area = np.arange(200) % 20.0
     known = sum_interval(houses(200), area, MEASURED, 0.9)
-    unknown = sum_interval(houses(200), area, unmeasured, 0.9)
-    assert unknown[1] - unknown[0] > 1.5 * (known[1] - known[0])
+    for metrics in ({}, {"shared_error_years": 0.0, "own_error_ratio": 1.6}):
+        unmeasured = SharedErrors.from_metrics(metrics)
+        assert not unmeasured.measured
+        unknown = sum_interval(houses(200), area, unmeasured, 0.9)
+        assert unknown[1] - unknown[0] > 1.5 * (known[1] - known[0])
 
 
-def test_a_single_house_keeps_its_interval():
-    low, high = sum_interval(houses(1), np.zeros(1), MEASURED, 0.9)
-    assert low == pytest.approx(houses(1)["price_low"][0], rel=0.01)
-    assert high == pytest.approx(houses(1)["price_high"][0], rel=0.01)
-
-
-def test_the_shared_error_remains_however_many_houses_there_are():
-    many = houses(100_000)
+def test_a_single_house_keeps_its_interval_and_the_shared_error_remains_in_any_number():
+    one, many = houses(1), houses(100_000)
+    expected = one[["price_low", "price_high"]].iloc[0].tolist()
+    assert sum_interval(one, np.zeros(1), MEASURED, 0.9) == pytest.approx(expected, rel=0.01)
     low, high = sum_interval(many, np.arange(100_000) % 25.0, MEASURED, 0.9)
     half_width = (high - low) / 2 / many["predicted_price"].sum()
     independent = np.sqrt(variance_components(many, np.zeros(100_000), MEASURED)[2])
-    assert half_width > 1.645 * MEASURED.time
-    assert half_width > 20 * 1.645 * independent
+    assert half_width > 1.645 * max(MEASURED.time, 20 * independent)
 
 
 def test_houses_of_one_area_are_less_certain_than_of_many_and_unknown_areas_count_as_one():
@@ -153,8 +144,10 @@ def test_a_market_that_moved_shows_in_the_years_predicted(tmp_path):
 def test_sales_of_one_year_give_no_estimate_of_time(tmp_path):
     market, model = market_with(tmp_path / "hamlet", 120, lambda sales: sales.assign(sold=2020))
     shared = estimate_shared_errors(model, market)
-    assert shared.keys() == {"shared_error_years", "own_error_ratio"}
-    assert shared["shared_error_years"] == 0.0
+    assert (shared.keys(), shared["shared_error_years"]) == (
+        {"shared_error_years", "own_error_ratio"},
+        0,
+    )
 
 
 def test_the_variance_that_areas_share_is_recovered():

@@ -18,17 +18,13 @@ def estimate(hamlet):
     return call
 
 
-def test_the_median_price_is_the_same_for_every_house(hamlet, estimate):
-    prices = [100_000, 300_000, 120_000]
-    values = estimate("median_price", hamlet.houses.head(3), prices, hamlet.houses.tail(2))
-    assert values.tolist() == [120_000, 120_000]
-
-
-def test_price_per_area_is_that_of_the_location_and_of_all_where_it_is_new(hamlet, estimate):
+def test_simple_estimates_are_medians_of_prices_and_of_prices_per_area(hamlet, estimate):
     sales = hamlet.houses.iloc[:3].assign(size=[100.0, 50.0, 200.0], quarter=[0.0, 0.0, 1.0])
     houses = hamlet.houses.iloc[3:5].assign(size=[10.0, 10.0], quarter=[0.0, 2.0])
-    values = estimate("location_price_per_area", sales, [100_000, 100_000, 800_000], houses)
+    prices = [100_000, 100_000, 800_000]
+    assert estimate("median_price", sales, prices, houses).tolist() == [100_000, 100_000]
     # Rates 1,000, 2,000 and 4,000: 1,500 in the first quarter, 2,000 over all.
+    values = estimate("location_price_per_area", sales, prices, houses)
     assert values.tolist() == [15_000.0, 20_000.0]
 
 

@@ -9,22 +9,12 @@ import pytest
 from houseprice.errors import ModelError
 from houseprice.model.comparables import Comparables
 
-IMPORTANCE = pd.DataFrame(
-    {
-        "column": ["size", "grade", "quarter", "built", "garden", "sold", "month"],
-        "importance_pct": [8.0, 4.0, 3.0, 2.0, 1.0, 50.0, 50.0],
-    }
-)
 
-AMES_IMPORTANCE = pd.DataFrame(
-    {
-        "column": [
-            "GrLivArea", "OverallQual", "YearBuilt", "TotalBsmtSF", "OverallCond", "LotArea",
-            "Neighborhood", "GarageCars",
-        ],
-        "importance_pct": [8.0, 3.0, 2.6, 1.8, 1.6, 1.4, 0.9, 0.3],
-    }
-)  # fmt: skip
+def importance(**percent):
+    return pd.DataFrame(percent.items(), columns=["column", "importance_pct"])
+
+
+IMPORTANCE = importance(size=8.0, grade=4.0, quarter=3.0, built=2.0, garden=1.0, sold=50, month=50)
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +25,11 @@ def comparables(hamlet):
 @pytest.fixture(scope="module")
 def ames(market):
     """Comparables of the embedded market, with weights as training measures them."""
-    return Comparables(market, AMES_IMPORTANCE)
+    weights = importance(
+        GrLivArea=8.0, OverallQual=3.0, YearBuilt=2.6, TotalBsmtSF=1.8, OverallCond=1.6,
+        LotArea=1.4, Neighborhood=0.9, GarageCars=0.3,
+    )  # fmt: skip
+    return Comparables(market, weights)
 
 
 def some_sales(hamlet, rows):
@@ -50,20 +44,14 @@ def some_sales(hamlet, rows):
 
 def distances_by_definition(market, house):
     """The distance of a house without missing values from all sales, the slow way."""
-    rated = IMPORTANCE.head(5).set_index("column")["importance_pct"]
-    total = pd.Series(0.0, index=market.houses.index)
-    for column, rate in rated.items():
-        values = market.houses[column]
-        own = house[column]
-        if column == "quarter":
-            distance = (values != own).astype(float)
-        else:
-            if column == "size":
-                values, own = np.log1p(values), np.log1p(own)
-            span = values.quantile(0.95) - values.quantile(0.05)
-            distance = ((values - own).abs() / span).clip(upper=1.0)
-        total += distance * rate / rated.sum()
-    return total
+    weights = IMPORTANCE.head(5).set_index("column")["importance_pct"]
+    houses = market.houses.assign(size=np.log1p(market.houses["size"]))
+    spans = houses.quantile(0.95) - houses.quantile(0.05)
+    house = house.copy()
+    house["size"] = np.log1p(house["size"])
+    parts = ((houses - house).abs() / spans).clip(upper=1.0)
+    parts["quarter"] = houses["quarter"] != house["quarter"]
+    return (parts[weights.index] * weights / weights.sum()).sum(axis=1)
 
 
 def test_the_nearest_of_the_same_area_by_weighted_distance_come_first(comparables, hamlet):
@@ -145,8 +133,7 @@ def test_a_table_describes_each_sale(comparables, hamlet):
 
 
 def test_without_any_importance_all_fields_have_the_same_weight(hamlet):
-    nothing = pd.DataFrame({"column": ["size"], "importance_pct": [-0.1]})
-    weights = Comparables(hamlet, nothing).distance.weights
+    weights = Comparables(hamlet, importance(size=-0.1)).distance.weights
     np.testing.assert_allclose(weights, 1 / len(weights))
     assert len(weights) == len(hamlet.contract.columns) - 2
 

@@ -58,11 +58,10 @@ def test_features_beyond_all_sales_do_not_widen_the_interval_without_limit(fitte
 
 
 def test_missing_fields_widen_the_interval_by_scores_of_their_own(errors):
-    features, residuals, std, folds = errors
+    features, residuals, std, _ = errors
     masked_std = np.full(len(residuals), 0.3)
     masked = residuals + np.random.default_rng(6).normal(size=len(residuals)) * 0.8
-    fitted = ConformalInterval(alpha=0.01).fit(*errors)
-    fitted.fit_masked(features, masked, masked_std, folds)
+    fitted = ConformalInterval(alpha=0.01).fit(*errors, (features, masked, masked_std))
     difficulty = fitted.difficulty(features)
     half = half_width(fitted, difficulty, masked_std, 0.9)
     assert (half > half_width(fitted, difficulty, std, 0.9)).all()

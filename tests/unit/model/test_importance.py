@@ -30,14 +30,10 @@ def test_the_fields_that_make_the_price_rank_first_with_label_and_spread(importa
 
 
 def test_the_same_seed_gives_the_same_importance(valuer, hamlet, learned, importance):
-    rows = list(learned)
+    sales = hamlet.houses.iloc[list(learned)], hamlet.prices.iloc[list(learned)]
     shares = []
     again = permutation_importance(
-        valuer,
-        hamlet.houses.iloc[rows],
-        hamlet.prices.iloc[rows],
-        progress=lambda share, step: shares.append(share),
-        n_jobs=1,
+        valuer, *sales, progress=lambda share, step: shares.append(share), n_jobs=1
     )
     assert again.equals(importance)
     assert shares == sorted(shares)
@@ -49,18 +45,14 @@ def test_a_stored_model_has_no_folds_to_measure_importance_on(valuer, hamlet):
         permutation_importance(stored, hamlet.houses, hamlet.prices)
 
 
-def test_dependence_on_size_rises_and_has_formatted_values(valuer, hamlet):
+def test_dependence_on_a_size_rises_and_on_levels_has_a_point_for_each(valuer, hamlet):
     curve = partial_dependence(valuer, hamlet.houses, "size")
     assert curve["price"].is_monotonic_increasing
     assert curve["label"].str.endswith("sq m").all()
     assert ((curve["low"] < curve["price"]) & (curve["price"] < curve["high"])).all()
-
-
-def test_dependence_on_levels_has_a_point_for_each(valuer, hamlet):
     curve = partial_dependence(valuer, hamlet.houses, "quarter")
     assert curve["label"].tolist() == ["North bank", "South bank", "Hill"]
-    ratio = curve["price"].iloc[2] / curve["price"].iloc[0]
-    assert ratio == pytest.approx(np.exp(0.4), rel=0.1)
+    assert curve["price"].iloc[2] / curve["price"].iloc[0] == pytest.approx(np.exp(0.4), rel=0.1)
 
 
 def test_dependence_of_one_house_is_its_own_value_at_other_values(valuer, hamlet):

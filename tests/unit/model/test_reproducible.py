@@ -1,4 +1,4 @@
-"""The same sales and the same seed give the same values, whatever else differs around them."""
+"""The same sales and the same seed give the same model, whatever the environment."""
 
 from __future__ import annotations
 
@@ -8,14 +8,12 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import pytest
 
 from tests.hamlet import write_hamlet
 
-CLOSE = 1e-9
-"""In shares of a figure: sums in another order differ in the last digits."""
+RTOL = 1e-9  # sums in another order differ in the last digits
 
-TRAINED = """
+TRAINING = """
 import sys
 import numpy as np
 from joblib import parallel_config
@@ -28,47 +26,41 @@ market, store = load_market(sys.argv[1]), ModelStore(Path(sys.argv[2]))
 with parallel_config(backend="threading", n_jobs=int(sys.argv[3])):
     train(market, store, random_state=3)
 loaded = store.load()
-unknown = market.houses.copy()
-unknown.loc[::2, ["grade", "garden", "boiler"]] = np.nan
+masked = market.houses.copy()
+masked.loc[::2, ["grade", "garden", "boiler"]] = np.nan
 np.savez(
     sys.argv[2] + ".npz",
     values=loaded.model.value(market.houses),
-    of_blanks=loaded.model.value(unknown),
+    masked=loaded.model.value(masked),
     held_out=loaded.model.held_out_values(),
     metrics=[value for _, value in sorted(loaded.manifest.metrics.items())],
 )
 """
 
 
-@pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("place")
-    write_hamlet(folder / "hamlet", n_sales=150)
-    return folder
-
-
-def trained(root: Path, place: Path, threads: int, hashes: int) -> dict[str, np.ndarray]:
-    """Train in a process of its own, and return what the model says."""
-    models = place / f"models-{threads}-{hashes}"
-    surroundings = {
+def trained(root: Path, folder: Path, threads: int, hash_seed: int) -> dict[str, np.ndarray]:
+    """Train the hamlet in another process, and return the values of the model."""
+    models = folder / f"models-{threads}-{hash_seed}"
+    environment = {
         **os.environ,
         "PYTHONPATH": str(root),
-        "PYTHONHASHSEED": str(hashes),
+        "PYTHONHASHSEED": str(hash_seed),
         "OMP_NUM_THREADS": str(threads),
         "OPENBLAS_NUM_THREADS": str(threads),
         "TZ": "Asia/Tokyo" if threads > 1 else "UTC",
     }
-    command = [sys.executable, "-c", TRAINED, place / "hamlet", models, threads]
-    subprocess.run([*map(str, command)], env=surroundings, cwd=place, check=True)
-    with np.load(f"{models}.npz") as said:
-        return dict(said)
+    command = [sys.executable, "-c", TRAINING, folder / "hamlet", models, threads]
+    subprocess.run([*map(str, command)], env=environment, cwd=folder, check=True)
+    with np.load(f"{models}.npz") as arrays:
+        return dict(arrays)
 
 
-def test_two_processes_with_other_threads_and_hashes_train_the_same_model(
-    root: Path, place: Path
+def test_processes_with_other_threads_hash_seeds_and_time_zones_train_the_same_model(
+    root: Path, tmp_path: Path
 ) -> None:
-    one = trained(root, place, threads=1, hashes=1)
-    other = trained(root, place, threads=2, hashes=2)
+    write_hamlet(tmp_path / "hamlet", n_sales=150)
+    one = trained(root, tmp_path, threads=1, hash_seed=1)
+    other = trained(root, tmp_path, threads=2, hash_seed=2)
     for name, values in one.items():
         assert np.isfinite(values).all()
-        np.testing.assert_allclose(other[name], values, rtol=CLOSE, atol=0, err_msg=name)
+        np.testing.assert_allclose(other[name], values, rtol=RTOL, atol=0, err_msg=name)

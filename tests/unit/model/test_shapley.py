@@ -105,12 +105,10 @@ def test_shapley_weights_give_the_values_of_textbook_games():
 def test_shapley_values_are_the_mean_gain_over_all_chances_of_joining(n_players):
     values = np.random.default_rng(0).normal(size=2**n_players)
     points, weights = np.polynomial.legendre.leggauss(5)
-    chances = (points + 1) / 2
-    gains = [multilinear_weights(n_players, float(chance))[1] @ values for chance in chances]
-    mean = np.average(gains, axis=0, weights=weights)
+    chances = [multilinear_weights(n_players, float(point + 1) / 2) for point in points]
+    mean = np.average([gains @ values for _, gains in chances], axis=0, weights=weights)
     np.testing.assert_allclose(mean, shapley_weights(n_players) @ values)
-    probability, _ = multilinear_weights(n_players, 0.3)
-    assert probability.sum() == pytest.approx(1.0)
+    np.testing.assert_allclose([probability.sum() for probability, _ in chances], 1.0)
 
 
 LN2 = math.log(2)
