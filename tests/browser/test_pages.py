@@ -25,7 +25,7 @@ def test_a_page_opens_by_its_address_without_an_error(app: Page, path: str) -> N
     expect(app.get_by_test_id("stSidebar")).to_contain_text("Model ames-")
 
 
-@pytest.mark.parametrize("path", ["/explore?section=Prices", "/drivers"])
+@pytest.mark.parametrize("path", ["/explore?section=Distribution", "/drivers"])
 def test_a_chart_is_drawn(app: Page, path: str) -> None:
     app.goto(path)
     expect(app.locator(".js-plotly-plot .main-svg").first).to_be_visible(timeout=30_000)

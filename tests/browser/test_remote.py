@@ -122,9 +122,9 @@ def upload(page: Page, data: bytes) -> None:
 def download(page: Page) -> list[list[str]]:
     button = page.get_by_role("button", name=re.compile("^Download the valued table"))
     expect(button).to_be_visible(timeout=30_000)
-    with page.expect_download() as coming:
+    with page.expect_download() as event:
         button.click()
-    text = Path(coming.value.path()).read_text(encoding="utf-8-sig")
+    text = Path(event.value.path()).read_text(encoding="utf-8-sig")
     return list(csv.reader(io.StringIO(text, newline="")))
 
 
@@ -191,8 +191,8 @@ def test_an_upload_outlives_its_server_and_is_valued_when_it_is_back(
     expect(remote.get_by_test_id("stFileUploader")).to_be_visible()
     server.kill()
     upload(remote, (server.market / "to_value.csv").read_bytes())
-    expect(remote.get_by_text("The table could not be valued just now.")).to_be_visible()
-    expect(remote.get_by_text("is kept: there is no need to upload it again")).to_be_visible()
+    expect(remote.get_by_text("The table cannot be valued right now.")).to_be_visible()
+    expect(remote.get_by_text("is kept, so you do not have to upload it again")).to_be_visible()
 
     server.start()
     remote.locator(".st-key-again_csv").get_by_role("button").click()

@@ -84,7 +84,7 @@ def test_an_upload_is_kept_while_the_server_is_away_and_valued_when_it_is_back(
     data = (hamlet / "to_value.csv").read_bytes()
     app.file_uploader(key="csv").upload("homes.csv", data, "text/csv").run()
     assert not app.exception
-    assert "could not be valued just now" in words(app)
+    assert "cannot be valued right now" in words(app)
     assert "homes.csv is kept" in words(app)
     again(app, "csv")
     assert not app.metric
@@ -100,8 +100,8 @@ def test_an_upload_is_kept_while_the_server_is_away_and_valued_when_it_is_back(
         ("pages/start/home.py", "The market is known by 240 real sales"),
         ("pages/market/explore.py", "240"),
         (HOUSE, "The form starts as the typical house"),
-        (CSV, "Make a table"),
-        ("pages/market/drivers.py", "Which facts the values rest on"),
+        (CSV, "Prepare a table"),
+        ("pages/market/drivers.py", "Which features the values depend on"),
     ],
 )
 def test_a_page_shows_what_needs_no_server_when_there_never_was_one(

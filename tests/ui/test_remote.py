@@ -113,7 +113,7 @@ def test_a_table_without_ranges_has_no_column_for_them_and_blanks_in_its_file(
     assert not {"price_low", "price_high", "confidence"} & {*app.dataframe[-1].value.columns}
     assert "gives no range" in words(app)
     assert "nan" not in words(app)
-    valued = app.session_state["csv_outcome"].scored.frame
+    valued = app.session_state["csv_result"].scored.frame
     for column in ("price_low", "price_high", "interval", "fsd", "confidence"):
         assert valued[column].isna().all()
     assert (valued["comparables"] == "").all()

@@ -16,7 +16,7 @@ from houseprice.ui.charts import places as charts_places
 from houseprice.ui.charts import prices as charts_prices
 from houseprice.ui.charts import prices as charts_time
 from houseprice.ui.charts import style as charts
-from houseprice.ui.explore.feature_tabs import price_against
+from houseprice.ui.explore.feature_tabs import price_chart
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +42,7 @@ def figures(sales: Sales) -> dict[str, go.Figure]:
         "blanks": charts_fields.blank_shares(summaries.missing_values(sales)),
     }
     for column in ("GrLivArea", "YearBuilt", "YrSold", "KitchenQual", "GarageCars", "MoSold"):
-        drawn[column] = price_against(sales, contract.fields[column])[1]
+        drawn[column] = price_chart(sales, contract.fields[column]).figure
     return drawn
 
 
@@ -99,8 +99,8 @@ def test_levels_are_named_in_words_with_their_number_of_sales(
 
 
 def test_boxes_are_drawn_from_the_frame_alone(sales: Sales) -> None:
-    _, drawn, frame = price_against(sales, sales.contract.fields["KitchenQual"])
-    box = drawn.data[0]
+    chart = price_chart(sales, sales.contract.fields["KitchenQual"])
+    box, frame = chart.figure.data[0], chart.frame
     assert list(box.median) == list(frame["median"])
     assert list(box.q1) == list(frame["lower_quarter"])
     assert box.x is None

@@ -11,7 +11,6 @@ import pytest
 
 from houseprice.market.contract import Contract
 from houseprice.market.sales import Market
-from houseprice.model.study import NO_STUDY, Study
 from houseprice.ui.charts import feature_importance as charts_drivers
 from houseprice.ui.charts import feature_importance as told
 from houseprice.ui.charts import partial_dependence as charts_effects
@@ -21,8 +20,8 @@ from houseprice.ui.charts import partial_dependence as findings_pairs
 from houseprice.ui.charts import style as charts
 from houseprice.ui.charts.feature_importance import Reading
 from houseprice.ui.charts.partial_dependence import Mark
-from houseprice.ui.drivers import inputs as drivers_frames
-from houseprice.ui.drivers.effect_tabs import newly_picked
+from houseprice.ui.drivers.effect_tabs import count_sales, name_pairs
+from houseprice.ui.drivers.importance_tabs import selected_features
 
 LOSS = Reading("loss_pct", "spread_pct", "Further off", "further off", names="title", key="group")
 
@@ -136,28 +135,6 @@ def test_readings_that_agree_say_so(facts: pd.DataFrame, groups: pd.DataFrame) -
     assert "“Roof” by how far" in told.readings_finding(other, groups)[0]
 
 
-def test_facts_of_both_readings_are_drawn_in_the_order_of_the_first(facts: pd.DataFrame) -> None:
-    shown = drivers_frames.shown_facts(facts, in_money=False, most=2)
-    assert list(shown["label"]) == ["Size", "Age", "Zone"]
-
-
-def test_contributions_are_in_percent_of_the_average_price(contract: Contract) -> None:
-    studied = Study.from_dict(
-        NO_STUDY.to_dict()
-        | {
-            "contributions": {"column": ["GrLivArea"], "label": ["x"], "contribution": [20_000.0]},
-            "held_out": {
-                name: ["1", "2"] if name == "id" else [100_000.0, 300_000.0]
-                for name in NO_STUDY.held_out.columns
-            },
-        }
-    )
-    table = pd.DataFrame({"column": ["GrLivArea", "LotArea"], "label": ["x", "y"]})
-    both = drivers_frames.facts_by_both(table, studied, contract)
-    assert list(both["contribution_pct"]) == [10.0, 0.0]
-    assert list(both["group"]) == ["size", "location"]
-
-
 def test_bars_no_longer_than_their_spread_are_grey(
     groups: pd.DataFrame, contract: Contract
 ) -> None:
@@ -222,7 +199,7 @@ def test_the_surest_facts_come_first(contract: Contract) -> None:
             "folds": [1.0, 0.6, 1.0],
         }
     )
-    facts = drivers_frames.chosen_facts(chosen, 10, contract)
+    facts = selected_features(chosen, 10, contract)
     assert list(facts["label"]) == ["Living area", "Lot area"]
     assert list(facts["group"]) == ["Size and rooms", "Location and lot"]
     assert told.chosen_finding(facts).startswith("1 of these 2 facts were chosen whichever")
@@ -249,7 +226,7 @@ def test_levels_without_an_order_are_compared_from_cheapest_to_dearest(contract:
     text = findings_effects.effect_finding(frame, place, contract)
     assert text.startswith(f"From “{place.labels[1]}” to “{place.labels[2]}”")
     assert "rises by $100,000" in text
-    ordered = drivers_frames.with_sales(frame, place, np.array([1.0, 1.0, 2.0, np.nan]))
+    ordered = count_sales(frame, place, np.array([1.0, 1.0, 2.0, np.nan]))
     assert list(ordered["value"]) == [1, 0, 2]
     assert list(ordered["sales"]) == [2, 0, 1]
 
@@ -258,9 +235,7 @@ def test_every_sale_is_counted_at_the_nearest_value_or_told_to_lie_beyond(
     contract: Contract,
 ) -> None:
     known = np.array([900.0, 1_000, 1_049, 1_051, 1_149, 1_151, np.nan])
-    found = drivers_frames.with_sales(
-        curve([1_000, 1_100], [1.0, 2.0]), contract.fields["GrLivArea"], known
-    )
+    found = count_sales(curve([1_000, 1_100], [1.0, 2.0]), contract.fields["GrLivArea"], known)
     assert list(found["sales"]) == [2, 2]
     assert findings_effects.beyond_finding(found, 6).startswith("2 of 6 sales lie beyond")
     assert findings_effects.beyond_finding(found, 4) == ""
@@ -361,7 +336,7 @@ def test_the_direction_of_a_pair_is_told_in_money_and_in_percent(
 
 def test_the_strongest_pair_is_named(contract: Contract) -> None:
     found = pd.DataFrame({"first_label": ["Age"], "second_label": ["Grade"], "strength": [1_582.0]})
-    pairs = drivers_frames.named_pairs(found)
+    pairs = name_pairs(found)
     assert "“Age” and “Grade” work together most" in findings_pairs.pairs_finding(pairs, contract)
     assert "$1,600" in findings_pairs.pairs_finding(pairs, contract)
     bars = charts_pairs.pair_strengths(pairs, contract).data[0]
@@ -380,30 +355,3 @@ def test_each_setting_of_a_pair_is_a_line_or_dots(contract: Contract) -> None:
     dots = charts_pairs.pair(frame, kitchen, area, contract)
     assert {trace.mode for trace in dots.data} == {"markers"}
     assert list(dots.data[1].x) == [3.0, 4.0]
-
-
-def test_low_middle_and_high_are_values_that_occur(market: Market, contract: Contract) -> None:
-    area = contract.fields["GrLivArea"]
-    known = market.houses["GrLivArea"].to_numpy()
-    found = drivers_frames.low_middle_high(area, known, curve([], []))
-    assert list(found) == sorted(found)
-    assert {*found} <= {*known}
-    assert drivers_frames.low_middle_high(area, np.array([3.0] * 99 + [5.0]), curve([], [])) == (
-        3.0,
-        5.0,
-    )
-    place = curve([0.0, 1.0, 2.0], [2.0, 3.0, 1.0])
-    assert drivers_frames.low_middle_high(contract.fields["Neighborhood"], known, place) == (
-        2.0,
-        0.0,
-        1.0,
-    )
-
-
-def test_a_pick_counts_once() -> None:
-    assert newly_picked((), "picked") is None
-    assert newly_picked(("a",), "picked") == "a"
-    assert newly_picked(("a",), "picked") is None
-    assert newly_picked(("b",), "picked") == "b"
-    assert newly_picked((), "picked") is None
-    assert newly_picked(("b",), "picked") == "b"

@@ -1,0 +1,56 @@
+"""Charts that compare the houses of a visitor with the sales of the market."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from houseprice.market.profile import summaries
+from houseprice.market.profile.selection import Sales, Selection
+from houseprice.market.sales import Market
+from houseprice.ui.charts import uploads
+
+
+@pytest.fixture(scope="module")
+def sales(market: Market) -> Sales:
+    return Selection().apply(market)
+
+
+def test_the_comparison_counts_every_house_and_every_sale(market: Market) -> None:
+    values = market.prices.sample(100, random_state=0).reset_index(drop=True) * 1.1
+    frame = uploads.comparison(values, market.prices)
+    assert frame["houses"].sum() == 100
+    assert frame[["houses_pct", "sales_pct"]].sum().tolist() == pytest.approx([100, 100])
+    assert (frame["from"].iloc[1:].to_numpy() == frame["to"].iloc[:-1].to_numpy()).all()
+    bars, outline = uploads.comparison_chart(frame, market.contract).data
+    assert list(bars.y) == frame["houses_pct"].tolist()
+    assert list(outline.y) == frame["sales_pct"].tolist()
+
+
+@pytest.mark.parametrize(("factor", "words"), [(1.2, "20 % more"), (0.9, "10 % less"), (1, "as")])
+def test_the_caption_compares_the_medians(market: Market, factor: float, words: str) -> None:
+    caption = uploads.comparison_finding(market.prices * factor, market.prices, market.contract)
+    assert words in caption
+    assert "$163,000" in caption
+
+
+def test_an_overlay_counts_all_houses_even_beyond_the_sales(sales: Sales) -> None:
+    frame = summaries.price_distribution(sales)
+    values = pd.Series([5_000.0, 163_000.0, 163_000.0, 2_000_000.0])
+    beside = uploads.beside_distribution(frame, values)
+    assert beside["houses"].sum() == 4
+    assert beside["sales"].sum() == len(sales)
+    assert beside["houses_scaled"].sum() == pytest.approx(len(sales))
+    merged = beside.merge(frame, on=["from", "to"], suffixes=("", "_before"))
+    assert (merged["sales"] == merged["sales_before"]).all()
+    assert len(merged) == len(frame)
+
+
+def test_the_captions_of_an_overlay_compare_it_with_the_sales(sales: Sales) -> None:
+    caption = uploads.overlay_finding(1.1 * sales.prices, sales.prices, sales.contract)
+    assert "10 % above" in caption
+    assert "$163,000" in caption
+    points = summaries.price_points(sales, "GrLivArea")
+    outside = points.head(3).assign(value=[1_000.0, 1_500.0, 99_000.0])
+    field = sales.contract.fields["GrLivArea"]
+    assert "All but 1" in uploads.area_finding(outside, points, field)

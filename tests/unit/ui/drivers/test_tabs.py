@@ -1,0 +1,102 @@
+"""The frames behind the page "What drives price", from figures with a known answer."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from houseprice.market.contract import Contract
+from houseprice.market.sales import Market
+from houseprice.model.study import NO_STUDY, Study
+from houseprice.ui.drivers.effect_tabs import (
+    count_sales,
+    new_selection,
+    representative_values,
+)
+from houseprice.ui.drivers.importance_tabs import (
+    importance_frame,
+    selected_features,
+    top_features,
+)
+
+
+@pytest.fixture(scope="module")
+def contract(market: Market) -> Contract:
+    return market.contract
+
+
+def curve(values: list[float], prices: list[float]) -> pd.DataFrame:
+    return pd.DataFrame({"value": values, "label": "", "price": prices})
+
+
+def test_the_top_features_of_both_measures_are_in_the_order_of_the_first() -> None:
+    features = pd.DataFrame(
+        {
+            "label": ["Size", "Age", "Grade", "Lot", "Zone", "Roof"],
+            "importance_pct": [8.04, 3.0, 2.0, 1.0, 0.3, -0.1],
+            "contribution_pct": [9.0, 1.0, 3.0, 2.0, 6.0, 5.0],
+        }
+    )
+    assert list(top_features(features, in_money=False, n=2)["label"]) == ["Size", "Age", "Zone"]
+
+
+def test_contributions_are_in_percent_of_the_average_price(contract: Contract) -> None:
+    tables = NO_STUDY.to_dict() | {
+        "contributions": {"column": ["GrLivArea"], "label": ["x"], "contribution": [20_000.0]},
+        "held_out": {
+            name: ["1", "2"] if name == "id" else [100_000.0, 300_000.0]
+            for name in NO_STUDY.held_out.columns
+        },
+    }
+    importance = pd.DataFrame({"column": ["GrLivArea", "LotArea"], "label": ["x", "y"]})
+    features = importance_frame(importance, Study.from_dict(tables), contract)
+    assert list(features["contribution_pct"]) == [10.0, 0.0]
+    assert list(features["group"]) == ["size", "location"]
+
+
+def test_features_of_a_small_model_are_ordered_by_how_often_they_are_selected(
+    contract: Contract,
+) -> None:
+    chosen = pd.DataFrame(
+        {
+            "n_fields": [5.0, 10.0, 10.0],
+            "column": ["LotArea", "LotArea", "GrLivArea"],
+            "label": ["Lot area", "Lot area", "Living area"],
+            "folds": [1.0, 0.6, 1.0],
+        }
+    )
+    features = selected_features(chosen, 10, contract)
+    assert list(features["label"]) == ["Living area", "Lot area"]
+    assert list(features["group"]) == ["Size and rooms", "Location and lot"]
+
+
+def test_sales_are_counted_at_the_nearest_value_and_nominal_levels_ordered_by_price(
+    contract: Contract,
+) -> None:
+    known = np.array([900.0, 1_000, 1_049, 1_051, 1_149, 1_151, np.nan])
+    counted = count_sales(curve([1_000, 1_100], [1.0, 2.0]), contract.fields["GrLivArea"], known)
+    assert list(counted["sales"]) == [2, 2]
+    nominal = curve([0, 1, 2], [150_000, 100_000, 200_000])
+    known = np.array([1.0, 1.0, 2.0, np.nan])
+    counted = count_sales(nominal, contract.fields["Neighborhood"], known)
+    assert list(counted["value"]) == [1, 0, 2]
+    assert list(counted["sales"]) == [2, 0, 1]
+
+
+def test_representative_values_occur_in_the_sales(market: Market, contract: Contract) -> None:
+    area, known = contract.fields["GrLivArea"], market.houses["GrLivArea"].to_numpy()
+    values = representative_values(area, known, curve([], []))
+    assert list(values) == sorted(values)
+    assert {*values} <= {*known}
+    rare = np.array([3.0] * 99 + [5.0])
+    assert representative_values(area, rare, curve([], [])) == (3.0, 5.0)
+    by_price = curve([0.0, 1.0, 2.0], [2.0, 3.0, 1.0])
+    location = contract.fields["Neighborhood"]
+    assert representative_values(location, known, by_price) == (2.0, 0.0, 1.0)
+
+
+def test_a_selection_is_returned_once() -> None:
+    steps = [((), None), (("a",), "a"), (("a",), None), (("b",), "b"), ((), None), (("b",), "b")]
+    for selected, expected in steps:
+        assert new_selection(selected, "selection") == expected

@@ -1,0 +1,105 @@
+"""Charts of one feature and the price, and of any two features with a third as the colour."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from houseprice.market.profile.associations import association_matrix
+from houseprice.market.profile.selection import Sales, Selection
+from houseprice.market.profile.summaries import field_profile
+from houseprice.market.sales import Market
+from houseprice.ui.charts import data_quality
+from houseprice.ui.charts.captions import facts_line
+from houseprice.ui.explore.feature_tabs import MAX_POINTS, pair_chart, price_chart, thin_out
+
+OF_EACH_KIND = ("LotFrontage", "GarageCars", "YearBuilt", "KitchenQual", "RoofStyle", "CentralAir")
+PRICE = "SalePrice"
+
+
+@pytest.fixture(scope="module")
+def sales(market: Market) -> Sales:
+    return Selection().apply(market)
+
+
+@pytest.mark.parametrize(("x", "y"), [*itertools.combinations((*OF_EACH_KIND, PRICE), 2)])
+def test_any_two_kinds_of_features_have_a_chart_and_a_caption(sales: Sales, x: str, y: str) -> None:
+    pair = pair_chart(sales, x, y)
+    assert pair is not None
+    assert sales.field(x).label in pair.chart.caption
+    n_numeric = sales.field(x).is_numeric + sales.field(y).is_numeric
+    assert pair.has_points == (n_numeric == 2)
+    assert pair.chart.figure.data[0].type == ("heatmap", "box", "scatter")[n_numeric]
+
+
+@pytest.mark.parametrize("color", ["LotFrontage", "KitchenQual", "RoofStyle", "CentralAir"])
+def test_any_feature_can_colour_any_chart(sales: Sales, color: str) -> None:
+    label = sales.field(color).label
+    for x, y in (("GrLivArea", PRICE), ("LotArea", "Street"), ("Street", "BldgType")):
+        pair = pair_chart(sales, x, y, color)
+        assert pair is not None
+        assert f"“{label}”" in pair.chart.caption
+        assert label in pair.chart.figure.to_json()
+
+
+def test_only_an_ordered_feature_can_colour_a_density(sales: Sales) -> None:
+    ordered = pair_chart(sales, "GrLivArea", PRICE, "KitchenQual", dense=True)
+    unordered = pair_chart(sales, "GrLivArea", PRICE, "Neighborhood", dense=True)
+    assert ordered is not None
+    assert unordered is not None
+    assert "Kitchen quality" in ordered.chart.figure.data[0].colorbar.title.text
+    assert unordered.chart.figure.data[0].colorbar.title.text == "Sales"
+    assert "“Neighbourhood” has no order" in unordered.chart.caption
+
+
+def test_a_point_has_the_id_of_its_sale(sales: Sales) -> None:
+    pair = pair_chart(sales, "GrLivArea", "YearBuilt", "Neighborhood")
+    assert pair is not None
+    ids = [row[0] for trace in pair.chart.figure.data for row in trace.customdata]
+    assert sorted(ids) == sorted(sales.ids)
+    chart = price_chart(sales, sales.field("GrLivArea"))
+    assert [row[0] for row in chart.figure.data[0].customdata] == list(sales.ids)
+
+
+def test_the_cells_of_a_density_have_one_width(sales: Sales) -> None:
+    chart = price_chart(sales, sales.field("LotFrontage"), dense=True)
+    widths = np.diff(chart.figure.data[0].x)
+    assert widths == pytest.approx(np.full(len(widths), widths[0]))
+    assert chart.figure.data[0].type == "heatmap"
+
+
+def test_too_many_points_are_sampled_in_the_same_way_each_time() -> None:
+    points = pd.DataFrame({"id": range(2 * MAX_POINTS)})
+    sample = thin_out(points)
+    assert len(sample) == MAX_POINTS
+    assert sample.equals(thin_out(points))
+    assert thin_out(sample) is sample
+
+
+@pytest.mark.parametrize(
+    ("x", "y"), [("GrLivArea", "LotArea"), ("GrLivArea", "Street"), ("Street", "BldgType")]
+)
+def test_without_a_sale_there_is_no_chart(market: Market, x: str, y: str) -> None:
+    assert pair_chart(Selection(price=(1, 2)).apply(market), x, y, PRICE) is None
+
+
+def test_a_feature_is_summarised_in_a_line(sales: Sales) -> None:
+    frontage = facts_line(field_profile(sales, "LotFrontage"), sales.field("LotFrontage"), 0.409)
+    for part in ("**1,201 of 1,460**", "259", "**21 ft**", "**313 ft**", "**69 ft**", "**0.41**"):
+        assert part in frontage
+    kitchen = facts_line(
+        field_profile(sales, "KitchenQual"), sales.field("KitchenQual"), float("nan")
+    )
+    for part in ("**Typical** (50 %", "**Fair**", "**Excellent**"):
+        assert part in kitchen
+
+
+def test_a_matrix_has_each_pair_once_and_numbers_its_columns(sales: Sales) -> None:
+    matrix = association_matrix(sales, [PRICE, "GrLivArea", "Neighborhood"])
+    (heatmap,) = data_quality.ties(matrix).data
+    assert list(heatmap.x) == ["1", "2", "3"]
+    assert heatmap.y[1].startswith("2 Living area")
+    assert pd.DataFrame(heatmap.z).notna().to_numpy().sum() == 3
