@@ -1,11 +1,7 @@
-"""The one backend of the process: opened once, watched, and knocked at again if it did not open.
+"""The one backend of the process: opened once, guarded by a circuit breaker, retried on failure.
 
-Whether the backend answers: what the last question to it showed, for all visitors alike.
-
-A backend that does not answer is asked again every few seconds at the most, however many visitors
-change however many facts meanwhile; until then the failure is told again at once.
-
-A backend as the pages ask it: every question goes through the watch.
+A backend that does not answer gets a request every few seconds at most, however many visitors
+change however many fields meanwhile; until then its last error is raised again at once.
 """
 
 from __future__ import annotations
@@ -35,101 +31,79 @@ if TYPE_CHECKING:
 
 __all__ = ["BackendHandle", "CircuitBreaker", "GuardedBackend", "Outage"]
 
-PAUSE_S = 3.0
-"""Seconds between two questions to a backend that does not answer."""
+RETRY_AFTER_S = 3.0
+"""Seconds between two requests to a backend that does not answer."""
 
 
 @dataclass(frozen=True)
 class Outage:
-    """A backend that does not answer.
+    """A backend that does not answer: since when, its last error, and when to try again.
 
-    Attributes
-    ----------
-    since : datetime
-        Of its first failure after its last answer, with its time zone.
-    error : HousePriceError
-        Its last failure.
-    until : float
-        When it may be asked again, by the clock of the watch.
+    ``since`` has a time zone; ``retry_at`` is a time of the breaker's clock.
     """
 
     since: datetime
     error: HousePriceError
-    until: float
+    retry_at: float
 
 
 class CircuitBreaker:
-    """Keeps the questions to one backend, and what became of the last.
+    """Blocks calls to a backend for a while after one failed; ``outage`` is None while it works.
 
-    Parameters
-    ----------
-    clock : callable
-        Seconds that only go up.
-
-    Attributes
-    ----------
-    failing : Failing or None
-        None while it answers.
+    ``clock`` returns seconds that only increase.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self.failing: Outage | None = None
+        self.outage: Outage | None = None
         self._clock = clock
         self._lock = threading.Lock()
 
     @contextmanager
-    def question(self, *, opening: bool = False) -> Iterator[None]:
-        """Ask within this block, and note whether there is an answer.
+    def call(self, *, opening: bool = False) -> Iterator[None]:
+        """Run a call to the backend within this block, and record whether it answered.
 
-        Parameters
-        ----------
-        opening : bool
-            Whether this is the question that opens it, without which there is nobody to ask.
-
-        Raises
-        ------
-        HousePriceError
-            The last failure once more, if that was a moment ago.
+        While the breaker is open, the last error is raised again instead. Any error counts as an
+        outage while the backend is ``opening``.
         """
-        self._refuse_too_soon()
+        self._raise_if_open()
         try:
             yield
         except HousePriceError as error:
-            if opening or _is_away(error):
-                self._note(error)
+            if opening or _is_outage(error):
+                self._record(error)
             elif not isinstance(error, NotSupported):
-                self._note(None)
+                self._record(None)
             raise
-        self._note(None)
+        self._record(None)
 
-    def allow(self) -> None:
-        """Let the next question through at once: somebody asked to try again."""
+    def allow_retry(self) -> None:
+        """Let the next call through at once."""
         with self._lock:
-            if self.failing:
-                self.failing = replace(self.failing, until=self._clock())
+            if self.outage:
+                self.outage = replace(self.outage, retry_at=self._clock())
 
-    def _refuse_too_soon(self) -> None:
+    def _raise_if_open(self) -> None:
         with self._lock:
-            failing, now = self.failing, self._clock()
-            if failing is None:
+            outage, now = self.outage, self._clock()
+            if outage is None:
                 return
-            if now < failing.until:
-                # A copy: every raise of one and the same would add to its trace.
-                raise copy.copy(failing.error)
-            # This one goes through, and those that come while it is under way do not.
-            self.failing = replace(failing, until=now + PAUSE_S)
+            if now < outage.retry_at:
+                # A copy: each raise of the same error would add to its traceback.
+                raise copy.copy(outage.error)
+            # This call goes through; others are blocked until it returns.
+            self.outage = replace(outage, retry_at=now + RETRY_AFTER_S)
 
-    def _note(self, error: HousePriceError | None) -> None:
+    def _record(self, error: HousePriceError | None) -> None:
         with self._lock:
             if error is None:
-                self.failing = None
+                self.outage = None
             else:
-                since = self.failing.since if self.failing else datetime.now(UTC)
-                self.failing = Outage(since, copy.copy(error), self._clock() + PAUSE_S)
+                since = self.outage.since if self.outage else datetime.now(UTC)
+                self.outage = Outage(since, copy.copy(error), self._clock() + RETRY_AFTER_S)
 
 
-def _is_away(error: HousePriceError) -> bool:
-    """Whether an error says that nobody answers; one that is busy is there, and has said so."""
+def _is_outage(error: HousePriceError) -> bool:
+    """Whether no one answered; a busy server did answer."""
     if isinstance(error, BackendUnavailable):
         return error.reason != "busy"
     return isinstance(error, BackendTimeout)
@@ -138,15 +112,15 @@ def _is_away(error: HousePriceError) -> bool:
 class GuardedBackend:
     """A :class:`~houseprice.backend.base.Backend` whose calls go through a circuit breaker."""
 
-    def __init__(self, backend: Backend, watch: CircuitBreaker) -> None:
+    def __init__(self, backend: Backend, breaker: CircuitBreaker) -> None:
         self._backend = backend
-        self._watch = watch
+        self._breaker = breaker
         self._info = backend.info()
 
     def info(self) -> BackendInfo:
         """Return which model answers; while the backend is down, the last known information."""
         # Not guarded: a backend may return what it knows of a server without a request.
-        if self._watch.failing is None:
+        if self._breaker.outage is None:
             with suppress(BackendError):
                 self._info = self._backend.info()
         return self._info
@@ -160,58 +134,45 @@ class GuardedBackend:
 
         @wraps(method)
         def guarded(*args: object, **kwargs: object) -> object:
-            with self._watch.question():
+            with self._breaker.call():
                 return method(*args, **kwargs)
 
         return guarded
 
 
 class BackendHandle:
-    """Opens the backend for the first who comes; the others wait and see how far it is.
+    """Opens the backend for the first visitor, while others wait and see its progress.
 
-    Parameters
-    ----------
-    opening : callable
-        Opens the backend, and tells how far it is. Called again after a failure.
-
-    Attributes
-    ----------
-    backend : Backend or None
-        None while it was never opened.
-    watch : Watch
-        Whether it answers.
-    share, what : float, str
-        How far the opening is, and what is being done.
+    ``open_backend`` is called again after a failure. ``backend`` is None until it was opened.
     """
 
-    def __init__(self, opening: Callable[[Progress], Backend]) -> None:
+    def __init__(self, open_backend: Callable[[Progress], Backend]) -> None:
         self.backend: Backend | None = None
-        self.watch = CircuitBreaker()
-        self.share, self.what = 0.0, "Reading the sales"
-        self._opening = opening
+        self.breaker = CircuitBreaker()
+        self.progress: tuple[float, str] = (0.0, "Reading the sales")
+        self._open_backend = open_backend
         self._lock = threading.Lock()
 
     def open(self) -> Backend:
-        """Give the backend, opened if nobody has.
+        """Return the backend, opened on the first call.
 
         Raises
         ------
         HousePriceError
             If it can't be opened now, or could not a moment ago.
         """
-
-        def tell(share: float, what: str) -> None:
-            self.share, self.what = share, what
-
         if self.backend is not None:
             return self.backend
         with self._lock:
             if self.backend is None:
-                with self.watch.question(opening=True):
-                    backend = cast("Backend", GuardedBackend(self._opening(tell), self.watch))
+                with self.breaker.call(opening=True):
+                    guarded = GuardedBackend(self._open_backend(self._set_progress), self.breaker)
                 # Long-lived objects out of every collection: Streamlit runs a full one after each
                 # rerun, which costs more than the valuation itself.
                 gc.collect()
                 gc.freeze()
-                self.backend = backend
+                self.backend = cast("Backend", guarded)
             return self.backend
+
+    def _set_progress(self, share: float, text: str) -> None:
+        self.progress = (share, text)

@@ -1,9 +1,4 @@
-"""What stands around every page: who answers, and what to say when something fails.
-
-What a backend does not offer, said in words where it would stand.
-
-How good the values are, in words, from the metrics that a backend publishes.
-"""
+"""The frame of every page: error handling, the backend in the sidebar, and texts about it."""
 
 from __future__ import annotations
 
@@ -39,192 +34,119 @@ __all__ = [
 
 logger = logging.getLogger(__name__)
 
+NOT_SUPPORTED: Mapping[Capability, str] = {
+    "range": "This server gives values without a range or a confidence.",
+    "evidence": "This server gives no reasons and no comparables for the houses of a table.",
+    "explain": "This server does not explain its values.",
+    "comparables": "This server does not find comparables.",
+    "what_if": "This server does not report the uncertainty of the difference of two values.",
+    "effect": "This server does not report the effect of a single field on the value.",
+    "importance": "This server does not report feature importance.",
+    "card": "This server does not have a model card.",
+    "study": "This server does not have a study of its model.",
+}
+
 
 @contextmanager
 def page_frame() -> Iterator[None]:
-    """Frame a page: who answers in the sidebar, and failures in words."""
-    place: DeltaGenerator | None = None
+    """Wrap a page: the backend in the sidebar, and errors as messages."""
+    outage_slot: DeltaGenerator | None = None
     before: Outage | None = None
-    # By itself: a page has to run whatever happened around it, or nobody would be told.
+    # Its own boundary: the page runs even if the frame fails.
     with error_boundary("frame"):
-        _open_backend()
+        try:
+            backend()
+        except HousePriceError as error:
+            # The page shows the error in place of the value; much of a page needs no backend.
+            logger.warning("the backend can't be opened: %s", error)
         with st.sidebar:
             if info := cached_info():
-                _tell_who_answers(info)
-            place = st.empty()
+                st.caption(f"{escape(as_of_sentence(info))}  \n{escape(answered_by(info))}")
+                for remark in info.remarks:
+                    st.caption(f":small[{escape(remark)}]")
+            outage_slot = st.empty()
         before = outage()
         if before:
-            _tell_that_it_fails(place, before)
+            _show_outage(outage_slot, before)
     with error_boundary("page"):
         yield
-        if place is not None:
-            _tell_what_changed(place, before)
+        if outage_slot is not None:
+            _update_outage(outage_slot, before)
+
+
+def _update_outage(slot: DeltaGenerator, before: Outage | None) -> None:
+    """Show what the calls of the page revealed: that the backend fails, or works again."""
+    after = outage()
+    if after and not before:
+        _show_outage(slot, after)
+    elif before and not after:
+        slot.empty()
+
+
+def _show_outage(slot: DeltaGenerator, current: Outage) -> None:
+    offset = st.context.timezone_offset  # the visitor's clock, where the browser reports it
+    zone = None if offset is None else timezone(timedelta(minutes=-offset))
+    text = f"Not answering since {current.since.astimezone(zone):%H:%M}."
+    with slot.container():
+        st.markdown(f":small[:orange[{escape(text)}]]")
+        retry_button("sidebar")
 
 
 @contextmanager
-def error_boundary(place: str) -> Iterator[None]:
-    """Turn a failure into a sentence here; what it was in detail goes to the log alone.
+def error_boundary(key: str) -> Iterator[None]:
+    """Show an error as a message in this place; its details go to the log only.
 
-    Where the backend failed, a button beside it tries again.
-
-    Parameters
-    ----------
-    place : str
-        Name of the place on the page, no two the same.
+    An error of the backend comes with a button to retry. ``key`` is unique on the page.
     """
     try:
         yield
     except NotSupported as error:
         st.info(escape(str(error)), icon=":material/cloud_off:")
     except (BackendError, StoreError) as error:
-        logger.warning(
-            "the backend failed: %s", error, exc_info=not isinstance(error, BackendError)
-        )
-        st.error(escape(f"{error}{_when(error)}"), icon=":material/cloud_off:")
-        retry_button(place)
+        is_expected = isinstance(error, BackendError)
+        logger.warning("the backend failed: %s", error, exc_info=not is_expected)
+        st.error(escape(f"{error}{_retry_hint(error)}"), icon=":material/cloud_off:")
+        retry_button(key)
     except SettingsError:
         logger.exception("the settings can't be used")
-        # Its text quotes a setting, which is not for every visitor.
+        # Its message quotes a setting, which may be secret.
         st.error(
-            "A setting of this app can't be used, so no page can answer. Its log says which.",
+            "A setting of this app is invalid, so no page can be shown. The app's log has the "
+            "details.",
             icon=":material/error:",
         )
     except HousePriceError as error:
-        logger.exception("a page could not answer")
+        logger.exception("a page failed with a known error")
         st.error(escape(str(error)), icon=":material/error:")
     except Exception:
-        number = secrets.token_hex(4)
-        logger.exception("a page failed, number %s", number)
+        reference = secrets.token_hex(4)
+        logger.exception("a page failed, reference %s", reference)
         st.error(
-            "Something went wrong here, and it is our fault. Reload the page to try again; a house "
-            f"that you entered is in its address. The app's log tells more under number {number}.",
+            "Something went wrong, and it is our fault. Reload the page to try again; a house that "
+            f"you entered is in its address. The app's log has the details under {reference}.",
             icon=":material/error:",
         )
 
 
-def retry_button(place: str) -> None:
-    """Draw a button that runs the page once more and asks the backend at once."""
-    st.button("Try again", key=f"again_{place}", on_click=retry, icon=":material/refresh:")
-
-
-def _open_backend() -> None:
-    try:
-        backend()
-    except HousePriceError as error:
-        # The page says it where the answer would stand; much of a page needs none.
-        logger.warning("the backend can't be opened: %s", error)
-
-
-def _tell_who_answers(info: BackendInfo) -> None:
-    st.caption(f"{escape(as_of_sentence(info))}  \n{escape(answered_by(info))}")
-    for remark in info.remarks:
-        st.caption(f":small[{escape(remark)}]")
-
-
-def _tell_what_changed(place: DeltaGenerator, before: Outage | None) -> None:
-    """What the page asked may have shown that the backend fails, or that it is back."""
-    after = outage()
-    if after and not before:
-        _tell_that_it_fails(place, after)
-    elif before and not after:
-        place.empty()
-
-
-def _tell_that_it_fails(place: DeltaGenerator, failing: Outage) -> None:
-    with place.container():
-        st.markdown(f":small[:orange[{escape(_since(failing))}]]")
-        retry_button("sidebar")
-
-
-def _since(failing: Outage) -> str:
-    """Since when it does not answer, by the visitor's own clock where the browser tells it."""
-    behind = st.context.timezone_offset
-    zone = None if behind is None else timezone(timedelta(minutes=-behind))
-    return f"Not answering since {failing.since.astimezone(zone):%H:%M}."
-
-
-def _when(error: HousePriceError) -> str:
-    """When to come back, where the backend says it and the error's own sentence does not."""
+def _retry_hint(error: HousePriceError) -> str:
+    """When to retry, if the backend says so and the message of the error does not."""
     seconds = getattr(error, "retry_after", None)
     if not seconds or f"{seconds:.0f} s" in str(error):
         return ""
-    return f" It asks to wait {seconds:.0f} s."
+    return f" Retry in {seconds:.0f} s."
 
 
-NOT_SUPPORTED: Mapping[Capability, str] = {
-    "range": "This server gives no range and no confidence, only a value.",
-    "evidence": "This server names no reasons and no comparable sales for the houses of a table.",
-    "explain": "This server gives no reasons for its values.",
-    "comparables": "This server finds no comparable sales.",
-    "what_if": "This server does not say how sure the difference between two values is.",
-    "effect": "This server does not say what another value of one fact would do.",
-    "importance": "This server does not say how much each fact matters.",
-    "card": "This server gives no model card.",
-    "study": "This server gives no study of its model.",
-}
-"""A sentence for each capability that a backend may lack."""
+def retry_button(key: str) -> None:
+    """Draw a button that reruns the page and calls the backend at once."""
+    st.button("Try again", key=f"again_{key}", on_click=retry, icon=":material/refresh:")
 
 
 def is_supported(info: BackendInfo, capability: Capability) -> bool:
-    """Whether the backend offers something; if not, the page says so here."""
+    """Return whether the backend has a capability; if not, show a message."""
     if capability in info.capabilities:
         return True
     st.info(NOT_SUPPORTED[capability], icon=":material/cloud_off:")
     return False
-
-
-def accuracy_sentences(metrics: Mapping[str, float]) -> list[str]:
-    """Say the metrics that people ask for, the typical error first; what is not there is not said.
-
-    Parameters
-    ----------
-    metrics : mapping of str to float
-        By the names of :mod:`houseprice.model.metrics`; shares between 0 and 1.
-    """
-    said = []
-    if "median_ape" in metrics:
-        error = percent(metrics["median_ape"])
-        said.append(f"**Half of the values** are within **{error}** of the sale price.")
-    within = [
-        f"{percent(metrics[f'within_{limit}'], 0)} are within {limit} %"
-        for limit in (10, 20)
-        if f"within_{limit}" in metrics
-    ]
-    if within:
-        said.append(f"{' and '.join(within)}.".replace("are", "of the values are", 1))
-    if "coverage_90" in metrics:
-        said.append(
-            "A range is given with each value, and is meant to hold the sale price in 90 % of "
-            f"cases. **It held it in {percent(metrics['coverage_90'])}.**"
-        )
-    return said
-
-
-def measurement_note(info: BackendInfo) -> str:
-    """Say which model the accuracy is of, and what it was measured on, as far as it is told."""
-    model = f"Model {info.model_version}" if info.model_version else "The model of the server"
-    trained = f", trained {info.trained_at:%d %B %Y}" if info.trained_at else ""
-    if not info.metrics:
-        return f"{model}{trained}. This server does not say how good its values are."
-    return (
-        f"{model}{trained}. Measured on sales that the model had not seen: each was valued by a "
-        "model fitted on the others."
-    )
-
-
-def as_of_note(info: BackendInfo | None) -> str:
-    """Say which day the values stand for; nothing while nobody answers."""
-    if info is None:
-        return ""
-    if info.as_of is None:
-        return (
-            "- The server does not say **which day** its values stand for. They are not today's "
-            "prices.\n"
-        )
-    return (
-        f"- Values stand for **{info.as_of:%B %Y}**, the end of the sales. They are not today's "
-        "prices.\n"
-    )
 
 
 def as_of_sentence(info: BackendInfo) -> str:
@@ -244,6 +166,47 @@ def answered_by(info: BackendInfo) -> str:
 def provenance(info: BackendInfo) -> str:
     """The date, sales, model and backend behind a value."""
     return f"{as_of_sentence(info)} {answered_by(info)} An estimate, not an appraisal."
+
+
+def as_of_note(info: BackendInfo | None) -> str:
+    """The date of the values as a list item in Markdown; "" without a backend."""
+    if info is None:
+        return ""
+    if info.as_of is None:
+        return "- The server reports **no as-of date** for its values.\n"
+    return f"- Values are **as of {info.as_of:%B %Y}**, the end of the sales, not as of today.\n"
+
+
+def accuracy_sentences(metrics: Mapping[str, float]) -> list[str]:
+    """Describe the most important metrics (``model.metrics``, as shares) that are given."""
+    sentences = []
+    if "median_ape" in metrics:
+        error = percent(metrics["median_ape"])
+        sentences.append(f"Median absolute error **{error}**: half of the values are closer.")
+    within = [
+        f"{percent(metrics[f'within_{limit}'], 0)} of the values are within {limit} %"
+        for limit in (10, 20)
+        if f"within_{limit}" in metrics
+    ]
+    if within:
+        sentences.append(f"{' and '.join(within)} of the sale price.")
+    if "coverage_90" in metrics:
+        sentences.append(
+            f"The 90 % range contains **{percent(metrics['coverage_90'])}** of the sale prices."
+        )
+    return sentences
+
+
+def measurement_note(info: BackendInfo) -> str:
+    """The model that the metrics belong to, and how they were measured."""
+    model = f"Model {info.model_version}" if info.model_version else "The model of the server"
+    trained = f", trained {info.trained_at:%d %B %Y}" if info.trained_at else ""
+    if not info.metrics:
+        return f"{model}{trained}. This server does not report the accuracy of its values."
+    return (
+        f"{model}{trained}. Measured by cross-validation: each sale was valued by a model fitted "
+        "on the others."
+    )
 
 
 _MARKDOWN = frozenset(r"\`*_{}[]()#+-!$:<>|~&.")

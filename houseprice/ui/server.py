@@ -105,7 +105,7 @@ async def _lifespan(_: st.App, api: FastAPI | None) -> AsyncIterator[None]:
 
 def _warm() -> None:
     # Seconds of imports that neither the server's start nor the first visitor need wait for.
-    importlib.import_module("houseprice.ui.session").warm()
+    importlib.import_module("houseprice.ui.session").warm_up()
     importlib.import_module("plotly.express")
 
 

@@ -1,4 +1,4 @@
-"""What every page needs, opened once a process: settings, market, backend."""
+"""What every page needs, opened once per process: settings, market, backend."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ __all__ = [
     "study_of",
     "typical",
     "typical_row",
-    "warm",
+    "warm_up",
 ]
 
 logger = logging.getLogger(__name__)
@@ -42,137 +42,135 @@ logger = logging.getLogger(__name__)
 
 @st.cache_resource(show_spinner=False)
 def settings() -> Settings:
-    """The settings of this process, from the environment or from Streamlit's secrets.
-
-    What stands at the top of a ``secrets.toml`` counts as environment. There need be no such file.
-    """
+    """Return the settings, from the environment or from the top level of Streamlit's secrets."""
     st.secrets.load_if_toml_exists()
     return read_settings()
 
 
 @st.cache_resource(show_spinner=False)
 def market() -> Market:
-    """The market of this process."""
+    """Return the market of this process."""
     return load_market(settings().market)
 
 
 @st.cache_resource(show_spinner=False)
 def typical() -> pd.Series:
-    """The market's typical house, clean; nobody changes it."""
+    """Return the typical house of the market; read-only."""
     return typical_house(market())
 
 
+@st.cache_resource(show_spinner=False, max_entries=8)
+def study_of(version: str) -> Study:
+    """Return the study of a version of the model; read-only."""
+    return backend().study(version or None)
+
+
 def typical_row() -> Mapping[str, Any]:
-    """What the form of a house opens with: the market's typical house."""
-    return _opening_row(ranked_columns())
+    """Return what the form of a house starts with: the typical house of the market."""
+    return _typical_row(ranked_columns())
+
+
+@st.cache_resource(show_spinner=False, max_entries=8)
+def _typical_row(ranked: tuple[str, ...]) -> Mapping[str, Any]:
+    row = form_defaults(market().contract, typical(), ranked[::-1])
+    return MappingProxyType(row)
 
 
 def ranked_columns() -> tuple[str, ...]:
-    """The columns by how much they matter, most first.
+    """Return the columns of the contract by importance, the most important first.
 
-    As the backend measured it; where it does not say, or does not answer, by how closely they go
-    together with price in the sales.
+    If the backend does not report it, columns are ranked by their association with the price.
     """
     try:
         info = backend().info()
         if "importance" in info.capabilities:
-            return _ranked_by(info.model_version)
+            return _ranked_by_importance(info.model_version)
     except HousePriceError:
-        logger.debug("no order of the facts from the backend", exc_info=True)
-    return _ranked_by_sales()
+        logger.debug("no importance of the fields from the backend", exc_info=True)
+    return _ranked_by_association()
+
+
+@st.cache_resource(show_spinner=False, max_entries=8)
+def _ranked_by_importance(model_version: str) -> tuple[str, ...]:
+    del model_version  # part of the cache key
+    return _all_columns(backend().importance()["column"])
+
+
+@st.cache_resource(show_spinner=False)
+def _ranked_by_association() -> tuple[str, ...]:
+    return _all_columns(price_associations(Selection().apply(market()))["column"])
+
+
+def _all_columns(first: Iterable[str]) -> tuple[str, ...]:
+    """Return the columns of the contract, each once: those of ``first``, then the others."""
+    columns = market().contract.columns
+    return tuple(dict.fromkeys([*(name for name in first if name in columns), *columns]))
+
+
+@st.cache_resource(show_spinner=False)
+def _handle() -> BackendHandle:
+    return BackendHandle(lambda progress: open_backend(settings(), progress, market()))
 
 
 def backend() -> Backend:
-    """The backend of this process; its first visitor sees how far it is opened.
+    """Return the backend of this process; its first visitor sees the progress of the start.
 
     Raises
     ------
     HousePriceError
         If it can't be opened now; a later call tries again.
     """
-    door = _door()
-    return door.backend or _open_before_the_visitor(door)
+    handle = _handle()
+    return handle.backend or _open_with_progress(handle)
 
 
-@st.cache_resource(show_spinner=False, max_entries=8)
-def study_of(version: str) -> Study:
-    """The study of a version of the model, asked for once; nobody changes it."""
-    return backend().study(version or None)
+def _open_with_progress(handle: BackendHandle) -> Backend:
+    placeholder = st.empty()
+    reason = (
+        "Connecting to the valuation server."
+        if settings().api_url
+        else "The first start trains the model; this takes half a minute."
+    )
 
+    def open_backend() -> None:
+        with suppress(HousePriceError):  # raised again by the next call
+            handle.open()
 
-def cached_info() -> BackendInfo | None:
-    """What is known of the backend without asking it; None if it was never opened."""
-    door = _door()
-    return door.backend.info() if door.backend else None
-
-
-def outage() -> Outage | None:
-    """Since when the backend does not answer; None while it does."""
-    return _door().watch.failing
-
-
-def retry() -> None:
-    """Let the next question to a backend that does not answer go through at once."""
-    _door().watch.allow()
-
-
-def warm() -> None:
-    """Open what every page needs before the first visitor comes."""
-    try:
-        _door().open()
-    except HousePriceError:
-        # The first visitor is told in words; the log says it now.
-        logger.exception("the backend could not be opened")
-
-
-@st.cache_resource(show_spinner=False)
-def _door() -> BackendHandle:
-    return BackendHandle(lambda progress: open_backend(settings(), progress, market()))
-
-
-@st.cache_resource(show_spinner=False, max_entries=8)
-def _ranked_by(model_version: str) -> tuple[str, ...]:
-    del model_version  # another model, another order
-    return _all_columns(backend().importance()["column"])
-
-
-@st.cache_resource(show_spinner=False)
-def _ranked_by_sales() -> tuple[str, ...]:
-    return _all_columns(price_associations(Selection().apply(market()))["column"])
-
-
-def _all_columns(first: Iterable[str]) -> tuple[str, ...]:
-    """The contract's columns, each once, as `first` has them and then the others."""
-    columns = market().contract.columns
-    return tuple(dict.fromkeys([*(name for name in first if name in columns), *columns]))
-
-
-@st.cache_resource(show_spinner=False, max_entries=8)
-def _opening_row(most_important_first: tuple[str, ...]) -> Mapping[str, Any]:
-    row = form_defaults(market().contract, typical(), most_important_first[::-1])
-    return MappingProxyType(row)
-
-
-def _open_before_the_visitor(door: BackendHandle) -> Backend:
-    place = st.empty()
-    if settings().api_url:
-        why = "Asking the server that gives the values."
-    else:
-        why = "The first start learns from the sales; this takes half a minute."
-    # Not in the visitor's own thread: it ends when he leaves or reloads, and the training with it.
-    opening = threading.Thread(target=_open, args=(door,), name="opening", daemon=True)
+    # Not in the visitor's own thread, which ends, with the training, when they leave or reload.
+    opening = threading.Thread(target=open_backend, name="opening", daemon=True)
     add_script_run_ctx(opening)
     opening.start()
     opening.join(0.2)  # nothing to show if it is quick
     try:
         while opening.is_alive():
-            place.progress(min(max(door.share, 0.0), 1.0), text=f"{why} {door.what}…")
+            share, text = handle.progress
+            placeholder.progress(min(max(share, 0.0), 1.0), text=f"{reason} {text}…")
             opening.join(0.2)
-        return door.open()
+        return handle.open()
     finally:
-        place.empty()
+        placeholder.empty()
 
 
-def _open(door: BackendHandle) -> None:
-    with suppress(HousePriceError):  # whoever asks next is told
-        door.open()
+def cached_info() -> BackendInfo | None:
+    """Return what is known of the backend without opening it; None if it was never opened."""
+    opened = _handle().backend
+    return opened.info() if opened else None
+
+
+def outage() -> Outage | None:
+    """Return the current outage of the backend; None while it answers."""
+    return _handle().breaker.outage
+
+
+def retry() -> None:
+    """Let the next call to a backend that does not answer through at once."""
+    _handle().breaker.allow_retry()
+
+
+def warm_up() -> None:
+    """Open the backend before the first visitor arrives."""
+    try:
+        _handle().open()
+    except HousePriceError:
+        # The first visitor sees the error; the log has it now.
+        logger.exception("the backend could not be opened")

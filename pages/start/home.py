@@ -1,4 +1,4 @@
-"""Home: what this is, the market at a glance, how good the values are, and where to start."""
+"""Home: where to start, the market at a glance, the accuracy of the values and their limits."""
 
 import streamlit as st
 
@@ -15,18 +15,18 @@ from houseprice.ui.session import backend, cached_info, market
 
 contract = market().contract
 sales = Selection().apply(market())
-seen = overview(sales)
+summary = overview(sales)
 area = contract.fields[contract.market.roles.area]
 location = contract.fields[contract.market.roles.location]
 quarters, places = price_by_period(sales), price_by_location(sales)
 info = cached_info()
-with_range = " with an honest range" if info is None or "range" in info.capabilities else ""
+with_range = " with its range" if info is None or "range" in info.capabilities else ""
 
 st.title(f"What is a home in {contract.market.title} worth?")
 st.markdown(
-    f"Tell what you know about a house and get its value{with_range}, or value a whole "
-    f"spreadsheet at once. The market is known by {seen.sales:,} real sales from "
-    f"{seen.first_year} to {seen.last_year}, which you can explore."
+    f"Describe a house and get its value{with_range}, or value a whole spreadsheet at once. The "
+    f"model is trained on {summary.sales:,} real sales from {summary.first_year} to "
+    f"{summary.last_year}, which you can explore."
 )
 
 st.header("Where to start", anchor=False)
@@ -36,21 +36,21 @@ STARTS = (
         ":material/real_estate_agent:",
         "Value a house",
         "Open the form",
-        "Start from the typical home, change what you know, and see the value move.",
+        "Start from the typical house, change the fields that you know, and see the value change.",
     ),
     (
         "pages/value/csv.py",
         ":material/table:",
         "Value a CSV",
-        "Bring a file",
-        "Bring a list of houses. Every row comes back with a value or with the reason why not.",
+        "Upload a file",
+        "Upload a list of houses. Every row gets a value, or the reason why it has none.",
     ),
     (
         "pages/market/explore.py",
         ":material/query_stats:",
         "Explore the sales",
         "See the sales",
-        "See what homes went for: by place, size, quality and time of sale.",
+        "See sale prices by location, size, quality and date.",
     ),
 )
 for column, (page, icon, title, action, text) in zip(st.columns(3), STARTS, strict=True):
@@ -65,9 +65,9 @@ st.space("small")
 st.header("The market at a glance", anchor=False)
 with st.grid(2, min_column_width=220):
     st.metric(
-        f"Sales, {seen.first_year} to {seen.last_year}",
-        f"{seen.sales:,}",
-        help="The bars show the number of sales by quarter.",
+        f"Sales, {summary.first_year} to {summary.last_year}",
+        f"{summary.sales:,}",
+        help="Bars: number of sales by quarter.",
         border=True,
         chart_data=quarters["sales"],
         chart_type="bar",
@@ -75,16 +75,16 @@ with st.grid(2, min_column_width=220):
     )
     st.metric(
         "Median sale price",
-        contract.money(seen.median_price, 500),
-        help="Half of the homes sold for less, half for more. The line goes by quarter.",
+        contract.money(summary.median_price, 500),
+        help="Half of the homes sold for less, half for more. Line: by quarter.",
         border=True,
         chart_data=quarters["median"],
         height="stretch",
     )
     st.metric(
         f"Median price per {area.unit}",
-        contract.money(seen.median_price_per_area),
-        help=f"By {area.label.lower()}. The bars go by {location.label.lower()}.",
+        contract.money(summary.median_price_per_area),
+        help=f"By {area.label.lower()}. Bars: by {location.label.lower()}.",
         border=True,
         chart_data=places["median_per_area"],
         chart_type="bar",
@@ -94,7 +94,7 @@ with st.grid(2, min_column_width=220):
         f"Median by {location.label.lower()}",
         f"{contract.money(places['median'].min() / 1000)}k to "
         f"{contract.money(places['median'].max() / 1000)}k",
-        help=f"The lowest and the highest median price of the {len(places)} in the market.",
+        help=f"The lowest and the highest median price of {len(places)} locations.",
         border=True,
         chart_data=places["median"],
         chart_type="bar",
@@ -108,21 +108,20 @@ st.page_link(
 st.space("small")
 left, right = st.columns(2, gap="large")
 with left:
-    st.header("How good the values are", anchor=False)
+    st.header("Accuracy", anchor=False)
     with error_boundary("accuracy"):
-        answering = backend().info()
-        said = accuracy_sentences(answering.metrics)
-        st.markdown("\n".join(f"- {sentence}" for sentence in said))
-        st.caption(escape(measurement_note(answering)))
+        opened = backend().info()
+        sentences = accuracy_sentences(opened.metrics)
+        st.markdown("\n".join(f"- {sentence}" for sentence in sentences))
+        st.caption(escape(measurement_note(opened)))
     st.page_link(
-        "pages/model/card.py", label="See how good they are, in detail", icon=":material/verified:"
+        "pages/model/card.py", label="See the model performance", icon=":material/verified:"
     )
 with right:
-    st.header("What it can't do", anchor=False)
+    st.header("Limits", anchor=False)
     st.markdown(
-        f"{as_of_note(info)}- It knows **one market**: {contract.market.description}\n"
-        "- It has seen **no house from inside**. A view, a smell or a leaking roof is not in the "
-        "facts.\n"
-        "- A value is **an estimate, not an appraisal**: don't lend or sell on it alone."
+        f"{as_of_note(info)}- The model covers **one market**: {contract.market.description}\n"
+        "- It knows **only the fields of the form**, not the view, a smell or a leaking roof.\n"
+        "- A value is **an estimate, not an appraisal**: do not lend or sell on it alone."
     )
     st.caption(f"Source: {contract.market.source}.")

@@ -1,106 +1,104 @@
-"""Value a house: a form that starts from the typical house or a real one; its value, and why."""
+"""Value a house: a form that starts from the typical house or a real sale, and its valuation."""
 
 import streamlit as st
 
 from houseprice.market.validation import validate
 from houseprice.ui.house.evidence import show_comparables, show_effect, show_explanation
-from houseprice.ui.house.form import HouseForm, house_frame, read_link
-from houseprice.ui.house.owner_report import show_print
-from houseprice.ui.house.prefill import fill_form, show_link
+from houseprice.ui.house.form import HouseForm, fill_form, house_frame, read_link, show_link
+from houseprice.ui.house.owner_report import show_report_button
 from houseprice.ui.house.scenarios import remember, show_scenarios
-from houseprice.ui.house.start import show_start, start_in_words
-from houseprice.ui.house.value import value_here
+from houseprice.ui.house.start import show_start, start_note
+from houseprice.ui.house.value import show_valuation
 from houseprice.ui.layout import error_boundary
 from houseprice.ui.session import backend, market, ranked_columns, typical_row
 
-MOST_IMPORTANT = 10
+N_IMPORTANT, N_REPORTED = 10, 14
 
 contract = market().contract
-unreadable = read_link(contract, st.query_params.to_dict())
+link_problems = read_link(contract, st.query_params.to_dict())
 form = HouseForm(contract, typical_row())
 
 st.title("Value a house")
 st.markdown(
-    "The form starts as the typical house of the market. Change what you know about yours: "
-    "the value follows at once, and the address of this page carries the house."
+    "The form starts with the typical house of the market. Change the fields that you know: the "
+    "value is updated at once, and the address of this page contains the house."
 )
-for sentence in unreadable:
-    st.warning(f"Part of the link could not be used. {sentence}", icon=":material/link_off:")
+for message in link_problems:
+    st.warning(f"Part of the link could not be read. {message}", icon=":material/link_off:")
 
-doors = st.container(horizontal=True)
-result = st.container()
+actions = st.container(horizontal=True)
+valuation = st.container()
 entered = form.entered()
 if entered is not None:
-    # The value goes to the browser ahead of the form's eighty widgets.
-    answer = value_here(result, entered, contract, start_in_words(market(), entered))
-facts, why, sales, what_if, tried = st.tabs(
-    ["The facts", "Why this value", "Comparable sales", "What if", "Your tries"],
+    # The value reaches the browser before the eighty widgets of the form.
+    result = show_valuation(valuation, entered, contract, start_note(market(), entered))
+details, explanation, comparables, what_if, compare = st.tabs(
+    ["Details", "Explanation", "Comparables", "What-if", "Compare"],
     key="house_tab",
     on_change="rerun",
 )
-first = [column for column in ranked_columns() if not contract.fields[column].at_sale][
-    :MOST_IMPORTANT
-]
-with facts:
-    st.subheader("What matters most")
-    form.draw(first)
-    st.subheader("Everything else")
-    tabs = st.tabs([group.title for group in contract.groups])
-    for tab, group in zip(tabs, contract.groups, strict=True):
+ranked = ranked_columns()
+important = [column for column in ranked if not contract.fields[column].at_sale][:N_IMPORTANT]
+with details:
+    st.subheader("Most important fields")
+    form.draw(important)
+    st.subheader("Other fields")
+    for tab, group in zip(
+        st.tabs([group.title for group in contract.groups]), contract.groups, strict=True
+    ):
         with tab:
             st.caption(group.help)
             form.draw(
                 column
-                for column, spec in contract.fields.items()
-                if spec.group == group.key and column not in first
+                for column, field in contract.fields.items()
+                if field.group == group.key and column not in important
             )
 
 rows = house_frame(form.row)
 if entered is None:
-    answer = value_here(result, form.row, contract, start_in_words(market(), form.row))
+    result = show_valuation(valuation, form.row, contract, start_note(market(), form.row))
 elif form.row != entered:
-    # The browser's back button changed the form under way: a value must not stand beside another.
+    # The browser's back button changed the form meanwhile: the value must not belong to another.
     st.rerun()
 
-if answer is None:
-    result.caption("The form keeps your house. You can go on changing it.")
-    nothing = "There is no value just now. The form keeps your house."
-    form.tell(validate(rows, contract).problems)
+if result is None:
+    valuation.caption("The form keeps your house. You can continue to change it.")
+    no_value = "There is no value at the moment. The form keeps your house."
+    form.show_problems(validate(rows, contract).problems)
 else:
-    remember(form.row, answer)
-    form.tell(answer.problems)
-    nothing = ""
-    if answer.valuations["status"].iloc[0] == "error":
-        nothing = "There is no value yet. What is the matter stands above."
+    remember(form.row, result)
+    form.show_problems(result.problems)
+    has_errors = result.valuations["status"].iloc[0] == "error"
+    no_value = "There is no value yet. See the errors above." if has_errors else ""
 
-with doors, error_boundary("doors"):
+with actions, error_boundary("actions"):
     show_start(market())
     st.button(
-        "Start again",
+        "Reset",
         key="reset",
         on_click=fill_form,
-        args=(form.opening,),
+        args=(form.defaults,),
         icon=":material/restart_alt:",
-        help="Back to the typical house.",
+        help="Resets the form to the typical house.",
     )
-    show_link(form.row, form.opening, contract)
-    if answer is not None and not nothing:
-        show_print(backend(), form.row, answer, contract, ranked_columns()[:14])
+    show_link(form)
+    if result is not None and not no_value:
+        show_report_button(backend(), form.row, result, contract, ranked[:N_REPORTED])
 
-# Only what is looked at is computed; without a value there is nothing to explain.
-for tab in (why, sales, what_if, tried):
-    if tab.open and nothing:
-        tab.info(nothing)
-if answer is not None and not nothing:
-    if why.open:
-        with why, error_boundary("why"):
+# Only the open tab is computed; without a value there is nothing to explain.
+for tab in (explanation, comparables, what_if, compare):
+    if tab.open and no_value:
+        tab.info(no_value)
+if result is not None and not no_value:
+    if explanation.open:
+        with explanation, error_boundary("explanation"):
             show_explanation(backend(), rows, contract)
-    if sales.open:
-        with sales, error_boundary("comparables"):
-            show_comparables(backend(), rows, answer, market())
+    if comparables.open:
+        with comparables, error_boundary("comparables"):
+            show_comparables(backend(), rows, result, market())
     if what_if.open:
         with what_if, error_boundary("what_if"):
-            show_effect(backend(), rows, contract, first[0])
-    if tried.open:
-        with tried, error_boundary("tries"):
+            show_effect(backend(), rows, contract, important[0])
+    if compare.open:
+        with compare, error_boundary("compare"):
             show_scenarios(backend(), contract)

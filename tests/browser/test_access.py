@@ -1,4 +1,4 @@
-"""Can everybody use the pages: read by axe in both looks and at both widths, and by keyboard."""
+"""Accessibility: every page checked by axe in both themes and at both widths, and the keyboard."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PAGES = ("/", "/house", "/csv", "/explore", "/drivers", "/model")
 WIDTHS = (1280, 400)
 AREA = "Living area above ground (sq ft)"
 
-# What Streamlit draws and no page can change: the rule, and within what it is known to be broken.
+# Known violations in elements of Streamlit that no page can change: rule, and selector.
 CHROME = {
     "list": "[data-testid=stSidebarNav]",  # groups of the navigation are <div>s in a <ul>
     "listitem": "[data-testid=stSidebarNav]",
@@ -31,8 +31,8 @@ RUN = """async chrome => {
             && (node.element?.closest(chrome[rule]) || node.html.includes(chrome[rule]))))
         .map(([rule, node]) => `${rule}: ${node.html.slice(0, 160)} ${node.failureSummary}`);
 }"""
-# Charts that say nothing to who can't see them, and fields without a name.
-MUTE = """() => [
+# Charts without a text alternative, and inputs without a label.
+UNLABELLED = """() => [
     ...[...document.querySelectorAll('[data-testid=stPlotlyChart]')].filter(chart =>
         !chart.querySelector('[role=img][aria-label]') && !chart.getAttribute('aria-label')
         && !chart.closest('[role=img][aria-label]')),
@@ -43,64 +43,68 @@ MUTE = """() => [
 ].map(element => element.outerHTML.slice(0, 200))"""
 
 
-def settled(page: Page) -> None:
-    """Wait until nothing runs and nothing is still to come."""
+def wait_until_idle(page: Page) -> None:
+    """Wait until the page is idle."""
     expect(page.get_by_role("heading", level=1)).to_be_visible(timeout=30_000)
     expect(page.get_by_test_id("stStatusWidget")).to_have_count(0, timeout=30_000)
     expect(page.get_by_test_id("stSkeleton")).to_have_count(0, timeout=30_000)
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_a_page_is_for_everybody_in_both_looks_and_at_both_widths(app: Page, path: str) -> None:
+def test_a_page_has_no_accessibility_violation_in_both_themes_and_widths(
+    app: Page, path: str
+) -> None:
     app.emulate_media(reduced_motion="reduce")
     app.goto(path)
-    settled(app)
+    wait_until_idle(app)
     app.evaluate(AXE_SCRIPT)
-    broken = {}
+    violations = {}
     for width in WIDTHS:
         app.set_viewport_size({"width": width, "height": 900})
-        for look in ("light", "dark"):
-            app.emulate_media(color_scheme=look)
-            ground = "rgb(253, 252, 249)" if look == "light" else "rgb(16, 22, 21)"
-            expect(app.get_by_test_id("stApp")).to_have_css("background-color", ground)
-            broken[look, width] = app.evaluate(RUN, CHROME)
-        broken["sideways", width] = (
+        for theme in ("light", "dark"):
+            app.emulate_media(color_scheme=theme)
+            background = "rgb(253, 252, 249)" if theme == "light" else "rgb(16, 22, 21)"
+            expect(app.get_by_test_id("stApp")).to_have_css("background-color", background)
+            violations[theme, width] = app.evaluate(RUN, CHROME)
+        violations["sideways", width] = (
             ["the page is wider than the window"]
             if app.evaluate("document.documentElement.scrollWidth > innerWidth")
             else []
         )
-    broken["mute"] = app.evaluate(MUTE)
-    assert {where: what for where, what in broken.items() if what} == {}
+    violations["unlabelled"] = app.evaluate(UNLABELLED)
+    assert {where: what for where, what in violations.items() if what} == {}
 
 
-def test_a_house_is_valued_by_the_keyboard_alone(app: Page) -> None:
+def test_the_form_works_with_the_keyboard_alone(app: Page) -> None:
     app.goto("/house")
     value = app.get_by_test_id("stMetricValue").first
     expect(value).to_have_text(re.compile(r"^\$[\d,]+$"))
-    settled(app)
+    wait_until_idle(app)
 
-    facts, why = (app.get_by_role("tab", name=name) for name in ("The facts", "Why this value"))
-    facts.focus()
+    details, explanation = (
+        app.get_by_role("tab", name=name) for name in ("Details", "Explanation")
+    )
+    details.focus()
     app.keyboard.press("ArrowRight")
-    expect(why).to_be_focused()
-    expect(why).to_have_attribute("aria-selected", "true")
-    # The run that this began ends before the next key begins another.
-    expect(app.get_by_text("This is the typical house itself")).to_be_visible()
-    settled(app)
+    expect(explanation).to_be_focused()
+    expect(explanation).to_have_attribute("aria-selected", "true")
+    # Wait for the rerun before the next key starts another.
+    expect(app.get_by_text("This is the typical house. Change a field")).to_be_visible()
+    wait_until_idle(app)
     app.keyboard.press("ArrowLeft")
-    expect(facts).to_have_attribute("aria-selected", "true")
+    expect(details).to_have_attribute("aria-selected", "true")
 
     area = app.get_by_role("spinbutton", name=AREA)
     expect(area).to_be_visible()
-    settled(app)
-    reach(area)
+    wait_until_idle(app)
+    tab_to(area)
     before = value.inner_text()
     app.keyboard.press("Control+A")
     app.keyboard.type("2600")
     app.keyboard.press("Enter")
     expect(value).not_to_have_text(before)
     before = value.inner_text()
-    reach(app.get_by_role("combobox", name="Overall quality"))
+    tab_to(app.get_by_role("combobox", name="Overall quality"))
     app.keyboard.press("ArrowDown")
     expect(app.get_by_role("listbox")).to_be_visible()
     app.keyboard.press("ArrowDown")
@@ -108,10 +112,10 @@ def test_a_house_is_valued_by_the_keyboard_alone(app: Page) -> None:
     expect(value).not_to_have_text(before)
 
 
-def reach(field: Locator, steps: int = 40) -> None:
-    """Press Tab until the field has the focus."""
+def tab_to(field: Locator, steps: int = 40) -> None:
+    """Press Tab until a widget has the focus."""
     for _ in range(steps):
         field.page.keyboard.press("Tab")
         if field.evaluate("element => element === document.activeElement"):
             return
-    pytest.fail(f"{steps} steps with Tab do not lead to the field")
+    pytest.fail(f"the widget is not reached with {steps} tabs")

@@ -1,4 +1,4 @@
-"""Valuing one house, as a person does it."""
+"""The house page in a browser."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
-from houseprice.ui.house.owner_report import Report, Scale, to_html
+from houseprice.ui.house.owner_report import Report, Scale, render_report
 
 AREA = "Living area above ground (sq ft)"
 
 
 def dollars(page: Page) -> int:
-    """The value on the page, once nothing runs any more."""
+    """Return the value on the page once it is idle."""
     metric = page.get_by_test_id("stMetricValue").first
     expect(metric).to_have_text(re.compile(r"^\$[\d,]+$"))
     expect(page.get_by_test_id("stStatusWidget")).to_have_count(0)
@@ -21,7 +21,7 @@ def dollars(page: Page) -> int:
 
 
 def enter_area(page: Page, area: str) -> int:
-    """Enter a living area, and give back the value that it changes to."""
+    """Enter a living area and return the new value."""
     metric = page.get_by_test_id("stMetricValue").first
     before = metric.inner_text()
     field = page.get_by_role("spinbutton", name=AREA)
@@ -31,7 +31,7 @@ def enter_area(page: Page, area: str) -> int:
     return dollars(page)
 
 
-def test_a_filled_form_gives_a_price_with_its_range(app: Page) -> None:
+def test_a_changed_form_gives_a_value_within_its_range(app: Page) -> None:
     app.goto("/")
     app.get_by_role("link", name="Value a house").first.click()
     before = dollars(app)
@@ -46,7 +46,7 @@ def test_a_filled_form_gives_a_price_with_its_range(app: Page) -> None:
     expect(card).to_contain_text("Model ames-")
 
 
-def test_the_address_carries_the_house_to_another_browser(app: Page) -> None:
+def test_the_address_opens_the_house_in_another_browser(app: Page) -> None:
     app.goto("/house")
     dollars(app)
     before = enter_area(app, "2600")
@@ -66,7 +66,7 @@ def test_the_address_carries_the_house_to_another_browser(app: Page) -> None:
     other.context.close()
 
 
-def test_a_wrong_number_is_told_beside_its_field_and_the_form_goes_on(app: Page) -> None:
+def test_an_invalid_number_is_reported_at_its_field(app: Page) -> None:
     app.goto("/house")
     value = dollars(app)
     area = app.get_by_role("spinbutton", name=AREA)
@@ -81,7 +81,7 @@ def test_a_wrong_number_is_told_beside_its_field_and_the_form_goes_on(app: Page)
     assert dollars(app) == value
 
 
-def test_the_form_is_kept_while_another_page_is_read(app: Page) -> None:
+def test_the_form_is_kept_when_the_page_changes(app: Page) -> None:
     app.goto("/house")
     dollars(app)
     value = enter_area(app, "2345")
@@ -93,29 +93,29 @@ def test_the_form_is_kept_while_another_page_is_read(app: Page) -> None:
     assert dollars(app) == value
 
 
-def test_a_value_is_explained_compared_and_tried_out(app: Page) -> None:
+def test_each_tab_shows_its_content(app: Page) -> None:
     app.goto("/house")
     dollars(app)
     enter_area(app, "2600")
-    app.get_by_role("tab", name="Why this value").click()
+    app.get_by_role("tab", name="Explanation").click()
     expect(app.get_by_text("The typical house is worth")).to_be_visible()
     expect(app.locator(".js-plotly-plot .waterfalllayer")).to_be_attached()
-    app.get_by_role("tab", name="Comparable sales").click()
+    app.get_by_role("tab", name="Comparables").click()
     expect(app.get_by_test_id("stMetric").filter(has_text="Sold ")).to_have_count(5)
-    app.get_by_role("tab", name="What if").click()
+    app.get_by_role("tab", name="What-if").click()
     expect(app.locator(".js-plotly-plot .scatterlayer").last).to_be_attached()
-    app.get_by_role("tab", name="Your tries").click()
-    expect(app.get_by_text("Try 1 is worth most")).to_be_visible()
+    app.get_by_role("tab", name="Compare").click()
+    expect(app.get_by_text("Scenario 1 has the highest value")).to_be_visible()
     expect(app.get_by_role("cell", name="2,600 sq ft")).to_be_visible()
-    app.get_by_role("button", name="Go back to it").last.click()
-    app.get_by_role("tab", name="The facts").click()
+    app.get_by_role("button", name="Restore").last.click()
+    app.get_by_role("tab", name="Details").click()
     expect(app.get_by_role("spinbutton", name=AREA)).not_to_have_value("2600")
 
 
 def test_a_shared_link_opens_the_same_house_in_another_browser(app: Page) -> None:
     app.goto("/house")
     before = dollars(app)
-    app.get_by_role("button", name="Surprise me").click()
+    app.get_by_role("button", name="Random sale").click()
     expect(app.get_by_text("This is sale")).to_be_visible()
     value = dollars(app)
     app.get_by_role("button", name="Share").click()
@@ -130,17 +130,17 @@ def test_a_shared_link_opens_the_same_house_in_another_browser(app: Page) -> Non
     other.context.close()
 
 
-def test_a_picked_comparable_sale_is_opened_and_fills_the_form(app: Page) -> None:
+def test_a_selected_comparable_is_shown_and_fills_the_form(app: Page) -> None:
     app.goto("/house")
     dollars(app)
-    app.get_by_role("tab", name="Comparable sales").click()
+    app.get_by_role("tab", name="Comparables").click()
     chart = app.locator(".js-plotly-plot")
     expect(chart.locator(".scatterlayer .point").first).to_be_attached()
     x, y = chart.evaluate(
         """chart => {
             const {xaxis, yaxis} = chart._fullLayout;
-            const alike = chart._fullData.find(trace => trace.name === "Most like it");
-            return [xaxis._offset + xaxis.d2p(alike.x[0]), yaxis._offset + yaxis.d2p(alike.y[0])];
+            const {x, y} = chart._fullData.find(trace => trace.name === "Comparables");
+            return [xaxis._offset + xaxis.d2p(x[0]), yaxis._offset + yaxis.d2p(y[0])];
         }"""
     )
     chart.click(position={"x": x, "y": y})
@@ -152,44 +152,50 @@ def test_a_picked_comparable_sale_is_opened_and_fills_the_form(app: Page) -> Non
     expect(app.get_by_text(f"This is sale {sale[1]}.")).to_be_visible()
 
 
-def pages_of(app: Page, paper: str) -> int:
+def n_pages(app: Page, paper: str) -> int:
     return len(re.findall(rb"/Type\s*/Page\b", app.pdf(format=paper)))
 
 
 def test_the_report_is_one_page_on_paper_of_either_size(app: Page, tmp_path: Path) -> None:
     app.goto("/house")
     dollars(app)
-    app.get_by_role("button", name="Surprise me").click()
+    app.get_by_role("button", name="Random sale").click()
     expect(app.get_by_text("This is sale")).to_be_visible()
     value = dollars(app)
     app.get_by_role("button", name="Report").click()
     name = app.get_by_role("textbox", name="Name or address of the house")
     name.fill("12 Oak Lane <b>north</b>")
-    expect(app.get_by_text("stands on top")).to_be_visible()
+    expect(app.get_by_text("The title is")).to_be_visible()
     with app.expect_download() as given:
         app.get_by_role("button", name="Download the report").click()
     text = Path(given.value.path()).read_text(encoding="utf-8")
-    for told in (f"${value:,}", "Range:", "confidence", "Model ames-", "July 2010", "&lt;b&gt;"):
-        assert told in text
+    for part in (
+        f"${value:,}",
+        "90 % range:",
+        "confidence",
+        "Model ames-",
+        "July 2010",
+        "&lt;b&gt;",
+    ):
+        assert part in text
     app.set_content(text)
-    assert [pages_of(app, paper) for paper in ("A4", "Letter")] == [1, 1]
+    assert [n_pages(app, paper) for paper in ("A4", "Letter")] == [1, 1]
 
 
 def test_even_the_longest_report_is_one_page(app: Page) -> None:
-    long, many = "a long story of this house, told at length " * 20, 30
+    long, many = "a very long description of this house " * 20, 30
     report = Report(
         title=long,
         subtitle=long,
         value="$181,000",
-        certainty=(long, long),
+        uncertainty=(long, long),
         scale=Scale(2.0, 1.0, 3.0, ("$1", "$3"), (1.5,) * 5),
         reasons=(long,) * many,
-        facts=((long, long),) * many,
+        fields=((long, long),) * many,
         sales=(("$181,000", "93 %", "September 2009", long),) * many,
-        sales_header=("Sold for", "Alike", "When", "What differs"),
-        notes=(long,) * many,
+        warnings=(long,) * many,
         limits=("It is no appraisal.",) * 3,
-        foot=long,
+        footer=long,
     )
-    app.set_content(to_html(report).decode())
-    assert [pages_of(app, paper) for paper in ("A4", "Letter")] == [1, 1]
+    app.set_content(render_report(report).decode())
+    assert [n_pages(app, paper) for paper in ("A4", "Letter")] == [1, 1]

@@ -97,11 +97,11 @@ def test_an_upload_is_kept_while_the_server_is_away_and_valued_when_it_is_back(
 @pytest.mark.parametrize(
     ("page", "shown"),
     [
-        ("pages/start/home.py", "The market is known by 240 real sales"),
+        ("pages/start/home.py", "trained on 240 real sales"),
         ("pages/market/explore.py", "240"),
-        (HOUSE, "The form starts as the typical house"),
-        (CSV, "Prepare a table"),
-        ("pages/market/drivers.py", "Which features the values depend on"),
+        (HOUSE, "The form starts with the typical house"),
+        (CSV, "Make a table"),
+        ("pages/market/drivers.py", "Which facts the values rest on"),
     ],
 )
 def test_a_page_shows_what_needs_no_server_when_there_never_was_one(
@@ -132,6 +132,6 @@ def test_the_address_of_the_server_and_its_key_stand_on_no_page_when_they_are_wr
 ) -> None:
     app = open_app("pages/start/home.py", "http://user:sesame@127.0.0.1", key="open-barley")
     assert not app.exception
-    assert "A setting of this app can't be used" in words(app)
+    assert "A setting of this app is invalid" in words(app)
     assert "sesame" not in words(app)
     assert "barley" not in words(app)

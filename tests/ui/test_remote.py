@@ -14,9 +14,9 @@ HOME, HOUSE, CSV = "pages/start/home.py", "pages/value/house.py", "pages/value/c
 DRIVERS, CARD, EXPLORE = "pages/market/drivers.py", "pages/model/card.py", "pages/market/explore.py"
 
 NOT_GIVEN = {
-    "Why this value": "gives no reasons for its values",
-    "Comparable sales": "finds no comparable sales",
-    "What if": "does not say what another value of one fact would do",
+    "Explanation": "does not explain its values",
+    "Comparables": "does not find comparables",
+    "What-if": "does not report the effect of a single field",
 }
 
 Open = Callable[..., AppTest]
@@ -58,10 +58,10 @@ def test_a_house_is_valued_explained_and_compared_by_a_server(ours) -> None:
     app.number_input(key="size").set_value(250).run()
     assert app.metric[0].value != before
     assert "confidence" in words(app)
-    assert "worth" in words(tab(app, "Why this value"))
-    assert "sales most like the house went for" in words(tab(app, "Comparable sales"))
-    assert "this house is worth from" in words(tab(app, "What if"))
-    assert "is worth most" in words(tab(app, "Your tries"))
+    assert "worth" in words(tab(app, "Explanation"))
+    assert "most similar sales sold for" in words(tab(app, "Comparables"))
+    assert "the value of this house is between" in words(tab(app, "What-if"))
+    assert "has the highest value" in words(tab(app, "Compare"))
     assert not app.error
 
 
@@ -77,7 +77,7 @@ def test_a_value_without_a_range_pretends_to_none(poor) -> None:
     app = poor(HOUSE)
     assert not app.exception
     assert app.metric[0].value.startswith("€")
-    assert "gives no range and no confidence" in words(app)
+    assert "gives values without a range or a confidence" in words(app)
     for pretension in (" to €", "of 100", "nan", "None"):
         assert pretension not in words(app)
     assert "reports no as-of date" in words(app)
@@ -94,13 +94,13 @@ def test_tries_are_told_apart_by_their_values_alone(poor) -> None:
     app = poor(HOUSE)
     app.number_input(key="size").set_value(250).run()
     app.number_input(key="size").set_value(260).run()
-    tab(app, "Your tries")
+    tab(app, "Compare")
     table = app.table[0].value
-    first, second = table.loc["Difference from the start", ["Try 1", "Try 2"]]
+    first, second = table.loc["Difference from Baseline", ["Scenario 1", "Scenario 2"]]
     assert " to " not in first
     assert first != second
     assert list(table.loc["Range"]) == ["no range"] * 3
-    assert "does not say how sure the difference" in words(app)
+    assert "does not report the uncertainty of the difference" in words(app)
     assert not app.error
 
 
@@ -111,7 +111,7 @@ def test_a_table_without_ranges_has_no_column_for_them_and_blanks_in_its_file(
     assert not app.error
     assert {metric.label: metric.value for metric in app.metric}["Valued"] == "20"
     assert not {"price_low", "price_high", "confidence"} & {*app.dataframe[-1].value.columns}
-    assert "gives no range" in words(app)
+    assert "without a range" in words(app)
     assert "nan" not in words(app)
     valued = app.session_state["csv_result"].scored.frame
     for column in ("price_low", "price_high", "interval", "fsd", "confidence"):
@@ -122,11 +122,11 @@ def test_a_table_without_ranges_has_no_column_for_them_and_blanks_in_its_file(
 @pytest.mark.parametrize(
     ("page", "sentence"),
     [
-        (HOME, "This server does not say how good its values are."),
-        (HOME, "does not say **which day**"),
-        (DRIVERS, "does not say how much each fact matters"),
-        (DRIVERS, "does not say what another value of one fact would do"),
-        (CARD, "This server gives no model card."),
+        (HOME, "This server does not report the accuracy of its values."),
+        (HOME, "reports **no as-of date**"),
+        (DRIVERS, "does not report feature importance"),
+        (DRIVERS, "does not report the effect of a single field"),
+        (CARD, "This server does not have a model card."),
     ],
 )
 def test_a_page_says_what_it_lacks(poor, page: str, sentence: str) -> None:

@@ -1,18 +1,17 @@
-"""Charts of one house: how its value comes about, what would change it, and its tries.
-
-The chart of a house among sales.
-"""
+"""Charts of one house: explanation, effect of a field, comparables, scenarios."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-import plotly.graph_objects as go
 
+from houseprice.formatting import display_step
 from houseprice.market.contract import Contract
 from houseprice.market.fields import Field
+from houseprice.ui.charts.panel import Chart
 from houseprice.ui.charts.style import (
     BAND,
     FAINT,
@@ -25,69 +24,78 @@ from houseprice.ui.charts.style import (
     wrap_label,
 )
 
-__all__ = ["comparables", "house_effect", "tries", "waterfall"]
+if TYPE_CHECKING:
+    from houseprice.model.explanation import Explanation
+
+__all__ = ["comparables_chart", "effect_chart", "scenarios_chart", "waterfall_chart"]
+
+_PHONE_TICKS = 5
 
 
-def waterfall(
-    base_price: float, price: float, steps: pd.DataFrame, contract: Contract
-) -> go.Figure:
-    """From the typical house to this one, a bar a fact.
-
-    Parameters
-    ----------
-    base_price, price : float
-        Where the steps start and end, in money.
-    steps : DataFrame
-        label, contribution, sentence and price_after, as ``Explanation.waterfall`` gives them.
-    """
-    # The one chart with colours of its own: up and down mean something here, in both themes.
+def waterfall_chart(explanation: Explanation, steps: pd.DataFrame, contract: Contract) -> Chart:
+    """From the typical house to this one, a bar per field (``Explanation.waterfall``)."""
+    base, price = explanation.base_price, explanation.price
+    contributions = steps["contribution"]
+    # Up and down have a meaning here, so this chart names its colours, the same in both themes.
     drawn = figure(rows=len(steps) + 2)
-    amounts = [contract.money(amount, 100) for amount in steps["contribution"]]
-    texts = [f"+{text}" if text[0] != "−" else text for text in amounts]
-    labels = ["Typical house", *steps["label"].map(wrap_label), "This house"]
-    so_far = [
-        f"{sentence}<br>So far: {contract.money(total, 100)}"
+    hover = [
+        f"{sentence}<br>Running total: {contract.money(total, 100)}"
         for sentence, total in zip(steps["sentence"], steps["price_after"], strict=True)
     ]
     drawn.add_waterfall(
         orientation="h",
-        y=labels,
-        x=[base_price, *steps["contribution"], price],
+        y=["Typical house", *steps["label"].map(wrap_label), "This house"],
+        x=[base, *contributions, price],
         measure=["absolute", *["relative"] * len(steps), "total"],
-        text=[contract.money(base_price, 100), *texts, contract.money(price, 100)],
+        text=[
+            contract.money(base, 100),
+            *(_signed(amount, contract) for amount in contributions),
+            contract.money(price, 100),
+        ],
         textposition="outside",
         cliponaxis=False,
-        customdata=["Typical house", *so_far, "This house"],
+        customdata=["Typical house", *hover, "This house"],
         hovertemplate="%{customdata}<extra></extra>",
         connector={"line": {"width": 1, "color": BAND}},
         increasing={"marker": {"color": "#2f8568"}},
         decreasing={"marker": {"color": "#c25e2e"}},
         totals={"marker": {"color": "#6b746f"}},
     )
-    ends = [base_price, price, *(base_price + steps["contribution"].cumsum())]
-    margin = 0.35 * (max(ends) - min(ends)) + 1_000  # room for the amounts, on a phone too
-    drawn.update_xaxes(range=[min(ends) - margin, max(ends) + margin], **money_axis(contract))
-    drawn.update_xaxes(nticks=5)  # a phone has room for no more
+    totals = [base, price, *(base + contributions.cumsum())]
+    margin = 0.35 * (max(totals) - min(totals)) + 1_000  # room for the amounts, on a phone too
+    limits = [min(totals) - margin, max(totals) + margin]
+    drawn.update_xaxes(**money_axis(contract) | {"nticks": _PHONE_TICKS}, range=limits)
     drawn.update_yaxes(autorange="reversed")
-    return drawn
+    caption = (
+        f"The typical house is worth {contract.money(base, 100)}, this one "
+        f"{contract.money(price, 100)}. Largest contributions: "
+        f"{'; '.join(explanation.top_drivers(3))}."
+    )
+    headers = {
+        "label": "Field",
+        "told": "This house",
+        "base": "Typical house",
+        "contribution": f"Contribution ({contract.market.price.currency})",
+        "sentence": "Description",
+    }
+    return Chart(drawn, explanation.contributions.drop(columns="column"), caption, headers)
 
 
-def house_effect(curve: pd.DataFrame, field: Field, contract: Contract) -> go.Figure:
-    """The value of this house along the values of one fact, its own value marked.
+def _signed(amount: float, contract: Contract) -> str:
+    text = contract.money(amount, 100)
+    return text if text.startswith("−") else f"+{text}"
 
-    Parameters
-    ----------
-    curve : DataFrame
-        value, label, price, low, high and is_own, as ``Backend.effect`` gives it for a house.
-    """
+
+def effect_chart(curve: pd.DataFrame, field: Field, contract: Contract) -> Chart:
+    """The value of a house along the values of one field (``Backend.effect``)."""
     drawn = figure(height=340)
     own = curve[curve["is_own"]]
-    x = curve["label"] if field.levels else curve["value"]
     hover = f"%{{customdata}}<br>{money_hover(contract, 'y')}<extra></extra>"
     if field.levels:
+        x, own_x = curve["label"].map(wrap_label), own["label"].map(wrap_label)
         up, down = curve["high"] - curve["price"], curve["price"] - curve["low"]
         drawn.add_scatter(
-            x=x.map(wrap_label),
+            x=x,
             y=curve["price"],
             mode="markers",
             marker={"size": 9},
@@ -96,6 +104,7 @@ def house_effect(curve: pd.DataFrame, field: Field, contract: Contract) -> go.Fi
             hovertemplate=hover,
         )
     else:
+        x, own_x = curve["value"], own["value"]
         line = {"mode": "lines", "customdata": curve["label"], "hovertemplate": hover}
         drawn.add_scatter(x=x, y=curve["price"], line={"width": 3}, **line)
         edge = {"mode": "lines", "line": {"width": 0}, "hoverinfo": "skip"}
@@ -103,31 +112,132 @@ def house_effect(curve: pd.DataFrame, field: Field, contract: Contract) -> go.Fi
         drawn.add_scatter(x=x, y=curve["high"], fill="tonexty", fillcolor=BAND, **edge)
         drawn.update_xaxes(title={"text": axis_title(field)}, **number_axis(field))
     drawn.add_scatter(
-        x=own["label"].map(wrap_label) if field.levels else own["value"],
+        x=own_x,
         y=own["price"],
         mode="markers",
         marker={"size": 14, "symbol": "diamond"},
         customdata=own["label"],
         hovertemplate="This house: " + hover,
     )
-    drawn.update_yaxes(title={"text": f"Value ({contract.market.price.currency})"})
-    drawn.update_yaxes(**money_axis(contract))
-    return drawn
+    drawn.update_yaxes(
+        title={"text": f"Value ({contract.market.price.currency})"}, **money_axis(contract)
+    )
+    ordered = curve.sort_values("price")
+    (low, lowest), (high, highest) = (
+        (row["label"], contract.money(row["price"], 100))
+        for row in (ordered.iloc[0], ordered.iloc[-1])
+    )
+    caption = (
+        f"With all other fields unchanged, the value of this house is between {lowest} ({low}) and "
+        f"{highest} ({high})."
+    )
+    frame = curve.drop(columns=["is_own", "value"] if field.levels else "is_own")
+    headers = {"value": axis_title(field), "label": field.label, "price": "Value"}
+    return Chart(drawn, frame, caption, headers)
 
 
-def tries(frame: pd.DataFrame, contract: Contract, steps: Sequence[float]) -> go.Figure:
-    """Values with their ranges on one scale, a line a try.
+def comparables_chart(
+    comparables: pd.DataFrame, others: pd.DataFrame, house: pd.Series, contract: Contract
+) -> Chart:
+    """Price by area: the house with its range, its comparables, and the other sales.
 
-    Parameters
-    ----------
-    frame : DataFrame
-        name, value, low, high (NaN without a range), as ``house_compare.compared`` gives them.
-    contract : Contract
-    steps : sequence of float
-        What each value is rounded to.
+    ``comparables`` are those of ``Backend.comparables``; ``others`` has area, price and id;
+    ``house`` has area, and the columns of a valuation.
+    """
+    field = contract.fields[contract.market.roles.area]
+    price = money_hover(contract, "y")
+    hover = f"%{{customdata[1]}}<br>{price}<extra></extra>"
+    value, low, high = (house[name] for name in ("predicted_price", "price_low", "price_high"))
+    areas = comparables["price"] / comparables["price_per_area"]
+    titles = "Sale " + comparables["id"].astype(str) + ", " + comparables["sold"].astype(str)
+    drawn = figure(height=440)
+    # The first traces get the first colours of the theme: the house first.
+    drawn.add_scatter(
+        x=[house["area"]],
+        y=[value],
+        error_y=None
+        if pd.isna(low)
+        else {"array": [high - value], "arrayminus": [value - low], "thickness": 3, "width": 8},
+        mode="markers",
+        marker={"size": 15, "symbol": "diamond"},
+        name="This house",
+        hovertemplate=f"This house<br>{price}<extra></extra>",
+    )
+    drawn.add_scatter(
+        x=areas,
+        y=comparables["price"],
+        mode="markers",
+        marker={"size": 12, "line": {"width": 1, "color": FAINT}},
+        customdata=np.column_stack([comparables["id"].astype(str), titles]),
+        name="Comparables",
+        hovertemplate=hover,
+    )
+    drawn.add_scatter(
+        x=others["area"],
+        y=others["price"],
+        mode="markers",
+        marker={"size": 5, "color": FAINT},
+        opacity=0.45,
+        customdata=np.column_stack([others["id"], "Sale " + others["id"]]),
+        name="Other sales",
+        hovertemplate=hover,
+        zorder=-1,
+    )
+    drawn.update_layout(showlegend=True)
+    drawn.update_xaxes(
+        title={"text": axis_title(field)},
+        **number_axis(field),
+        nticks=6,
+        range=_limits([house["area"], *areas]),
+    )
+    drawn.update_yaxes(
+        title={"text": price_title(contract)},
+        **money_axis(contract),
+        range=_limits([value, low, high, *comparables["price"]]),
+    )
+    headers = {
+        "id": "Sale",
+        "price": "Sold for",
+        "price_per_area": "Price per area",
+        "same_location": "Same location",
+        "circumstances": "Unusual circumstances",
+    }
+    caption = _comparables_caption(comparables, house, contract)
+    return Chart(drawn, comparables.drop(columns="row"), caption, headers)
+
+
+def _comparables_caption(comparables: pd.DataFrame, house: pd.Series, contract: Contract) -> str:
+    location = contract.fields[contract.market.roles.location].label.lower()
+    n_near = int(comparables["same_location"].sum())
+    value = float(house["predicted_price"])
+    low, high = (
+        contract.money(float(price))
+        for price in (comparables["price"].min(), comparables["price"].max())
+    )
+    n_above = int((comparables["price"] > value).sum())
+    above = {0: "none", len(comparables): "all"}.get(n_above, str(n_above))
+    shown = contract.money(value, display_step(value, float(house["fsd"])))
+    return (
+        f"The {len(comparables)} most similar sales sold for {low} to {high}; {above} of them sold "
+        f"for more than the value of {shown}, and {n_near or 'none'} of them "
+        f"{'is' if n_near == 1 else 'are'} in the same {location}."
+    )
+
+
+def _limits(values: Sequence[float]) -> list[float]:
+    """The limits of an axis around some values, with a wide margin."""
+    known = [value for value in values if not np.isnan(value)]
+    low, high = min(known), max(known)
+    margin = max(0.6 * (high - low), 0.3 * high)
+    return [max(0.0, low - margin), high + margin]
+
+
+def scenarios_chart(frame: pd.DataFrame, contract: Contract, steps: Sequence[float]) -> Chart:
+    """The values of scenarios with their ranges, the values rounded to ``steps``.
+
+    ``frame`` is that of ``scenarios.compare``.
     """
     drawn = figure(rows=2 * len(frame))
-    known = frame.dropna(subset=["low"])
     drawn.add_scatter(
         x=frame["value"],
         y=frame["name"],
@@ -140,94 +250,28 @@ def tries(frame: pd.DataFrame, contract: Contract, steps: Sequence[float]) -> go
         cliponaxis=False,
         hovertemplate=f"%{{y}}: {money_hover(contract, 'x')}<extra></extra>",
     )
-    drawn.add_scatter(
-        x=[
-            end
-            for low, high in zip(known["low"], known["high"], strict=True)
-            for end in (low, high, None)
-        ],
-        y=[name for name in known["name"] for _ in range(3)],
+    ranges = frame.dropna(subset=["low"])
+    drawn.add_scatter(  # one trace: a gap ends each range
+        x=[x for row in ranges.itertuples() for x in (row.low, row.high, None)],
+        y=ranges["name"].repeat(3),
         mode="lines",
         line={"width": 10, "color": BAND},
         hoverinfo="skip",
     )
-    drawn.update_xaxes(**money_axis(contract))
     ends = frame[["value", "low", "high"]].to_numpy()
-    least, most = float(np.nanmin(ends)), float(np.nanmax(ends))
-    margin = 0.08 * (most - least) + 1_000
-    drawn.update_xaxes(range=[least - margin, most + margin], nticks=5)  # as a phone has room for
+    low, high = float(np.nanmin(ends)), float(np.nanmax(ends))
+    margin = 0.08 * (high - low) + 1_000
+    drawn.update_xaxes(
+        **money_axis(contract) | {"nticks": _PHONE_TICKS}, range=[low - margin, high + margin]
+    )
     drawn.update_yaxes(autorange="reversed")
-    return drawn
-
-
-def comparables(
-    house: pd.Series, sales: pd.DataFrame, others: pd.DataFrame, contract: Contract
-) -> go.Figure:
-    """Price by living area: the house with its range, the sales most like it, all others faint.
-
-    Parameters
-    ----------
-    house : Series
-        area, value, low, high (NaN without a range).
-    sales : DataFrame
-        area, price, id and told: the comparable sales.
-    others : DataFrame
-        The same of the market's other sales.
-    """
-    field = contract.fields[contract.market.roles.area]
-    drawn = figure(height=440)
-    money_of_y = money_hover(contract, "y")
-    hover = f"%{{customdata[1]}}<br>{money_of_y}<extra></extra>"
-    # The order of the traces is that of the theme's colours: the house first.
-    has_range = not pd.isna(house["low"])
-    drawn.add_scatter(
-        x=[house["area"]],
-        y=[house["value"]],
-        error_y={
-            "array": [house["high"] - house["value"]],
-            "arrayminus": [house["value"] - house["low"]],
-            "thickness": 3,
-            "width": 8,
-        }
-        if has_range
-        else None,
-        mode="markers",
-        marker={"size": 15, "symbol": "diamond"},
-        name="This house",
-        hovertemplate=f"This house<br>{money_of_y}<extra></extra>",
-    )
-    drawn.add_scatter(
-        x=sales["area"],
-        y=sales["price"],
-        mode="markers",
-        marker={"size": 12, "line": {"width": 1, "color": FAINT}},
-        customdata=sales[["id", "told"]],
-        name="Most like it",
-        hovertemplate=hover,
-    )
-    drawn.add_scatter(
-        x=others["area"],
-        y=others["price"],
-        mode="markers",
-        marker={"size": 5, "color": FAINT},
-        opacity=0.45,
-        customdata=others[["id", "told"]],
-        name="Other sales",
-        hovertemplate=hover,
-        zorder=-1,
-    )
-    drawn.update_layout(showlegend=True)
-    drawn.update_xaxes(title={"text": axis_title(field)}, **number_axis(field))
-    drawn.update_xaxes(nticks=6, range=_around([house["area"], *sales["area"]]))
-    near = [house["value"], house["low"], house["high"], *sales["price"]]
-    drawn.update_yaxes(range=_around(near))
-    drawn.update_yaxes(title={"text": price_title(contract)}, **money_axis(contract))
-    return drawn
-
-
-def _around(amounts: Sequence[float]) -> list[float]:
-    """Ends of an axis around some amounts, with enough beside them to see where they lie."""
-    known = [amount for amount in amounts if not np.isnan(amount)]
-    least, most = min(known), max(known)
-    margin = max(0.6 * (most - least), 0.3 * most)
-    return [max(0.0, least - margin), most + margin]
+    best, first = frame.iloc[int(frame["value"].to_numpy().argmax())], frame.iloc[0]
+    if best["name"] == first["name"]:
+        caption = f"No scenario has a higher value than {first['name']}."
+    else:
+        difference = contract.money(best["difference"], 100)
+        doubt = "" if best["is_clear"] else ", which is within the uncertainty of the model"
+        caption = (
+            f"{best['name']} has the highest value: {difference} more than {first['name']}{doubt}."
+        )
+    return Chart(drawn, frame.drop(columns="is_clear"), caption, {"name": "Scenario"})

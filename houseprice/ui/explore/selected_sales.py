@@ -13,7 +13,7 @@ from houseprice.market.contract import Contract
 from houseprice.market.profile.selection import Sales
 from houseprice.ui.charts.panel import download
 from houseprice.ui.charts.style import axis_title, price_title
-from houseprice.ui.house.prefill import open_sale
+from houseprice.ui.house.form import open_sale
 from houseprice.ui.layout import escape
 
 __all__ = [

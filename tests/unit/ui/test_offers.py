@@ -71,10 +71,12 @@ def test_what_a_value_stands_on_is_told_as_far_as_it_is_known() -> None:
 
 
 def test_how_good_the_values_are_is_told_only_where_it_was_measured() -> None:
-    assert "trained 02 January 2021. Measured on sales" in measurement_note(FULL)
-    assert measurement_note(BARE).endswith("This server does not say how good its values are.")
-    assert "**December 2020**" in as_of_note(FULL)
-    assert "**which day**" in as_of_note(BARE)
+    assert "trained 02 January 2021. Measured by cross-validation" in measurement_note(FULL)
+    assert measurement_note(BARE).endswith(
+        "This server does not report the accuracy of its values."
+    )
+    assert "**as of December 2020**" in as_of_note(FULL)
+    assert "**no as-of date**" in as_of_note(BARE)
     assert as_of_note(None) == ""
 
 

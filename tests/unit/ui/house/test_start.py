@@ -1,0 +1,73 @@
+"""Sales found by number or by description, and links that carry a house."""
+
+from __future__ import annotations
+
+from urllib.parse import parse_qs, urlsplit
+
+import numpy as np
+import pytest
+
+from houseprice.market.sales import Market, load_market
+from houseprice.ui.house.form import house_link, link_parameters
+from houseprice.ui.house.start import SaleQuery, describe_sale, nearest_sales, sale_period
+from tests.hamlet import write_hamlet
+
+
+@pytest.fixture(scope="module")
+def hamlet(tmp_path_factory: pytest.TempPathFactory) -> Market:
+    return load_market(write_hamlet(tmp_path_factory.mktemp("hamlet")))
+
+
+def test_an_id_finds_its_sale_only(hamlet: Market) -> None:
+    assert nearest_sales(hamlet, SaleQuery(sale_id=" H17 ", price=1.0)).tolist() == [17]
+    assert not len(nearest_sales(hamlet, SaleQuery(sale_id="17")))
+
+
+def test_the_nearest_sale_comes_first(hamlet: Market) -> None:
+    sale = hamlet.houses.iloc[40]
+    query = SaleQuery(
+        location=int(sale["quarter"]),
+        area=float(sale["size"]),
+        built=float(sale["built"]),
+        price=float(hamlet.prices.iloc[40]),
+    )
+    positions = nearest_sales(hamlet, query, 4)
+    assert positions[0] == 40
+    assert len(positions) == 4
+    assert set(hamlet.houses["quarter"].iloc[positions]) == {sale["quarter"]}
+
+
+def test_a_tenth_of_the_price_counts_as_much_as_ten_years(hamlet: Market) -> None:
+    positions = nearest_sales(hamlet, SaleQuery(built=1950, price=90_000), len(hamlet.prices))
+    prices, built = hamlet.prices.to_numpy(np.float64), hamlet.houses["built"].to_numpy()
+    distance = np.abs(np.log(prices / 90_000)) + np.abs(built - 1950) / 100
+    assert np.all(np.diff(distance[positions]) >= 0)
+
+
+def test_a_sale_without_the_field_comes_last(hamlet: Market) -> None:
+    houses = hamlet.houses.copy()
+    houses.loc[houses.index[0], "built"] = np.nan
+    incomplete = Market(
+        hamlet.contract, hamlet.folder, houses, hamlet.prices, hamlet.ids, hamlet.problems
+    )
+    assert nearest_sales(incomplete, SaleQuery(built=1950), len(houses))[-1] == 0
+    assert "built" not in describe_sale(hamlet.contract, houses.iloc[0])
+
+
+def test_a_sale_is_described(hamlet: Market) -> None:
+    sale = hamlet.houses.iloc[3]
+    assert str(int(sale["sold"])) in sale_period(hamlet.contract, sale)
+    text = describe_sale(hamlet.contract, sale)
+    assert f"{sale['size']:.0f} sq m, built {sale['built']:.0f}" in text
+
+
+def test_a_link_carries_only_what_differs_with_labels_of_levels(hamlet: Market) -> None:
+    defaults: dict[str, object] = dict.fromkeys(hamlet.contract.columns, 1)
+    defaults |= {"grade": "C", "quarter": "N", "garden": "n", "month": "4", "boiler": None}
+    row = defaults | {"size": 120, "quarter": "S", "boiler": 1990}
+    parameters = link_parameters(row, defaults, hamlet.contract)
+    assert parameters == {"size": "120", "quarter": "South bank", "boiler": "1990"}
+    url = house_link("http://here/house?size=7#top", parameters)
+    assert url.startswith("http://here/house?")
+    assert parse_qs(urlsplit(url).query) == {name: [text] for name, text in parameters.items()}
+    assert house_link("http://here/house?size=7", {}) == "http://here/house"
