@@ -1,8 +1,8 @@
-"""Every backend that the contract suite is run against."""
+"""All backends, with one model of a made-up market."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -12,17 +12,19 @@ from houseprice.backend.base import Backend
 from houseprice.backend.factory import local_golden_rows
 from houseprice.backend.local import LocalBackend
 from houseprice.backend.remote.client import RemoteBackend
+from houseprice.backend.remote.foreign import ForeignBackend
 from houseprice.backend.remote.transport import Transport
+from houseprice.market.contract import Contract
 from houseprice.market.sales import Market, load_market
 from houseprice.model.store.store import ModelStore
 from houseprice.model.training import ensure_model
 from houseprice.settings import Settings
-from tests.doors import PROTOCOLS, through_door
 from tests.hamlet import write_hamlet
 from tests.loopback import served
 
-FULL = {"in process": "here", "remote": "remote"}
-DOORS = {f"door {protocol}": protocol for protocol in PROTOCOLS}
+PROTOCOLS = ("regression", "inputs", "mlflow", "oip")
+FULL = ("local", "remote")
+OpenForeign = Callable[[str, Contract], ForeignBackend]
 
 
 @pytest.fixture(scope="session")
@@ -32,24 +34,23 @@ def hamlet_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def hamlet(hamlet_folder: Path) -> Market:
-    """A second market, which no code has ever heard of."""
     return load_market(hamlet_folder)
 
 
 @pytest.fixture(scope="session")
 def store(tmp_path_factory: pytest.TempPathFactory) -> ModelStore:
-    """The folder of the one model that all backends answer with."""
+    """The store of the model that all backends use."""
     return ModelStore(tmp_path_factory.mktemp("models"))
 
 
 @pytest.fixture(scope="session")
-def here(hamlet: Market, store: ModelStore) -> LocalBackend:
-    """The backend in this process, which every other one is held against."""
+def local(hamlet: Market, store: ModelStore) -> LocalBackend:
+    """The reference for all other backends."""
     return LocalBackend(ensure_model(hamlet, store), hamlet)
 
 
 @pytest.fixture(scope="session")
-def url(hamlet_folder: Path, store: ModelStore, here: LocalBackend) -> Iterator[str]:
+def url(hamlet_folder: Path, store: ModelStore, local: LocalBackend) -> Iterator[str]:
     """Our own server, with the same model."""
     settings = Settings(market=str(hamlet_folder), model_dir=store.folder, serve_rate=100_000)
     with served(create_app(settings)) as port:
@@ -58,29 +59,40 @@ def url(hamlet_folder: Path, store: ModelStore, here: LocalBackend) -> Iterator[
 
 @pytest.fixture(scope="session")
 def remote(url: str, hamlet: Market, store: ModelStore) -> RemoteBackend:
-    """Our own client, which sends few houses at a time so that every table goes in pieces."""
+    """Our client, with requests so small that every table is sent in chunks."""
     settings = Settings(api_url=url, model_dir=store.folder)
     golden = local_golden_rows(settings, hamlet.contract)
     return RemoteBackend(Transport(settings), hamlet.contract, 7, golden)
 
 
+@pytest.fixture(scope="session")
+def open_foreign(url: str) -> OpenForeign:
+    """Open our own server through one of its compatibility protocols."""
+
+    def start(protocol: str, contract: Contract) -> ForeignBackend:
+        settings = Settings(api_url=url, api_protocol=protocol)
+        return ForeignBackend(Transport(settings), protocol, contract, settings)
+
+    return start
+
+
 @pytest.fixture(scope="session", params=FULL)
 def full(request: pytest.FixtureRequest) -> Backend:
-    """A backend that answers every question of the protocol."""
-    backend: Backend = request.getfixturevalue(FULL[request.param])
+    """A backend with all capabilities."""
+    backend: Backend = request.getfixturevalue(request.param)
     return backend
 
 
-@pytest.fixture(scope="session", params=DOORS)
-def door(request: pytest.FixtureRequest, url: str, hamlet: Market) -> Backend:
-    """A backend that gives bare values, through a protocol in use elsewhere."""
-    return through_door(url, DOORS[request.param], hamlet.contract)
+@pytest.fixture(scope="session", params=PROTOCOLS)
+def foreign(request: pytest.FixtureRequest, open_foreign: OpenForeign, hamlet: Market) -> Backend:
+    """A backend that returns predicted prices only."""
+    return open_foreign(request.param, hamlet.contract)
 
 
-@pytest.fixture(scope="session", params=[*FULL, *DOORS])
-def backend(request: pytest.FixtureRequest, url: str, hamlet: Market) -> Backend:
-    """Any backend at all; of the answers beside bare values, see its capabilities."""
-    if request.param in DOORS:
-        return through_door(url, DOORS[request.param], hamlet.contract)
-    backend: Backend = request.getfixturevalue(FULL[request.param])
+@pytest.fixture(scope="session", params=[*FULL, *PROTOCOLS])
+def backend(request: pytest.FixtureRequest, open_foreign: OpenForeign, hamlet: Market) -> Backend:
+    """Any backend."""
+    if request.param in PROTOCOLS:
+        return open_foreign(request.param, hamlet.contract)
+    backend: Backend = request.getfixturevalue(request.param)
     return backend

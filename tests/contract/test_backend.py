@@ -1,4 +1,4 @@
-"""What every backend promises, on a market made in the test."""
+"""The behaviour that all backends share."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ def rows(hamlet: Market) -> pd.DataFrame:
     return read_rows(hamlet.sample_path)
 
 
-def test_every_row_is_answered_once_and_in_order(backend: Backend, rows: pd.DataFrame) -> None:
-    answer = backend.value(rows)
-    assert tuple(answer.valuations.columns) == VALUATION_COLUMNS
-    assert answer.valuations["row"].tolist() == list(range(1, len(rows) + 1))
-    assert set(answer.valuations["status"]) == {"ok"}
+def test_every_row_has_one_valuation_in_order(backend: Backend, rows: pd.DataFrame) -> None:
+    result = backend.value(rows)
+    assert tuple(result.valuations.columns) == VALUATION_COLUMNS
+    assert result.valuations["row"].tolist() == list(range(1, len(rows) + 1))
+    assert set(result.valuations["status"]) == {"ok"}
 
 
-def test_a_value_lies_inside_its_range(full: Backend, rows: pd.DataFrame) -> None:
+def test_a_price_is_within_its_range(full: Backend, rows: pd.DataFrame) -> None:
     frame = full.value(rows).valuations
     assert (frame["interval"] == 0.9).all()
     assert (frame["price_low"] < frame["predicted_price"]).all()
     assert (frame["predicted_price"] < frame["price_high"]).all()
 
 
-def test_a_value_lies_near_what_was_paid(
+def test_prices_are_close_to_the_prices_paid(
     backend: Backend, hamlet: Market, rows: pd.DataFrame
 ) -> None:
     frame = backend.value(rows).valuations
@@ -43,9 +43,7 @@ def test_a_value_lies_near_what_was_paid(
     assert np.median(np.abs(frame["predicted_price"] / paid - 1)) < 0.12
 
 
-def test_confidence_is_a_hundred_less_the_spread_in_percent(
-    full: Backend, rows: pd.DataFrame
-) -> None:
+def test_confidence_is_100_minus_fsd_in_percent(full: Backend, rows: pd.DataFrame) -> None:
     frame = full.value(rows).valuations
     np.testing.assert_allclose(frame["confidence"], 100 * (1 - frame["fsd"]))
     middle = full.value(rows, interval=0.68).valuations
@@ -53,12 +51,12 @@ def test_confidence_is_a_hundred_less_the_spread_in_percent(
     np.testing.assert_allclose(frame["fsd"], half_width / frame["predicted_price"])
 
 
-def test_a_bad_row_costs_itself_alone(backend: Backend, rows: pd.DataFrame) -> None:
+def test_an_invalid_row_does_not_affect_others(backend: Backend, rows: pd.DataFrame) -> None:
     clean = backend.value(rows).valuations
-    spoilt = rows.copy()
-    spoilt.loc[3, "size"] = "-5"
-    answer = backend.value(spoilt)
-    bad, good = answer.valuations.loc[3], answer.valuations.drop(index=3)
+    faulty = rows.copy()
+    faulty.loc[3, "size"] = "-5"
+    result = backend.value(faulty)
+    bad, good = result.valuations.loc[3], result.valuations.drop(index=3)
     assert bad["status"] == "error"
     assert bad[NUMBERS].isna().all()
     assert bad["reason_codes"] == "below_limit:size"
@@ -67,10 +65,10 @@ def test_a_bad_row_costs_itself_alone(backend: Backend, rows: pd.DataFrame) -> N
     np.testing.assert_allclose(
         good[NUMBERS].astype(float), clean.drop(index=3)[NUMBERS].astype(float), rtol=1e-9
     )
-    assert [problem.row for problem in answer.problems] == [4]
+    assert [problem.row for problem in result.problems] == [4]
 
 
-def test_a_blank_widens_the_range_and_is_told(full: Backend, rows: pd.DataFrame) -> None:
+def test_missing_fields_widen_the_range_with_a_warning(full: Backend, rows: pd.DataFrame) -> None:
     sparse = rows.drop(columns=["grade", "built", "boiler", "garden", "beds"])
     whole, thin = full.value(rows).valuations, full.value(sparse).valuations
     assert set(thin["status"]) == {"warning"}
@@ -78,7 +76,9 @@ def test_a_blank_widens_the_range_and_is_told(full: Backend, rows: pd.DataFrame)
     assert set(thin["reason_codes"]) == {"missing_columns"}
 
 
-def test_one_row_is_valued_as_among_many(backend: Backend, rows: pd.DataFrame) -> None:
+def test_a_single_row_has_the_same_value_as_in_a_table(
+    backend: Backend, rows: pd.DataFrame
+) -> None:
     together = backend.value(rows).valuations
     alone = backend.value(rows.iloc[[7]].reset_index(drop=True)).valuations
     np.testing.assert_allclose(
@@ -86,43 +86,41 @@ def test_one_row_is_valued_as_among_many(backend: Backend, rows: pd.DataFrame) -
     )
 
 
-def test_a_wider_interval_holds_the_narrower_one(full: Backend, rows: pd.DataFrame) -> None:
+def test_a_wider_interval_contains_a_narrower_one(full: Backend, rows: pd.DataFrame) -> None:
     narrow, wide = (full.value(rows, interval=level).valuations for level in (0.68, 0.8))
     assert (wide["price_low"] < narrow["price_low"]).all()
     assert (wide["price_high"] > narrow["price_high"]).all()
 
 
-def test_an_interval_that_nobody_calibrated_is_refused(
-    backend: Backend, rows: pd.DataFrame
-) -> None:
+def test_an_interval_out_of_range_is_refused(backend: Backend, rows: pd.DataFrame) -> None:
     with pytest.raises(ModelError, match="50 % to 95 %"):
         backend.value(rows, interval=1.5)
 
 
-def test_a_table_that_is_unclear_as_a_whole_is_refused(backend: Backend) -> None:
+def test_duplicate_columns_are_refused(backend: Backend) -> None:
     with pytest.raises(InputError, match="size"):
         backend.value(pd.DataFrame([["1", "2"]], columns=["size", "size"]))
 
 
 def test_no_rows_give_no_valuations(backend: Backend, rows: pd.DataFrame) -> None:
-    answer = backend.value(rows.head(0))
-    assert answer.valuations.empty
-    assert tuple(answer.valuations.columns) == VALUATION_COLUMNS
+    result = backend.value(rows.head(0))
+    assert result.valuations.empty
+    assert tuple(result.valuations.columns) == VALUATION_COLUMNS
 
 
-def test_evidence_names_five_sales_and_three_reasons(
+def test_evidence_has_five_sales_and_up_to_three_drivers(
     full: Backend, hamlet: Market, rows: pd.DataFrame
 ) -> None:
-    plain, told = full.value(rows).valuations, full.value(rows, evidence=True).valuations
+    plain, detailed = full.value(rows).valuations, full.value(rows, evidence=True).valuations
     assert set(plain["comparables"]) == set(plain["top_drivers"]) == {()}
     for key, ids, drivers in zip(
-        rows["key"], told["comparables"], told["top_drivers"], strict=True
+        rows["key"], detailed["comparables"], detailed["top_drivers"], strict=True
     ):
         assert len(set(ids)) == 5
         assert key not in ids
         assert set(ids) <= set(hamlet.ids)
         assert 1 <= len(drivers) <= 3
-    pd.testing.assert_frame_equal(plain[NUMBERS], told[NUMBERS])
+    pd.testing.assert_frame_equal(plain[NUMBERS], detailed[NUMBERS])
 
 
 def test_an_explanation_adds_up_to_the_value(full: Backend, rows: pd.DataFrame) -> None:
@@ -157,9 +155,7 @@ def test_a_what_if_is_the_difference_of_two_values(full: Backend, rows: pd.DataF
     assert change.is_clear
 
 
-def test_the_effect_for_one_house_goes_through_its_own_value(
-    full: Backend, rows: pd.DataFrame
-) -> None:
+def test_the_effect_for_one_house_includes_its_value(full: Backend, rows: pd.DataFrame) -> None:
     one = rows.iloc[[3]]
     curve = full.effect("size", one)
     own = curve[curve["is_own"]].iloc[0]
@@ -169,7 +165,7 @@ def test_the_effect_for_one_house_goes_through_its_own_value(
     assert (curve["low"] <= curve["price"]).all()
 
 
-def test_what_can_not_be_valued_can_not_be_explained(full: Backend, rows: pd.DataFrame) -> None:
+def test_an_invalid_house_has_no_explanation(full: Backend, rows: pd.DataFrame) -> None:
     wrong = rows.iloc[[3]].assign(size="-5")
     with pytest.raises(InputError, match="Floor area"):
         full.explain(wrong)
@@ -177,13 +173,13 @@ def test_what_can_not_be_valued_can_not_be_explained(full: Backend, rows: pd.Dat
         full.comparables(rows)
 
 
-def test_the_card_says_what_the_model_is_and_is_not(full: Backend) -> None:
+def test_the_card_names_the_model_and_its_market(full: Backend) -> None:
     card = full.card()
     assert full.info().model_version in card.markdown
     assert "Hamlet" in card.markdown
 
 
-def test_progress_ends_at_the_end(backend: Backend, rows: pd.DataFrame) -> None:
+def test_progress_increases_to_one(backend: Backend, rows: pd.DataFrame) -> None:
     shares: list[float] = []
     backend.value(rows, progress=lambda share, _: shares.append(share))
     assert shares
@@ -191,7 +187,7 @@ def test_progress_ends_at_the_end(backend: Backend, rows: pd.DataFrame) -> None:
     assert shares[-1] == 1.0
 
 
-def test_it_tells_what_it_stands_on(full: Backend, hamlet: Market) -> None:
+def test_the_info_describes_the_model(full: Backend, hamlet: Market) -> None:
     info = full.info()
     assert info.market_title == "Hamlet"
     assert info.n_sales == len(hamlet.prices)
@@ -201,23 +197,21 @@ def test_it_tells_what_it_stands_on(full: Backend, hamlet: Market) -> None:
     assert info.model_version.startswith("hamlet-")
 
 
-def test_importance_names_every_field_and_finds_the_one_that_matters(
-    full: Backend, hamlet: Market
-) -> None:
+def test_importance_ranks_all_fields(full: Backend, hamlet: Market) -> None:
     importance = full.importance()
     assert set(importance["column"]) == set(hamlet.contract.columns)
     assert importance["column"].iloc[0] == "size"
     assert importance["importance_pct"].is_monotonic_decreasing
 
 
-def test_the_effect_of_more_of_a_good_thing_never_falls(full: Backend) -> None:
+def test_the_effect_of_a_monotone_field_never_falls(full: Backend) -> None:
     effect = full.effect("size")
     assert effect["price"].is_monotonic_increasing
     assert (effect["low"] <= effect["price"]).all()
     assert (effect["price"] <= effect["high"]).all()
 
 
-def test_an_answer_belongs_to_whoever_asked(full: Backend) -> None:
+def test_a_returned_frame_can_be_changed_safely(full: Backend) -> None:
     importance, effect = full.importance(), full.effect("size")
     importance["importance_pct"] = 0.0
     effect["price"] = 0.0
@@ -238,7 +232,7 @@ CALLS: dict[Capability, Callable[[Backend, pd.DataFrame], object]] = {
 
 
 @pytest.mark.parametrize("capability", CALLS)
-def test_what_it_says_it_offers_it_gives_and_anything_else_it_refuses(
+def test_exactly_the_declared_capabilities_are_supported(
     backend: Backend, rows: pd.DataFrame, capability: Capability
 ) -> None:
     if capability in backend.info().capabilities:
@@ -249,7 +243,7 @@ def test_what_it_says_it_offers_it_gives_and_anything_else_it_refuses(
         assert refused.value.reason == "not_offered"
 
 
-def test_a_backend_without_ranges_gives_none(backend: Backend, rows: pd.DataFrame) -> None:
+def test_ranges_are_given_exactly_if_declared(backend: Backend, rows: pd.DataFrame) -> None:
     frame = backend.value(rows).valuations
     with_range = "range" in backend.info().capabilities
     for name in NUMBERS[1:]:

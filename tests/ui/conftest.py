@@ -11,9 +11,9 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from houseprice.settings import Settings
-from tests.foreign_servers import Served, serve
 from tests.hamlet import write_hamlet
 from tests.loopback import served
+from tests.stub_server import StubServer, serve
 
 
 @pytest.fixture(scope="session")
@@ -61,7 +61,7 @@ def foreign_server() -> Iterator[ForeignServer]:
     """A server of another maker."""
     server = ForeignServer()
     with serve(server.answer) as running:
-        assert isinstance(running, Served)
+        assert isinstance(running, StubServer)
         server.url = running.url
         yield server
 

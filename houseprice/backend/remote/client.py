@@ -134,7 +134,7 @@ class RemoteBackend(Backend):
         """Return the k sales most similar to one house."""
         self._require("comparables")
         if k < 1:
-            raise ModelError(f"The number of comparable sales must be 1 or more, not {k}.")
+            raise ModelError(f"the number of comparable sales must be 1 or more, not {k}")
         sales = self._endpoints.value_one(rows, {"comparables": k}).comparables
         if sales is None:
             raise self._endpoints.missing_part("the comparable sales")
@@ -149,7 +149,7 @@ class RemoteBackend(Backend):
         """Return the price along the values of a field: market average, or for one house."""
         self._require("effect")
         if column not in self._contract.fields:
-            raise ModelError(f"There is no field {column}.")
+            raise ModelError(f"there is no field {column}")
         points = _to_frame(self._endpoints.effect(column, rows), EffectPointOut)
         if rows is None:
             return points.drop(columns="is_own")

@@ -1,9 +1,12 @@
-"""The client of our own server, against servers that answer almost as ours does."""
+"""The client of a houseprice server, against servers that answer almost correctly."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,7 +14,7 @@ import pandas as pd
 import pytest
 
 from houseprice.backend.base import CAPABILITIES, Capability
-from houseprice.backend.remote.client import RemoteBackend
+from houseprice.backend.remote.client import RemoteBackend, value_csv
 from houseprice.backend.remote.transport import Transport
 from houseprice.errors import (
     BackendError,
@@ -22,62 +25,64 @@ from houseprice.errors import (
     ModelError,
     NotSupported,
 )
-from houseprice.market.contract import Contract, load_contract
+from houseprice.market.contract import Contract
 from houseprice.model.store.artefact import NO_GOLDEN_ROWS, GoldenRows
 from houseprice.settings import Settings
-from tests.foreign_servers import Served, serve
-from tests.hamlet import CONTRACT, hamlet_sales
+from tests.faulty_server import (
+    CHUNKED,
+    Behaviour,
+    FaultyServer,
+    assert_readable,
+    chunk,
+    in_turn,
+    raw,
+    respond,
+)
+from tests.stub_server import StubServer, serve
 
-PER_SIZE = 1_000.0
-"""The servers' model: so much for each square metre."""
+PRICE_PER_SIZE = 1_000.0
+"""The model of the stub server."""
 
-Spoil = Callable[[dict[str, Any]], None]
+Change = Callable[[dict[str, Any]], None]
 Connect = Callable[..., tuple[RemoteBackend, "Server"]]
-
-
-@pytest.fixture(scope="module")
-def contract(tmp_path_factory: pytest.TempPathFactory) -> Contract:
-    file = tmp_path_factory.mktemp("hamlet") / "market.toml"
-    file.write_text(CONTRACT, encoding="utf-8")
-    return load_contract(file)
-
-
-@pytest.fixture
-def rows() -> pd.DataFrame:
-    sizes = [101, 260, 64, 143, 88, 199, 71, 230, 250, 57, 177, 120]
-    return hamlet_sales(12).drop(columns="paid").assign(size=sizes).astype(str)
+ConnectTransport = Callable[..., tuple[Transport, FaultyServer]]
 
 
 class Server:
-    """Answers as ours does, but for what a test spoils; and may take few rows, or change."""
+    """Answers like our server, except for what `change` changes in its valuations."""
 
-    def __init__(self, contract: Contract, spoil: Spoil, most: int, **told: Any) -> None:
+    def __init__(self, contract: Contract, change: Change, accepts: int, **model: Any) -> None:
         self.contract = contract
-        self.spoil = spoil
-        self.most = most
+        self.change = change
+        self.accepts = accepts
         self.versions = ["hamlet-1"]
-        self.told = told
-        self.always: tuple[int, Any] | None = None
-        self.served: Served | None = None
+        self.model = model
+        self.fixed_answer: tuple[int, Any] | None = None
+        self.stub: StubServer | None = None
 
     @property
     def bodies(self) -> list[Any]:
-        assert self.served
-        return self.served.bodies
+        assert self.stub
+        return self.stub.bodies
+
+    @property
+    def n_requests(self) -> int:
+        assert self.stub
+        return len(self.stub.requests)
 
     def answer(self, path: str, body: Any) -> tuple[int, Any]:
-        if self.always is not None:
-            return self.always
+        if self.fixed_answer is not None:
+            return self.fixed_answer
         if path == "/v1/model":
-            return 200, self.model()
-        if len(body["rows"]) > self.most:
+            return 200, self.describe()
+        if len(body["rows"]) > self.accepts:
             return 413, {"code": "too_large", "detail": "Too many."}
         version = self.versions.pop(0) if len(self.versions) > 1 else self.versions[0]
-        found = valuations(body, version)
-        self.spoil(found)
-        return 200, found
+        valuations = value(body, version)
+        self.change(valuations)
+        return 200, valuations
 
-    def model(self) -> dict[str, Any]:
+    def describe(self) -> dict[str, Any]:
         return {
             "model_version": self.versions[-1],
             "package_version": "1.0",
@@ -94,25 +99,25 @@ class Server:
             "max_rows": 10_000,
             "card": {"version": {}},
             "card_markdown": "# Hamlet",
-            **self.told,
+            **self.model,
         }
 
 
-def valuations(body: dict[str, Any], version: str) -> dict[str, Any]:
-    entries = [
-        {
-            "row": number,
-            "predicted_price": PER_SIZE * float(row["size"]),
-            "price_low": 0.9 * PER_SIZE * float(row["size"]),
-            "price_high": 1.1 * PER_SIZE * float(row["size"]),
-            "interval": body.get("interval", 0.9),
-            "fsd": 0.1,
-            "confidence": 90.0,
-        }
-        for number, row in enumerate(body["rows"], start=1)
-    ]
+def value(body: dict[str, Any], version: str) -> dict[str, Any]:
+    prices = [PRICE_PER_SIZE * float(row["size"]) for row in body["rows"]]
     return {
-        "valuations": entries,
+        "valuations": [
+            {
+                "row": row,
+                "predicted_price": price,
+                "price_low": 0.9 * price,
+                "price_high": 1.1 * price,
+                "interval": body.get("interval", 0.9),
+                "fsd": 0.1,
+                "confidence": 90.0,
+            }
+            for row, price in enumerate(prices, start=1)
+        ],
         "errors": [],
         "notes": [],
         "model_version": version,
@@ -122,27 +127,7 @@ def valuations(body: dict[str, Any], version: str) -> dict[str, Any]:
     }
 
 
-@pytest.fixture
-def connect(contract: Contract) -> Iterator[Connect]:
-    """Start a server and open our backend to it."""
-    with ExitStack() as stack:
-
-        def start(
-            spoil: Spoil = lambda _: None,
-            most: int = 10_000,
-            piece_rows: int = 5,
-            golden: GoldenRows = NO_GOLDEN_ROWS,
-            **told: Any,
-        ) -> tuple[RemoteBackend, Server]:
-            server = Server(contract, spoil, most, **told)
-            server.served = stack.enter_context(serve(server.answer))
-            transport = Transport(Settings(api_url=server.served.url), pauses_s=())
-            return RemoteBackend(transport, contract, piece_rows, golden), server
-
-        yield start
-
-
-def problem(**changed: Any) -> dict[str, Any]:
+def problem(**fields: Any) -> dict[str, Any]:
     return {
         "row": 2,
         "field": "size",
@@ -151,78 +136,106 @@ def problem(**changed: Any) -> dict[str, Any]:
         "message": "It is blank.",
         "read": "",
         "expected": None,
-        **changed,
+        **fields,
     }
 
 
-def entry(**changed: Any) -> Spoil:
-    return lambda found: found["valuations"][1].update(changed)
+def refuse_second(answer: dict[str, Any]) -> None:
+    answer["valuations"][1] = None
+    answer["errors"] = [problem()]
 
 
-def whole(**changed: Any) -> Spoil:
-    return lambda found: found.update(changed)
+def multiply_prices(answer: dict[str, Any], factor: float) -> None:
+    for valuation in answer["valuations"]:
+        for name in ("predicted_price", "price_low", "price_high"):
+            valuation[name] *= factor
 
 
-SPOILT: dict[str, Spoil] = {
-    "one too few": lambda found: found["valuations"].pop(),
-    "one too many": lambda found: found["valuations"].append(found["valuations"][0]),
+@pytest.fixture
+def connect(contract: Contract) -> Iterator[Connect]:
+    """Start a server and open the backend to it."""
+    with ExitStack() as stack:
+
+        def start(
+            change: Change = lambda _: None,
+            accepts: int = 10_000,
+            golden: GoldenRows = NO_GOLDEN_ROWS,
+            **model: Any,
+        ) -> tuple[RemoteBackend, Server]:
+            server = Server(contract, change, accepts, **model)
+            server.stub = stack.enter_context(serve(server.answer))
+            transport = Transport(Settings(api_url=server.stub.url), pauses_s=())
+            return RemoteBackend(transport, contract, 5, golden), server
+
+        yield start
+
+
+def second(**fields: Any) -> Change:
+    return lambda answer: answer["valuations"][1].update(fields)
+
+
+def whole(**fields: Any) -> Change:
+    return lambda answer: answer.update(fields)
+
+
+INVALID: dict[str, Change] = {
+    "too few": lambda answer: answer["valuations"].pop(),
+    "too many": lambda answer: answer["valuations"].append(answer["valuations"][0]),
     "none": whole(valuations=[]),
-    "no list": whole(valuations={"0": 1}),
-    "another order": lambda found: found["valuations"].reverse(),
-    "a row twice": lambda found: found["valuations"].__setitem__(1, found["valuations"][0]),
-    "a negative price": entry(predicted_price=-1.0),
-    "a price of nothing": entry(predicted_price=0),
-    "a price in words": entry(predicted_price="260000"),
-    "a price that is true": entry(predicted_price=True),
-    "a price beyond its range": entry(predicted_price=1e6),
-    "a price below its range": entry(predicted_price=2e3),
-    "a range upside down": entry(price_low=3e5, price_high=2e5),
-    "a price that no house has": entry(price_high=1e300),
-    "a price that is too low for any": entry(predicted_price=12.5, price_low=12, price_high=13),
-    "a missing number": lambda found: found["valuations"][1].pop("fsd"),
-    "a null for a number": entry(fsd=None),
-    "another level": entry(interval=0.5),
-    "a level that is none": entry(interval=1.5),
-    "no value and no reason": lambda found: found["valuations"].__setitem__(1, None),
-    "a value and a reason against it": whole(errors=[problem()]),
-    "a reason for a house that is none": whole(errors=[problem(row=99)]),
-    "a note on house 0": whole(notes=[problem(row=0, severity="note")]),
-    "a severity that is none": whole(notes=[problem(severity="fatal")]),
+    "not a list": whole(valuations={"0": 1}),
+    "reversed": lambda answer: answer["valuations"].reverse(),
+    "repeated row": lambda answer: answer["valuations"].__setitem__(1, answer["valuations"][0]),
+    "negative price": second(predicted_price=-1.0),
+    "zero price": second(predicted_price=0),
+    "text price": second(predicted_price="260000"),
+    "boolean price": second(predicted_price=True),
+    "price above its range": second(predicted_price=1e6),
+    "price below its range": second(predicted_price=2e3),
+    "reversed range": second(price_low=3e5, price_high=2e5),
+    "price above the limits": second(price_high=1e300),
+    "price below the limits": second(predicted_price=12.5, price_low=12, price_high=13),
+    "missing number": lambda answer: answer["valuations"][1].pop("fsd"),
+    "null number": second(fsd=None),
+    "other coverage": second(interval=0.5),
+    "invalid coverage": second(interval=1.5),
+    "no value and no reason": lambda answer: answer["valuations"].__setitem__(1, None),
+    "value and error": whole(errors=[problem()]),
+    "error of an unknown row": whole(errors=[problem(row=99)]),
+    "note on row 0": whole(notes=[problem(row=0, severity="note")]),
+    "unknown severity": whole(notes=[problem(severity="fatal")]),
     "no version": whole(model_version=None),
-    "a time without a zone": whole(valued_at="2026-01-02T03:04:05"),
-    "dollars": whole(currency="USD"),
-    "only half of it": lambda found: found.pop("errors"),
+    "time without zone": whole(valued_at="2026-01-02T03:04:05"),
+    "other currency": whole(currency="USD"),
+    "no errors": lambda answer: answer.pop("errors"),
 }
 
 
-@pytest.mark.parametrize("spoil", SPOILT.values(), ids=SPOILT)
-def test_an_answer_that_can_not_be_right_is_no_answer(
-    connect: Connect, rows: pd.DataFrame, spoil: Spoil
+@pytest.mark.parametrize("change", INVALID.values(), ids=INVALID)
+def test_an_invalid_answer_is_refused_as_a_whole(
+    connect: Connect, rows: pd.DataFrame, change: Change
 ) -> None:
-    backend, _ = connect(spoil)
-    with pytest.raises(BackendInvalidResponse, match="none of it is shown") as failed:
+    backend, _ = connect(change)
+    with pytest.raises(BackendInvalidResponse) as failed:
         backend.value(rows.head(3))
     assert failed.value.reason == "shape"
     assert str(failed.value).isprintable()
     assert len(str(failed.value)) < 500
 
 
-@pytest.mark.parametrize("found", [[], None, "fine", 7, {"predictions": [1]}])
-def test_an_answer_of_another_program_is_no_answer(
-    connect: Connect, rows: pd.DataFrame, found: Any
+@pytest.mark.parametrize("answer", [[], None, "fine", 7, {"predictions": [1]}])
+def test_the_answer_of_another_program_is_refused(
+    connect: Connect, rows: pd.DataFrame, answer: Any
 ) -> None:
     backend, server = connect()
-    server.always = 200, found
+    server.fixed_answer = 200, answer
     with pytest.raises(BackendInvalidResponse):
         backend.value(rows)
 
 
-def test_what_a_later_server_says_besides_does_no_harm(
-    connect: Connect, rows: pd.DataFrame
-) -> None:
-    def add(found: dict[str, Any]) -> None:
-        found["weather"] = "fine"
-        found["valuations"][0]["mood"] = {"a": [1]}
+def test_unknown_fields_of_a_newer_server_are_ignored(connect: Connect, rows: pd.DataFrame) -> None:
+    def add(answer: dict[str, Any]) -> None:
+        answer["weather"] = "fine"
+        answer["valuations"][0]["mood"] = {"a": [1]}
 
     backend, _ = connect(add, capabilities=[*CAPABILITIES, "prophecy"])
     assert backend.value(rows).valuations["predicted_price"].notna().all()
@@ -233,17 +246,18 @@ def test_only_columns_of_the_contract_leave_this_computer(
     connect: Connect, rows: pd.DataFrame
 ) -> None:
     backend, server = connect()
-    answer = backend.value(rows.head(3).assign(owner="Jane Doe", paid="99000", remark="secret"))
-    sent = server.bodies[0]["rows"]
-    assert set(sent[0]) == set(rows.columns)
+    result = backend.value(rows.head(3).assign(owner="Jane Doe", paid="99000", remark="secret"))
+    assert set(server.bodies[0]["rows"][0]) == set(rows.columns)
     assert "Jane Doe" not in str(server.bodies)
     assert "99000" not in str(server.bodies)
-    assert [each.code for each in answer.problems] == ["unknown_columns"]
-    assert answer.problems[0].message == "Not used, and kept as they are: owner, remark."
-    assert set(answer.valuations["status"]) == {"ok"}
+    assert [each.code for each in result.problems] == ["unknown_columns"]
+    assert "owner, remark" in result.problems[0].message
+    assert set(result.valuations["status"]) == {"ok"}
 
 
-def test_cells_are_sent_so_that_they_read_the_same(connect: Connect, rows: pd.DataFrame) -> None:
+def test_cells_are_sent_so_that_the_server_reads_the_same_values(
+    connect: Connect, rows: pd.DataFrame
+) -> None:
     one = rows.head(1).astype(object)
     one["size"], one["beds"], one["built"] = np.int64(101), np.float64("nan"), 1990.5
     one["grade"], one["garden"], one["boiler"] = "NA", np.bool_(True), float("inf")
@@ -267,164 +281,132 @@ def test_cells_are_sent_so_that_they_read_the_same(connect: Connect, rows: pd.Da
     ]
 
 
-def test_a_long_table_goes_in_pieces_and_comes_back_as_one(
+def test_a_long_table_is_valued_in_chunks_with_rows_of_the_whole_table(
     connect: Connect, rows: pd.DataFrame
 ) -> None:
-    def spoil(found: dict[str, Any]) -> None:
-        found["valuations"][1] = None
-        found["errors"] = [problem()]
-        found["notes"] = [
+    def change(answer: dict[str, Any]) -> None:
+        refuse_second(answer)
+        answer["notes"] = [
             problem(row=None, field=None, code="missing_columns", severity="warning"),
             problem(row=1, severity="warning", code="odd"),
         ]
 
-    backend, server = connect(spoil)
+    backend, server = connect(change)
     shares: list[float] = []
-    answer = backend.value(rows, progress=lambda share, words: shares.append(share))
+    result = backend.value(rows, progress=lambda share, _: shares.append(share))
     assert [len(body["rows"]) for body in server.bodies] == [5, 5, 2]
     assert shares == [5 / 12, 10 / 12, 1.0]
-    assert [each.row for each in answer.problems] == [None, 1, 2, 6, 7, 11, 12]
-    assert answer.valuations["row"].tolist() == list(range(1, 13))
-    assert answer.valuations.loc[answer.valuations["status"] == "error", "row"].tolist() == [
-        2,
-        7,
-        12,
-    ]
-    valued = answer.valuations["status"] != "error"
-    assert (
-        answer.valuations.loc[valued, "predicted_price"].tolist()
-        == (rows.loc[valued, "size"].astype(float) * PER_SIZE).tolist()
-    )
+    assert [each.row for each in result.problems] == [None, 1, 2, 6, 7, 11, 12]
+    frame = result.valuations
+    assert frame["row"].tolist() == list(range(1, 13))
+    assert frame.loc[frame["status"] == "error", "row"].tolist() == [2, 7, 12]
+    valued = frame["status"] != "error"
+    expected = rows.loc[valued, "size"].astype(float) * PRICE_PER_SIZE
+    assert frame.loc[valued, "predicted_price"].tolist() == expected.tolist()
 
 
-def test_pieces_become_smaller_where_a_server_takes_few(
-    connect: Connect, rows: pd.DataFrame
+@pytest.mark.parametrize(
+    ("options", "sizes"),
+    [({"accepts": 2}, [5, 3, 2, 2, 2, 2, 2, 2]), ({"max_rows": 4}, [4, 4, 4])],
+    ids=["refused as too large", "limit of the server"],
+)
+def test_chunks_are_as_small_as_the_server_requires(
+    connect: Connect, rows: pd.DataFrame, options: dict[str, int], sizes: list[int]
 ) -> None:
-    backend, server = connect(most=2)
+    backend, server = connect(**options)
     assert backend.value(rows).valuations["predicted_price"].notna().all()
-    assert [len(body["rows"]) for body in server.bodies] == [5, 3, 2, 2, 2, 2, 2, 2]
+    assert [len(body["rows"]) for body in server.bodies] == sizes
 
 
-def test_a_server_that_says_how_many_it_takes_is_asked_for_no_more(
-    connect: Connect, rows: pd.DataFrame
-) -> None:
-    backend, server = connect(max_rows=4)
-    backend.value(rows)
-    assert [len(body["rows"]) for body in server.bodies] == [4, 4, 4]
-
-
-def test_a_house_alone_that_is_too_large_is_told(connect: Connect, rows: pd.DataFrame) -> None:
-    backend, _ = connect(most=0)
+def test_a_single_house_that_is_too_large_is_reported(connect: Connect, rows: pd.DataFrame) -> None:
+    backend, _ = connect(accepts=0)
     with pytest.raises(BackendRejected) as failed:
         backend.value(rows)
     assert failed.value.reason == "too_large"
 
 
-def test_a_table_is_valued_by_one_model_alone(connect: Connect, rows: pd.DataFrame) -> None:
+def test_a_table_is_valued_by_a_single_model_version(connect: Connect, rows: pd.DataFrame) -> None:
     backend, server = connect()
     server.versions = ["hamlet-1", "hamlet-2"]
-    answer = backend.value(rows)
-    assert set(answer.valuations["model_version"]) == {"hamlet-2"}
+    assert set(backend.value(rows).valuations["model_version"]) == {"hamlet-2"}
     assert [len(body["rows"]) for body in server.bodies] == [5, 5, 5, 5, 2]
-
-
-def test_a_server_that_never_settles_on_a_model_is_told(
-    connect: Connect, rows: pd.DataFrame
-) -> None:
-    backend, server = connect()
     server.versions = ["a", "b"] * 20
     with pytest.raises(BackendUnavailable) as failed:
         backend.value(rows)
     assert failed.value.reason == "changing"
 
 
-def test_another_model_in_an_answer_makes_it_ask_anew_who_answers(
+def test_the_description_of_the_model_is_requested_again_only_after_a_change(
     connect: Connect, rows: pd.DataFrame
 ) -> None:
     backend, server = connect()
-    assert backend.info().model_version == "hamlet-1"
-    asked = len(server.served.asked)
+    assert server.stub
+    info, n_requests = backend.info(), server.n_requests
+    assert info.model_version == "hamlet-1"
+    assert info.backend == f"the server at {server.stub.url.removeprefix('http://')}"
+    assert info.remarks == ()
+    assert info.metrics == {"median_ape": 0.07}
     backend.info()
-    assert len(server.served.asked) == asked
+    assert server.n_requests == n_requests
     server.versions = ["hamlet-2"]
     backend.value(rows.head(1))
     assert backend.info().model_version == "hamlet-2"
 
 
-def test_it_says_where_the_answers_come_from(connect: Connect) -> None:
-    backend, server = connect()
-    info = backend.info()
-    assert info.backend == f"the server at {server.served.url.removeprefix('http://')}"
-    assert info.remarks == ()
-    assert info.metrics == {"median_ape": 0.07}
-
-
 GOLDEN = GoldenRows(({"size": "100"}, {"size": "200"}), (100_000.0, 200_000.0))
 
 
-def test_the_same_model_is_told_from_another(connect: Connect) -> None:
-    same, _ = connect(golden=GOLDEN)
-    assert same.info().remarks == ("It has the same model as this computer.",)
-
-    def dearer(found: dict[str, Any]) -> None:
-        for each in found["valuations"]:
-            each["predicted_price"] *= 1.000001
-
-    other, _ = connect(dearer, golden=GOLDEN)
-    assert other.info().remarks == ("It has another model than this computer.",)
-
-
-def test_a_golden_house_without_a_value_is_another_model(connect: Connect) -> None:
-    def refuse(found: dict[str, Any]) -> None:
-        found["valuations"][1] = None
-        found["errors"] = [problem()]
-
-    other, _ = connect(refuse, golden=GOLDEN)
-    assert other.info().remarks == ("It has another model than this computer.",)
+@pytest.mark.parametrize(
+    ("change", "model"),
+    [
+        (lambda _: None, "the same"),
+        (lambda answer: multiply_prices(answer, 1.000001), "another"),
+        (refuse_second, "another"),
+    ],
+    ids=["same", "other price", "no price"],
+)
+def test_the_model_of_the_server_is_compared_with_the_local_one(
+    connect: Connect, change: Change, model: str
+) -> None:
+    backend, _ = connect(change, golden=GOLDEN)
+    (remark,) = backend.info().remarks
+    assert f"{model} model" in remark
 
 
-def test_answers_in_log_price_are_refused(connect: Connect) -> None:
-    def logarithms(found: dict[str, Any]) -> None:
-        for each in found["valuations"]:
+def test_log_prices_are_refused(connect: Connect) -> None:
+    def take_logarithms(answer: dict[str, Any]) -> None:
+        for valuation in answer["valuations"]:
             for name in ("predicted_price", "price_low", "price_high"):
-                each[name] = float(np.log(each[name]))
+                valuation[name] = float(np.log(valuation[name]))
 
-    with pytest.raises(BackendInvalidResponse, match="log prices") as failed:
-        connect(logarithms, golden=GOLDEN)
+    with pytest.raises(BackendInvalidResponse) as failed:
+        connect(take_logarithms, golden=GOLDEN)
     assert failed.value.reason == "log_price"
 
 
-def test_another_description_of_the_market_is_told_and_its_values_are_taken(
-    connect: Connect, rows: pd.DataFrame
-) -> None:
+def test_another_contract_is_a_remark(connect: Connect, rows: pd.DataFrame) -> None:
     backend, _ = connect(contract_sha256="0" * 64)
-    assert backend.info().remarks == (
-        "Its description of the market differs from the one of this computer.",
-    )
+    (remark,) = backend.info().remarks
+    assert "description of the market differs" in remark
     assert backend.value(rows).valuations["predicted_price"].notna().all()
 
 
-STRANGERS: dict[str, tuple[dict[str, Any], type[BackendError], str]] = {
-    "a newer API": ({"api_version": "2"}, BackendRejected, "api_version"),
-    "another market": (
-        {"market_name": "town", "market_title": "Town"},
-        BackendRejected,
-        "market",
-    ),
-    "another currency": ({"currency": "USD"}, BackendRejected, "market"),
-    "no version": ({"model_version": None}, BackendInvalidResponse, "shape"),
-    "a number of sales in words": ({"n_sales": "many"}, BackendInvalidResponse, "shape"),
-}
-
-
-@pytest.mark.parametrize(("told", "kind", "reason"), STRANGERS.values(), ids=STRANGERS)
-def test_a_server_that_can_not_be_the_one_that_is_meant_is_refused(
-    connect: Connect, told: dict[str, Any], kind: type[BackendError], reason: str
+@pytest.mark.parametrize(
+    ("model", "kind", "reason"),
+    [
+        ({"api_version": "2"}, BackendRejected, "api_version"),
+        ({"market_name": "town", "market_title": "Town"}, BackendRejected, "market"),
+        ({"currency": "USD"}, BackendRejected, "market"),
+        ({"model_version": None}, BackendInvalidResponse, "shape"),
+        ({"n_sales": "many"}, BackendInvalidResponse, "shape"),
+    ],
+)
+def test_a_server_of_another_market_or_api_is_refused(
+    connect: Connect, model: dict[str, Any], kind: type[BackendError], reason: str
 ) -> None:
     with pytest.raises(kind) as failed:
-        connect(**told)
+        connect(**model)
     assert failed.value.reason == reason
-    assert str(failed.value).endswith(".")
 
 
 CALLS: dict[Capability, Callable[[RemoteBackend, pd.DataFrame], object]] = {
@@ -440,19 +422,19 @@ CALLS: dict[Capability, Callable[[RemoteBackend, pd.DataFrame], object]] = {
 
 
 @pytest.mark.parametrize("capability", CALLS)
-def test_what_a_server_does_not_offer_is_not_asked_for(
+def test_a_missing_capability_is_not_requested(
     connect: Connect, rows: pd.DataFrame, capability: Capability
 ) -> None:
     backend, server = connect(capabilities=sorted(CAPABILITIES - {capability}))
-    asked = len(server.served.asked)
+    n_requests = server.n_requests
     with pytest.raises(NotSupported) as failed:
         CALLS[capability](backend, rows.head(1))
     assert failed.value.reason == "not_offered"
-    assert len(server.served.asked) == asked
+    assert server.n_requests == n_requests
 
 
 @pytest.mark.parametrize("capability", ["explain", "comparables"])
-def test_what_was_asked_for_and_left_out_is_missed(
+def test_an_answer_without_a_requested_part_is_refused(
     connect: Connect, rows: pd.DataFrame, capability: Capability
 ) -> None:
     backend, _ = connect()
@@ -468,10 +450,93 @@ def test_what_was_asked_for_and_left_out_is_missed(
         ("invalid_request", BackendRejected),
     ],
 )
-def test_what_is_wrong_with_a_question_is_told_as_in_this_process(
+def test_an_invalid_request_raises_the_error_of_the_local_backend(
     connect: Connect, rows: pd.DataFrame, code: str, kind: type[Exception]
 ) -> None:
     backend, server = connect()
-    server.always = 422, {"code": code, "detail": "It can't be."}
+    server.fixed_answer = 422, {"code": code, "detail": "It can't be."}
     with pytest.raises(kind, match=r"It can't be\."):
         backend.what_if(rows.head(1), rows.head(1))
+
+
+@pytest.fixture
+def houses(tmp_path: Path) -> Path:
+    file = tmp_path / "houses.csv"
+    file.write_bytes(b"key,size\n" + b"".join(b"h%d,80\n" % number for number in range(50_000)))
+    return file
+
+
+def respond_csv(data: bytes, **options: Any) -> Behaviour:
+    return respond(data, media_type="text/csv; charset=utf-8", **options)
+
+
+def test_a_file_is_streamed_with_its_length_and_retried_from_its_start(
+    connect_transport: ConnectTransport, houses: Path
+) -> None:
+    transport, server = connect_transport(in_turn(respond("", "503 Busy"), respond_csv(b"row\n1")))
+    sink = BytesIO(b"before:")
+    sink.seek(7)
+    value_csv(transport, houses, sink, 0.8, evidence=True)
+    assert sink.getvalue() == b"before:row\n1"
+    assert [request.body for request in server.requests] == [houses.read_bytes()] * 2
+    first = server.requests[0]
+    assert first.line.startswith("POST /v1/valuations.csv?interval=0.8&evidence=true ")
+    assert first.headers["content-length"] == str(houses.stat().st_size)
+    assert first.headers["content-type"] == "text/csv"
+    assert "transfer-encoding" not in first.headers
+
+
+CSV_CHUNKED = CHUNKED.replace(b"application/json", b"text/csv")
+NO_LAST_CHUNK = raw(CSV_CHUNKED + chunk(b"row\n1\n") + chunk(b"2\n"))
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "reason"),
+    [
+        (respond_csv(b"row\n1\n", length=100), "cut_off"),
+        (NO_LAST_CHUNK, "cut_off"),
+        (raw(b"HTTP/1.1 200 OK\r\nContent-Type: text/csv\r\n\r\nrow\n1\n"), "endless"),
+        (respond("<html>", media_type="text/html"), "not_csv"),
+    ],
+    ids=["truncated", "no last chunk", "no length", "web page"],
+)
+def test_an_incomplete_file_is_refused(
+    connect_transport: ConnectTransport, houses: Path, behaviour: Behaviour, reason: str
+) -> None:
+    transport, server = connect_transport(behaviour)
+    with pytest.raises(BackendInvalidResponse) as failed:
+        value_csv(transport, houses, BytesIO(), 0.9, evidence=False)
+    assert failed.value.reason == reason
+    assert_readable(failed.value, server)
+
+
+def test_a_retry_replaces_what_the_first_attempt_wrote(
+    connect_transport: ConnectTransport, houses: Path
+) -> None:
+    transport, _ = connect_transport(in_turn(NO_LAST_CHUNK, respond_csv(b"whole\n")))
+    sink = BytesIO()
+    value_csv(transport, houses, sink, 0.9, evidence=False)
+    assert sink.getvalue() == b"whole\n"
+
+
+def test_an_unreadable_file_raises_the_error_of_the_local_backend(
+    connect_transport: ConnectTransport, houses: Path
+) -> None:
+    details = json.dumps({"code": "invalid_csv", "detail": "There is no column size."})
+    transport, _ = connect_transport(
+        respond(details, "422 No", media_type="application/problem+json")
+    )
+    with pytest.raises(InputError, match=r"^There is no column size\.$"):
+        value_csv(transport, houses, BytesIO(), 0.9, evidence=False)
+
+
+def test_a_full_disk_is_not_retried(connect_transport: ConnectTransport, houses: Path) -> None:
+    class FullDisk(BytesIO):
+        def write(self, _data: object) -> int:
+            raise OSError(28, "No space left on device")
+
+    transport, server = connect_transport(respond_csv(b"row\n"))
+    with pytest.raises(BackendError, match="No space left") as failed:
+        value_csv(transport, houses, FullDisk(), 0.9, evidence=False)
+    assert failed.value.reason == "unwritten"
+    assert len(server.requests) == 1

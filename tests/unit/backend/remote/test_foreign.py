@@ -1,4 +1,4 @@
-"""The backend behind servers of other makers, against servers that behave as they do."""
+"""The backend of servers with foreign protocols, including their faults."""
 
 from __future__ import annotations
 
@@ -12,308 +12,285 @@ import pytest
 
 from houseprice.backend.base import ValuationResult
 from houseprice.backend.remote.foreign import ForeignBackend
+from houseprice.backend.remote.protocols import codec_for
 from houseprice.backend.remote.transport import Transport
-from houseprice.errors import BackendInvalidResponse, BackendRejected, ModelError, NotSupported
-from houseprice.market.contract import Contract, Dialect, load_contract
-from houseprice.model.store.artefact import GoldenRows
+from houseprice.errors import (
+    BackendInvalidResponse,
+    BackendRejected,
+    ModelError,
+    NotSupported,
+    SettingsError,
+)
+from houseprice.market.contract import Contract, Dialect
+from houseprice.model.store.artefact import NO_GOLDEN_ROWS, GoldenRows
 from houseprice.settings import Settings
-from tests.foreign_servers import Served, serve
-from tests.hamlet import CONTRACT, hamlet_sales
+from tests.stub_server import StubServer, serve
 
-PER_SIZE = 1_000.0
-"""These servers' model: so much for each square metre."""
+PRICE_PER_SIZE = 1_000.0
+"""The model of the stub servers."""
 
-Connect = Callable[..., tuple[ForeignBackend, Served]]
-
-
-@pytest.fixture(scope="module")
-def contract(tmp_path_factory: pytest.TempPathFactory) -> Contract:
-    file = tmp_path_factory.mktemp("hamlet") / "market.toml"
-    file.write_text(CONTRACT, encoding="utf-8")
-    return load_contract(file)
-
-
-@pytest.fixture
-def rows() -> pd.DataFrame:
-    sizes = [101, 260, 64, 143, 88, 199, 71, 230, 250, 57, 177, 120]
-    return hamlet_sales(12).drop(columns="paid").assign(size=sizes).astype(str)
+Answer = Callable[[str, Any], tuple[int, Any]]
+Connect = Callable[..., tuple[ForeignBackend, StubServer]]
 
 
 @pytest.fixture
 def connect(contract: Contract) -> Iterator[Connect]:
-    """Start a server and open the backend that speaks to it."""
+    """Start a server and open the backend of its protocol."""
     with ExitStack() as stack:
 
         def start(
             protocol: str,
-            answer: Callable[[str, Any], tuple[int, Any]],
+            answer: Answer,
             dialect: Dialect | None = None,
             request_rows: int = 2_000,
+            golden: GoldenRows = NO_GOLDEN_ROWS,
             **chosen: Any,
-        ) -> tuple[ForeignBackend, Served]:
-            served = stack.enter_context(serve(answer))
-            settings = Settings(api_url=served.url, api_protocol=protocol, **chosen)
-            known = contract.model_copy(update={"dialects": {protocol: dialect or Dialect()}})
+        ) -> tuple[ForeignBackend, StubServer]:
+            server = stack.enter_context(serve(answer))
+            settings = Settings(api_url=server.url, api_protocol=protocol, **chosen)
+            market = contract.model_copy(update={"dialects": {protocol: dialect or Dialect()}})
             backend = ForeignBackend(
-                Transport(settings), protocol, known, settings, request_rows=request_rows
+                Transport(settings), protocol, market, settings, golden, request_rows=request_rows
             )
-            return backend, served
+            return backend, server
 
         yield start
 
 
 def price(row: dict[str, Any]) -> float:
-    return PER_SIZE * row["size"]
+    return PRICE_PER_SIZE * row["size"]
 
 
-def tutorial(path: str, body: Any) -> tuple[int, Any]:
-    """Values every house of a list at the root."""
+def regression(path: str, body: Any) -> tuple[int, Any]:
+    """Value each house of a list."""
     if path == "/version":
         return 200, {"model_version": "0.1.0", "api_version": "0.1.0"}
-    predictions = [price(row) for row in body]
-    return 200, {"predictions": predictions, "version": "0.1.0", "errors": None}
+    return 200, {"predictions": [price(row) for row in body], "version": "0.1.0", "errors": None}
 
 
-def prices_of(answer: ValuationResult) -> list[float | None]:
-    return [None if pd.isna(each) else each for each in answer.valuations["predicted_price"]]
+def predictions(
+    select: Callable[[list[Any]], Any], errors: Callable[[list[Any]], Any] = lambda _: None
+) -> Answer:
+    """Answer with predictions and errors that are computed from the posted rows."""
+    return lambda path, body: (
+        200,
+        {"predictions": select(body), "version": "1", "errors": errors(body)},
+    )
 
 
-def expected(rows: pd.DataFrame) -> list[float]:
-    return [PER_SIZE * float(size) for size in rows["size"]]
+def prices_of(result: ValuationResult) -> list[float | None]:
+    return [None if pd.isna(each) else each for each in result.valuations["predicted_price"]]
 
 
-def test_each_house_gets_its_own_price_and_no_range(connect: Connect, rows: pd.DataFrame) -> None:
-    backend, served = connect("regression", tutorial)
-    answer = backend.value(rows)
-    assert prices_of(answer) == expected(rows)
-    assert set(answer.valuations["status"]) == {"ok"}
-    assert set(answer.valuations["model_version"]) == {"0.1.0"}
+def expected(rows: pd.DataFrame, *missing: int) -> list[float | None]:
+    prices = [PRICE_PER_SIZE * float(size) for size in rows["size"]]
+    return [None if row in missing else each for row, each in enumerate(prices)]
+
+
+def test_each_house_gets_its_price_and_no_range(connect: Connect, rows: pd.DataFrame) -> None:
+    backend, server = connect("regression", regression, request_rows=5)
+    shares: list[float] = []
+    result = backend.value(rows, progress=lambda share, _: shares.append(share))
+    assert prices_of(result) == expected(rows)
+    assert set(result.valuations["status"]) == {"ok"}
+    assert set(result.valuations["model_version"]) == {"0.1.0"}
     empty = ["price_low", "price_high", "interval", "fsd", "confidence"]
-    assert answer.valuations[empty].isna().all(axis=None)
-    assert served.asked[0][0] == "/v1/predict/regression"
+    assert result.valuations[empty].isna().all(axis=None)
+    assert server.requests[0][0] == "/v1/predict/regression"
+    assert [len(body) for body in server.bodies] == [5, 5, 2]
+    assert shares == [5 / 12, 10 / 12, 1.0]
 
 
-def test_numbers_go_out_as_numbers_and_what_is_not_known_as_null(
-    connect: Connect, rows: pd.DataFrame
+def test_numbers_are_sent_as_numbers_and_blanks_as_null(
+    connect: Connect, rows: pd.DataFrame, contract: Contract
 ) -> None:
-    backend, served = connect("regression", tutorial)
-    rows["size"] = "1,000"
-    rows["built"] = ""
+    backend, server = connect("regression", regression)
+    rows["size"], rows["built"] = "1,000", ""
     backend.value(rows.head(1))
-    (sent,) = served.bodies[0]
-    assert sent["size"] == 1000
-    assert sent["built"] is None
+    (sent,) = server.bodies[0]
+    assert (sent["size"], sent["built"]) == (1000, None)
     assert sent["month"] in (1, 2, 3, 4)
     assert isinstance(sent["quarter"], str)
-    assert "key" not in sent
-    assert set(sent) == set(backend_columns())
+    assert set(sent) == set(contract.columns)
 
 
-def backend_columns() -> list[str]:
-    return [name for name in hamlet_sales(12).columns if name not in ("key", "paid")]
-
-
-def test_a_dialect_renames_columns_and_writes_blanks_its_own_way(
-    connect: Connect, rows: pd.DataFrame
-) -> None:
+def test_a_dialect_renames_columns_and_blanks(connect: Connect, rows: pd.DataFrame) -> None:
     dialect = Dialect(columns={"ground floor": "GroundFloor"}, missing="unknown", blanks=("NA",))
-    backend, served = connect("regression", tutorial, dialect)
-    rows["grade"] = "NA"
-    rows["built"] = ""
+    backend, server = connect("regression", regression, dialect)
+    rows["grade"], rows["built"] = "NA", ""
     backend.value(rows.head(1))
-    (sent,) = served.bodies[0]
+    (sent,) = server.bodies[0]
     assert "ground floor" not in sent
     assert sent["GroundFloor"] == float(rows["ground floor"].iloc[0])
     assert sent["grade"] == sent["built"] == "unknown"
 
 
-def test_a_wrong_house_never_leaves_this_computer(connect: Connect, rows: pd.DataFrame) -> None:
-    backend, served = connect("regression", tutorial)
+def test_an_invalid_house_is_not_sent(connect: Connect, rows: pd.DataFrame) -> None:
+    backend, server = connect("regression", regression)
     rows.loc[3, "size"] = "-5"
-    answer = backend.value(rows)
-    wanted = expected(rows)
-    assert prices_of(answer) == [None if row == 3 else each for row, each in enumerate(wanted)]
-    assert answer.valuations["reason_codes"].iloc[3] == "below_limit:size"
-    assert len(served.bodies[0]) == len(rows) - 1
+    result = backend.value(rows)
+    assert prices_of(result) == expected(rows, 3)
+    assert result.valuations["reason_codes"].iloc[3] == "below_limit:size"
+    assert len(server.bodies[0]) == len(rows) - 1
 
 
-def test_houses_go_out_in_pieces_with_progress(connect: Connect, rows: pd.DataFrame) -> None:
-    backend, served = connect("regression", tutorial, request_rows=5)
-    shares: list[float] = []
-    answer = backend.value(rows, progress=lambda share, _: shares.append(share))
-    assert prices_of(answer) == expected(rows)
-    assert [len(body) for body in served.bodies] == [5, 5, 2]
-    assert shares == [5 / 12, 10 / 12, 1.0]
+def is_odd(row: dict[str, Any]) -> bool:
+    return row["size"] % 2 == 1
 
 
-def test_houses_that_a_server_drops_and_names_are_placed_by_their_name(
-    connect: Connect, rows: pd.DataFrame
+def is_small(row: dict[str, Any]) -> bool:
+    return row["size"] <= 200
+
+
+OMITTED_ROWS = {
+    "named": (
+        lambda body: [price(row) for row in body if is_small(row)],
+        lambda body: {
+            str(n): {"beds": ["Invalid."]} for n, row in enumerate(body) if not is_small(row)
+        },
+        is_small,
+    ),
+    "unnamed": (
+        lambda body: [price(row) for row in body if is_odd(row)],
+        lambda _: None,
+        is_odd,
+    ),
+    "both": (
+        lambda body: [price(row) for row in body if is_small(row) and is_odd(row)],
+        lambda body: (
+            {str(n): {"_schema": ["bad"]} for n, row in enumerate(body) if not is_small(row)}
+            or None
+        ),
+        lambda row: is_small(row) and is_odd(row),
+    ),
+    "all but the first": (lambda body: price(body[0]), lambda _: None, lambda _: True),
+}
+
+
+@pytest.mark.parametrize(("select", "errors", "is_valued"), OMITTED_ROWS.values(), ids=OMITTED_ROWS)
+def test_an_omitted_house_never_gets_the_price_of_another(
+    connect: Connect,
+    rows: pd.DataFrame,
+    select: Callable[[list[Any]], Any],
+    errors: Callable[[list[Any]], Any],
+    is_valued: Callable[[dict[str, Any]], bool],
 ) -> None:
-    def dropping(path: str, body: Any) -> tuple[int, Any]:
-        kept = [row for place, row in enumerate(body) if place not in (0, 7)]
-        errors = {str(place): {"beds": ["Not a valid number."]} for place in (0, 7)}
-        return 200, {"predictions": [*map(price, kept)], "version": "1", "errors": errors}
-
-    backend, served = connect("regression", dropping)
-    answer = backend.value(rows)
-    wanted = [None if row in (0, 7) else each for row, each in enumerate(expected(rows))]
-    assert prices_of(answer) == wanted
-    assert len(served.asked) == 1
-    assert answer.valuations["reason_codes"].iloc[7] == "refused_by_server"
-    assert answer.valuations["message"].iloc[7] == (
-        "The server did not value this house. It reports: beds: Not a valid number."
-    )
+    backend, _ = connect("regression", predictions(select, errors))
+    missing = [
+        n for n, size in enumerate(rows["size"].astype(int)) if not is_valued({"size": size})
+    ]
+    result = backend.value(rows)
+    assert prices_of(result) == expected(rows, *missing)
+    assert len(missing) < len(rows)
+    refused = result.valuations["reason_codes"] == "refused_by_server"
+    assert refused[refused].index.tolist() == missing
 
 
-def test_houses_that_a_server_drops_in_silence_take_no_other_house_s_price(
-    connect: Connect, rows: pd.DataFrame
-) -> None:
-    def silent(path: str, body: Any) -> tuple[int, Any]:
-        kept = [row for row in body if row["size"] % 2]
-        return 200, {"predictions": [*map(price, kept)], "version": "1", "errors": None}
-
-    backend, _ = connect("regression", silent)
-    answer = backend.value(rows)
-    sizes = rows["size"].astype(int)
-    assert 0 < (sizes % 2).sum() < len(rows)
-    assert prices_of(answer) == [PER_SIZE * size if size % 2 else None for size in sizes]
-    told = answer.valuations["message"][sizes % 2 == 0]
-    assert told.str.contains("no value and no reason").all()
+def test_the_reason_of_a_named_refusal_is_shown(connect: Connect, rows: pd.DataFrame) -> None:
+    select, errors, _ = OMITTED_ROWS["named"]
+    backend, server = connect("regression", predictions(select, errors))
+    result = backend.value(rows)
+    assert len(server.requests) == 1
+    assert result.valuations["message"].iloc[1].endswith("It reports: beds: Invalid.")
 
 
-def test_two_ways_of_dropping_at_once_are_told_apart(connect: Connect, rows: pd.DataFrame) -> None:
-    def both(path: str, body: Any) -> tuple[int, Any]:
-        named = {str(n): {"_schema": ["bad"]} for n, row in enumerate(body) if row["size"] > 200}
-        kept = [row for row in body if row["size"] <= 200 and row["size"] % 2]
-        return 200, {"predictions": [*map(price, kept)], "version": "1", "errors": named or None}
+def test_the_inputs_protocol_names_refused_houses(connect: Connect, rows: pd.DataFrame) -> None:
+    def answer(path: str, body: Any) -> tuple[int, Any]:
+        if path == "/api/v1/health":
+            return 200, {"name": "x", "api_version": "1", "model_version": "2.0"}
+        prices = [price(row) for row in body["inputs"]]
+        errors = [{"loc": ["inputs", 2, "beds"], "msg": "too many", "type": "above_limit"}]
+        content = {"predictions": [*prices[:2], None, *prices[3:]], "version": "2.0"}
+        return 200, content | {"errors": errors}
 
-    backend, _ = connect("regression", both)
-    sizes = rows["size"].astype(int)
-    kept = (sizes <= 200) & (sizes % 2 == 1)
-    assert 0 < kept.sum() < len(rows)
-    wanted = [PER_SIZE * size if keep else None for size, keep in zip(sizes, kept, strict=True)]
-    assert prices_of(backend.value(rows)) == wanted
-
-
-def test_a_server_that_answers_for_the_first_house_alone_is_asked_one_by_one(
-    connect: Connect, rows: pd.DataFrame
-) -> None:
-    def first(path: str, body: Any) -> tuple[int, Any]:
-        return 200, {"predictions": price(body[0]), "version": "1"}
-
-    backend, _ = connect("regression", first)
-    assert prices_of(backend.value(rows)) == expected(rows)
+    backend, _ = connect("inputs", answer)
+    result = backend.value(rows)
+    assert prices_of(result) == expected(rows, 2)
+    assert "beds: too many" in result.valuations["message"].iloc[2]
+    assert [p.row for p in result.problems if p.severity == "error"] == [3]
+    assert backend.info().model_version == "2.0"
 
 
-def test_a_server_with_more_answers_than_houses_is_not_believed(
-    connect: Connect, rows: pd.DataFrame
-) -> None:
-    def twice(path: str, body: Any) -> tuple[int, Any]:
-        return 200, {"predictions": [price(row) for row in body] * 2, "version": "1"}
-
-    backend, _ = connect("regression", twice)
+def test_several_numbers_for_a_house_are_refused(connect: Connect, rows: pd.DataFrame) -> None:
+    backend, _ = connect("regression", predictions(lambda body: [price(row) for row in body] * 2))
     with pytest.raises(BackendInvalidResponse, match="2 values for one house"):
         backend.value(rows)
 
 
-def test_a_server_that_drops_everything_is_not_asked_for_ever(
-    connect: Connect, rows: pd.DataFrame
-) -> None:
-    def nothing(path: str, body: Any) -> tuple[int, Any]:
-        return 200, {"predictions": [], "version": "1", "errors": None}
-
-    backend, served = connect("regression", nothing)
-    many = pd.concat([rows] * 20, ignore_index=True)
-    with pytest.raises(BackendInvalidResponse, match="no value and no reason"):
-        backend.value(many)
-    assert len(served.asked) < 40
-
-
 @pytest.mark.parametrize("status", [400, 422, 500])
-def test_one_house_that_a_server_chokes_on_costs_itself_alone(
+def test_a_house_that_makes_the_request_fail_is_isolated(
     connect: Connect, rows: pd.DataFrame, status: int
 ) -> None:
-    worst = int(rows["size"].iloc[5])
+    failing = int(rows["size"].iloc[5])
 
-    def choking(path: str, body: Any) -> tuple[int, Any]:
-        inputs = body["inputs"]
-        if any(row["size"] == worst for row in inputs):
+    def answer(path: str, body: Any) -> tuple[int, Any]:
+        if any(row["size"] == failing for row in body["inputs"]):
             return status, {"detail": "no"}
-        return 200, {"predictions": [*map(price, inputs)], "version": "1", "errors": None}
+        return 200, {"predictions": [price(row) for row in body["inputs"]], "version": "1"}
 
-    backend, _ = connect("inputs", choking)
-    answer = backend.value(rows)
-    wanted = [None if row == 5 else each for row, each in enumerate(expected(rows))]
-    assert prices_of(answer) == wanted
-    assert answer.valuations["reason_codes"].iloc[5] == "refused_by_server"
-
-
-def test_a_server_that_refuses_everything_is_at_fault_itself(
-    connect: Connect, rows: pd.DataFrame
-) -> None:
-    backend, served = connect("inputs", lambda path, body: (400, {"detail": "no such field"}))
-    with pytest.raises(BackendRejected, match="no such field"):
-        backend.value(pd.concat([rows] * 20, ignore_index=True))
-    assert len(served.asked) < 40
-
-
-def test_a_piece_that_is_too_large_is_halved(connect: Connect, rows: pd.DataFrame) -> None:
-    def small(path: str, body: Any) -> tuple[int, Any]:
-        return tutorial(path, body) if len(body) <= 4 else (413, {"detail": "too large"})
-
-    backend, _ = connect("regression", small)
-    assert prices_of(backend.value(rows)) == expected(rows)
-
-
-def test_a_refused_key_is_no_matter_of_the_houses(connect: Connect, rows: pd.DataFrame) -> None:
-    backend, served = connect("regression", lambda path, body: (401, {"detail": "no"}))
-    with pytest.raises(BackendRejected, match="HOUSEPRICE_API_KEY"):
-        backend.value(rows)
-    assert len(served.asked) == 1
+    backend, _ = connect("inputs", answer)
+    result = backend.value(rows)
+    assert prices_of(result) == expected(rows, 5)
+    assert result.valuations["reason_codes"].iloc[5] == "refused_by_server"
 
 
 @pytest.mark.parametrize(
-    ("target", "written"), [("log", math.log), ("log1p", math.log1p), ("price", float)]
+    ("answer", "kind", "max_requests"),
+    [
+        (predictions(lambda _: []), BackendInvalidResponse, 39),
+        (lambda path, body: (400, {"detail": "no such field"}), BackendRejected, 39),
+        (lambda path, body: (401, {"detail": "no"}), BackendRejected, 1),
+    ],
+    ids=["no predictions", "all refused", "wrong key"],
 )
-def test_a_target_other_than_the_price_is_turned_into_it(
-    connect: Connect, rows: pd.DataFrame, target: str, written: Callable[[float], float]
+def test_a_server_that_values_no_house_is_given_up(
+    connect: Connect, rows: pd.DataFrame, answer: Answer, kind: type[Exception], max_requests: int
 ) -> None:
-    def answering(path: str, body: Any) -> tuple[int, Any]:
-        return 200, {"predictions": [written(price(row)) for row in body], "version": "1"}
+    backend, server = connect("regression", answer)
+    with pytest.raises(kind):
+        backend.value(pd.concat([rows] * 20, ignore_index=True))
+    assert len(server.requests) <= max_requests
 
-    backend, _ = connect("regression", answering, api_target=target)
+
+def test_a_chunk_that_is_too_large_is_halved(connect: Connect, rows: pd.DataFrame) -> None:
+    def answer(path: str, body: Any) -> tuple[int, Any]:
+        return regression(path, body) if len(body) <= 4 else (413, {"detail": "too large"})
+
+    backend, _ = connect("regression", answer)
+    assert prices_of(backend.value(rows)) == expected(rows)
+
+
+@pytest.mark.parametrize(
+    ("target", "transform"), [("log", math.log), ("log1p", math.log1p), ("price", float)]
+)
+def test_the_target_is_converted_to_money(
+    connect: Connect, rows: pd.DataFrame, target: str, transform: Callable[[float], float]
+) -> None:
+    answer = predictions(lambda body: [transform(price(row)) for row in body])
+    backend, _ = connect("regression", answer, api_target=target)
     assert prices_of(backend.value(rows)) == pytest.approx(expected(rows), rel=1e-9)
 
 
 @pytest.mark.parametrize(
-    ("number", "words"),
+    ("number", "target", "hint"),
     [
-        ("11.6", "API_TARGET to log"),
-        ("-200000", "price limits"),
-        ("0", "price limits"),
-        ("9e9", "price limits"),
+        (11.6, "price", "API_TARGET to log"),
+        (-200_000, "price", "price limits"),
+        (0, "price", "price limits"),
+        (9e9, "price", "price limits"),
+        (1762.0, "log", "API_TARGET to price"),
     ],
 )
-def test_a_number_that_can_be_no_price_is_not_shown(
-    connect: Connect, rows: pd.DataFrame, number: str, words: str
+def test_a_number_outside_the_price_limits_is_refused(
+    connect: Connect, rows: pd.DataFrame, number: float, target: str, hint: str
 ) -> None:
-    text = f'{{"predictions": [{number}], "version": "1"}}'
-    backend, _ = connect("regression", lambda path, body: (200, text))
-    with pytest.raises(BackendInvalidResponse, match=words):
-        backend.value(rows.head(1))
-
-
-def test_a_logarithm_too_large_for_any_price_is_not_shown(
-    connect: Connect, rows: pd.DataFrame
-) -> None:
-    text = '{"predictions": [1762.0], "version": "1"}'
-    backend, _ = connect("regression", lambda path, body: (200, text), api_target="log")
-    with pytest.raises(BackendInvalidResponse, match="in plain prices"):
+    backend, _ = connect("regression", predictions(lambda _: [number]), api_target=target)
+    with pytest.raises(BackendInvalidResponse, match=hint):
         backend.value(rows.head(1))
 
 
 @pytest.mark.parametrize(
-    "predictions",
+    "values",
     [
         "[NaN]",
         "[1e999]",
@@ -324,18 +301,17 @@ def test_a_logarithm_too_large_for_any_price_is_not_shown(
         f"[1{'0' * 400}]",
     ],
 )
-def test_what_is_no_number_is_not_believed(
-    connect: Connect, rows: pd.DataFrame, predictions: str
+def test_a_prediction_that_is_not_a_number_is_refused(
+    connect: Connect, rows: pd.DataFrame, values: str
 ) -> None:
-    text = f'{{"predictions": {predictions}, "version": "1"}}'
-    backend, _ = connect("mlflow", lambda path, body: (200, text))
+    backend, _ = connect("mlflow", lambda path, body: (200, f'{{"predictions": {values}}}'))
     with pytest.raises(BackendInvalidResponse):
         backend.value(rows.head(1))
 
 
 @pytest.mark.parametrize("body", [{"prediction": 1}, [1], "3", None, {"outputs": {}}])
 @pytest.mark.parametrize("protocol", ["regression", "inputs", "mlflow", "oip"])
-def test_an_answer_of_another_protocol_is_not_believed(
+def test_an_answer_of_another_protocol_is_refused(
     connect: Connect, rows: pd.DataFrame, protocol: str, body: object
 ) -> None:
     backend, _ = connect(protocol, lambda path, _: (200, body))
@@ -343,25 +319,32 @@ def test_an_answer_of_another_protocol_is_not_believed(
         backend.value(rows.head(1))
 
 
-@pytest.mark.parametrize("shape", ["bare", "listed", "named"])
-def test_mlflow_is_sent_a_table_and_may_answer_in_three_shapes(
-    connect: Connect, rows: pd.DataFrame, shape: str
-) -> None:
-    write = {"bare": float, "listed": lambda n: [n], "named": lambda n: {"predicted": n}}[shape]
+def test_an_unknown_protocol_is_refused() -> None:
+    with pytest.raises(SettingsError, match="HOUSEPRICE_API_PROTOCOL"):
+        codec_for("carrier pigeon", "house")
 
-    def invocations(path: str, body: Any) -> tuple[int, Any]:
+
+@pytest.mark.parametrize(
+    "wrap",
+    [float, lambda number: [number], lambda number: {"predicted": number}],
+    ids=["bare", "list", "object"],
+)
+def test_mlflow_answers_in_any_of_three_shapes(
+    connect: Connect, rows: pd.DataFrame, wrap: Callable[[float], object]
+) -> None:
+    def answer(path: str, body: Any) -> tuple[int, Any]:
         assert path == "/invocations"
         split = body["dataframe_split"]
         size = split["columns"].index("size")
-        return 200, {"predictions": [write(PER_SIZE * row[size]) for row in split["data"]]}
+        return 200, {"predictions": [wrap(PRICE_PER_SIZE * row[size]) for row in split["data"]]}
 
-    backend, _ = connect("mlflow", invocations)
+    backend, _ = connect("mlflow", answer)
     assert prices_of(backend.value(rows)) == expected(rows)
     assert backend.info().model_version == ""
 
 
 def infer(path: str, body: Any) -> tuple[int, Any]:
-    """Values tensors, one a column."""
+    """Value tensors, one per column."""
     if body is None:
         return 200, {"name": "hamlet", "versions": ["6", "7"], "platform": "x"}
     tensors = {each["name"]: each for each in body["inputs"]}
@@ -369,19 +352,19 @@ def infer(path: str, body: Any) -> tuple[int, Any]:
         assert each["shape"] == [len(each["data"])]
         if each["datatype"] == "INT64":
             assert all(isinstance(cell, int) for cell in each["data"])
-    data = [PER_SIZE * size for size in tensors["size"]["data"]]
+    data = [PRICE_PER_SIZE * size for size in tensors["size"]["data"]]
     output = {"name": "predict", "shape": [len(data)], "datatype": "FP64", "data": data}
     return 200, {"model_name": "hamlet", "model_version": "7", "outputs": [output]}
 
 
-def test_open_inference_is_sent_a_tensor_a_column(connect: Connect, rows: pd.DataFrame) -> None:
-    backend, served = connect("oip", infer, Dialect(missing="unknown"), api_model="ham/let")
+def test_open_inference_sends_one_tensor_per_column(connect: Connect, rows: pd.DataFrame) -> None:
+    backend, server = connect("oip", infer, Dialect(missing="unknown"), api_model="ham/let")
     rows.loc[0, ["built", "garden"]] = ""
-    answer = backend.value(rows)
-    assert prices_of(answer) == expected(rows)
-    assert set(answer.valuations["model_version"]) == {"7"}
-    assert served.asked[0][0] == "/v2/models/ham%2Flet/infer"
-    sent = {each["name"]: each for each in served.bodies[0]["inputs"]}
+    result = backend.value(rows)
+    assert prices_of(result) == expected(rows)
+    assert set(result.valuations["model_version"]) == {"7"}
+    assert server.requests[0][0] == "/v2/models/ham%2Flet/infer"
+    sent = {each["name"]: each for each in server.bodies[0]["inputs"]}
     assert sent["size"]["datatype"] == "FP64"
     assert sent["sold"]["datatype"] == "INT64"
     assert (sent["built"]["datatype"], sent["built"]["data"][0]) == ("FP64", None)
@@ -389,41 +372,30 @@ def test_open_inference_is_sent_a_tensor_a_column(connect: Connect, rows: pd.Dat
     assert backend.info().model_version == "7"
 
 
-def test_open_inference_s_outputs_are_told_apart(connect: Connect, rows: pd.DataFrame) -> None:
-    def two(path: str, body: Any) -> tuple[int, Any]:
-        status, found = infer(path, body)
-        other = found["outputs"][0] | {"name": "low", "data": [1.0] * len(rows)}
-        return status, found | {"outputs": [other, *found["outputs"]]}
+def test_open_inference_reads_the_output_predict(connect: Connect, rows: pd.DataFrame) -> None:
+    def answer(path: str, body: Any) -> tuple[int, Any]:
+        status, content = infer(path, body)
+        other = content["outputs"][0] | {"name": "low", "data": [1.0] * len(rows)}
+        return status, content | {"outputs": [other, *content["outputs"]]}
 
-    backend, _ = connect("oip", two)
+    backend, _ = connect("oip", answer)
     assert prices_of(backend.value(rows)) == expected(rows)
 
 
-def test_it_tells_what_it_knows_and_that_the_rest_is_not_offered(
-    connect: Connect, rows: pd.DataFrame
-) -> None:
-    backend, served = connect("regression", tutorial)
+def test_the_info_has_what_the_server_reports(connect: Connect, rows: pd.DataFrame) -> None:
+    backend, server = connect("regression", regression)
     info = backend.info()
     assert info.model_version == backend.info().model_version == "0.1.0"
-    assert served.asked == [("/version", None)]
-    assert info.backend == f"the server at {served.url.removeprefix('http://')}"
+    assert server.requests == [("/version", None)]
+    assert info.backend == f"the server at {server.url.removeprefix('http://')}"
     assert info.capabilities == frozenset()
     assert info.as_of is info.n_sales is None
-    for ask in (
-        lambda: backend.explain(rows.head(1)),
-        lambda: backend.comparables(rows.head(1)),
-        lambda: backend.what_if(rows.head(1), rows.head(1)),
-        lambda: backend.effect("size"),
-        backend.importance,
-        backend.card,
-        lambda: backend.value(rows, evidence=True),
-    ):
-        with pytest.raises(NotSupported, match="does not give"):
-            ask()
+    with pytest.raises(NotSupported, match="does not give"):
+        backend.value(rows, evidence=True)
 
 
 @pytest.mark.parametrize(
-    ("written", "target", "remark"),
+    ("transform", "target", "remark"),
     [
         (float, "price", "the same values"),
         (lambda price: price * 1.1, "price", "other values"),
@@ -432,56 +404,29 @@ def test_it_tells_what_it_knows_and_that_the_rest_is_not_offered(
         (math.log, "log", "the same values"),
     ],
 )
-def test_it_tells_whether_the_server_has_the_model_of_this_computer(
-    contract: Contract,
+def test_the_model_of_the_server_is_compared_with_the_local_one(
+    connect: Connect,
     rows: pd.DataFrame,
-    written: Callable[[float], float],
+    transform: Callable[[float], float],
     target: str,
     remark: str,
 ) -> None:
-    def answering(path: str, body: Any) -> tuple[int, Any]:
+    def answer(path: str, body: Any) -> tuple[int, Any]:
         if body is None:
-            return tutorial(path, body)
-        return 200, {"predictions": [written(price(row)) for row in body], "version": "1"}
+            return regression(path, body)
+        return 200, {"predictions": [transform(price(row)) for row in body], "version": "1"}
 
     golden = GoldenRows(tuple(rows.head(3).to_dict("records")), tuple(expected(rows)[:3]))
-    with serve(answering) as served:
-        settings = Settings(api_url=served.url, api_protocol="regression", api_target=target)
-        transport = Transport(settings)
-        backend = ForeignBackend(transport, "regression", contract, settings, golden)
-        values_alone, compared = backend.info().remarks
-    assert "predicted prices only" in values_alone
-    assert remark in compared
+    backend, _ = connect("regression", answer, golden=golden, api_target=target)
+    _, comparison = backend.info().remarks
+    assert remark in comparison
 
 
-def test_a_range_that_nobody_calibrated_is_refused_here_too(
+def test_an_interval_out_of_range_is_refused_and_no_rows_need_no_request(
     connect: Connect, rows: pd.DataFrame
 ) -> None:
-    backend, _ = connect("regression", tutorial)
+    backend, server = connect("regression", regression)
     with pytest.raises(ModelError, match="50 % to 95 %"):
         backend.value(rows, interval=1.5)
-
-
-def test_no_houses_ask_nothing(connect: Connect, rows: pd.DataFrame) -> None:
-    backend, served = connect("regression", tutorial)
     assert backend.value(rows.head(0)).valuations.empty
-    assert served.asked == []
-
-
-def test_the_inputs_protocol_names_the_houses_that_it_refuses(
-    connect: Connect, rows: pd.DataFrame
-) -> None:
-    def partly(path: str, body: Any) -> tuple[int, Any]:
-        if path == "/api/v1/health":
-            return 200, {"name": "x", "api_version": "1", "model_version": "2.0"}
-        predictions = [*map(price, body["inputs"])]
-        predictions[2] = None
-        errors = [{"loc": ["inputs", 2, "beds"], "msg": "too many", "type": "above_limit"}]
-        return 200, {"predictions": predictions, "version": "2.0", "errors": errors}
-
-    backend, _ = connect("inputs", partly)
-    answer = backend.value(rows)
-    assert prices_of(answer)[2] is None
-    assert "beds: too many" in answer.valuations["message"].iloc[2]
-    assert [p.row for p in answer.problems if p.severity == "error"] == [3]
-    assert backend.info().model_version == "2.0"
+    assert server.requests == []

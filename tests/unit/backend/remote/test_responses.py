@@ -1,8 +1,12 @@
-"""Why no answer came: what one computer alone can't bring about, from the errors themselves."""
+"""Each unusable response has a stable reason and a message for the user."""
 
 from __future__ import annotations
 
+import gzip
+import json
+import socket
 import ssl
+from collections.abc import Callable
 
 import pytest
 import requests
@@ -10,7 +14,155 @@ import urllib3
 from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NewConnectionError
 
 from houseprice.backend.remote.responses import error_from_exception
-from houseprice.errors import BackendError, BackendTimeout, BackendUnavailable
+from houseprice.backend.remote.transport import Transport
+from houseprice.errors import (
+    BackendError,
+    BackendInvalidResponse,
+    BackendRejected,
+    BackendTimeout,
+    BackendUnavailable,
+)
+from tests.faulty_server import (
+    CHUNKED,
+    Behaviour,
+    FaultyServer,
+    Request,
+    assert_readable,
+    chunk,
+    raw,
+    reset,
+    respond,
+)
+
+Connect = Callable[..., tuple[Transport, FaultyServer]]
+
+
+def repeat(head: bytes, block: bytes, times: int) -> Behaviour:
+    def behaviour(connection: socket.socket, request: Request) -> None:
+        connection.sendall(head)
+        for _ in range(times):
+            connection.sendall(block)
+
+    return behaviour
+
+
+GZIP = "Content-Encoding: gzip"
+UNUSABLE: dict[str, tuple[Behaviour, str]] = {
+    "NaN": (respond('{"price": NaN}'), "not_json"),
+    "Infinity": (respond('{"price": -Infinity}'), "not_json"),
+    "overflow": (respond('{"price": 1e999}'), "not_json"),
+    "5,000 digits": (respond('{"price": ' + "9" * 5000 + "}"), "not_json"),
+    "duplicate key": (respond('{"price": 1, "price": 2}'), "not_json"),
+    "deep nesting": (respond("[" * 100_000), "not_json"),
+    "truncated JSON": (respond('{"price": 1'), "not_json"),
+    "not UTF-8": (respond(b'{"price": "\xff"}'), "not_json"),
+    "lone surrogate": (respond(b'{"price": "\\ud800"}'), "not_json"),
+    "empty": (respond(""), "not_json"),
+    "login page": (respond("<html>Sign in</html>", media_type="text/html"), "not_json"),
+    "text": (respond("{}", media_type="text/plain"), "not_json"),
+    "no media type": (raw(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"), "not_json"),
+    "too large": (respond(b" " * 2_000_000), "answer_too_large"),
+    "200 MB": (repeat(CHUNKED, chunk(b" " * 1_000_000), 200), "answer_too_large"),
+    "gzip bomb": (respond(gzip.compress(b" " * 100_000_000), "200 OK", GZIP), "answer_too_large"),
+    "invalid gzip": (respond("{}", "200 OK", GZIP), "damaged"),
+    "truncated": (respond("{}", length=100), "cut_off"),
+    "no last chunk": (raw(CHUNKED + chunk(b"{}")), "cut_off"),
+    "invalid chunk size": (raw(CHUNKED + b"zz\r\n{}\r\n0\r\n\r\n"), "cut_off"),
+    "not HTTP": (raw(b"SSH-2.0-OpenSSH_9.2\r\n"), "cut_off"),
+    "endless header": (raw(b"HTTP/1.1 200 OK\r\nX-Long: " + b"a" * 70_000), "cut_off"),
+    "reset": (reset, "cut_off"),
+    "closed": (raw(b""), "cut_off"),
+}
+
+
+@pytest.mark.parametrize(("behaviour", "reason"), UNUSABLE.values(), ids=UNUSABLE)
+def test_an_unusable_response_is_refused(
+    connect_transport: Connect, behaviour: Behaviour, reason: str
+) -> None:
+    transport, server = connect_transport(behaviour, max_answer_bytes=1_000_000)
+    with pytest.raises(BackendInvalidResponse) as failed:
+        transport.get_json("/v1/model")
+    assert failed.value.reason == reason
+    assert_readable(failed.value, server)
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "reason"),
+    [
+        (204, BackendInvalidResponse, "not_json"),
+        (299, BackendInvalidResponse, "not_json"),
+        (304, BackendInvalidResponse, "status"),
+        (400, BackendRejected, "rejected"),
+        (401, BackendRejected, "key_wrong"),
+        (403, BackendRejected, "key_wrong"),
+        (404, BackendRejected, "not_found"),
+        (405, BackendRejected, "method"),
+        (411, BackendRejected, "length"),
+        (413, BackendRejected, "too_large"),
+        (415, BackendRejected, "media_type"),
+        (418, BackendRejected, "rejected"),
+        (422, BackendRejected, "invalid"),
+        (429, BackendUnavailable, "busy"),
+        (500, BackendUnavailable, "server_error"),
+        (502, BackendUnavailable, "gateway"),
+        (503, BackendUnavailable, "busy"),
+        (504, BackendUnavailable, "gateway"),
+        (507, BackendUnavailable, "server_error"),
+    ],
+)
+def test_each_status_has_a_reason(
+    connect_transport: Connect, status: int, kind: type[BackendError], reason: str
+) -> None:
+    transport, server = connect_transport(respond("", f"{status} Any", media_type="text/html"))
+    with pytest.raises(kind) as failed:
+        transport.post_json("/v1/valuations", {"rows": []})
+    assert failed.value.reason == reason
+    assert_readable(failed.value, server)
+
+
+def test_a_missing_key_differs_from_a_wrong_one(connect_transport: Connect) -> None:
+    transport, _ = connect_transport(respond("", "401 Unauthorized"), api_key=None)
+    with pytest.raises(BackendRejected, match="HOUSEPRICE_API_KEY") as failed:
+        transport.get_json("/v1/model")
+    assert failed.value.reason == "key_missing"
+
+
+def test_problem_details_are_quoted_in_one_short_line(connect_transport: Connect) -> None:
+    details = {"code": "invalid_request", "detail": "«rows»\nmust\x1b[31m be a list. " + "x" * 5000}
+    transport, server = connect_transport(
+        respond(json.dumps(details), "422 No", media_type="application/problem+json")
+    )
+    with pytest.raises(BackendRejected, match=r"«rows» must .*be a list") as failed:
+        transport.post_json("/v1/valuations", {})
+    assert (failed.value.code, failed.value.status) == ("invalid_request", 422)
+    assert_readable(failed.value, server)
+
+
+@pytest.mark.parametrize("body", ["[1]", '"no"', "{", '{"detail": {"a": 1}}', "x" * 100_000])
+def test_an_unreadable_error_response_keeps_its_status(
+    connect_transport: Connect, body: str
+) -> None:
+    transport, server = connect_transport(respond(body, "500 Internal Server Error"))
+    with pytest.raises(BackendUnavailable) as failed:
+        transport.get_json("/v1/model")
+    assert failed.value.reason == "server_error"
+    assert_readable(failed.value, server)
+
+
+@pytest.mark.parametrize(
+    "location", ["", "//[", "/elsewhere", "javascript:alert(1)", "http://" + "a" * 500]
+)
+def test_a_redirect_without_a_host_is_reported(connect_transport: Connect, location: str) -> None:
+    transport, server = connect_transport(respond("", "302 Found", f"Location: {location}"))
+    with pytest.raises(BackendRejected) as failed:
+        transport.get_json("/v1/model")
+    assert_readable(failed.value, server)
+
+
+def test_a_compressed_answer_is_decompressed(connect_transport: Connect) -> None:
+    transport, _ = connect_transport(respond(gzip.compress(b"[1]"), "200 OK", GZIP))
+    assert transport.get_json("/") == [1]
+
 
 POOL = urllib3.HTTPConnectionPool("houses.example", 8000)
 
@@ -19,39 +171,33 @@ def wrapped(reason: Exception) -> MaxRetryError:
     return MaxRetryError(POOL, "/v1/model", reason)
 
 
-def unreachable() -> NewConnectionError:
-    error = NewConnectionError(POOL, "failed")  # type: ignore[arg-type]
-    error.__cause__ = OSError(101, "Network is unreachable")
-    return error
-
-
-EXCEPTIONS: dict[str, tuple[Exception, type[BackendError], str]] = {
-    "a certificate that proves nothing": (
-        requests.exceptions.SSLError(
-            wrapped(urllib3.exceptions.SSLError(ssl.SSLCertVerificationError("self-signed")))
+@pytest.mark.parametrize(
+    ("error", "kind", "reason"),
+    [
+        (
+            requests.exceptions.SSLError(
+                wrapped(urllib3.exceptions.SSLError(ssl.SSLCertVerificationError("self-signed")))
+            ),
+            BackendUnavailable,
+            "tls",
         ),
-        BackendUnavailable,
-        "certificate",
-    ),
-    "no way there": (
-        requests.exceptions.ConnectionError(wrapped(unreachable())),
-        BackendUnavailable,
-        "network",
-    ),
-    "no connection in time": (
-        requests.exceptions.ConnectTimeout(wrapped(ConnectTimeoutError(POOL, "timed out"))),
-        BackendTimeout,
-        "within 3 s",
-    ),
-}
-
-
-@pytest.mark.parametrize(("error", "kind", "words"), EXCEPTIONS.values(), ids=EXCEPTIONS)
-def test_each_failure_is_told_from_the_others(
-    error: Exception, kind: type[BackendError], words: str
+        (
+            requests.ConnectionError(wrapped(NewConnectionError(POOL, "unreachable"))),
+            BackendUnavailable,
+            "unreachable",
+        ),
+        (
+            requests.ConnectTimeout(wrapped(ConnectTimeoutError(POOL, "timed out"))),
+            BackendTimeout,
+            "connect_timeout",
+        ),
+        (requests.ReadTimeout(TimeoutError("timed out")), BackendTimeout, "slow"),
+    ],
+)
+def test_exceptions_of_the_network_have_a_reason(
+    error: Exception, kind: type[BackendError], reason: str
 ) -> None:
-    told = error_from_exception(error, "houses.example:8000", 3.0)
-    assert type(told) is kind
-    assert words in str(told)
-    assert "houses.example" in str(told)
-    assert told.reason in {"tls", "unreachable", "connect_timeout"}
+    translated = error_from_exception(error, "houses.example:8000", 3.0)
+    assert type(translated) is kind
+    assert translated.reason == reason
+    assert "houses.example" in str(translated)

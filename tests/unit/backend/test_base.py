@@ -1,4 +1,4 @@
-"""The table of valuations has the same columns and types, however many rows it has."""
+"""The frame of valuations, chunks, and the defaults of a backend."""
 
 from __future__ import annotations
 
@@ -8,7 +8,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from houseprice.backend.base import LIST_COLUMNS, VALUATION_COLUMNS, valuation_frame
+from houseprice.backend.base import (
+    LIST_COLUMNS,
+    VALUATION_COLUMNS,
+    Backend,
+    BackendInfo,
+    ValuationResult,
+    chunks,
+    valuation_frame,
+)
+from houseprice.errors import NotSupported
 from houseprice.market.problems import Problem
 
 NOW = datetime(2020, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -19,7 +28,7 @@ def values(n: int) -> pd.DataFrame:
     return pd.DataFrame({name: np.arange(n) + 0.5 for name in NUMBERS})
 
 
-def test_values_stand_at_the_valid_rows_and_reasons_at_the_others() -> None:
+def test_valid_rows_have_values_and_invalid_rows_have_reasons() -> None:
     problems = [
         Problem(2, "size", "required", "error", "Size is blank.", "", "a size"),
         Problem(3, "grade", "unseen_level", "warning", "Unseen."),
@@ -38,26 +47,65 @@ def test_values_stand_at_the_valid_rows_and_reasons_at_the_others() -> None:
     assert frame["valued_at"].tolist() == ["2020-01-02T03:04:05+00:00", "", frame["valued_at"][0]]
 
 
-def test_evidence_stands_at_the_valid_rows() -> None:
-    found = values(1).assign(comparables=[("a", "b")], top_drivers=[("size",)])
-    frame = valuation_frame(np.array([False, True]), [], found, "v-1", NOW)
+def test_evidence_is_aligned_with_the_valid_rows() -> None:
+    valued = values(1).assign(comparables=[("a", "b")], top_drivers=[("size",)])
+    frame = valuation_frame(np.array([False, True]), [], valued, "v-1", NOW)
     assert frame["comparables"].tolist() == [(), ("a", "b")]
     assert frame["top_drivers"].tolist() == [(), ("size",)]
 
 
 @pytest.mark.parametrize("n", [0, 1, 3])
 @pytest.mark.parametrize("valid", [True, False])
-def test_the_types_of_the_columns_do_not_depend_on_the_rows(n: int, valid: bool) -> None:
-    found = values(n) if n and valid else pd.DataFrame()
-    types = valuation_frame(np.full(n, valid), [], found, "v-1", NOW).dtypes.astype(str)
+def test_column_types_do_not_depend_on_the_rows(n: int, valid: bool) -> None:
+    valued = values(n) if n and valid else pd.DataFrame()
+    types = valuation_frame(np.full(n, valid), [], valued, "v-1", NOW).dtypes.astype(str)
     assert types.drop(["row", *NUMBERS, *LIST_COLUMNS]).unique().tolist() == ["str"]
     assert types[list(LIST_COLUMNS)].unique().tolist() == ["object"]
     assert types[list(NUMBERS)].unique().tolist() == ["float64"]
 
 
-def test_a_change_of_one_text_leaves_the_others() -> None:
+def test_text_columns_share_no_memory() -> None:
     frame = valuation_frame(np.array([True, True]), [], values(2), "v-1", NOW)
     frame.loc[0, "message"] = "changed"
     assert frame["message"].tolist() == ["changed", ""]
     assert frame["reason_codes"].tolist() == ["", ""]
     assert frame["status"].tolist() == ["ok", "ok"]
+
+
+@pytest.mark.parametrize(
+    ("n_rows", "size", "lengths"), [(0, 5, []), (5, 5, [5]), (12, 5, [5, 5, 2])]
+)
+def test_chunks_cover_all_rows_in_order(n_rows: int, size: int, lengths: list[int]) -> None:
+    rows = list(range(n_rows))
+    parts = [rows[chunk] for chunk in chunks(n_rows, size)]
+    assert [len(part) for part in parts] == lengths
+    assert [row for part in parts for row in part] == rows
+
+
+class Minimal(Backend):
+    def info(self) -> BackendInfo:
+        raise NotImplementedError
+
+    def value(self, rows: pd.DataFrame, **_options: object) -> ValuationResult:
+        raise NotImplementedError
+
+
+@pytest.mark.parametrize(
+    ("method", "arguments"),
+    [
+        ("explain", (None,)),
+        ("comparables", (None, 3)),
+        ("what_if", (None, None)),
+        ("effect", ("size",)),
+        ("importance", ()),
+        ("card", ()),
+        ("versions", ()),
+        ("study", ()),
+    ],
+)
+def test_a_method_that_is_not_overridden_is_not_supported(
+    method: str, arguments: tuple[object, ...]
+) -> None:
+    with pytest.raises(NotSupported, match="does not give") as refused:
+        getattr(Minimal(), method)(*arguments)
+    assert refused.value.reason == "not_offered"

@@ -1,4 +1,4 @@
-"""Which backend is opened, and what is known of a server then."""
+"""The settings select the backend."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ def market(folder: Path) -> Market:
 
 @pytest.fixture(scope="module")
 def models(market: Market, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    place = tmp_path_factory.mktemp("models")
-    ensure_model(market, ModelStore(place))
-    return place
+    folder = tmp_path_factory.mktemp("models")
+    ensure_model(market, ModelStore(folder))
+    return folder
 
 
 @pytest.fixture(scope="module")
@@ -45,12 +45,12 @@ def url(folder: Path, models: Path) -> Iterator[str]:
         yield f"http://127.0.0.1:{port}"
 
 
-def test_without_an_address_this_computer_answers(market: Market, models: Path) -> None:
+def test_without_a_url_this_process_answers(market: Market, models: Path) -> None:
     backend = open_backend(Settings(model_dir=models), market=market)
     assert isinstance(backend, LocalBackend)
 
 
-def test_with_an_address_the_server_answers_and_nothing_is_trained_here(
+def test_with_a_url_the_server_answers_and_no_model_is_trained(
     market: Market, url: str, tmp_path: Path
 ) -> None:
     settings = Settings(api_url=url + "/", model_dir=tmp_path / "models")
@@ -60,47 +60,34 @@ def test_with_an_address_the_server_answers_and_nothing_is_trained_here(
     assert not settings.model_dir.exists()
 
 
-def test_with_a_protocol_a_server_of_another_maker_answers(market: Market, url: str) -> None:
+def test_with_a_protocol_a_foreign_server_answers(market: Market, url: str) -> None:
     settings = Settings(api_url=url, api_protocol="regression")
     assert isinstance(open_backend(settings, market=market), ForeignBackend)
 
 
-def test_the_model_of_the_server_is_compared_with_the_one_here(
-    market: Market, url: str, models: Path, tmp_path: Path
+@pytest.mark.parametrize("is_damaged", [False, True])
+def test_the_server_is_compared_with_a_usable_local_model(
+    market: Market, url: str, models: Path, tmp_path: Path, is_damaged: bool
 ) -> None:
     copied = tmp_path / "models"
     shutil.copytree(models, copied)
-    backend = open_backend(Settings(api_url=url, model_dir=copied), market=market)
-    assert backend.info().remarks == ("It has the same model as this computer.",)
-
-
-def test_a_model_here_that_can_not_be_used_is_not_compared(
-    market: Market, url: str, models: Path, tmp_path: Path
-) -> None:
-    copied = tmp_path / "models"
-    shutil.copytree(models, copied)
-    for file in copied.glob("*/model.joblib"):
+    for file in copied.glob("*/model.joblib") if is_damaged else ():
         file.write_bytes(b"damaged")
-    backend = open_backend(Settings(api_url=url, model_dir=copied), market=market)
-    assert backend.info().remarks == ()
+    remarks = open_backend(Settings(api_url=url, model_dir=copied), market=market).info().remarks
+    assert remarks == (() if is_damaged else ("It has the same model as this computer.",))
 
 
-def test_a_contract_of_another_day_is_told(url: str, models: Path, tmp_path: Path) -> None:
-    other = CONTRACT.replace("Made-up sales.", "Made-up sales, described anew.")
+def test_a_changed_contract_is_a_remark(url: str, models: Path, tmp_path: Path) -> None:
+    other = CONTRACT.replace("Made-up sales.", "Made-up sales, described again.")
     market = load_market(write_hamlet(tmp_path / "hamlet", other))
-    backend = open_backend(Settings(api_url=url, model_dir=models), market=market)
-    assert backend.info().remarks == (
-        "Its description of the market differs from the one of this computer.",
-    )
+    (remark,) = open_backend(Settings(api_url=url, model_dir=models), market=market).info().remarks
+    assert "description of the market differs" in remark
 
 
-def test_a_server_that_is_down_is_told_and_may_come_later(market: Market, tmp_path: Path) -> None:
+def test_a_server_that_is_down_or_misspelled_is_reported(market: Market, tmp_path: Path) -> None:
     settings = Settings(api_url=f"http://127.0.0.1:{free_port()}", model_dir=tmp_path)
     with pytest.raises(BackendUnavailable) as failed:
         open_backend(settings, market=market)
     assert failed.value.reason == "refused"
-
-
-def test_an_address_that_is_none_is_told(market: Market) -> None:
     with pytest.raises(SettingsError, match="HOUSEPRICE_API_URL"):
         open_backend(Settings(api_url="http://host:123456"), market=market)

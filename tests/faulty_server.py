@@ -1,4 +1,4 @@
-"""A server on this computer that does whatever a test wants with each request, byte by byte."""
+"""A server on this computer that sends any bytes in response to a request."""
 
 from __future__ import annotations
 
@@ -13,27 +13,26 @@ from houseprice.errors import BackendError
 __all__ = [
     "CHUNKED",
     "KEY",
-    "Hostile",
+    "Behaviour",
+    "FaultyServer",
     "Request",
-    "answer",
-    "assert_a_sentence",
+    "assert_readable",
     "chunk",
-    "hostile",
     "in_turn",
     "raw",
     "reset",
+    "respond",
+    "serve_faulty",
 ]
 
 KEY = "sesame-1234"
-"""What our client is given to get in with."""
+"""The API key that the client sends."""
 
 CHUNKED = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
 @dataclass(frozen=True)
 class Request:
-    """What came in."""
-
     line: str
     headers: dict[str, str]
     body: bytes
@@ -43,12 +42,12 @@ Behaviour = Callable[[socket.socket, Request], None]
 
 
 @dataclass
-class Hostile:
-    """A server that runs: where, what came in so far, and when it is being stopped."""
+class FaultyServer:
+    """A running server: its port, its requests, and an event that is set when it stops."""
 
     port: int
     requests: list[Request] = field(default_factory=list)
-    over: threading.Event = field(default_factory=threading.Event)
+    stopping: threading.Event = field(default_factory=threading.Event)
 
     @property
     def url(self) -> str:
@@ -56,25 +55,25 @@ class Hostile:
 
 
 @contextmanager
-def hostile(behave: Behaviour) -> Iterator[Hostile]:
-    """Hand each request to `behave` with its connection, which is closed after it."""
+def serve_faulty(behaviour: Behaviour) -> Iterator[FaultyServer]:
+    """Call `behaviour` with the connection of each request, and close the connection after it."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        server = Hostile(listening.getsockname()[1])
+        server = FaultyServer(listening.getsockname()[1])
         threads: list[threading.Thread] = []
 
-        def attend(connection: socket.socket) -> None:
+        def handle(connection: socket.socket) -> None:
             with connection, suppress(OSError):
                 connection.settimeout(30)
                 request = _read(connection)
                 if request is not None:
                     server.requests.append(request)
-                    behave(connection, request)
+                    behaviour(connection, request)
 
         def accept() -> None:
-            while not server.over.is_set():
+            while not server.stopping.is_set():
                 with suppress(OSError):
                     connection, _ = listening.accept()
-                    threads.append(threading.Thread(target=attend, args=(connection,)))
+                    threads.append(threading.Thread(target=handle, args=(connection,)))
                     threads[-1].start()
 
         accepting = threading.Thread(target=accept)
@@ -82,64 +81,59 @@ def hostile(behave: Behaviour) -> Iterator[Hostile]:
         try:
             yield server
         finally:
-            server.over.set()
+            server.stopping.set()
             with suppress(OSError):
                 socket.create_connection(("127.0.0.1", server.port)).close()
-            accepting.join()
-            for thread in threads:
+            for thread in (accepting, *threads):
                 thread.join()
 
 
-def answer(
+def respond(
     body: bytes | str = b"{}",
     status: str = "200 OK",
-    *more: str,
-    kind: str = "application/json",
+    *headers: str,
+    media_type: str = "application/json",
     length: int | None = None,
 ) -> Behaviour:
-    """Answer with these bytes; `more` are headers, `length` one that is not true."""
+    """Send a response; `length` replaces the true Content-Length."""
     data = body.encode() if isinstance(body, str) else body
     head = [
         f"HTTP/1.1 {status}",
-        f"Content-Type: {kind}",
+        f"Content-Type: {media_type}",
         f"Content-Length: {len(data) if length is None else length}",
         "Connection: close",
-        *more,
+        *headers,
     ]
-
-    def behave(connection: socket.socket, request: Request) -> None:
-        connection.sendall("\r\n".join(head).encode() + b"\r\n\r\n" + data)
-
-    return behave
+    return raw("\r\n".join(head).encode() + b"\r\n\r\n" + data)
 
 
 def in_turn(*behaviours: Behaviour) -> Behaviour:
-    """Do one after the other, and the last from then on."""
+    """Use each behaviour for one request, and the last one for all that follow."""
     waiting = list(behaviours)
 
-    def behave(connection: socket.socket, request: Request) -> None:
+    def behaviour(connection: socket.socket, request: Request) -> None:
         (waiting.pop(0) if len(waiting) > 1 else waiting[0])(connection, request)
 
-    return behave
+    return behaviour
 
 
 def raw(data: bytes) -> Behaviour:
-    """Send these bytes and nothing else."""
+    """Send only these bytes."""
     return lambda connection, request: connection.sendall(data)
 
 
 def chunk(data: bytes) -> bytes:
-    """A piece of a body that comes in pieces."""
+    """Encode one chunk of a chunked body."""
     return b"%x\r\n%s\r\n" % (len(data), data)
 
 
 def reset(connection: socket.socket, request: Request) -> None:
-    """Break the connection off without a word."""
+    """Reset the connection."""
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")
 
 
-def assert_a_sentence(error: BackendError, server: Hostile) -> None:
-    """For a user: where, what, what to do; on one line, and short."""
+def assert_readable(error: BackendError, server: FaultyServer) -> None:
+    """Assert that a message is a short line for the user that names the server, not the key."""
     text = str(error)
     assert f"127.0.0.1:{server.port}" in text
     assert text.isprintable()
@@ -151,10 +145,10 @@ def assert_a_sentence(error: BackendError, server: Hostile) -> None:
 def _read(connection: socket.socket) -> Request | None:
     data = b""
     while b"\r\n\r\n" not in data:
-        piece = connection.recv(65_536)
-        if not piece:
+        block = connection.recv(65_536)
+        if not block:
             return None
-        data += piece
+        data += block
     head, _, body = data.partition(b"\r\n\r\n")
     line, *lines = head.decode("latin-1").split("\r\n")
     headers = {

@@ -1,4 +1,4 @@
-"""Small servers on this computer that answer as those of other makers do, faults included."""
+"""A server on this computer that answers JSON from a function, and records its requests."""
 
 from __future__ import annotations
 
@@ -9,29 +9,28 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-__all__ = ["Served", "serve"]
+__all__ = ["StubServer", "serve"]
 
 Answer = Callable[[str, Any], tuple[int, Any]]
 
 
-class Served:
-    """A server that runs: where, and what it was asked so far."""
+class StubServer:
+    """A running server: its URL and the path and body of each request."""
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self.asked: list[tuple[str, Any]] = []
+        self.requests: list[tuple[str, Any]] = []
 
     @property
     def bodies(self) -> list[Any]:
-        """What was posted."""
-        return [body for _, body in self.asked if body is not None]
+        return [body for _, body in self.requests if body is not None]
 
 
 @contextmanager
-def serve(answer: Answer) -> Iterator[Served]:
-    """Answer each request with a status and JSON; a text goes out as it is.
+def serve(answer: Answer) -> Iterator[StubServer]:
+    """Answer each request with the status and JSON (or text) that `answer` returns.
 
-    ``answer`` is given the path and the body that was posted, None where there is none.
+    `answer` gets the path and the posted body, None for a GET.
     """
 
     class Handler(BaseHTTPRequestHandler):
@@ -44,9 +43,9 @@ def serve(answer: Answer) -> Iterator[Served]:
             self._reply(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
 
         def _reply(self, body: Any) -> None:
-            served.asked.append((self.path, body))
-            status, found = answer(self.path, body)
-            data = (found if isinstance(found, str) else json.dumps(found)).encode()
+            stub.requests.append((self.path, body))
+            status, content = answer(self.path, body)
+            data = (content if isinstance(content, str) else json.dumps(content)).encode()
             self.send_response(status)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(data)))
@@ -54,14 +53,14 @@ def serve(answer: Answer) -> Iterator[Served]:
             self.wfile.write(data)
 
         def log_message(self, *_args: object) -> None:
-            """Say nothing."""
+            pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    served = Served(f"http://127.0.0.1:{server.server_address[1]}")
+    stub = StubServer(f"http://127.0.0.1:{server.server_address[1]}")
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:
-        yield served
+        yield stub
     finally:
         server.shutdown()
         server.server_close()
