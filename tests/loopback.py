@@ -1,4 +1,4 @@
-"""Servers of a test's own on this computer: an app in a thread, or the program as a process."""
+"""Local servers for tests: an app in a thread, or ``houseprice serve`` as a process."""
 
 from __future__ import annotations
 
@@ -34,21 +34,21 @@ __all__ = [
     "wait_until",
 ]
 
-PATIENCE_S = 120  # for a machine that does much else; nothing waits that long on its own account
+PATIENCE_S = 120  # for a busy machine; no test needs that long on an idle one
 
 
 def get(url: str, **options: Any) -> requests.Response:
-    """Ask, and wait as long as it takes."""
+    """GET with a long timeout."""
     return requests.get(url, timeout=PATIENCE_S, **options)
 
 
 def post(url: str, **options: Any) -> requests.Response:
-    """Send, and wait as long as it takes."""
+    """POST with a long timeout."""
     return requests.post(url, timeout=PATIENCE_S, **options)
 
 
 def free_port() -> int:
-    """A port that nobody listens on."""
+    """Return an unused port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -57,7 +57,7 @@ def free_port() -> int:
 
 @contextmanager
 def served(app: ASGIApp, protocol: type[HeadLimitProtocol] = HeadLimitProtocol) -> Iterator[int]:
-    """Serve an app from a thread, over the connections of the real server; give its port."""
+    """Serve an app from a thread, with the protocol class of the real server; yield its port."""
     config = uvicorn.Config(
         app,
         port=0,
@@ -82,7 +82,7 @@ def served(app: ASGIApp, protocol: type[HeadLimitProtocol] = HeadLimitProtocol) 
 
 @dataclass
 class Program:
-    """``houseprice serve`` as a process of its own."""
+    """``houseprice serve`` as a process."""
 
     process: subprocess.Popen[bytes]
     port: int
@@ -93,7 +93,7 @@ class Program:
         return f"http://127.0.0.1:{self.port}"
 
     def log(self) -> list[dict[str, object]]:
-        """The lines of its log; each has to be JSON."""
+        """The lines of its log, which are JSON."""
         return [json.loads(line) for line in self.log_file.read_text("utf-8").splitlines()]
 
     def wait_until_ready(self) -> None:
@@ -108,7 +108,7 @@ class Program:
         wait_until(ready)
 
     def stop(self) -> int:
-        """Ask it to stop; give its exit status."""
+        """Stop it and return its exit status."""
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(PATIENCE_S)
 
@@ -117,7 +117,7 @@ class Program:
         return sum(_resident_mb(pid) for pid in [self.process.pid, *self.children()])
 
     def children(self) -> list[int]:
-        """Its processes that answer, if it has several."""
+        """Its worker processes, if it has several."""
         path = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
         pids = [int(pid) for pid in path.read_text().split()]
         return [pid for pid in pids if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()]
@@ -127,7 +127,7 @@ class Program:
 def program(
     folder: Path, *options: str, ready: bool = True, **environment: str
 ) -> Iterator[Program]:
-    """Run ``houseprice serve``; its log goes to a file in the folder."""
+    """Run ``houseprice serve`` with its log in a file of the folder."""
     port = free_port()
     command = [sys.executable, "-m", "houseprice", "serve", "--port", str(port), *options]
     log_file = folder / f"serve-{port}.log"
@@ -148,24 +148,24 @@ def program(
             process.wait()
 
 
-def wait_until(happened: Callable[[], bool]) -> None:
-    """Look again and again, for as long as a busy machine may need."""
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Poll until a condition is true."""
     deadline = time.monotonic() + PATIENCE_S
-    while not happened():
+    while not condition():
         if time.monotonic() > deadline:
-            raise AssertionError("It did not happen in time.")
+            raise AssertionError("the condition did not become true in time")
         time.sleep(0.02)
 
 
 @dataclass
 class Answered:
-    """What came back over a bare connection."""
+    """The bytes of a raw response."""
 
     received: bytes
 
     @property
     def status(self) -> int:
-        """The status of the first answer."""
+        """The status of the first response."""
         return int(self.received.split(b" ", 2)[1])
 
     @property
@@ -173,13 +173,13 @@ class Answered:
         return self.received.partition(b"\r\n\r\n")[2]
 
 
-def raw(port: int, *pieces: bytes, half_close: bool = False) -> Answered:
-    """Send bytes as they are and read until the server closes; a server that does not fails."""
+def raw(port: int, *blocks: bytes, half_close: bool = False) -> Answered:
+    """Send raw bytes and read until the server closes the connection."""
     with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S) as line:
         received = bytearray()
         try:
-            for piece in pieces:
-                line.sendall(piece)
+            for block in blocks:
+                line.sendall(block)
             if half_close:
                 line.shutdown(socket.SHUT_WR)
             while data := line.recv(65_536):

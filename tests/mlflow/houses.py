@@ -1,4 +1,4 @@
-"""A model of houseprice as a model of MLflow: loaded by MLflow's server, which runs this file."""
+"""A houseprice model as an MLflow model; the MLflow server runs this file."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from houseprice.model.store.store import ModelStore
 
 
 class Houses(mlflow.pyfunc.PythonModel):
-    """Values rows as they came; None where a row can't be valued."""
+    """Predicts prices of raw rows, None for invalid rows."""
 
     def load_context(self, context: Any) -> None:
         market = load_market(context.artifacts["market"])

@@ -1,6 +1,6 @@
-"""The backend against a real MLflow server with our own model in it.
+"""The backend of a real MLflow server that serves our model.
 
-MLflow takes 600 MB, so this is no part of `make test`: `tox -e mlflow` runs it.
+MLflow takes 600 MB, so this is not part of `make test`: `tox -e mlflow` runs it.
 """
 
 from __future__ import annotations
@@ -49,19 +49,19 @@ def local(hamlet: Market, folder: Path) -> LocalBackend:
 
 @pytest.fixture(scope="module")
 def settings(folder: Path, local: LocalBackend) -> Iterator[Settings]:
-    """Of the client; the server runs while they are in use."""
-    packed = str(folder / "packed")
-    package = [sys.executable, HERE / "package.py", folder / "hamlet", folder / "models", packed]
+    """The settings of the client, while the server runs."""
+    target = str(folder / "model")
+    package = [sys.executable, HERE / "package.py", folder / "hamlet", folder / "models", target]
     subprocess.run(package, check=True, env=os.environ, cwd=folder)
     port = free_port()
-    options = ["--model-uri", packed, "--host", "127.0.0.1", "--port", str(port)]
+    options = ["--model-uri", target, "--host", "127.0.0.1", "--port", str(port)]
     command = [sys.executable, "-m", "mlflow", "models", "serve", *options, "--env-manager=local"]
     with (folder / "mlflow.log").open("wb") as log:
-        # A group of its own: mlflow starts the server as another process.
+        # A separate process group: mlflow starts the server as another process.
         server = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
     url = f"http://127.0.0.1:{port}"
 
-    def answers() -> bool:
+    def is_ready() -> bool:
         if server.poll() is not None:
             raise AssertionError((folder / "mlflow.log").read_text("utf-8"))
         try:
@@ -70,7 +70,7 @@ def settings(folder: Path, local: LocalBackend) -> Iterator[Settings]:
             return False
 
     try:
-        wait_until(answers)
+        wait_until(is_ready)
         yield Settings(api_url=url, api_protocol="mlflow", model_dir=folder / "models")
     finally:
         os.killpg(server.pid, signal.SIGTERM)
@@ -79,22 +79,22 @@ def settings(folder: Path, local: LocalBackend) -> Iterator[Settings]:
 
 @pytest.fixture
 def backend(settings: Settings, hamlet: Market) -> ForeignBackend:
-    found = open_remote(settings, hamlet)
-    assert isinstance(found, ForeignBackend)
-    return found
+    backend = open_remote(settings, hamlet)
+    assert isinstance(backend, ForeignBackend)
+    return backend
 
 
 @pytest.fixture
 def rows(hamlet: Market) -> pd.DataFrame:
-    found = read_rows(hamlet.sample_path)
-    found.loc[2, "size"] = "-5"
-    found.loc[4, "grade"] = "NA"
-    found.loc[5, ["built", "garden"]] = ""
-    found.loc[6, "beds"] = "1,0"
-    return found
+    rows = read_rows(hamlet.sample_path)
+    rows.loc[2, "size"] = "-5"
+    rows.loc[4, "grade"] = "NA"
+    rows.loc[5, ["built", "garden"]] = ""
+    rows.loc[6, "beds"] = "1,0"
+    return rows
 
 
-def test_prices_and_problems_are_those_of_this_computer(
+def test_prices_and_problems_are_the_same_as_locally(
     backend: ForeignBackend, local: LocalBackend, rows: pd.DataFrame
 ) -> None:
     ours, theirs = local.value(rows), backend.value(rows)
@@ -106,7 +106,7 @@ def test_prices_and_problems_are_those_of_this_computer(
     assert theirs.problems == ours.problems
 
 
-def test_pieces_of_one_row_come_to_the_same(
+def test_chunks_of_one_row_give_the_same_prices(
     settings: Settings, hamlet: Market, local: LocalBackend, rows: pd.DataFrame
 ) -> None:
     transport = Transport(settings)
@@ -116,7 +116,7 @@ def test_pieces_of_one_row_come_to_the_same(
     np.testing.assert_allclose(theirs["predicted_price"], ours["predicted_price"], rtol=1e-9)
 
 
-def test_a_house_that_only_the_server_refuses_costs_itself_alone(
+def test_a_house_that_only_the_server_refuses_costs_only_itself(
     settings: Settings, hamlet: Market, local: LocalBackend, rows: pd.DataFrame
 ) -> None:
     size = hamlet.contract.fields["size"].model_copy(update={"range": (1, 1_000)})
@@ -128,7 +128,7 @@ def test_a_house_that_only_the_server_refuses_costs_itself_alone(
     np.testing.assert_allclose(theirs["predicted_price"], ours["predicted_price"], rtol=1e-9)
 
 
-def test_it_is_recognised_as_the_model_of_this_computer(backend: ForeignBackend) -> None:
+def test_the_model_is_recognized_as_the_local_one(backend: ForeignBackend) -> None:
     info = backend.info()
     assert any("the same values" in remark for remark in info.remarks)
     assert info.capabilities == frozenset()
