@@ -8,7 +8,7 @@
     model = houseprice.ValuationModel(market.contract).fit(market.houses, market.prices)
     model.value(market.houses.head())
 
-Importing this package is quick: each name below is loaded when it is first used (:pep:`562`).
+Importing this package is quick: each name is loaded when it is first used (:pep:`562`).
 """
 
 from __future__ import annotations
@@ -43,26 +43,26 @@ __all__ = [
 
 __version__ = "2.0.0"
 
-_HOMES = {
+# Lazy imports, as in scipy and scikit-learn: the module of each public name.
+_LAZY_IMPORTS = {
     "Contract": "houseprice.market.contract",
     "HousePriceError": "houseprice.errors",
     "Market": "houseprice.market.sales",
     "ModelStore": "houseprice.model.store.store",
     "ValuationModel": "houseprice.model.valuation",
-    "validate": "houseprice.market.validation",
     "cross_validate": "houseprice.model.evaluation",
     "load_contract": "houseprice.market.contract",
     "load_market": "houseprice.market.sales",
     "read_rows": "houseprice.market.sales",
     "train": "houseprice.model.training",
+    "validate": "houseprice.market.validation",
 }
 
 
 def __getattr__(name: str) -> object:
-    """Load a public name from its module when it is first asked for."""
-    if name not in _HOMES:
+    if name not in _LAZY_IMPORTS:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = globals()[name] = getattr(import_module(_HOMES[name]), name)
+    value = globals()[name] = getattr(import_module(_LAZY_IMPORTS[name]), name)
     return value
 
 

@@ -32,31 +32,34 @@ cli = typer.Typer(
     rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
     help="House values with honest ranges, learned from a market that is described as data.",
-    epilog="Settings come from HOUSEPRICE_* variables, such as HOUSEPRICE_MODEL_DIR.",
+    epilog="Settings are read from HOUSEPRICE_* variables, such as HOUSEPRICE_MODEL_DIR.",
 )
 for command in (fetch, train, evaluate, predict, app, serve):
     cli.command()(command)
 cli.add_typer(models, name="models")
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
+def _print_version(value: bool) -> None:
+    if value:
         typer.echo(f"houseprice {houseprice.__version__}")
         raise typer.Exit
 
 
 @cli.callback()
-def manners(
+def configure(
     context: typer.Context,
     verbose: Annotated[
-        bool, typer.Option("--verbose", "-v", help="Tell what is done, and trace an error.")
+        bool,
+        typer.Option("--verbose", "-v", help="Log every step, and show the traceback of an error."),
     ] = False,
     log_json: Annotated[
-        bool, typer.Option("--log-json", help="Messages as JSON, an object a line.")
+        bool, typer.Option("--log-json", help="Write messages as JSON, one object per line.")
     ] = False,
     _: Annotated[
         bool,
-        typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
+        ),
     ] = False,
 ) -> None:
     """House values with honest ranges, learned from a market that is described as data."""
@@ -67,7 +70,7 @@ def manners(
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command, by default with the arguments of the process, and exit.
 
-    A failure that we raise on purpose is told in its one sentence; with --verbose, with its trace.
+    A :class:`HousePriceError` is printed as one sentence; with --verbose, with its traceback.
     """
     try:
         cli(arguments, prog_name="houseprice")

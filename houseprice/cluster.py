@@ -1,9 +1,6 @@
-"""A Dask cluster: how it is reached, and what its failures are called.
+"""Connections to a Dask cluster, and joblib's parallel work on it.
 
-Dask is an extra (``pip install 'houseprice[cluster]'``): nothing here needs it before a cluster is
-asked for.
-
-Independent fits spread over a Dask cluster, by joblib's own backend for it.
+Dask is an extra (``pip install 'houseprice[cluster]'``) and imported only when a cluster is used.
 """
 
 from __future__ import annotations
@@ -22,36 +19,40 @@ if TYPE_CHECKING:
 
 __all__ = ["connect", "run_sequentially", "use_cluster"]
 
+P = ParamSpec("P")
+R = TypeVar("R")
+
 
 @contextmanager
-def connect(address: str, patience_s: float = 10.0) -> Iterator[Client]:
-    """Connect to the scheduler of a cluster that has a worker at least.
+def connect(address: str, timeout_s: float = 10.0) -> Iterator[Client]:
+    """Connect to the scheduler of a cluster with at least one worker.
 
     Parameters
     ----------
     address : str
-        Of the scheduler, such as ``tcp://scheduler:8786``.
-    patience_s : float
+        Address of the scheduler, such as ``tcp://scheduler:8786``.
+    timeout_s : float
         Seconds to wait for the scheduler, and then for the first worker.
 
     Raises
     ------
     HousePriceError
-        If Dask is not installed, nobody answers at that address, or no worker is there.
+        If Dask is not installed, the scheduler does not answer, or there is no worker.
     """
     require("cluster", "A cluster")
     from distributed import Client
 
     try:
-        client = Client(address, timeout=patience_s, set_as_default=False)
+        client = Client(address, timeout=timeout_s, set_as_default=False)
     except (OSError, ValueError) as error:
+        reason = str(error).strip().split("\n")[0].rstrip(".") or type(error).__name__
         raise HousePriceError(
-            f"No scheduler of a Dask cluster answers at {address} ({_reason(error)}). Give its "
-            "address as it says at its start, such as tcp://scheduler:8786."
+            f"No scheduler of a Dask cluster answers at {address} ({reason}). Use the address that "
+            "it prints at its start, such as tcp://scheduler:8786."
         ) from None
     with client:
         try:
-            client.wait_for_workers(1, timeout=patience_s)
+            client.wait_for_workers(1, timeout=timeout_s)
         except TimeoutError:
             raise HousePriceError(
                 f"The cluster at {address} has no workers. Start one with dask worker {address}."
@@ -59,24 +60,11 @@ def connect(address: str, patience_s: float = 10.0) -> Iterator[Client]:
         yield client
 
 
-def _reason(error: Exception) -> str:
-    return str(error).strip().split("\n")[0].rstrip(".") or type(error).__name__
-
-
-P = ParamSpec("P")
-R = TypeVar("R")
-
-
 @contextmanager
 def use_cluster(address: str | None) -> Iterator[None]:
-    """Let the cluster of a scheduler do what joblib runs in parallel; None changes nothing.
+    """Run joblib's parallel work on the cluster of a scheduler; None changes nothing.
 
-    The figures are the same wherever they come from: each fit starts from its own seed.
-
-    Raises
-    ------
-    HousePriceError
-        If the cluster can't be used.
+    The results do not depend on it: each fit has its own seed.
     """
     if address is None:
         yield
@@ -86,6 +74,6 @@ def use_cluster(address: str | None) -> Iterator[None]:
 
 
 def run_sequentially(task: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-    """Do a task that is one of many, all of it here: tasks of tasks would wait for each other."""
+    """Run one of many parallel tasks without parallel tasks of its own, which could deadlock."""
     with parallel_config("sequential"):
         return task(*args, **kwargs)

@@ -3,20 +3,20 @@
 ::
 
     HousePriceError
-    ├── SettingsError          a variable of the environment makes no sense
-    ├── MarketError            a market's contract or sales can't be used
-    ├── FetchError             a market's files can't be had from where they are given out
-    ├── InputError             what the user gave can't be read as a whole
-    ├── ModelError             a model can't be trained or asked
-    │   └── StoreError         a stored model can't be trusted, found or written
-    └── BackendError           whoever answers valuations could not
-        ├── BackendTimeout     it did not answer in time
-        ├── BackendUnavailable it can't be reached or is too busy
-        ├── BackendRejected    it answered that it will not
-        ├── BackendInvalidResponse     what it answered can't be used
-        └── NotSupported         it has no such answer to give
+    ├── SettingsError               an environment variable has an invalid value
+    ├── MarketError                 a market's contract or sales can't be used
+    ├── FetchError                  a market's files can't be downloaded
+    ├── InputError                  the user's input can't be read as a whole
+    ├── ModelError                  a model can't be trained or used
+    │   └── StoreError              a stored model can't be found, verified or written
+    └── BackendError                the backend could not value houses
+        ├── BackendTimeout          it did not answer in time
+        ├── BackendUnavailable      it can't be reached or is too busy
+        ├── BackendRejected         it refused the request
+        ├── BackendInvalidResponse  its response can't be used
+        └── NotSupported            it lacks the requested ability
 
-A fault in one row of a table is not an error of this tree: it is a
+An error in one row of a table is not in this tree: it is a
 :class:`houseprice.market.problems.Problem`, and costs that row alone.
 """
 
@@ -42,29 +42,29 @@ __all__ = [
 
 
 class HousePriceError(Exception):
-    """The one class to catch: its text is a sentence for the user."""
+    """Base class of all errors below; its text is a sentence for the user."""
 
 
 class SettingsError(HousePriceError):
-    """A ``HOUSEPRICE_*`` variable holds what it can't."""
+    """A ``HOUSEPRICE_*`` variable has an invalid value."""
 
 
 class MarketError(HousePriceError):
-    """A market folder breaks its contract.
+    """A market folder can't be used.
 
     Parameters
     ----------
     file : Path
-        The file at fault.
+        The file with the error.
     key : str
         Where in the file, as a dotted path ("fields.size.range"); empty for the whole file.
     reason : str
-        What is wrong and what would be right.
+        What is wrong and what is expected.
     """
 
     def __init__(self, file: Path, key: str, reason: str) -> None:
-        place = f"{file}: {key}" if key else str(file)
-        super().__init__(f"{place}: {reason}")
+        where = f"{file}: {key}" if key else str(file)
+        super().__init__(f"{where}: {reason}")
         self.file = file
         self.key = key
         self.reason = reason
@@ -74,19 +74,19 @@ class MarketError(HousePriceError):
 
 
 class FetchError(HousePriceError):
-    """A market's files can't be downloaded, or are not what its contract says."""
+    """A market's files can't be downloaded, or do not match its contract."""
 
 
 class InputError(HousePriceError):
-    """What the user gave can't be read at all (empty file, wrong format, over a limit)."""
+    """The user's input can't be read at all (empty file, wrong format, over a limit)."""
 
 
 class ModelError(HousePriceError):
-    """A model can't be trained, or can't answer what was asked."""
+    """A model can't be trained, or can't do what was requested."""
 
 
 class StoreError(ModelError):
-    """A stored model is missing, damaged, or made by other versions."""
+    """A stored model is missing, damaged, or was made by other versions."""
 
 
 class BackendError(HousePriceError):
@@ -97,9 +97,9 @@ class BackendError(HousePriceError):
     message : str
         What happened and what to do, for the user.
     reason : str
-        A stable name of what happened, for programs and logs ("tls", "busy").
+        Stable name of the cause, for programs and logs ("tls", "busy").
     retry_after : float, optional
-        Seconds after which to try again, where the backend said so.
+        Seconds after which to try again, if the backend gave them.
     """
 
     def __init__(
@@ -119,12 +119,12 @@ class BackendUnavailable(BackendError):
 
 
 class BackendRejected(BackendError):
-    """The backend answered that it will not value these houses."""
+    """The backend refused to value these houses."""
 
 
 class BackendInvalidResponse(BackendError):
-    """The backend answered what can't be used: no JSON, rows missing, a price that is none."""
+    """The response of the backend can't be used: invalid JSON, missing rows, an illegal price."""
 
 
 class NotSupported(BackendError):
-    """The backend has no such answer to give; another one may."""
+    """The backend lacks this ability; another one may have it."""

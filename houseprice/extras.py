@@ -1,4 +1,4 @@
-"""Packages that come with an extra only: looked for before they are needed, asked for in words."""
+"""Packages of the optional extras: found before they are needed, missing ones named."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _PACKAGES = {
 
 
 def required_packages(extra: str) -> tuple[str, ...]:
-    """The packages, by the names that they are imported under, that tell an extra's presence."""
+    """Return the packages of an extra, by their import names."""
     return _PACKAGES[extra]
 
 
@@ -26,33 +26,21 @@ def is_installed(extra: str) -> bool:
     return not _missing(extra)
 
 
-def require(extra: str, what: str) -> None:
-    """Refuse to go on without the packages of an extra.
-
-    Parameters
-    ----------
-    extra : str
-        As in ``pip install 'houseprice[extra]'``.
-    what : str
-        What they are for, at the start of the sentence: "The service".
-
-    Raises
-    ------
-    HousePriceError
-    """
+def require(extra: str, feature: str) -> None:
+    """Raise :class:`HousePriceError` if a package that ``feature`` needs is missing."""
     missing = _missing(extra)
     if missing:
         raise HousePriceError(
-            f"{what} needs more packages ({', '.join(missing)} not found). Install them with "
+            f"{feature} needs more packages ({', '.join(missing)} not found). Install them with "
             f"pip install 'houseprice[{extra}]'."
         )
 
 
 def _missing(extra: str) -> list[str]:
-    return [name for name in required_packages(extra) if not _is_installed(name)]
+    return [name for name in required_packages(extra) if not _can_import(name)]
 
 
-def _is_installed(name: str) -> bool:
+def _can_import(name: str) -> bool:
     try:
         return find_spec(name) is not None
     except (ImportError, ValueError):

@@ -1,4 +1,4 @@
-"""Files that survive a kill at any moment, and a lock that frees itself."""
+"""Atomic writes that survive a kill at any moment, and a lock file."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MEGABYTE = 1_000_000
 
 
 def write_file(path: Path, data: bytes) -> None:
-    """Write a new file, readable by its owner only, and wait until the disk has it."""
+    """Write a new file, readable by its owner only, and sync it to disk."""
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(handle, "wb") as file:
         file.write(data)
@@ -28,18 +28,18 @@ def write_file(path: Path, data: bytes) -> None:
 
 
 def replace_file(path: Path, data: bytes) -> None:
-    """Write a file so that a reader sees the old content or the new, never a part of either."""
-    beside = path.with_name(f".{path.name}-{secrets.token_hex(6)}")
+    """Write a file atomically: a reader sees the old content or the new, never a part."""
+    temporary = path.with_name(f".{path.name}-{secrets.token_hex(6)}")
     try:
-        write_file(beside, data)
-        beside.replace(path)
+        write_file(temporary, data)
+        temporary.replace(path)
     finally:
-        beside.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
     sync_folder(path.parent)
 
 
 def sync_folder(path: Path) -> None:
-    """Wait until the disk has a file, or the names in a folder; a power cut loses them else."""
+    """Sync a file, or the names in a folder, to disk, so that a power cut can't lose them."""
     if os.name != "posix":
         return
     handle = os.open(path, os.O_RDONLY)
@@ -51,19 +51,11 @@ def sync_folder(path: Path) -> None:
 
 @contextmanager
 def file_lock(path: Path, waiting: Callable[[], None] | None = None) -> Iterator[None]:
-    """Hold a lock file against other processes and threads; the system frees it if we are killed.
+    """Hold a lock file against other processes and threads; the system releases it after a kill.
 
-    Parameters
-    ----------
-    path : Path
-        The file to lock. It stays behind, empty: removing it would let two holders in.
-    waiting : callable, optional
-        Called once if somebody else holds the lock, before waiting for it without a limit.
-
-    Notes
-    -----
-    Windows has no ``flock``, and nothing is locked there. What the lock saves is work done twice:
-    the store itself relies on renames alone.
+    ``waiting`` is called once if another holder makes this one wait. The empty file is never
+    removed, because then two could hold it. Windows has no ``flock``, and nothing is locked there:
+    the lock only avoids duplicate work, and the model store relies on renames alone.
     """
     with path.open("ab") as file:
         if sys.platform != "win32":

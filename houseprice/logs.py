@@ -1,7 +1,7 @@
-"""Logging on the standard error stream: for people, or a JSON object a line for programs.
+"""Logging to standard error, as text for people or as JSON lines for programs.
 
-Counts, durations, file names and model versions are logged, never what a house is or is worth: a
-log is kept longer and read by more people than the table that it is about.
+Counts, durations, file names and model versions are logged, but never the fields or the value of a
+house: logs are kept longer and read by more people than the table that they are about.
 """
 
 from __future__ import annotations
@@ -14,27 +14,27 @@ from datetime import UTC, datetime
 __all__ = ["COMMAND_LOGGER", "JsonFormatter", "configure"]
 
 COMMAND_LOGGER = "houseprice.commands"
-"""Logger of what a command says to its user: sentences, shown without time or origin."""
+"""Logger of the messages of a command to its user, shown without time and origin."""
 
-_HEARD = ("houseprice", "py.warnings")
-_ORDINARY = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+_LOGGERS = ("houseprice", "py.warnings")
+_STANDARD_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
 def configure(*, verbose: bool = False, as_json: bool = False) -> None:
-    """Send the log of this package, and Python's warnings, to the standard error stream.
+    """Log this package and Python's warnings to standard error.
 
     Parameters
     ----------
     verbose : bool
-        Everything; by default only warnings, errors and what a command says to its user.
+        Log everything; by default only warnings, errors and the messages of commands.
     as_json : bool
-        A JSON object a line: time, level, logger, message, and the fields given as ``extra``.
+        One JSON object per line: time, level, logger, message, and the fields given as ``extra``.
     """
-    handler = _StandardError()
+    handler = _StderrHandler()
     handler.setFormatter(JsonFormatter() if as_json else _HumanFormatter())
-    for name in _HEARD:
+    for name in _LOGGERS:
         logger = logging.getLogger(name)
-        for old in [each for each in logger.handlers if isinstance(each, _StandardError)]:
+        for old in [each for each in logger.handlers if isinstance(each, _StderrHandler)]:
             logger.removeHandler(old)
         logger.addHandler(handler)
     logging.getLogger("houseprice").setLevel(logging.DEBUG if verbose else logging.WARNING)
@@ -43,44 +43,46 @@ def configure(*, verbose: bool = False, as_json: bool = False) -> None:
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object a line."""
+    """Formats a record as one line of JSON."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Write a record; whatever is no JSON is written as text."""
+        """Format a record; values that JSON lacks are written as text."""
         line = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": record.getMessage(),
         }
-        line |= {name: value for name, value in vars(record).items() if name not in _ORDINARY}
+        line |= {
+            name: value for name, value in vars(record).items() if name not in _STANDARD_FIELDS
+        }
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
         return json.dumps(line, default=str, ensure_ascii=False)
 
 
 class _HumanFormatter(logging.Formatter):
-    """A sentence where a command speaks, else time, level and origin too."""
+    """Formats messages of commands as sentences, others with time, level and origin."""
 
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname)s %(name)s: %(message)s", "%H:%M:%S")
-        self._spoken = {
+        self._command = {
             logging.INFO: logging.Formatter("%(message)s"),
             logging.WARNING: logging.Formatter("Warning: %(message)s"),
             logging.ERROR: logging.Formatter("Error: %(message)s"),
         }
 
     def format(self, record: logging.LogRecord) -> str:
-        if record.name == COMMAND_LOGGER and record.levelno in self._spoken:
-            return self._spoken[record.levelno].format(record)
+        if record.name == COMMAND_LOGGER and record.levelno in self._command:
+            return self._command[record.levelno].format(record)
         return super().format(record)
 
 
-class _StandardError(logging.Handler):
-    """Writes to what ``sys.stderr`` is at that moment: progress bars put themselves in front."""
+class _StderrHandler(logging.Handler):
+    """Writes to the current ``sys.stderr``, which progress bars replace while they are shown."""
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
             sys.stderr.write(f"{self.format(record)}\n")
-        except (OSError, ValueError):  # nobody reads any more, or the stream is closed
+        except (OSError, ValueError):  # the stream is closed, or its reader is gone
             self.handleError(record)

@@ -1,7 +1,4 @@
-"""Progress of long work: a share from 0 to 1 with what is being done, told to whoever asked.
-
-How fast work goes, and how long it will take, in words.
-"""
+"""Progress of long work, as a share from 0 to 1 with a description, and estimates of its end."""
 
 from __future__ import annotations
 
@@ -14,31 +11,21 @@ from houseprice.formatting import duration
 __all__ = ["Progress", "ProgressEstimate", "subprogress"]
 
 Progress = Callable[[float, str], None]
-"""Called with the share done (0 to 1) and what is being done, in words."""
+"""Called with the share done (0 to 1) and a description of the current step."""
 
 
 def subprogress(progress: Progress | None, start: float, end: float) -> Progress:
-    """Let a part of the work report its own share from 0 to 1; None listens to nothing."""
+    """Map the share of one step, from 0 to 1, to its part of the whole work."""
 
-    def tell(share: float, words: str) -> None:
+    def report(share: float, description: str) -> None:
         if progress is not None:
-            progress(start + share * (end - start), words)
+            progress(start + share * (end - start), description)
 
-    return tell
+    return report
 
 
 class ProgressEstimate:
-    """The speed of work on rows.
-
-    Parameters
-    ----------
-    n_rows : int
-        Rows to do.
-    before : int
-        Rows that were done before.
-    clock : callable, optional
-        Gives the time in seconds.
-    """
+    """Speed and remaining time of work on ``n_rows`` rows, ``before`` of which are done already."""
 
     def __init__(
         self, n_rows: int, clock: Callable[[], float] = monotonic, *, before: int = 0
@@ -49,17 +36,17 @@ class ProgressEstimate:
         self._start = clock()
 
     def update(self, done: int) -> tuple[float, str]:
-        """Give the share that is done, and rows, rows per second and time left in words."""
+        """Return the share done, and a description with rows, rows per second and time left."""
         share = min(done / self._n_rows, 1.0)
-        words = f"{done:,} houses valued"
+        description = f"{done:,} houses valued"
         seconds = self._clock() - self._start
-        now = done - self._before
-        if now > 0 and seconds > 0:
-            rate = now / seconds
-            words += f", {_two_digits(rate):,} a second"
+        done_now = done - self._before
+        if done_now > 0 and seconds > 0:
+            rate = done_now / seconds
+            description += f", {_two_digits(rate):,} a second"
             if done < self._n_rows:
-                words += f", {duration((self._n_rows - done) / rate)} left"
-        return share, words
+                description += f", {duration((self._n_rows - done) / rate)} left"
+        return share, description
 
 
 def _two_digits(rate: float) -> int:

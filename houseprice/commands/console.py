@@ -1,4 +1,4 @@
-"""How a command talks: results to standard output, all else to standard error."""
+"""Output of the commands: results to standard output, everything else to standard error."""
 
 from __future__ import annotations
 
@@ -23,48 +23,42 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON, 
 Quiet = Annotated[
     bool, typer.Option("--quiet", "-q", help="Show no progress and no messages but errors.")
 ]
-Seed = Annotated[int, typer.Option(min=0, help="Start of the random numbers.")]
+Seed = Annotated[int, typer.Option(min=0, help="Seed of the random numbers.")]
 
 logger = logging.getLogger(COMMAND_LOGGER)
 
 
 @dataclass(frozen=True)
 class Console:
-    """What a command may show besides its result.
+    """Messages and progress of a command.
 
-    Attributes
-    ----------
-    quiet : bool
-        Say nothing but errors.
-    bars : bool
-        Draw progress bars; otherwise long work says a line now and then.
-    patience_s : float
-        Seconds from one such line to the next.
+    Without ``bars``, long work writes a line every ``interval_s`` seconds; ``quiet`` suppresses
+    progress and all messages but warnings and errors.
     """
 
     quiet: bool
     bars: bool
-    patience_s: float = 5.0
+    interval_s: float = 5.0
 
     @classmethod
     def from_context(cls, context: typer.Context, *, quiet: bool = False) -> Console:
-        """Take the manner from the options; no bars where nobody looks, or a program reads."""
+        """Configure it by the options; no bars where the output is not a terminal."""
         return cls(quiet, not context.obj["log_json"] and sys.stderr.isatty())
 
-    def info(self, message: str, **facts: object) -> None:
-        """Say a sentence to the user; the facts stand beside it in a JSON log."""
+    def info(self, message: str, **fields: object) -> None:
+        """Write a message unless quiet; a JSON log also has the fields."""
         if not self.quiet:
-            logger.info(message, extra=facts)
+            logger.info(message, extra=fields)
 
     def warn(self, message: str) -> None:
-        """Say what needs the user's attention, quiet or not."""
+        """Write a warning, even if quiet."""
         logger.warning(message)
 
     @contextmanager
-    def progress(self, words: str) -> Iterator[Callable[[float, str], None]]:
-        """Show how far long work is, and forget it when the work is done."""
+    def progress(self, description: str) -> Iterator[Callable[[float, str], None]]:
+        """Show the progress of long work, and remove it at the end."""
         if self.quiet or not self.bars:
-            yield self._now_and_then()
+            yield self._periodic()
             return
         from rich import console, progress
 
@@ -74,26 +68,25 @@ class Console:
             progress.TaskProgressColumn(),
             progress.TimeElapsedColumn(),
         )
-        with progress.Progress(
-            *columns, console=console.Console(stderr=True), transient=True
-        ) as bar:
-            task = bar.add_task(words, total=1.0)
-            yield lambda share, now: bar.update(task, completed=share, description=now)
+        stderr = console.Console(stderr=True)
+        with progress.Progress(*columns, console=stderr, transient=True) as bar:
+            task = bar.add_task(description, total=1.0)
+            yield lambda share, step: bar.update(task, completed=share, description=step)
 
-    def _now_and_then(self) -> Callable[[float, str], None]:
-        due = monotonic() + self.patience_s
+    def _periodic(self) -> Callable[[float, str], None]:
+        due = monotonic() + self.interval_s
 
-        def tell(share: float, words: str) -> None:
+        def report(share: float, description: str) -> None:
             nonlocal due
             if monotonic() >= due:
-                due = monotonic() + self.patience_s
-                self.info(f"{words} ({share:.0%})")
+                due = monotonic() + self.interval_s
+                self.info(f"{description} ({share:.0%})")
 
-        return tell
+        return report
 
 
 def read_settings() -> Settings:
-    """Read the environment; a value that makes no sense is a wrong call."""
+    """Read the settings; an invalid one is a wrong call (exit status 2)."""
     from houseprice import settings
     from houseprice.errors import SettingsError
 

@@ -1,4 +1,4 @@
-"""``houseprice fetch``: a market's sales from where they are given out."""
+"""``houseprice fetch``: download the sales of a market."""
 
 from __future__ import annotations
 
@@ -23,14 +23,15 @@ Output = Annotated[
         "-o",
         "--output",
         metavar="FOLDER",
-        help="The folder to make; without it, one named after the market, here.",
+        help="The folder to create; by default, one named after the market in the working folder.",
     ),
 ]
 Force = Annotated[
-    bool, typer.Option("--force", help="Replace the folder, if it holds a fetched market alone.")
+    bool, typer.Option("--force", help="Replace the folder, if it has only a downloaded market.")
 ]
 Timeout = Annotated[
-    float, typer.Option(min=1, metavar="SECONDS", help="Give up when nothing comes for so long.")
+    float,
+    typer.Option(min=1, metavar="SECONDS", help="Abort when nothing is received for this long."),
 ]
 
 
@@ -42,14 +43,14 @@ def fetch(
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Download the market's sales from Kaggle, check them, and make a market's folder of them.
+    """Download the market's sales from Kaggle, check them, and create a market folder.
 
     Needs `pip install 'houseprice[kaggle]'` and a key from <https://www.kaggle.com/settings>: set
-    KAGGLE_USERNAME and KAGGLE_KEY, or keep the key where Kaggle's own client looks for it. The
-    rules of the competition must have been accepted once, in a browser. HTTPS_PROXY is honoured.
+    KAGGLE_USERNAME and KAGGLE_KEY, or keep the key where Kaggle's own client finds it. Accept the
+    rules of the competition once, in a browser. HTTPS_PROXY is supported.
 
-    Nothing is written but the folder, and that only when its columns, its rows and the market's
-    own checks have passed. Train on it with `HOUSEPRICE_MARKET=FOLDER houseprice train`.
+    Only the folder is written, and only after its columns, its rows and the market have been
+    checked. Train on it with `HOUSEPRICE_MARKET=FOLDER houseprice train`.
     """
     from houseprice.market.contract import load_contract
     from houseprice.market.fetch import default_folder, fetch_market
@@ -59,31 +60,31 @@ def fetch(
     market = market_folder(read_settings().market)
     folder = output or default_folder(load_contract(market))
     with console.progress("Downloading from Kaggle") as progress:
-        fetched = fetch_market(market, folder, progress, replace=force, patience_s=timeout)
-    for note in fetched.notes:
+        result = fetch_market(market, folder, progress, replace=force, stall_timeout_s=timeout)
+    for note in result.notes:
         console.warn(note)
     if as_json:
-        typer.echo(json.dumps(_facts(fetched), indent=2))
+        typer.echo(json.dumps(_to_dict(result), indent=2))
         return
     typer.echo(
-        f"{fetched.folder}: {fetched.contract.market.title}, {fetched.sales.rows:,} sales and "
-        f"{fetched.sample.rows:,} houses to value"
+        f"{result.folder}: {result.contract.market.title}, {result.sales.rows:,} sales and "
+        f"{result.sample.rows:,} houses to value"
     )
-    console.info(f"Now train on them:\n    {_next(fetched)}", folder=fetched.folder)
+    console.info(f"Now train on them:\n    {_next_command(result)}", folder=result.folder)
 
 
-def _next(fetched: FetchResult) -> str:
-    return f"HOUSEPRICE_MARKET={shlex.quote(str(fetched.folder))} houseprice train"
+def _next_command(result: FetchResult) -> str:
+    return f"HOUSEPRICE_MARKET={shlex.quote(str(result.folder))} houseprice train"
 
 
-def _facts(fetched: FetchResult) -> dict[str, Any]:
-    market = fetched.contract.market
+def _to_dict(result: FetchResult) -> dict[str, Any]:
+    market = result.contract.market
     assert market.kaggle is not None
     return {
-        "folder": str(fetched.folder),
+        "folder": str(result.folder),
         "market": market.name,
         "competition": market.kaggle.competition,
-        "files": [asdict(fetched.sales), asdict(fetched.sample)],
-        "notes": list(fetched.notes),
-        "next": _next(fetched),
+        "files": [asdict(result.sales), asdict(result.sample)],
+        "notes": list(result.notes),
+        "next": _next_command(result),
     }

@@ -1,7 +1,4 @@
-"""``houseprice models``: the trained versions, and which one answers.
-
-``houseprice train``: learn from the market's sales.
-"""
+"""``houseprice train``, which trains a model, and ``houseprice models``, which manages versions."""
 
 from __future__ import annotations
 
@@ -14,6 +11,7 @@ from houseprice.commands.console import AsJson, Console, Quiet, Seed, read_setti
 from houseprice.commands.dask import Dask
 from houseprice.commands.evaluate import table
 from houseprice.extras import require
+from houseprice.formatting import percent
 
 if TYPE_CHECKING:
     from houseprice.model.store.store import ModelStore, Version
@@ -21,30 +19,30 @@ if TYPE_CHECKING:
 __all__ = ["models", "train"]
 
 models = typer.Typer(
-    invoke_without_command=True, help="List the trained models; choose the one that answers."
+    invoke_without_command=True, help="List the trained models; choose the active one."
 )
 
-Name = Annotated[str, typer.Argument(metavar="VERSION", help="As in the list")]
+Name = Annotated[str, typer.Argument(metavar="VERSION", help="Name of a version, as listed")]
 
 
 @models.callback()
 def show(context: typer.Context, as_json: AsJson = False) -> None:
-    """List the trained models; choose the one that answers."""
+    """List the trained models; choose the active one."""
     if context.invoked_subcommand is not None:
         return
     store = _store()
     versions = store.versions()
     if as_json:
-        typer.echo(json.dumps([_facts(version) for version in versions], indent=2))
+        typer.echo(json.dumps([_to_dict(version) for version in versions], indent=2))
     elif versions:
-        typer.echo("\n".join(map(_line, versions)))
+        typer.echo("\n".join(map(_format_version, versions)))
     else:
         typer.echo(f"There is no model in {store.folder} yet. Train one: houseprice train.")
 
 
 @models.command()
 def activate(version: Name) -> None:
-    """Let a version answer from now on."""
+    """Make a version the active one."""
     _store().activate(version)
     typer.echo(f"{version} is active.")
 
@@ -60,18 +58,18 @@ def rollback() -> None:
 
 @models.command("new-key")
 def new_key(context: typer.Context) -> None:
-    """Make a pair of keys to sign models with, print it once, and stop."""
+    """Create a key pair to sign models, print it once, and exit."""
     require("sign", "Signing a model")
     from houseprice.model.store.signing import generate_key_pair
 
     private, public = generate_key_pair()
     console = Console.from_context(context)
     console.info(
-        "The private key, for where models are trained. Keep it secret: whoever has it can make "
-        "models that are trusted. It is shown only now and kept nowhere:"
+        "The private key, for the computer that trains. Keep it secret: it makes any model "
+        "trusted. It is shown only now and stored nowhere:"
     )
     typer.echo(f"HOUSEPRICE_SIGNING_KEY={private}")
-    console.info("The public key, for whoever opens them; several keys are separated by commas:")
+    console.info("The public key, for computers that load models; separate several keys by commas:")
     typer.echo(f"HOUSEPRICE_TRUSTED_KEYS={public}")
 
 
@@ -81,13 +79,13 @@ def _store() -> ModelStore:
     return ModelStore.from_settings(read_settings())
 
 
-def _line(version: Version) -> str:
+def _format_version(version: Version) -> str:
     mark = "*" if version.active else " "
     if version.manifest is None:
         return f"{mark} {version.name}  {version.error}"
     manifest = version.manifest
     error = manifest.metrics.get("median_ape")
-    accuracy = "" if error is None else f"  median error {100 * error:.1f} %"
+    accuracy = "" if error is None else f"  median error {percent(error)}"
     line = (
         f"{mark} {version.name}  {manifest.created_at:%Y-%m-%d %H:%M} UTC"
         f"  {manifest.rows:,} sales{accuracy}"
@@ -97,7 +95,7 @@ def _line(version: Version) -> str:
     return f"{line}  {version.error}" if version.error else line
 
 
-def _facts(version: Version) -> dict[str, Any]:
+def _to_dict(version: Version) -> dict[str, Any]:
     manifest = version.manifest.model_dump(mode="json") if version.manifest else None
     return {
         "model_version": version.name,
@@ -115,7 +113,7 @@ def train(
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Train a model on the market's sales, measure it, and make it the active one."""
+    """Train a model on the market's sales, evaluate it, and make it the active one."""
     from houseprice.cluster import use_cluster
     from houseprice.market.sales import load_market
     from houseprice.model.store.store import ModelStore
@@ -132,7 +130,7 @@ def train(
     symbol = market.contract.market.price.symbol
     typer.echo(table([version.name], [version.manifest.metrics], symbol))
     console.info(
-        f"{version.name} is active. It learned from {version.manifest.rows:,} sales; the figures "
-        "are of sales that were held out.",
+        f"{version.name} is active. It was trained on {version.manifest.rows:,} sales; the metrics "
+        "are of held-out sales.",
         model_version=version.name,
     )

@@ -1,13 +1,11 @@
-"""``houseprice serve``: the same answers over a network.
-
-``houseprice app``: the pages in a browser.
-"""
+"""``houseprice serve``, the HTTP API, and ``houseprice app``, the pages in a browser."""
 
 from __future__ import annotations
 
 import os
 import sys
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -17,23 +15,34 @@ from houseprice.extras import require
 
 __all__ = ["app", "serve"]
 
-Port = Annotated[int, typer.Option(envvar="PORT", min=1, max=65535, help="Where to answer.")]
+Port = Annotated[int, typer.Option(envvar="PORT", min=1, max=65535, help="Port to listen on.")]
 Host = Annotated[
     str,
     typer.Option(
         "--host",
         "--address",
         envvar="HOUSEPRICE_ADDRESS",
-        help="Listen here; 0.0.0.0 is everywhere, and needs a key.",
+        help="Address to listen on; 0.0.0.0 is all interfaces, and needs a key.",
     ),
 ]
 Workers = Annotated[
-    int, typer.Option(envvar="HOUSEPRICE_SERVE_WORKERS", min=1, help="Processes that answer.")
+    int, typer.Option(envvar="HOUSEPRICE_SERVE_WORKERS", min=1, help="Number of worker processes.")
 ]
 NewKey = Annotated[
     str | None,
-    typer.Option(metavar="NAME", help="Make a key for somebody, print it once, and stop."),
+    typer.Option(metavar="NAME", help="Create a key for a client, print it once, and exit."),
 ]
+Address = Annotated[
+    str,
+    typer.Option(
+        envvar="HOUSEPRICE_ADDRESS", help="Address to listen on; 0.0.0.0 is all interfaces."
+    ),
+]
+WithApi = Annotated[bool, typer.Option("--with-api", help="Also serve the API, at /api.")]
+
+# Where several requests are answered at once, threads within one of them only slow it down. The
+# libraries read this when they are loaded.
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 
 def serve(
@@ -43,9 +52,9 @@ def serve(
     workers: Workers = 1,
     new_key: NewKey = None,
 ) -> None:
-    """Answer over HTTP: values, ranges and reasons for other programs. Described at /docs."""
+    """Serve values, ranges and explanations over HTTP. The API is documented at /docs."""
     if new_key is not None:
-        _make_key(new_key, Console.from_context(context))
+        _create_key(new_key, Console.from_context(context))
         return
     require("api", "The service")
     from houseprice.api.access import check_address
@@ -55,12 +64,26 @@ def serve(
         check_address(read_settings(), host)
     except SettingsError as error:
         raise typer.BadParameter(str(error)) from None
-    command = [sys.executable, "-m", "houseprice.api.server"]
-    # The server takes this process over, so that a signal to us reaches it.
-    os.execve(sys.executable, command, server_environment(host, port, workers))  # noqa: S606
+    _replace_process("houseprice.api.server", server_environment(host, port, workers))
 
 
-def _make_key(name: str, console: Console) -> None:
+def app(port: Port = 8501, address: Address = "127.0.0.1", with_api: WithApi = False) -> None:
+    """Open the pages: explore the market, value a house, value a file."""
+    settings = {"PORT": str(port), "HOUSEPRICE_ADDRESS": address}
+    if with_api:
+        options, settings = ["--with-api"], settings | ONE_THREAD
+    else:
+        options = []
+    _replace_process("houseprice.ui.server", {**os.environ, **settings}, *options)
+
+
+def _replace_process(module: str, environment: Mapping[str, str], *options: str) -> NoReturn:
+    """Run a server in place of this process, so that it receives the signals sent to it."""
+    command = [sys.executable, "-m", module, *options]
+    os.execve(sys.executable, command, environment)  # noqa: S606
+
+
+def _create_key(name: str, console: Console) -> None:
     from houseprice.api.access import is_key_name, new_key
 
     if not is_key_name(name):
@@ -68,33 +91,7 @@ def _make_key(name: str, console: Console) -> None:
             "use letters, digits, dots, dashes and underscores, at most 40.", param_hint="--new-key"
         )
     key, entry = new_key(name)
-    console.info("The key, for whoever asks. It is shown only now and kept nowhere:")
+    console.info("The key, for the client. It is shown only now and stored nowhere:")
     typer.echo(key)
-    console.info("For the server's environment; several entries are separated by commas:")
+    console.info("For the server's environment; separate several entries by commas:")
     typer.echo(f"HOUSEPRICE_SERVE_KEYS={entry}")
-
-
-AppPort = Annotated[
-    int, typer.Option(envvar="PORT", min=1, max=65535, help="Where the pages are served.")
-]
-Address = Annotated[
-    str, typer.Option(envvar="HOUSEPRICE_ADDRESS", help="Listen here; 0.0.0.0 is everywhere.")
-]
-WithApi = Annotated[
-    bool, typer.Option("--with-api", help="Answer programs too, at /api of the same address.")
-]
-
-# Where several requests are answered at once, threads within one of them only get in the way. The
-# libraries read this when they are loaded.
-ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-
-
-def app(port: AppPort = 8501, address: Address = "127.0.0.1", with_api: WithApi = False) -> None:
-    """Open the pages: explore the market, value a house, value a file."""
-    settings = {"PORT": str(port), "HOUSEPRICE_ADDRESS": address}
-    command = [sys.executable, "-m", "houseprice.ui.server"]
-    if with_api:
-        command.append("--with-api")
-        settings |= ONE_THREAD
-    # The server takes this process over, so that a signal to us reaches it.
-    os.execve(sys.executable, command, {**os.environ, **settings})  # noqa: S606

@@ -1,9 +1,9 @@
-"""Ask Kaggle's own client for files: a program that the module beside it runs; nobody imports it.
+"""Program that downloads files with Kaggle's own client; :mod:`houseprice.market.kaggle` runs it.
 
-It is a process of its own because the client sets up logging for everybody, prints on both streams
-(in one of its modes, the key), and waits for an answer without a limit. Nothing that it prints or
-that its errors say goes on: the outcome is one JSON object on standard output, made of names of
-files and of errors alone. It ends when its standard input does: with the process that started it.
+It is a separate process because the client configures logging globally, prints on both streams (in
+one mode, the key), and waits for an answer without a timeout. The outcome is one JSON object on
+standard output that contains only names of files and of errors, never their texts. The program ends
+when its standard input closes, and so with its parent process.
 
     python -P kaggle_client.py COMPETITION FILE ...
 """
@@ -22,9 +22,9 @@ from typing import TextIO
 
 
 def main(competition: str, names: list[str]) -> dict[str, object]:
-    """Download the files one by one, and say where they are or what went wrong.
+    """Download the files one by one, and return their paths or what failed.
 
-    One by one, because an archive of all of them would be unpacked under the names that it gives.
+    An archive of all of them would be extracted under the names that it contains.
     """
     try:
         import kagglehub
@@ -32,12 +32,12 @@ def main(competition: str, names: list[str]) -> dict[str, object]:
         return {
             "files": {name: kagglehub.competition_download(competition, name) for name in names}
         }
-    except Exception as error:  # noqa: BLE001 - whatever it is, its text may not go on
-        return described(error)
+    except Exception as error:  # noqa: BLE001 - its text may contain a key
+        return describe(error)
 
 
-def described(error: Exception) -> dict[str, object]:
-    """Name an error and what it came from, without a word of their texts."""
+def describe(error: Exception) -> dict[str, object]:
+    """Describe an error and its causes by names and numbers, without their texts."""
     chain = list(_chain(error))
     return {
         "kinds": [kind.__name__ for each in chain for kind in type(each).__mro__],
@@ -52,45 +52,45 @@ def described(error: Exception) -> dict[str, object]:
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """An error, then what caused it: the client's libraries keep that in several places."""
-    waiting, seen = [error], set()
-    while waiting:
-        each = waiting.pop(0)
+    """Yield an error and its causes, which the client's libraries keep in several places."""
+    queue, seen = [error], set()
+    while queue:
+        each = queue.pop(0)
         if id(each) in seen:
             continue
         seen.add(id(each))
         yield each
         causes = (*each.args, getattr(each, "reason", None), each.__cause__, each.__context__)
-        waiting += [cause for cause in causes if isinstance(cause, BaseException)]
+        queue += [cause for cause in causes if isinstance(cause, BaseException)]
 
 
 def _status(error: BaseException) -> int | None:
-    """What the server answered: it may say so in the body alone, under a status of 200."""
+    """The HTTP status; it may be in the body alone, under a status of 200."""
     response = getattr(error, "response", None)
     status: int | None = getattr(response, "status_code", None)
     if response is not None and status == 200:
-        told = re.search(r'"code":\s*(\d{3})\b', response.text)
-        return int(told[1]) if told else None
+        code = re.search(r'"code":\s*(\d{3})\b', response.text)
+        return int(code[1]) if code else None
     return status
 
 
 def _tunnel(error: BaseException) -> int | None:
-    """What a proxy answered when it was asked to pass the connection on."""
-    told = re.search(r"Tunnel connection failed: (\d{3})", str(error))
-    return int(told[1]) if told else None
+    """The status of a proxy that refused a tunnel."""
+    code = re.search(r"Tunnel connection failed: (\d{3})", str(error))
+    return int(code[1]) if code else None
 
 
-def _silenced() -> TextIO:
-    """Leave nothing to print on but what we keep."""
-    outcome = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
-    nowhere = os.open(os.devnull, os.O_WRONLY)
+def _redirect_output() -> TextIO:
+    """Send both streams to the null device, and return the original standard output."""
+    output = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
+    null = os.open(os.devnull, os.O_WRONLY)
     for stream in (sys.stdout, sys.stderr):
-        os.dup2(nowhere, stream.fileno())
-    return outcome
+        os.dup2(null, stream.fileno())
+    return output
 
 
 def _end_with_parent() -> None:
-    # Past Python's own buffer, which must not be in use when Python ends before our parent does.
+    # Bypass Python's own buffer: it must not be in use when the interpreter shuts down.
     while os.read(sys.stdin.fileno(), 1):
         pass
     os._exit(1)
@@ -98,5 +98,5 @@ def _end_with_parent() -> None:
 
 if __name__ == "__main__":
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    with _silenced() as answer:
-        json.dump(main(sys.argv[1], sys.argv[2:]), answer)
+    with _redirect_output() as output:
+        json.dump(main(sys.argv[1], sys.argv[2:]), output)

@@ -148,11 +148,11 @@ def test_progress_is_a_line_now_and_then_where_no_bar_can_be_drawn(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     logs.configure()
-    with Console(quiet=False, bars=False, patience_s=0).progress("Reading") as tell:
+    with Console(quiet=False, bars=False, interval_s=0).progress("Reading") as tell:
         tell(0.5, "Learning")
     with Console(quiet=False, bars=False).progress("Reading") as tell:
         tell(0.5, "Too early")
-    with Console(quiet=True, bars=True, patience_s=0).progress("Reading") as tell:
+    with Console(quiet=True, bars=True, interval_s=0).progress("Reading") as tell:
         tell(0.5, "Not asked for")
     assert capsys.readouterr() == ("", "Learning (50%)\n")
 

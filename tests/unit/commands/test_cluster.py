@@ -107,7 +107,7 @@ def test_no_scheduler_is_told_in_a_sentence(nobody: str) -> None:
     for address in (nobody, "nonsense://x"):
         with (
             pytest.raises(HousePriceError, match="No scheduler of a Dask cluster answers at"),
-            connect(address, patience_s=0.2),
+            connect(address, timeout_s=0.2),
         ):
             pass
 
@@ -116,7 +116,7 @@ def test_a_cluster_without_workers_is_told() -> None:
     with (
         LocalCluster(n_workers=0, host="127.0.0.1", dashboard_address="127.0.0.1:0") as empty,
         pytest.raises(HousePriceError, match="has no workers"),
-        connect(empty.scheduler_address, patience_s=0.2),
+        connect(empty.scheduler_address, timeout_s=0.2),
     ):
         pass
 

@@ -182,7 +182,7 @@ def test_a_file_that_no_worker_survives_is_told_and_the_others_go_on(terms, tmp_
     with (
         a_scheduler(tmp_path) as (_, address),
         a_worker(address, terms.model_dir) as worker,
-        connect(address, patience_s=60) as client,
+        connect(address, timeout_s=60) as client,
     ):
         client.run_on_scheduler(give_up_at_once)
         for job, answer in value_on_cluster(client, evidently(terms), jobs):
@@ -203,7 +203,7 @@ def test_a_scheduler_that_is_lost_on_the_way_is_told_and_leaves_no_half_file(
     with (
         a_scheduler(tmp_path) as (scheduler, address),
         a_worker(address, terms.model_dir),
-        connect(address, patience_s=60) as client,
+        connect(address, timeout_s=60) as client,
     ):
         coming = value_on_cluster(client, evidently(terms), jobs)
         assert next(coming)[0] == light
@@ -219,7 +219,7 @@ def test_a_worker_without_houseprice_is_told_by_its_address(terms, tmp_path: Pat
     with (
         a_scheduler(tmp_path) as (_, address),
         a_worker(address, terms.model_dir, lacking="houseprice"),
-        connect(address, patience_s=60) as client,
+        connect(address, timeout_s=60) as client,
         pytest.raises(HousePriceError, match=r"at tcp://127\.0\.0\.1:\d+ can't value houses"),
     ):
         list(value_on_cluster(client, terms, [job]))
