@@ -1,14 +1,8 @@
-"""``houseprice evaluate``: how good the values are, by cross-validation or on a priced file.
-
-``houseprice evaluate`` without a file: cross-validation, its report, and the gate.
-
-Metrics as a table of plain text.
-"""
+"""``houseprice evaluate``: cross-validate, check the gate, or score a file with prices."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -18,8 +12,7 @@ import typer
 import houseprice
 from houseprice.commands.console import AsJson, Console, Quiet, Seed, read_settings
 from houseprice.commands.dask import Dask
-from houseprice.commands.report_tables import report_text
-from houseprice.model.standards import format_metric, metric_label
+from houseprice.commands.report_tables import gate_text, report_text
 
 if TYPE_CHECKING:
     from houseprice.market.sales import Market
@@ -28,12 +21,38 @@ if TYPE_CHECKING:
     from houseprice.model.report import Report
     from houseprice.progress import Progress
 
-__all__ = ["Plan", "cross_validate_market", "evaluate", "print_json", "table"]
+__all__ = ["evaluate"]
+
+Data = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="SALES.csv",
+        exists=True,
+        dir_okay=False,
+        help="Score the active model on these sales instead: one house per row, with its price.",
+    ),
+]
+Folds = Annotated[int, typer.Option(min=2, max=50, help="Folds of the cross-validation.")]
+Repeats = Annotated[int, typer.Option(min=1, max=100, help="Repeats of the cross-validation.")]
+UseGate = Annotated[
+    bool,
+    typer.Option(
+        "--gate",
+        help="Check the metrics against the limits of the market's contract, and compare with the "
+        "active model; exit with 1 if a condition fails.",
+    ),
+]
+Against = Annotated[
+    str | None,
+    typer.Option(
+        metavar="VERSION", help="With --gate: the version to compare with, by default the active."
+    ),
+]
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How the sales are split, and whether what comes out is held to the gate."""
+    """The options of the cross-validation."""
 
     folds: int
     repeats: int
@@ -42,8 +61,43 @@ class Plan:
     against: str | None
 
 
-def cross_validate_market(console: Console, plan: Plan, dask: str | None, *, as_json: bool) -> None:
-    """Value each sale of the market unseen and report on it; leave with 1 if the gate fails."""
+def evaluate(  # noqa: PLR0913, PLR0917 - a parameter for each option
+    context: typer.Context,
+    data: Data = None,
+    folds: Folds = 5,
+    repeats: Repeats = 3,
+    seed: Seed = 0,
+    gate: UseGate = False,
+    against: Against = None,
+    dask: Dask = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Evaluate the values: errors, intervals, confidence, and vertical equity.
+
+    Without --data, each sale of the market is valued by a model that was not trained on it, and the
+    sales of the last year by a model of the earlier years. With --data, the active model is
+    compared with the prices of a file. With --gate, the metrics are checked against the limits of
+    the market's contract, and the new model is compared with the active one, sale by sale.
+    """
+    console = Console.from_context(context, quiet=quiet)
+    if against is not None and not gate:
+        raise typer.BadParameter("it needs --gate.", param_hint="--against")
+    if data is None:
+        _cross_validate(console, Plan(folds, repeats, seed, gate, against), dask, as_json=as_json)
+    elif dask is not None:
+        raise typer.BadParameter("a file is scored on this computer.", param_hint="--dask")
+    elif gate:
+        raise typer.BadParameter("the gate needs the sales of the market.", param_hint="--gate")
+    else:
+        _score_file(console, data, seed, as_json=as_json)
+
+
+# --------------------------------------------------------------------------------- cross-validation
+
+
+def _cross_validate(console: Console, plan: Plan, dask: str | None, *, as_json: bool) -> None:
+    """Cross-validate on the sales of the market; exit with 1 if the gate fails."""
     from houseprice.cluster import use_cluster
     from houseprice.errors import ModelError
     from houseprice.market.sales import load_market
@@ -51,54 +105,57 @@ def cross_validate_market(console: Console, plan: Plan, dask: str | None, *, as_
     from houseprice.model.report import build_report
     from houseprice.progress import subprogress
 
-    later, year, judgement, seed = None, None, None, plan.seed
+    seed = plan.seed
+    out_of_time, year, gate_result = None, None, None
     with console.progress("Reading the sales") as progress, use_cluster(dask):
         market = load_market(read_settings().market)
         contract, houses = market.contract, market.houses
-        rival = _rival(market, plan.against) if plan.gate else None
+        # Find the model to compare with before the work, not after it.
+        champion = _find_champion(market, plan.against) if plan.gate else None
         folds = subprogress(progress, 0.0, 0.7)
-        found = cross_validate(market, plan.folds, plan.repeats, seed, folds)
-        progress(0.7, "Foretelling the last year from the years before")
+        values = cross_validate(market, plan.folds, plan.repeats, seed, folds)
+        progress(0.7, "Predicting the last year from the earlier years")
         try:
-            foretold, year = out_of_time_evaluation(market)
-            later = build_report(foretold, houses, contract, random_state=seed)
+            later_values, year = out_of_time_evaluation(market)
+            out_of_time = build_report(later_values, houses, contract, random_state=seed)
         except ModelError as error:
-            console.info(f"The last year was not foretold: {error}.")
-        progress(0.8, "Drawing samples for the ratio study")
-        report = build_report(found, houses, contract, random_state=seed)
-        if rival is not None:
-            judgement = _judge(market, report, rival, seed, subprogress(progress, 0.9, 1.0))
+            console.info(f"No out-of-time evaluation of the last year: {error}.")
+        progress(0.8, "Bootstrapping the ratio study")
+        report = build_report(values, houses, contract, random_state=seed)
+        if champion is not None:
+            last_part = subprogress(progress, 0.9, 1.0)
+            gate_result = _check_gate(market, report, champion, seed, last_part)
+    symbol = contract.market.price.symbol
     if as_json:
-        facts = {"rows": len(houses), **_counts(plan)}
-        last = None if later is None else {"year": year, **later.to_dict()}
-        judged = {} if judgement is None else {"gate": judgement.to_dict()}
-        print_json(market, facts, report, {"out_of_time": last, **judged})
+        options = {"folds": plan.folds, "repeats": plan.repeats, "seed": seed}
+        last = None if out_of_time is None else {"year": year, **out_of_time.to_dict()}
+        more: dict[str, Any] = {"out_of_time": last}
+        if gate_result is not None:
+            more["gate"] = gate_result.to_dict()
+        _print_json(market, {"rows": len(houses), **options}, report, more)
     else:
-        typer.echo(report_text(report, contract, later, year))
-        _tell_report(console, report, plan)
-    if judgement is not None:
-        _close(console, judgement, contract.market.price.symbol, as_json=as_json)
+        typer.echo(report_text(report, contract, out_of_time, year))
+        _summarize(console, report, plan)
+        if gate_result is not None:
+            typer.echo(gate_text(gate_result, symbol))
+    if gate_result is not None:
+        _exit_by_gate(console, gate_result)
 
 
-def _counts(plan: Plan) -> dict[str, int]:
-    return {"folds": plan.folds, "repeats": plan.repeats, "seed": plan.seed}
-
-
-def _tell_report(console: Console, report: Report, plan: Plan) -> None:
+def _summarize(console: Console, report: Report, plan: Plan) -> None:
     console.info(
-        f"{report.n_sales:,} sales in {plan.folds} folds, {plan.repeats} times over. The columns "
-        "beside the model are what anybody could guess."
+        f"{report.n_sales:,} sales in {plan.folds} folds, repeated {plan.repeats} times. The other "
+        "columns are baselines."
     )
     if len(report.by_location):
         worst = report.by_location.iloc[0]
         console.info(
-            f"The 90 % range held least often in {worst['group']}: {worst['coverage_90']:.1%} of "
-            f"{worst['sales']:,} sales."
+            f"The 90 % interval has the lowest coverage in {worst['group']}: "
+            f"{worst['coverage_90']:.1%} of {worst['sales']:,} sales."
         )
 
 
-def _rival(market: Market, against: str | None) -> Champion:
-    """Find who to compare with, and what the gate asks, before the work and not after it."""
+def _find_champion(market: Market, against: str | None) -> Champion:
     from houseprice.model.gate import find_champion, require_gate
     from houseprice.model.store.store import ModelStore
 
@@ -106,8 +163,8 @@ def _rival(market: Market, against: str | None) -> Champion:
     return find_champion(market, ModelStore.from_settings(read_settings()), against)
 
 
-def _judge(
-    market: Market, report: Report, rival: Champion, seed: int, progress: Progress
+def _check_gate(
+    market: Market, report: Report, champion: Champion, seed: int, progress: Progress
 ) -> GateResult:
     from houseprice.model.gate import (
         GateResult,
@@ -117,94 +174,24 @@ def _judge(
         require_gate,
     )
 
-    limits = check_limits(require_gate(market), gate_metrics(report))
-    return GateResult(tuple(limits), compare_with_champion(market, rival, seed, progress))
+    conditions = check_limits(require_gate(market), gate_metrics(report))
+    comparison = compare_with_champion(market, champion, seed, progress)
+    return GateResult(tuple(conditions), comparison)
 
 
-def _close(console: Console, judgement: GateResult, symbol: str, *, as_json: bool) -> None:
-    """Say what the gate says, and leave with 1 if it does not open."""
-    from houseprice.commands.report_tables import gate_text
-
-    if not as_json:
-        typer.echo(gate_text(judgement, symbol))
-    if judgement.comparison.note:
-        console.warn(f"The version in use: {judgement.comparison.note}.")
-    if judgement.passed:
-        console.info("The gate holds: this model may go on.")
-        return
-    console.warn("The gate does not hold: this model must not go on.")
-    raise typer.Exit(1)
+def _exit_by_gate(console: Console, result: GateResult) -> None:
+    if result.comparison.note:
+        console.warn(f"The active model: {result.comparison.note}.")
+    if not result.passed:
+        console.warn("The gate failed: do not deploy this model.")
+        raise typer.Exit(1)
+    console.info("The gate passed: this model can be deployed.")
 
 
-def print_json(
-    market: Market, facts: dict[str, Any], report: Report, more: dict[str, Any] | None = None
-) -> None:
-    """Print a report with what was measured."""
-    summary = {"market": market.contract.market.name, "package_version": houseprice.__version__}
-    typer.echo(json.dumps({**summary, **facts, **report.to_dict(), **(more or {})}, indent=2))
+# ------------------------------------------------------------------------------------- priced files
 
 
-Folds = Annotated[int, typer.Option(min=2, max=50, help="Parts that the sales are split into.")]
-Repeats = Annotated[int, typer.Option(min=1, max=100, help="Times that they are split anew.")]
-Data = Annotated[
-    Path | None,
-    typer.Option(
-        metavar="SALES.csv",
-        exists=True,
-        dir_okay=False,
-        help="Score the model in use on these sales instead: houses, a row each, with prices.",
-    ),
-]
-ToGate = Annotated[
-    bool,
-    typer.Option(
-        "--gate",
-        help="Hold the figures to the limits of the market's contract and to the version in use; "
-        "exit with 1 if one does not hold.",
-    ),
-]
-Against = Annotated[
-    str | None,
-    typer.Option(
-        metavar="VERSION", help="With --gate: the version to compare with, for the one in use."
-    ),
-]
-
-
-def evaluate(  # noqa: PLR0913, PLR0917 - a parameter for each option
-    context: typer.Context,
-    data: Data = None,
-    folds: Folds = 5,
-    repeats: Repeats = 3,
-    seed: Seed = 0,
-    gate: ToGate = False,
-    against: Against = None,
-    dask: Dask = None,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
-) -> None:
-    """Measure the values: errors, ranges, confidence, and how fair they are to cheap and dear.
-
-    Without --data each sale of the market is valued by a model that has not seen it, and the sales
-    of the last year by a model of the years before. With --data the model in use is held against
-    the prices of a file. With --gate, the figures are held to what the market asks of a model, and
-    the model that would be trained now to the version in use, sale by sale.
-    """
-    console = Console.from_context(context, quiet=quiet)
-    if against is not None and not gate:
-        raise typer.BadParameter("it is for the gate: add --gate.", param_hint="--against")
-    if data is None:
-        plan = Plan(folds, repeats, seed, gate, against)
-        cross_validate_market(console, plan, dask, as_json=as_json)
-    elif dask is not None:
-        raise typer.BadParameter("a file is scored on this computer.", param_hint="--dask")
-    elif gate:
-        raise typer.BadParameter("the gate is for the sales of the market.", param_hint="--gate")
-    else:
-        _score(console, data, seed, as_json=as_json)
-
-
-def _score(console: Console, path: Path, seed: int, *, as_json: bool) -> None:
+def _score_file(console: Console, path: Path, seed: int, *, as_json: bool) -> None:
     from houseprice.market.sales import load_market
     from houseprice.model.evaluation import evaluate_model, evaluation_set
     from houseprice.model.report import build_report
@@ -217,17 +204,16 @@ def _score(console: Console, path: Path, seed: int, *, as_json: bool) -> None:
     with console.progress(f"Reading {path.name}") as progress:
         market = load_market(settings.market)
         table = read_table(path, path.name, settings, market.contract)
-        loaded = ensure_model(
-            market, ModelStore.from_settings(settings), subprogress(progress, 0.0, 0.7)
-        )
+        store = ModelStore.from_settings(settings)
+        loaded = ensure_model(market, store, subprogress(progress, 0.0, 0.7))
         priced = evaluation_set(table.rows, market, loaded.model.domain_, table.problems)
         progress(0.7, "Valuing houses")
-        found = evaluate_model(loaded.model, market, priced.houses, priced.prices)
-        progress(0.8, "Drawing samples for the ratio study")
-        report = build_report(found, priced.houses, market.contract, random_state=seed)
+        values = evaluate_model(loaded.model, market, priced.houses, priced.prices)
+        progress(0.8, "Bootstrapping the ratio study")
+        report = build_report(values, priced.houses, market.contract, random_state=seed)
     version = loaded.manifest.model_version
     if as_json:
-        facts = {
+        summary = {
             "model_version": version,
             "file": path.name,
             "rows": priced.n_rows,
@@ -239,15 +225,15 @@ def _score(console: Console, path: Path, seed: int, *, as_json: bool) -> None:
             "left_out_by_code": priced.reason_counts,
             "seed": seed,
         }
-        print_json(market, facts, report)
+        _print_json(market, summary, report)
     else:
         typer.echo(report_text(report, market.contract))
     for note in table.notes:
         console.info(note)
-    _tell_rows(console, priced, version)
+    _report_rows(console, priced, version)
 
 
-def _tell_rows(console: Console, priced: EvaluationSet, version: str) -> None:
+def _report_rows(console: Console, priced: EvaluationSet, version: str) -> None:
     console.info(
         f"{version}: {len(priced.houses):,} of {priced.n_rows:,} rows scored, "
         f"{priced.n_errors:,} with an error, {priced.n_without_price:,} without a price."
@@ -256,31 +242,14 @@ def _tell_rows(console: Console, priced: EvaluationSet, version: str) -> None:
         console.info(f"  {code}: {count:,}")
     if priced.n_in_training:
         console.warn(
-            f"{priced.n_in_training:,} of the rows scored are sales that the model has "
-            "learned from. They flatter the score: leave them out, or use houseprice evaluate "
-            "without --data."
+            f"{priced.n_in_training:,} of the scored rows are sales that the model was trained on. "
+            "They make the metrics too good: leave them out, or use houseprice evaluate without "
+            "--data."
         )
 
 
-def table(headers: Sequence[str], metrics: Iterable[Mapping[str, float]], symbol: str) -> str:
-    """Lay metrics out side by side, one a line, in the order of the first.
-
-    Parameters
-    ----------
-    headers : sequence of str
-        Of the columns of figures.
-    metrics : iterable of mapping
-        One a column; a metric that a column lacks stays blank there.
-    symbol : str
-        Of the currency.
-    """
-    columns = list(metrics)
-    rows = [["", *headers]] + [
-        [metric_label(name), *(format_metric(name, column.get(name), symbol) for column in columns)]
-        for name in columns[0]
-    ]
-    widths = [max(map(len, cells)) for cells in zip(*rows, strict=True)]
-    return "\n".join(
-        "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]).rstrip()
-        for row in rows
-    )
+def _print_json(
+    market: Market, summary: dict[str, Any], report: Report, more: dict[str, Any] | None = None
+) -> None:
+    head = {"market": market.contract.market.name, "package_version": houseprice.__version__}
+    typer.echo(json.dumps({**head, **summary, **report.to_dict(), **(more or {})}, indent=2))

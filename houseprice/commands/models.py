@@ -9,7 +9,7 @@ import typer
 
 from houseprice.commands.console import AsJson, Console, Quiet, Seed, read_settings
 from houseprice.commands.dask import Dask
-from houseprice.commands.evaluate import table
+from houseprice.commands.report_tables import metrics_text
 from houseprice.extras import require
 from houseprice.formatting import percent
 
@@ -128,7 +128,7 @@ def train(
         typer.echo(version.manifest.model_dump_json(indent=2))
         return
     symbol = market.contract.market.price.symbol
-    typer.echo(table([version.name], [version.manifest.metrics], symbol))
+    typer.echo(metrics_text([version.name], [version.manifest.metrics], symbol))
     console.info(
         f"{version.name} is active. It was trained on {version.manifest.rows:,} sales; the metrics "
         "are of held-out sales.",

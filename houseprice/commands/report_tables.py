@@ -1,14 +1,15 @@
-"""The evaluation report as tables on the terminal."""
+"""Evaluation reports, gate results and metrics as tables for the terminal."""
 
 from __future__ import annotations
 
 import io
 import shutil
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from math import isnan
 from typing import TYPE_CHECKING
 
+from houseprice.formatting import percent
 from houseprice.model.standards import format_metric, metric_label
 
 if TYPE_CHECKING:
@@ -19,169 +20,159 @@ if TYPE_CHECKING:
     from houseprice.model.gate import ChampionComparison, GateResult
     from houseprice.model.report import Report
 
-__all__ = ["gate_text", "report_text"]
+__all__ = ["gate_text", "metrics_text", "report_text"]
 
 _PIPED_WIDTH = 120
 
 
 def report_text(
-    report: Report, contract: Contract, later: Report | None = None, year: int | None = None
+    report: Report, contract: Contract, out_of_time: Report | None = None, year: int | None = None
 ) -> str:
-    """Lay a report out for a reader.
-
-    Parameters
-    ----------
-    report : Report
-    contract : Contract
-        For the currency and the name of the market areas.
-    later : Report, optional
-        Of the sales of the last year, by a model of the years before.
-    year : int, optional
-        That year.
-    """
+    """Format a report, and that of the sales of the last year by a model of the earlier years."""
     symbol = contract.market.price.symbol
-    place = contract.fields[contract.market.roles.location].label
+    location = contract.fields[contract.market.roles.location].label
     tables = [
-        _metrics(report, symbol, later, year),
+        _accuracy(report, symbol, out_of_time, year),
         _equity(report.equity, f"Ratio study of {report.n_sales:,} sales, 90 % intervals"),
-        _bands(report.bands, "Realised error by confidence"),
-        _bands(report.fine_bands, "The same, finer"),
-        _ranges(report.by_price, "Ranges and errors by fifth of the prices", "Price"),
+        _bands(report.bands, "Errors by confidence"),
+        _bands(report.fine_bands, "Errors by confidence, in fine bands"),
+        _intervals(report.by_price, "Intervals and errors by fifth of the prices", "Price"),
         _groups(report.equity_by_price, "Ratio study by fifth of the prices", "Price"),
     ]
     if len(report.by_location):
+        title = f"by {location.lower()}"
         tables += [
-            _ranges(report.by_location, f"Ranges and errors by {place.lower()}", place),
-            _groups(report.equity_by_location, f"Ratio study by {place.lower()}", place),
+            _intervals(report.by_location, f"Intervals and errors {title}", location),
+            _groups(report.equity_by_location, f"Ratio study {title}", location),
         ]
-    if later is not None:
-        title = f"Ratio study of {later.n_sales:,} sales of {year} by a model of the years before"
-        tables.insert(2, _equity(later.equity, title))
-    return _drawn(tables)
+    if out_of_time is not None:
+        sales = f"{out_of_time.n_sales:,} sales of {year}"
+        title = f"Ratio study of {sales} by a model of the earlier years"
+        tables.insert(2, _equity(out_of_time.equity, title))
+    return _render(tables)
 
 
-def gate_text(judgement: GateResult, symbol: str) -> str:
-    """Lay out what the gate asks, what was found, and whether it holds."""
+def gate_text(result: GateResult, symbol: str) -> str:
+    """Format the conditions of the gate with their values."""
     rows = [
         [
-            metric_label(each.metric),
-            _limit(each.metric, each.limit, symbol),
+            metric_label(condition.metric),
+            _limit(condition.metric, condition.limit, symbol),
             "too few sales"
-            if isnan(each.value)
-            else format_metric(each.metric, each.value, symbol),
-            "yes" if each.passed else "NO",
+            if isnan(condition.value)
+            else format_metric(condition.metric, condition.value, symbol),
+            "yes" if condition.passed else "NO",
         ]
-        for each in judgement.conditions
+        for condition in result.conditions
     ]
-    rows.append(_beside(judgement.comparison))
-    return _drawn([_table("The gate", ["", "limit", "found", "held"], rows)])
+    rows.append(_comparison(result.comparison))
+    return _render([_table("The gate", ["", "limit", "value", "passed"], rows)])
 
 
-def _limit(figure: str, limit: Limit, symbol: str) -> str:
-    low, high = (format_metric(figure, end, symbol) for end in (limit.at_least, limit.at_most))
+def metrics_text(
+    headers: Sequence[str], metrics: Iterable[Mapping[str, float]], symbol: str
+) -> str:
+    """Format metrics side by side, one per line in the order of the first column."""
+    columns = list(metrics)
+    rows = [["", *headers]] + [
+        [metric_label(name), *(format_metric(name, column.get(name), symbol) for column in columns)]
+        for name in columns[0]
+    ]
+    widths = [max(map(len, cells)) for cells in zip(*rows, strict=True)]
+    return "\n".join(
+        "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]).rstrip()
+        for row in rows
+    )
+
+
+def _limit(metric: str, limit: Limit, symbol: str) -> str:
+    low, high = (format_metric(metric, end, symbol) for end in (limit.at_least, limit.at_most))
     if low and high:
         return f"{low} to {high}"
     return f"at most {high}" if high else f"at least {low}"
 
 
-def _beside(beside: ChampionComparison) -> list[str]:
-    if beside.difference is None or beside.low is None or beside.high is None:
-        return ["Average error beside the version in use", "", "nothing to compare with", "yes"]
+def _comparison(comparison: ChampionComparison) -> list[str]:
+    if comparison.difference is None or comparison.low is None or comparison.high is None:
+        return ["Mean error compared with the active model", "", "nothing to compare with", "yes"]
     difference, low, high = (
-        f"{100 * share:+.2f}" for share in (beside.difference, beside.low, beside.high)
+        f"{100 * share:+.2f}" for share in (comparison.difference, comparison.low, comparison.high)
     )
     return [
-        f"Average error less that of {beside.version}, {beside.sales:,} sales",
-        f"surely at most {100 * beside.worse_by:+.2f} points",
+        f"Mean error minus that of {comparison.version}, {comparison.sales:,} sales",
+        f"significantly at most {100 * comparison.worse_by:+.2f} points",
         f"{difference} ({low} to {high})",
-        "yes" if beside.passed else "NO",
+        "yes" if comparison.passed else "NO",
     ]
 
 
-def _metrics(report: Report, symbol: str, later: Report | None, year: int | None) -> Table:
-    headers = {"model": report.metrics}
-    if later is not None:
-        headers[f"model, {year} foretold"] = later.metrics
-    headers |= {name.replace("_", " "): found for name, found in report.baselines.items()}
-    return _table(
-        "How close values come",
-        ["", *headers],
-        (
-            [
-                metric_label(name),
-                *(format_metric(name, found.get(name), symbol) for found in headers.values()),
-            ]
-            for name in report.metrics
-        ),
-    )
+def _accuracy(report: Report, symbol: str, out_of_time: Report | None, year: int | None) -> Table:
+    columns = {"model": report.metrics}
+    if out_of_time is not None:
+        columns[f"model, out of time {year}"] = out_of_time.metrics
+    columns |= {name.replace("_", " "): metrics for name, metrics in report.baselines.items()}
+    rows = [
+        [metric_label(name)]
+        + [format_metric(name, metrics.get(name), symbol) for metrics in columns.values()]
+        for name in report.metrics
+    ]
+    return _table("Accuracy", ["", *columns], rows)
 
 
 def _equity(study: pd.DataFrame, title: str) -> Table:
     rows = []
-    for each in study.to_dict("records"):
-        name = str(each["figure"])
-        value, low, high = (format_metric(name, each[end], "") for end in ("value", "low", "high"))
-        least, most = (format_metric(name, each[f"accepted_{end}"], "") for end in ("low", "high"))
-        good = f"{least} to {most}"
-        if isnan(each["value"]):
-            rows.append([metric_label(name), "too few sales", "", good, ""])
-        else:
-            met = "yes" if each["met"] else "no"
-            rows.append([metric_label(name), value, f"{low} to {high}", good, met])
-    headers = ["", "value", "interval", "good", "reached"]
-    return _table(title, headers, rows)
+    for row in study.to_dict("records"):
+        metric = str(row["figure"])
+        low, high = (format_metric(metric, row[f"accepted_{end}"], "") for end in ("low", "high"))
+        accepted = f"{low} to {high}"
+        if isnan(row["value"]):
+            rows.append([metric_label(metric), "too few sales", "", accepted, ""])
+            continue
+        value, low, high = (format_metric(metric, row[end], "") for end in ("value", "low", "high"))
+        met = "yes" if row["met"] else "no"
+        rows.append([metric_label(metric), value, f"{low} to {high}", accepted, met])
+    return _table(title, ["", "value", "interval", "accepted", "met"], rows)
 
 
 def _bands(bands: pd.DataFrame, title: str) -> Table:
-    headers = ["Confidence", "values", "share", "half are off by at most", "within 10 %"]
     shares = ["share", "median_ape", "within_10", "within_20", "coverage_68", "coverage_90"]
-    return _table(
-        title,
-        [*headers, "within 20 %", "68 % range held", "90 % range held"],
-        (
-            [_band(band), f"{band['values']:,}", *(_percent(band[name]) for name in shares)]
-            for _, band in bands.iterrows()
-        ),
-    )
-
-
-def _ranges(groups: pd.DataFrame, title: str, first: str) -> Table:
-    shares = ["coverage_90", "width_90", "median_ape", "within_10"]
-    return _table(
-        title,
-        [first, "sales", "90 % range held", "mean width", "half are off by at most", "within 10 %"],
-        (
-            [group["group"], f"{group['sales']:,}", *(_percent(group[name]) for name in shares)]
-            for _, group in groups.iterrows()
-        ),
-    )
-
-
-def _groups(study: pd.DataFrame, title: str, first: str) -> Table:
-    """Level and spread of each group; the other figures compare prices, which a group lacks."""
-    wanted = ["median_ratio", "cod", "prd"]
-
-    rows = []
-    for label, part in study.groupby("group", sort=False):
-        found = part.set_index("figure")[["value", "low", "high"]].T.to_dict("list")
-        cells = [
-            "{} ({} to {})".format(*(format_metric(name, end, "") for end in found[name]))
-            for name in wanted
-        ]
-        rows.append([str(label), f"{part['sales'].iloc[0]:,}", *cells])
-    return _table(title, [first, "sales", "median ratio", "COD", "PRD"], rows)
+    headers = ["Confidence", "values", "share", "median error", "within 10 %", "within 20 %"]
+    rows = [
+        [_band(band), f"{band['values']:,}", *(percent(band[name]) for name in shares)]
+        for _, band in bands.iterrows()
+    ]
+    return _table(title, [*headers, "coverage of 68 %", "coverage of 90 %"], rows)
 
 
 def _band(band: pd.Series) -> str:
-    word = str(band["band"])
-    if word[0].isdigit() or word.startswith("below"):
-        return word
+    name = str(band["band"])
+    if name[0].isdigit() or name.startswith("below"):
+        return name
     upper = f"below {band['upper']:.0f}" if band["upper"] < 100 else "and more"
-    return f"{word}: {band['lower']:.0f} {upper}" if band["lower"] else f"{word}: {upper}"
+    return f"{name}: {band['lower']:.0f} {upper}" if band["lower"] else f"{name}: {upper}"
 
 
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f} %"
+def _intervals(groups: pd.DataFrame, title: str, first: str) -> Table:
+    shares = ["coverage_90", "width_90", "median_ape", "within_10"]
+    headers = [first, "sales", "coverage of 90 %", "mean width", "median error", "within 10 %"]
+    rows = [
+        [group["group"], f"{group['sales']:,}", *(percent(group[name]) for name in shares)]
+        for _, group in groups.iterrows()
+    ]
+    return _table(title, headers, rows)
+
+
+def _groups(study: pd.DataFrame, title: str, first: str) -> Table:
+    """Level and uniformity of each group; the other metrics compare prices across groups."""
+    rows = []
+    for label, part in study.groupby("group", sort=False):
+        values = part.set_index("figure")[["value", "low", "high"]].T.to_dict("list")
+        cells = [
+            "{} ({} to {})".format(*(format_metric(name, value, "") for value in values[name]))
+            for name in ("median_ratio", "cod", "prd")
+        ]
+        rows.append([str(label), f"{part['sales'].iloc[0]:,}", *cells])
+    return _table(title, [first, "sales", "median ratio", "COD", "PRD"], rows)
 
 
 def _table(title: str, headers: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
@@ -190,15 +181,15 @@ def _table(title: str, headers: Sequence[str], rows: Iterable[Sequence[str]]) ->
     from rich.text import Text
 
     table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE)
-    for place, header in enumerate(headers):
-        # Headers may be folded; what is named on the left and the figures stay on one line.
-        table.add_column(Text(header), justify="right" if place else "left", no_wrap=not place)
+    for i, header in enumerate(headers):
+        # Headers may wrap; the names on the left and the values stay on one line.
+        table.add_column(Text(header), justify="right" if i else "left", no_wrap=not i)
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
     return table
 
 
-def _drawn(tables: Iterable[Table]) -> str:
+def _render(tables: Iterable[Table]) -> str:
     from rich.console import Console
 
     terminal = shutil.get_terminal_size().columns

@@ -31,7 +31,7 @@ def process(root: Path, *arguments: object, **kwargs) -> subprocess.CompletedPro
 
 @pytest.fixture
 def trained(run, place: Path) -> Path:
-    """The folder of the models, with one model of the hamlet that answers."""
+    """The folder of the models, with an active model of the hamlet."""
     if not (place / "models" / "active").exists():
         assert run("train", "--quiet").code == 0
     return place / "models"
@@ -43,12 +43,12 @@ def houses(place: Path) -> Path:
 
 
 @pytest.fixture
-def some_bad(tmp_path: Path, houses: Path) -> Path:
-    """Three houses: one good, one with a level that is none, one without its floor area."""
+def invalid(tmp_path: Path, houses: Path) -> Path:
+    """Three houses: one valid, one with an unknown level, one without its floor area."""
     rows = read_rows(houses).head(3).assign(remark=["=1+1", "ä", "x,y"])
     rows.loc[1, "quarter"] = "Z"
     rows.loc[2, "size"] = ""
-    path = tmp_path / "some bad.csv"
+    path = tmp_path / "invalid.csv"
     rows.to_csv(path, index=False)
     return path
 
@@ -68,9 +68,13 @@ def test_help_names_every_command_and_loads_nothing_heavy(run, root: Path) -> No
     assert HEAVY & set(loaded.stdout.split()) == set()
 
 
-def test_the_version_is_told(run) -> None:
-    told = run("--version")
-    assert (told.code, told.out, told.err) == (0, f"houseprice {houseprice.__version__}\n", "")
+def test_the_version_is_printed(run) -> None:
+    result = run("--version")
+    assert (result.code, result.out, result.err) == (
+        0,
+        f"houseprice {houseprice.__version__}\n",
+        "",
+    )
 
 
 @pytest.mark.parametrize(
@@ -88,18 +92,18 @@ def test_the_version_is_told(run) -> None:
     ],
     ids=" ".join,
 )
-def test_a_wrong_call_exits_with_2_and_says_so_on_standard_error(run, arguments) -> None:
+def test_a_usage_error_exits_with_2_and_a_message_on_standard_error(run, arguments) -> None:
     result = run(*arguments)
     assert (result.code, result.out) == (2, "")
     assert "Error" in result.err
 
 
 @pytest.mark.parametrize("interval", ["0.4", "0.96", "90", "nan", "wide"])
-def test_an_interval_outside_50_to_95_percent_is_a_wrong_call(run, houses, interval) -> None:
+def test_an_interval_outside_50_to_95_percent_is_a_usage_error(run, houses, interval) -> None:
     assert run("predict", houses, "--interval", interval).code == 2
 
 
-def test_a_setting_that_makes_no_sense_is_a_wrong_call(run, monkeypatch) -> None:
+def test_an_invalid_setting_is_a_usage_error(run, monkeypatch) -> None:
     monkeypatch.setenv("HOUSEPRICE_MAX_ROWS", "many")
     result = run("models")
     assert result.code == 2
@@ -113,7 +117,7 @@ def test_a_failure_is_one_sentence_and_exit_1(root: Path) -> None:
     assert line.startswith("Error: atlantis: no market there")
 
 
-def test_verbose_shows_where_a_failure_came_from(run, monkeypatch) -> None:
+def test_verbose_shows_the_traceback_of_a_failure(run, monkeypatch) -> None:
     monkeypatch.setenv("HOUSEPRICE_MARKET", "atlantis")
     result = run("--verbose", "train")
     assert result.code == 1
@@ -130,7 +134,7 @@ def test_messages_can_be_json(run, trained: Path, houses: Path) -> None:
 # train, evaluate, models
 
 
-def test_train_makes_a_model_that_answers_and_prints_its_figures(run, place: Path, root) -> None:
+def test_train_stores_the_active_model_and_prints_its_metrics(run, place: Path, root) -> None:
     result = run("train", "--json")
     assert result.code == 0
     manifest = json.loads(result.out)
@@ -139,27 +143,27 @@ def test_train_makes_a_model_that_answers_and_prints_its_figures(run, place: Pat
     (active,) = [line for line in run("models").out.splitlines() if line.startswith("*")]
     assert f"{manifest['model_version']} " in active
 
-    words = run("train", "--seed", "1")
-    assert "Median absolute error" in words.out
-    assert "is active. It learned from 150 sales" in words.err
+    as_text = run("train", "--seed", "1")
+    assert "Median absolute error" in as_text.out
+    assert "is active. It was trained on 150 sales" in as_text.err
 
 
-def test_progress_is_a_line_now_and_then_where_no_bar_can_be_drawn(
+def test_progress_without_bars_is_a_line_at_intervals(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     logs.configure()
-    with Console(quiet=False, bars=False, interval_s=0).progress("Reading") as tell:
-        tell(0.5, "Learning")
-    with Console(quiet=False, bars=False).progress("Reading") as tell:
-        tell(0.5, "Too early")
-    with Console(quiet=True, bars=True, interval_s=0).progress("Reading") as tell:
-        tell(0.5, "Not asked for")
+    with Console(quiet=False, bars=False, interval_s=0).progress("Reading") as report:
+        report(0.5, "Learning")
+    with Console(quiet=False, bars=False).progress("Reading") as report:
+        report(0.5, "Too early")
+    with Console(quiet=True, bars=True, interval_s=0).progress("Reading") as report:
+        report(0.5, "Not asked for")
     assert capsys.readouterr() == ("", "Learning (50%)\n")
 
 
 def test_a_progress_bar_stays_out_of_the_results(capsys: pytest.CaptureFixture[str]) -> None:
-    with Console(quiet=False, bars=True).progress("Reading") as tell:
-        tell(0.5, "Learning")
+    with Console(quiet=False, bars=True).progress("Reading") as report:
+        report(0.5, "Learning")
     assert capsys.readouterr().out == ""
 
 
@@ -186,9 +190,7 @@ def test_without_a_model_the_list_says_what_to_do(run, monkeypatch, tmp_path: Pa
     assert (failed.code, failed.out) == (1, "")
 
 
-def test_a_damaged_version_is_listed_with_what_is_wrong(
-    run, trained, monkeypatch, tmp_path
-) -> None:
+def test_a_damaged_version_is_listed_with_its_error(run, trained, monkeypatch, tmp_path) -> None:
     monkeypatch.setenv("HOUSEPRICE_MODEL_DIR", str(tmp_path))
     broken = tmp_path / "hamlet-0.1.0-1"
     broken.mkdir()
@@ -202,31 +204,31 @@ def test_a_damaged_version_is_listed_with_what_is_wrong(
 # predict
 
 
-def test_every_row_comes_out_once_with_the_users_columns_first(
-    run, trained: Path, some_bad: Path, tmp_path: Path
+def test_every_row_is_written_once_with_the_input_columns_first(
+    run, trained: Path, invalid: Path, tmp_path: Path
 ) -> None:
     output = tmp_path / "out.csv"
-    result = run("predict", some_bad, "-o", output, "--interval", "0.8")
+    result = run("predict", invalid, "-o", output, "--interval", "0.8")
     assert (result.code, result.out) == (0, "")
-    given, answered = read_rows(some_bad), read_rows(output)
-    assert list(answered.columns) == [*given.columns, *VALUATION_COLUMNS]
-    pd.testing.assert_frame_equal(answered[given.columns], given)
-    assert answered["row"].tolist() == ["1", "2", "3"]
-    assert answered["status"].isin(["ok", "warning"]).tolist() == [True, False, False]
-    assert answered["predicted_price"].eq("").tolist() == [False, True, True]
-    assert answered["interval"][0] == "0.8"
-    low, price, high = answered.loc[0, ["price_low", "predicted_price", "price_high"]].astype(float)
+    rows, valued = read_rows(invalid), read_rows(output)
+    assert list(valued.columns) == [*rows.columns, *VALUATION_COLUMNS]
+    pd.testing.assert_frame_equal(valued[rows.columns], rows)
+    assert valued["row"].tolist() == ["1", "2", "3"]
+    assert valued["status"].isin(["ok", "warning"]).tolist() == [True, False, False]
+    assert valued["predicted_price"].eq("").tolist() == [False, True, True]
+    assert valued["interval"][0] == "0.8"
+    low, price, high = valued.loc[0, ["price_low", "predicted_price", "price_high"]].astype(float)
     assert low < price < high
     assert "3 rows:" in result.err
     assert "2 with an error and no value" in result.err
     assert "  required: 1" in result.err
 
 
-def test_strict_turns_error_rows_into_exit_1_and_still_writes_all(
-    run, trained: Path, some_bad: Path, houses: Path, tmp_path: Path
+def test_strict_exits_with_1_for_invalid_rows_and_writes_all(
+    run, trained: Path, invalid: Path, houses: Path, tmp_path: Path
 ) -> None:
     output = tmp_path / "out.csv"
-    assert run("predict", some_bad, "-o", output, "--strict").code == 1
+    assert run("predict", invalid, "-o", output, "--strict").code == 1
     assert len(read_rows(output)) == 3
     assert run("predict", houses, "-o", output, "--strict").code == 0
     assert len(read_rows(output)) == 20
@@ -242,31 +244,31 @@ def test_without_an_output_the_table_goes_to_standard_output(
     assert table["predicted_price"].between(1_000, 5_000_000).all()
 
 
-def test_quiet_still_tells_an_error(run, trained: Path, tmp_path: Path) -> None:
+def test_quiet_shows_errors(run, trained: Path, tmp_path: Path) -> None:
     (tmp_path / "empty.csv").touch()
     result = run("predict", tmp_path / "empty.csv", "--quiet")
     assert (result.code, result.out, result.err) == (1, "", "Error: empty.csv is empty.\n")
 
 
-@pytest.mark.parametrize("way", ["itself", "symlink", "hardlink", "roundabout"])
-def test_the_input_is_never_written_over(
-    run, some_bad: Path, tmp_path: Path, monkeypatch, way: str
+@pytest.mark.parametrize("way", ["itself", "symlink", "hardlink", "relative"])
+def test_the_input_is_never_overwritten(
+    run, invalid: Path, tmp_path: Path, monkeypatch, way: str
 ) -> None:
-    before = some_bad.read_bytes()
+    before = invalid.read_bytes()
     output = tmp_path / "other.csv"
     if way == "itself":
-        output = some_bad
+        output = invalid
     elif way == "symlink":
-        output.symlink_to(some_bad)
+        output.symlink_to(invalid)
     elif way == "hardlink":
-        output.hardlink_to(some_bad)
+        output.hardlink_to(invalid)
     else:
         monkeypatch.chdir(tmp_path)
-        output = Path("..") / tmp_path.name / some_bad.name
-    result = run("predict", some_bad, "-o", output)
+        output = Path("..") / tmp_path.name / invalid.name
+    result = run("predict", invalid, "-o", output)
     assert result.code == 2
     assert "never" in result.err
-    assert some_bad.read_bytes() == before
+    assert invalid.read_bytes() == before
 
 
 @pytest.mark.parametrize("output", [".", "no such folder/out.csv", os.devnull])
@@ -276,7 +278,7 @@ def test_an_output_that_cannot_be_a_file_is_refused_before_any_work(
     assert run("predict", houses, "-o", output).code == 2
 
 
-def test_an_output_stays_as_it_was_if_the_work_fails(run, trained, tmp_path: Path) -> None:
+def test_an_output_is_unchanged_if_the_work_fails(run, trained, tmp_path: Path) -> None:
     bad, output = tmp_path / "bad.csv", tmp_path / "out.csv"
     bad.write_bytes(b"size\n")
     output.write_bytes(b"precious")
@@ -296,7 +298,7 @@ def test_predict_trains_a_model_first_if_there_is_none(
     assert "Traceback" not in done.stderr
 
 
-def test_a_reader_that_goes_away_is_no_traceback(root: Path, trained: Path, houses: Path) -> None:
+def test_a_closed_pipe_is_no_traceback(root: Path, trained: Path, houses: Path) -> None:
     command = [sys.executable, "-m", "houseprice", "predict", str(houses)]
     reader, writer = os.pipe()
     os.close(reader)
@@ -314,7 +316,9 @@ def test_a_reader_that_goes_away_is_no_traceback(root: Path, trained: Path, hous
 
 
 @pytest.mark.skipif(os.name != "posix", reason="the stand-in is a shell script")
-def test_app_becomes_the_server_at_the_port_that_was_asked_for(root: Path, tmp_path: Path) -> None:
+def test_app_replaces_itself_by_the_server_at_the_requested_port(
+    root: Path, tmp_path: Path
+) -> None:
     python = tmp_path / "python"
     python.write_text('#!/bin/sh\necho "$@" "$PORT" "$HOUSEPRICE_ADDRESS" $$\n', encoding="utf-8")
     python.chmod(0o755)
@@ -331,9 +335,9 @@ def test_app_becomes_the_server_at_the_port_that_was_asked_for(root: Path, tmp_p
             stdout=subprocess.PIPE,
             text=True,
         ) as app:
-            said = app.communicate()[0].split()
-            assert said.pop() == str(app.pid)  # a signal to us reaches the server
-        return said
+            output = app.communicate()[0].split()
+            assert output.pop() == str(app.pid)  # signals reach the server
+        return output
 
     server = ["-m", "houseprice.ui.server"]
     assert start() == [*server, "8501", "127.0.0.1"]

@@ -1,4 +1,4 @@
-"""``houseprice evaluate``: tables for people, JSON for programs, and files of priced houses."""
+"""``houseprice evaluate``: tables for people, JSON for programs, and files with prices."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from houseprice.commands.report_tables import metrics_text
 from houseprice.market.sales import read_rows
 from tests.hamlet import hamlet_sales, write_hamlet
 
@@ -28,52 +29,52 @@ def run(run):
 
 
 @pytest.fixture
-def strangers(tmp_path: Path) -> Path:
-    """Sales that no model has learned from."""
-    path = tmp_path / "strangers.csv"
+def new_sales(tmp_path: Path) -> Path:
+    """Sales that no model was trained on."""
+    path = tmp_path / "new_sales.csv"
     sales = hamlet_sales(60, seed=99)
     sales.assign(key=[f"other {number}" for number in range(60)]).to_csv(path, index=False)
     return path
 
 
-def test_the_figures_stand_beside_what_anybody_could_guess(run) -> None:
+def test_the_metrics_are_compared_with_baselines(run) -> None:
     code, out, _ = run(*QUICK, "--json")
     assert code == 0
-    found = json.loads(out)
-    assert (found["folds"], found["repeats"], found["seed"], found["rows"]) == (2, 1, 0, 150)
-    assert 0 < found["metrics"]["rmsle"] < found["baselines"]["median_price"]["rmsle"]
-    assert set(found["baselines"]) == {"median_price", "location_price_per_area", "plain_lasso"}
-    assert {row["figure"] for row in found["ratio_study"]} == {
+    report = json.loads(out)
+    assert (report["folds"], report["repeats"], report["seed"], report["rows"]) == (2, 1, 0, 150)
+    assert 0 < report["metrics"]["rmsle"] < report["baselines"]["median_price"]["rmsle"]
+    assert set(report["baselines"]) == {"median_price", "location_price_per_area", "plain_lasso"}
+    assert {row["figure"] for row in report["ratio_study"]} == {
         *("median_ratio", "cod", "prd", "prb", "mki", "vei")
     }
-    assert len(found["ranges_by_price"]) == 5
-    assert found["out_of_time"]["year"] == 2020
-    assert found["out_of_time"]["sales"] < 150
-    assert found["out_of_time"]["metrics"]["coverage_90"] > 0.5
+    assert len(report["ranges_by_price"]) == 5
+    assert report["out_of_time"]["year"] == 2020
+    assert report["out_of_time"]["sales"] < 150
+    assert report["out_of_time"]["metrics"]["coverage_90"] > 0.5
 
 
 def test_the_report_is_laid_out_as_tables(run) -> None:
     code, out, err = run(*QUICK)
     assert code == 0
     for title in (
-        "How close values come",
+        "Accuracy",
         "Ratio study of 150 sales, 90 % intervals",
-        "of 2020 by a model of the years before",
-        "Realised error by confidence",
-        "Ranges and errors by fifth of the prices",
+        "of 2020 by a model of the earlier years",
+        "Errors by confidence, in fine bands",
+        "Intervals and errors by fifth of the prices",
         "Ratio study by fifth of the prices",
-        "Ranges and errors by quarter",
+        "Intervals and errors by quarter",
         "Ratio study by quarter",
+        "(RMSLE)",
     ):
         assert title in out
-    assert "Error of the logarithm of the price (RMSLE)" in out
     assert "nan" not in out
     assert max(map(len, out.splitlines())) <= 120
     assert "150 sales in 2 folds" in err
-    assert "The 90 % range held least often in" in err
+    assert "The 90 % interval has the lowest coverage in" in err
 
 
-def test_a_market_of_one_year_is_evaluated_without_foretelling(
+def test_a_market_of_one_year_has_no_out_of_time_evaluation(
     run, monkeypatch, tmp_path: Path
 ) -> None:
     folder = write_hamlet(tmp_path / "one year", n_sales=120)
@@ -83,64 +84,73 @@ def test_a_market_of_one_year_is_evaluated_without_foretelling(
     code, out, err = run(*QUICK, "--json")
     assert code == 0
     assert json.loads(out)["out_of_time"] is None
-    assert "The last year was not foretold: all sales are of one year" in err
+    assert "No out-of-time evaluation of the last year: all sales are of one year" in err
 
 
-def test_a_priced_file_is_scored_by_the_model_in_use(run, strangers: Path) -> None:
-    code, out, err = run("--data", strangers, "--json")
+def test_a_file_with_prices_is_scored_by_the_active_model(run, new_sales: Path) -> None:
+    code, out, err = run("--data", new_sales, "--json")
     assert code == 0
-    found = json.loads(out)
-    assert (found["rows"], found["scored"], found["errors"], found["learned_from"]) == (
+    report = json.loads(out)
+    assert (report["rows"], report["scored"], report["errors"], report["learned_from"]) == (
         60,
         60,
         0,
         0,
     )
-    assert found["hit_rate"] == 1.0
-    assert found["model_version"].startswith("hamlet-")
-    assert found["metrics"]["rmsle"] < 0.15
+    assert report["hit_rate"] == 1.0
+    assert report["model_version"].startswith("hamlet-")
+    assert report["metrics"]["rmsle"] < 0.15
     assert "60 of 60 rows scored" in err
-    assert "flatter" not in err
+    assert "trained on" not in err
 
-    code, out, err = run("--data", strangers)
+    code, out, err = run("--data", new_sales)
     assert code == 0
     assert "Ratio study of 60 sales" in out
-    assert "foretold" not in out
+    assert "out of time" not in out
 
 
-def test_rows_that_cannot_be_scored_are_counted_and_told(
-    run, strangers: Path, tmp_path: Path
+def test_rows_that_cannot_be_scored_are_counted_by_code(
+    run, new_sales: Path, tmp_path: Path
 ) -> None:
-    rows = read_rows(strangers)
+    rows = read_rows(new_sales)
     rows.loc[0, "quarter"] = "Z"
     rows.loc[1, "paid"] = ""
     rows.to_csv(tmp_path / "holes.csv", index=False)
     code, out, err = run("--data", tmp_path / "holes.csv", "--json")
-    found = json.loads(out)
+    report = json.loads(out)
     assert code == 0
-    assert (found["scored"], found["errors"], found["without_price"]) == (58, 1, 1)
-    assert found["left_out_by_code"] == {"unknown_level:quarter": 1, "required:paid": 1}
+    assert (report["scored"], report["errors"], report["without_price"]) == (58, 1, 1)
+    assert report["left_out_by_code"] == {"unknown_level:quarter": 1, "required:paid": 1}
     assert "58 of 60 rows scored, 1 with an error, 1 without a price" in err
     assert "  required:paid: 1" in err
 
 
-def test_sales_that_the_model_knows_are_told_even_to_the_quiet(
-    run, strangers: Path, place: Path, tmp_path: Path
+def test_training_sales_in_the_file_are_a_warning_even_if_quiet(
+    run, new_sales: Path, place: Path, tmp_path: Path
 ) -> None:
     known = read_rows(place / "hamlet" / "sales.csv").head(7)
-    pd.concat([read_rows(strangers), known]).to_csv(tmp_path / "both.csv", index=False)
+    pd.concat([read_rows(new_sales), known]).to_csv(tmp_path / "both.csv", index=False)
     code, out, err = run("--data", tmp_path / "both.csv", "--json", "--quiet")
     assert code == 0
     assert json.loads(out)["learned_from"] == 7
-    assert "7 of the rows scored are sales that the model has learned from" in err
+    assert "7 of the scored rows are sales that the model was trained on" in err
 
 
-def test_a_file_without_prices_is_one_sentence(run, place: Path) -> None:
+def test_a_file_without_prices_is_an_error_of_one_sentence(run, place: Path) -> None:
     code, out, err = run("--data", place / "hamlet" / "to_value.csv", "--quiet")
     assert (code, out) == (1, "")
     assert err.startswith("Error: There is no column paid (Price paid)")
     assert err.count("\n") == 1
 
 
-def test_a_file_that_is_not_there_is_a_wrong_call(run, tmp_path: Path) -> None:
+def test_a_missing_file_is_a_usage_error(run, tmp_path: Path) -> None:
     assert run("--data", tmp_path / "none.csv")[0] == 2
+
+
+def test_metrics_are_aligned_with_their_units() -> None:
+    shown = metrics_text(["a", "longer"], [{"mae": 1234.6, "within_10": 0.5}, {"mae": 9.0}], "€")
+    assert shown.splitlines() == [
+        "                                a  longer",
+        "Mean absolute error (MAE)  €1,235      €9",
+        "Within 10 % of the price   50.0 %",
+    ]

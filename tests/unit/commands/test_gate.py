@@ -1,4 +1,4 @@
-"""``houseprice evaluate --gate``: a worse model does not go on."""
+"""``houseprice evaluate --gate``: a worse model is not deployed."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ coverage_90 = { at_least = 0.8, at_most = 0.99 }
 WIDE = "\n[gate.limits]\nrmsle = { at_most = 5 }\n"
 
 
-def shuffled(folder: Path, columns: list[str]) -> None:
-    """Deal these columns anew among the sales."""
+def shuffle(folder: Path, columns: list[str]) -> None:
+    """Permute these columns among the sales."""
     sales = read_rows(folder / "sales.csv")
     order = np.random.default_rng(3).permutation(len(sales))
     sales[columns] = sales[columns].to_numpy()[order]
@@ -37,7 +37,7 @@ def shuffled(folder: Path, columns: list[str]) -> None:
 
 @pytest.fixture
 def hamlet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A market with a gate; its models go beside it."""
+    """A market with a gate; its models are next to it."""
     folder = write_hamlet(tmp_path / "hamlet", CONTRACT + GATE, n_sales=120)
     monkeypatch.setenv("HOUSEPRICE_MARKET", str(folder))
     monkeypatch.setenv("HOUSEPRICE_MODEL_DIR", str(tmp_path / "models"))
@@ -46,13 +46,13 @@ def hamlet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    """A model of the market as it is written: the folder of models, and its version."""
+    """The folder and the version of a model of the unchanged market."""
     place = tmp_path_factory.mktemp("trained")
     market = load_market(write_hamlet(place / "hamlet", CONTRACT + WIDE, n_sales=120))
     return place / "models", train(market, ModelStore(place / "models")).name
 
 
-def test_a_good_model_passes_where_there_is_none_to_compare_with(run, hamlet: Path) -> None:
+def test_a_good_model_passes_without_another_one_to_compare_with(run, hamlet: Path) -> None:
     result = run(*ALL, "--json")
     assert result.code == 0
     gate = json.loads(result.out)["gate"]
@@ -60,12 +60,12 @@ def test_a_good_model_passes_where_there_is_none_to_compare_with(run, hamlet: Pa
     assert [each["figure"] for each in gate["conditions"]] == ["rmsle", "coverage_90"]
     assert all(each["held"] for each in gate["conditions"])
     assert gate["version_in_use"]["version"] is None
-    assert "The version in use: No other version was in use." in result.err
-    assert "The gate holds" in result.err
+    assert "The active model: No other version was in use." in result.err
+    assert "The gate passed" in result.err
 
 
-def test_a_model_of_shuffled_prices_is_stopped_with_a_table(run, hamlet: Path) -> None:
-    shuffled(hamlet, ["paid"])
+def test_a_model_of_shuffled_prices_fails_with_a_table(run, hamlet: Path) -> None:
+    shuffle(hamlet, ["paid"])
     result = run(*ALL)
     assert result.code == 1
     table = result.out[result.out.index("The gate") :]
@@ -74,27 +74,27 @@ def test_a_model_of_shuffled_prices_is_stopped_with_a_table(run, hamlet: Path) -
     assert row.endswith("NO")
     assert "80.0 % to 99.0 %" in table
     assert "nothing to compare with" in table
-    assert "The gate does not hold: this model must not go on." in result.err
+    assert "The gate failed: do not deploy this model." in result.err
 
 
-def test_a_model_that_is_worse_than_the_one_in_use_is_stopped(
+def test_a_model_that_is_worse_than_the_active_one_fails(
     run, hamlet: Path, trained: tuple[Path, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     models, version = trained
     monkeypatch.setenv("HOUSEPRICE_MODEL_DIR", str(models))
     (hamlet / "market.toml").write_text(CONTRACT + WIDE, encoding="utf-8")
-    shuffled(hamlet, ["size", "grade", "quarter"])
+    shuffle(hamlet, ["size", "grade", "quarter"])
     result = run(*ALL, "--json")
     assert result.code == 1
     gate = json.loads(result.out)["gate"]
     assert [each["held"] for each in gate["conditions"]] == [True]
-    beside = gate["version_in_use"]
-    assert (beside["version"], beside["held"]) == (version, False)
-    assert beside["sales"] == 120
-    assert beside["difference"] > beside["low"] > beside["worse_by"] == 0.0
+    comparison = gate["version_in_use"]
+    assert (comparison["version"], comparison["held"]) == (version, False)
+    assert comparison["sales"] == 120
+    assert comparison["difference"] > comparison["low"] > comparison["worse_by"] == 0.0
 
 
-def test_the_same_model_is_compared_where_it_is_asked_for_and_is_as_good(
+def test_the_same_model_is_compared_on_request_and_passes(
     run, hamlet: Path, trained: tuple[Path, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     models, version = trained
@@ -102,15 +102,15 @@ def test_the_same_model_is_compared_where_it_is_asked_for_and_is_as_good(
     (hamlet / "market.toml").write_text(CONTRACT + WIDE, encoding="utf-8")
     result = run(*ALL, "--against", version)
     assert result.code == 0
-    assert f"Average error less that of {version}, 120 sales" in result.out
+    assert f"Mean error minus that of {version}, 120 sales" in result.out
     assert "+0.00 (" in result.out
 
-    # By itself it is what this code makes of these sales, and no other version was in use before.
+    # By default it is the model that this code trains on these sales, and there is no other.
     by_default = run(*ALL, "--json")
     assert json.loads(by_default.out)["gate"]["version_in_use"]["version"] is None
 
 
-def test_a_version_of_other_sales_is_no_rival_unless_it_is_asked_for(
+def test_a_version_of_other_sales_is_compared_only_on_request(
     run, hamlet: Path, trained: tuple[Path, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     models, version = trained
@@ -123,26 +123,26 @@ def test_a_version_of_other_sales_is_no_rival_unless_it_is_asked_for(
     assert result.code == 0
     assert "It knows 0 of these sales at their prices, too few to compare." in result.err
 
-    demanded = run(*ALL, "--against", version)
-    assert demanded.code == 1
-    assert f"{version} can't be compared with. It knows 0 of these sales" in demanded.err
+    requested = run(*ALL, "--against", version)
+    assert requested.code == 1
+    assert f"{version} can't be compared with. It knows 0 of these sales" in requested.err
 
 
-def test_a_version_that_lost_its_study_is_no_rival_unless_it_is_asked_for(
+def test_a_version_without_its_study_is_compared_only_on_request(
     hamlet: Path, trained: tuple[Path, str], tmp_path: Path
 ) -> None:
     models, version = trained
     store = ModelStore(shutil.copytree(models, tmp_path / "models"))
     (store.folder / version / "study.json").unlink()
     market = load_market(hamlet)  # its gate is another, so that the version is no longer its own
-    rival = find_champion(market, store, None)
-    assert (rival.version, rival.held_out) == (version, None)
-    assert rival.note.startswith("It can't be compared with: study.json")
+    champion = find_champion(market, store, None)
+    assert (champion.version, champion.held_out) == (version, None)
+    assert champion.note.startswith("It can't be compared with: study.json")
     with pytest.raises(StoreError):
         find_champion(market, store, version)
 
 
-def test_what_can_not_be_judged_is_told_before_the_work(run, hamlet: Path) -> None:
+def test_invalid_gates_and_versions_are_errors_before_the_work(run, hamlet: Path) -> None:
     unknown = run(*ALL, "--against", "hamlet-0.1.0-9")
     assert unknown.code == 1
     assert "There is no model version 'hamlet-0.1.0-9'" in unknown.err
@@ -158,6 +158,6 @@ def test_what_can_not_be_judged_is_told_before_the_work(run, hamlet: Path) -> No
     assert "market.toml: gate: is not there" in without.err
 
 
-def test_options_that_do_not_go_together_are_a_wrong_call(run, hamlet: Path) -> None:
+def test_conflicting_options_are_usage_errors(run, hamlet: Path) -> None:
     assert run("evaluate", "--against", "hamlet-0.1.0-1").code == 2
     assert run("evaluate", "--gate", "--data", hamlet / "sales.csv").code == 2

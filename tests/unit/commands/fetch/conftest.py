@@ -1,4 +1,4 @@
-"""Kaggle on this computer, and a user who fetches from it."""
+"""A local Kaggle server, and the environment of a user who downloads from it."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ def pem(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def hamlet(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The files that Kaggle has, with a contract that says so."""
+    """A market whose contract names Kaggle as its source."""
     return write_hamlet(tmp_path_factory.mktemp("hamlet"), FETCHABLE, n_sales=150)
 
 
 @pytest.fixture
 def site(hamlet: Path, pem: Path) -> Iterator[Kaggle]:
-    """Kaggle, with the hamlet's files."""
+    """A Kaggle server with the files of the hamlet."""
     files = {
         "train.csv": (hamlet / "sales.csv").read_bytes(),
         "test.csv": (hamlet / "to_value.csv").read_bytes(),
@@ -53,10 +53,7 @@ def surroundings(
     site: Kaggle,
     pem: Path,
 ) -> None:
-    """A user with a key and an empty home, on a computer where only a proxy leads out.
-
-    The market that is set has a contract and no sales: they are what is fetched.
-    """
+    """A user with a key and an empty home, behind a proxy; the market has no sales yet."""
     for name in [*os.environ]:
         if name.upper().endswith("_PROXY") or name.startswith("KAGGLE"):
             monkeypatch.delenv(name)
@@ -76,10 +73,10 @@ def surroundings(
 
 @pytest.fixture
 def refused(run, tmp_path: Path, working_folder: Path):
-    """Run the command; expect one sentence, and no trace of it anywhere."""
+    """Run the command; expect an error of one sentence, and no new file anywhere."""
 
     def refused(*options: object) -> str:
-        result = run("fetch", "--quiet", *options)  # a slow machine would tell how far it is
+        result = run("fetch", "--quiet", *options)  # a slow machine would show progress
         assert (result.code, result.out) == (1, "")
         assert result.err.startswith("Error: ")
         assert len(result.err.splitlines()) == 1

@@ -1,4 +1,4 @@
-"""``houseprice fetch``: the computer, the call, and the key that nobody reads."""
+"""``houseprice fetch``: settings, options, processes, and the secrecy of the key."""
 
 from __future__ import annotations
 
@@ -19,43 +19,43 @@ pytestmark = pytest.mark.usefixtures("fresh_logs")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no such limit there")
-def test_a_full_disk_is_told(working_folder: Path) -> None:
+def test_a_full_disk_is_a_failure(working_folder: Path) -> None:
     done = run_without_room(COMMAND, "fetch", "--quiet", most_bytes=1000)
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == "Error: The disk is full: make room and run this again.\n"
+    assert done.stderr == "Error: The disk is full: free some space and run this again.\n"
     assert list(working_folder.iterdir()) == []
 
 
-def test_a_market_that_is_not_at_kaggle_says_so(
+def test_a_market_without_a_source_is_a_failure(
     run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HOUSEPRICE_MARKET", str(write_hamlet(tmp_path / "plain")))
     result = run("fetch")
     assert result.code == 1
-    assert "The market Hamlet can't be fetched: its contract names no place" in result.err
+    assert "The market Hamlet can't be fetched: its contract names no source" in result.err
 
 
-def test_a_contract_with_a_path_for_a_file_is_refused(
+def test_a_path_as_the_name_of_a_file_is_refused(
     run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     contract = FETCHABLE.replace('sample = "to_value.csv"', 'sample = "../to_value.csv"')
-    monkeypatch.setenv("HOUSEPRICE_MARKET", str(write_hamlet(tmp_path / "sly", contract)))
+    monkeypatch.setenv("HOUSEPRICE_MARKET", str(write_hamlet(tmp_path / "path", contract)))
     result = run("fetch")
     assert result.code == 1
     assert "sales and sample must be names of two files" in result.err
 
 
-def test_a_missing_package_is_told(refused, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_package_is_named(refused, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "kagglehub", None)
     assert "pip install 'houseprice[kaggle]'" in refused()
 
 
-def test_a_timeout_below_a_second_is_a_wrong_call(run) -> None:
+def test_a_timeout_below_a_second_is_a_usage_error(run) -> None:
     assert run("fetch", "--timeout", "0").code == 2
 
 
 @pytest.mark.parametrize("options", [["--verbose"], ["--verbose", "--log-json"]])
-def test_the_key_is_nowhere_in_the_messages_of_a_verbose_run(
+def test_the_key_is_not_in_the_messages_of_a_verbose_run(
     run, site: Kaggle, options: list[str]
 ) -> None:
     site.status = 403
@@ -65,22 +65,20 @@ def test_the_key_is_nowhere_in_the_messages_of_a_verbose_run(
     assert KEY not in result.out + result.err
 
 
-def test_the_key_is_not_shown_where_the_client_prints_it(
+def test_the_key_is_not_shown_even_if_the_client_prints_it(
     run, site: Kaggle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     elsewhere(monkeypatch, proxy=site.address)
     result = run("--verbose", "fetch")
-    (asked,) = site.asked
-    assert asked.startswith("POST localhost:7777http://localhost:7777/api/v1/competitions.")
+    (request,) = site.asked
+    assert request.startswith("POST localhost:7777http://localhost:7777/api/v1/competitions.")
     assert result.code == 1
     assert KEY not in result.out + result.err
     assert "Basic" not in result.out + result.err
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks for the process as Linux shows it")
-def test_a_kill_stops_the_download_too_and_leaves_no_market(
-    site: Kaggle, working_folder: Path
-) -> None:
+def test_a_kill_ends_the_client_and_leaves_no_market(site: Kaggle, working_folder: Path) -> None:
     site.silent = True
     process = subprocess.Popen([sys.executable, "-c", COMMAND, "fetch", "-o", "town"])
     with process:
@@ -89,18 +87,18 @@ def test_a_kill_stops_the_download_too_and_leaves_no_market(
         assert children
         process.kill()
 
-    def gone(pid: str) -> bool:
+    def has_ended(pid: str) -> bool:
         status = Path(f"/proc/{pid}/status")
         try:
             return "State:\tZ" in status.read_text()
         except (FileNotFoundError, ProcessLookupError):
             return True
 
-    wait_until(lambda: all(map(gone, children)))
+    wait_until(lambda: all(map(has_ended, children)))
     assert not (working_folder / "town").exists()
 
 
-def test_the_contract_says_where_the_embedded_market_is(market) -> None:
+def test_the_embedded_market_names_its_source(market) -> None:
     source = load_contract(market.folder).market.kaggle
     assert source is not None
     assert (source.sales.rows, source.sample.rows) == (len(market.houses), 1459)

@@ -1,4 +1,4 @@
-"""``houseprice fetch`` through Kaggle's own client: what comes, and what is made of it."""
+"""``houseprice fetch`` through Kaggle's own client creates a market folder."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_a_market_is_fetched_into_a_folder_of_its_name(
     ]
 
 
-def test_a_fetched_market_is_learned_from_at_once(
+def test_a_fetched_market_can_be_trained_on(
     run, working_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fetched = run("fetch", "-o", "town", "--quiet")
@@ -46,7 +46,7 @@ def test_a_fetched_market_is_learned_from_at_once(
     assert json.loads(trained.out)["rows"] == 150
 
 
-def test_the_embedded_market_is_fetched_as_it_lies_in_the_package(
+def test_the_fetched_embedded_market_equals_the_packaged_one(
     run, working_folder: Path, site: Kaggle, market, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("HOUSEPRICE_MARKET")
@@ -62,7 +62,7 @@ def test_the_embedded_market_is_fetched_as_it_lies_in_the_package(
     assert fetched.prices.equals(market.prices)
 
 
-def test_nobody_is_asked_but_kaggle_and_its_storage(run, site: Kaggle) -> None:
+def test_only_kaggle_and_its_storage_are_contacted(run, site: Kaggle) -> None:
     assert run("fetch").code == 0
     assert set(site.tunnels) == {"api.kaggle.com:443", "storage.googleapis.com:443"}
     api = "POST api.kaggle.com/v1/competitions.CompetitionApiService/DownloadDataFile"
@@ -70,7 +70,7 @@ def test_nobody_is_asked_but_kaggle_and_its_storage(run, site: Kaggle) -> None:
     assert site.asked == [api, f"{storage}/train.csv", api, f"{storage}/test.csv"]
 
 
-def test_nothing_is_kept_in_the_home_even_if_the_client_is_told_to_log(
+def test_nothing_is_written_to_the_home(
     run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("KAGGLE_LOGGING_ENABLED", "true")
@@ -79,20 +79,18 @@ def test_nothing_is_kept_in_the_home_even_if_the_client_is_told_to_log(
     assert list((tmp_path / "home").iterdir()) == []
 
 
-def test_the_result_can_be_had_as_json(run, working_folder: Path) -> None:
-    told = json.loads(run("fetch", "-o", "my town", "--json").out)
-    assert told["folder"] == str(working_folder / "my town")
-    assert (told["market"], told["competition"]) == ("hamlet", COMPETITION)
-    sales, sample = told["files"]
+def test_the_result_can_be_printed_as_json(run, working_folder: Path) -> None:
+    result = json.loads(run("fetch", "-o", "my town", "--json").out)
+    assert result["folder"] == str(working_folder / "my town")
+    assert (result["market"], result["competition"]) == ("hamlet", COMPETITION)
+    sales, sample = result["files"]
     assert (sales["name"], sales["came_as"], sales["rows"]) == ("sales.csv", "train.csv", 150)
     assert (sample["name"], sample["came_as"], sample["rows"]) == ("to_value.csv", "test.csv", 20)
     assert len(sales["sha256"]) == 64
-    assert told["next"] == f"HOUSEPRICE_MARKET='{working_folder / 'my town'}' houseprice train"
+    assert result["next"] == f"HOUSEPRICE_MARKET='{working_folder / 'my town'}' houseprice train"
 
 
-def test_files_that_are_kept_packed_are_unpacked(
-    run, working_folder: Path, site: Kaggle, hamlet: Path
-) -> None:
+def test_archives_are_extracted(run, working_folder: Path, site: Kaggle, hamlet: Path) -> None:
     site.zips = True
     site.files = {name: zipped(**{name: data}) for name, data in site.files.items()}
     assert run("fetch").code == 0
@@ -116,23 +114,20 @@ def test_credentials_may_be_a_token_or_a_file(
     assert run("fetch").code == 0
 
 
-# The folder
-
-
-def test_a_folder_that_is_there_is_kept_and_force_replaces_it_when_all_is_well(
+def test_an_existing_folder_is_replaced_only_with_force_and_valid_files(
     run, working_folder: Path, site: Kaggle, hamlet: Path
 ) -> None:
     assert run("fetch").code == 0
     sales = working_folder / "hamlet-kaggle" / "sales.csv"
     sales.write_text("mine")
-    asked_before = len(site.asked)
+    n_requests = len(site.asked)
     again = run("fetch")
-    assert (again.code, len(site.asked)) == (1, asked_before)
-    assert "hamlet-kaggle is there already" in again.err
-    whole, site.files["train.csv"] = site.files["train.csv"], b"half"
+    assert (again.code, len(site.asked)) == (1, n_requests)
+    assert "hamlet-kaggle exists already" in again.err
+    complete, site.files["train.csv"] = site.files["train.csv"], b"half"
     assert run("fetch", "--force").code == 1
     assert sales.read_text() == "mine"
-    site.files["train.csv"] = whole
+    site.files["train.csv"] = complete
     assert run("fetch", "--force").code == 0
-    assert sales.read_bytes() == whole
+    assert sales.read_bytes() == complete
     assert [path.name for path in working_folder.iterdir()] == ["hamlet-kaggle"]
