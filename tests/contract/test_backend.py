@@ -43,14 +43,6 @@ def test_prices_are_close_to_the_prices_paid(
     assert np.median(np.abs(frame["predicted_price"] / paid - 1)) < 0.12
 
 
-def test_confidence_is_100_minus_fsd_in_percent(full: Backend, rows: pd.DataFrame) -> None:
-    frame = full.value(rows).valuations
-    np.testing.assert_allclose(frame["confidence"], 100 * (1 - frame["fsd"]))
-    middle = full.value(rows, interval=0.68).valuations
-    half_width = (middle["price_high"] - middle["price_low"]) / 2
-    np.testing.assert_allclose(frame["fsd"], half_width / frame["predicted_price"])
-
-
 def test_an_invalid_row_does_not_affect_others(backend: Backend, rows: pd.DataFrame) -> None:
     clean = backend.value(rows).valuations
     faulty = rows.copy()
@@ -202,13 +194,6 @@ def test_importance_ranks_all_fields(full: Backend, hamlet: Market) -> None:
     assert set(importance["column"]) == set(hamlet.contract.columns)
     assert importance["column"].iloc[0] == "size"
     assert importance["importance_pct"].is_monotonic_decreasing
-
-
-def test_the_effect_of_a_monotone_field_never_falls(full: Backend) -> None:
-    effect = full.effect("size")
-    assert effect["price"].is_monotonic_increasing
-    assert (effect["low"] <= effect["price"]).all()
-    assert (effect["price"] <= effect["high"]).all()
 
 
 def test_a_returned_frame_can_be_changed_safely(full: Backend) -> None:

@@ -277,9 +277,9 @@ def foreign_table(houses: pd.DataFrame, contract: Contract, dialect: Dialect) ->
 
 def _column_kind(field: Field, dialect: Dialect) -> ColumnKind:
     if field.is_numeric:
-        return "number" if field.kind == "number" else "whole"
+        return "number" if field.kind == "number" else "integer"
     codes = [code for code in field.codes if code not in dialect.blanks]
-    return "whole" if all(_is_integer(code) for code in codes) else "text"
+    return "integer" if all(_is_integer(code) for code in codes) else "text"
 
 
 def _is_integer(code: str) -> bool:
@@ -293,7 +293,7 @@ def _cells(values: list[float], field: Field, kind: ColumnKind, dialect: Dialect
             for value in values
         ]
     levels: list[Cell] = [
-        dialect.missing if code in dialect.blanks else int(code) if kind == "whole" else code
+        dialect.missing if code in dialect.blanks else int(code) if kind == "integer" else code
         for code in field.codes
     ]
     return [dialect.missing if math.isnan(value) else levels[int(value)] for value in values]

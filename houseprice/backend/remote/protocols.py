@@ -25,7 +25,7 @@ __all__ = [
 ]
 
 Cell = int | float | str | None
-ColumnKind = Literal["number", "whole", "text"]
+ColumnKind = Literal["number", "integer", "text"]
 MAX_MESSAGE_CHARS = 200
 
 
@@ -236,7 +236,7 @@ def _tensor(name: str, kind: ColumnKind, cells: list[Cell]) -> dict[str, Any]:
         }
     # A numeric tensor contains no text, and an integer tensor no missing value.
     numbers = [None if isinstance(cell, str) else cell for cell in cells]
-    is_integer = kind == "whole" and None not in numbers
+    is_integer = kind == "integer" and None not in numbers
     return tensor | {"datatype": "INT64" if is_integer else "FP64", "data": numbers}
 
 
