@@ -1,10 +1,10 @@
 """Measure the service: ``python benchmarks/api.py [--quick]``.
 
-One house with its range over the network, beside the same call in process, beside what tutorials
-write (Flask and a plain pipeline), and beside a service that does nothing; then a long file, and
-how soon the service says that it lives while it has all hands full. Whoever asks is a process of
-its own. Everything is asked in turn in the same run, several times, and the middle is told:
-processor time of the servers with all that they start, so that ratios hold on a busy machine.
+It measures one house with its range over the network, compared with the same call in process, with
+a service as tutorials write it (Flask and a plain pipeline) and with a service that does nothing;
+then a long file, and how soon a busy service answers a probe. The client is a process of its own.
+All servers are measured in turn, several times, and the median is reported: processor time of the
+servers and their children, so that ratios hold on a busy machine.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ GET_OK = request("GET", "/health")
 
 @dataclass
 class Times:
-    """What came of asking one server over so many connections, a number a round."""
+    """Measurements of one server over a number of connections, one per round."""
 
     processor_ms: list[float] = field(default_factory=list)
     per_s: list[float] = field(default_factory=list)
@@ -66,8 +66,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3, help="times that each server is asked")
     parser.add_argument("--rows", type=int, default=30_000, help="rows of the file")
     parser.add_argument("--quick", action="store_true", help="one round, 10,000 rows")
-    asked = parser.parse_args()
-    rounds, rows = (1, 10_000) if asked.quick else (asked.rounds, asked.rows)
+    options = parser.parse_args()
+    rounds, rows = (1, 10_000) if options.quick else (options.rounds, options.rows)
     market = load_market()
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         models = Path(folder, "models")
@@ -79,12 +79,12 @@ def main() -> None:
         }
         one_house(market, backend, servers, rounds)
         long_file(market, backend, servers["ours × 1"], Path(folder, "houses.csv"), rows)
-        signs_of_life(market, servers["ours × 2"], 2.0 if asked.quick else 5.0)
+        probe_latency(market, servers["ours × 2"], 2.0 if options.quick else 5.0)
     CONSOLE.print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} at the end")
 
 
 def services(market: Market, pipeline: Path) -> dict[str, AbstractContextManager[Server]]:
-    """All servers, ready to be started."""
+    """Return all servers, ready to be started."""
     found: dict[str, AbstractContextManager[Server]] = {}
     for workers, name in ((1, "ours × 1"), (2, "ours × 2")):
         port = free_port()
@@ -103,7 +103,9 @@ def services(market: Market, pipeline: Path) -> dict[str, AbstractContextManager
     ]
     found["empty"] = serving([*command, "--no-access-log", f"--port={port}"], port, "/", {})
     if not (find_spec("flask") and find_spec("gunicorn")):
-        CONSOLE.print("No Flask beside it: pip install 'houseprice[bench]', and measure again.")
+        CONSOLE.print(
+            "Without Flask to compare with: pip install 'houseprice[bench]', and measure again."
+        )
         return found
     fit_plain_pipeline(market, pipeline)
     for workers, name in ((1, "Flask × 1"), (2, "Flask × 2")):
@@ -125,7 +127,7 @@ def services(market: Market, pipeline: Path) -> dict[str, AbstractContextManager
 def one_house(
     market: Market, backend: LocalBackend, servers: dict[str, Server], rounds: int
 ) -> None:
-    """Ask every server for one house, in turn, and the model itself before each."""
+    """Request one house of every server in turn, and value it in process before each."""
     house = houses_of(market)[5]
     frame = house_frame(house, market.contract)
     ours = request("POST", "/v1/valuations", json.dumps({"rows": [house]}).encode())
@@ -169,7 +171,7 @@ def one_house(
 
 
 def ask(server: Server, message: bytes, connections: int, times: Times) -> float:
-    """Keep a server busy for a second; return the processor milliseconds of a request."""
+    """Keep a server busy for a second; return the processor milliseconds per request."""
     process = asking(server.port, message, connections=connections, seconds=1.0)
     before = server.processor_seconds()
     seconds, whole = process.seconds()
@@ -183,7 +185,7 @@ def ask(server: Server, message: bytes, connections: int, times: Times) -> float
 
 
 def call_ms(backend: LocalBackend, frame: pd.DataFrame, calls: int = 40) -> float:
-    """Processor milliseconds of one call in this process, the middle of some."""
+    """Return the median processor milliseconds of a call in this process."""
     found = []
     for _ in range(calls):
         before = time.process_time()
@@ -223,7 +225,7 @@ def long_file(market: Market, backend: LocalBackend, server: Server, path: Path,
 
 
 def post_file(port: int, path: Path) -> None:
-    """Send a file as it is read, and throw the answer away as it comes."""
+    """Stream a file to the server, and discard the response."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=300)
     with path.open("rb") as file:
         size = {"Content-Type": "text/csv", "Content-Length": str(path.stat().st_size)}
@@ -235,8 +237,8 @@ def post_file(port: int, path: Path) -> None:
     connection.close()
 
 
-def signs_of_life(market: Market, server: Server, seconds: float) -> None:
-    """Ask whether a server lives while values keep all its processes busy."""
+def probe_latency(market: Market, server: Server, seconds: float) -> None:
+    """Measure a probe while valuations keep all processes of a server busy."""
     houses = houses_of(market)
     table = Table("GET /health while valued are", "values/s", "p50 ms", "p99 ms", "most ms", "goal")
     for size, connections in ((1, 32), (200, 8), (5_000, 3)):

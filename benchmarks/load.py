@@ -1,9 +1,9 @@
-"""Measure the form under many people: ``python benchmarks/load.py [--people 50] [--every 5]``.
+"""Measure the form with many users: ``python benchmarks/load.py [--people 50] [--every 5]``.
 
-Starts the app as ``make run`` does, as one process, and lets people change a fact of a house at
-once: each over a WebSocket of its own, as their browsers would, in Streamlit's own messages. Timed
-is a change until the page has said that it is done; the new value must be in what came. Browsers
-draw besides: ``benchmarks/pages.py`` measures that.
+Starts the app as ``make run`` does, as one process, and lets users change a field of a house at
+the same time, each over a WebSocket with Streamlit's messages, as a browser would. The time of a
+change ends when the script of the page has finished; the new value must be in the messages.
+Rendering in the browser comes on top: ``benchmarks/pages.py`` measures it.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ CONSOLE = Console(width=110)
 
 @dataclass
 class Figures:
-    """What came of it."""
+    """The measurements."""
 
     first_ms: list[float] = field(default_factory=list)
     change_ms: list[float] = field(default_factory=list)
@@ -46,7 +46,7 @@ class Figures:
 
 @dataclass
 class Person:
-    """Somebody with the form open: what their browser knows of the page."""
+    """A user with the form open, and the state that the browser keeps."""
 
     socket: ClientConnection
     page: str = ""
@@ -55,7 +55,7 @@ class Person:
     value: str = ""
 
     async def open_form(self, figures: Figures) -> None:
-        """Come to the page by its address."""
+        """Open the page by its URL."""
         message = BackMsg()
         message.rerun_script.page_name = "house"
         figures.first_ms.append(await self._ask(message, figures))
@@ -63,7 +63,7 @@ class Person:
             raise RuntimeError("the form did not come with a value")
 
     async def change(self, area: float, figures: Figures) -> None:
-        """Enter another living area, and wait for what the page makes of it."""
+        """Enter another living area, and wait for the new value."""
         widget, _ = self.numbers[AREA]
         self.numbers[AREA] = (widget, area)
         message = BackMsg()
@@ -83,30 +83,30 @@ class Person:
         while True:
             data = await asyncio.wait_for(self.socket.recv(decode=False), PATIENCE_S)
             received += len(data)
-            told = ForwardMsg.FromString(data)
-            if told.WhichOneof("type") == "script_finished":
+            message_in = ForwardMsg.FromString(data)
+            if message_in.WhichOneof("type") == "script_finished":
                 figures.received.append(received)
                 return (time.perf_counter() - start) * 1_000
-            self._take(told)
+            self._take(message_in)
 
-    def _take(self, told: ForwardMsg) -> None:
-        if told.WhichOneof("type") == "new_session":
-            self.page = told.new_session.page_script_hash
-        if told.WhichOneof("type") != "delta":
+    def _take(self, message_in: ForwardMsg) -> None:
+        if message_in.WhichOneof("type") == "new_session":
+            self.page = message_in.new_session.page_script_hash
+        if message_in.WhichOneof("type") != "delta":
             return
-        element = told.delta.new_element
+        element = message_in.delta.new_element
         if element.WhichOneof("type") == "number_input":
             number = element.number_input
             start = number.value if number.set_value else number.default
             self.numbers[number.label] = (number.id, start)
             if number.label == AREA:
-                self.fragment = told.delta.fragment_id
+                self.fragment = message_in.delta.fragment_id
         elif element.WhichOneof("type") == "metric" and not self.value:
             self.value = element.metric.body
 
 
 async def live(people: list[Person], number: int, every: float, until: float, to: Figures) -> None:
-    """Be one person: change a fact at intervals, not all at the same moment."""
+    """Simulate one user: change a field at intervals, each user at a different moment."""
     chance = random.Random(number)  # noqa: S311 (no secret hangs on it)
     await asyncio.sleep(every * number / len(people))
     while (started := time.perf_counter()) < until:
@@ -115,7 +115,7 @@ async def live(people: list[Person], number: int, every: float, until: float, to
 
 
 async def crowd(server: Server, people: int, every: float, seconds: float) -> Figures:
-    """Let so many people open the form one after another, and then work at once for so long."""
+    """Let users open the form one after another, and then change fields at the same time."""
     figures, address = Figures(), f"ws://127.0.0.1:{server.port}/_stcore/stream"
     async with AsyncExitStack() as open_sockets:
         there = []
@@ -131,7 +131,7 @@ async def crowd(server: Server, people: int, every: float, seconds: float) -> Fi
 
 
 def measure(server: Server, people: int, every: float, seconds: float) -> list[str]:
-    """Run a crowd; a row of the table."""
+    """Measure a number of users; return a row of the table."""
     figures = asyncio.run(crowd(server, people, every, seconds))
     times = sorted(figures.change_ms)
     slow = times[int(0.95 * len(times))]
@@ -150,7 +150,7 @@ def measure(server: Server, people: int, every: float, seconds: float) -> list[s
 
 
 def main() -> None:
-    """Run the crowds and print the table."""
+    """Measure each number of users and print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--people", type=int, nargs="+", default=[1, 10, 50])
     parser.add_argument("--every", type=float, default=5.0, help="seconds between two changes")

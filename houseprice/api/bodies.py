@@ -151,7 +151,7 @@ class CsvOptions(BaseModel):
 Model = TypeVar("Model", bound=BaseModel)
 
 
-def parse_request(model: type[Model], body: object, name: str = "The body") -> Model:
+def parse_request(model: type[Model], body: object, name: str = "the body") -> Model:
     """Check a body against its model; raise ApiError (422) that says what would do."""
     if isinstance(body, dict):
         # Pydantic lists every unknown member, but one is enough to refuse the request.
@@ -175,10 +175,10 @@ def _explain(
         case "extra_forbidden", (str(member), *_):
             similar = difflib.get_close_matches(member[:40].casefold(), members, n=1)
             hint = f"Did you mean «{similar[0]}»?" if similar else f"Known are {_list(members)}."
-            detail = f"«{shorten(member)}» is not a member of the request. {hint}"
+            detail = f"«{shorten(member)}» is not a member of {name}. {hint}"
             return invalid_request(detail, field=shorten(member))
         case "missing", (str(member), *_):
-            return invalid_request(f"«{member}» is missing.", field=member)
+            return invalid_request(f"«{member}» is missing from {name}.", field=member)
         case _, (str(member), int(position), *_):
             expected = _expected(members[member].get("items", {}))
             detail = f"Entry {position + 1} of «{member}» must be {expected}."
@@ -190,7 +190,7 @@ def _explain(
             expected = _expected(schema.get("items", {}))
             return invalid_request(f"Entry {position + 1} must be {expected}.")
     required = f" with {_list(schema['required'])}" if "required" in schema else ""
-    return invalid_request(f"{name} must be {_expected(schema)}{required}.")
+    return invalid_request(f"{name.capitalize()} must be {_expected(schema)}{required}.")
 
 
 def _expected(schema: dict[str, Any]) -> str:
@@ -202,11 +202,14 @@ def _expected(schema: dict[str, Any]) -> str:
             return "true or false"
         case "integer" | "number" as kind:
             what = "a whole number" if kind == "integer" else "a number"
+            if "maximum" not in schema:
+                return f"{what} from {schema['minimum']:g}"
             return f"{what} from {schema['minimum']:g} to {schema['maximum']:g}"
         case "string":
-            return "a text"
+            return f"one of {', '.join(schema['enum'])}" if "enum" in schema else "a text"
         case "array":
-            return f"a list of {'houses' if schema['items'] == HOUSE_SCHEMA else 'values'}"
+            items = " of houses" if schema["items"] == HOUSE_SCHEMA else ""
+            return f"a list{items}{' that is not empty' if 'minItems' in schema else ''}"
         case "object":
             return "an object"
     return "an object with the fields of a house"

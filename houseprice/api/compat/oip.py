@@ -60,7 +60,9 @@ class InputTensor(BaseModel):
     model_config = ConfigDict(strict=True)
 
     name: str = Field(description="The column")
-    shape: list[Annotated[int, Field(ge=0)]] = Field(description="[n] or [n, 1]")
+    shape: Annotated[list[Annotated[int, Field(ge=0)]], FailFast()] = Field(
+        description="[n] or [n, 1]"
+    )
     datatype: Datatype
     parameters: Any = Field(None, description="Ignored")
     data: InstanceOf[list[Any]] = Field(description="n values, null for an unknown one")
@@ -274,7 +276,7 @@ def _to_rows(inputs: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Convert tensors, one per column, to rows."""
     columns: dict[str, list[Any]] = {}
     for given in inputs:
-        tensor = parse_request(InputTensor, given, "Each tensor of «inputs»")
+        tensor = parse_request(InputTensor, given, "a tensor of «inputs»")
         if tensor.name in columns:
             raise invalid_request(f"«inputs» has the tensor «{shorten(tensor.name)}» twice.")
         data = [

@@ -58,19 +58,6 @@ def test_an_engine_without_a_model_trains_one_and_is_not_ready_meanwhile(
     run_with_engine(work, town, tmp_path / "none yet")
 
 
-def test_an_engine_that_can_not_train_refers_to_the_log(
-    town: Market, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    (tmp_path / "file").write_text("no folder")
-
-    async def work(engine: Engine) -> None:
-        await wait_for(lambda: "log" in engine.readiness().reason)
-        assert not engine.readiness().ok
-
-    run_with_engine(work, town, tmp_path / "file" / "models")
-    assert "HOUSEPRICE_MODEL_DIR" in caplog.text
-
-
 def test_a_server_with_trusted_keys_trains_no_model(
     caplog: pytest.LogCaptureFixture, town: Market, tmp_path: Path
 ) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 import zlib
 from collections.abc import Iterator
@@ -69,70 +68,20 @@ def send(server: Program, body: Any, **headers: str) -> tuple[int, Any]:
     return response.status_code, response.json()
 
 
-def with_size(cell: str) -> bytes:
-    return b'{"rows": [{"size": %s, "quarter": "N"}]}' % cell.encode()
-
-
 @pytest.mark.parametrize(
     "body",
     [
-        *map(with_size, ("NaN", "Infinity", "-Infinity", "1e999", "-1e999", "9" * 5_000)),
-        *map(with_size, ("0x10", "1_000", "+1", "01", '"\\ud800"')),
         *(sign * 100_000 for sign in (b"[", b'{"a":', b'{"rows":[', b'["')),
         b'{"rows": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
-        b'{"rows": [{"size": 120, "quarter": "N", "size": 12}]}',
-        b'{"rows": [], "rows": [{"size": 120, "quarter": "N"}]}',
-        b'{"rows": [{"size": 120, "quarter": "N", "si\\u007ae": 12}]}',
-        b"\xef\xbb\xbf" + ENCODED,
+        b'{"rows": [{"size": ' + b"9" * 100_000 + b"}]}",
+        b'{"rows": [{"size": "\\ud800"}]}',
         ENCODED.decode().encode("utf-16"),
-        ENCODED.decode().encode("utf-32"),
-        b'{"rows": [{"size": 120, "quarter": "\xff"}]}',
-        b"",
-        b"\0",
-        b'{"rows": [',
-        b"rows=1",
     ],
-    ids=range(27),
+    ids=range(8),
 )
 def test_a_body_that_is_not_strict_json_is_refused(server: Program, body: bytes) -> None:
     status, response = send(server, body)
     assert (status, response["code"]) == (400, "invalid_json")
-
-
-@pytest.mark.parametrize(
-    "body",
-    [b"null", b'"rows"', b"[]", b'{"rows": {"0": {}}}', b'{"rows": [1, null, "x", []]}', b"{}"],
-)
-def test_json_of_another_form_is_refused(server: Program, body: bytes) -> None:
-    status, response = send(server, body)
-    assert (status, response["code"]) == (422, "invalid_request")
-
-
-@pytest.mark.parametrize(
-    "cell",
-    [
-        "9" * 400,
-        "1e308",
-        "-1",
-        "1e-320",
-        "0",
-        '"NaN"',
-        '"1e999"',
-        '"\\u0000"',
-        '"120\\u0000"',
-        '"' + "9" * 400 + '"',
-        '"' + "x" * 1_000_000 + '"',
-        "true",
-        "[120]",
-        '{"size": 120}',
-    ],
-    ids=range(14),
-)
-def test_an_impossible_size_gets_no_price(server: Program, cell: str) -> None:
-    status, response = send(server, with_size(cell))
-    assert status == 200
-    assert response["valuations"] == [None]
-    assert response["errors"][0]["field"] == "size"
 
 
 def test_48_megabytes_are_refused_with_a_declared_length_and_without(server: Program) -> None:
@@ -169,11 +118,6 @@ def test_a_small_body_that_decompresses_to_a_large_one_is_refused(
     bomb = b"".join(encoder.compress(b"[" * MEGABYTE) for _ in range(megabytes)) + encoder.flush()
     assert len(bomb) < 2 * MEGABYTE
     assert send(server, bomb, **GZIP)[0] in (400, 413)
-
-
-@pytest.mark.parametrize("end", [0, 1, 12, -9, -1])
-def test_a_truncated_gzip_body_is_refused(server: Program, end: int) -> None:
-    assert send(server, gzip.compress(ENCODED)[:end], **GZIP)[0] == 400
 
 
 def test_long_strings_and_many_unknown_fields_are_not_returned(server: Program) -> None:

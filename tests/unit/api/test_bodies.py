@@ -25,10 +25,15 @@ COUNT, INTERVAL = "a whole number from 0 to 20", "a number from 0.5 to 0.95"
     ("model", "body", "field", "hint"),
     [
         (ValuationRequest, [], None, "The body must be an object with «rows»."),
-        (ValuationRequest, {}, "rows", "«rows» is missing."),
+        (ValuationRequest, {}, "rows", "«rows» is missing from the body."),
         (ValuationRequest, {"rows": {}}, "rows", "must be a list of houses."),
         (ValuationRequest, {"rows": [{}, 3]}, "rows", f"Entry 2 of «rows» must be {HOUSE}."),
-        (ValuationRequest, {"rows": [], "explian": 1}, "explian", "Did you mean «explain»?"),
+        (
+            ValuationRequest,
+            {"rows": [], "explian": 1},
+            "explian",
+            "not a member of the body. Did you mean «explain»?",
+        ),
         (ValuationRequest, {"rows": [], "whatever": 1}, "whatever", "Known are «rows», «explain»"),
         (ValuationRequest, {"rows": [], "explain": "yes"}, "explain", "must be true or false."),
         (ValuationRequest, {"rows": [], "comparables": 21}, "comparables", COUNT),

@@ -94,16 +94,7 @@ def test_an_unknown_field_is_reported_with_a_similar_one(
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
-@pytest.mark.parametrize("text", [b"[NaN]", b'{"inputs": [], "inputs": []}'])
-def test_a_body_that_is_not_strict_json_is_refused(
-    api: TestClient, protocol: str, text: bytes
-) -> None:
-    headers = {"Content-Type": "application/json"}
-    assert api.post(PROTOCOLS[protocol][0], content=text, headers=headers).status_code == 400
-
-
-@pytest.mark.parametrize("protocol", PROTOCOLS)
-@pytest.mark.parametrize("body", [1, "x", [1], [[]], {"rows": []}, {"inputs": 3}])
+@pytest.mark.parametrize("body", [1, [1], {"rows": []}, {"inputs": 3}])
 def test_a_body_of_another_form_is_refused(api: TestClient, protocol: str, body: object) -> None:
     assert api.post(PROTOCOLS[protocol][0], json=body).status_code == 422
 
@@ -309,9 +300,9 @@ def test_tensors_that_are_not_columns_of_one_table_are_refused(
     assert set(response.json()) == {"error"}
 
 
-@pytest.mark.parametrize("body", [{"inputs": []}, {"inputs": [{"name": "size"}]}])
-def test_incomplete_tensors_are_refused(api: TestClient, body: Row) -> None:
-    assert api.post("/v2/models/house/infer", json=body).status_code == 422
+@pytest.mark.parametrize("inputs", [[], [{"name": "size"}], [3]])
+def test_incomplete_tensors_are_refused(api: TestClient, inputs: list[object]) -> None:
+    assert api.post("/v2/models/house/infer", json={"inputs": inputs}).status_code == 422
 
 
 def test_an_unknown_output_or_model_is_refused(api: TestClient, rows: list[Row]) -> None:

@@ -206,19 +206,6 @@ def test_a_call_that_fails_is_the_result_of_its_request(model: ServedModel) -> N
 # ------------------------------------------------------------------------------------- the engine
 
 
-def test_values_are_those_of_the_backend(
-    town: Market, town_models: Path, in_process: LocalBackend
-) -> None:
-    async def work(engine: Engine) -> None:
-        result = await engine.value([HOUSE, {"sise": 3}])
-        assert result.valuations["status"].tolist()[1] == "error"
-        assert result.valuations["model_version"][0] == in_process.info().model_version
-        many = await engine.value([HOUSE] * 700)
-        assert many.valuations["row"].tolist() == list(range(1, 701))
-
-    run_with_engine(work, town, town_models)
-
-
 def test_all_work_runs_in_one_thread_other_than_the_event_loop(
     town: Market, town_models: Path
 ) -> None:
@@ -228,29 +215,6 @@ def test_all_work_runs_in_one_thread_other_than_the_event_loop(
         )
         assert len(set(threads)) == 1
         assert threads[0] is not threading.current_thread()
-
-    run_with_engine(work, town, town_models)
-
-
-def test_requests_that_arrive_together_are_valued_in_one_call(
-    town: Market, town_models: Path
-) -> None:
-    calls = []
-
-    class Recording:
-        def __init__(self, backend: LocalBackend) -> None:
-            self.backend = backend
-
-        def value(self, rows: pd.DataFrame, **options: Any) -> ValuationResult:
-            calls.append(len(rows))
-            return self.backend.value(rows, **options)
-
-    async def work(engine: Engine) -> None:
-        model = engine.model
-        recorded = ServedModel(Recording(model.backend), model.info, model.loaded)
-        results = await asyncio.gather(*(engine.value([HOUSE], model=recorded) for _ in range(30)))
-        assert [result.valuations["row"].tolist() for result in results] == [[1]] * 30
-        assert calls == [30]
 
     run_with_engine(work, town, town_models)
 

@@ -6,16 +6,13 @@ import logging
 from collections.abc import Iterator
 
 import pytest
-import requests
 from fastapi import FastAPI, Response
-from fastapi.responses import StreamingResponse
 from fastapi.testclient import TestClient
 
 from houseprice.api.middleware import add_middleware
 from houseprice.api.problem_details import ApiError, ServerBusy, install_error_handlers
 from houseprice.errors import InputError, ModelError, StoreError
 from houseprice.settings import Settings
-from tests.loopback import served
 
 HOUSE = "Elm Street 5"
 ERRORS = {
@@ -30,7 +27,7 @@ ERRORS = {
 
 
 @pytest.fixture(scope="module")
-def app() -> FastAPI:
+def client() -> Iterator[TestClient]:
     """An app whose every response is an error."""
     app = FastAPI()
 
@@ -38,21 +35,8 @@ def app() -> FastAPI:
     async def fail(name: str) -> Response:
         raise ERRORS[name]
 
-    @app.get("/half/{name}")
-    async def half(name: str) -> Response:
-        def chunks() -> Iterator[bytes]:
-            yield b"half of it"
-            raise ERRORS[name]
-
-        return StreamingResponse(chunks())
-
     install_error_handlers(app)
     add_middleware(app, Settings())
-    return app
-
-
-@pytest.fixture(scope="module")
-def client(app: FastAPI) -> Iterator[TestClient]:
     with TestClient(app) as client:
         yield client
 
@@ -98,12 +82,3 @@ def test_an_unexpected_error_is_a_number_in_response_and_log_without_its_text(
     assert body["number"] in body["detail"]
     assert body["number"] in caplog.text
     assert type(ERRORS[name]).__name__ in caplog.text
-
-
-def test_a_response_that_fails_half_way_is_not_taken_for_complete(
-    app: FastAPI, caplog: pytest.LogCaptureFixture
-) -> None:
-    with served(app) as port, pytest.raises(requests.exceptions.ChunkedEncodingError):
-        requests.get(f"http://127.0.0.1:{port}/half/bug", timeout=20)
-    assert "ValueError" in caplog.text
-    assert HOUSE not in caplog.text

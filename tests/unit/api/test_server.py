@@ -8,7 +8,6 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -20,8 +19,6 @@ from prometheus_client.parser import text_string_to_metric_families
 from houseprice.api.server import HeadLimitProtocol
 from houseprice.files import MEGABYTE
 from houseprice.market.sales import Market
-from houseprice.model.store.store import ModelStore
-from houseprice.model.training import train
 from tests.loopback import PATIENCE_S, Program, get, post, program, raw, served, wait_until
 
 HOUSE = {"size": 120, "grade": "B", "quarter": "N", "garden": "y", "built": 1990}
@@ -202,35 +199,6 @@ def test_the_metrics_of_two_processes_are_added_up_and_outlive_a_process(pair: P
     wait_until(lambda: len(started_processes(pair)) == 2 and old[0] not in pair.children())
     pair.wait_until_ready()
     assert count_requests(pair) - before == 40
-
-
-def test_a_new_version_takes_over_without_a_lost_request(
-    town: Market, environment: dict[str, str], pair: Program
-) -> None:
-    statuses: list[int] = []
-    versions: list[str] = []
-    done = threading.Event()
-
-    def send_requests() -> None:
-        while not done.is_set():
-            response = post(f"{pair.url}/v1/valuations", json={"rows": [HOUSE]})
-            statuses.append(response.status_code)
-            versions.append(response.json()["model_version"])
-
-    threads = [threading.Thread(target=send_requests) for _ in range(3)]
-    for thread in threads:
-        thread.start()
-    try:
-        wait_until(lambda: len(statuses) > 10)
-        store = ModelStore(Path(environment["HOUSEPRICE_MODEL_DIR"]))
-        manifest = train(town, store).manifest
-        wait_until(lambda: versions[-20:] == [manifest.model_version] * 20)
-    finally:
-        done.set()
-        for thread in threads:
-            thread.join()
-    assert set(statuses) == {200}
-    assert len(set(versions)) == 2
 
 
 def test_several_processes_stop_together_and_leave_no_folder(
