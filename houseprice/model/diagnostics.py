@@ -1,16 +1,8 @@
-"""How far held-out values are off, and whether that has to do with a fact.
+"""Diagnostics of a fitted model on held-out sales: errors, calibration, interactions, ablation.
 
-Errors are shares of the price: 0.1 is a value a tenth too high.
-
-What each sale was valued at by a model that had not seen it, and how far ranges hold.
-
-Which facts matter together: what two of them do beyond what each does alone.
-
-How much accuracy is lost where models have to learn from fewer facts.
-
-A fact is taken from a model by making it the same for every house: it is then learned without it,
-which is more than to confuse a model that has learned with it (permutation importance does that).
-Everything, the choice of facts too, is done inside the fold, on sales that are not held out.
+Errors are shares of the price: 0.1 is a value that is 10 % too high. The ablations fit models
+without some fields, which measures more than permutation importance: the other fields can take over
+what the missing ones explain. All steps, the selection of fields too, run inside the folds.
 """
 
 from __future__ import annotations
@@ -56,135 +48,46 @@ __all__ = [
     "quintiles",
 ]
 
-_FEWEST = 8
-"""Sales below which a group says nothing of a drift."""
+Floats = NDArray[np.float64]
+Positions = NDArray[np.intp]
 
-
-@dataclass(frozen=True)
-class ErrorTrend:
-    """Whether the error has to do with the group that a sale is in.
-
-    Attributes
-    ----------
-    medians : Series
-        The middle error by group, those with enough sales only.
-    strength : float
-        How many standard deviations of chance the groups lie apart; 0 with fewer than two groups.
-    """
-
-    medians: pd.Series
-    strength: float
-
-    def is_significant(self, n_tests: int = 1) -> bool:
-        """Whether chance would show as much in less than one of a hundred such searches."""
-        return self.strength > NormalDist().inv_cdf(1.0 - 0.01 / max(n_tests, 1))
-
-
-def prediction_errors(held_out: pd.DataFrame) -> pd.DataFrame:
-    """Add to held-out values (``Study.held_out``) how far they are off.
-
-    Returns
-    -------
-    DataFrame, a row per sale
-        With ``error`` (share of the price, above 0 too high) and ``inside`` (whether the price
-        lies inside the range of 90 %).
-    """
-    price = held_out["price"]
-    return held_out.assign(
-        error=(held_out["predicted_price"] - price) / price,
-        inside=price.between(held_out["low_90"], held_out["high_90"]),
-    )
-
-
-def errors_by_group(values: pd.DataFrame, groups: Iterable[str]) -> pd.DataFrame:
-    """Sum up errors by group, in the order of :func:`missed` rows.
-
-    Returns
-    -------
-    DataFrame, a row per group in the order of its first sale
-        group, sales, median_ape, within_10, coverage_90 (shares), lower_quarter, median,
-        upper_quarter (of the signed error).
-    """
-    rows = []
-    labels = pd.Series(list(groups), index=values.index, dtype=object)
-    for label, part in values.groupby(labels, sort=False):
-        price, value = part["price"], part["predicted_price"]
-        quarters = np.quantile(part["error"], [0.25, 0.5, 0.75])
-        off = median_ape(price, value), share_within(0.1)(price, value)
-        held = coverage(price, part["low_90"], part["high_90"])
-        rows.append((str(label), len(part), *off, held, *quarters))
-    measures = ["median_ape", "within_10", "coverage_90"]
-    spread = ["lower_quarter", "median", "upper_quarter"]
-    return pd.DataFrame(rows, columns=["group", "sales", *measures, *spread])
-
-
-def quintiles(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Number the fifth of a numeric fact that each sale lies in, NaN where it is not known."""
-    known = values[~np.isnan(values)]
-    if not known.size:
-        return values
-    limits = np.unique(np.quantile(known, [0.2, 0.4, 0.6, 0.8]))
-    return np.where(np.isnan(values), np.nan, np.searchsorted(limits, values, side="left"))
-
-
-def error_trend(error: pd.Series, groups: pd.Series) -> ErrorTrend:
-    """Test by ranks whether errors differ between groups.
-
-    The statistic is that of Kruskal and Wallis (1952), told as a standard normal deviate by the
-    cube root of Wilson and Hilferty (1931), so that facts with few and many levels compare.
-
-    Parameters
-    ----------
-    error : Series of shape (n_sales,)
-    groups : Series of shape (n_sales,)
-        A label a sale; sales without one do not count, nor do groups of a few.
-    """
-    counted = groups.map(groups.value_counts()) >= _FEWEST
-    error, groups = error[counted], groups[counted]
-    middles = error.groupby(groups).median()
-    freedom, total = len(middles) - 1, len(error)
-    if freedom < 1:
-        return ErrorTrend(middles, 0.0)
-    ranks = error.rank().groupby(groups)
-    apart = (ranks.count() * (ranks.mean() - (total + 1) / 2) ** 2).sum()
-    statistic = 12.0 * apart / (total * (total + 1))
-    spread = 2.0 / (9.0 * freedom)
-    return ErrorTrend(
-        middles, float((np.cbrt(statistic / freedom) - (1.0 - spread)) / np.sqrt(spread))
-    )
-
+FEATURE_COUNTS = (5, 10, 24, 40)
+"""Numbers of fields of the models in :func:`accuracy_by_feature_count`, next to all fields."""
 
 _LEVELS = (0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95)
+_MIN_TREND_GROUP = 8
+"""Sales below which a group does not count in a trend."""
+_ABLATION_STEP = 2
+"""Every second fold is fitted again: enough for a spread, in half the time."""
+_PERMUTED_SALES = 300
+_METRICS = {
+    "rmsle": rmsle,
+    "median_ape": median_ape,
+    "mean_ape": mean_ape,
+    "within_10": share_within(0.1),
+}
+
+
+# Held-out values
 
 
 def held_out_predictions(model: ValuationModel, market: Market) -> pd.DataFrame:
-    """Lay the prices paid beside the values of the folds' models.
-
-    Returns
-    -------
-    DataFrame, a row per sale
-        As :attr:`houseprice.model.study.Study.held_out`; money in whole cents.
-    """
+    """Return the table ``Study.held_out``: prices and held-out values, money in whole cents."""
     frame = pd.DataFrame(
         {"id": market.ids.astype("str").to_numpy(), "price": market.prices.to_numpy(np.float64)}
     )
     for level, name in ((0.68, "68"), (0.9, "90")):
         values = model.held_out_values(level).to_numpy(np.float64).round(2)
         frame["predicted_price"], frame[f"low_{name}"], frame[f"high_{name}"] = values.T
-    half = (frame["high_68"] - frame["low_68"]) / 2.0
-    frame["confidence"] = (100.0 * (1.0 - half / frame["predicted_price"]).clip(0.0, 1.0)).round(2)
+    half_width = (frame["high_68"] - frame["low_68"]) / 2.0
+    share = (1.0 - half_width / frame["predicted_price"]).clip(0.0, 1.0)
+    frame["confidence"] = (100.0 * share).round(2)
     frame["fold"] = model.out_of_fold_["fold"].to_numpy(np.float64)
     return frame
 
 
 def calibration(model: ValuationModel, market: Market) -> pd.DataFrame:
-    """Measure which share of the prices lies inside ranges of each level.
-
-    Returns
-    -------
-    DataFrame, a row per level
-        As :attr:`houseprice.model.study.Study.calibration`.
-    """
+    """Return the table ``Study.calibration``: nominal and observed coverage of intervals."""
     paid = market.prices.to_numpy(np.float64)
     rows = []
     for level in _LEVELS:
@@ -193,28 +96,109 @@ def calibration(model: ValuationModel, market: Market) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["level", "observed", "width"])
 
 
-Floats = NDArray[np.float64]
+def prediction_errors(held_out: pd.DataFrame) -> pd.DataFrame:
+    """Add to held-out values the signed error and whether the price is inside the 90 % interval."""
+    price = held_out["price"]
+    return held_out.assign(
+        error=(held_out["predicted_price"] - price) / price,
+        inside=price.between(held_out["low_90"], held_out["high_90"]),
+    )
 
-_TOP = 16
-"""Fields looked at: the pairs of those that hardly matter alone matter less together."""
-_PAIRS = 400
-"""Pairs of houses."""
+
+# Errors by group
+
+
+def errors_by_group(values: pd.DataFrame, groups: Iterable[str]) -> pd.DataFrame:
+    """Summarize the rows of :func:`prediction_errors` by group, in the order of the first sale.
+
+    The columns are group, sales, median_ape, within_10, coverage_90 (shares), and the quartiles of
+    the signed error: lower_quarter, median, upper_quarter.
+    """
+    rows = []
+    labels = pd.Series(list(groups), index=values.index, dtype=object)
+    for label, part in values.groupby(labels, sort=False):
+        price, value = part["price"], part["predicted_price"]
+        accuracy = median_ape(price, value), share_within(0.1)(price, value)
+        covered = coverage(price, part["low_90"], part["high_90"])
+        quartiles = np.quantile(part["error"], [0.25, 0.5, 0.75])
+        rows.append((str(label), len(part), *accuracy, covered, *quartiles))
+    measures = ["median_ape", "within_10", "coverage_90"]
+    spread = ["lower_quarter", "median", "upper_quarter"]
+    return pd.DataFrame(rows, columns=["group", "sales", *measures, *spread])
+
+
+def quintiles(values: Floats) -> Floats:
+    """Number the quintile of each value; NaN where the value is missing."""
+    known = values[~np.isnan(values)]
+    if not known.size:
+        return values
+    limits = np.unique(np.quantile(known, [0.2, 0.4, 0.6, 0.8]))
+    return np.where(np.isnan(values), np.nan, np.searchsorted(limits, values, side="left"))
+
+
+@dataclass(frozen=True)
+class ErrorTrend:
+    """Whether errors differ between groups.
+
+    Attributes
+    ----------
+    medians : Series
+        The median error by group, of groups with enough sales.
+    strength : float
+        The test statistic as a standard normal deviate; 0 with fewer than two groups.
+    """
+
+    medians: pd.Series
+    strength: float
+
+    def is_significant(self, n_tests: int = 1) -> bool:
+        """Whether the trend is significant at 1 %, corrected for a number of tests (Bonferroni)."""
+        return self.strength > NormalDist().inv_cdf(1.0 - 0.01 / max(n_tests, 1))
+
+
+def error_trend(error: pd.Series, groups: pd.Series) -> ErrorTrend:
+    """Test by ranks whether errors differ between groups.
+
+    The statistic of Kruskal and Wallis (1952), as a standard normal deviate by the cube root of
+    Wilson and Hilferty (1931), so that fields with few and many levels are comparable.
+
+    Parameters
+    ----------
+    error : Series of shape (n_sales,)
+    groups : Series of shape (n_sales,)
+        A label per sale; sales without one and small groups do not count.
+    """
+    counted = groups.map(groups.value_counts()) >= _MIN_TREND_GROUP
+    error, groups = error[counted], groups[counted]
+    medians = error.groupby(groups).median()
+    freedom, total = len(medians) - 1, len(error)
+    if freedom < 1:
+        return ErrorTrend(medians, 0.0)
+    ranks = error.rank().groupby(groups)
+    between = (ranks.count() * (ranks.mean() - (total + 1) / 2) ** 2).sum()
+    statistic = 12.0 * between / (total * (total + 1))
+    variance = 2.0 / (9.0 * freedom)
+    deviate = (np.cbrt(statistic / freedom) - (1.0 - variance)) / np.sqrt(variance)
+    return ErrorTrend(medians, float(deviate))
+
+
+# Interactions
 
 
 def interactions(
     model: ValuationModel,
     houses: pd.DataFrame,
     columns: Sequence[str],
-    top: int = _TOP,
-    n_pairs: int = _PAIRS,
+    top: int = 16,
+    n_pairs: int = 400,
     random_state: int = 0,
 ) -> pd.DataFrame:
-    """Measure how far pairs of fields do more, or less, together than the two alone.
+    """Return the table ``Study.interactions``: pairs of fields, the strongest interaction first.
 
-    One house takes over a fact of another, chosen at random; then another fact; then both. What
-    both do to the logarithm of the price, less what each does, is their interplay: zero where facts
-    move a value by percentages that do not depend on each other (Friedman and Popescu 2008, section
-    8, on differences between houses instead of averages over all of them).
+    One house takes over the value of a field from another house, then of a second field, then of
+    both. The effect of both on the logarithm of the price, less the effect of each, is their
+    interaction: zero if the effects, in percent, do not depend on each other (Friedman and Popescu
+    2008, section 8, on differences between houses instead of averages over all of them).
 
     Parameters
     ----------
@@ -222,39 +206,34 @@ def interactions(
     houses : DataFrame of shape (n_houses, n_fields)
         Clean houses.
     columns : sequence of str
-        Most important first.
+        Most important first. Fields that hardly matter alone hardly interact.
     top : int
-        How many of them are looked at.
+        Number of these columns that are tested.
     n_pairs : int
-        Houses that take over.
+        Number of random pairs of houses.
     random_state : int
-
-    Returns
-    -------
-    DataFrame, a row per pair, strongest first
-        As :attr:`houseprice.model.study.Study.interactions`.
     """
     contract, regressor = model.contract, model.regressor_
     matrix = regressor.features_.imputer_.fill(to_matrix(houses, contract))
     random = np.random.default_rng(random_state)
-    takes, gives = random.integers(0, len(matrix), (2, n_pairs))
-    own, other = matrix[takes], matrix[gives]
+    receivers, donors = random.integers(0, len(matrix), (2, n_pairs))
+    own, other = matrix[receivers], matrix[donors]
     names = list(columns)[:top]
-    places = {name: contract.columns.index(name) for name in names}
+    positions = {name: contract.columns.index(name) for name in names}
 
-    def value(*taken: str) -> Floats:
+    def log_price(*replaced: str) -> Floats:
         mixed = own.copy()
-        at = [places[name] for name in taken]
+        at = [positions[name] for name in replaced]
         mixed[:, at] = other[:, at]
-        log_price: Floats = regressor.predict(mixed)
-        return log_price
+        predicted: Floats = regressor.predict(mixed)
+        return predicted
 
-    start = value()
-    alone = {name: value(name) - start for name in names}
+    start = log_price()
+    effects = {name: log_price(name) - start for name in names}
     rows = []
     for first, second in combinations(names, 2):
-        together = value(first, second) - start - alone[first] - alone[second]
-        strength = float(np.mean(np.abs(together) * np.exp(start)))
+        interaction = log_price(first, second) - start - effects[first] - effects[second]
+        strength = float(np.mean(np.abs(interaction) * np.exp(start)))
         labels = (contract.fields[name].label for name in (first, second))
         rows.append((first, second, *labels, strength))
     table = pd.DataFrame(
@@ -263,52 +242,33 @@ def interactions(
     return table.sort_values("strength", ascending=False, kind="stable", ignore_index=True)
 
 
-Positions = NDArray[np.intp]
-
-FEATURE_COUNTS = (5, 10, 24, 40)
-"""Numbers of fields that are tried, beside all."""
-_EVERY = 2
-"""One in so many of the model's folds is learned anew: enough to see a spread, half the wait."""
-_SAMPLE = 300
-"""Sales of a fold that tell which fields matter to its model."""
+# Ablation
 
 
 def group_ablation(
     model: ValuationModel, market: Market, progress: Progress | None = None, n_jobs: int = 2
 ) -> pd.DataFrame:
-    """Measure what it costs to do without each group of fields.
+    """Return the table ``Study.groups``: the loss of accuracy without each group of fields.
 
-    Parameters
-    ----------
-    model : ValuationModel
-        Just fitted on the sales of the market: it still has its folds.
-    market : Market
-    progress : callable, optional
-    n_jobs : int
-        Threads.
-
-    Returns
-    -------
-    DataFrame, a row per group, most first
-        As :attr:`houseprice.model.study.Study.groups`.
+    `model` was just fitted on the sales of the market, so that it still has its folds.
     """
-    contract, sales = market.contract, _Sales.of(market)
-    columns = list(contract.fields.values())
+    contract, sales = market.contract, _Sales.from_market(market)
+    fields = list(contract.fields.values())
     groups = {
-        group: np.flatnonzero([field.group == group.key for field in columns])
+        group: np.flatnonzero([field.group == group.key for field in fields])
         for group in contract.groups
     }
-    folds = model.folds_[::_EVERY]
-    told = [_errors(sales.paid[fold.held_out], _told(fold, sales)) for fold in folds]
+    folds = model.folds_[::_ABLATION_STEP]
+    baseline = [_mean_errors(fold, sales, _predict(fold, sales)) for fold in folds]
     tasks = [(fold, hidden) for hidden in groups.values() for fold in folds]
-    values = _learned_anew(tasks, sales, progress, n_jobs)
-    rises = np.array(
+    values = _predict_without(tasks, sales, progress, n_jobs)
+    losses = np.array(
         [
-            _errors(sales.paid[fold.held_out], value) - told[number % len(folds)]
+            _mean_errors(fold, sales, value) - baseline[number % len(folds)]
             for number, ((fold, _), value) in enumerate(zip(tasks, values, strict=True))
         ]
     ).reshape(len(groups), len(folds), 2)
-    mean, spread = rises.mean(axis=1), rises.std(axis=1, ddof=1)
+    mean, spread = losses.mean(axis=1), losses.std(axis=1, ddof=1)
     table = pd.DataFrame(
         {
             "group": [group.key for group in groups],
@@ -330,121 +290,107 @@ def accuracy_by_feature_count(
     progress: Progress | None = None,
     n_jobs: int = 2,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Measure how accurate models are that know only the fields that matter most.
+    """Return the tables ``Study.fewer`` and ``Study.chosen``: models of the most important fields.
 
-    Which these are, the model of each fold tells of its own sales: those whose permutation makes it
-    err most.
-
-    Parameters
-    ----------
-    model, market, progress, n_jobs
-        As in :func:`losses_of_groups`.
-    sizes : sequence of int
-        Numbers of fields; those beyond what the market has are left out.
-
-    Returns
-    -------
-    fewer, chosen : DataFrame
-        As :class:`houseprice.model.study.Study` has them.
+    Each fold selects its fields by permutation importance on its own sales. `sizes` are numbers of
+    fields, without those that exceed the market's. `model` still has its folds.
     """
-    sales, fields = _Sales.of(market), list(market.contract.fields.values())
-    folds = model.folds_[::_EVERY]
-    orders = [_ranked(fold, sales, number) for number, fold in enumerate(folds)]
+    sales, fields = _Sales.from_market(market), list(market.contract.fields.values())
+    folds = model.folds_[::_ABLATION_STEP]
+    rankings = [_rank_fields(fold, sales, number) for number, fold in enumerate(folds)]
     smaller = [size for size in sizes if size < len(fields)]
     tasks = [
-        (fold, order[size:]) for size in smaller for fold, order in zip(folds, orders, strict=True)
+        (fold, ranking[size:])
+        for size in smaller
+        for fold, ranking in zip(folds, rankings, strict=True)
     ]
-    learned = _learned_anew(tasks, sales, progress, n_jobs)
-    learned += [_told(fold, sales) for fold in folds]
+    predictions = _predict_without(tasks, sales, progress, n_jobs)
+    predictions += [_predict(fold, sales) for fold in folds]
     paid = np.concatenate([sales.paid[fold.held_out] for fold in folds])
     rows, chosen = [], []
     for number, size in enumerate([*smaller, len(fields)]):
         start = number * len(folds)
-        value = np.concatenate(learned[start : start + len(folds)])
-        rows.append((float(size), *(measure(paid, value) for measure in _MEASURES.values())))
-        counts = np.bincount(np.concatenate([order[:size] for order in orders]))
-        likely = np.argsort(-counts, kind="stable")[:size]
+        value = np.concatenate(predictions[start : start + len(folds)])
+        rows.append((float(size), *(metric(paid, value) for metric in _METRICS.values())))
+        counts = np.bincount(np.concatenate([ranking[:size] for ranking in rankings]))
+        most_chosen = np.argsort(-counts, kind="stable")[:size]
         chosen += [
             (float(size), fields[k].column, fields[k].label, counts[k] / len(folds))
-            for k in likely.tolist()
+            for k in most_chosen.tolist()
             if size < len(fields)
         ]
     return (
-        pd.DataFrame(rows, columns=["n_fields", *_MEASURES]),
+        pd.DataFrame(rows, columns=["n_fields", *_METRICS]),
         pd.DataFrame(chosen, columns=["n_fields", "column", "label", "folds"]),
     )
 
 
-_MEASURES = {
-    "rmsle": rmsle,
-    "median_ape": median_ape,
-    "mean_ape": mean_ape,
-    "within_10": share_within(0.1),
-}
-
-
 class _Sales(NamedTuple):
-    """All sales: as houses, as their matrix, and what was paid."""
-
     houses: pd.DataFrame
     matrix: Floats
     paid: Floats
 
     @classmethod
-    def of(cls, market: Market) -> _Sales:
+    def from_market(cls, market: Market) -> _Sales:
         houses = market.houses.reset_index(drop=True)
         return cls(houses, to_matrix(houses, market.contract), market.prices.to_numpy(np.float64))
 
 
-def _told(fold: Fold, sales: _Sales) -> Floats:
-    """What the model of a fold, which knows all, says of its held-out sales."""
+def _predict(fold: Fold, sales: _Sales) -> Floats:
+    """Value the held-out sales of a fold by its model, with all fields."""
     values: Floats = np.exp(fold.regressor.predict(sales.matrix[fold.held_out]))
     return values
 
 
-def _learned_anew(
+def _predict_without(
     tasks: Sequence[tuple[Fold, Positions]],
     sales: _Sales,
     progress: Progress | None,
     n_jobs: int,
 ) -> list[Floats]:
-    """Value the held-out sales of each fold by a model that learned without some fields."""
-    values: Iterable[Floats] = Parallel(n_jobs=n_jobs, backend="threading", return_as="generator")(
-        delayed(_without)(fold, hidden, sales) for fold, hidden in tasks
+    """Value the held-out sales of each fold by a model that is fitted without some fields."""
+    results: Iterable[Floats] = Parallel(n_jobs=n_jobs, backend="threading", return_as="generator")(
+        delayed(_refit_without)(fold, hidden, sales) for fold, hidden in tasks
     )
-    found = []
-    for value in values:
-        found.append(value)
+    values = []
+    for value in results:
+        values.append(value)
         if progress is not None:
-            progress(len(found) / len(tasks), "Learning without some of the facts")
-    return found
-
-
-def _without(fold: Fold, hidden: Positions, sales: _Sales) -> Floats:
-    typical = fold.regressor.features_.imputer_.statistics_
-    own = np.setdiff1d(np.arange(len(sales.paid)), fold.held_out)
-    houses = sales.houses.copy()
-    columns = houses.columns[hidden]
-    houses[columns] = np.broadcast_to(typical[hidden], (len(houses), len(hidden)))
-    blind = clone(fold.regressor).fit(houses.iloc[own], np.log(sales.paid[own]))
-    values: Floats = np.exp(blind.predict(houses.iloc[fold.held_out]))
+            progress(len(values) / len(tasks), "Fitting models with fewer fields")
     return values
 
 
-def _ranked(fold: Fold, sales: _Sales, seed: int) -> Positions:
-    """Order the fields by how much their permutation confuses the fold's model on its own sales."""
-    own = np.setdiff1d(np.arange(len(sales.paid)), fold.held_out)
-    own = own[np.linspace(0, len(own) - 1, min(_SAMPLE, len(own))).astype(np.intp)]
+def _refit_without(fold: Fold, hidden: Positions, sales: _Sales) -> Floats:
+    # A constant field can't be learned from: every house gets the typical value.
+    typical = fold.regressor.features_.imputer_.statistics_
+    own = _training_rows(fold, sales)
+    houses = sales.houses.copy()
+    columns = houses.columns[hidden]
+    houses[columns] = np.broadcast_to(typical[hidden], (len(houses), len(hidden)))
+    regressor = clone(fold.regressor).fit(houses.iloc[own], np.log(sales.paid[own]))
+    values: Floats = np.exp(regressor.predict(houses.iloc[fold.held_out]))
+    return values
+
+
+def _rank_fields(fold: Fold, sales: _Sales, seed: int) -> Positions:
+    """Order the fields by their permutation importance for a fold's model on its own sales."""
+    own = _training_rows(fold, sales)
+    own = own[np.linspace(0, len(own) - 1, min(_PERMUTED_SALES, len(own))).astype(np.intp)]
     houses, y = sales.matrix[own], np.log(sales.paid[own])
     order = np.random.default_rng(seed).permutation(len(own))
-    usual = np.abs(fold.regressor.predict(houses) - y).mean()
-    rises = np.empty(houses.shape[1])
+    error = np.abs(fold.regressor.predict(houses) - y).mean()
+    increases = np.empty(houses.shape[1])
     for k in range(houses.shape[1]):
-        dealt = houses.copy()
-        dealt[:, k] = houses[order, k]
-        rises[k] = np.abs(fold.regressor.predict(dealt) - y).mean() - usual
-    return np.argsort(-rises, kind="stable")
+        permuted = houses.copy()
+        permuted[:, k] = houses[order, k]
+        increases[k] = np.abs(fold.regressor.predict(permuted) - y).mean() - error
+    return np.argsort(-increases, kind="stable")
 
 
-def _errors(paid: Floats, value: Floats) -> Floats:
+def _training_rows(fold: Fold, sales: _Sales) -> Positions:
+    return np.setdiff1d(np.arange(len(sales.paid)), fold.held_out)
+
+
+def _mean_errors(fold: Fold, sales: _Sales, value: Floats) -> Floats:
+    paid = sales.paid[fold.held_out]
     return np.array([mean_ape(paid, value), mae(paid, value)])

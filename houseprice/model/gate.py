@@ -1,10 +1,7 @@
-"""Whether a model is good enough to go on: its figures held to the limits of its market.
+"""The quality gate: metrics against the limits of the contract, challenger against champion.
 
-What the gate says of a model.
-
-Two versions of the model held against each other on the same sales.
-
-Holding the model that the code at hand makes to its market's gate, and to the one in use.
+The champion is the stored version in use; the challenger is the model that this code trains on
+these sales. Both are compared on held-out values of the same sales.
 """
 
 from __future__ import annotations
@@ -49,10 +46,15 @@ __all__ = [
     "unknown_metrics",
 ]
 
+ALL_SALES = "All sales"
+
+_RESAMPLES = 2000
+_QUANTILES = (0.025, 0.975)
+
 
 @dataclass(frozen=True)
 class LimitCheck:
-    """One limit, what was found, and whether it holds."""
+    """A limit of the gate, the value of its metric, and whether the value is within the limit."""
 
     metric: str
     limit: Limit
@@ -60,7 +62,7 @@ class LimitCheck:
     passed: bool
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the condition as JSON can hold it."""
+        """Return the check as plain data for JSON."""
         return {
             "figure": self.metric,
             "at_least": self.limit.at_least,
@@ -70,51 +72,13 @@ class LimitCheck:
         }
 
 
-def unknown_metrics(gate: Gate) -> list[str]:
-    """Return the figures that a gate limits and no evaluation has; to be asked before the work."""
-    return [name for name in gate.limits if name not in _measured()]
-
-
-def check_limits(gate: Gate, figures: Mapping[str, float]) -> list[LimitCheck]:
-    """Hold figures (:func:`figures_of`) to the limits of a gate, in the order of the contract.
-
-    A figure that is not a number, because there were too few sales for it, does not hold.
-    """
-    return [
-        LimitCheck(name, limit, figures[name], limit.contains(figures[name]))
-        for name, limit in gate.limits.items()
-    ]
-
-
-def gate_metrics(report: Report) -> dict[str, float]:
-    """Return what a gate may limit: the metrics of the report and the figures of its study."""
-    study = zip(report.equity["figure"], report.equity["value"], strict=True)
-    return {**{str(name): float(value) for name, value in study}, **report.metrics}
-
-
-def _measured() -> set[str]:
-    """The names of all figures, found by measuring one sale."""
-    one = [1.0]
-    ranges = [name for level in LEVELS for name in interval_metrics(one, one, one, one, level)]
-    return {*point_metrics(one, one), *ranges, *STATISTICS}
-
-
 @dataclass(frozen=True)
 class ChampionComparison:
-    """How the model that the code makes now compares with a stored version, sale by sale.
+    """The mean absolute error of the challenger less that of the champion.
 
-    Attributes
-    ----------
-    version : str or None
-        None where there is none to compare with.
-    note : str
-        Why it was not compared, or how the comparison is less than perfect; "" else.
-    sales : int
-    difference, low, high : float or None
-        Mean absolute error less that of the version, as a share of the price, with the ends of its
-        95 % interval; above 0 the version is closer.
-    worse_by : float
-        What the gate allows.
+    `difference` is a share of the price, with the 95 % interval from `low` to `high`; above 0 the
+    champion is more accurate. `worse_by` is the accepted difference. `note` says why there is no
+    comparison, or what limits it. `version` is None without a champion.
     """
 
     version: str | None
@@ -127,48 +91,88 @@ class ChampionComparison:
 
     @property
     def passed(self) -> bool:
-        """Whether it is not surely worse by more than is allowed."""
+        """Whether the challenger is not significantly worse than accepted."""
         return self.low is None or self.low <= self.worse_by
 
 
 @dataclass(frozen=True)
 class GateResult:
-    """What the gate says: a condition a limit, and the comparison with the version in use."""
+    """The result of the gate: a check per limit, and the comparison with the champion."""
 
     conditions: tuple[LimitCheck, ...]
     comparison: ChampionComparison
 
     @property
     def passed(self) -> bool:
-        """Whether the model may go on."""
-        return self.comparison.passed and all(condition.passed for condition in self.conditions)
+        """Whether all limits and the comparison are passed."""
+        return self.comparison.passed and all(check.passed for check in self.conditions)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the judgement as JSON can hold it."""
+        """Return the result as plain data for JSON."""
         return {
             "held": self.passed,
-            "conditions": [condition.to_dict() for condition in self.conditions],
+            "conditions": [check.to_dict() for check in self.conditions],
             "version_in_use": {**asdict(self.comparison), "held": self.comparison.passed},
         }
 
 
-ALL_SALES = "All sales"
-_RESAMPLES = 2000
-_ENDS = (0.025, 0.975)
+# Limits
+
+
+def require_gate(market: Market) -> Gate:
+    """Return the gate of a market; a MarketError if it has none or limits an unknown metric."""
+    file, gate = market.folder / CONTRACT_FILE, market.contract.gate
+    if gate is None:
+        raise MarketError(
+            file, "gate", "is missing. Set the limits for a model: docs/training.md shows how"
+        )
+    unknown = unknown_metrics(gate)
+    if unknown:
+        raise MarketError(
+            file,
+            f"gate.limits.{unknown[0]}",
+            "is not a metric of the evaluation; houseprice evaluate --json lists the metrics",
+        )
+    return gate
+
+
+def unknown_metrics(gate: Gate) -> list[str]:
+    """Return the limited metrics that no evaluation has."""
+    one = [1.0]
+    intervals = [name for level in LEVELS for name in interval_metrics(one, one, one, one, level)]
+    known = {*point_metrics(one, one), *intervals, *STATISTICS}
+    return [name for name in gate.limits if name not in known]
+
+
+def gate_metrics(report: Report) -> dict[str, float]:
+    """Return what a gate can limit: the metrics of a report and the statistics of its study."""
+    study = zip(report.equity["figure"], report.equity["value"], strict=True)
+    return {**{str(name): float(value) for name, value in study}, **report.metrics}
+
+
+def check_limits(gate: Gate, metrics: Mapping[str, float]) -> list[LimitCheck]:
+    """Check metrics against the limits of a gate, in their order; NaN (too few sales) fails."""
+    return [
+        LimitCheck(name, limit, metrics[name], limit.contains(metrics[name]))
+        for name, limit in gate.limits.items()
+    ]
+
+
+# Versions
 
 
 @dataclass(frozen=True)
 class VersionComparison:
-    """The absolute errors of one version less those of another, sale by sale.
+    """The absolute errors of one version less those of another.
 
     Attributes
     ----------
-    sales : DataFrame, a row per sale
+    sales : DataFrame, one row per sale
         id, price, first_error, second_error (absolute, shares of the price), difference (first
-        less second; below 0 the first is closer).
-    groups : DataFrame, a row per group, all sales first and then fifths of the price
+        less second; below 0 the first is more accurate).
+    groups : DataFrame, one row per group: all sales, then quintiles of the price
         group, sales, difference (mean), low, high (95 % bootstrap interval of the mean), closer
-        (share of sales where the first is closer).
+        (share of the sales where the first is more accurate).
     """
 
     sales: pd.DataFrame
@@ -176,9 +180,9 @@ class VersionComparison:
 
 
 def incomparable_reason(first: pd.DataFrame, second: pd.DataFrame) -> str:
-    """Say why two tables of held-out values can't be compared; "" where they can.
+    """Say why two tables of held-out values can't be compared; "" if they can.
 
-    A pair of errors is only fair where both models had learned from the same other sales.
+    Errors are only comparable if both models learned from the same other sales.
     """
     if first.empty or second.empty:
         return "One of them has no held-out values: it was trained without its study."
@@ -187,7 +191,7 @@ def incomparable_reason(first: pd.DataFrame, second: pd.DataFrame) -> str:
         return "They were not measured on the same sales."
     if not np.allclose(both["price"], both["price_second"]):
         return "The prices of the sales have changed between them."
-    # Folds are the same if they part the sales alike, whatever their numbers are.
+    # Folds are equal if they split the sales alike, whatever their numbers are.
     pairs = both[["fold", "fold_second"]].drop_duplicates()
     if pairs["fold"].duplicated().any() or pairs["fold_second"].duplicated().any():
         return "The sales were held out in other folds."
@@ -195,51 +199,39 @@ def incomparable_reason(first: pd.DataFrame, second: pd.DataFrame) -> str:
 
 
 def common_sales(first: pd.DataFrame, second: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the rows of two tables of held-out values for the sales that both know as they are.
+    """Return the rows of two tables of held-out values with an equal id and price in both.
 
-    That is by id and price. Where sales have come or gone between two versions, they were held out
-    in other folds; both were still valued unseen, and what that adds is chance, not a lean.
+    If sales were added or removed between two versions, the folds differ. Every value is held out
+    nevertheless, so that the difference adds noise but no bias.
     """
-    known = first.merge(second, on="id", suffixes=("", "_second"))
-    same = known.loc[np.isclose(known["price"], known["price_second"]), "id"]
+    both = first.merge(second, on="id", suffixes=("", "_second"))
+    same = both.loc[np.isclose(both["price"], both["price_second"]), "id"]
     return first[first["id"].isin(same)], second[second["id"].isin(same)]
 
 
 def compare_versions(first: pd.DataFrame, second: pd.DataFrame, symbol: str) -> VersionComparison:
-    """Compare two versions that nothing hinders (:func:`hindrance`).
-
-    Parameters
-    ----------
-    first, second : DataFrame
-        As ``Study.held_out``.
-    symbol : str
-        Of the currency, to name the fifths of the price.
-    """
+    """Compare two tables of held-out values (``Study.held_out``) of the same sales."""
     both = first.merge(second, on="id", suffixes=("", "_second"))
     price = both["price"]
-    errors = [
+    first_error, second_error = (
         (both[name] - price).abs() / price for name in ("predicted_price", "predicted_price_second")
-    ]
+    )
+    difference = (first_error - second_error).rename("difference")
     sales = pd.DataFrame(
         {
             "id": both["id"],
             "price": price,
-            "first_error": errors[0],
-            "second_error": errors[1],
-            "difference": errors[0] - errors[1],
+            "first_error": first_error,
+            "second_error": second_error,
+            "difference": difference,
         }
     )
     random = np.random.default_rng(0)
-    parts = [(ALL_SALES, sales["difference"])]
-    parts += [
-        (str(label), part)
-        for label, part in sales["difference"].groupby(
-            price_quintiles(price, symbol), observed=True
-        )
-    ]
+    quintiles = difference.groupby(price_quintiles(price, symbol), observed=True)
+    groups = [(ALL_SALES, difference), *((str(label), part) for label, part in quintiles)]
     rows = [
         (label, len(part), part.mean(), *_interval(part.to_numpy(), random), (part < 0).mean())
-        for label, part in parts
+        for label, part in groups
     ]
     columns = ["group", "sales", "difference", "low", "high", "closer"]
     return VersionComparison(sales, pd.DataFrame(rows, columns=columns))
@@ -248,13 +240,16 @@ def compare_versions(first: pd.DataFrame, second: pd.DataFrame, symbol: str) -> 
 def _interval(values: NDArray[np.float64], random: np.random.Generator) -> tuple[float, float]:
     """The percentile bootstrap interval of the mean (Efron and Tibshirani 1993, section 13.3)."""
     counts = random.multinomial(len(values), np.full(len(values), 1 / len(values)), _RESAMPLES)
-    low, high = np.quantile(counts @ values / len(values), _ENDS)
+    low, high = np.quantile(counts @ values / len(values), _QUANTILES)
     return float(low), float(high)
+
+
+# Champion and challenger
 
 
 @dataclass(frozen=True)
 class Champion:
-    """A stored version with its held-out values, or a note why it has none to compare with."""
+    """A stored version with its held-out values, or a note why there is none to compare with."""
 
     version: str | None
     held_out: pd.DataFrame | None
@@ -262,118 +257,75 @@ class Champion:
     requested: bool = False
 
 
-def require_gate(market: Market) -> Gate:
-    """Return the gate of a market.
-
-    Raises
-    ------
-    MarketError
-        If its contract has none, or limits a figure that no evaluation has.
-    """
-    file, gate = market.folder / CONTRACT_FILE, market.contract.gate
-    if gate is None:
-        raise MarketError(
-            file, "gate", "is not there. Say what a model has to reach: docs/training.md shows how"
-        )
-    unknown = unknown_metrics(gate)
-    if unknown:
-        raise MarketError(
-            file,
-            f"gate.limits.{unknown[0]}",
-            "no evaluation has this figure; houseprice evaluate --json names those that it has",
-        )
-    return gate
-
-
 def find_champion(market: Market, store: ModelStore, against: str | None) -> Champion:
-    """Choose the version to compare with, and read what it said of sales that it had not seen.
+    """Choose the version to compare with and read its held-out values.
 
-    Parameters
-    ----------
-    against : str or None
-        The version; by default the one in use, or, where that is what this very code makes of these
-        sales, the one that was in use before it.
-
-    Raises
-    ------
-    StoreError
-        If the version that was asked for can't be compared with.
+    By default that is the version in use; if this code and these sales made it, the version that
+    was in use before. A StoreError if a version that the caller requested can't be compared.
     """
-    version = against or _in_use(market, store)
+    version = against or _last_different_version(market, store)
     if version is None:
         return Champion(None, None, "No other version was in use")
     try:
-        return Champion(version, _held_out(store, version), requested=against is not None)
+        held_out = _held_out_values(store, version)
     except StoreError as error:
         if against is not None:
             raise
-        reason, *_ = str(error).split(". ")  # what to do about it is not to train this one anew
+        # The rest of the message says to train again, which is not what the user is doing here.
+        reason, *_ = str(error).split(". ")
         return Champion(version, None, f"It can't be compared with: {reason}".rstrip("."))
+    return Champion(version, held_out, requested=against is not None)
 
 
 def compare_with_champion(
-    market: Market, rival: Champion, seed: int, progress: Progress
+    market: Market, champion: Champion, seed: int, progress: Progress
 ) -> ChampionComparison:
-    """Fit a model as a training would, and compare its held-out values with those of its rival.
+    """Fit the challenger as in a training, and compare its held-out values with the champion's.
 
-    Raises
-    ------
-    StoreError
-        If the version was asked for and shares too few sales with the market.
+    A StoreError if the caller requested the version and it shares too few sales with the market.
     """
     worse_by = require_gate(market).worse_by
-    if rival.held_out is None:
-        return ChampionComparison(rival.version, worse_by, rival.note)
+    if champion.held_out is None:
+        return ChampionComparison(champion.version, worse_by, champion.note)
     model = ValuationModel(market.contract, random_state=seed)
     model.fit(market.houses, market.prices, progress=progress)
-    symbol = market.contract.market.price.symbol
-    found = _compared(rival, worse_by, held_out_predictions(model, market), rival.held_out, symbol)
-    if rival.requested and found.difference is None:
-        raise StoreError(f"{rival.version} can't be compared with. {found.note}.")
-    return found
-
-
-def _compared(
-    rival: Champion, worse_by: float, ours: pd.DataFrame, theirs: pd.DataFrame, symbol: str
-) -> ChampionComparison:
-    both = common_sales(ours, theirs)
-    n_sales = len(both[0])
+    challenger = held_out_predictions(model, market)
+    common = common_sales(challenger, champion.held_out)
+    n_sales = len(common[0])
     if n_sales < MIN_GROUP_SIZE:
-        note = f"It knows {n_sales:,} of these sales at their prices, too few to compare"
-        return ChampionComparison(rival.version, worse_by, note, n_sales)
-    found = compare_versions(*both, symbol).groups.iloc[0]
-    difference, low, high = (float(found[name]) for name in ("difference", "low", "high"))
-    note = incomparable_reason(ours, theirs).rstrip(".")
-    return ChampionComparison(rival.version, worse_by, note, n_sales, difference, low, high)
+        note = f"It shares {n_sales:,} of these sales at their prices, too few to compare"
+        if champion.requested:
+            raise StoreError(f"{champion.version} can't be compared with. {note}.")
+        return ChampionComparison(champion.version, worse_by, note, n_sales)
+    overall = compare_versions(*common, market.contract.market.price.symbol).groups.iloc[0]
+    difference, low, high = (float(overall[name]) for name in ("difference", "low", "high"))
+    note = incomparable_reason(challenger, champion.held_out).rstrip(".")
+    return ChampionComparison(champion.version, worse_by, note, n_sales, difference, low, high)
 
 
-def _in_use(market: Market, store: ModelStore) -> str | None:
+def _held_out_values(store: ModelStore, version: str) -> pd.DataFrame:
+    held_out = store.study(version).held_out
+    if held_out.empty:
+        raise StoreError(f"Model version {version} was saved without held-out values.")
+    return held_out
+
+
+def _last_different_version(market: Market, store: ModelStore) -> str | None:
     """The version activated last that this code and these sales would not make again."""
-    manifests = {each.name: each for each in store.versions()}
+    versions = {version.name: version for version in store.versions()}
     for name in reversed(store.activation_history(market.contract.market.name)):
-        version = manifests.get(name)
-        if version is not None and not (
-            version.error is None
-            and version.manifest is not None
-            and _is_of(version.manifest, market)
-        ):
+        version = versions.get(name)
+        if version is None:
+            continue
+        if version.error or version.manifest is None or not _is_made_of(version.manifest, market):
             return name
     return None
 
 
-def _is_of(manifest: Manifest, market: Market) -> bool:
+def _is_made_of(manifest: Manifest, market: Market) -> bool:
     try:
         manifest.check_contract(market.contract)
         manifest.check_data(market)
     except StoreError:
         return False
     return True
-
-
-def _held_out(store: ModelStore, version: str) -> pd.DataFrame:
-    found = store.study(version).held_out
-    if found.empty:
-        raise StoreError(
-            f"Model version {version} was saved without the values of sales that it had not seen."
-        )
-    return found

@@ -121,11 +121,11 @@ def test_a_version_of_other_sales_is_compared_only_on_request(
     )
     result = run(*ALL)
     assert result.code == 0
-    assert "It knows 0 of these sales at their prices, too few to compare." in result.err
+    assert "It shares 0 of these sales at their prices, too few to compare." in result.err
 
     requested = run(*ALL, "--against", version)
     assert requested.code == 1
-    assert f"{version} can't be compared with. It knows 0 of these sales" in requested.err
+    assert f"{version} can't be compared with. It shares 0 of these sales" in requested.err
 
 
 def test_a_version_without_its_study_is_compared_only_on_request(
@@ -150,12 +150,12 @@ def test_invalid_gates_and_versions_are_errors_before_the_work(run, hamlet: Path
     (hamlet / "market.toml").write_text(CONTRACT + GATE.replace("rmsle", "rmsel"), encoding="utf-8")
     misspelt = run(*ALL)
     assert misspelt.code == 1
-    assert "gate.limits.rmsel: no evaluation has this figure" in misspelt.err
+    assert "gate.limits.rmsel: is not a metric of the evaluation" in misspelt.err
 
     (hamlet / "market.toml").write_text(CONTRACT, encoding="utf-8")
     without = run(*ALL)
     assert without.code == 1
-    assert "market.toml: gate: is not there" in without.err
+    assert "market.toml: gate: is missing" in without.err
 
 
 def test_conflicting_options_are_usage_errors(run, hamlet: Path) -> None:
