@@ -1,12 +1,13 @@
-"""The valuation model: learning, explaining, measuring and storing it.
+"""The model: what learns prices from sales, how it is measured, and where it is stored.
 
 ::
 
-    training                                    from sales to an accepted version
-    store, card                                 versions on disk, and their model cards
-    study, diagnostics, gate                    figures of a version, and whether it is accepted
-    evaluation, report, ratio_study, ...        metrics on held-out sales
-    explanation, what_if, comparables, ...      why a house has its value; similar sales
-    valuation                                   ValuationModel: prices with intervals
-    conformal, blend, members, features         what it is made of
+    training                    from sales to an active version
+    store, card, study          versions on disk and what is stored with them
+    gate, diagnostics           champion and challenger; errors, calibration, ablation
+    evaluation, report          cross-validation, ratio study, metrics and their standards
+    explanation, comparables    contributions, what-if, similar sales
+    valuation                   ValuationModel: prices with intervals
+    conformal, aggregate        intervals of one house and of a portfolio
+    features, members, blend    what learns
 """

@@ -1,13 +1,13 @@
-"""The study of a model: tables that take too long to work out while somebody waits.
+"""The study of a model: tables that take too long to compute on request.
 
-All of it is worked out at training, on sales that the models asked had not seen, and stored with
-the version. A page or a client only reads it.
+A training computes them on held-out sales and stores them with the version. Pages and clients read
+them.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
@@ -64,29 +64,28 @@ STUDY_TABLES: dict[str, dict[str, str]] = {
 
 @dataclass(frozen=True)
 class Study:
-    """What was found out about a model; a table without rows was not worked out.
+    """Tables about a model; a table without rows was not computed.
 
     Attributes
     ----------
-    held_out : DataFrame, a row per sale, in the order of the sales
-        id; price (paid); predicted_price, low_68, high_68, low_90, high_90, confidence: what a
-        model said that had not seen the sale; fold: which one.
-    calibration : DataFrame, a row per level from 0.5 to 0.95
-        level; observed: share of the prices inside their range; width: its mean width over the
-        value.
-    contributions : DataFrame, a row per field, most first
-        column, label; contribution: its mean absolute contribution to a value, in money.
-    groups : DataFrame, a row per group of fields, most first
-        group, title, n_fields; loss_pct, loss_money: rise of the mean absolute error, in percent
-        of the price and in money, where a model learns without these fields; spread_pct,
-        spread_money: standard deviation of that over folds.
-    fewer : DataFrame, a row per number of fields, fewest first
-        n_fields; rmsle, median_ape, mean_ape, within_10 (shares) of models that know no more.
+    held_out : DataFrame, one row per sale, in the order of the sales
+        id; price (paid); predicted_price, low_68, high_68, low_90, high_90, confidence of a model
+        that did not learn from the sale; fold: the number of this model.
+    calibration : DataFrame, one row per level from 0.5 to 0.95
+        level; observed: the coverage of its interval; width: the mean width over the value.
+    contributions : DataFrame, one row per field, largest first
+        column, label; contribution: the mean absolute contribution to a value, in money.
+    groups : DataFrame, one row per group of fields, largest loss first
+        group, title, n_fields; loss_pct, loss_money: increase of the mean absolute error, in
+        percent of the price and in money, of models without these fields; spread_pct,
+        spread_money: its standard deviation over folds.
+    fewer : DataFrame, one row per number of fields, fewest first
+        n_fields; rmsle, median_ape, mean_ape, within_10 (shares) of models with so many fields.
     chosen : DataFrame
-        Which fields those were: n_fields, column, label, folds (the share that chose it).
-    interactions : DataFrame, a row per pair of fields, strongest first
-        first, second (columns), first_label, second_label; strength: how far the two together move
-        a value beyond the sum of what each does, mean absolute, in money.
+        The fields of these models: n_fields, column, label, folds (the share that chose it).
+    interactions : DataFrame, one row per pair of fields, strongest first
+        first, second (columns), first_label, second_label; strength: the mean absolute effect of
+        both on a value, beyond the sum of each alone, in money.
     """
 
     held_out: pd.DataFrame
@@ -97,47 +96,30 @@ class Study:
     chosen: pd.DataFrame
     interactions: pd.DataFrame
 
-    @property
-    def is_empty(self) -> bool:
-        """Whether nothing was worked out."""
-        return all(getattr(self, table.name).empty for table in fields(self))
-
     def to_dict(self) -> dict[str, dict[str, list[Any]]]:
-        """Return the tables as JSON can hold them: by name, a list for each column."""
+        """Return the tables as plain data: by name, a list per column."""
         return {
             name: {
-                column: found.astype(object).where(found.notna(), None).tolist()
-                for column, found in getattr(self, name).items()
+                column: values.astype(object).where(values.notna(), None).tolist()
+                for column, values in getattr(self, name).items()
             }
             for name in STUDY_TABLES
         }
 
     def to_json(self) -> bytes:
-        """Write the study as the file of a version."""
+        """Serialize the study as the file of a version."""
         return json.dumps(self.to_dict(), allow_nan=False).encode()
 
     @classmethod
     def from_dict(cls, data: object) -> Study:
-        """Read what :meth:`as_data` gave.
-
-        Raises
-        ------
-        ValueError
-            If it is anything else; the message says where.
-        """
+        """Read what :meth:`to_dict` returned; a ValueError says what is wrong in other data."""
         if not isinstance(data, dict):
             raise ValueError("a study is an object of tables")  # noqa: TRY004 - data, not a call
         return cls(**{name: _table(name, data.get(name)) for name in STUDY_TABLES})
 
     @classmethod
     def from_json(cls, text: bytes) -> Study:
-        """Read the file of a version.
-
-        Raises
-        ------
-        StoreError
-            If it is no study.
-        """
+        """Read the file of a version; a StoreError says what is wrong."""
         try:
             return cls.from_dict(json.loads(text))
         except ValueError as error:
@@ -146,17 +128,17 @@ class Study:
             ) from error
 
 
-def _table(name: str, told: object) -> pd.DataFrame:
+def _table(name: str, data: object) -> pd.DataFrame:
     types = STUDY_TABLES[name]
-    if not isinstance(told, dict) or set(told) != set(types):
-        raise ValueError(f"the table {name} has not the columns {', '.join(types)}")
-    if len({len(column) if isinstance(column, list) else -1 for column in told.values()}) != 1:
-        raise ValueError(f"the columns of the table {name} are not lists of one length")
+    if not isinstance(data, dict) or set(data) != set(types):
+        raise ValueError(f"the table {name} does not have the columns {', '.join(types)}")
+    if len({len(column) if isinstance(column, list) else -1 for column in data.values()}) != 1:
+        raise ValueError(f"the columns of the table {name} are not lists of equal length")
     for column, kind in types.items():
-        sound = str if kind == _TEXT else (int, float, type(None))
-        if not all(isinstance(value, sound) and value is not True for value in told[column]):
-            raise ValueError(f"{column} of the table {name} holds something else than {kind}")
-    return pd.DataFrame({column: told[column] for column in types}).astype(types)
+        valid = str if kind == _TEXT else (int, float, type(None))
+        if not all(isinstance(value, valid) and value is not True for value in data[column]):
+            raise ValueError(f"{column} of the table {name} has values that are not {kind}")
+    return pd.DataFrame({column: data[column] for column in types}).astype(types)
 
 
 NO_STUDY = Study.from_dict(
