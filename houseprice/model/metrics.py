@@ -1,7 +1,7 @@
-"""How far estimates are from prices, and how honest their ranges are.
+"""Metrics of estimates and of prediction intervals.
 
-Every function takes the prices first and the estimates (or the limits of the range) second, as
-arrays of equal length in the same money, and returns a float. Shares are between 0 and 1.
+Every function takes the prices first and the estimates (or the limits of the interval) second, as
+arrays of equal length in the same currency, and returns a float. Shares are between 0 and 1.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ Floats = NDArray[np.float64]
 def rmsle(price: ArrayLike, estimate: ArrayLike) -> float:
     """Root mean square of ln(estimate) - ln(price).
 
-    The measure of the public competition on these sales, with plain logarithms; scikit-learn's
+    The metric of the public competition on these sales, with plain logarithms; scikit-learn's
     ``root_mean_squared_log_error`` takes ln(1 + x), the same to five digits at house prices.
     """
     price, estimate = _pair(price, estimate)
@@ -54,9 +54,9 @@ def mae(price: ArrayLike, estimate: ArrayLike) -> float:
 
 
 def r2(price: ArrayLike, estimate: ArrayLike) -> float:
-    """Share of the variance of prices that is explained: 1 - sum of squares left / sum in all.
+    """Coefficient of determination: 1 - residual sum of squares / total sum of squares.
 
-    Not a number if all prices are equal.
+    NaN if all prices are equal.
     """
     price, estimate = _pair(price, estimate)
     total = float(np.sum((price - price.mean()) ** 2))
@@ -64,23 +64,23 @@ def r2(price: ArrayLike, estimate: ArrayLike) -> float:
 
 
 def median_ape(price: ArrayLike, estimate: ArrayLike) -> float:
-    """Median of abs(estimate - price) / price: the error that vendors of valuations publish."""
-    return float(np.median(_absolute_share(price, estimate)))
+    """Median of abs(estimate - price) / price: the error that valuation vendors publish."""
+    return float(np.median(_absolute_errors(price, estimate)))
 
 
 def mean_ape(price: ArrayLike, estimate: ArrayLike) -> float:
     """Mean of abs(estimate - price) / price."""
-    return float(np.mean(_absolute_share(price, estimate)))
+    return float(np.mean(_absolute_errors(price, estimate)))
 
 
 def share_within(share: float) -> Callable[[ArrayLike, ArrayLike], float]:
-    """Return a metric: the share of estimates that lie within `share` of the price.
+    """Return a metric: the share of the estimates within `share` of the price.
 
     ``within(0.1)`` is the "percentage within 10 %" (PPE10) of the European AVM Alliance.
     """
 
     def share_within(price: ArrayLike, estimate: ArrayLike) -> float:
-        return float(np.mean(_absolute_share(price, estimate) <= share))
+        return float(np.mean(_absolute_errors(price, estimate) <= share))
 
     return share_within
 
@@ -100,35 +100,37 @@ def bias(price: ArrayLike, estimate: ArrayLike) -> float:
 
 
 def coverage(price: ArrayLike, low: ArrayLike, high: ArrayLike) -> float:
-    """Share of prices inside their range, limits included."""
-    price, low, high = _ranges(price, low, high)
+    """Share of the prices inside their interval, limits included."""
+    price, low, high = _interval(price, low, high)
     return float(np.mean((low <= price) & (price <= high)))
 
 
 def mean_width(estimate: ArrayLike, low: ArrayLike, high: ArrayLike) -> float:
     """Mean of (high - low) / estimate."""
-    estimate, low, high = _ranges(estimate, low, high)
+    estimate, low, high = _interval(estimate, low, high)
     return float(np.mean((high - low) / estimate))
 
 
 def winkler_score(
     price: ArrayLike, low: ArrayLike, high: ArrayLike, level: float, estimate: ArrayLike
 ) -> float:
-    """Mean interval score as a share of the estimate: width plus a fine for each price missed.
+    """Mean interval score as a share of the estimate: width plus a penalty per price outside.
 
     (high - low) + 2/a max(low - price, 0) + 2/a max(price - high, 0) with a = 1 - level; lower is
     better (Winkler 1972; Gneiting and Raftery 2007, section 6.2). Each house's score is divided by
-    its estimate, so that dear houses do not drown the rest.
+    its estimate, so that expensive houses do not dominate.
     """
-    price, low, high = _ranges(price, low, high)
-    fine = 2.0 / (1.0 - level)
-    missed = np.maximum(low - price, 0.0) + np.maximum(price - high, 0.0)
-    return float(np.mean((high - low + fine * missed) / np.asarray(estimate, dtype=np.float64)))
+    price, low, high = _interval(price, low, high)
+    penalty = 2.0 / (1.0 - level)
+    distance = np.maximum(low - price, 0.0) + np.maximum(price - high, 0.0)
+    return float(
+        np.mean((high - low + penalty * distance) / np.asarray(estimate, dtype=np.float64))
+    )
 
 
 def point_metrics(price: ArrayLike, estimate: ArrayLike) -> dict[str, float]:
     """Return every metric of the estimates alone, by name."""
-    measures: dict[str, Callable[[ArrayLike, ArrayLike], float]] = {
+    metrics: dict[str, Callable[[ArrayLike, ArrayLike], float]] = {
         "rmsle": rmsle,
         "rmse": rmse,
         "mae": mae,
@@ -141,13 +143,13 @@ def point_metrics(price: ArrayLike, estimate: ArrayLike) -> dict[str, float]:
         "median_ratio": median_ratio,
         "bias": bias,
     }
-    return {name: measure(price, estimate) for name, measure in measures.items()}
+    return {name: metric(price, estimate) for name, metric in metrics.items()}
 
 
 def interval_metrics(
     price: ArrayLike, estimate: ArrayLike, low: ArrayLike, high: ArrayLike, level: float
 ) -> dict[str, float]:
-    """Return the metrics of ranges at `level`, by name: coverage_90, width_90, winkler_90."""
+    """Return the metrics of intervals at `level`, by name: coverage_90, width_90, winkler_90."""
     percent = round(100 * level)
     return {
         f"coverage_{percent}": coverage(price, low, high),
@@ -160,15 +162,15 @@ def _pair(price: ArrayLike, estimate: ArrayLike) -> tuple[Floats, Floats]:
     price = np.asarray(price, dtype=np.float64)
     estimate = np.asarray(estimate, dtype=np.float64)
     if price.shape != estimate.shape or price.ndim != 1 or price.size == 0:
-        raise ValueError("prices and estimates must be two lists of the same length, not empty")
+        raise ValueError("prices and estimates must be two sequences of equal length, not empty")
     return price, estimate
 
 
-def _ranges(middle: ArrayLike, low: ArrayLike, high: ArrayLike) -> tuple[Floats, Floats, Floats]:
+def _interval(middle: ArrayLike, low: ArrayLike, high: ArrayLike) -> tuple[Floats, Floats, Floats]:
     middle, low = _pair(middle, low)
     return middle, low, _pair(middle, high)[1]
 
 
-def _absolute_share(price: ArrayLike, estimate: ArrayLike) -> Floats:
+def _absolute_errors(price: ArrayLike, estimate: ArrayLike) -> Floats:
     price, estimate = _pair(price, estimate)
     return np.abs(estimate - price) / price

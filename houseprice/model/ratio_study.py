@@ -1,14 +1,13 @@
-"""The ratio study of a set of sales, or of groups of them, with bootstrap intervals.
+"""The ratio study of assessors: level, uniformity and vertical equity of estimates.
 
-The figures of the assessors' ratio study: how level and how fair estimates are.
+A ratio is an estimate over the price that was paid, r = e / s; m is the median ratio. The
+statistics are those of the International Association of Assessing Officers (IAAO), Standard on
+Ratio Studies, 2013, with the vertical equity indicator of the edition of 2026, and Quintos' Gini
+measure.
 
-A ratio is an estimate over the price that was paid, r = e / s; m is the median ratio. The figures
-are those of the International Association of Assessing Officers (IAAO), Standard on Ratio Studies,
-2013, with the vertical equity indicator of the edition of 2026, and Quintos' Gini measure.
-
-Every figure is a function of prices and estimates that works along the last axis: arrays of shape
-``(..., n_sales)`` in, ``(...)`` out. The two may differ in the axes before, so that many samples
-are measured at once. Where a figure is not defined it is NaN.
+Every statistic is a function of prices and estimates along the last axis: arrays of shape
+``(..., n_sales)`` in, ``(...)`` out. The two may differ in the other axes, so that many samples are
+computed at once. A statistic that is not defined is NaN.
 """
 
 from __future__ import annotations
@@ -46,7 +45,7 @@ def median_ratio(price: Floats, estimate: Floats) -> Floats:
 def cod(price: Floats, estimate: Floats) -> Floats:
     """Coefficient of dispersion: 100 mean(abs(r - m)) / m (IAAO 2013, section 5.4.1).
 
-    How far, in percent of the median ratio, the ratios lie from it on average.
+    The mean distance of the ratios from their median, in percent of it.
     """
     ratio = estimate / price
     middle = np.median(ratio, axis=-1, keepdims=True)
@@ -57,7 +56,7 @@ def cod(price: Floats, estimate: Floats) -> Floats:
 def prd(price: Floats, estimate: Floats) -> Floats:
     """Price-related differential: mean(r) / (sum(e) / sum(s)) (IAAO 2013, section 5.6).
 
-    Above 1, dear houses are valued lower, as a share of their price, than cheap ones.
+    Above 1, expensive houses are undervalued.
     """
     weighted = estimate.sum(axis=-1) / price.sum(axis=-1)
     differential: Floats = np.mean(estimate / price, axis=-1) / weighted
@@ -65,29 +64,29 @@ def prd(price: Floats, estimate: Floats) -> Floats:
 
 
 def prb(price: Floats, estimate: Floats) -> Floats:
-    """Price-related bias: by which share ratios rise when the value doubles.
+    """Price-related bias: the relative change of the ratios when the value doubles.
 
     The slope of (r - m) / m on log2(s / 2 + e / (2 m)), by least squares (IAAO 2013, section 5.6
-    and appendix D). Below 0, dear houses are valued lower than cheap ones.
+    and appendix D). Below 0, expensive houses are undervalued.
     """
     ratio = estimate / price
     middle = np.median(ratio, axis=-1, keepdims=True)
     x = np.log2(0.5 * price + 0.5 * estimate / middle)
     x = x - x.mean(axis=-1, keepdims=True)
-    return _over(np.sum(x * (ratio - middle) / middle, axis=-1), np.sum(x * x, axis=-1))
+    return _divide(np.sum(x * (ratio - middle) / middle, axis=-1), np.sum(x * x, axis=-1))
 
 
 def mki(price: Floats, estimate: Floats) -> Floats:
     """Modified Kakwani index: Gini(e, in the order of s) / Gini(s) (Quintos 2020, 2021).
 
     Gini(z) = 2 sum(i z_i) / (n sum(z)) - (n + 1) / n with i the rank of the price from 1; equal
-    prices share the mean of their ranks. Below 1, dear houses are valued lower than cheap ones.
+    prices share the mean of their ranks. Below 1, expensive houses are undervalued.
     """
     order = np.argsort(price, axis=-1, kind="stable")
     ordered = np.take_along_axis(price, order, axis=-1)
     ranks: Floats = rankdata(ordered, axis=-1)
     valued = np.take_along_axis(estimate, np.broadcast_to(order, estimate.shape), axis=-1)
-    return _over(_gini(valued, ranks), _gini(ordered, ranks))
+    return _divide(_gini(valued, ranks), _gini(ordered, ranks))
 
 
 def vei(price: Floats, estimate: Floats) -> Floats:
@@ -95,7 +94,7 @@ def vei(price: Floats, estimate: Floats) -> Floats:
 
     Groups are equal parts of the sales in the order of s / 2 + e / (2 m): halves of 20 to 50 sales,
     quarters of 51 to 500, tenths of more; fewer than 20 have none (IAAO 2026, appendix E, with the
-    common quantiles, R7). Below 0, dear houses are valued lower than cheap ones.
+    common quantiles, R7). Below 0, expensive houses are undervalued.
     """
     ratio = estimate / price
     n_sales = ratio.shape[-1]
@@ -120,10 +119,11 @@ def _gini(ordered: Floats, ranks: Floats) -> Floats:
     return gini
 
 
-def _over(above: Floats, below: Floats) -> Floats:
-    """Divide where that is possible; what is no more than rounding error counts as zero."""
-    usable = np.abs(below) > 1e-12
-    quotient: Floats = np.divide(above, below, out=np.full(np.shape(above), np.nan), where=usable)
+def _divide(numerator: Floats, denominator: Floats) -> Floats:
+    """Divide; NaN where the denominator is zero up to rounding errors."""
+    usable = np.abs(denominator) > 1e-12
+    empty = np.full(np.shape(numerator), np.nan)
+    quotient: Floats = np.divide(numerator, denominator, out=empty, where=usable)
     return quotient
 
 
@@ -135,11 +135,10 @@ STATISTICS: dict[str, Callable[[Floats, Floats], Floats]] = {
     "mki": mki,
     "vei": vei,
 }
-"""Every figure by name, in the order in which they are reported."""
-
+"""Every statistic by name, in the order of reports."""
 
 MIN_GROUP_SIZE = 30
-"""Sales below which a group of its own is not reported (Cook County's rule)."""
+"""Sales below which a group is not reported (rule of Cook County)."""
 
 ACCEPTED_RANGES = {
     "median_ratio": (0.90, 1.10),
@@ -149,27 +148,23 @@ ACCEPTED_RANGES = {
     "mki": (0.95, 1.05),
     "vei": (-10.0, 10.0),
 }
-"""What is good for homes of mixed age (IAAO 2013, section 9, Table 1-3; Quintos 2020; IAAO 2026).
+"""Ranges for homes of mixed age (IAAO 2013, section 9, Table 1-3; Quintos 2020; IAAO 2026).
 
-The standard's lower limit of COD, 5, is against values that copy the prices; where they can't know
-them, the lower the better.
+The standard's lower limit of COD, 5, detects values that copy the prices. These values can't know
+the prices, so that lower is better.
 """
 
 _BLOCK = 500_000
-"""Numbers in an array of resampled sales: little enough to stay in the processor's cache."""
+"""Numbers in an array of resampled sales: few enough for the processor's cache."""
 
 
 def ratio_statistics(price: ArrayLike, estimate: ArrayLike) -> dict[str, float]:
-    """Return every figure by name.
+    """Return every statistic by name.
 
-    Parameters
-    ----------
-    price : array of shape (n_sales,)
-    estimate : array of shape (n_sales,) or (n_repeats, n_sales)
-        Of several estimates of the same sales, the mean figure is given.
+    With estimates of shape (n_repeats, n_sales), the mean over the repeats.
     """
     paid, valued = _sales(price, estimate)
-    return {name: float(figure(paid, valued).mean()) for name, figure in STATISTICS.items()}
+    return {name: float(statistic(paid, valued).mean()) for name, statistic in STATISTICS.items()}
 
 
 def ratio_study(
@@ -183,40 +178,42 @@ def ratio_study(
 ) -> pd.DataFrame:
     """Study all sales, or each group of them, with percentile bootstrap intervals.
 
-    Sales are drawn with replacement; all estimates of a sale go with it (Efron and Tibshirani 1993,
+    Sales are drawn with replacement, each with all of its estimates (Efron and Tibshirani 1993,
     section 13.3). The IAAO decides by intervals of 90 %.
 
     Parameters
     ----------
-    price, estimate : arrays
-        As for :func:`figures`.
+    price : array of shape (n_sales,)
+    estimate : array of shape (n_sales,) or (n_repeats, n_sales)
     groups : array of shape (n_sales,), optional
-        A label for each sale. Groups come in the order of their first sale.
+        A label per sale. Groups are in the order of their first sale.
     level : float
         Of the intervals.
     n_resamples, random_state : int
-        The same numbers give the same intervals.
+        Equal numbers give equal intervals.
 
     Returns
     -------
-    DataFrame, a row a group and figure
-        group ("All sales" without groups), sales, figure (the keys of :data:`ACCEPTED`), value,
-        low, high (the interval), accepted_low, accepted_high, and met: whether the interval reaches
-        what is accepted, missing where the figure is not defined.
+    DataFrame, one row per group and statistic
+        group ("All sales" without groups), sales, figure (the statistic), value, low, high (the
+        interval), accepted_low, accepted_high, and met: whether the interval overlaps the accepted
+        range, missing if the statistic is not defined.
     """
     paid, valued = _sales(price, estimate)
     labels = np.full(len(paid), "All sales") if groups is None else np.asarray(groups)
     if labels.shape != paid.shape:
-        raise ValueError("there must be one group for each sale")
+        raise ValueError("groups must have one label per sale")
     rows = []
-    for label, places in pd.Series(labels).groupby(labels, sort=False).indices.items():
-        part = paid[places], valued[:, places]
+    for label, positions in pd.Series(labels).groupby(labels, sort=False).indices.items():
+        part = paid[positions], valued[:, positions]
         limits = _intervals(*part, level, n_resamples, random_state)
         for name, value in ratio_statistics(*part).items():
             low, high = limits[name]
-            least, most = ACCEPTED_RANGES[name]
-            met = None if np.isnan(value) else bool(low <= most and high >= least)
-            rows.append((label, len(places), name, value, low, high, least, most, met))
+            accepted_low, accepted_high = ACCEPTED_RANGES[name]
+            met = None if np.isnan(value) else bool(low <= accepted_high and high >= accepted_low)
+            rows.append(
+                (label, len(positions), name, value, low, high, accepted_low, accepted_high, met)
+            )
     columns = ["group", "sales", "figure", "value", "low", "high", "accepted_low", "accepted_high"]
     return pd.DataFrame(rows, columns=[*columns, "met"]).astype({"met": "boolean"})
 
@@ -225,20 +222,20 @@ def _sales(price: ArrayLike, estimate: ArrayLike) -> tuple[Floats, Floats]:
     paid = np.asarray(price, dtype=np.float64)
     valued = np.atleast_2d(np.asarray(estimate, dtype=np.float64))
     if paid.ndim != 1 or paid.size == 0 or valued.shape[1:] != paid.shape:
-        raise ValueError("prices and estimates must be of the same sales, one or more")
+        raise ValueError("prices and estimates must be of the same sales, at least one")
     return paid, valued
 
 
 def _intervals(
     paid: Floats, valued: Floats, level: float, n_resamples: int, random_state: int
 ) -> dict[str, tuple[float, float]]:
-    found: dict[str, list[Floats]] = {name: [] for name in STATISTICS}
+    samples: dict[str, list[Floats]] = {name: [] for name in STATISTICS}
     for drawn in _draws(len(paid), _BLOCK // valued.size or 1, n_resamples, random_state):
         price, estimate = paid[drawn], valued[:, drawn]
-        for name, figure in STATISTICS.items():
-            found[name].append(figure(price, estimate).mean(axis=0))
+        for name, statistic in STATISTICS.items():
+            samples[name].append(statistic(price, estimate).mean(axis=0))
     ends = [(1.0 - level) / 2.0, (1.0 + level) / 2.0]
-    limits = {name: np.quantile(np.concatenate(parts), ends) for name, parts in found.items()}
+    limits = {name: np.quantile(np.concatenate(parts), ends) for name, parts in samples.items()}
     return {name: (float(low), float(high)) for name, (low, high) in limits.items()}
 
 

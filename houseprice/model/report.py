@@ -1,4 +1,4 @@
-"""The evaluation report: errors, ranges, confidence and fairness, as frames and as plain data."""
+"""The evaluation report: accuracy, intervals, confidence and equity, overall and by group."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ __all__ = [
 Bands = tuple[tuple[str, float], ...]
 
 CONFIDENCE_BANDS: Bands = (("low", 0.0), ("medium", 85.0), ("high", 92.0))
-"""Bands of confidence, each from its lower end: where the realised error clearly changes."""
+"""Confidence bands with their lower limits, where the observed error clearly changes."""
 
 _FINE = (0.0, 75.0, 80.0, 85.0, 88.0, 90.0, 92.0, 94.0, 96.0)
 
@@ -40,7 +40,7 @@ def confidence_band(confidence: float) -> str:
 
 @dataclass(frozen=True)
 class Report:
-    """How good values are, in all and where.
+    """Metrics overall and by group.
 
     Attributes
     ----------
@@ -48,14 +48,14 @@ class Report:
     metrics : dict of str to float
         Of the model.
     baselines : dict of str to dict
-        The same of estimates that anybody could make, by name.
-    bands, fine_bands : DataFrame, a row a band of confidence
-        band (in words, or its limits), lower, upper, values (how many), share, confidence (mean),
+        The same metrics of each baseline, by its name.
+    bands, fine_bands : DataFrame, one row per confidence band
+        band (its name or its limits), lower, upper, values (count), share, confidence (mean),
         median_ape, within_10, within_20, coverage_68, coverage_90.
-    by_price, by_location : DataFrame, a row a group
-        group, sales, coverage_90, width_90, median_ape, within_10. Groups are fifths of the sales
-        by price, and the market areas with enough sales
-        (:data:`~houseprice.model.ratio_study.MIN_GROUP_SIZE`), the lowest coverage first.
+    by_price, by_location : DataFrame, one row per group
+        group, sales, coverage_90, width_90, median_ape, within_10. Groups are quintiles of the
+        price, and locations with at least
+        :data:`~houseprice.model.ratio_study.MIN_GROUP_SIZE` sales, the lowest coverage first.
     equity, equity_by_price, equity_by_location : DataFrame
         Ratio studies (:func:`houseprice.model.ratio_study.ratio_study`).
     """
@@ -72,11 +72,13 @@ class Report:
     equity_by_location: pd.DataFrame
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the report as dicts, lists and numbers that JSON can hold."""
+        """Return the report as plain data for JSON."""
         return {
             "sales": self.n_sales,
             "metrics": finite_metrics(self.metrics),
-            "baselines": {name: finite_metrics(found) for name, found in self.baselines.items()},
+            "baselines": {
+                name: finite_metrics(metrics) for name, metrics in self.baselines.items()
+            },
             "confidence_bands": _records(self.bands),
             "fine_confidence_bands": _records(self.fine_bands),
             "ranges_by_price": _records(self.by_price),
@@ -94,25 +96,19 @@ def build_report(
     n_resamples: int = 1000,
     random_state: int = 0,
 ) -> Report:
-    """Assemble the report of an evaluation.
+    """Compute the report of an evaluation.
 
-    Parameters
-    ----------
-    evaluation : Evaluation
-    houses : DataFrame of shape (n_houses, n_fields)
-        The clean houses that the evaluation's ``row`` counts.
-    contract : Contract
-    n_resamples, random_state : int
-        For the intervals of the ratio studies.
+    `houses` are the clean houses whose positions are the evaluation's ``row``; `n_resamples` and
+    `random_state` are those of the bootstrap intervals of the ratio studies.
     """
     values = evaluation.frame()
     estimates = values.pivot_table(index="repeat", columns="row", values="predicted_price")
     prices = values.groupby("row")["price"].first()
-    price_fifths = price_quintiles(prices, contract.market.price.symbol)
-    areas = contract.with_labels(houses.iloc[prices.index])[contract.market.roles.location]
-    places = pd.Series(areas.fillna("not known").to_numpy(), index=prices.index)
-    places = places[places.map(places.value_counts()) >= MIN_GROUP_SIZE]
-    by_location = _by_group(values, places)
+    quintiles = price_quintiles(prices, contract.market.price.symbol)
+    labels = contract.with_labels(houses.iloc[prices.index])[contract.market.roles.location]
+    locations = pd.Series(labels.fillna("not known").to_numpy(), index=prices.index)
+    locations = locations[locations.map(locations.value_counts()) >= MIN_GROUP_SIZE]
+    by_location = _by_group(values, locations)
 
     def study(labels: pd.Series | None) -> pd.DataFrame:
         rows = prices.index if labels is None else labels.sort_values(kind="stable").index
@@ -130,52 +126,52 @@ def build_report(
         metrics=evaluation.metrics,
         baselines=evaluation.baselines,
         bands=_bands(values, CONFIDENCE_BANDS),
-        fine_bands=_bands(values, _fine()),
-        by_price=_by_group(values, price_fifths),
+        fine_bands=_bands(values, _fine_bands()),
+        by_price=_by_group(values, quintiles),
         by_location=by_location.sort_values("coverage_90", ignore_index=True, kind="stable"),
         equity=equity,
-        equity_by_price=study(price_fifths),
-        equity_by_location=study(places) if len(places) else equity.head(0),
+        equity_by_price=study(quintiles),
+        equity_by_location=study(locations) if len(locations) else equity.head(0),
     )
 
 
 def finite_metrics(metrics: Mapping[str, float]) -> dict[str, float | None]:
-    """Give metrics as JSON can hold them: it has no word for "not a number"."""
+    """Replace metrics that are not finite by None, for JSON."""
     return {name: float(value) if isfinite(value) else None for name, value in metrics.items()}
 
 
 def price_quintiles(prices: pd.Series, symbol: str) -> pd.Series:
-    """Name for each price the fifth that it lies in, by its lowest and highest price."""
+    """Label each price by the lowest and the highest price of its quintile."""
     limits = np.quantile(prices, [0.2, 0.4, 0.6, 0.8])
-    fifth = pd.Series(np.searchsorted(limits, prices, side="left"), index=prices.index)
-    spans = prices.groupby(fifth).agg(["min", "max"])
+    quintile = pd.Series(np.searchsorted(limits, prices, side="left"), index=prices.index)
+    spans = prices.groupby(quintile).agg(["min", "max"])
     words = [f"{symbol}{low:,.0f} to {symbol}{high:,.0f}" for low, high in spans.to_numpy()]
     order = pd.CategoricalDtype(words, ordered=True)
-    return fifth.map(dict(zip(spans.index, words, strict=True))).astype(order)
+    return quintile.map(dict(zip(spans.index, words, strict=True))).astype(order)
 
 
 def _by_group(values: pd.DataFrame, labels: pd.Series) -> pd.DataFrame:
-    """Judge the ranges of each group; `labels` by the position of the sale."""
+    """Compute accuracy and coverage of each group; `labels` by the position of the sale."""
     labelled = values[values["row"].isin(labels.index)]
     rows = []
     for label, part in labelled.groupby(labelled["row"].map(labels), observed=True):
-        rows.append({"group": str(label), "sales": part["row"].nunique(), **_ranges(part, (90,))})
+        rows.append({"group": str(label), "sales": part["row"].nunique(), **_accuracy(part, (90,))})
     columns = ["group", "sales", "coverage_90", "width_90", "median_ape", "within_10"]
     return pd.DataFrame(rows, columns=columns)
 
 
 def _bands(values: pd.DataFrame, bands: Bands) -> pd.DataFrame:
-    """Say for each band of confidence how far the values were off."""
+    """Compute accuracy and coverage of each confidence band."""
     half = (values["high_68"] - values["low_68"]) / 2.0
     confidence = 100.0 * np.clip(1.0 - half / values["predicted_price"], 0.0, 1.0)
     rows = []
-    for (word, lower), (_, upper) in pairwise((*bands, ("", np.inf))):
+    for (name, lower), (_, upper) in pairwise((*bands, ("", np.inf))):
         inside = (confidence >= lower) & (confidence < upper)
         part = values[inside]
         if len(part):
-            row = {"band": word, "lower": lower, "upper": min(upper, 100.0), "values": len(part)}
+            row = {"band": name, "lower": lower, "upper": min(upper, 100.0), "values": len(part)}
             row |= {"share": len(part) / len(values), "confidence": confidence[inside].mean()}
-            row |= _ranges(part, (68, 90))
+            row |= _accuracy(part, (68, 90))
             rows.append(
                 row | {"within_20": share_within(0.2)(part["price"], part["predicted_price"])}
             )
@@ -183,23 +179,23 @@ def _bands(values: pd.DataFrame, bands: Bands) -> pd.DataFrame:
     return pd.DataFrame(rows)[[*columns, "within_10", "within_20", "coverage_68", "coverage_90"]]
 
 
-def _fine() -> Bands:
+def _fine_bands() -> Bands:
     ends = [f"{low:.0f} to {high:.0f}" for low, high in pairwise(_FINE)]
     words = [f"below {_FINE[1]:.0f}", *ends[1:], f"{_FINE[-1]:.0f} or more"]
     return tuple(zip(words, _FINE, strict=True))
 
 
-def _ranges(part: pd.DataFrame, percents: tuple[int, ...]) -> dict[str, float]:
+def _accuracy(part: pd.DataFrame, percents: tuple[int, ...]) -> dict[str, float]:
     price, estimate = part["price"], part["predicted_price"]
-    found = {
+    metrics = {
         "median_ape": median_ape(price, estimate),
         "within_10": share_within(0.1)(price, estimate),
     }
     for percent in percents:
         low, high = part[f"low_{percent}"], part[f"high_{percent}"]
-        found[f"coverage_{percent}"] = coverage(price, low, high)
-        found[f"width_{percent}"] = mean_width(estimate, low, high)
-    return found
+        metrics[f"coverage_{percent}"] = coverage(price, low, high)
+        metrics[f"width_{percent}"] = mean_width(estimate, low, high)
+    return metrics
 
 
 def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
