@@ -13,52 +13,44 @@ PRICE = [100.0, 200.0, 400.0, 800.0]
 ESTIMATE = [110.0, 180.0, 400.0, 1000.0]
 
 
-def test_errors_in_money_agree_with_hand_computation():
+def test_metrics_agree_with_hand_computation():
     assert metrics.mae(PRICE, ESTIMATE) == (10 + 20 + 0 + 200) / 4
     assert metrics.rmse(PRICE, ESTIMATE) == pytest.approx(np.sqrt((100 + 400 + 0 + 40_000) / 4))
     assert metrics.r2(PRICE, ESTIMATE) == pytest.approx(1 - 40_500 / 287_500)
-
-
-def test_errors_as_shares_agree_with_hand_computation():
     assert metrics.median_ape(PRICE, ESTIMATE) == pytest.approx((0.1 + 0.1) / 2)
     assert metrics.mean_ape(PRICE, ESTIMATE) == pytest.approx((0.1 + 0.1 + 0.0 + 0.25) / 4)
     assert metrics.median_ratio(PRICE, ESTIMATE) == pytest.approx((1.0 + 1.1) / 2)
     assert metrics.bias(PRICE, ESTIMATE) == pytest.approx(0.05)
-
-
-def test_rmsle_is_the_root_mean_square_of_log_ratios():
     price, estimate = [100.0, 100.0], [100.0 * np.e**0.3, 100.0 * np.e**-0.4]
     assert metrics.rmsle(price, estimate) == pytest.approx(np.sqrt((0.09 + 0.16) / 2))
 
 
-def test_within_counts_an_error_exactly_on_the_limit():
+def test_share_within_includes_an_error_exactly_on_the_limit():
     assert metrics.share_within(0.10)([100.0, 200.0], [110.0, 230.0]) == 0.5
     assert metrics.share_within(0.25)(PRICE, ESTIMATE) == 1.0
 
 
-def test_errors_agree_with_scikit_learn():
+def test_metrics_agree_with_scikit_learn():
     random = np.random.default_rng(0)
     price = random.uniform(50_000, 500_000, 200)
     estimate = price * random.lognormal(0, 0.1, 200)
-    assert metrics.mae(price, estimate) == pytest.approx(mean_absolute_error(price, estimate))
-    assert metrics.rmse(price, estimate) == pytest.approx(root_mean_squared_error(price, estimate))
-    assert metrics.r2(price, estimate) == pytest.approx(r2_score(price, estimate))
-    assert metrics.mean_ape(price, estimate) == pytest.approx(
-        mean_absolute_percentage_error(price, estimate)
-    )
+    for ours, theirs in (
+        (metrics.mae, mean_absolute_error),
+        (metrics.rmse, root_mean_squared_error),
+        (metrics.r2, r2_score),
+        (metrics.mean_ape, mean_absolute_percentage_error),
+    ):
+        assert ours(price, estimate) == pytest.approx(theirs(price, estimate))
 
 
-def test_coverage_includes_the_limits_of_the_range():
+def test_coverage_includes_the_limits_and_width_is_a_share_of_the_estimate():
     low, high = [100.0, 150.0, 410.0, 700.0], [120.0, 200.0, 450.0, 750.0]
     assert metrics.coverage(PRICE, low, high) == 0.5
-
-
-def test_width_is_a_share_of_the_estimate():
     assert metrics.mean_width([100.0, 200.0], [90.0, 180.0], [110.0, 240.0]) == pytest.approx(0.25)
 
 
-def test_winkler_adds_a_fine_for_a_missed_price():
-    # width 20, missed by 10 above and by 5 below; at 80 % the fine is ten times the miss
+def test_the_winkler_score_adds_a_penalty_for_a_price_outside():
+    # width 20, outside by 10 above and by 5 below; at 80 % the penalty is ten times the distance
     price, low, high, estimate = [130.0, 85.0], [100.0, 90.0], [120.0, 110.0], [110.0, 100.0]
     expected = ((20 + 10 * 10) / 110 + (20 + 10 * 5) / 100) / 2
     assert metrics.winkler_score(price, low, high, 0.8, estimate) == pytest.approx(expected)
@@ -70,22 +62,19 @@ def test_shares_do_not_depend_on_the_currency():
         assert scaled == pytest.approx(7 * value if name in ("mae", "rmse") else value)
 
 
-def test_a_perfect_roll_has_no_error():
-    perfect = metrics.point_metrics(PRICE, PRICE)
-    assert perfect["rmsle"] == perfect["mae"] == perfect["median_ape"] == 0
-    assert perfect["r2"] == perfect["within_5"] == perfect["median_ratio"] == 1
-
-
-def test_r2_of_equal_prices_is_no_number():
+def test_exact_estimates_have_no_error_and_equal_prices_no_r2():
+    exact = metrics.point_metrics(PRICE, PRICE)
+    assert exact["rmsle"] == exact["mae"] == exact["median_ape"] == 0
+    assert exact["r2"] == exact["within_5"] == exact["median_ratio"] == 1
     assert np.isnan(metrics.r2([100.0, 100.0], [90.0, 110.0]))
 
 
 @pytest.mark.parametrize(("price", "estimate"), [([1.0, 2.0], [1.0]), ([], [])])
-def test_lists_that_do_not_match_are_refused(price, estimate):
-    with pytest.raises(ValueError, match="same length"):
+def test_sequences_of_different_length_are_refused(price, estimate):
+    with pytest.raises(ValueError, match="equal length"):
         metrics.mae(price, estimate)
 
 
-def test_range_metrics_carry_their_level_in_the_name():
+def test_interval_metrics_are_named_by_their_level():
     found = metrics.interval_metrics(PRICE, ESTIMATE, [90.0] * 4, [900.0] * 4, 0.68)
     assert list(found) == ["coverage_68", "width_68", "winkler_68"]

@@ -1,4 +1,4 @@
-"""The report says of each group and band what a hand count would say."""
+"""The report has for each group and band what a count by hand gives."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from houseprice.model.ratio_study import MIN_GROUP_SIZE, ratio_statistics
 from houseprice.model.report import Report, build_report
 
 
-def made_up(houses: int, repeats: int = 2, seed: int = 0) -> Evaluation:
-    """Values that stray by a tenth, with ranges half of which are twice as wide as the others."""
+def random_evaluation(houses: int, repeats: int = 2, seed: int = 0) -> Evaluation:
+    """Values with errors of about 10 %; every second interval is twice as wide as the others."""
     random = np.random.default_rng(seed)
     price = random.lognormal(12, 0.4, houses)
     parts = []
@@ -33,7 +33,7 @@ def made_up(houses: int, repeats: int = 2, seed: int = 0) -> Evaluation:
 
 @pytest.fixture(scope="module")
 def evaluation(hamlet: Market) -> Evaluation:
-    return made_up(len(hamlet.houses))
+    return random_evaluation(len(hamlet.houses))
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +47,7 @@ def test_the_metrics_are_those_of_the_evaluation(report: Report, evaluation: Eva
     assert report.n_sales == 400
 
 
-def test_each_fifth_by_price_has_a_fifth_of_the_sales_and_is_named_by_its_limits(
+def test_price_quintiles_are_equal_in_size_and_labelled_by_their_limits(
     report: Report, evaluation: Evaluation
 ):
     assert report.by_price["sales"].tolist() == [80] * 5
@@ -61,7 +61,7 @@ def test_each_fifth_by_price_has_a_fifth_of_the_sales_and_is_named_by_its_limits
     assert report.equity_by_price["group"].unique().tolist() == report.by_price["group"].tolist()
 
 
-def test_places_come_with_the_lowest_coverage_first(report: Report, hamlet: Market):
+def test_locations_are_in_the_order_of_their_coverage(report: Report, hamlet: Market):
     assert set(report.by_location["group"]) == {"North bank", "South bank", "Hill"}
     assert report.by_location["coverage_90"].is_monotonic_increasing
     count = (hamlet.labelled_sales["quarter"] == "Hill").sum()
@@ -71,7 +71,7 @@ def test_places_come_with_the_lowest_coverage_first(report: Report, hamlet: Mark
     assert (study.loc[study["group"] == "Hill", "sales"] == count).all()
 
 
-def test_the_study_of_a_place_is_of_the_sales_there(
+def test_the_ratio_study_of_a_location_is_that_of_its_sales(
     report: Report, evaluation: Evaluation, hamlet: Market
 ):
     values = evaluation.frame()
@@ -81,47 +81,44 @@ def test_the_study_of_a_place_is_of_the_sales_there(
     )
     prices = values.groupby("row")["price"].first().loc[hill.columns]
     study = report.equity_by_location
-    found = study[study["group"] == "Hill"].set_index("figure")["value"]
-    assert found.to_dict() == pytest.approx(ratio_statistics(prices, hill))
+    values_by_statistic = study[study["group"] == "Hill"].set_index("figure")["value"]
+    assert values_by_statistic.to_dict() == pytest.approx(ratio_statistics(prices, hill))
 
 
-def test_a_place_with_too_few_sales_is_not_named(hamlet: Market):
+def test_locations_with_few_sales_are_omitted(hamlet: Market):
     few = hamlet.houses.index[hamlet.houses["quarter"] == 2.0][: MIN_GROUP_SIZE - 1]
     rest = hamlet.houses.index[hamlet.houses["quarter"] != 2.0]
     houses = hamlet.houses.loc[[*few, *rest]].reset_index(drop=True)
-    found = build_report(made_up(len(houses)), houses, hamlet.contract, n_resamples=5)
-    assert set(found.by_location["group"]) == {"North bank", "South bank"}
+    evaluation = random_evaluation(len(houses))
+    report = build_report(evaluation, houses, hamlet.contract, n_resamples=5)
+    assert set(report.by_location["group"]) == {"North bank", "South bank"}
+
+    tiny = build_report(random_evaluation(3), hamlet.houses.head(3), hamlet.contract, n_resamples=5)
+    assert len(tiny.by_location) == len(tiny.equity_by_location) == 0
+    assert tiny.n_sales == 3
+    assert json.loads(json.dumps(tiny.to_dict(), allow_nan=False))["ratio_study_by_location"] == []
 
 
-def test_a_handful_of_houses_has_a_report_without_places(hamlet: Market):
-    found = build_report(made_up(3), hamlet.houses.head(3), hamlet.contract, n_resamples=5)
-    assert len(found.by_location) == len(found.equity_by_location) == 0
-    assert found.n_sales == 3
-    assert json.loads(json.dumps(found.to_dict(), allow_nan=False))["ratio_study_by_location"] == []
-
-
-def test_bands_of_confidence_tell_how_far_their_values_were_off(
-    report: Report, evaluation: Evaluation
-):
-    # Half the 68 % range is 10 % of the value in every second house, 20 % in the others.
+def test_confidence_bands_have_the_accuracy_of_their_values(report: Report, evaluation: Evaluation):
+    # Half the 68 % interval is 10 % of the value for every second house, 20 % for the others.
     assert report.bands["band"].tolist() == ["low", "medium"]
     assert report.bands["share"].tolist() == [0.5, 0.5]
     assert report.bands["values"].tolist() == [400, 400]
     assert report.bands["confidence"].tolist() == pytest.approx([80.0, 90.0])
     assert (report.bands["coverage_68"].diff().dropna() < 0).all()
     frame = evaluation.frame()
-    off = frame.loc[frame["row"] % 2 == 1, "error"].abs()
-    assert report.bands["median_ape"].iloc[1] == pytest.approx(off.median())
-    assert report.bands["within_10"].iloc[1] == (off <= 0.1).mean()
+    errors = frame.loc[frame["row"] % 2 == 1, "error"].abs()
+    assert report.bands["median_ape"].iloc[1] == pytest.approx(errors.median())
+    assert report.bands["within_10"].iloc[1] == (errors <= 0.1).mean()
 
 
-def test_fine_bands_divide_the_three(report: Report):
+def test_fine_bands_split_the_confidence_bands(report: Report):
     fine = report.fine_bands
     assert fine["values"].sum() == 800
     assert set(fine["band"]) <= {"80 to 85", "75 to 80", "88 to 90", "90 to 92"}
 
 
-def test_the_report_is_plain_data_for_programs(report: Report):
+def test_the_report_can_be_written_as_json(report: Report):
     data = json.loads(json.dumps(report.to_dict(), allow_nan=False))
     assert data["metrics"]["rmsle"] == report.metrics["rmsle"]
     assert [row["figure"] for row in data["ratio_study"]] == report.equity["figure"].tolist()
