@@ -25,7 +25,8 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="HOUSEPRICE_", frozen=True)
 
     market: str | None = Field(
-        None, description="Market: the name of an embedded one or a folder; by default Ames, Iowa"
+        None,
+        description="Market: the name of an embedded one or a folder; by default the embedded one",
     )
     model_dir: Path = Field(
         Path.home() / ".cache" / "houseprice" / "models",

@@ -109,7 +109,7 @@ def load_market(name_or_path: str | Path | None = None) -> Market:
 def market_folder(name_or_path: str | Path | None = None) -> Path:
     """Find the folder of a market: an embedded one by name, any by its path, by default the first.
 
-    A text with a separator ("./ames") is a path, so that a folder may have an embedded name.
+    A text with a separator ("./town") is a path, so that a folder may have an embedded name.
 
     Raises
     ------

@@ -10,14 +10,9 @@ import pandas as pd
 import pytest
 
 from houseprice.errors import MarketError
-from houseprice.market.contract import Contract, load_contract
+from houseprice.market.contract import Contract, Limit, load_contract
 from houseprice.market.sales import Market, load_market
 from tests.hamlet import CONTRACT, write_hamlet
-
-
-@pytest.fixture
-def contract(tmp_path: Path) -> Contract:
-    return load_contract(write_hamlet(tmp_path))
 
 
 def test_the_embedded_market_describes_every_column_of_its_sales(market: Market) -> None:
@@ -27,7 +22,7 @@ def test_the_embedded_market_describes_every_column_of_its_sales(market: Market)
     assert len(market.contract.columns) == 79
 
 
-def test_every_field_of_the_embedded_market_has_words_and_a_group(market: Market) -> None:
+def test_every_field_of_the_embedded_market_has_a_label_and_a_help(market: Market) -> None:
     for field in market.contract.fields.values():
         assert field.label[0].isupper()
         assert " " in field.label or field.label == field.label.capitalize()
@@ -42,7 +37,7 @@ def test_the_as_of_date_is_the_month_of_the_newest_sale(market: Market) -> None:
     assert (as_of.year, as_of.month) == (newest, months.max() + 1)
 
 
-def test_a_value_is_said_in_words(contract: Contract) -> None:
+def test_values_are_formatted(contract: Contract) -> None:
     assert contract.fields["size"].format(1234.5) == "1,234.5 sq m"
     assert contract.fields["beds"].format(1) == "1 bed"
     assert contract.fields["built"].format(1999) == "1999"
@@ -50,7 +45,7 @@ def test_a_value_is_said_in_words(contract: Contract) -> None:
     assert contract.fields["grade"].format(np.nan) == "not known"
 
 
-def test_clean_houses_go_back_to_codes_and_to_words(contract: Contract) -> None:
+def test_clean_houses_are_decoded_to_codes_and_labels(contract: Contract) -> None:
     house = dict.fromkeys(contract.columns, 1.0) | {"grade": 3.0, "quarter": np.nan}
     houses = pd.DataFrame([house])
     assert contract.with_codes(houses).loc[0, ["grade", "quarter", "size"]].tolist() == [
@@ -61,7 +56,7 @@ def test_clean_houses_go_back_to_codes_and_to_words(contract: Contract) -> None:
     assert contract.with_labels(houses).loc[0, ["grade", "garden"]].tolist() == ["Grand", "Yes"]
 
 
-def test_its_hash_is_that_of_the_file(contract: Contract, tmp_path: Path) -> None:
+def test_the_hash_is_that_of_the_file(contract: Contract, tmp_path: Path) -> None:
     other = write_hamlet(tmp_path / "other", CONTRACT + "\n# a remark\n")
     assert load_contract(other).sha256 != contract.sha256
 
@@ -106,7 +101,7 @@ def test_its_hash_is_that_of_the_file(contract: Contract, tmp_path: Path) -> Non
         ),
     ],
 )
-def test_a_bad_contract_is_refused_with_the_file_the_key_and_the_reason(
+def test_an_invalid_contract_is_an_error_with_file_key_and_reason(
     tmp_path: Path, old: str, new: str, key: str, reason: str
 ) -> None:
     assert old in CONTRACT
@@ -117,13 +112,13 @@ def test_a_bad_contract_is_refused_with_the_file_the_key_and_the_reason(
     assert refused.value.key == key
 
 
-def test_a_file_that_is_no_toml_is_refused(tmp_path: Path) -> None:
+def test_invalid_toml_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "market.toml").write_text("[market\n", encoding="utf-8")
     with pytest.raises(MarketError, match="is not valid TOML"):
         load_contract(tmp_path)
 
 
-def test_a_market_that_is_not_there_names_those_that_are(tmp_path: Path, market: Market) -> None:
+def test_an_unknown_market_is_an_error_with_the_known_ones(tmp_path: Path, market: Market) -> None:
     with pytest.raises(MarketError, match=market.folder.name):
         load_market(tmp_path / "nowhere")
 
@@ -136,16 +131,14 @@ def test_a_market_that_is_not_there_names_those_that_are(tmp_path: Path, market:
         ("h0,", "h0,-", "row 1"),
     ],
 )
-def test_sales_that_break_the_contract_are_refused(
-    tmp_path: Path, old: str, new: str, reason: str
-) -> None:
+def test_invalid_sales_are_an_error(tmp_path: Path, old: str, new: str, reason: str) -> None:
     file = write_hamlet(tmp_path) / "sales.csv"
     file.write_text(file.read_text(encoding="utf-8").replace(old, new, 1), encoding="utf-8")
     with pytest.raises(MarketError, match=reason):
         load_market(tmp_path)
 
 
-def test_a_folder_may_bear_the_name_of_an_embedded_market(
+def test_a_folder_may_have_the_name_of_an_embedded_market(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, market: Market
 ) -> None:
     write_hamlet(tmp_path / "ames")
@@ -154,7 +147,47 @@ def test_a_folder_may_bear_the_name_of_an_embedded_market(
     assert load_market("ames").contract.market.name == market.contract.market.name
 
 
-def test_a_market_folder_without_sales_is_refused(tmp_path: Path) -> None:
+def test_a_market_folder_without_sales_is_an_error(tmp_path: Path) -> None:
     (write_hamlet(tmp_path) / "sales.csv").unlink()
     with pytest.raises(MarketError, match="can't be read"):
         load_market(tmp_path)
+
+
+def test_a_limit_contains_its_ends_and_not_nan() -> None:
+    limit = Limit(at_least=0.88, at_most=0.93)
+    assert limit.contains(0.88)
+    assert limit.contains(0.93)
+    assert not limit.contains(0.87)
+    assert not limit.contains(0.94)
+    assert not limit.contains(float("nan"))
+    assert Limit(at_least=1.0).contains(1e9)
+    assert not Limit(at_most=1.0).contains(float("nan"))
+
+
+@pytest.mark.parametrize(
+    ("gate", "key", "reason"),
+    [
+        ("[gate.limits]", "gate.limits", "at least 1 item"),
+        ("[gate.limits]\nrmsle = {}", "gate.limits.rmsle", "needs at_least, at_most or both"),
+        (
+            "[gate.limits]\nrmsle = { at_least = 2, at_most = 1 }",
+            "gate.limits.rmsle",
+            "at_least is above at_most",
+        ),
+        ("[gate.limits]\nrmsle = { at_most = nan }", "gate.limits.rmsle.at_most", "finite"),
+        ("[gate.limits]\nrmsle = { below = 1 }", "gate.limits.rmsle.below", "not permitted"),
+        ("[gate]\nworse_by = -1\n[gate.limits]\nr2 = { at_least = 0 }", "gate.worse_by", "greater"),
+    ],
+)
+def test_an_invalid_gate_is_an_error_with_its_key(
+    tmp_path: Path, gate: str, key: str, reason: str
+) -> None:
+    folder = write_hamlet(tmp_path, f"{CONTRACT}\n{gate}\n")
+    with pytest.raises(MarketError) as refused:
+        load_contract(folder)
+    assert refused.value.key == key
+    assert reason in refused.value.reason
+
+
+def test_the_gate_is_optional(tmp_path: Path) -> None:
+    assert load_contract(write_hamlet(tmp_path)).gate is None

@@ -1,15 +1,24 @@
-"""What was tried, as data, and beside its story."""
+"""A market folder: experiments, the typical house and form defaults."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from houseprice.errors import MarketError
-from houseprice.market.sales import EXPERIMENT_METRICS, Market, load_experiments, load_market
+from houseprice.market.sales import (
+    EXPERIMENT_METRICS,
+    Market,
+    form_defaults,
+    load_experiments,
+    load_market,
+    typical_house,
+)
+from houseprice.market.validation import validate
 from tests.hamlet import write_hamlet
 
 HEADERS = {
@@ -31,7 +40,7 @@ PARTS = (
 )
 
 
-def told_in(page: str) -> pd.DataFrame:
+def tables_of(page: str) -> pd.DataFrame:
     """The tables of the regressor and of the range in the story, as the file holds them."""
     sections = re.split(r"^## ", page, flags=re.MULTILINE)
     text = "".join(part for part in sections if part.startswith(("The regressor", "The range\n")))
@@ -63,28 +72,75 @@ def read(name: str, cell: str) -> str | float | None:
     return round(float(found[0]) / (100 if "%" in cell else 1), 6)
 
 
-def test_the_file_says_what_the_story_says(root: Path, market: Market) -> None:
-    story = told_in((root / "docs" / "experiments.md").read_text(encoding="utf-8"))
+def test_the_file_equals_the_tables_of_the_documentation(root: Path, market: Market) -> None:
+    story = tables_of((root / "docs" / "experiments.md").read_text(encoding="utf-8"))
     found = load_experiments(market).drop(columns="kept")
     pd.testing.assert_frame_equal(found, story, check_dtype=False)
 
 
-def test_what_was_kept_is_told_from_the_rest(market: Market) -> None:
+def test_each_part_has_an_experiment_that_was_kept(market: Market) -> None:
     found = load_experiments(market)
     assert set(found.groupby("part")["kept"].any()) == {True}
     assert found.loc[found["verdict"].str.startswith("dropped"), "kept"].sum() == 0
 
 
-def test_a_market_needs_no_such_file(tmp_path: Path) -> None:
+def test_the_file_of_experiments_is_optional(tmp_path: Path) -> None:
     assert load_experiments(load_market(write_hamlet(tmp_path / "hamlet"))).empty
 
 
-def test_a_file_that_holds_no_number_where_one_belongs_is_refused(tmp_path: Path) -> None:
+def test_an_invalid_file_of_experiments_is_an_error(tmp_path: Path) -> None:
     hamlet = load_market(write_hamlet(tmp_path / "hamlet"))
     header = ",".join(["part", "tried", *EXPERIMENT_METRICS, "verdict"])
     (hamlet.folder / "experiments.csv").write_text(f"{header}\nprice,x,good,,,,,,kept\n")
-    with pytest.raises(MarketError, match="something else than numbers"):
+    with pytest.raises(MarketError, match="not numbers"):
         load_experiments(hamlet)
     (hamlet.folder / "experiments.csv").write_text("part,tried\nprice,x\n")
     with pytest.raises(MarketError, match="this column is missing"):
         load_experiments(hamlet)
+
+
+@pytest.fixture
+def row(market: Market) -> dict[str, object]:
+    return form_defaults(market.contract, typical_house(market), market.contract.columns)
+
+
+def test_form_defaults_are_validated_as_the_same_house(
+    market: Market, row: dict[str, object]
+) -> None:
+    result = validate(pd.DataFrame([row], dtype=object), market.contract)
+    np.testing.assert_allclose(result.houses.loc[0], typical_house(market))
+    assert {problem.severity for problem in result.problems} <= {"note"}
+
+
+def test_only_fields_that_follow_stay_blank(market: Market, row: dict[str, object]) -> None:
+    blank = {column for column, value in row.items() if value is None}
+    assert blank
+    assert blank <= set(market.contract.follows_rules)
+
+
+def test_of_two_fields_that_follow_from_each_other_the_more_important_has_a_value(
+    market: Market,
+) -> None:
+    columns, house = market.contract.columns, typical_house(market)
+    first = form_defaults(market.contract, house, ["1stFlrSF", "2ndFlrSF"])
+    second = form_defaults(market.contract, house, ["2ndFlrSF", "1stFlrSF"])
+    assert (first["1stFlrSF"], first["2ndFlrSF"] is None) == (None, False)
+    assert (second["1stFlrSF"] is None, second["2ndFlrSF"]) == (False, None)
+    assert set(first) == set(columns)
+
+
+def test_the_typical_house_is_a_sale_with_at_sale_fields_at_their_start(market: Market) -> None:
+    house = typical_house(market)
+    fields = market.contract.fields
+    before = [column for column, field in fields.items() if not field.at_sale]
+    same = np.isclose(market.houses[before], house[before].to_numpy(float), equal_nan=True)
+    assert same.all(axis=1).any()
+    for column, field in fields.items():
+        if field.at_sale:
+            assert house[column] == field.start_value
+
+
+def test_the_typical_house_has_a_typical_area(market: Market) -> None:
+    house, roles = typical_house(market), market.contract.market.roles
+    low, high = market.houses[roles.area].quantile([0.25, 0.75])
+    assert low < house[roles.area] < high

@@ -1,4 +1,4 @@
-"""What stands out in the sales before any chart of them is drawn."""
+"""Data quality alerts, and sales that look wrong."""
 
 from __future__ import annotations
 
@@ -8,16 +8,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from houseprice.market.profile.alerts import Alert, alerts, outliers
+from houseprice.market.profile.alerts import (
+    Alert,
+    alerts,
+    contradictions,
+    outliers,
+    price_outliers,
+    unusual_conditions,
+)
 from houseprice.market.profile.selection import Sales, Selection
 from houseprice.market.sales import Market, load_market
 from tests.hamlet import write_hamlet
-
-
-@pytest.fixture(scope="module")
-def hamlet(tmp_path_factory: pytest.TempPathFactory) -> Market:
-    folder: Path = tmp_path_factory.mktemp("hamlet")
-    return load_market(str(write_hamlet(folder / "hamlet")))
 
 
 @pytest.fixture
@@ -34,7 +35,7 @@ def of_kind(kind: str, found: tuple[Alert, ...]) -> Alert:
     return alert
 
 
-def test_fields_that_say_the_same_are_told_in_pairs(sales: Sales) -> None:
+def test_associated_fields_are_listed_in_pairs(sales: Sales) -> None:
     same = of_kind("same", alerts(sales))
     pairs = {frozenset(pair) for pair in zip(same.frame["one"], same.frame["other"], strict=True)}
     assert {frozenset({"size", "ground floor"}), frozenset({"built", "boiler"})} <= pairs
@@ -42,7 +43,7 @@ def test_fields_that_say_the_same_are_told_in_pairs(sales: Sales) -> None:
     assert same.frame["strength"].is_monotonic_decreasing
 
 
-def test_blanks_are_told_with_the_least_known_field_first(sales: Sales) -> None:
+def test_missing_values_are_sorted_by_their_number(sales: Sales) -> None:
     built = sales.houses["built"].mask(np.arange(len(sales)) < 60)
     grade = sales.houses["grade"].mask(np.arange(len(sales)) < 5)
     unknown = of_kind("not_known", alerts(changed(sales, built=built, grade=grade)))
@@ -50,7 +51,7 @@ def test_blanks_are_told_with_the_least_known_field_first(sales: Sales) -> None:
     assert unknown.frame.loc[0, "not_known"] == 60
 
 
-def test_a_field_alike_for_nearly_all_is_told_once_and_in_no_pair(sales: Sales) -> None:
+def test_a_constant_field_is_in_no_pair(sales: Sales) -> None:
     flat = np.where(np.arange(len(sales)) < 4, 1.0, 0.0)
     found = alerts(changed(sales, garden=flat, beds=flat))
     alike = of_kind("alike", found)
@@ -60,7 +61,7 @@ def test_a_field_alike_for_nearly_all_is_told_once_and_in_no_pair(sales: Sales) 
     assert not {"garden", "beds"} & {*same["one"], *same["other"]}
 
 
-def test_a_giant_is_far_out_and_makes_a_long_tail(sales: Sales) -> None:
+def test_a_huge_value_is_an_outlier_and_skews_its_field(sales: Sales) -> None:
     size = sales.houses["size"].astype(float).to_numpy(copy=True)
     size[7] = 40 * np.median(size)
     made = changed(sales, size=size)
@@ -73,12 +74,12 @@ def test_a_giant_is_far_out_and_makes_a_long_tail(sales: Sales) -> None:
     assert of_kind("long_tail", found).frame.loc[0, "largest"] == size[7]
 
 
-def test_homes_without_any_are_no_oddity(sales: Sales) -> None:
+def test_zeros_are_not_outliers(sales: Sales) -> None:
     floor = np.where(np.arange(len(sales)) < 200, 0.0, 50.0 + np.arange(len(sales)) % 7)
     assert "ground floor" not in set(outliers(changed(sales, **{"ground floor": floor}))["column"])
 
 
-def test_what_concerns_most_fields_comes_first_and_each_kind_once(market: Market) -> None:
+def test_each_kind_of_alert_comes_once_and_the_largest_first(market: Market) -> None:
     found = alerts(Selection().apply(market))
     concerned = [alert.n_fields for alert in found]
     assert concerned == sorted(concerned, reverse=True)
@@ -97,3 +98,53 @@ def test_too_few_sales_give_no_alert(hamlet: Market) -> None:
     assert alerts(few) == ()
     assert outliers(few).empty
     assert isinstance(outliers(few), pd.DataFrame)
+
+
+@pytest.fixture(scope="module")
+def ames_sales(market: Market) -> Sales:
+    return Selection().apply(market)
+
+
+def test_price_outliers_are_sorted_by_their_distance(ames_sales: Sales) -> None:
+    four = Sales(
+        ames_sales.contract,
+        ames_sales.houses.head(4),
+        pd.Series([100_000.0, 200_000.0, 60_000.0, 200_000.0]),
+        ames_sales.ids.head(4),
+    )
+    held_out = pd.DataFrame(
+        {
+            "id": ["4", "3", "2", "1", "9"],
+            "predicted_price": 100_000.0,
+            "low_90": [50_000.0, 80_000.0, 80_000.0, 80_000.0, 1.0],
+            "high_90": [190_000.0, 125_000.0, 125_000.0, 125_000.0, 2.0],
+        }
+    )
+    frame = price_outliers(four, held_out)
+    assert list(frame["id"]) == ["2", "3", "4"]
+    assert frame["off"].tolist() == pytest.approx([1.0, -0.4, 1.0])
+    assert frame["reach"].iloc[0] == pytest.approx(np.log(2) / np.log(1.25))
+
+
+def test_contradictions_are_those_of_the_selected_sales(market: Market, ames_sales: Sales) -> None:
+    found = contradictions(market, ames_sales)
+    assert found["id"].nunique() == 16
+    row = found[found["id"] == "524"].iloc[0]
+    assert row["message"] == "The house was sold before the year of remodelling."
+    assert "2007" in row["read"]
+    one = Sales(
+        ames_sales.contract, ames_sales.houses[:1], ames_sales.prices[:1], ames_sales.ids[:1]
+    )
+    assert contradictions(market, one).empty
+
+
+def test_unusual_conditions_are_described(ames_sales: Sales) -> None:
+    terms = unusual_conditions(ames_sales)
+    assert terms["1"] == ""
+    assert terms["633"] == "Sale within the family"
+
+
+def test_a_market_without_usual_conditions_has_no_unusual_ones(tmp_path: Path) -> None:
+    # Its facts of the sale are the year and the month alone.
+    ames_sales = Selection().apply(load_market(write_hamlet(tmp_path)))
+    assert set(unusual_conditions(ames_sales)) == {""}

@@ -1,8 +1,9 @@
-"""One field at a glance, and two of them against each other."""
+"""Association of fields, and tables of pairs of fields."""
 
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from houseprice.market.profile import associations
@@ -10,20 +11,67 @@ from houseprice.market.profile.selection import Sales, Selection
 from houseprice.market.profile.summaries import field_profile
 from houseprice.market.sales import Market
 
+
+def priced(market: Market, prices: np.ndarray) -> Sales:
+    return Sales(market.contract, market.houses, pd.Series(prices), market.ids)
+
+
+def test_numbers_and_ordered_levels_are_compared_by_rank(market: Market, sales: Sales) -> None:
+    frame = associations.price_associations(sales).set_index("column")
+    for column in ("GrLivArea", "OverallQual", "BedroomAbvGr"):
+        expected = market.houses[column].corr(market.prices, method="spearman")
+        assert frame.loc[column, "strength"] == pytest.approx(abs(expected))
+    assert frame.loc["GrLivArea", "direction"] == "rises"
+    assert frame.loc["EnclosedPorch", "direction"] == "falls"
+    assert frame.loc["Neighborhood", "direction"] == "differs"
+
+
+def test_a_field_that_determines_the_price_has_association_1(market: Market) -> None:
+    place = market.houses["Neighborhood"].to_numpy()
+    frame = associations.price_associations(priced(market, 100_000 + 1_000 * place)).set_index(
+        "column"
+    )
+    assert frame.loc["Neighborhood", "strength"] == pytest.approx(1.0)
+
+
+def test_noise_has_no_association(market: Market) -> None:
+    noise = np.random.default_rng(0).uniform(50_000, 500_000, len(market.prices))
+    frame = associations.price_associations(priced(market, noise))
+    assert frame["strength"].max() < 0.12
+
+
+def test_the_matrix_is_symmetric_with_a_blank_diagonal(
+    sales: Sales,
+) -> None:
+    columns = ["GrLivArea", "OverallQual", "Neighborhood", "MSZoning", "CentralAir"]
+    table = associations.association_matrix(sales, columns).to_numpy()
+    assert np.isnan(np.diag(table)).all()
+    assert np.array_equal(table, table.T, equal_nan=True)
+    rest = table[~np.eye(len(columns), dtype=bool)]
+    assert ((rest >= 0) & (rest <= 1)).all()
+
+
+def test_equal_nominal_fields_have_association_1(market: Market) -> None:
+    houses = market.houses.assign(MSZoning=market.houses["Neighborhood"] % 8)
+    houses["LandContour"] = houses["MSZoning"]
+    sales = Sales(market.contract, houses, market.prices, market.ids)
+    table = associations.association_matrix(sales, ["MSZoning", "LandContour"])
+    assert table.iloc[0, 1] == pytest.approx(1.0, abs=0.01)
+
+
+def test_too_few_sales_or_a_constant_have_no_association(market: Market) -> None:
+    few = Selection(price=(market.prices.min(), market.prices.nsmallest(5).iloc[-1])).apply(market)
+    assert associations.price_associations(few).empty
+    same = Sales(
+        market.contract, market.houses.assign(GrLivArea=1_000.0), market.prices, market.ids
+    )
+    assert "GrLivArea" not in set(associations.price_associations(same)["column"])
+
+
 PRICE = "SalePrice"
 
 
-@pytest.fixture(scope="module")
-def sales(market: Market) -> Sales:
-    return Selection().apply(market)
-
-
-@pytest.fixture(scope="module")
-def none(market: Market) -> Sales:
-    return Selection(price=(1, 2)).apply(market)
-
-
-def test_a_size_is_told_by_its_middle_and_a_level_by_its_commonest(sales: Sales) -> None:
+def test_a_number_has_a_median_and_a_level_a_mode(sales: Sales) -> None:
     frontage = field_profile(sales, "LotFrontage")
     assert (frontage.known, frontage.not_known) == (1201, 259)
     assert (frontage.lowest, frontage.typical, frontage.highest) == (21, 69, 313)
@@ -39,7 +87,7 @@ def test_a_field_of_no_sale_is_not_known(none: Sales) -> None:
     assert np.isnan(profile.typical)
 
 
-def test_the_price_is_spoken_of_as_one_more_number(sales: Sales) -> None:
+def test_the_price_is_treated_as_a_number_field(sales: Sales) -> None:
     assert sales.field(PRICE).label == "Sale price"
     assert np.array_equal(sales.values(PRICE), sales.prices)
     tie = associations.association(sales, "GrLivArea", PRICE)
@@ -47,7 +95,7 @@ def test_the_price_is_spoken_of_as_one_more_number(sales: Sales) -> None:
     assert tie == pytest.approx(frame.loc["GrLivArea", "strength"])
 
 
-def test_squares_count_every_point_once(sales: Sales) -> None:
+def test_density_cells_count_every_point_once(sales: Sales) -> None:
     points = associations.pair_points(sales, "LotFrontage", "YearBuilt", PRICE)
     assert len(points) == 1201
     cells = associations.density_cells(points, "one", "other", "third")
@@ -55,7 +103,7 @@ def test_squares_count_every_point_once(sales: Sales) -> None:
     assert cells["third"].between(sales.prices.min(), sales.prices.max()).all()
 
 
-def test_many_levels_become_few_groups_and_the_rest_others(sales: Sales) -> None:
+def test_rare_levels_are_grouped_as_others(sales: Sales) -> None:
     group, names = associations.group_by_field(sales, "Neighborhood")
     assert len(names) == 6
     assert names[-1] == "others"
@@ -73,11 +121,11 @@ def test_many_numbers_are_cut_into_thirds(sales: Sales) -> None:
     assert (frontage == "not known").sum() == 259
 
 
-def test_a_number_that_most_homes_have_none_of_makes_two_groups(sales: Sales) -> None:
+def test_a_number_that_is_mostly_zero_has_two_groups(sales: Sales) -> None:
     assert associations.group_by_field(sales, "PoolArea")[1] == ("up to 0 sq ft", "over 0 sq ft")
 
 
-def test_boxes_by_colour_hold_the_sales_of_the_boxes_without(sales: Sales) -> None:
+def test_distributions_by_group_have_the_same_sales_as_without(sales: Sales) -> None:
     plain = associations.distribution_by_level(sales, "KitchenQual", "LotArea")
     area = sales.houses["LotArea"][sales.values("KitchenQual") == 4]
     assert plain.set_index("level").loc["Excellent", "median"] == area.median()
@@ -97,7 +145,7 @@ def test_shares_of_a_row_add_up_to_one(sales: Sales) -> None:
     assert row["third"] == sales.prices[both].median()
 
 
-def test_a_colour_without_an_order_is_the_share_of_its_commonest_level(sales: Sales) -> None:
+def test_a_nominal_third_field_is_the_share_of_its_mode(sales: Sales) -> None:
     frame = associations.level_shares(sales, "KitchenQual", "Street", "CentralAir")
     row = frame[(frame["row"] == "Excellent") & (frame["column"] == "Paved")].iloc[0]
     assert row["third"] == pytest.approx(0.99, abs=0.005)

@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from houseprice.market.profile import summaries
-from houseprice.market.profile.selection import Sales, Selection
-from houseprice.market.sales import Market
+from houseprice.market.profile.selection import Sales, Selection, with_price_per_area
+from houseprice.market.profile.summaries import (
+    location_map,
+    price_by_period,
+    select_locations,
+    select_periods,
+)
+from houseprice.market.sales import Market, load_market
+from tests.hamlet import CONTRACT, write_hamlet
 
 
-@pytest.fixture(scope="module")
-def sales(market: Market) -> Sales:
-    return Selection().apply(market)
-
-
-@pytest.fixture(scope="module")
-def none(market: Market) -> Sales:
-    return Selection(price=(1, 2)).apply(market)
-
-
-def test_the_glance_is_counted_from_the_sales(market: Market, sales: Sales) -> None:
+def test_the_overview_is_computed_from_the_sales(market: Market, sales: Sales) -> None:
     seen = summaries.overview(sales)
     raw = pd.read_csv(market.sales_path)
     assert (seen.sales, seen.first_year, seen.last_year) == (1460, 2006, 2010)
@@ -31,7 +30,7 @@ def test_the_glance_is_counted_from_the_sales(market: Market, sales: Sales) -> N
     )
 
 
-def test_the_distribution_holds_every_sale_once_in_steps_of_one_round_width(sales: Sales) -> None:
+def test_the_distribution_counts_every_sale_once_in_bins_of_a_round_width(sales: Sales) -> None:
     frame = summaries.price_distribution(sales)
     assert frame["sales"].sum() == len(sales)
     assert set(frame["to"] - frame["from"]) == {25_000.0}
@@ -39,7 +38,7 @@ def test_the_distribution_holds_every_sale_once_in_steps_of_one_round_width(sale
     assert frame["from"].iloc[-1] <= sales.prices.max() <= frame["to"].iloc[-1]
 
 
-def test_equal_prices_make_one_bar(market: Market) -> None:
+def test_equal_prices_are_one_bin(market: Market) -> None:
     price = float(market.prices.iloc[0])
     frame = summaries.price_distribution(Selection(price=(price, price)).apply(market))
     assert len(frame) == 1
@@ -62,14 +61,14 @@ def test_the_trend_follows_a_known_line(market: Market) -> None:
     assert (frame["median"] <= frame["upper_quarter"]).all()
 
 
-def test_the_trend_counts_all_sales_that_tie(sales: Sales) -> None:
+def test_the_trend_includes_all_ties(sales: Sales) -> None:
     # Almost no home has a pool: the tenth nearest to "none" is all of them, not some by chance.
     frame = summaries.price_trend(sales, "PoolArea")
     assert list(frame["value"]) == [0.0]
     assert frame["sales"].iloc[0] == int((sales.houses["PoolArea"] == 0).sum())
 
 
-def test_ordered_levels_keep_their_order_and_others_stand_by_price(sales: Sales) -> None:
+def test_ordered_levels_keep_their_order_and_nominal_ones_are_sorted_by_price(sales: Sales) -> None:
     quality = summaries.price_by_level(sales, "KitchenQual")
     assert list(quality["level"]) == ["Fair", "Typical", "Good", "Excellent"]
     roof = summaries.price_by_level(sales, "RoofStyle")
@@ -78,7 +77,7 @@ def test_ordered_levels_keep_their_order_and_others_stand_by_price(sales: Sales)
     assert list(months["level"])[:2] == ["January", "February"]
 
 
-def test_sales_with_an_unknown_level_are_told_last_and_not_lost(sales: Sales) -> None:
+def test_an_unknown_level_comes_last(sales: Sales) -> None:
     frame = summaries.price_by_level(sales, "MasVnrType")
     assert frame["level"].iloc[-1] == "not known"
     assert frame["sales"].sum() == len(sales)
@@ -101,7 +100,7 @@ def test_quantiles_by_location_are_those_of_its_sales(market: Market, sales: Sal
     ("months", "first", "last", "periods"),
     [(1, "Jan 2006", "Jul 2010", 55), (3, "Q1 2006", "Q3 2010", 19), (12, "2006", "2010", 5)],
 )
-def test_periods_of_sale_are_named_and_in_order(
+def test_periods_are_named_and_in_order(
     sales: Sales, months: int, first: str, last: str, periods: int
 ) -> None:
     frame = summaries.price_by_period(sales, months)
@@ -122,7 +121,7 @@ def test_prices_by_year_leave_out_homes_without_one(sales: Sales) -> None:
     assert frame["sales"].sum() == sales.houses["GarageYrBlt"].notna().sum()
 
 
-def test_not_known_and_has_none_are_told_apart(sales: Sales) -> None:
+def test_unknown_and_absent_values_are_counted_separately(sales: Sales) -> None:
     frame = summaries.missing_values(sales).set_index("column")
     assert frame.loc["LotFrontage", "not_known"] == 259
     assert frame.loc["LotFrontage", "has_none"] == 0
@@ -145,3 +144,51 @@ def test_no_sales_give_empty_frames_with_the_same_columns(sales: Sales, none: Sa
         empty = take(none)
         assert empty.empty
         assert list(empty.columns) == list(take(sales).columns)
+
+
+def test_distances_between_places_are_true(tmp_path: Path) -> None:
+    placed = CONTRACT
+    for label, at in (("North bank", "60.1, 20"), ("South bank", "60.0, 20"), ("Hill", "60.0, 21")):
+        placed = placed.replace(f'label = "{label}"', f'label = "{label}", at = [{at}]')
+    sales = Selection().apply(load_market(write_hamlet(tmp_path, placed)))
+    frame = location_map(sales).set_index("level")
+    # A tenth of a degree north is 11.12 km; a degree east at 60 degrees north is half of 111.2 km.
+    north = frame.loc["North bank"] - frame.loc["South bank"]
+    east = frame.loc["Hill"] - frame.loc["South bank"]
+    assert north["north"] == pytest.approx(11.12, abs=0.01)
+    assert north["east"] == 0
+    assert east["east"] == pytest.approx(55.5, abs=0.2)
+    assert int(frame["sales"].sum()) == len(sales)
+
+
+def test_a_market_without_coordinates_has_no_map(tmp_path: Path) -> None:
+    sales = Selection().apply(load_market(write_hamlet(tmp_path)))
+    assert location_map(sales).empty
+
+
+def test_locations_are_selected_by_their_labels(sales: Sales) -> None:
+    ids = select_locations(sales, ["Bluestem", "Nowhere"])
+    assert len(ids) == 2
+    assert select_locations(sales, []) == ()
+
+
+def test_prices_per_area_keep_their_sales_and_have_a_label(sales: Sales) -> None:
+    by_area = with_price_per_area(sales)
+    assert by_area.contract.market.price.label == "Sale price per sq ft"
+    assert list(by_area.ids) == list(sales.ids)
+    assert by_area.prices.iloc[0] == pytest.approx(208_500 / 1_710)
+
+
+def test_a_sale_without_an_area_has_no_price_per_area(sales: Sales) -> None:
+    houses = sales.houses.head(3).copy()
+    houses.loc[1, sales.contract.market.roles.area] = np.nan
+    three = Sales(sales.contract, houses, sales.prices.head(3), sales.ids.head(3))
+    assert list(with_price_per_area(three).ids) == ["1", "3"]
+
+
+@pytest.mark.parametrize("months", [1, 3, 12])
+def test_each_sale_is_selected_by_its_period(sales: Sales, months: int) -> None:
+    frame = price_by_period(sales, months)
+    for period, count in zip(frame["period"], frame["sales"], strict=True):
+        assert len(select_periods(sales, months, [period])) == count
+    assert len(select_periods(sales, months, list(frame["period"]))) == len(sales)

@@ -1,4 +1,4 @@
-"""The floors of the house: who may know whom, and what no code may know."""
+"""Import rules, light imports, and no name of a market in the code."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PACKAGE = Path(houseprice.__file__).parent  # in the tree, or installed
 SCRIPTS = [ROOT / "streamlit_app.py", *sorted((ROOT / "pages").rglob("*.py"))]
 CODE = [*sorted(PACKAGE.rglob("*.py")), *SCRIPTS]
 
-# A page asks a backend and shows the answer: it sees no learner, and draws nothing itself.
+# A page calls a backend and shows the result: it uses no learner and draws no chart itself.
 NOT_FOR_PAGES = (
     "houseprice.api",
     "houseprice.backend.local",
@@ -55,34 +55,34 @@ def imported_by(source: str) -> set[str]:
     return names
 
 
-def market_words() -> set[str]:
-    """The names of every column of the embedded markets."""
-    words: set[str] = set()
+def market_names() -> set[str]:
+    """The columns of the embedded markets."""
+    names: set[str] = set()
     for path in (PACKAGE / "market").glob("*/market.toml"):
         contract = tomllib.loads(path.read_text(encoding="utf-8"))
-        words |= {contract["market"]["price"]["column"], *contract["fields"]}
-    return words
+        names |= {contract["market"]["price"]["column"], *contract["fields"]}
+    return names
 
 
-def market_talk(source: str, columns: set[str]) -> list[str]:
-    """Where a source names a column of a market, or the market itself, as "line: word".
+def named_columns(source: str, columns: set[str]) -> list[str]:
+    """Return where a source names a column of a market, or the market itself, as "line: word".
 
-    A column with an inner capital or a digit counts anywhere, comments included. One that is
-    a plain word ("Street") counts where code could mean the column: as a name or a whole string.
+    A column with an inner capital or a digit counts anywhere, also in comments. A plain word
+    ("Street") counts as a name or a whole string, where code could mean the column.
     """
     found = []
-    odd = {name for name in columns if re.search(r"[a-z][A-Z]|\d|[A-Z]{2}", name)}
+    unusual = {name for name in columns if re.search(r"[a-z][A-Z]|\d|[A-Z]{2}", name)}
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
         words = set(re.findall(r"\w+", token.string))
         exact = token.string.strip("\"'")
         market = {word for word in words if word.casefold() == "ames"}
-        hits = (words & odd) | ({exact} & columns) | market
+        hits = (words & unusual) | ({exact} & columns) | market
         found += [f"{token.start[0]}: {word}" for word in sorted(hits)]
     return found
 
 
-def test_every_import_goes_down_the_floors() -> None:
-    # In a process of its own: the linter sets up logging for all, and disables what it finds there.
+def test_the_import_contracts_hold() -> None:
+    # In a separate process, because the linter configures logging globally.
     lint = Path(sys.executable).with_name("lint-imports")
     result = subprocess.run(
         [lint, "--no-cache"], cwd=ROOT, capture_output=True, text=True, check=False
@@ -90,23 +90,25 @@ def test_every_import_goes_down_the_floors() -> None:
     assert result.returncode == 0, result.stdout
 
 
-@pytest.mark.parametrize("script", SCRIPTS, ids=name_of)
-def test_a_page_reaches_for_no_learner_no_chart_library_and_no_command(script: Path) -> None:
-    imported = imported_by(script.read_text(encoding="utf-8"))
+def test_pages_import_no_learner_no_chart_library_and_no_command() -> None:
+    prefixes = tuple(f"{name}." for name in NOT_FOR_PAGES)
     forbidden = {
-        name for name in imported if f"{name}.".startswith(tuple(f"{n}." for n in NOT_FOR_PAGES))
+        f"{name_of(script)}: {name}"
+        for script in SCRIPTS
+        for name in imported_by(script.read_text(encoding="utf-8"))
+        if f"{name}.".startswith(prefixes)
     }
     assert forbidden == set()
 
 
-def test_a_forbidden_import_is_seen_wherever_a_page_hides_it() -> None:
+def test_imports_inside_functions_are_found() -> None:
     source = (
         "import streamlit\ndef draw():\n    from plotly import express\n    import sklearn.base\n"
     )
     assert imported_by(source) == {"streamlit", "plotly.express", "sklearn.base"}
 
 
-def test_pages_stand_one_folder_down_because_streamlit_runs_loose_ones_without_the_entry() -> None:
+def test_pages_are_in_subfolders_because_streamlit_runs_others_without_the_entry() -> None:
     assert list((ROOT / "pages").glob("*.py")) == []
 
 
@@ -118,31 +120,42 @@ def test_importing_houseprice_loads_nothing_heavy() -> None:
     assert set(loaded) & HEAVY == set()
 
 
-def test_every_public_name_of_houseprice_can_be_had() -> None:
+def test_every_public_name_can_be_imported() -> None:
     assert [name for name in houseprice.__all__ if getattr(houseprice, name, None) is None] == []
     assert dir(houseprice) == sorted(houseprice.__all__)
 
 
-def test_a_name_that_houseprice_lacks_is_an_attribute_error() -> None:
+def test_an_unknown_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="no attribute 'cheaper_house'"):
         _ = houseprice.cheaper_house
 
 
-@pytest.mark.parametrize("path", CODE, ids=name_of)
-def test_no_code_names_a_market_or_a_column_of_one(path: Path) -> None:
-    assert market_talk(path.read_text(encoding="utf-8"), market_words()) == []
+def test_no_code_names_a_market_or_a_column_of_one() -> None:
+    columns = market_names()
+    found = {
+        name_of(path): named
+        for path in CODE
+        if (named := named_columns(path.read_text(encoding="utf-8"), columns))
+    }
+    assert found == {}
 
 
-def test_a_column_is_found_in_code_and_in_comments_and_a_plain_word_in_prose_is_not() -> None:
+def test_columns_are_found_in_code_and_comments_but_not_plain_words_in_prose() -> None:
     columns = {"GrLivArea", "Street"}
     source = 'x = row["Street"]  # then GrLivArea\ny = "Street by street"\nStreet = 1\n'
-    assert market_talk(source, columns) == ["1: Street", "1: GrLivArea", "3: Street"]
+    assert named_columns(source, columns) == ["1: Street", "1: GrLivArea", "3: Street"]
 
 
-def test_every_file_that_the_architecture_page_names_exists() -> None:
+def test_every_file_in_the_architecture_page_exists() -> None:
     page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
     named = set(re.findall(r"`([\w./-]+/[\w./-]*|\w+\.(?:py|toml|txt|md))`", page))
     assert named
-    homes = (ROOT, PACKAGE.parent)
-    missing = {name for name in named if not any((home / name).exists() for home in homes)}
+    own = {f"/{path.relative_to(PACKAGE).as_posix()}" for path in PACKAGE.rglob("*")}
+    missing = {
+        name
+        for name in named
+        if not (ROOT / name).exists()
+        and not (PACKAGE.parent / name).exists()
+        and not any(path.endswith(f"/{name.rstrip('/')}") for path in own)
+    }
     assert missing == set()

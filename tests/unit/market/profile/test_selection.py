@@ -1,4 +1,4 @@
-"""Choosing some of a market's sales."""
+"""Sales are selected by filters, and priced per unit of area."""
 
 from __future__ import annotations
 
