@@ -1,4 +1,4 @@
-"""Training ends with a model that may be used, and is not done twice."""
+"""Training ends with an active model, and does not run twice."""
 
 from __future__ import annotations
 
@@ -24,23 +24,23 @@ FEW = 80
 
 @pytest.fixture(scope="module")
 def village(tmp_path_factory: pytest.TempPathFactory) -> Market:
-    """The hamlet with so few sales that it is learned quickly."""
+    """The hamlet with few sales, so that training is quick."""
     return load_market(write_hamlet(tmp_path_factory.mktemp("village"), n_sales=FEW))
 
 
 @pytest.fixture(scope="module")
-def heard() -> list[tuple[float, str]]:
-    """What the training below told of its progress."""
+def progress() -> list[tuple[float, str]]:
+    """The progress that the training below reported."""
     return []
 
 
 @pytest.fixture(scope="module")
 def trained(
-    village: Market, heard: list[tuple[float, str]], tmp_path_factory: pytest.TempPathFactory
+    village: Market, progress: list[tuple[float, str]], tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
-    """The folder of a store with one trained model; nobody changes it."""
+    """The folder of a store with one trained model, not to be changed."""
     folder = tmp_path_factory.mktemp("trained") / "models"
-    train(village, ModelStore(folder), lambda share, words: heard.append((share, words)))
+    train(village, ModelStore(folder), lambda share, text: progress.append((share, text)))
     return folder
 
 
@@ -50,11 +50,11 @@ def store(trained: Path, tmp_path: Path) -> ModelStore:
     return ModelStore(Path(shutil.copytree(trained, tmp_path / "models")))
 
 
-def unheard(share: float, words: str) -> None:
-    raise AssertionError(f"nothing was to be trained, but: {words}")
+def no_training(share: float, text: str) -> None:
+    raise AssertionError(f"unexpected training: {text}")
 
 
-def test_a_trained_model_is_active_with_figures_of_held_out_sales_and_every_field_ranked(
+def test_a_trained_model_is_active_with_held_out_metrics_and_every_field_ranked(
     store: ModelStore, village: Market
 ) -> None:
     (version,) = store.versions()
@@ -64,16 +64,16 @@ def test_a_trained_model_is_active_with_figures_of_held_out_sales_and_every_fiel
     metrics = loaded.manifest.metrics
     assert {"rmsle", "mae", "r2", "median_ape", "coverage_90", "width_90"} <= set(metrics)
     assert {"bias", "cod", "prd", "prb", "mki", "vei"} <= set(metrics)
-    on_own_sales = np.median(
+    in_sample = np.median(
         np.abs(loaded.model.predict(village.houses) / village.prices.to_numpy() - 1)
     )
-    assert metrics["median_ape"] > on_own_sales  # a figure of its own sales would flatter
+    assert metrics["median_ape"] > in_sample  # in-sample metrics would flatter
     assert set(loaded.importance["column"]) == set(village.contract.columns)
     assert not [name for name in metrics if metric_label(name) == name]
     assert loaded.importance["importance_pct"].is_monotonic_decreasing
 
 
-def test_the_card_of_a_trained_model_tells_ranges_and_fairness(
+def test_the_card_of_a_trained_model_has_calibration_and_equity(
     store: ModelStore, village: Market
 ) -> None:
     card = store.load(contract=village.contract).card
@@ -84,12 +84,12 @@ def test_the_card_of_a_trained_model_tells_ranges_and_fairness(
 
 
 @pytest.mark.usefixtures("trained")
-def test_progress_goes_from_nothing_to_all_and_never_back(heard: list[tuple[float, str]]) -> None:
-    shares = [share for share, _ in heard]
+def test_progress_increases_from_0_to_1(progress: list[tuple[float, str]]) -> None:
+    shares = [share for share, _ in progress]
     assert shares == sorted(shares)
     assert shares[0] == 0
     assert shares[-1] == 1
-    assert all(words for _, words in heard)
+    assert all(text for _, text in progress)
 
 
 def test_the_same_seed_gives_the_same_values(
@@ -102,7 +102,7 @@ def test_the_same_seed_gives_the_same_values(
 
 
 def test_a_usable_model_is_loaded_without_training(store: ModelStore, village: Market) -> None:
-    loaded = ensure_model(village, store, unheard)
+    loaded = ensure_model(village, store, no_training)
     assert loaded.manifest.model_version == store.active()
 
 
@@ -113,26 +113,26 @@ def test_without_a_model_one_is_trained_and_the_log_says_why(
     store = ModelStore(tmp_path / "empty")
     with ThreadPoolExecutor(3) as threads:
         loaded = list(threads.map(lambda _: ensure_model(village, store), range(3)))
-    (version,) = store.versions()  # three asked at once, one trained, two waited for it
+    (version,) = store.versions()  # three threads: one trained, two waited
     assert {each.manifest.model_version for each in loaded} == {version.name}
-    assert "there is none to use: There is no model" in caplog.text
+    assert "none is usable: There is no model" in caplog.text
 
 
-def test_who_waits_for_a_training_is_told_and_takes_what_came_of_it(
+def test_waiting_for_another_training_is_reported_and_uses_its_model(
     store: ModelStore, village: Market
 ) -> None:
     waits = threading.Event()
 
-    def told(share: float, words: str) -> None:
+    def report(share: float, text: str) -> None:
         assert share == 0
-        assert "Waiting" in words
+        assert "Waiting" in text
         waits.set()
 
     active = (store.folder / "active").read_bytes()
     (store.folder / "active").unlink()
     with ThreadPoolExecutor(1) as threads:
         with file_lock(store.folder / "training.lock"):
-            loaded = threads.submit(ensure_model, village, store, told)
+            loaded = threads.submit(ensure_model, village, store, report)
             assert waits.wait(60)
             (store.folder / "active").write_bytes(active)
         assert loaded.result().manifest.model_version == store.active()
@@ -172,11 +172,11 @@ def test_a_damaged_model_is_replaced_by_a_new_one(
     assert "is damaged" in caplog.text
 
 
-def test_a_store_that_cannot_be_written_to_is_told_before_the_work(
+def test_a_store_that_cannot_be_written_to_fails_before_the_work(
     village: Market, tmp_path: Path
 ) -> None:
     (tmp_path / "file").touch()
     store = ModelStore(tmp_path / "file" / "models")
     for attempt in (train, ensure_model):
         with pytest.raises(StoreError, match="HOUSEPRICE_MODEL_DIR"):
-            attempt(village, store, unheard)
+            attempt(village, store, no_training)
