@@ -21,6 +21,7 @@ Column names, reduced to what matters in them.
 from __future__ import annotations
 
 import codecs
+import functools
 import gzip
 import io
 import re
@@ -297,6 +298,7 @@ def _with_point(number: str) -> str:
     return number.replace(".", "").replace(",", ".")
 
 
+@functools.lru_cache(maxsize=4096)
 def fold_name(name: str) -> str:
     """Reduce a column name to what matters in it: letters and digits, whatever their case.
 

@@ -23,12 +23,11 @@ from houseprice.tables.corrections import (
     invalid_cells,
     uncorrectable_rows,
 )
-from houseprice.tables.scoring import ScoredTable
 from houseprice.ui.charts.panel import download, readable_headers
 from houseprice.ui.csv.upload import ValuedUpload, revalue
 from houseprice.ui.layout import escape
 
-__all__ = ["cell_groups", "show_problems", "show_table_errors"]
+__all__ = ["cell_groups", "show_problems"]
 
 _VISIBLE_FINDINGS = 8  # the others are in an expander
 _EXAMPLE_CHARS = 160
@@ -37,13 +36,6 @@ _ICONS = {"issue": ":red[:material/error:]", "tip": ":orange[:material/warning:]
 _CHECK_HEADERS = {"title": "Check", "severity": "Outcome", "detail": "Details"}
 
 Edits = dict[tuple[int, str], str]
-
-
-def show_table_errors(scored: ScoredTable) -> None:
-    """Show the errors because of which no row can be valued."""
-    for problem in scored.problems:
-        if problem.row is None and problem.severity == "error":
-            st.error(escape(problem.sentence), icon=":material/error:")
 
 
 def show_problems(

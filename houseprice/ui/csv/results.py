@@ -31,7 +31,7 @@ from houseprice.ui.charts.uploads import (
     confidence_steps,
 )
 from houseprice.ui.csv.comparison import show_accuracy, show_drift, show_totals
-from houseprice.ui.csv.problems import show_problems, show_table_errors
+from houseprice.ui.csv.problems import show_problems
 from houseprice.ui.csv.upload import EVIDENCE_ROWS, ValuedUpload
 from houseprice.ui.layout import NOT_SUPPORTED, error_boundary, escape, provenance
 
@@ -59,21 +59,14 @@ def show_result(result: ValuedUpload, market: Market) -> None:
         cells = plural(result.n_corrected, "corrected cell")
         st.caption(f"The table has {cells}. Download it to keep the corrections.")
     _show_downloads(result, contract)
+    for problem in result.scored.problems:
+        if problem.row is None and problem.severity == "error":
+            st.error(escape(problem.sentence), icon=":material/error:")
     _show_tabs(result, total, market)
 
 
 def _show_tabs(result: ValuedUpload, total: Portfolio | None, market: Market) -> None:
     contract = market.contract
-    findings: tuple[Finding, ...] = result.cached(
-        "findings",
-        lambda: run_checks(
-            result.table,
-            result.scored,
-            contract,
-            knows_sales="range" in result.info.capabilities,
-        ),
-    )
-    show_table_errors(result.scored)
     # Streamlit drops the state of a widget when the visitor opens another page.
     if _TAB_KEY not in st.session_state:
         st.session_state[_TAB_KEY] = st.session_state.get(_LAST_TAB_KEY, TABS[0])
@@ -82,15 +75,23 @@ def _show_tabs(result: ValuedUpload, total: Portfolio | None, market: Market) ->
     st.session_state[_LAST_TAB_KEY] = label
     with tab, error_boundary(f"csv_{label}"):
         if label == "Results":
-            _show_houses(result.scored, findings, contract)
+            _show_houses(result.scored, _findings(result, contract), contract)
             _show_charts(result.scored, market.prices, contract)
         elif label == "Problems":
-            show_problems(result, findings, contract, _show_rows)
+            show_problems(result, _findings(result, contract), contract, _show_rows)
         elif label == "Totals and drift":
             show_totals(total, contract)
             show_drift(result, market)
         else:
             show_accuracy(result, market)
+
+
+def _findings(result: ValuedUpload, contract: Contract) -> tuple[Finding, ...]:
+    knows_sales = "range" in result.info.capabilities
+    return result.cached(
+        "findings",
+        lambda: run_checks(result.table, result.scored, contract, knows_sales=knows_sales),
+    )
 
 
 def _show_rows(filter_key: str) -> None:
