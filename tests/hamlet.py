@@ -73,7 +73,7 @@ levels = [
 
 [fields.quarter]
 label = "Quarter"
-help = "Where it stands."
+help = "Where it is located."
 group = "house"
 kind = "nominal"
 required = true

@@ -1,6 +1,6 @@
 """Kaggle on this computer: a proxy that, asked for Kaggle's hosts, is Kaggle.
 
-Kaggle's own client is told of it by HTTPS_PROXY and REQUESTS_CA_BUNDLE alone, so that it does what
+Kaggle's own client finds it by HTTPS_PROXY and REQUESTS_CA_BUNDLE alone, so that it does what
 it does on any computer: it asks for a tunnel to api.kaggle.com, checks the certificate there, sends
 the key, and follows to the storage that holds the file. What it would have sent anywhere else is
 seen, because all of it comes here.
@@ -54,7 +54,7 @@ class Kaggle:
     cut : int, optional
         Break off after so many bytes.
     wrong_digest : bool
-        Whether the checksum that the storage tells is a wrong one.
+        Whether the checksum of the storage is wrong.
     endless, silent : bool
         Send without an end; take a question and never answer.
     """
@@ -190,11 +190,11 @@ class _Handler(BaseHTTPRequestHandler):
             self.site.stopped.wait()
             self.close_connection = True
         elif self.site.body_code:
-            told = {"code": self.site.body_code, "message": f"no, {KEY}"}
-            self._answer(200, json.dumps(told).encode(), {"Content-Type": "application/json"})
+            body = {"code": self.site.body_code, "message": f"no, {KEY}"}
+            self._answer(200, json.dumps(body).encode(), {"Content-Type": "application/json"})
         elif refusal:
-            told = {"code": refusal, "message": f"You sent {self.headers['Authorization']}, {KEY}"}
-            self._answer(refusal, json.dumps(told).encode(), {"Content-Type": "application/json"})
+            body = {"code": refusal, "message": f"You sent {self.headers['Authorization']}, {KEY}"}
+            self._answer(refusal, json.dumps(body).encode(), {"Content-Type": "application/json"})
         else:
             name = question["fileName"] + (".zip" if self.site.zips else "")
             newer = {"X-Kaggle-HubVersion": "99.0.0"}  # the client has words to say about that
@@ -213,8 +213,8 @@ class _Handler(BaseHTTPRequestHandler):
         name = self.path.partition("?")[0].rpartition("/")[2]
         content = self.site.files[name.removesuffix(".zip")]
         digest = base64.b64encode(hashlib.md5(content[self.site.wrong_digest :]).digest())  # noqa: S324
-        told = {"x-goog-hash": f"crc32c=AAAAAA==,md5={digest.decode()}"}
-        self._answer(200, content, told, cut=self.site.cut)
+        headers = {"x-goog-hash": f"crc32c=AAAAAA==,md5={digest.decode()}"}
+        self._answer(200, content, headers, cut=self.site.cut)
 
     def _refusal(self, question: dict[str, str]) -> int | None:
         if self.site.status:

@@ -48,10 +48,8 @@ PRIOR_TIME, PRIOR_YEARS = 0.02, 2.0
 MIN_SALES = 100
 """Earlier sales that the prediction of a year needs: models of fewer err too much by themselves."""
 
-_DEFAULT_AREA, _DEFAULT_OWN = (
-    0.03,
-    1.7,
-)  # where not measured; both above those of the embedded market
+# Where not measured; both are above those of the example market.
+_DEFAULT_AREA, _DEFAULT_OWN = 0.03, 1.7
 _MIN_SALES_OF_YEAR = 20
 
 

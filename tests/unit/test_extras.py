@@ -15,25 +15,25 @@ from houseprice import extras
 from houseprice.errors import HousePriceError
 
 
-def test_what_is_there_is_not_asked_for() -> None:
+def test_installed_packages_are_not_requested() -> None:
     for extra in ("api", "cluster", "kaggle", "sign"):
         assert extras.is_installed(extra)
         extras.require(extra, "This")
 
 
-def test_what_is_missing_is_named_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_packages_are_named_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "uvicorn", None)
     assert not extras.is_installed("api")
-    with pytest.raises(HousePriceError) as told:
+    with pytest.raises(HousePriceError) as caught:
         extras.require("api", "The service")
-    assert str(told.value) == (
+    assert str(caught.value) == (
         "The service needs more packages (uvicorn not found). Install them with "
         "pip install 'houseprice[api]'."
     )
 
 
 @pytest.mark.parametrize("extra", ["api", "cluster", "kaggle", "sign"])
-def test_what_is_looked_for_is_what_the_extra_brings(extra: str) -> None:
+def test_the_packages_are_those_of_the_extra(extra: str) -> None:
     project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text("utf-8"))
     lines = project["project"]["optional-dependencies"][extra]
     brought = {canonicalize_name(Requirement(line).name) for line in lines}

@@ -13,7 +13,7 @@ from houseprice import logs
 pytestmark = pytest.mark.usefixtures("fresh_logs")
 
 
-def test_people_see_sentences_of_commands_and_warnings_and_no_more(
+def test_people_see_messages_of_commands_and_warnings_only(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     logs.configure()
@@ -29,13 +29,15 @@ def test_people_see_sentences_of_commands_and_warnings_and_no_more(
     assert warning.endswith(" WARNING houseprice.model.store.store: others may write")
 
 
-def test_verbose_tells_what_is_done(capsys: pytest.CaptureFixture[str]) -> None:
+def test_verbose_logs_every_step(capsys: pytest.CaptureFixture[str]) -> None:
     logs.configure(verbose=True)
     logging.getLogger("houseprice.model.store.store").debug("looked")
     assert capsys.readouterr().err.endswith(" DEBUG houseprice.model.store.store: looked\n")
 
 
-def test_json_is_an_object_a_line_with_the_extra_facts(capsys: pytest.CaptureFixture[str]) -> None:
+def test_json_is_one_object_per_line_with_the_extra_fields(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     logs.configure(as_json=True)
     logger = logging.getLogger(logs.COMMAND_LOGGER)
     logger.info("%d rows\nread", 3, extra={"rows": 3, "place": logs})
@@ -67,14 +69,14 @@ def test_python_warnings_are_json_too(capsys: pytest.CaptureFixture[str]) -> Non
     assert "getting old" in json.loads(line)["message"]
 
 
-def test_setting_up_twice_does_not_say_all_twice(capsys: pytest.CaptureFixture[str]) -> None:
+def test_configuring_twice_does_not_log_twice(capsys: pytest.CaptureFixture[str]) -> None:
     logs.configure()
     logs.configure()
     logging.getLogger(logs.COMMAND_LOGGER).info("once")
     assert capsys.readouterr().err == "once\n"
 
 
-def test_a_closed_stream_stops_nobody(
+def test_a_closed_stream_is_no_error(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     class Closed:
@@ -85,5 +87,5 @@ def test_a_closed_stream_stops_nobody(
     monkeypatch.setattr(logging, "raiseExceptions", False)
     with monkeypatch.context() as patch:
         patch.setattr("sys.stderr", Closed())
-        logging.getLogger(logs.COMMAND_LOGGER).info("nobody hears this")
+        logging.getLogger(logs.COMMAND_LOGGER).info("lost")
     assert capsys.readouterr().err == ""

@@ -84,7 +84,7 @@ def test_the_hash_is_that_of_the_file(contract: Contract, tmp_path: Path) -> Non
         ('unit = "beds"\nrange = [0, 20]', 'unit = "beds"', "fields.beds", "needs a range"),
         ('sign = "-"', 'sign = "minus"', "derived.age.sign", "should be"),
         (
-            'help = "Where it stands."',
+            'help = "Where it is located."',
             'help = "x"\ntypical_by = "quarter"',
             "fields.quarter",
             "cycle",
