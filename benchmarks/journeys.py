@@ -178,7 +178,7 @@ def prepare() -> None:
     from houseprice.settings import read_settings
 
     settings = read_settings()
-    ensure_model(load_market(settings.market), ModelStore.of(settings))
+    ensure_model(load_market(settings.market), ModelStore.from_settings(settings))
 
 
 if __name__ == "__main__":
