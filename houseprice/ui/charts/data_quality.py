@@ -1,50 +1,48 @@
-"""Charts of fields: how they tie together, what is not known of them, what they do to price.
-
-Charts of what stands out in the sales: frames of ``market.alerts`` as figures.
-
-What stands out in the sales, each in a sentence, and what a reader does about it.
-"""
+"""Charts of data quality: missing values, associations between fields, alerts."""
 
 from __future__ import annotations
-
-from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from houseprice.formatting import percent
-from houseprice.market.profile.alerts import Alert, AlertKind
+from houseprice.formatting import percent, plural
+from houseprice.market.profile.alerts import Alert, AlertKind, outliers
 from houseprice.market.profile.selection import Sales
-from houseprice.ui.charts.style import FAINT, figure, money_hover, wrap_label
+from houseprice.ui.charts.panel import Chart
+from houseprice.ui.charts.style import (
+    FAINT,
+    REFERENCE_LINE,
+    error_bars,
+    figure,
+    money_hover,
+    wrap_label,
+)
 
 __all__ = [
-    "MEANS",
-    "alert_finding",
-    "alike_shares",
-    "blank_shares",
-    "far_values",
-    "long_tails",
-    "price_ties",
-    "same_pairs",
-    "ties",
+    "alert_chart",
+    "alert_summary",
+    "association_matrix_chart",
+    "missing_values_chart",
+    "price_associations_chart",
 ]
 
-MOST_TOLD = 12
-"""In a square of more fields the figures would not fit into the squares of a phone."""
+_MAX_NUMBERED = 12
+"""In a larger matrix the numbers would not fit into the cells on a phone."""
 
 DIRECTIONS = {
-    "rises": "Dearer with more of it",
-    "falls": "Cheaper with more of it",
-    "differs": "Differs by kind",
+    "rises": "Price rises with it",
+    "falls": "Price falls with it",
+    "differs": "Without an order",
 }
 
 
-def price_ties(frame: pd.DataFrame) -> go.Figure:
-    """A bar a field for its tie with price, coloured by its direction (``with_price``)."""
-    drawn = figure(rows=len(frame) + 2)
+def price_associations_chart(frame: pd.DataFrame, n_shown: int) -> Chart:
+    """The association of the first fields with the price, by direction (``price_associations``)."""
+    shown = frame.head(n_shown)
+    drawn = figure(rows=len(shown) + 2)
     for direction, words in DIRECTIONS.items():
-        part = frame[frame["direction"] == direction]
+        part = shown[shown["direction"] == direction]
         drawn.add_bar(
             x=part["strength"],
             y=part["field"],
@@ -56,19 +54,22 @@ def price_ties(frame: pd.DataFrame) -> go.Figure:
             hovertemplate="%{y}<br>%{x:.2f} of 1<extra>" + words + "</extra>",
         )
     drawn.update_layout(showlegend=True, barmode="overlay", bargap=0.3)
-    drawn.update_xaxes(title_text="Tie with price (0 none, 1 perfect)", range=[0, 1])
-    drawn.update_yaxes(categoryorder="array", categoryarray=list(frame["field"])[::-1])
-    return drawn
+    drawn.update_xaxes(title_text="Association with the price (0 none, 1 perfect)", range=[0, 1])
+    drawn.update_yaxes(categoryorder="array", categoryarray=list(shown["field"])[::-1])
+    names = [f"“{row.field}” ({row.strength:.2f})" for row in frame.head(3).itertuples()]
+    caption = "Too few sales to measure associations with the price."
+    if names:
+        caption = f"Strongest associations with the price: {', '.join(names)}."
+    return Chart(drawn, frame, caption, {"field": "Feature"})
 
 
-def ties(frame: pd.DataFrame) -> go.Figure:
-    """A square for each pair of fields, deeper with a closer tie (``association.between``).
+def association_matrix_chart(frame: pd.DataFrame) -> Chart:
+    """The association of each pair of fields (``association_matrix``).
 
-    Each pair once. The rows name the fields and number them; the columns bear the numbers alone,
-    so that a phone has room for the squares.
+    Columns have only the numbers of the rows, to leave room for the cells on a phone.
     """
     drawn = figure(rows=len(frame) + 3)
-    numbers = [str(place) for place in range(1, len(frame) + 1)]
+    numbers = [str(number) for number in range(1, len(frame) + 1)]
     below = np.tril(np.ones(frame.shape, dtype=bool), -1)
     table = frame.where(below)
     others = [list(frame.columns)] * len(frame)
@@ -85,18 +86,46 @@ def ties(frame: pd.DataFrame) -> go.Figure:
         xgap=2,
         ygap=2,
         hoverongaps=False,
-        text=table.map(lambda tie: "" if np.isnan(tie) else f"{tie:.2f}".removeprefix("0")),
-        texttemplate="%{text}" if len(frame) <= MOST_TOLD else None,
+        text=table.map(lambda x: "" if np.isnan(x) else f"{x:.2f}".removeprefix("0")),
+        texttemplate="%{text}" if len(frame) <= _MAX_NUMBERED else None,
         hovertemplate="%{y}<br>and %{customdata}<br>%{z:.2f} of 1<extra></extra>",
         showscale=False,
     )
     drawn.update_xaxes(type="category", side="bottom", showgrid=False, tickangle=0)
     drawn.update_yaxes(type="category", autorange="reversed", showgrid=False)
-    return drawn
+    return Chart(drawn, frame.reset_index(names="Feature"), _matrix_caption(frame))
 
 
-def blank_shares(frame: pd.DataFrame) -> go.Figure:
-    """Bars of how often a field is not known, and how often a home has none (``blanks``)."""
+def _matrix_caption(frame: pd.DataFrame) -> str:
+    values = frame.to_numpy()
+    if np.isnan(values).all():
+        return "Too few sales to measure associations between features."
+    row, column = divmod(int(np.nanargmax(values)), len(frame))
+    caption = (
+        f"The strongest association is between “{frame.index[row]}” and "
+        f"“{frame.columns[column]}” ({values[row, column]:.2f})"
+    )
+    return f"{caption}{'.' if values[row, column] < 0.7 else ': they are nearly redundant.'}"
+
+
+def missing_values_chart(frame: pd.DataFrame, n_sales: int, n_fields: int) -> Chart:
+    """The share of sales in which a field is missing, or the home has none (``missing_values``).
+
+    The frame has the fields with missing values or none, the one with most missing values first.
+    """
+    unknown = frame[frame["not_known"] > 0]
+    caption = f"All {plural(n_fields, 'feature')} are known for every one of these sales."
+    if not unknown.empty:
+        worst = unknown.iloc[0]
+        caption = (
+            f"{n_fields - len(unknown)} of {n_fields} features are known for every one of "
+            f"these sales. The feature with the most missing values is “{worst['field']}”: "
+            f"{worst['not_known']:,} of {n_sales:,} ({percent(worst['not_known'] / n_sales, 0)})."
+        )
+    return Chart(_missing_figure(frame), frame, caption)
+
+
+def _missing_figure(frame: pd.DataFrame) -> go.Figure:
     drawn = figure(rows=len(frame) + 2)
     kinds = {"not_known": ("Not known", None), "has_none": ("The home has none", FAINT)}
     for name, (words, colour) in kinds.items():
@@ -117,8 +146,8 @@ def blank_shares(frame: pd.DataFrame) -> go.Figure:
     return drawn
 
 
-TIMES = "Times the middle one"
-LOG_STEPS = {
+_TIMES = "Multiple of the median"
+_LOG_TICKS = {
     "type": "log",
     "tickvals": [step * 10**power for power in range(-3, 5) for step in (1, 3)],
     "tickformat": "~g",
@@ -126,8 +155,8 @@ LOG_STEPS = {
 }
 
 
-def alike_shares(frame: pd.DataFrame) -> go.Figure:
-    """A bar a field for the share of sales that have not its commonest value."""
+def _constant_figure(frame: pd.DataFrame) -> go.Figure:
+    """The share of sales without the most frequent value of each field."""
     drawn = figure(rows=2 * len(frame) + 1)
     others = frame["known"] - frame["sales"]
     drawn.add_bar(
@@ -147,8 +176,8 @@ def alike_shares(frame: pd.DataFrame) -> go.Figure:
     return drawn
 
 
-def same_pairs(frame: pd.DataFrame) -> go.Figure:
-    """A bar a pair of fields for its tie (``association.pairs``)."""
+def _redundant_figure(frame: pd.DataFrame) -> go.Figure:
+    """The association of each pair of fields (``associated_pairs``)."""
     drawn = figure(rows=2 * len(frame) + 1)
     drawn.add_bar(
         x=frame["strength"],
@@ -160,167 +189,138 @@ def same_pairs(frame: pd.DataFrame) -> go.Figure:
         hovertemplate="%{y}<br>%{x:.2f} of 1<extra></extra>",
     )
     drawn.update_layout(bargap=0.3)
-    drawn.update_xaxes(title_text="Tie (0 none, 1 perfect)", range=[0, 1])
+    drawn.update_xaxes(title_text="Association (0 none, 1 perfect)", range=[0, 1])
     drawn.update_yaxes(autorange="reversed")
     return drawn
 
 
-def long_tails(frame: pd.DataFrame, sales: Sales) -> go.Figure:
-    """By field: the middle 80 % as a bar and the largest as a dot, in times the middle one."""
+def _skewed_figure(frame: pd.DataFrame, sales: Sales) -> go.Figure:
+    """The middle 80 % and the maximum of each field, in multiples of its median."""
     drawn = figure(rows=len(frame) + 2)
     names = frame["field"].map(wrap_label)
     low, high = frame["lowest_tenth"] / frame["median"], frame["highest_tenth"] / frame["median"]
     drawn.add_scatter(
         x=[1.0] * len(frame),
         y=names,
-        customdata=_words(frame, sales, ["lowest_tenth", "median", "highest_tenth"]),
-        error_x={
-            "type": "data",
-            "symmetric": False,
-            "array": high - 1,
-            "arrayminus": 1 - low,
-            "thickness": 8,
-            "width": 0,
-            "color": FAINT,
-        },
+        customdata=_formatted(frame, sales, ["lowest_tenth", "median", "highest_tenth"]),
+        error_x=error_bars(1, low, high) | {"thickness": 8},
         mode="markers",
         marker={"size": 10},
-        name="The middle one, and the middle 80 %",
-        hovertemplate="%{y}<br>The middle one: %{customdata[1]}<br>80 % lie between "
-        "%{customdata[0]} and %{customdata[2]}<extra></extra>",
+        name="Median, and the middle 80 %",
+        hovertemplate="%{y}<br>Median: %{customdata[1]}<br>Middle 80 %: %{customdata[0]} to "
+        "%{customdata[2]}<extra></extra>",
     )
     drawn.add_scatter(
         x=frame["largest"] / frame["median"],
         y=names,
-        customdata=_words(frame, sales, ["largest"]),
+        customdata=_formatted(frame, sales, ["largest"]),
         mode="markers",
         marker={"size": 10, "symbol": "diamond"},
-        name="The largest",
-        hovertemplate="%{y}<br>The largest: %{customdata[0]} (%{x:.1f}×)<extra></extra>",
+        name="Maximum",
+        hovertemplate="%{y}<br>Maximum: %{customdata[0]} (%{x:.1f}×)<extra></extra>",
     )
     drawn.update_layout(showlegend=True)
-    drawn.update_xaxes(title_text=TIMES, **LOG_STEPS)
+    drawn.update_xaxes(title_text=_TIMES, **_LOG_TICKS)
     drawn.update_yaxes(autorange="reversed", type="category", showgrid=True)
     return drawn
 
 
-def far_values(frame: pd.DataFrame, sales: Sales) -> go.Figure:
-    """A dot for each value far from the rest, in times the middle one (``alerts.far_out``)."""
+def _outliers_figure(frame: pd.DataFrame, sales: Sales) -> go.Figure:
+    """Each extreme value, in multiples of the median (``outliers``)."""
     drawn = figure(rows=frame["field"].nunique() + 1)
-    told = zip(frame["column"], frame["value"], strict=True)
-    words = [sales.field(column).format(value) for column, value in told]
+    cells = zip(frame["column"], frame["value"], strict=True)
+    texts = [sales.field(column).format(value) for column, value in cells]
     drawn.add_scatter(
         x=frame["times"],
         y=frame["field"].map(wrap_label),
-        customdata=frame.assign(words=words)[["id", "location", "words", "price"]],
+        customdata=frame.assign(text=texts)[["id", "location", "text", "price"]],
         mode="markers",
         marker={"size": 8, "opacity": 0.6},
         hovertemplate="%{y}: %{customdata[2]} (%{x:.1f}×)<br>Sale %{customdata[0]}, "
         f"%{{customdata[1]}}<br>{money_hover(sales.contract, 'customdata[3]')}<extra></extra>",
     )
-    drawn.add_vline(x=1, line={"dash": "dot", "width": 2, "color": FAINT})
-    drawn.update_xaxes(title_text=TIMES, **LOG_STEPS)
+    drawn.add_vline(x=1, line=REFERENCE_LINE)
+    drawn.update_xaxes(title_text=_TIMES, **_LOG_TICKS)
     drawn.update_yaxes(autorange="reversed", type="category", showgrid=True)
     return drawn
 
 
-def _words(frame: pd.DataFrame, sales: Sales, names: list[str]) -> list[list[str]]:
+def _formatted(frame: pd.DataFrame, sales: Sales, names: list[str]) -> list[list[str]]:
     return [
         [sales.field(row["column"]).format(round(row[name])) for name in names]
         for _, row in frame.iterrows()
     ]
 
 
-MEANS: dict[AlertKind, str] = {
+_NOTES: dict[AlertKind, str] = {
     "not_known": (
-        "A value uses the typical one in place of a fact that is not known, and its range gets "
-        "wider. Before you read a pattern into blanks, ask why nobody wrote them down."
+        "A valuation imputes the typical value of a missing feature and widens the range. Before "
+        "you interpret missing values, find out why they were not recorded."
     ),
     "alike": (
-        "A fact that is the same for nearly every home can't tell two of them apart. A difference "
-        "in price beside it rests on very few sales."
+        "A feature that is the same for nearly every home can't distinguish homes. A difference in "
+        "price between its values is based on very few sales."
     ),
     "same": (
-        "Of two facts that go together so closely, either can stand for both. Don't add up what "
-        "each of them seems to be worth."
+        "Of two features with such a strong association, either can replace the other. Don't add "
+        "up their effects."
     ),
     "long_tail": (
-        "Few very large ones pull the average up. Read the middle one, and compare in proportion: "
-        "twice as large, not so much larger. Homes without any are left out here."
+        "A few very large values raise the mean. Use the median, and compare by ratios, not by "
+        "differences. Homes without any are excluded here."
     ),
     "far_out": (
-        "A dot is a sale more than three times the middle half's width away from it. It may be a "
-        "slip, or a home unlike the others: look at it before you trust a trend that it pulls on. "
-        "Homes without any are left out here."
+        "A point is a sale more than three interquartile ranges away from the middle half. It can "
+        "be an error or an unusual home: check it before you trust a trend that depends on it. "
+        "Homes without any are excluded here."
     ),
 }
-"""What to make of each kind of alert."""
 
 
-def alert_finding(alert: Alert, sales: Sales) -> str:
-    """Say how many facts an alert concerns, and which of them the most."""
-    return _SAID[alert.kind](alert, alert.frame.iloc[0], sales)
+def alert_chart(alert: Alert, sales: Sales) -> Chart:
+    """Chart what an alert is about."""
+    frame = outliers(sales) if alert.kind == "far_out" else alert.frame
+    drawn = {
+        "not_known": lambda: _missing_figure(frame),
+        "alike": lambda: _constant_figure(frame),
+        "same": lambda: _redundant_figure(frame),
+        "long_tail": lambda: _skewed_figure(frame, sales),
+        "far_out": lambda: _outliers_figure(frame, sales),
+    }[alert.kind]()
+    data = frame.drop(columns=["one", "other"], errors="ignore")
+    headers = {"field": "Feature", "other_field": "Other feature"}
+    return Chart(drawn, data, _NOTES[alert.kind], headers)
 
 
-def _not_known(alert: Alert, worst: pd.Series, sales: Sales) -> str:
+def alert_summary(alert: Alert, sales: Sales) -> str:
+    """Return how many fields an alert is about, and the most extreme of them."""
+    worst, many = alert.frame.iloc[0], alert.n_fields > 1
+    noun = "numeric features" if alert.kind in ("long_tail", "far_out") else "features"
+    count = f"**{alert.n_fields} of {alert.n_checked} {noun}**"
+    if alert.kind == "not_known":
+        return (
+            f"{count} {'have' if many else 'has'} missing values, most of all “{worst['field']}”: "
+            f"{worst['not_known']:,} of {len(sales):,} sales "
+            f"({percent(worst['share_not_known'], 0)})."
+        )
+    if alert.kind == "alike":
+        return (
+            f"{count} {'are' if many else 'is'} nearly constant, most of all “{worst['field']}”: "
+            f"“{worst['level']}” for {worst['sales']:,} of {worst['known']:,} sales."
+        )
+    if alert.kind == "same":
+        return (
+            f"{count} {'are' if many else 'is'} nearly redundant, in "
+            f"{plural(len(alert.frame), 'pair')}; most of all “{worst['field']}” and "
+            f"“{worst['other_field']}” (association {worst['strength']:.2f})."
+        )
+    if alert.kind == "long_tail":
+        text = sales.field(worst["column"]).format
+        return (
+            f"{count} {'are' if many else 'is'} highly skewed, most of all “{worst['field']}”: the "
+            f"median is {text(round(worst['median']))}, the maximum {text(worst['largest'])}."
+        )
     return (
-        f"{_of(alert, 'facts')} {_are(alert)} not known for every sale; least of all "
-        f"“{worst['field']}”, not known for {worst['not_known']:,} of {len(sales):,} sales "
-        f"({percent(worst['share_not_known'], 0)})."
+        f"{count} {'have' if many else 'has'} outliers, most of all “{worst['field']}”, in "
+        f"{plural(worst['sales'], 'sale')}."
     )
-
-
-def _alike(alert: Alert, worst: pd.Series, sales: Sales) -> str:
-    del sales
-    hardly = "hardly differ" if alert.n_fields > 1 else "hardly differs"
-    return (
-        f"{_of(alert, 'facts')} {hardly} from home to home; least of all “{worst['field']}”: "
-        f"“{worst['level']}” for {worst['sales']:,} of {worst['known']:,} sales."
-    )
-
-
-def _same(alert: Alert, worst: pd.Series, sales: Sales) -> str:
-    del sales
-    pairs = len(alert.frame)
-    return (
-        f"{_of(alert, 'facts')} say nearly the same as another, in {pairs} "
-        f"{'pairs' if pairs > 1 else 'pair'}; most of all “{worst['field']}” and "
-        f"“{worst['other_field']}” ({worst['strength']:.2f} of 1)."
-    )
-
-
-def _long_tail(alert: Alert, worst: pd.Series, sales: Sales) -> str:
-    words = sales.field(worst["column"]).format
-    have = "have" if alert.n_fields > 1 else "has"
-    return (
-        f"{_of(alert, 'sizes and amounts')} {have} a long tail of few large ones; most of all "
-        f"“{worst['field']}”: the middle is {words(round(worst['median']))}, the largest "
-        f"{words(worst['largest'])}."
-    )
-
-
-def _far_out(alert: Alert, worst: pd.Series, sales: Sales) -> str:
-    del sales
-    count = worst["sales"]
-    return (
-        f"{_of(alert, 'sizes and amounts')} hold{'' if alert.n_fields > 1 else 's'} values far "
-        f"from all the others; most of all “{worst['field']}”, in {count:,} "
-        f"{'sales' if count > 1 else 'sale'}."
-    )
-
-
-def _of(alert: Alert, what: str) -> str:
-    return f"**{alert.n_fields} of {alert.n_checked} {what}**"
-
-
-def _are(alert: Alert) -> str:
-    return "are" if alert.n_fields > 1 else "is"
-
-
-_SAID: dict[AlertKind, Callable[[Alert, pd.Series, Sales], str]] = {
-    "not_known": _not_known,
-    "alike": _alike,
-    "same": _same,
-    "long_tail": _long_tail,
-    "far_out": _far_out,
-}

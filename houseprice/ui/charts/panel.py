@@ -32,12 +32,9 @@ class Chart:
 
 
 def panel(
-    chart: Chart | str,
-    figure: go.Figure | None = None,
-    frame: pd.DataFrame | None = None,
+    chart: Chart,
     *,
     key: str,
-    headers: Mapping[str, str] | None = None,
     picks: bool = False,
 ) -> tuple[str, ...]:
     """Show a chart with its caption and a download of its frame; return the selected points.
@@ -45,10 +42,6 @@ def panel(
     ``key`` is unique in the app and names the downloaded files. With ``picks``, points can be
     selected by a click, a box or a lasso; each is represented by the first of its ``customdata``.
     """
-    if not isinstance(chart, Chart):  # the former signature
-        assert figure is not None
-        assert frame is not None
-        chart = Chart(figure, frame, chart, headers or {})
     if chart.frame.empty:
         st.info("There is nothing to draw. Remove a filter.", icon=":material/query_stats:")
         return ()

@@ -1,7 +1,4 @@
-"""Charts of places: prices side by side, and a map that needs no network.
-
-Names on a map, where they hide nothing.
-"""
+"""Charts of locations: prices side by side, and a map that needs no network."""
 
 from __future__ import annotations
 
@@ -12,10 +9,15 @@ from typing import NamedTuple
 import pandas as pd
 import plotly.graph_objects as go
 
+from houseprice.formatting import plural
 from houseprice.market.contract import Contract
+from houseprice.ui.charts.panel import Chart
+from houseprice.ui.charts.prices import MIN_CHANGE, price_text
 from houseprice.ui.charts.style import (
     FAINT,
+    MIN_SALES,
     error_bars,
+    extremes,
     figure,
     labels_with_counts,
     money_axis,
@@ -23,14 +25,14 @@ from houseprice.ui.charts.style import (
     price_title,
 )
 
-__all__ = ["label_places", "place_dots", "place_map"]
+__all__ = ["label_positions", "location_map_chart", "location_prices_chart"]
 
 PIXELS_PER_SPAN = 275
-"""How far apart the outermost places are drawn on a phone: what fits there fits everywhere."""
+"""Distance of the outermost locations on a phone: labels that fit there fit everywhere."""
 EDGE = 44
-"""Pixels beyond the outermost places that a name may take up."""
+"""Pixels beyond the outermost locations that a label may use."""
 CHARACTER, LINE = 6.3, 14.0
-"""Pixels of a character and of a line at the size of a label."""
+"""Pixels of a character and of a line of a label."""
 
 
 class _Box(NamedTuple):
@@ -39,7 +41,7 @@ class _Box(NamedTuple):
     low: float
     high: float
 
-    def meets(self, other: _Box) -> bool:
+    def overlaps(self, other: _Box) -> bool:
         return (
             self.left < other.right
             and other.left < self.right
@@ -48,45 +50,36 @@ class _Box(NamedTuple):
         )
 
 
-def label_places(frame: pd.DataFrame, across: pd.Series) -> pd.DataFrame:
-    """Find a side of each bubble for its name; those first in the frame choose first.
+def label_positions(frame: pd.DataFrame, diameter: pd.Series) -> pd.DataFrame:
+    """Find a side of each bubble for its label, without overlap; the first rows choose first.
 
-    Parameters
-    ----------
-    frame : DataFrame
-        level, east, north; as drawn on a phone at the least.
-    across : Series
-        Pixels across each bubble.
-
-    Returns
-    -------
-    DataFrame
-        text (empty where there is no room) and position, as Plotly names it.
+    ``frame`` has level, east and north, ``diameter`` is in pixels. Returns text ("" where there is
+    no room) and position, as Plotly names it.
     """
     span = max(float(frame["east"].max() - frame["east"].min()), 1e-9)
     scale = PIXELS_PER_SPAN / span
     x, y = scale * (frame["east"] - frame["east"].min()), scale * frame["north"]
     taken = [
         _Box(*(at - r, at + r), *(up - r, up + r))
-        for at, up, r in zip(x, y, across / 2, strict=True)
+        for at, up, r in zip(x, y, diameter / 2, strict=True)
     ]
     rows = []
-    for name, at, up, radius in zip(frame["level"], x, y, across / 2, strict=True):
-        place = next(
+    for name, at, up, radius in zip(frame["level"], x, y, diameter / 2, strict=True):
+        free = next(
             (
                 (side, box)
                 for side, box in _sides(str(name), at, up, radius)
                 if box.left >= -EDGE
                 and box.right <= PIXELS_PER_SPAN + EDGE
-                and not any(box.meets(other) for other in taken)
+                and not any(box.overlaps(other) for other in taken)
             ),
             None,
         )
-        if place is None:
+        if free is None:
             rows.append(("", "middle right"))
         else:
-            rows.append((str(name), place[0]))
-            taken.append(place[1])
+            rows.append((str(name), free[0]))
+            taken.append(free[1])
     return pd.DataFrame(rows, columns=["text", "position"], index=frame.index)
 
 
@@ -102,16 +95,13 @@ def _sides(name: str, x: float, y: float, radius: float) -> list[tuple[str, _Box
 
 
 LARGEST = 46
-"""Pixels across the bubble of the place with the most sales."""
+"""Diameter in pixels of the bubble with the most sales."""
 KM_PER_MILE = 1.609344
 MAP_HEIGHT = 640
 
 
-def place_dots(frame: pd.DataFrame, contract: Contract) -> go.Figure:
-    """A dot a place at its middle price, and a bar over the middle half (``by_location``).
-
-    Each dot carries its place.
-    """
+def location_prices_chart(frame: pd.DataFrame, contract: Contract) -> Chart:
+    """The median price and the middle half of prices by location (``price_by_location``)."""
     drawn = figure(rows=len(frame) + 1)
     drawn.add_scatter(
         x=frame["median"],
@@ -120,29 +110,49 @@ def place_dots(frame: pd.DataFrame, contract: Contract) -> go.Figure:
         error_x=error_bars(frame["median"], frame["lower_quarter"], frame["upper_quarter"]),
         mode="markers",
         marker={"size": 11},
-        hovertemplate=f"<b>%{{customdata[0]}}</b><br>Middle price {money_hover(contract, 'x')}"
-        f"<br>Half between {money_hover(contract, 'customdata[1]')}"
-        f" and {money_hover(contract, 'customdata[2]')}<extra></extra>",
+        hovertemplate=f"<b>%{{customdata[0]}}</b><br>Median price {money_hover(contract, 'x')}"
+        f"<br>Middle half from {money_hover(contract, 'customdata[1]')}"
+        f" to {money_hover(contract, 'customdata[2]')}<extra></extra>",
     )
-    # It stands in half of the page: fewer marks than elsewhere.
+    # The chart takes half of the page: fewer ticks than elsewhere.
     money = money_axis(contract) | {"nticks": 5}
     drawn.update_xaxes(title_text=price_title(contract), rangemode="tozero", **money)
-    # The dearest stands on top, where a reader starts.
     drawn.update_yaxes(type="category", showgrid=True)
-    return drawn
+    # The median price per area is that of the whole homes, which the map shows.
+    data = frame.drop(columns="median_per_area")
+    headers = {"level": contract.fields[contract.market.roles.location].label}
+    return Chart(drawn, data, _prices_caption(frame, contract), headers)
 
 
-def place_map(frame: pd.DataFrame, contract: Contract) -> go.Figure:
-    """A bubble a place where it lies (``lie_of_places``): larger with more sales.
+def _prices_caption(frame: pd.DataFrame, contract: Contract) -> str:
+    if len(frame) < 2:
+        only = frame.iloc[0]
+        price = price_text(only["median"], contract)
+        return f"All of these sales are in {only['level']}; the median price is {price}."
+    large = frame[frame["sales"] >= MIN_SALES]
+    if len(large) < 2:
+        return f"Too few locations have {MIN_SALES} sales or more to compare their prices."
+    low, high = extremes(large, "median")
+    n_small = len(frame) - len(large)
+    note = (
+        f" {plural(n_small, 'location')} with fewer than {MIN_SALES} sales "
+        f"{'is' if n_small == 1 else 'are'} not compared."
+    )
+    return (
+        f"Median prices range from {price_text(low['median'], contract)} in {low['level']} to "
+        f"{price_text(high['median'], contract)} in {high['level']}, "
+        f"{high['median'] / low['median']:.1f} times as much.{note if n_small else ''}"
+    )
 
-    East and north are to one scale. Each bubble carries its place; a label stands where it hides
-    nothing.
-    """
+
+def location_map_chart(frame: pd.DataFrame, contract: Contract) -> Chart:
+    """A bubble per location, larger for more sales (``location_map``); both axes have one scale."""
     drawn = figure(MAP_HEIGHT)
     unit = contract.fields[contract.market.roles.area].unit
+    data = frame
     frame = frame.sort_values("sales", ascending=False, ignore_index=True)
-    across = LARGEST * (frame["sales"] / frame["sales"].max()) ** 0.5
-    labels = label_places(frame, across)
+    diameter = LARGEST * (frame["sales"] / frame["sales"].max()) ** 0.5
+    labels = label_positions(frame, diameter)
     drawn.add_scatter(
         x=frame["east"],
         y=frame["north"],
@@ -153,13 +163,13 @@ def place_map(frame: pd.DataFrame, contract: Contract) -> go.Figure:
         textfont={"size": 12},
         cliponaxis=False,
         marker={
-            "size": across,
+            "size": diameter,
             "sizemin": 5,
             "opacity": 1,
             "color": frame["median_per_area"],
             "line": {"width": 1.5, "color": FAINT},
             "colorbar": {
-                "title": {"text": f"Middle price of one {unit}", "side": "top"},
+                "title": {"text": f"Median price per {unit}", "side": "top"},
                 "orientation": "h",
                 "y": -0.02,
                 "yanchor": "top",
@@ -169,30 +179,62 @@ def place_map(frame: pd.DataFrame, contract: Contract) -> go.Figure:
                 "tickprefix": contract.market.price.symbol,
             },
         },
-        hovertemplate=f"<b>%{{customdata[0]}}</b><br>{money_hover(contract, 'customdata[3]')} for "
-        f"one {unit}<br>Middle price {money_hover(contract, 'customdata[2]')}"
+        hovertemplate=f"<b>%{{customdata[0]}}</b><br>{money_hover(contract, 'customdata[3]')} per "
+        f"{unit}<br>Median price {money_hover(contract, 'customdata[2]')}"
         "<br>%{customdata[1]:,} sales<extra></extra>",
     )
     bare = {"visible": False, "showgrid": False}
-    east, north = _room(frame["east"]), _room(frame["north"])
+    east, north = _limits(frame["east"]), _limits(frame["north"])
     drawn.update_xaxes(range=east, constrain="domain", **bare)
     drawn.update_yaxes(range=north, scaleanchor="x", scaleratio=1, constrain="domain", **bare)
-    _scale(drawn, east, north[0])
+    _add_scale(drawn, east, north[0])
     drawn.add_annotation(
         x=1, y=1, xref="paper", yref="paper", text="<b>N</b><br>↑", showarrow=False, align="center"
     )
-    return drawn
+    data = data.drop(columns=["east", "north"])
+    headers = {"level": contract.fields[contract.market.roles.location].label}
+    return Chart(drawn, data, _map_caption(frame, contract), headers)
 
 
-def _room(values: pd.Series) -> list[float]:
-    """The span of an axis: that of the places, with room for bubbles and labels."""
+def _map_caption(frame: pd.DataFrame, contract: Contract) -> str:
+    large = frame[frame["sales"] >= MIN_SALES]
+    if len(large) < 4:
+        return "Each circle is a location: larger for more sales, coloured by its price per area."
+    sides = {
+        "north": large[large["north"] > 0],
+        "south": large[large["north"] < 0],
+        "east": large[large["east"] > 0],
+        "west": large[large["east"] < 0],
+    }
+    prices = {side: _median_price(part) for side, part in sides.items() if len(part) > 1}
+    unit = contract.fields[contract.market.roles.area].unit
+    side = max(prices, key=lambda name: prices[name])
+    other = {"north": "south", "south": "north", "east": "west", "west": "east"}[side]
+    if other not in prices or prices[side] / prices[other] - 1 < MIN_CHANGE:
+        return "No side of the market is much more expensive per area than the other."
+    high, low = (price_text(prices[name], contract) for name in (side, other))
+    return (
+        f"The {side} is the most expensive side: the median price is about {high} per {unit}, and "
+        f"{low} in the {other}."
+    )
+
+
+def _median_price(locations: pd.DataFrame) -> float:
+    """The median price per area of all sales, each at the median of its location."""
+    ordered = locations.sort_values("median_per_area")
+    is_above = ordered["sales"].cumsum() >= ordered["sales"].sum() / 2
+    return float(ordered.loc[is_above, "median_per_area"].iloc[0])
+
+
+def _limits(values: pd.Series) -> list[float]:
+    """The limits of an axis, with room for bubbles and labels."""
     low, high = float(values.min()), float(values.max())
-    room = 0.12 * max(high - low, 1.0)
-    return [low - room, high + room]
+    margin = 0.12 * max(high - low, 1.0)
+    return [low - margin, high + margin]
 
 
-def _scale(drawn: go.Figure, east: list[float], y: float) -> None:
-    """Draw a length of a round number of km, and one of miles."""
+def _add_scale(drawn: go.Figure, east: list[float], y: float) -> None:
+    """Draw a scale bar in kilometres and one in miles."""
     at = east[0]
     height = (east[1] - east[0]) / 90
     for number, (name, unit) in enumerate((("km", 1.0), ("mi", KM_PER_MILE))):

@@ -1,28 +1,26 @@
-"""Charts of what homes were sold for: frames of ``market.profile`` as figures.
-
-Charts of prices along time: years that a field holds, and the time of sale.
-
-A chart of prices beside what the facts lead to.
-
-What charts of prices by place and by time show, said in one sentence from their own figures.
-"""
+"""Charts of sale prices: distribution, by feature, over time, and outliers."""
 
 from __future__ import annotations
 
-import pandas as pd
-import plotly.graph_objects as go
+import math
 
-from houseprice.formatting import percent, rounding_step
+import pandas as pd
+
+from houseprice.formatting import percent, plural, rounding_step
 from houseprice.market.contract import Contract
 from houseprice.market.fields import Field
-from houseprice.ui.charts.captions import FEW, FLAT, ends
+from houseprice.market.profile.summaries import FieldProfile
+from houseprice.ui.charts.panel import Chart
 from houseprice.ui.charts.style import (
     BAND,
     FAINT,
+    MIN_SALES,
+    REFERENCE_LINE,
     add_level_boxes,
     add_sale_dots,
     axis_title,
     error_bars,
+    extremes,
     figure,
     interquartile_band,
     money_axis,
@@ -30,31 +28,53 @@ from houseprice.ui.charts.style import (
     number_axis,
     price_title,
 )
-from houseprice.ui.charts.two_fields import filled
+from houseprice.ui.charts.two_fields import heatmap_trace
 
 __all__ = [
     "FEW_YEARS",
-    "amount",
-    "contradiction_finding",
-    "far_off_finding",
-    "map_finding",
-    "period_finding",
-    "place_finding",
-    "price_by_level",
-    "price_by_number",
-    "price_by_period",
-    "price_by_year",
-    "price_distribution",
-    "prices_far_off",
-    "season_finding",
-    "seasons",
-    "spread_finding",
+    "contradictions_caption",
+    "distribution_chart",
+    "field_summary",
+    "format_value",
+    "price_by_level_chart",
+    "price_by_number_chart",
+    "price_by_year_chart",
+    "price_outliers_chart",
+    "price_text",
+    "seasonality_chart",
+    "trend_chart",
 ]
 
+MIN_CHANGE = 0.03
+"""A smaller relative change is not reported as one."""
+FEW_YEARS = 12
+"""So many years are joined by a line; more are points around a trend."""
 
-def price_distribution(frame: pd.DataFrame, middle: float, contract: Contract) -> go.Figure:
-    """Bars of sales by price, with the middle price marked (frame: ``distribution``)."""
+
+def price_text(amount: float, contract: Contract) -> str:
+    """Format a price to about three digits, whether of a house or of a square foot."""
+    return contract.money(amount, rounding_step(0.05 * amount))
+
+
+def format_value(field: Field, value: float) -> str:
+    """Format a value of a field for a sentence: a level in quotes, a size to two digits."""
+    if field.levels:
+        return f"“{field.format(value)}”"
+    if field.kind == "number" and value > 0:
+        return field.format(round(value, 1 - math.floor(math.log10(value))))
+    return field.format(round(value))
+
+
+def _per_unit(contract: Contract) -> str:
+    """Return the unit of a price that is not of a whole home: " per sq ft"."""
+    head, per, unit = contract.market.price.label.partition(" per ")
+    return f"{per}{unit}" if head and per else ""
+
+
+def distribution_chart(frame: pd.DataFrame, prices: pd.Series, contract: Contract) -> Chart:
+    """The number of sales by price, with the median (``price_distribution`` of ``prices``)."""
     drawn = figure()
+    median = float(prices.median())
     symbol = contract.market.price.symbol
     drawn.add_bar(
         x=(frame["from"] + frame["to"]) / 2,
@@ -65,52 +85,72 @@ def price_distribution(frame: pd.DataFrame, middle: float, contract: Contract) -
         hovertemplate=f"{symbol}%{{customdata[0]:,.0f}} to {symbol}%{{customdata[1]:,.0f}}"
         "<br>%{y:,} sales<extra></extra>",
     )
-    text = f"Middle price {symbol}{middle:,.0f}"
-    drawn.add_vline(
-        x=middle, line={"dash": "dot", "width": 2, "color": FAINT}, annotation_text=text
-    )
+    text = f"Median price {symbol}{median:,.0f}"
+    drawn.add_vline(x=median, line=REFERENCE_LINE, annotation_text=text)
     drawn.update_xaxes(title_text=price_title(contract), **money_axis(contract))
     drawn.update_yaxes(title_text="Number of sales", tickformat=",d")
-    return drawn
+    low, middle, high, highest = (
+        price_text(price, contract) for price in prices.quantile([0.25, 0.5, 0.75, 0.9])
+    )
+    caption = (
+        f"The median price is {middle}{_per_unit(contract)}; half of the homes sold for {low} to "
+        f"{high}. One in ten sold for more than {highest}."
+    )
+    return Chart(drawn, frame, caption)
 
 
-def price_by_number(
+def price_by_number_chart(
     points: pd.DataFrame,
+    sample: pd.DataFrame,
     trend: pd.DataFrame,
     field: Field,
     contract: Contract,
     cells: pd.DataFrame | None = None,
-) -> go.Figure:
-    """A dot a sale, and the middle half of prices along the field (``points``, ``trend``).
+) -> Chart:
+    """Prices along a number: a sample of the points, and their trend.
 
-    With `cells` (``two_fields.cells``) squares by their number of sales stand in for the dots.
+    With ``cells``, their density is drawn in place of the points.
     """
     drawn = figure(460)
     if cells is not None:
-        drawn.add_heatmap(**filled(cells, None, contract))
+        drawn.add_heatmap(**heatmap_trace(cells, None, contract))
     else:
         add_sale_dots(
             drawn,
-            points,
+            sample,
             "Sale %{customdata[0]}, %{customdata[1]}<br>"
             f"{money_hover(contract, 'y')}<br>%{{x:,}} {field.unit}",
         )
     if len(trend) > 1:
-        hover = f"Middle price {money_hover(contract, 'y')}<br>at %{{x:,}} {field.unit}"
-        line = {"name": "Middle price of similar homes", "hovertemplate": f"{hover}<extra></extra>"}
+        hover = f"Median price {money_hover(contract, 'y')}<br>at %{{x:,}} {field.unit}"
+        line = {"name": "Median price of similar homes", "hovertemplate": f"{hover}<extra></extra>"}
         interquartile_band(drawn, trend["value"], trend, line)
         drawn.update_layout(showlegend=cells is None)
     drawn.update_xaxes(title_text=axis_title(field), **number_axis(field))
     drawn.update_yaxes(title_text=price_title(contract), rangemode="tozero", **money_axis(contract))
-    return drawn
+    headers = {"value": axis_title(field), "price": price_title(contract)}
+    return Chart(drawn, points, _trend_caption(trend, field, contract), headers)
 
 
-def price_by_level(frame: pd.DataFrame, field: Field, contract: Contract) -> go.Figure:
-    """A box a level with its number of sales (``by_level``): its middle half, its middle 80 %."""
+def _trend_caption(trend: pd.DataFrame, field: Field, contract: Contract) -> str:
+    if len(trend) < 2:
+        return "Too few of these sales differ in this feature to show a trend."
+    first, last = trend.iloc[0], trend.iloc[-1]
+    change = last["median"] / first["median"] - 1
+    low, high = format_value(field, first["value"]), format_value(field, last["value"])
+    start, end = contract.money(first["median"], 500), contract.money(last["median"], 500)
+    if abs(change) < MIN_CHANGE:
+        return f"The median price hardly changes from {low} to {high}: {start} and {end}."
+    verb = "rises" if change > 0 else "falls"
+    return f"The median price {verb} from {start} around {low} to {end} around {high}."
+
+
+def price_by_level_chart(frame: pd.DataFrame, field: Field, contract: Contract) -> Chart:
+    """Prices by level, as boxes over the middle half and the middle 80 % (``price_by_level``)."""
     drawn = figure(rows=len(frame) + 1)
     names = add_level_boxes(drawn, frame)
     drawn.update_xaxes(title_text=price_title(contract), rangemode="tozero", **money_axis(contract))
-    # The best level stands on top; the calendar starts there instead.
+    # The best level is on top; months start there.
     calendar = field.column == contract.market.roles.sale_month
     drawn.update_yaxes(
         title_text=axis_title(field),
@@ -118,17 +158,35 @@ def price_by_level(frame: pd.DataFrame, field: Field, contract: Contract) -> go.
         categoryorder="array",
         categoryarray=names[::-1] if calendar else names,
     )
-    return drawn
+    return Chart(drawn, frame, _level_caption(frame, contract), {"level": field.label})
 
 
-FEW_YEARS = 12
-"""So many years are joined by a line; more are dots around a trend."""
+def _level_caption(frame: pd.DataFrame, contract: Contract) -> str:
+    known = frame[frame["level"] != "not known"]
+    if known.empty:
+        return "This feature is not known for any of these sales."
+    if len(known) < 2:
+        return f"All of these sales have the same value: {known['level'].iloc[0]}."
+    most, n_sales = extremes(known, "sales")[1], known["sales"].sum()
+    known = known[known["sales"] >= MIN_SALES]
+    if len(known) < 2:
+        return (
+            f"“{most['level']}” is the most frequent, with {most['sales']:,} of {n_sales:,} sales. "
+            "The others have too few sales to compare prices."
+        )
+    low, high = extremes(known, "median")
+    return (
+        f"“{high['level']}” has the highest median price, {contract.money(high['median'], 500)} "
+        f"({high['sales']:,} sales), and “{low['level']}” the lowest, "
+        f"{contract.money(low['median'], 500)} ({low['sales']:,} sales). Levels with fewer than "
+        f"{MIN_SALES} sales are not compared."
+    )
 
 
-def price_by_year(
+def price_by_year_chart(
     frame: pd.DataFrame, trend: pd.DataFrame, field: Field, contract: Contract
-) -> go.Figure:
-    """A dot a year, larger with more sales, over the middle half (``by_year``, ``trend``)."""
+) -> Chart:
+    """Median prices by year, larger points for more sales (``price_by_year``, ``price_trend``)."""
     drawn = figure(460)
     few = len(frame) <= FEW_YEARS
     drawn.add_scatter(
@@ -143,7 +201,7 @@ def price_by_year(
             "sizemin": 3,
             "opacity": 1 if few else 0.55,
         },
-        name="Middle price of a year (larger: more sales)",
+        name="Median price of a year (larger: more sales)",
         hovertemplate=f"%{{x}}: {money_hover(contract, 'y')}"
         "<br>%{customdata:,} sales<extra></extra>",
     )
@@ -151,19 +209,21 @@ def price_by_year(
         interquartile_band(drawn, frame["year"], frame)
     elif len(trend) > 1:
         hover = f"About %{{x}}: {money_hover(contract, 'y')}<extra></extra>"
-        line = {"name": "Middle price of homes of about that year", "hovertemplate": hover}
+        line = {"name": "Median price of homes of about that year", "hovertemplate": hover}
         interquartile_band(drawn, trend["value"], trend, line)
     drawn.update_layout(showlegend=True)
     drawn.update_xaxes(title_text=field.label, dtick=1 if few else None, tickformat="d")
     drawn.update_yaxes(title_text=price_title(contract), rangemode="tozero", **money_axis(contract))
-    return drawn
+    if few:  # the medians of a few years are the trend
+        trend = frame.rename(columns={"year": "value"})
+    return Chart(drawn, frame, _trend_caption(trend, field, contract))
 
 
-def price_by_period(frame: pd.DataFrame, contract: Contract) -> go.Figure:
-    """A line of the middle price through time over the middle half of prices (``by_period``)."""
+def trend_chart(frame: pd.DataFrame, contract: Contract) -> Chart:
+    """Median prices over time, over the middle half of prices (``price_by_period``)."""
     drawn = figure(400)
     line = {
-        "name": "Middle price",
+        "name": "Median price",
         "mode": "lines+markers",
         "customdata": frame[["period", "sales"]],
         "hovertemplate": f"<b>%{{customdata[0]}}</b><br>{money_hover(contract, 'y')}"
@@ -173,14 +233,30 @@ def price_by_period(frame: pd.DataFrame, contract: Contract) -> go.Figure:
     drawn.update_layout(showlegend=True)
     drawn.update_xaxes(title_text="Time of sale")
     drawn.update_yaxes(title_text=price_title(contract), rangemode="tozero", **money_axis(contract))
-    return drawn
+    return Chart(drawn, frame, _period_caption(frame, contract))
 
 
-def seasons(frame: pd.DataFrame, contract: Contract) -> go.Figure:
-    """By part of the year: the middle price over its middle half, and the sales under it.
+def _period_caption(frame: pd.DataFrame, contract: Contract) -> str:
+    large = frame[frame["sales"] >= MIN_SALES]
+    if len(large) < 2:
+        return "Too few of these sales to show a trend over time."
+    first, last = large.iloc[0], large.iloc[-1]
+    change = last["median"] / first["median"] - 1
+    moved = f"{'up' if change > 0 else 'down'} {percent(abs(change), 0)}"
+    if abs(change) < MIN_CHANGE:
+        moved = "hardly changed"
+    low, high = extremes(large, "median")
+    note = f" Periods with fewer than {MIN_SALES} sales are not compared."
+    return (
+        f"The median price{_per_unit(contract)} was {price_text(first['median'], contract)} in "
+        f"{first['period']} and {price_text(last['median'], contract)} in {last['period']} "
+        f"({moved}); it was between {price_text(low['median'], contract)} and "
+        f"{price_text(high['median'], contract)}.{note if len(large) < len(frame) else ''}"
+    )
 
-    `frame` is ``by_level`` of the month of sale.
-    """
+
+def seasonality_chart(frame: pd.DataFrame, contract: Contract) -> Chart:
+    """Median prices and the number of sales by month (``price_by_level`` of the month of sale)."""
     drawn = figure(400)
     field = contract.fields[contract.market.roles.sale_month]
     drawn.add_scatter(
@@ -189,8 +265,8 @@ def seasons(frame: pd.DataFrame, contract: Contract) -> go.Figure:
         error_y=error_bars(frame["median"], frame["lower_quarter"], frame["upper_quarter"]),
         mode="markers",
         marker={"size": 11},
-        name="Middle price and middle half",
-        hovertemplate=f"<b>%{{x}}</b><br>Middle price {money_hover(contract, 'y')}<extra></extra>",
+        name="Median price and middle half",
+        hovertemplate=f"<b>%{{x}}</b><br>Median price {money_hover(contract, 'y')}<extra></extra>",
     )
     drawn.add_bar(
         x=frame["level"],
@@ -208,34 +284,57 @@ def seasons(frame: pd.DataFrame, contract: Contract) -> go.Figure:
     drawn.layout.yaxis.update(rangemode="tozero", **money_axis(contract))
     drawn.update_yaxes(automargin=True, zeroline=False, tickfont={"size": 13})
     drawn.update_xaxes(title_text=field.label, type="category", anchor="y2")
-    return drawn
+    return Chart(drawn, frame, _season_caption(frame, contract), {"level": field.label})
 
 
-def prices_far_off(frame: pd.DataFrame, contract: Contract) -> go.Figure:
-    """A row a sale: the range and the value that its facts lead to, and what was paid.
+def _season_caption(by_month: pd.DataFrame, contract: Contract) -> str:
+    low, high = extremes(by_month, "sales")
+    n_sales = by_month["sales"].sum()
+    if len(by_month) < 2:
+        return f"All of these homes were sold in {high['level']}."
+    sales = (
+        f"Most homes are sold in {high['level']} ({percent(high['sales'] / n_sales, 0)} of the "
+        f"sales), fewest in {low['level']} ({percent(low['sales'] / n_sales, 0)})."
+    )
+    large = by_month[by_month["sales"] >= MIN_SALES]
+    if len(large) < 2:
+        return sales
+    cheapest, dearest = extremes(large, "median")
+    return (
+        f"{sales} The median price{_per_unit(contract)} is between "
+        f"{price_text(cheapest['median'], contract)} in {cheapest['level']} and "
+        f"{price_text(dearest['median'], contract)} in {dearest['level']}."
+    )
 
-    `frame` is ``far_off``, the least believable on top; each point carries its sale.
+
+def price_outliers_chart(
+    frame: pd.DataFrame, n_shown: int, n_sales: int, contract: Contract
+) -> Chart:
+    """The prices of the first outliers, with the value and range of each (``price_outliers``).
+
+    ``n_sales`` is the number of sales that were checked.
     """
-    drawn = figure(rows=len(frame) + 2)
-    rows = [f"{row.place}, sale {row.id}" for row in frame.itertuples()]
-    data = frame[["id", "low", "high"]]
+    shown = frame.head(n_shown)
+    drawn = figure(rows=len(shown) + 2)
+    rows = [f"{row.place}, sale {row.id}" for row in shown.itertuples()]
+    data = shown[["id", "low", "high"]]
     drawn.add_bar(
-        x=frame["high"] - frame["low"],
-        base=frame["low"],
+        x=shown["high"] - shown["low"],
+        base=shown["low"],
         y=rows,
         orientation="h",
         marker={"color": BAND, "line": {"width": 0}},
         customdata=data,
-        name="90 % range from the facts",
+        name="90 % range",
         hovertemplate=f"90 % range {money_hover(contract, 'customdata[1]')} to "
         f"{money_hover(contract, 'customdata[2]')}<extra></extra>",
     )
     for column, name, symbol, line in (
-        ("value", "Value from the facts", "line-ns-open", 2),
+        ("value", "Estimated value", "line-ns-open", 2),
         ("price", "Price paid", "circle", 0),
     ):
         drawn.add_scatter(
-            x=frame[column],
+            x=shown[column],
             y=rows,
             mode="markers",
             marker={"size": 12, "symbol": symbol, "line": {"width": line}},
@@ -245,152 +344,49 @@ def prices_far_off(frame: pd.DataFrame, contract: Contract) -> go.Figure:
         )
     drawn.update_layout(showlegend=True, bargap=0.45)
     drawn.update_xaxes(title_text=price_title(contract), rangemode="tozero", **money_axis(contract))
-    # The names of the sales leave a phone little room.
+    # The names of the sales leave little room on a phone.
     drawn.update_xaxes(nticks=5)
     drawn.update_yaxes(
         type="category", categoryorder="array", categoryarray=rows[::-1], showgrid=False
     )
-    return drawn
-
-
-def spread_finding(prices: pd.Series, contract: Contract) -> str:
-    """Where the middle of the prices lies, and how far the dear end reaches."""
-    if prices.empty:
-        return "There is no price to speak of."
-    low, middle, high, dear = (
-        amount(contract, value) for value in prices.quantile([0.25, 0.5, 0.75, 0.9])
-    )
-    return (
-        f"Half of these homes sold for {low} to {high}{_by(contract)}, and the middle one for "
-        f"{middle}. One in ten went for more than {dear}."
-    )
-
-
-def place_finding(frame: pd.DataFrame, contract: Contract) -> str:
-    """The dearest and the cheapest place with some sales, and how many times dearer it is."""
-    if len(frame) < 2:
-        place = frame.iloc[0]
-        return (
-            f"All of these sales lie in {place['level']}: {_price(place, contract)} in the middle."
+    if frame.empty:
+        caption = "No price is outside the 90 % range of its estimated value."
+    else:
+        n_above = int((frame["off"] > 0).sum())
+        caption = (
+            f"{len(frame):,} of {n_sales:,} prices ({percent(len(frame) / n_sales, 0)}) are "
+            "outside the 90 % range of a value estimated without them: "
+            f"{len(frame) - n_above:,} below, {n_above:,} above. About 10 % are expected by "
+            "chance; check the most extreme ones."
         )
-    told = frame[frame["sales"] >= FEW]
-    if len(told) < 2:
-        return f"Too few places have {FEW} sales or more for their prices to be compared."
-    low, high = ends(told, "median")
-    times = high["median"] / low["median"]
-    few = len(frame) - len(told)
-    left = f" {few} with fewer than {FEW} sales {'is' if few == 1 else 'are'} not compared."
-    return (
-        f"Middle prices run from {_price(low, contract)} in {low['level']} to "
-        f"{_price(high, contract)} in {high['level']}, {times:.1f} times as much."
-        f"{left if few else ''}"
-    )
+    return Chart(drawn, frame, caption)
 
 
-def map_finding(frame: pd.DataFrame, contract: Contract) -> str:
-    """Which side of the market is dear by area, as far as its places show it."""
-    told = frame[frame["sales"] >= FEW]
-    if len(told) < 4:
-        return "Each circle is a place: larger with more sales, coloured by its price by area."
-    parts = {
-        "north": told[told["north"] > 0],
-        "south": told[told["north"] < 0],
-        "east": told[told["east"] > 0],
-        "west": told[told["east"] < 0],
-    }
-    prices = {side: _middle(part) for side, part in parts.items() if len(part) > 1}
-    unit = contract.fields[contract.market.roles.area].unit
-    side = max(prices, key=lambda name: prices[name])
-    other = {"north": "south", "south": "north", "east": "west", "west": "east"}[side]
-    if other not in prices or prices[side] / prices[other] - 1 < FLAT:
-        return "No side of the market is much dearer by area than the other."
-    dear, cheap = (amount(contract, prices[name]) for name in (side, other))
-    return (
-        f"The {side} is the dearest side by area: about {dear} for one {unit}, and {cheap} in "
-        f"the {other}."
-    )
-
-
-def period_finding(frame: pd.DataFrame, contract: Contract) -> str:
-    """How the middle price moved through time; its ups and downs if it went nowhere."""
-    told = frame[frame["sales"] >= FEW]
-    if len(told) < 2:
-        return "Too few of these sales for a movement through time."
-    first, last = told.iloc[0], told.iloc[-1]
-    low, high = told["median"].min(), told["median"].max()
-    change = last["median"] / first["median"] - 1
-    moved = f"{'up' if change > 0 else 'down'} {percent(abs(change), 0)}"
-    if abs(change) < FLAT:
-        moved = "hardly changed"
-    few = f" Times with fewer than {FEW} sales are not compared."
-    return (
-        f"The middle price{_by(contract)} was {_price(first, contract)} in {first['period']} and "
-        f"{_price(last, contract)} in {last['period']} ({moved}); on the way it lay between "
-        f"{amount(contract, low)} and {amount(contract, high)}."
-        f"{few if len(told) < len(frame) else ''}"
-    )
-
-
-def season_finding(by_month: pd.DataFrame, contract: Contract) -> str:
-    """When most homes are sold, and whether the price follows (``by_level`` of the month)."""
-    low, high = ends(by_month, "sales")
-    of = by_month["sales"].sum()
-    if len(by_month) < 2:
-        return f"All of these homes were sold in {high['level']}."
-    sold = (
-        f"Most homes are sold in {high['level']} ({percent(high['sales'] / of, 0)} of the sales), "
-        f"fewest in {low['level']} ({percent(low['sales'] / of, 0)})."
-    )
-    told = by_month[by_month["sales"] >= FEW]
-    if len(told) < 2:
-        return sold
-    cheap, dear = ends(told, "median")
-    return (
-        f"{sold} The middle price{_by(contract)} lies between {_price(cheap, contract)} in "
-        f"{cheap['level']} and {_price(dear, contract)} in {dear['level']}."
-    )
-
-
-def far_off_finding(frame: pd.DataFrame, sales: int) -> str:
-    """How many prices lie outside their range, and on which side."""
+def contradictions_caption(frame: pd.DataFrame, n_sales: int) -> str:
+    """Return how many sales have fields that contradict each other."""
     if frame.empty:
-        return "No price here lies outside the 90 % range that its facts lead to."
-    dear = int((frame["off"] > 0).sum())
-    return (
-        f"{len(frame):,} of {sales:,} prices ({percent(len(frame) / sales, 0)}) lie outside the "
-        f"90 % range of a value worked out without them: {len(frame) - dear:,} below it, "
-        f"{dear:,} above. About 10 % would without anything being wrong; look at the first ones."
-    )
+        return "No fields of these sales contradict each other."
+    n_contradictory = frame["id"].nunique()
+    verb = "has" if n_contradictory == 1 else "have"
+    return f"{n_contradictory:,} of {n_sales:,} sales {verb} fields that contradict each other."
 
 
-def contradiction_finding(frame: pd.DataFrame, sales: int) -> str:
-    """How many sales have facts that can't all be right."""
-    if frame.empty:
-        return "No facts of these sales contradict each other."
-    count = frame["id"].nunique()
-    return (
-        f"{count:,} of {sales:,} sales {'has' if count == 1 else 'have'} facts that can't all be "
-        "right."
-    )
-
-
-def _middle(places: pd.DataFrame) -> float:
-    """The price by area half of the sales stand below, each at the middle of its place."""
-    ordered = places.sort_values("median_per_area")
-    half = ordered["sales"].cumsum() >= ordered["sales"].sum() / 2
-    return float(ordered.loc[half, "median_per_area"].iloc[0])
-
-
-def _price(row: pd.Series, contract: Contract) -> str:
-    return amount(contract, row["median"])
-
-
-def amount(contract: Contract, value: float) -> str:
-    """An amount to about three digits, whether it is a house or a square foot."""
-    return contract.money(value, rounding_step(0.05 * value))
-
-
-def _by(contract: Contract) -> str:
-    """What a price is by, where it is not that of a home ("Sale price per sq ft")."""
-    head, by, unit = contract.market.price.label.partition(" per ")
-    return f"{by}{unit}" if head and by else ""
+def field_summary(profile: FieldProfile, field: Field, association: float) -> str:
+    """Return the completeness, range and typical value of a field, and its price association."""
+    n_sales = profile.known + profile.not_known
+    if not profile.known:
+        return f"Not known for any of these {plural(n_sales, 'sale')}."
+    known = f"Known for **{profile.known:,} of {n_sales:,}** sales"
+    parts = [f"{known} ({profile.not_known:,} missing)" if profile.not_known else known]
+    typical = f"**{field.format(profile.typical)}**"
+    span = f"from **{field.format(profile.lowest)}** to **{field.format(profile.highest)}**"
+    if field.kind in ("number", "year"):
+        parts += [span, f"median {typical}"]
+    else:
+        parts += [f"most frequent {typical} ({percent(profile.alike / profile.known, 0)})"]
+        parts += [span] * (field.kind in ("count", "ordinal"))
+    if profile.has_none and field.is_numeric:
+        parts.append(f"**{profile.has_none:,}** homes have none")
+    if not math.isnan(association):
+        parts.append(f"association with the price **{abs(association):.2f}**")
+    return "; ".join(parts) + "."

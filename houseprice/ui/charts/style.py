@@ -12,6 +12,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Mapping
 
+import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
@@ -21,6 +22,7 @@ from houseprice.market.fields import Field
 __all__ = [
     "BAND",
     "FAINT",
+    "MIN_SALES",
     "REFERENCE_LINE",
     "add_level_boxes",
     "add_sale_dots",
@@ -28,6 +30,7 @@ __all__ = [
     "colour_limits",
     "colour_scale",
     "error_bars",
+    "extremes",
     "field_colour_scale",
     "figure",
     "interquartile_band",
@@ -44,6 +47,8 @@ BAND = "rgba(128, 134, 131, 0.20)"
 FAINT = "rgba(128, 134, 131, 0.55)"
 REFERENCE_LINE = {"dash": "dot", "width": 2, "color": FAINT}
 ROW_HEIGHT = 26
+MIN_SALES = 10
+"""Groups of fewer sales are not reported as the highest or lowest."""
 
 
 def figure(height: int = 420, rows: int = 0) -> go.Figure:
@@ -131,7 +136,7 @@ def interquartile_band(
     )
 
 
-def error_bars(middle: pd.Series, low: pd.Series, high: pd.Series) -> dict[str, object]:
+def error_bars(middle: pd.Series | float, low: pd.Series, high: pd.Series) -> dict[str, object]:
     """The settings of the bars from `low` to `high` over dots at `middle`."""
     return {
         "type": "data",
@@ -231,3 +236,9 @@ def colour_limits(values: pd.Series) -> tuple[float, float]:
         return 0.0, 1.0
     low, high = (float(known.quantile(share)) for share in (0.02, 0.98))
     return low, high if high > low else low + 1
+
+
+def extremes(frame: pd.DataFrame, column: str) -> tuple[pd.Series, pd.Series]:
+    """Return the rows with the lowest and the highest value of a column."""
+    values = frame[column].to_numpy(np.float64)
+    return frame.iloc[int(np.argmin(values))], frame.iloc[int(np.argmax(values))]

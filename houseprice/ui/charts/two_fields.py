@@ -1,7 +1,4 @@
-"""Charts of one number against another, a third field as the colour (``market.two_fields``).
-
-Charts of a number by level, and of levels by levels, a third field as the colour.
-"""
+"""Charts of two fields, a third one as the colour: points, density, boxes, heat map."""
 
 from __future__ import annotations
 
@@ -13,76 +10,100 @@ import pandas as pd
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
+from houseprice.formatting import join_words, percent
 from houseprice.market.contract import Contract
 from houseprice.market.fields import Field
+from houseprice.ui.charts.panel import Chart
 from houseprice.ui.charts.style import (
     FAINT,
+    MIN_SALES,
     axis_title,
     colour_limits,
     colour_scale,
+    extremes,
     field_colour_scale,
     figure,
     value_axis,
     wrap_label,
 )
 
-__all__ = ["boxes", "density", "dots", "filled", "squares"]
+__all__ = [
+    "boxes_chart",
+    "colour_caption",
+    "density_figure",
+    "heatmap_chart",
+    "heatmap_trace",
+    "pair_caption",
+    "points_figure",
+]
 
+STRENGTHS = (
+    (0.85, "a very strong"),
+    (0.6, "a strong"),
+    (0.3, "a moderate"),
+    (0.1, "a weak"),
+    (0.0, "hardly any"),
+)
+"""The name of an association, from which strength on."""
 JITTER = 0.25
-"""Dots of whole numbers are spread by so much, so that they do not lie on one another."""
+"""Points of whole numbers are spread by so much, so that they do not overlap."""
 
 PALEST = 0.2
-"""This share of the scale of colours is left to no dot."""
+"""Share of the colour scale that is too pale for points."""
 
 
-def dots(
+def points_figure(
     points: pd.DataFrame,
     fields: tuple[Field, Field],
     third: Field | None,
     contract: Contract,
     groups: Sequence[str] | None = None,
 ) -> go.Figure:
-    """A dot a sale (``pair_points``), the third field as its colour.
+    """A point per sale (``pair_points``), coloured by the third field.
 
-    `groups` holds the names of the groups of a third field without an order, in their order; the
-    column ``group`` then says which one each sale is in.
+    For a third field without an order, ``groups`` are the names of its groups, and the column
+    ``group`` has that of each sale.
     """
     drawn = figure(500)
     if third is None:
-        _add_dots(drawn, points, fields, None)
+        _add_points(drawn, points, fields, None)
     elif groups is not None:
         for name in groups:
             part = points[points["group"] == name]
             grey = {"color": FAINT} if name in ("others", "not known") else {}
-            _add_dots(drawn, part, fields, third, name=wrap_label(name), marker=grey)
+            _add_points(drawn, part, fields, third, name=wrap_label(name), marker=grey)
         drawn.update_layout(showlegend=True, legend_title_text=third.label)
     else:
-        _add_coloured(drawn, points, fields, third, contract)
-    drawn.update_xaxes(**value_axis(fields[0], contract), **_whole(points["one"], fields[0]))
-    drawn.update_yaxes(**value_axis(fields[1], contract), **_whole(points["other"], fields[1]))
+        _add_coloured_points(drawn, points, fields, third, contract)
+    drawn.update_xaxes(**value_axis(fields[0], contract), **_integer_axis(points["one"], fields[0]))
+    drawn.update_yaxes(
+        **value_axis(fields[1], contract), **_integer_axis(points["other"], fields[1])
+    )
     return drawn
 
 
-def density(
+def density_figure(
     cells: pd.DataFrame, fields: tuple[Field, Field], third: Field | None, contract: Contract
 ) -> go.Figure:
-    """Squares by their number of sales, or by the middle of the third field (``cells``)."""
+    """The number of sales or the median of the third field by cell (``density_cells``)."""
     drawn = figure(500)
-    drawn.add_heatmap(**filled(cells, third, contract))
+    drawn.add_heatmap(**heatmap_trace(cells, third, contract))
     drawn.update_xaxes(**value_axis(fields[0], contract))
     drawn.update_yaxes(**value_axis(fields[1], contract))
     return drawn
 
 
-def filled(cells: pd.DataFrame, third: Field | None, contract: Contract) -> dict[str, object]:
-    """The settings of a heat map that draws ``cells``."""
-    told = "third" if third else "sales"
+def heatmap_trace(
+    cells: pd.DataFrame, third: Field | None, contract: Contract
+) -> dict[str, object]:
+    """The settings of a heat map trace (``density_cells``)."""
+    column = "third" if third else "sales"
     lowest, highest = colour_limits(cells["third"]) if third else (0.0, float(cells["sales"].max()))
     colour = f"<br>{third.label}: %{{z:,.0f}}" if third else ""
-    grid = cells.assign(x=_place(cells["x"]), y=_place(cells["y"]))
+    grid = cells.assign(x=_centres(cells["x"]), y=_centres(cells["y"]))
     table, counts = (
         grid.pivot_table(index="y", columns="x", values=name, dropna=False, observed=False)
-        for name in (told, "sales")
+        for name in (column, "sales")
     )
     return {
         "x": table.columns.to_numpy(np.float64),
@@ -98,7 +119,7 @@ def filled(cells: pd.DataFrame, third: Field | None, contract: Contract) -> dict
     }
 
 
-def _add_coloured(
+def _add_coloured_points(
     drawn: go.Figure,
     points: pd.DataFrame,
     fields: tuple[Field, Field],
@@ -108,22 +129,22 @@ def _add_coloured(
     unknown = points["third"].isna()
     if unknown.any():
         grey = {"color": FAINT}
-        _add_dots(drawn, points[unknown], fields, third, name="not known", marker=grey)
-    told = points[~unknown]
-    lowest, highest = colour_limits(told["third"])
+        _add_points(drawn, points[unknown], fields, third, name="not known", marker=grey)
+    known = points[~unknown]
+    lowest, highest = colour_limits(known["third"])
     marker = {
-        "color": told["third"],
-        # The palest colours are too close to the page for a dot: none gets them.
+        "color": known["third"],
+        # The palest colours are too close to the background for points.
         "cmin": lowest - PALEST * (highest - lowest),
         "cmax": highest,
         "colorbar": field_colour_scale(third, contract),
         "showscale": True,
         "line": {"color": FAINT, "width": 1},
     }
-    _add_dots(drawn, told, fields, third, marker=marker)
+    _add_points(drawn, known, fields, third, marker=marker)
 
 
-def _add_dots(
+def _add_points(
     drawn: go.Figure,
     points: pd.DataFrame,
     fields: tuple[Field, Field],
@@ -131,17 +152,17 @@ def _add_dots(
     name: str = "A sale",
     marker: Mapping[str, object] | None = None,
 ) -> None:
-    words = pd.DataFrame({"id": points["id"], "location": points["location"]})
-    told = [*zip(("one", "other"), fields, strict=True)] + ([("third", third)] if third else [])
-    for column, field in told:
-        words[column] = [field.format(value) for value in points[column]]
+    texts = pd.DataFrame({"id": points["id"], "location": points["location"]})
+    columns = [*zip(("one", "other"), fields, strict=True)] + ([("third", third)] if third else [])
+    for column, field in columns:
+        texts[column] = [field.format(value) for value in points[column]]
     lines = [
-        f"{field.label}: %{{customdata[{place}]}}" for place, (_, field) in enumerate(told, start=2)
+        f"{field.label}: %{{customdata[{i}]}}" for i, (_, field) in enumerate(columns, start=2)
     ]
     drawn.add_scatter(
-        x=_spread(points["one"], fields[0], seed=1),
-        y=_spread(points["other"], fields[1], seed=2),
-        customdata=words,
+        x=_jittered(points["one"], fields[0], seed=1),
+        y=_jittered(points["other"], fields[1], seed=2),
+        customdata=texts,
         mode="markers",
         marker={"size": 7, "opacity": 0.75, **(marker or {})},
         name=name,
@@ -150,33 +171,44 @@ def _add_dots(
     )
 
 
-def _spread(values: pd.Series, field: Field, seed: int) -> NDArray[np.float64]:
-    """The places of dots; those of whole numbers beside each other, the same on every run."""
-    places = values.to_numpy(np.float64)
+def _jittered(values: pd.Series, field: Field, seed: int) -> NDArray[np.float64]:
+    """Positions of points: whole numbers are spread, the same way on every run."""
+    positions = values.to_numpy(np.float64)
     if field.kind != "count":
-        return places
-    return places + np.random.default_rng(seed).uniform(-JITTER, JITTER, places.size)
+        return positions
+    return positions + np.random.default_rng(seed).uniform(-JITTER, JITTER, positions.size)
 
 
-def _whole(values: pd.Series, field: Field) -> dict[str, object]:
-    """Few whole numbers get a mark each, and none between."""
+def _integer_axis(values: pd.Series, field: Field) -> dict[str, object]:
+    """Few whole numbers get a tick each, and none between."""
     few = field.kind == "count" and values.max() - values.min() <= 12
     return {"dtick": 1} if few else {}
 
 
-def _place(middles: pd.Series) -> pd.Categorical:
-    """The middles of squares among those of all squares between them, so that all are as wide."""
-    found = np.unique(middles.to_numpy(np.float64))
-    step = float(np.diff(found).min()) if found.size > 1 else 1.0
-    count = round((found[-1] - found[0]) / step) + 1
-    place = ((middles - found[0]) / step).round().astype(int)
-    return pd.Categorical.from_codes(place, found[0] + step * np.arange(count))
+def _centres(values: pd.Series) -> pd.Categorical:
+    """The centres of cells as categories with all centres between them, for cells of one width."""
+    centres = np.unique(values.to_numpy(np.float64))
+    step = float(np.diff(centres).min()) if centres.size > 1 else 1.0
+    n_cells = round((centres[-1] - centres[0]) / step) + 1
+    codes = ((values - centres[0]) / step).round().astype(int)
+    return pd.Categorical.from_codes(codes, centres[0] + step * np.arange(n_cells))
 
 
-def boxes(
-    frame: pd.DataFrame, level: Field, number: Field, third: Field | None, contract: Contract
-) -> go.Figure:
-    """Boxes of a number by level, one of each colour for each group (``spread_by``)."""
+def boxes_chart(
+    frame: pd.DataFrame,
+    groups_frame: pd.DataFrame | None,
+    level: Field,
+    number: Field,
+    third: Field | None,
+    contract: Contract,
+) -> Chart:
+    """Boxes of a number by level, and by group of a third field (``distribution_by_level``).
+
+    ``groups_frame`` is the same with the third field, None without one.
+    """
+    caption = _boxes_caption(frame, level, number, contract)
+    if groups_frame is not None:
+        frame = groups_frame
     groups = list(dict.fromkeys(frame["group"]))
     counts = frame.groupby("level", sort=False)["sales"].sum()
     names = {name: wrap_label(f"{name} ({sales:,})") for name, sales in counts.items()}
@@ -204,34 +236,63 @@ def boxes(
         categoryorder="array",
         categoryarray=list(names.values()),
     )
-    return drawn
+    headers = {"level": level.label}
+    if third is None:
+        return Chart(drawn, frame.drop(columns="group"), caption, headers)
+    return Chart(drawn, frame, caption, {**headers, "group": third.label})
 
 
-def squares(
+def _boxes_caption(frame: pd.DataFrame, level: Field, number: Field, contract: Contract) -> str:
+    large = frame[frame["sales"] >= MIN_SALES]
+    if len(large) < 2:
+        return f"Too few of these sales differ in “{level.label}” to compare them."
+    low, high = extremes(large, "median")
+
+    def format_median(row: pd.Series) -> str:
+        if number.column == contract.market.price.column:
+            return contract.money(row["median"], 500)
+        return number.format(round(row["median"]))
+
+    if low["median"] == high["median"]:
+        return (
+            f"The median of “{number.label}”, {format_median(low)}, is the same for every "
+            f"“{level.label}” with {MIN_SALES} sales or more."
+        )
+    return (
+        f"The median of “{number.label}” is highest for “{high['level']}”, {format_median(high)} "
+        f"({high['sales']:,} sales), and lowest for “{low['level']}”, {format_median(low)} "
+        f"({low['sales']:,} sales). Levels with fewer than {MIN_SALES} sales are not compared."
+    )
+
+
+def heatmap_chart(
     frame: pd.DataFrame,
     fields: tuple[Field, Field],
     third: Field | None,
     contract: Contract,
-    commonest: str = "",
-) -> go.Figure:
-    """A square for each two levels: their share of the row, or the third field (``shares``).
+    most_frequent: str = "",
+) -> Chart:
+    """The share of each pair of levels in its row, or the third field (``level_shares``).
 
-    `commonest` names the level whose share the third field tells, where it has no order.
+    ``most_frequent`` is the level whose share is shown of a third field without an order.
     """
-    in_shares, limits = third is None or bool(commonest), (0.0, 1.0)
+    in_shares, limits = third is None or bool(most_frequent), (0.0, 1.0)
     table = frame.pivot_table(index="row", columns="column", values="third" if third else "share")
-    rows, columns = _in_order(frame, "row", fields[0]), _in_order(frame, "column", fields[1])
+    rows, columns = (
+        _ordered_levels(frame, "row", fields[0]),
+        _ordered_levels(frame, "column", fields[1]),
+    )
     table = table.reindex(index=rows, columns=columns)
     counts = frame.pivot_table(index="row", columns="column", values="sales").reindex_like(table)
     if third is None or in_shares:
-        title = f"{third.label}: share of “{commonest}”" if third else "Share of the row"
-        bar, words = colour_scale(title, tickformat=".0%"), table.map("{:.0%}".format)
+        title = f"{third.label}: share of “{most_frequent}”" if third else "Share of the row"
+        bar, texts = colour_scale(title, tickformat=".0%"), table.map("{:.0%}".format)
     else:
-        title = f"{axis_title(third)}, the middle one"
+        title = f"{axis_title(third)}, median"
         limits = colour_limits(frame["third"])
-        bar, words = (
+        bar, texts = (
             field_colour_scale(third, contract, title),
-            table.map(lambda value: _words(third, value)),
+            table.map(lambda value: _format_rounded(third, value)),
         )
     drawn = figure(rows=len(table) + 8)
     drawn.add_heatmap(
@@ -239,7 +300,7 @@ def squares(
         x=[wrap_label(name, 16) for name in table.columns],
         y=[wrap_label(name) for name in table.index],
         customdata=counts.to_numpy(),
-        text=words.to_numpy(),
+        text=texts.to_numpy(),
         zmin=limits[0],
         zmax=limits[1],
         xgap=2,
@@ -254,16 +315,49 @@ def squares(
     drawn.update_yaxes(
         title_text=fields[0].label, type="category", autorange="reversed", showgrid=False
     )
-    return drawn
+    most = extremes(frame, "sales")[1]
+    n_sales = frame["sales"].sum()
+    caption = (
+        f"The most frequent pair is “{most['row']}” with “{most['column']}”: {most['sales']:,} of "
+        f"{n_sales:,} sales ({percent(most['sales'] / n_sales, 0)})."
+    )
+    return Chart(drawn, frame if third else frame.drop(columns="third"), caption)
 
 
-def _in_order(frame: pd.DataFrame, name: str, field: Field) -> list[str]:
-    """The levels that occur: in their own order, or, where they have none, the commonest first."""
+def _ordered_levels(frame: pd.DataFrame, name: str, field: Field) -> list[str]:
+    """The levels that occur, in their order or, without one, by frequency."""
     sales = frame.groupby(name)["sales"].sum().sort_values(ascending=False, kind="stable")
     if field.kind == "nominal":
         return list(sales.index)
     return [label for label in field.labels if label in sales.index]
 
 
-def _words(field: Field, value: float) -> str:
+def _format_rounded(field: Field, value: float) -> str:
     return field.format(value if math.isnan(value) else round(value))
+
+
+def pair_caption(x: Field, y: Field, association: float) -> str:
+    """Return how strongly two fields are associated and, if both have an order, in which way."""
+    pair = f"“{x.label}” and “{y.label}”"
+    if math.isnan(association):
+        return f"{pair}: too few of these sales differ in both to measure their association."
+    strength = next(text for least, text in STRENGTHS if abs(association) >= least)
+    caption = f"{pair} have {strength} association ({abs(association):.2f})"
+    unordered = {"nominal", "flag"} & {x.kind, y.kind}
+    if abs(association) < STRENGTHS[-2][0] or unordered:
+        return f"{caption}."
+    return f"{caption}: as one rises, the other tends to {'rise' if association > 0 else 'fall'}."
+
+
+def colour_caption(
+    third: Field, fields: tuple[Field, Field], associations: tuple[float, float]
+) -> str:
+    """Return how strongly the colour is associated with the two fields."""
+    parts = [
+        f"“{field.label}” ({abs(association):.2f})"
+        for field, association in zip(fields, associations, strict=True)
+        if not math.isnan(association) and field != third
+    ]
+    if not parts:
+        return ""
+    return f"The association of the colour, “{third.label}”, is with {join_words(parts)}."

@@ -1,9 +1,4 @@
-"""A visitor's own houses drawn over charts of the sales.
-
-The values of a table beside the sales of the market.
-
-Charts of a valued table: how sure its values are, and how they meet the prices paid.
-"""
+"""Charts of an uploaded table: its values and confidence, and its houses over charts of sales."""
 
 from __future__ import annotations
 
@@ -11,56 +6,87 @@ from itertools import pairwise
 
 import numpy as np
 import pandas as pd
-import plotly.graph_objects as go
 
-from houseprice.formatting import percent
+from houseprice.formatting import join_words, percent
 from houseprice.market.contract import Contract
 from houseprice.market.fields import Field
 from houseprice.model.report import CONFIDENCE_BANDS, confidence_band
-from houseprice.ui.charts.prices import amount
-from houseprice.ui.charts.style import FAINT, figure, money_axis, money_hover, price_title
+from houseprice.ui.charts.panel import Chart
+from houseprice.ui.charts.prices import price_text
+from houseprice.ui.charts.style import (
+    FAINT,
+    axis_title,
+    figure,
+    money_axis,
+    money_hover,
+    price_title,
+)
 
 __all__ = [
     "FEWEST",
-    "area_finding",
-    "beside_distribution",
     "comparison",
     "comparison_chart",
-    "comparison_finding",
     "confidence_chart",
-    "confidence_finding",
     "confidence_steps",
-    "over_distribution",
-    "over_points",
-    "overlay_finding",
+    "count_in_bins",
+    "overlay_distribution",
+    "overlay_points",
     "prices_chart",
 ]
 
-FEW_HOUSES = 100
-"""So many are drawn to be seen one by one; more as a cloud."""
+FEWEST = 10
+"""Fewer values than this have no distribution."""
+MANY_HOUSES = 100
+"""More houses than this are drawn as a cloud."""
+_BINS = 30
+_CONFIDENCE_STEP = 2
+_LOWEST_CONFIDENCE = 60
+"""Houses below this confidence are few, and share a bin."""
 
 
-def beside_distribution(frame: pd.DataFrame, values: pd.Series) -> pd.DataFrame:
-    """Count houses by value in the steps of a distribution of prices, and in more where they reach.
+def overlay_distribution(
+    chart: Chart, values: pd.Series, prices: pd.Series, name: str, contract: Contract
+) -> Chart:
+    """Add the values of a file to the distribution of sale prices, scaled to the same total."""
+    frame = count_in_bins(chart.frame, values)
+    symbol = contract.market.price.symbol
+    drawn = chart.figure
+    drawn.data[0].name = "Sales"
+    drawn.add_scatter(
+        x=(frame["from"] + frame["to"]) / 2,
+        y=frame["houses_scaled"],
+        customdata=frame[["from", "to", "houses"]],
+        mode="lines",
+        line={"shape": "hvh", "width": 2.5},
+        name=f"{name}, scaled to the number of sales",
+        hovertemplate=f"{symbol}%{{customdata[0]:,.0f}} to {symbol}%{{customdata[1]:,.0f}}"
+        "<br>%{customdata[2]:,} of your houses<extra></extra>",
+    )
+    drawn.update_layout(showlegend=True)
+    median, median_price = float(values.median()), float(prices.median())
+    difference = median / median_price - 1
+    relation = f"{percent(abs(difference), 0)} {'above' if difference > 0 else 'below'}"
+    if abs(difference) < 0.02:
+        relation = "about the same as"
+    caption = (
+        f"The median value of your houses is {price_text(median, contract)}, {relation} the median "
+        f"price of these sales, {price_text(median_price, contract)}."
+    )
+    return Chart(drawn, frame, caption)
 
-    Parameters
-    ----------
-    frame : DataFrame
-        from, to, sales (``profile.distribution``).
-    values : Series of float
 
-    Returns
-    -------
-    DataFrame
-        from, to, sales, houses, and houses_scaled: as if there were as many of them as sales.
+def count_in_bins(frame: pd.DataFrame, values: pd.Series) -> pd.DataFrame:
+    """Count houses by value in the bins of a distribution of prices, extended to their range.
+
+    Returns from, to, sales, houses, and houses_scaled (as if there were as many as sales).
     """
     step = float(frame["to"].iloc[0] - frame["from"].iloc[0])
     first = np.floor(min(values.min(), frame["from"].min()) / step)
     last = np.ceil(max(values.max() + step / 1e6, frame["to"].max()) / step)
     edges = step * np.arange(first, last + 1)
-    before = round(float(frame["from"].iloc[0]) / step - first)
+    offset = round(float(frame["from"].iloc[0]) / step - first)
     sales = np.zeros(len(edges) - 1, dtype=int)
-    sales[before : before + len(frame)] = frame["sales"]
+    sales[offset : offset + len(frame)] = frame["sales"]
     houses, _ = np.histogram(values, edges)
     return pd.DataFrame(
         {
@@ -73,39 +99,20 @@ def beside_distribution(frame: pd.DataFrame, values: pd.Series) -> pd.DataFrame:
     )
 
 
-def over_distribution(
-    drawn: go.Figure, frame: pd.DataFrame, name: str, contract: Contract
-) -> go.Figure:
-    """Add the houses to a distribution of prices as a stepped line (``beside_distribution``)."""
-    symbol = contract.market.price.symbol
-    drawn.data[0].name = "Sales"
+def overlay_points(
+    chart: Chart, houses: pd.DataFrame, name: str, field: Field, contract: Contract
+) -> Chart:
+    """Add the houses of a file (``price_points``) to a chart of prices along a number."""
+    is_cloud = len(houses) > MANY_HOUSES
+    drawn = chart.figure
     drawn.add_scatter(
-        x=(frame["from"] + frame["to"]) / 2,
-        y=frame["houses_scaled"],
-        customdata=frame[["from", "to", "houses"]],
-        mode="lines",
-        line={"shape": "hvh", "width": 2.5},
-        name=f"{name}, drawn as if as many",
-        hovertemplate=f"{symbol}%{{customdata[0]:,.0f}} to {symbol}%{{customdata[1]:,.0f}}"
-        "<br>%{customdata[2]:,} of your houses<extra></extra>",
-    )
-    drawn.update_layout(showlegend=True)
-    return drawn
-
-
-def over_points(
-    drawn: go.Figure, frame: pd.DataFrame, name: str, field: Field, contract: Contract
-) -> go.Figure:
-    """Add the houses to a chart of prices against a number (id, location, value, price)."""
-    many = len(frame) > FEW_HOUSES
-    drawn.add_scatter(
-        x=frame["value"],
-        y=frame["price"],
-        text="Row " + frame["id"].astype(str) + ", " + frame["location"],
+        x=houses["value"],
+        y=houses["price"],
+        text="Row " + houses["id"].astype(str) + ", " + houses["location"],
         mode="markers",
         marker={
-            "size": 5 if many else 10,
-            "opacity": 0.5 if many else 0.9,
+            "size": 5 if is_cloud else 10,
+            "opacity": 0.5 if is_cloud else 0.9,
             "symbol": "diamond",
             "line": {"width": 0},
         },
@@ -114,81 +121,64 @@ def over_points(
         f"<br>%{{x:,}} {field.unit}<extra></extra>",
     )
     drawn.update_layout(showlegend=True)
-    return drawn
+    headers = {"id": "Row", "value": axis_title(field), "price": price_title(contract)}
+    return Chart(drawn, houses, _range_caption(houses, chart.frame, field), headers)
 
 
-def overlay_finding(values: pd.Series, prices: pd.Series, contract: Contract) -> str:
-    """Whether the middle value of the houses lies above or below the middle price."""
-    middle, paid = float(values.median()), float(prices.median())
-    share = middle / paid - 1
-    side = "about the same as" if abs(share) < 0.02 else ""
-    if not side:
-        side = f"{percent(abs(share), 0)} {'above' if share > 0 else 'below'}"
-    return (
-        f"The middle value of your houses is {amount(contract, middle)}, {side} the middle "
-        f"price of these sales, {amount(contract, paid)}."
+def _range_caption(houses: pd.DataFrame, sales: pd.DataFrame, field: Field) -> str:
+    """Whether the houses are within the range of the sales."""
+    if houses.empty or sales.empty:
+        return f"{field.label} is not known for these houses or sales."
+    low, high = float(sales["value"].min()), float(sales["value"].max())
+    n_outside = int(((houses["value"] < low) | (houses["value"] > high)).sum())
+    median, sold = (
+        field.format(round(float(frame["value"].median()))) for frame in (houses, sales)
     )
-
-
-def area_finding(own: pd.DataFrame, points: pd.DataFrame, field: Field) -> str:
-    """Whether the houses lie where there are sales to learn from (id, location, value, price)."""
-    if own.empty or points.empty:
-        return f"{field.label} is not known where it would be needed."
-    low, high = float(points["value"].min()), float(points["value"].max())
-    outside = int(((own["value"] < low) | (own["value"] > high)).sum())
-    middle, sold = (field.format(round(float(frame["value"].median()))) for frame in (own, points))
-    reach = "All lie" if not outside else f"All but {outside:,} lie"
+    within = f"All but {n_outside:,} are" if n_outside else "All are"
     return (
-        f"{field.label}: {middle} in the middle of your houses, {sold} in the middle of these "
-        f"sales. {reach} within what the sales span."
+        f"{field.label}: the median is {median} for your houses, and {sold} for these sales. "
+        f"{within} within the range of the sales."
     )
-
-
-FEWEST = 10
-"""Fewer values than this make no distribution."""
-_BARS = 30
 
 
 def comparison(values: pd.Series, sales: pd.Series) -> pd.DataFrame:
-    """Share of values and of sale prices in steps of a round width.
+    """Bin values of a table and sale prices: from, to, houses, houses_pct, sales_pct (percent).
 
-    Parameters
-    ----------
-    values, sales : Series of float
-        Known values of the table's houses, and sale prices of the market.
-
-    Returns
-    -------
-    DataFrame
-        "from", "to" (money), "houses" (a count), "houses_pct" and "sales_pct" (percent). The first
-        step holds everything below it too, and the last everything above.
+    The first bin includes everything below it, and the last everything above.
     """
     both = np.concatenate([values.to_numpy(np.float64), sales.to_numpy(np.float64)])
     low, high = np.quantile(both, [0.002, 0.995])
-    width = _round_width((high - low) / _BARS)
+    width = _round_up((high - low) / _BINS)
     edges = width * np.arange(np.floor(low / width), np.floor(high / width) + 2)
-    inside = [
+    counts = [
         np.histogram(np.clip(each, edges[0], edges[-1]), edges)[0] for each in (values, sales)
     ]
     return pd.DataFrame(
         {
             "from": edges[:-1],
             "to": edges[1:],
-            "houses": inside[0],
-            "houses_pct": 100 * inside[0] / max(len(values), 1),
-            "sales_pct": 100 * inside[1] / max(len(sales), 1),
+            "houses": counts[0],
+            "houses_pct": 100 * counts[0] / max(len(values), 1),
+            "sales_pct": 100 * counts[1] / max(len(sales), 1),
         }
     )
 
 
-def comparison_chart(frame: pd.DataFrame, contract: Contract) -> go.Figure:
-    """Bars of the table's values, and the outline of the market's sales."""
+def _round_up(width: float) -> float:
+    """The next of 1, 2, 2.5, 5, 10... times a power of ten."""
+    power = 10.0 ** np.floor(np.log10(max(width, 1.0)))
+    return float(next(step * power for step in (1, 2, 2.5, 5, 10) if step * power >= width))
+
+
+def comparison_chart(values: pd.Series, sales: pd.Series, contract: Contract) -> Chart:
+    """The distribution of the values of a table, and of the sale prices of the market."""
+    frame = comparison(values, sales)
     drawn = figure()
-    symbol = contract.market.price.symbol
-    middle = (frame["from"] + frame["to"]) / 2
-    span = f"{symbol}%{{customdata[0]:,.0f}} to {symbol}%{{customdata[1]:,.0f}}"
+    price = contract.market.price
+    centre = (frame["from"] + frame["to"]) / 2
+    span = f"{price.symbol}%{{customdata[0]:,.0f}} to {price.symbol}%{{customdata[1]:,.0f}}"
     drawn.add_bar(
-        x=middle,
+        x=centre,
         y=frame["houses_pct"],
         width=frame["to"] - frame["from"],
         customdata=frame[["from", "to", "houses"]],
@@ -198,65 +188,47 @@ def comparison_chart(frame: pd.DataFrame, contract: Contract) -> go.Figure:
         "<extra></extra>",
     )
     drawn.add_scatter(
-        x=middle,
+        x=centre,
         y=frame["sales_pct"],
         customdata=frame[["from", "to"]],
         mode="lines",
         line={"shape": "hvh", "width": 2.5, "color": FAINT},
-        name="The market's sales, by price",
+        name="Sales of the market, by price",
         hovertemplate=f"{span}<br>%{{y:.1f}} % of the sales<extra></extra>",
     )
     drawn.update_layout(bargap=0.06, showlegend=True)
-    title = f"Value or sale price ({contract.market.price.currency})"
-    drawn.update_xaxes(title_text=title, **money_axis(contract))
+    drawn.update_xaxes(title_text=f"Value or sale price ({price.currency})", **money_axis(contract))
     drawn.update_yaxes(title_text="Share of houses (%)", rangemode="tozero")
-    return drawn
-
-
-def comparison_finding(values: pd.Series, sales: pd.Series, contract: Contract) -> str:
-    """Where the middle of the values lies, and how that compares with the market's sales."""
-    low, middle, high = values.quantile([0.25, 0.5, 0.75])
+    low, median, high = values.quantile([0.25, 0.5, 0.75])
     sold = float(sales.median())
-    change = middle / sold - 1
-    if abs(change) < 0.005:
-        beside = "as much as"
-    else:
-        beside = f"{percent(abs(change), 0)} {'more' if change > 0 else 'less'} than"
-    return (
-        f"Half of your houses are worth {contract.money(low, 500)} to "
-        f"{contract.money(high, 500)}, and the middle one {contract.money(middle, 500)}: "
-        f"{beside} the middle sale of the market ({contract.money(sold, 500)})."
+    difference = median / sold - 1
+    relation = f"{percent(abs(difference), 0)} {'more' if difference > 0 else 'less'} than"
+    if abs(difference) < 0.005:
+        relation = "the same as"
+    caption = (
+        f"The median value of your houses is {contract.money(median, 500)}, {relation} the median "
+        f"sale price of the market ({contract.money(sold, 500)}). Half of the values are from "
+        f"{contract.money(low, 500)} to {contract.money(high, 500)}."
     )
-
-
-def _round_width(width: float) -> float:
-    power = 10.0 ** np.floor(np.log10(max(width, 1.0)))
-    return float(next(step * power for step in (1, 2, 2.5, 5, 10) if step * power >= width))
-
-
-_STEP = 2
-_LOWEST = 60
-"""Houses below this confidence are few, and stand together."""
+    headers = {
+        "from": f"From ({price.currency})",
+        "to": f"To ({price.currency})",
+        "houses": "Your houses",
+        "houses_pct": "Your houses (%)",
+        "sales_pct": "Sales of the market (%)",
+    }
+    return Chart(drawn, frame, caption, headers)
 
 
 def confidence_steps(confidence: pd.Series) -> pd.DataFrame:
-    """Count houses by confidence.
+    """Count houses by confidence (0 to 100): band, from, to, houses, houses_pct.
 
-    Parameters
-    ----------
-    confidence : Series of float
-        Known ones, from 0 to 100.
-
-    Returns
-    -------
-    DataFrame
-        "band" (in words), "from", "to", "houses" and "houses_pct". The first step holds everything
-        below it too.
+    The first step includes everything below it.
     """
     # A step ends where a band ends, so that each has one band.
-    ends = {lower for _, lower in CONFIDENCE_BANDS if lower > _LOWEST}
-    edges = np.array(sorted({*range(_LOWEST, 101, _STEP)} | ends))
-    houses = np.histogram(np.clip(confidence, _LOWEST, 100), edges)[0]
+    ends = {lower for _, lower in CONFIDENCE_BANDS if lower > _LOWEST_CONFIDENCE}
+    edges = np.array(sorted({*range(_LOWEST_CONFIDENCE, 101, _CONFIDENCE_STEP)} | ends))
+    houses = np.histogram(np.clip(confidence, _LOWEST_CONFIDENCE, 100), edges)[0]
     return pd.DataFrame(
         {
             "band": [confidence_band(low) for low in edges[:-1]],
@@ -268,51 +240,41 @@ def confidence_steps(confidence: pd.Series) -> pd.DataFrame:
     )
 
 
-def confidence_chart(steps: pd.DataFrame) -> go.Figure:
-    """Bars of the houses by confidence, a colour a band."""
+def confidence_chart(confidence: pd.Series) -> Chart:
+    """The number of houses by confidence, coloured by band."""
+    frame = confidence_steps(confidence)
     drawn = figure(320)
-    ends = [_LOWEST, *steps["to"]]
-    steps = steps.assign(left=ends[:-1], width=np.diff(ends))
-    for word, part in [
-        (word, steps[steps["band"] == word]) for word, _ in reversed(CONFIDENCE_BANDS)
-    ]:
+    ends = [_LOWEST_CONFIDENCE, *frame["to"]]
+    bars = frame.assign(left=ends[:-1], width=np.diff(ends))
+    for band, _ in reversed(CONFIDENCE_BANDS):
+        part = bars[bars["band"] == band]
         drawn.add_bar(
             x=part["left"] + part["width"] / 2,
             y=part["houses"],
             width=part["width"],
             customdata=part[["from", "to", "houses_pct"]],
             marker={"line": {"width": 0}},
-            name=f"{word.capitalize()} confidence",
+            name=f"{band.capitalize()} confidence",
             hovertemplate="Confidence %{customdata[0]:.0f} to %{customdata[1]:.0f}"
             "<br>%{y:,} houses (%{customdata[2]:.1f} %)<extra></extra>",
         )
     drawn.update_layout(bargap=0.06, showlegend=True, barmode="overlay")
-    drawn.update_xaxes(title_text="Confidence (0 to 100)", range=[_LOWEST - 1, 101])
+    drawn.update_xaxes(title_text="Confidence (0 to 100)", range=[_LOWEST_CONFIDENCE - 1, 101])
     drawn.update_yaxes(title_text="Houses", rangemode="tozero")
-    return drawn
+    limits = pairwise([*CONFIDENCE_BANDS, ("", np.inf)])
+    shares = [
+        (band, percent(float(((confidence >= low) & (confidence < high)).mean()), 0))
+        for (band, low), (_, high) in limits
+    ]
+    (best, share), *others = reversed(shares)
+    parts = [f"{best} for {share} of your houses", *(f"{b} for {share}" for b, share in others)]
+    return Chart(drawn, frame, f"Confidence is {join_words(parts)}.", {"houses_pct": "Houses (%)"})
 
 
-def confidence_finding(confidence: pd.Series) -> str:
-    """How many houses lie in each band, the surest first."""
-    ends = [*CONFIDENCE_BANDS, ("", np.inf)]
-    shares = {
-        word: float(((confidence >= low) & (confidence < high)).mean())
-        for (word, low), (_, high) in pairwise(ends)
-    }
-    (first, _), *others = reversed(CONFIDENCE_BANDS)
-    told = [f"{word} for {percent(shares[word], 0)}" for word, _ in others]
-    told.insert(0, f"{first} for {percent(shares[first], 0)} of your houses")
-    return f"Confidence is {', '.join(told[:-1])} and {told[-1]}."
+def prices_chart(houses: pd.DataFrame, caption: str, contract: Contract) -> Chart:
+    """Values against sale prices of a table, with the line of equality.
 
-
-def prices_chart(houses: pd.DataFrame, contract: Contract) -> go.Figure:
-    """Value against price paid, a dot a house; on the line they are the same.
-
-    Parameters
-    ----------
-    houses : DataFrame
-        "row", "price", "predicted_price" and "inside" (whether the range holds the price).
-    contract : Contract
+    ``houses`` has row, price, predicted_price and inside (whether the range contains the price).
     """
     drawn = figure(460)
     both = houses[["price", "predicted_price"]].to_numpy()
@@ -320,7 +282,7 @@ def prices_chart(houses: pd.DataFrame, contract: Contract) -> go.Figure:
     inside = houses["inside"].astype("boolean").fillna(value=True).to_numpy(bool)
     for name, part in (
         ("Price within the range", houses[inside]),
-        ("Price beyond the range", houses[~inside]),
+        ("Price outside the range", houses[~inside]),
     ):
         if len(part):
             drawn.add_scatter(
@@ -340,12 +302,19 @@ def prices_chart(houses: pd.DataFrame, contract: Contract) -> go.Figure:
         mode="lines",
         line={"width": 1.5, "color": FAINT},
         hoverinfo="skip",
-        name="Value is price",
+        name="Value equals price",
     )
     drawn.update_layout(showlegend=True)
-    # So few that they stand side by side on a phone.
+    # Few enough ticks for a phone.
+    price = contract.market.price
     drawn.update_xaxes(title_text=price_title(contract), **(money_axis(contract) | {"nticks": 5}))
-    drawn.update_yaxes(
-        title_text=f"Value ({contract.market.price.currency})", **money_axis(contract)
-    )
-    return drawn
+    drawn.update_yaxes(title_text=f"Value ({price.currency})", **money_axis(contract))
+    headers = {
+        "price": price.label,
+        "predicted_price": "Value",
+        "price_low": "From",
+        "price_high": "To",
+        "share_off": "Error, as a share of the price",
+        "inside": "Price within the range",
+    }
+    return Chart(drawn, houses, caption, headers)

@@ -15,7 +15,7 @@ from houseprice.model.standards import column_labels, detailed_label, format_met
 from houseprice.tables.drift import DriftReport, detect_drift
 from houseprice.tables.portfolio import Portfolio
 from houseprice.tables.price_comparison import PriceComparison, compare_prices
-from houseprice.ui.charts.panel import Chart, download, panel, readable_headers
+from houseprice.ui.charts.panel import download, panel, readable_headers
 from houseprice.ui.charts.uploads import prices_chart
 from houseprice.ui.csv.upload import ValuedUpload
 from houseprice.ui.layout import escape
@@ -46,13 +46,6 @@ _REPORT_HEADERS = {
     "share": "Of all (%)",
     "confidence": "Mean confidence",
     **column_labels(_SHARES, "%"),
-}
-_PRICE_HEADERS = {
-    "predicted_price": "Value",
-    "price_low": "From",
-    "price_high": "To",
-    "share_off": "Error, as a share of the price",
-    "inside": "Price within the range",
 }
 
 
@@ -133,9 +126,7 @@ def show_accuracy(result: ValuedUpload, market: Market) -> None:
         )
         return
     caption, *sentences = comparison.sentences
-    chart = prices_chart(comparison.houses, contract)
-    headers = {"price": price.label, **_PRICE_HEADERS}
-    panel(Chart(chart, comparison.houses, caption, headers), key="csv_against")
+    panel(prices_chart(comparison.houses, caption, contract), key="csv_against")
     st.markdown(_bullets(sentences))
     st.subheader("Evaluation of this table", anchor=False)
     st.markdown(_bullets(comparison.figures["in_words"]))

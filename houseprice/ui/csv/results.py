@@ -20,16 +20,8 @@ from houseprice.tables.parquet import to_parquet
 from houseprice.tables.portfolio import Portfolio, sum_portfolio
 from houseprice.tables.scoring import ScoredTable
 from houseprice.tables.writer import to_csv
-from houseprice.ui.charts.panel import Chart, panel
-from houseprice.ui.charts.uploads import (
-    FEWEST,
-    comparison,
-    comparison_chart,
-    comparison_finding,
-    confidence_chart,
-    confidence_finding,
-    confidence_steps,
-)
+from houseprice.ui.charts.panel import panel
+from houseprice.ui.charts.uploads import FEWEST, comparison_chart, confidence_chart
 from houseprice.ui.csv.comparison import show_accuracy, show_drift, show_totals
 from houseprice.ui.csv.problems import show_problems
 from houseprice.ui.csv.upload import EVIDENCE_ROWS, ValuedUpload
@@ -291,23 +283,9 @@ def _show_charts(scored: ScoredTable, sale_prices: pd.Series, contract: Contract
     if len(values) < FEWEST:
         return
     st.subheader("Your houses and the market", anchor=False)
-    frame = comparison(values, sale_prices)
-    currency = contract.market.price.currency
-    headers = {
-        "from": f"From ({currency})",
-        "to": f"To ({currency})",
-        "houses": "Your houses",
-        "houses_pct": "Your houses (%)",
-        "sales_pct": "Sales of the market (%)",
-    }
-    caption = comparison_finding(values, sale_prices, contract)
-    panel(Chart(comparison_chart(frame, contract), frame, caption, headers), key="csv_values")
+    panel(comparison_chart(values, sale_prices, contract), key="csv_values")
     confidence = scored.valuations["confidence"].dropna()
     if len(confidence) < FEWEST:
         return
     st.subheader("Confidence of the values", anchor=False)
-    steps = confidence_steps(confidence)
-    chart = Chart(
-        confidence_chart(steps), steps, confidence_finding(confidence), {"houses_pct": "Houses (%)"}
-    )
-    panel(chart, key="csv_confidence")
+    panel(confidence_chart(confidence), key="csv_confidence")

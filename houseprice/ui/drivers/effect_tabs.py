@@ -14,8 +14,7 @@ from houseprice.market.contract import Contract
 from houseprice.market.fields import Field
 from houseprice.market.validation import validate
 from houseprice.ui.charts import partial_dependence as charts
-from houseprice.ui.charts.panel import Chart, panel
-from houseprice.ui.charts.style import axis_title
+from houseprice.ui.charts.panel import panel
 from houseprice.ui.house.form import house_frame
 from houseprice.ui.house.scenarios import last_valued_row
 from houseprice.ui.layout import is_supported
@@ -46,25 +45,8 @@ def show_partial_dependence(contract: Contract) -> None:
     known = market().houses[field.column].to_numpy(np.float64)
     curve = count_sales(_market_effect(field.column), field, known)
     mark = _last_house(field, contract)
-    captions = [
-        charts.effect_finding(curve, field, contract),
-        charts.beyond_finding(curve, int(np.isfinite(known).sum())),
-        charts.mark_finding(mark, curve, field, contract) if mark else "",
-    ]
-    currency = contract.market.price.currency
-    chart = Chart(
-        charts.effect(curve, field, contract, mark),
-        curve.drop(columns=["value", "each"] if field.levels else "each", errors="ignore"),
-        " ".join(filter(None, captions)),
-        {
-            "value": axis_title(field),
-            "label": field.label if field.levels else "Label",
-            "price": f"Mean value ({currency})",
-            "low": f"10th percentile ({currency})",
-            "high": f"90th percentile ({currency})",
-            "sales": "Nearest sales",
-        },
-    )
+    n_known = int(np.isfinite(known).sum())
+    chart = charts.effect_chart(curve, field, contract, n_known, mark)
     panel(chart, key="effect")
     if mark is None:
         st.page_link(
@@ -124,13 +106,7 @@ def show_interactions(contract: Contract) -> None:
         st.info("This model was trained without a study of interactions.")
         return
     pairs = name_pairs(interactions.head(_MAX_PAIRS))
-    strength = f"Strength ({contract.market.price.currency})"
-    chart = Chart(
-        charts.pair_strengths(pairs, contract),
-        pairs[["pair", "strength"]],
-        charts.pairs_finding(pairs, contract),
-        {"pair": "Pair of features", "strength": strength},
-    )
+    chart = charts.interactions_chart(pairs, contract)
     selected = new_selection(panel(chart, key="pairs", picks=True), "pair_picked")
     if selected is not None:
         st.session_state["pair"] = selected
@@ -173,17 +149,8 @@ def _show_pair(pairs: pd.DataFrame, contract: Contract) -> None:
         st.info("The typical house cannot take enough values of these two features.")
         return
     values = _representative_values(first)
-    chart = Chart(
-        charts.pair(curves, first, second, contract),
-        curves.drop(columns="value") if first.levels else curves,
-        charts.pair_finding(curves, first, second, (values[0], values[-1]), contract),
-        {
-            "setting": second.label,
-            "value": axis_title(first),
-            "label": first.label if first.levels else "Label",
-            "price": f"Value of the typical house ({contract.market.price.currency})",
-        },
-    )
+    span = (values[0], values[-1])
+    chart = charts.pair_chart(curves, first, second, span, contract)
     panel(chart, key="pair_effect")
 
 

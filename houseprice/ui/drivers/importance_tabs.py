@@ -8,7 +8,7 @@ import streamlit as st
 from houseprice.market.contract import Contract
 from houseprice.model.study import Study
 from houseprice.ui.charts import feature_importance as charts
-from houseprice.ui.charts.panel import Chart, download, panel, readable_headers
+from houseprice.ui.charts.panel import download, panel, readable_headers
 from houseprice.ui.layout import is_supported
 from houseprice.ui.session import backend, study_of
 
@@ -52,7 +52,8 @@ def show_feature_importance(contract: Contract) -> None:
     in_money = unit == "Money"
     importance = _importance(info.model_version)
     if study is None:
-        _show_permutation(importance, importance.head(_MAX_BARS), contract, in_money)
+        chart = charts.permutation_chart(importance, importance.head(_MAX_BARS), contract, in_money)
+        panel(chart, key="importance")
     else:
         _show_measures(importance_frame(importance, study, contract), study, contract, in_money)
     st.caption(
@@ -101,74 +102,23 @@ def top_features(features: pd.DataFrame, in_money: bool, n: int = _TOP) -> pd.Da
 def _show_measures(
     features: pd.DataFrame, study: Study, contract: Contract, in_money: bool
 ) -> None:
-    findings = charts.readings_finding(features, study.groups)
-    st.markdown("\n".join(f"- {sentence}" for sentence in findings))
+    sentences = charts.summary_sentences(features, study.groups)
+    st.markdown("\n".join(f"- {sentence}" for sentence in sentences))
     top = top_features(features, in_money)
     groups = study.groups.sort_values(f"loss_{_unit(in_money)}", ascending=False)
     n_bars = max(len(top), len(groups))
     # Aligned at the bottom, so that a feature is at the same height in the first two charts.
     grid = st.grid(3, min_column_width=240, vertical_alignment="bottom", gap="medium")
     with grid.cell():
-        _show_permutation(features, top, contract, in_money, n_bars)
+        chart = charts.permutation_chart(features, top, contract, in_money, n_bars)
+        panel(chart, key="importance")
     with grid.cell():
-        _show_contributions(features, top, contract, in_money, n_bars)
+        chart = charts.contribution_chart(features, top, contract, in_money, n_bars)
+        panel(chart, key="contributions")
     with grid.cell():
-        _show_groups(groups, contract, in_money, n_bars)
+        panel(charts.group_ablation_chart(groups, contract, in_money, n_bars), key="groups")
     with st.expander(f"All {len(features)} features"):
         _show_table(features, contract, in_money)
-
-
-def _show_permutation(
-    features: pd.DataFrame, drawn: pd.DataFrame, contract: Contract, in_money: bool, n_bars: int = 0
-) -> None:
-    unit = _unit(in_money)
-    reading = charts.Reading(
-        f"importance_{unit}", f"spread_{unit}", "Increase of the error", "larger error without it"
-    )
-    columns = ["label", "importance_pct", "spread_pct", "importance_money", "spread_money"]
-    chart = Chart(
-        charts.reading(drawn, reading, contract, in_money, n_bars),
-        features[columns].sort_values(f"importance_{unit}", ascending=False),
-        "**Permutation importance.** " + charts.importance_finding(features, contract, in_money),
-        _headers(contract, "Increase of the error"),
-    )
-    panel(chart, key="importance")
-
-
-def _show_contributions(
-    features: pd.DataFrame, drawn: pd.DataFrame, contract: Contract, in_money: bool, n_bars: int
-) -> None:
-    reading = charts.Reading(
-        f"contribution_{_unit(in_money)}", "", "Mean contribution", "up or down on average"
-    )
-    chart = Chart(
-        charts.reading(drawn, reading, contract, in_money, n_bars),
-        features[["label", "contribution_money", "contribution_pct"]].sort_values(
-            "contribution_money", ascending=False
-        ),
-        "**Contribution.** " + charts.contribution_finding(features, contract, in_money),
-        _headers(contract, "Mean contribution"),
-    )
-    panel(chart, key="contributions")
-
-
-def _show_groups(groups: pd.DataFrame, contract: Contract, in_money: bool, n_bars: int) -> None:
-    unit = _unit(in_money)
-    reading = charts.Reading(
-        f"loss_{unit}",
-        f"spread_{unit}",
-        "Increase of the error",
-        "larger error without them",
-        names="title",
-        key="group",
-    )
-    chart = Chart(
-        charts.reading(groups, reading, contract, in_money, n_bars),
-        groups.drop(columns="group"),
-        "**Group ablation.** " + charts.group_finding(groups, contract, in_money),
-        _headers(contract, "Increase of the error"),
-    )
-    panel(chart, key="groups")
 
 
 def _show_table(features: pd.DataFrame, contract: Contract, in_money: bool) -> None:
@@ -194,18 +144,6 @@ def _show_table(features: pd.DataFrame, contract: Contract, in_money: bool) -> N
     )
 
 
-def _headers(contract: Contract, measure: str) -> dict[str, str]:
-    currency = contract.market.price.currency
-    headers = {"label": "Feature", "title": "Group of features", "n_fields": "Features"}
-    for column in ("importance", "contribution", "loss"):
-        headers[f"{column}_pct"] = f"{measure} (% of the price)"
-        headers[f"{column}_money"] = f"{measure} ({currency})"
-    return headers | {
-        "spread_pct": "Spread (% of the price)",
-        "spread_money": f"Spread ({currency})",
-    }
-
-
 def _unit(in_money: bool) -> str:
     return "money" if in_money else "pct"
 
@@ -227,12 +165,7 @@ def show_feature_selection(contract: Contract) -> None:
         required=True,
         key="accuracy_as",
     )
-    chart = Chart(
-        charts.fewer(study.fewer, measure or "median_ape"),
-        study.fewer,
-        charts.fewer_finding(study.fewer),
-        {"n_fields": "Features", **charts.MEASURES, "rmsle": "Root mean squared log error"},
-    )
+    chart = charts.feature_selection_chart(study.fewer, measure or "median_ape")
     panel(chart, key="fewer")
     _show_selected(study.chosen, contract)
     st.caption(
@@ -255,13 +188,13 @@ def _show_selected(chosen: pd.DataFrame, contract: Contract) -> None:
         key="n_facts",
     )
     features = selected_features(chosen, float(n_features or sizes[0]), contract)
-    finding = charts.chosen_finding(features)
-    st.markdown(finding)
+    caption = charts.selection_caption(features)
+    st.markdown(caption)
     st.dataframe(
         features.assign(folds=100 * features["folds"]),
         hide_index=True,
         key="chosen_table",
-        alt=finding,
+        alt=caption,
         column_config={
             "label": st.column_config.TextColumn("Feature"),
             "group": st.column_config.TextColumn("Group"),

@@ -10,10 +10,10 @@ import streamlit as st
 from houseprice.market.fields import Field
 from houseprice.market.profile import associations, summaries
 from houseprice.market.profile.selection import Sales
-from houseprice.ui.charts import captions, data_quality, two_fields
+from houseprice.ui.charts import data_quality, two_fields
 from houseprice.ui.charts import prices as price_charts
 from houseprice.ui.charts.panel import Chart, panel
-from houseprice.ui.charts.style import axis_title, price_title
+from houseprice.ui.charts.style import axis_title
 from houseprice.ui.explore.filters import choose_option, price_associations
 from houseprice.ui.explore.selected_sales import show_selected
 
@@ -63,7 +63,7 @@ def _show_price_chart(sales: Sales, columns: dict[str, str]) -> tuple[str, ...]:
     st.caption(field.help)
     association = associations.association(sales, field.column, contract.market.price.column)
     profile = summaries.field_profile(sales, field.column)
-    st.markdown(captions.facts_line(profile, field, association).replace("$", "\\$"))
+    st.markdown(price_charts.field_summary(profile, field, association).replace("$", "\\$"))
     has_points = field.kind == "number"
     dense = has_points and _choose_density(len(sales), "against_as")
     chart = price_chart(sales, field, dense)
@@ -76,23 +76,19 @@ def _show_price_chart(sales: Sales, columns: dict[str, str]) -> tuple[str, ...]:
 def price_chart(sales: Sales, field: Field, dense: bool = False) -> Chart:
     """Chart a feature and the price: points (or their density), years, or a box per level."""
     contract, column = sales.contract, field.column
-    headers = {"value": axis_title(field), "level": field.label, "price": price_title(contract)}
     if field.kind == "number":
         frame, trend = summaries.price_points(sales, column), summaries.price_trend(sales, column)
         cells = (
             associations.density_cells(frame, "value", "price") if dense and len(frame) else None
         )
-        figure = price_charts.price_by_number(thin_out(frame), trend, field, contract, cells)
-        return Chart(figure, frame, captions.trend_finding(trend, field, contract), headers)
+        return price_charts.price_by_number_chart(
+            frame, thin_out(frame), trend, field, contract, cells
+        )
     if field.kind == "year":
         frame, trend = summaries.price_by_year(sales, column), summaries.price_trend(sales, column)
-        figure = price_charts.price_by_year(frame, trend, field, contract)
-        if len(frame) <= price_charts.FEW_YEARS:  # the medians of a few years are the trend
-            trend = frame.rename(columns={"year": "value"})
-        return Chart(figure, frame, captions.trend_finding(trend, field, contract), headers)
+        return price_charts.price_by_year_chart(frame, trend, field, contract)
     frame = summaries.price_by_level(sales, column)
-    figure = price_charts.price_by_level(frame, field, contract)
-    return Chart(figure, frame, captions.level_finding(frame, contract), headers)
+    return price_charts.price_by_level_chart(frame, field, contract)
 
 
 def thin_out(points: pd.DataFrame) -> pd.DataFrame:
@@ -145,7 +141,7 @@ def pair_chart(
     ``dense`` draws the number of sales instead of points. Returns None if no sale has both.
     """
     fields = sales.field(x), sales.field(y)
-    caption = captions.pair_finding(*fields, associations.association(sales, x, y))
+    caption = two_fields.pair_caption(*fields, associations.association(sales, x, y))
     color_note = ""
     numeric = all(field.is_numeric for field in fields)
     if color and numeric and dense and not _is_ordered(sales.field(color)):
@@ -153,7 +149,7 @@ def pair_chart(
         color = None
     elif color:
         strengths = tuple(associations.association(sales, color, column) for column in (x, y))
-        color_note = captions.colour_finding(
+        color_note = two_fields.colour_caption(
             sales.field(color), fields, (strengths[0], strengths[1])
         )
     if numeric:
@@ -178,7 +174,7 @@ def _points_chart(
         return None
     if dense:
         cells = associations.density_cells(points, "one", "other", "third" if color else None)
-        figure = two_fields.density(cells, fields, color_field, contract)
+        figure = two_fields.density_figure(cells, fields, color_field, contract)
         headers = {"x": axis_title(x), "y": axis_title(y), **_color_headers(color_field)}
         return PairChart(Chart(figure, cells, "", headers))
     group_names = None
@@ -186,7 +182,7 @@ def _points_chart(
         groups, group_names = associations.group_by_field(sales, color_field.column)
         group_of = dict(zip(sales.ids, groups, strict=True))
         points = points.assign(group=points["id"].map(group_of))
-    figure = two_fields.dots(thin_out(points), fields, color_field, contract, group_names)
+    figure = two_fields.points_figure(thin_out(points), fields, color_field, contract, group_names)
     headers = {"one": axis_title(x), "other": axis_title(y), **_color_headers(color_field)}
     return PairChart(Chart(figure, points, "", headers), has_points=True)
 
@@ -196,16 +192,13 @@ def _box_chart(sales: Sales, fields: tuple[Field, Field], color: str | None) -> 
     frame = associations.distribution_by_level(sales, level.column, number.column)
     if frame.empty:
         return None
-    caption = captions.boxes_finding(frame, level, number, sales.contract)
-    if color is None:
-        figure = two_fields.boxes(frame, level, number, None, sales.contract)
-        headers = {"level": level.label}
-        return PairChart(Chart(figure, frame.drop(columns="group"), caption, headers))
-    color_field = sales.field(color)
-    frame = associations.distribution_by_level(sales, level.column, number.column, color)
-    figure = two_fields.boxes(frame, level, number, color_field, sales.contract)
-    headers = {"level": level.label, "group": color_field.label}
-    return PairChart(Chart(figure, frame, caption, headers))
+    groups_frame = None
+    if color is not None:
+        groups_frame = associations.distribution_by_level(sales, level.column, number.column, color)
+    color_field = sales.field(color) if color else None
+    return PairChart(
+        two_fields.boxes_chart(frame, groups_frame, level, number, color_field, sales.contract)
+    )
 
 
 def _heatmap(sales: Sales, fields: tuple[Field, Field], color: str | None) -> PairChart | None:
@@ -217,12 +210,9 @@ def _heatmap(sales: Sales, fields: tuple[Field, Field], color: str | None) -> Pa
     if color_field and not _is_ordered(color_field):
         profile = summaries.field_profile(sales, color_field.column)
         most_frequent = color_field.format(profile.typical)
-    figure = two_fields.squares(frame, (y, x), color_field, sales.contract, most_frequent)
-    caption = captions.squares_finding(frame)
+    chart = two_fields.heatmap_chart(frame, (y, x), color_field, sales.contract, most_frequent)
     headers = {"row": y.label, "column": x.label, **_color_headers(color_field, most_frequent)}
-    if color_field is None:
-        frame = frame.drop(columns="third")
-    return PairChart(Chart(figure, frame, caption, headers))
+    return PairChart(replace(chart, headers=headers))
 
 
 def _is_ordered(field: Field) -> bool:
@@ -270,12 +260,7 @@ def _show_points_note(n_sales: int) -> None:
 def show_correlations(sales: Sales) -> None:
     """Show the association of each feature with the price, then of chosen features in pairs."""
     frame = price_associations(sales)
-    chart = Chart(
-        data_quality.price_ties(frame.head(_MAX_BARS)),
-        frame,
-        captions.price_tie_finding(frame),
-        {"field": "Feature"},
-    )
+    chart = data_quality.price_associations_chart(frame, _MAX_BARS)
     panel(chart, key="ties_with_price")
     if len(frame) > _MAX_BARS:
         st.caption(
@@ -309,12 +294,11 @@ def _show_matrix(sales: Sales, ranked: list[str]) -> None:
         return
     selected = [contract.market.price.column, *(column_of[label] for label in labels)]
     matrix = associations.association_matrix(sales, selected)
-    caption = captions.tie_finding(matrix)
+    chart = data_quality.association_matrix_chart(matrix)
     if choose_option("Show as", (MATRIX, LIST), MATRIX, "ties_as") == MATRIX:
-        chart = Chart(data_quality.ties(matrix), matrix.reset_index(names="Feature"), caption)
         panel(chart, key="ties_between_facts")
         return
-    st.markdown(caption)
+    st.markdown(chart.caption)
     pairs = associations.associated_pairs(sales, 0.0, selected)
     st.dataframe(
         pairs[["strength", "field", "other_field"]],

@@ -14,9 +14,8 @@ from houseprice.market.profile.selection import Sales, with_price_per_area
 from houseprice.market.validation import validate
 from houseprice.ui.charts import prices as price_charts
 from houseprice.ui.charts import uploads as upload_charts
-from houseprice.ui.charts.panel import Chart, panel
-from houseprice.ui.charts.places import place_dots, place_map
-from houseprice.ui.charts.style import axis_title, price_title
+from houseprice.ui.charts.panel import panel
+from houseprice.ui.charts.places import location_map_chart, location_prices_chart
 from houseprice.ui.csv.upload import ValuedUpload, upload_result
 from houseprice.ui.explore.filters import choose_option, choose_price_measure
 from houseprice.ui.explore.selected_sales import show_selected
@@ -49,12 +48,7 @@ def show_distribution(sales: Sales) -> None:
         _show_overlay(measured, overlay)
         return
     frame = summaries.price_distribution(measured)
-    median = float(measured.prices.median())
-    chart = Chart(
-        price_charts.price_distribution(frame, median, sales.contract),
-        frame,
-        price_charts.spread_finding(measured.prices, sales.contract),
-    )
+    chart = price_charts.distribution_chart(frame, measured.prices, measured.contract)
     selected = panel(chart, key="price_distribution", picks=True)
     show_selected(sales_in_bars(measured, selected), sales, "picked_prices")
 
@@ -132,12 +126,9 @@ def _choose_overlay(contract: Contract) -> Overlay | None:
 def _show_overlay(sales: Sales, overlay: Overlay) -> None:
     contract, houses = sales.contract, overlay.houses
     frame = summaries.price_distribution(sales)
-    figure = price_charts.price_distribution(frame, float(sales.prices.median()), contract)
-    beside = upload_charts.beside_distribution(frame, houses.prices)
-    chart = Chart(
-        upload_charts.over_distribution(figure, beside, overlay.name, contract),
-        beside,
-        upload_charts.overlay_finding(houses.prices, sales.prices, contract),
+    chart = price_charts.distribution_chart(frame, sales.prices, contract)
+    chart = upload_charts.overlay_distribution(
+        chart, houses.prices, sales.prices, overlay.name, contract
     )
     panel(chart, key="price_distribution_with_file")
     area = contract.fields[contract.market.roles.area]
@@ -146,13 +137,8 @@ def _show_overlay(sales: Sales, overlay: Overlay) -> None:
         summaries.price_trend(sales, area.column),
     )
     own_points = summaries.price_points(houses, area.column)
-    figure = price_charts.price_by_number(points, trend, area, contract)
-    chart = Chart(
-        upload_charts.over_points(figure, own_points, overlay.name, area, contract),
-        own_points,
-        upload_charts.area_finding(own_points, points, area),
-        {"id": "Row", "value": axis_title(area), "price": price_title(contract)},
-    )
+    chart = price_charts.price_by_number_chart(points, points, trend, area, contract)
+    chart = upload_charts.overlay_points(chart, own_points, overlay.name, area, contract)
     panel(chart, key="price_by_area_with_file")
 
 
@@ -176,14 +162,7 @@ def _show_location_prices(sales: Sales) -> tuple[str, ...]:
         return ()
     contract = measured.contract
     frame = summaries.price_by_location(measured)
-    chart = Chart(
-        place_dots(frame, contract),
-        # The median price per area is that of the price itself; the map has it.
-        frame.drop(columns="median_per_area"),
-        price_charts.place_finding(frame, contract),
-        {"level": contract.fields[contract.market.roles.location].label},
-    )
-    selected = panel(chart, key="price_by_place", picks=True)
+    selected = panel(location_prices_chart(frame, contract), key="price_by_place", picks=True)
     st.caption("Dot: median price. Bar: middle half of the prices. In brackets: number of sales.")
     return selected
 
@@ -193,13 +172,7 @@ def _show_location_map(sales: Sales) -> tuple[str, ...]:
     frame = summaries.location_map(sales)
     if frame.empty:
         return ()
-    chart = Chart(
-        place_map(frame, contract),
-        frame.drop(columns=["east", "north"]),
-        price_charts.map_finding(frame, contract),
-        {"level": contract.fields[contract.market.roles.location].label},
-    )
-    selected = panel(chart, key="map_of_places", picks=True)
+    selected = panel(location_map_chart(frame, contract), key="map_of_places", picks=True)
     st.caption(
         "Each circle is centred on an area. Size: number of sales. Color: median price per unit of "
         "area. Positions are approximate, and a circle is not a boundary."
@@ -217,20 +190,9 @@ def show_trend(sales: Sales) -> None:
         return
     contract = measured.contract
     frame = summaries.price_by_period(measured, months)
-    chart = Chart(
-        price_charts.price_by_period(frame, contract),
-        frame,
-        price_charts.period_finding(frame, contract),
-    )
-    selected = panel(chart, key="price_over_time", picks=True)
+    selected = panel(price_charts.trend_chart(frame, contract), key="price_over_time", picks=True)
     show_selected(summaries.select_periods(sales, months, selected), sales, "picked_periods")
     st.subheader("Seasonality", anchor=False)
     month = contract.fields[contract.market.roles.sale_month]
     by_month = summaries.price_by_level(measured, month.column)
-    chart = Chart(
-        price_charts.seasons(by_month, contract),
-        by_month,
-        price_charts.season_finding(by_month, contract),
-        {"level": month.label},
-    )
-    panel(chart, key="seasons")
+    panel(price_charts.seasonality_chart(by_month, contract), key="seasons")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -12,24 +13,21 @@ from houseprice.market.contract import Contract
 from houseprice.market.profile import summaries
 from houseprice.market.profile.alerts import (
     MIN_SALES,
-    Alert,
     AlertKind,
     contradictions,
-    outliers,
     price_outliers,
     unusual_conditions,
 )
 from houseprice.market.profile.selection import Sales
 from houseprice.ui.charts import data_quality
-from houseprice.ui.charts.captions import blanks_finding
-from houseprice.ui.charts.panel import Chart, download, panel
-from houseprice.ui.charts.prices import contradiction_finding, far_off_finding, prices_far_off
+from houseprice.ui.charts.panel import download, panel
+from houseprice.ui.charts.prices import contradictions_caption, price_outliers_chart
 from houseprice.ui.explore.filters import alerts_of
 from houseprice.ui.explore.selected_sales import open_sale_button, table_height
 from houseprice.ui.layout import error_boundary, is_supported
 from houseprice.ui.session import backend, market, study_of
 
-__all__ = ["alert_chart", "outlier_reasons", "show_missing", "show_outliers", "show_overview"]
+__all__ = ["outlier_reasons", "show_missing", "show_outliers", "show_overview"]
 
 _MAX_BARS = 15
 _ICONS: dict[AlertKind, str] = {
@@ -65,40 +63,23 @@ def show_overview(sales: Sales) -> None:
         st.info("No alerts: all features are complete and vary, and no value is extreme.")
     for alert in alerts:
         expander = st.expander(
-            data_quality.alert_finding(alert, sales).replace("$", "\\$"),
+            data_quality.alert_summary(alert, sales).replace("$", "\\$"),
             icon=_ICONS[alert.kind],
             key=f"alert_{alert.kind}",
             on_change="rerun",
         )
         if expander.open:
             with expander:
-                panel(alert_chart(alert, sales), key=f"alert_{alert.kind}_chart")
-
-
-def alert_chart(alert: Alert, sales: Sales) -> Chart:
-    """Chart the features that an alert is about."""
-    frame = alert.frame
-    if alert.kind == "not_known":
-        figure = data_quality.blank_shares(frame)
-    elif alert.kind == "alike":
-        figure = data_quality.alike_shares(frame)
-    elif alert.kind == "same":
-        figure = data_quality.same_pairs(frame)
-        frame = frame.drop(columns=["one", "other"])
-    elif alert.kind == "long_tail":
-        figure = data_quality.long_tails(frame, sales)
-    else:
-        frame = outliers(sales)
-        figure = data_quality.far_values(frame, sales)
-    headers = {"field": "Feature", "other_field": "Other feature"}
-    return Chart(figure, frame, data_quality.MEANS[alert.kind], headers)
+                panel(data_quality.alert_chart(alert, sales), key=f"alert_{alert.kind}_chart")
 
 
 def show_missing(sales: Sales) -> None:
     """Show the share of missing values of each feature."""
     frame = summaries.missing_values(sales)
-    caption = blanks_finding(frame, len(sales), len(sales.contract.fields))
-    panel(Chart(data_quality.blank_shares(frame), frame, caption), key="not_known")
+    panel(
+        data_quality.missing_values_chart(frame, len(sales), len(sales.contract.fields)),
+        key="not_known",
+    )
     st.caption(
         "**Not known**: the feature was not recorded; a valuation imputes the typical value and "
         "widens the range. **The home has none**: this is known, as with the garage quality of a "
@@ -115,7 +96,7 @@ def show_outliers(sales: Sales) -> None:
             _show_price_outliers(sales, info.model_version)
     st.subheader("Contradictory features", anchor=False)
     frame = contradictions(market(), sales)
-    st.markdown(contradiction_finding(frame, len(sales)))
+    st.markdown(contradictions_caption(frame, len(sales)))
     if len(frame):
         table = frame.rename(columns=_HEADERS)
         _show_table(table, (), "contradictions_table")
@@ -125,20 +106,18 @@ def show_outliers(sales: Sales) -> None:
 def _show_price_outliers(sales: Sales, model_version: str) -> None:
     contract = sales.contract
     frame = price_outliers(sales, study_of(model_version).held_out)
-    caption = far_off_finding(frame, len(sales))
-    if frame.empty:
-        st.markdown(caption)
-        return
     frame.insert(1, "why", outlier_reasons(frame, contract))
     frame.insert(2, "terms", unusual_conditions(sales).reindex(frame["id"]).to_numpy())
-    first = frame.head(_MAX_BARS)
-    chart = Chart(prices_far_off(first, contract), frame, caption, _HEADERS)
+    chart = replace(price_outliers_chart(frame, _MAX_BARS, len(sales), contract), headers=_HEADERS)
+    if frame.empty:
+        st.markdown(chart.caption)
+        return
     selected = panel(chart, key="far_off", picks=True)
     st.caption(
-        f"The chart shows the {len(first)} most extreme prices, by distance from the value in "
-        "widths of its range; the table lists all outliers. Click a mark or select a row to open "
-        "the sale. An outlier can be a correct sale: between relatives, of a part of a house, or "
-        "with something that no feature describes."
+        f"The chart shows the {min(_MAX_BARS, len(frame))} most extreme prices, by distance from "
+        "the value in widths of its range; the table lists all outliers. Click a mark or select a "
+        "row to open the sale. An outlier can be a correct sale: between relatives, of a part of a "
+        "house, or with something that no feature describes."
     )
     table = frame[["id", "place", "price", "why", "terms"]].rename(columns=_HEADERS)
     price = st.column_config.NumberColumn(format=f"{contract.market.price.symbol}%,d")

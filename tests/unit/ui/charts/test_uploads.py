@@ -9,6 +9,7 @@ from houseprice.market.profile import summaries
 from houseprice.market.profile.selection import Sales, Selection
 from houseprice.market.sales import Market
 from houseprice.ui.charts import uploads
+from houseprice.ui.charts.prices import distribution_chart, price_by_number_chart
 
 
 @pytest.fixture(scope="module")
@@ -22,14 +23,18 @@ def test_the_comparison_counts_every_house_and_every_sale(market: Market) -> Non
     assert frame["houses"].sum() == 100
     assert frame[["houses_pct", "sales_pct"]].sum().tolist() == pytest.approx([100, 100])
     assert (frame["from"].iloc[1:].to_numpy() == frame["to"].iloc[:-1].to_numpy()).all()
-    bars, outline = uploads.comparison_chart(frame, market.contract).data
+    bars, outline = uploads.comparison_chart(values, market.prices, market.contract).figure.data
     assert list(bars.y) == frame["houses_pct"].tolist()
     assert list(outline.y) == frame["sales_pct"].tolist()
 
 
-@pytest.mark.parametrize(("factor", "words"), [(1.2, "20 % more"), (0.9, "10 % less"), (1, "as")])
+@pytest.mark.parametrize(
+    ("factor", "words"), [(1.2, "20 % more"), (0.9, "10 % less"), (1, "the same")]
+)
 def test_the_caption_compares_the_medians(market: Market, factor: float, words: str) -> None:
-    caption = uploads.comparison_finding(market.prices * factor, market.prices, market.contract)
+    caption = uploads.comparison_chart(
+        market.prices * factor, market.prices, market.contract
+    ).caption
     assert words in caption
     assert "$163,000" in caption
 
@@ -37,7 +42,7 @@ def test_the_caption_compares_the_medians(market: Market, factor: float, words: 
 def test_an_overlay_counts_all_houses_even_beyond_the_sales(sales: Sales) -> None:
     frame = summaries.price_distribution(sales)
     values = pd.Series([5_000.0, 163_000.0, 163_000.0, 2_000_000.0])
-    beside = uploads.beside_distribution(frame, values)
+    beside = uploads.count_in_bins(frame, values)
     assert beside["houses"].sum() == 4
     assert beside["sales"].sum() == len(sales)
     assert beside["houses_scaled"].sum() == pytest.approx(len(sales))
@@ -47,10 +52,25 @@ def test_an_overlay_counts_all_houses_even_beyond_the_sales(sales: Sales) -> Non
 
 
 def test_the_captions_of_an_overlay_compare_it_with_the_sales(sales: Sales) -> None:
-    caption = uploads.overlay_finding(1.1 * sales.prices, sales.prices, sales.contract)
+    contract, frame = sales.contract, summaries.price_distribution(sales)
+    chart = distribution_chart(frame, sales.prices, contract)
+    values = 1.1 * sales.prices
+    caption = uploads.overlay_distribution(chart, values, sales.prices, "mine", contract).caption
     assert "10 % above" in caption
     assert "$163,000" in caption
     points = summaries.price_points(sales, "GrLivArea")
     outside = points.head(3).assign(value=[1_000.0, 1_500.0, 99_000.0])
-    field = sales.contract.fields["GrLivArea"]
-    assert "All but 1" in uploads.area_finding(outside, points, field)
+    field = contract.fields["GrLivArea"]
+    trend = summaries.price_trend(sales, "GrLivArea")
+    chart = price_by_number_chart(points, points, trend, field, contract)
+    overlaid = uploads.overlay_points(chart, outside, "mine", field, contract)
+    assert "All but 1" in overlaid.caption
+    assert len(overlaid.figure.data[-1].x) == 3
+
+
+def test_every_band_of_confidence_is_drawn_and_in_the_caption() -> None:
+    chart = uploads.confidence_chart(pd.Series([95.0, 92.0, 88.0, 50.0]))
+    assert chart.caption == (
+        "Confidence is high for 50 % of your houses, medium for 25 % and low for 25 %."
+    )
+    assert sum(sum(trace.y) for trace in chart.figure.data) == 4

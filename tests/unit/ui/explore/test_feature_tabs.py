@@ -13,7 +13,7 @@ from houseprice.market.profile.selection import Sales, Selection
 from houseprice.market.profile.summaries import field_profile
 from houseprice.market.sales import Market
 from houseprice.ui.charts import data_quality
-from houseprice.ui.charts.captions import facts_line
+from houseprice.ui.charts.prices import field_summary
 from houseprice.ui.explore.feature_tabs import MAX_POINTS, pair_chart, price_chart, thin_out
 
 OF_EACH_KIND = ("LotFrontage", "GarageCars", "YearBuilt", "KitchenQual", "RoofStyle", "CentralAir")
@@ -87,10 +87,10 @@ def test_without_a_sale_there_is_no_chart(market: Market, x: str, y: str) -> Non
 
 
 def test_a_feature_is_summarised_in_a_line(sales: Sales) -> None:
-    frontage = facts_line(field_profile(sales, "LotFrontage"), sales.field("LotFrontage"), 0.409)
+    frontage = field_summary(field_profile(sales, "LotFrontage"), sales.field("LotFrontage"), 0.409)
     for part in ("**1,201 of 1,460**", "259", "**21 ft**", "**313 ft**", "**69 ft**", "**0.41**"):
         assert part in frontage
-    kitchen = facts_line(
+    kitchen = field_summary(
         field_profile(sales, "KitchenQual"), sales.field("KitchenQual"), float("nan")
     )
     for part in ("**Typical** (50 %", "**Fair**", "**Excellent**"):
@@ -99,7 +99,7 @@ def test_a_feature_is_summarised_in_a_line(sales: Sales) -> None:
 
 def test_a_matrix_has_each_pair_once_and_numbers_its_columns(sales: Sales) -> None:
     matrix = association_matrix(sales, [PRICE, "GrLivArea", "Neighborhood"])
-    (heatmap,) = data_quality.ties(matrix).data
+    (heatmap,) = data_quality.association_matrix_chart(matrix).figure.data
     assert list(heatmap.x) == ["1", "2", "3"]
     assert heatmap.y[1].startswith("2 Living area")
     assert pd.DataFrame(heatmap.z).notna().to_numpy().sum() == 3

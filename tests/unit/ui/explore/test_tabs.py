@@ -9,10 +9,11 @@ from houseprice.market.profile import summaries
 from houseprice.market.profile.alerts import alerts
 from houseprice.market.profile.selection import Sales, Selection
 from houseprice.market.sales import Market, read_rows
-from houseprice.ui.charts.prices import prices_far_off
+from houseprice.ui.charts.data_quality import alert_chart
+from houseprice.ui.charts.prices import price_outliers_chart
 from houseprice.ui.explore.filters import describe_filters
 from houseprice.ui.explore.price_tabs import overlay_houses, sales_in_bars
-from houseprice.ui.explore.quality_tabs import alert_chart, outlier_reasons
+from houseprice.ui.explore.quality_tabs import outlier_reasons
 from houseprice.ui.explore.selected_sales import select_sales
 
 
@@ -49,8 +50,8 @@ def test_an_outlier_is_explained_by_its_side_and_the_range(sales: Sales) -> None
     frame = frame.assign(low=80_000.0, high=120_000.0, off=-0.5)
     (reason,) = outlier_reasons(frame, sales.contract)
     assert reason == "50 % below the estimated value (range $80,000 to $120,000)"
-    drawn = prices_far_off(frame, sales.contract)
-    assert [trace.customdata[0][0] for trace in drawn.data] == ["7", "7", "7"]
+    chart = price_outliers_chart(frame, 1, len(sales), sales.contract)
+    assert [trace.customdata[0][0] for trace in chart.figure.data] == ["7", "7", "7"]
 
 
 def test_valued_houses_are_overlaid_as_if_sold_for_their_values(market: Market) -> None:
