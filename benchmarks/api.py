@@ -41,6 +41,7 @@ from houseprice.model.store.store import ModelStore
 from houseprice.model.training import ensure_model
 from houseprice.settings import Settings
 from houseprice.tables.reader import open_csv
+from houseprice.tables.scoring import ScoringOptions
 from houseprice.tables.streaming import value_stream
 
 CONNECTIONS = (1, 32)
@@ -205,7 +206,7 @@ def long_file(market: Market, backend: LocalBackend, server: Server, path: Path,
         with path.open("rb") as file, path.with_suffix(".valued").open("wb") as out:
             opened = open_csv(file, "houses.csv", Settings(), market.contract, 2**40)
             with opened as source:
-                value_stream(source, backend, out)
+                value_stream(source, backend, out, ScoringOptions())
         here = time.perf_counter() - wall
         found[IN_PROCESS].append((here, time.process_time() - spent))
         wall, spent = time.perf_counter(), server.processor_seconds()

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from distributed import Client, LocalCluster
 
-from houseprice.tables.distributed import Job
+from houseprice.tables.distributed import FileJob
 
 __all__ = ["a_scheduler", "a_worker", "left_in", "make_jobs", "two_workers", "until"]
 
@@ -89,7 +89,7 @@ def until(happened: Callable[[], object]) -> None:
         time.sleep(0.01)
 
 
-def make_jobs(folder: Path, *n_rows: int) -> list[Job]:
+def make_jobs(folder: Path, *n_rows: int) -> list[FileJob]:
     given, valued = folder / "given", folder / "valued"
     given.mkdir()
     valued.mkdir()
@@ -98,7 +98,7 @@ def make_jobs(folder: Path, *n_rows: int) -> list[Job]:
         path = given / f"homes {number}.csv"
         lines = [ROWS[row % len(ROWS)] for row in range(n)]
         path.write_bytes((HEADER + "".join(lines)).encode("cp1252"))
-        jobs.append(Job(path, path.stat().st_size, valued / path.name))
+        jobs.append(FileJob(path, path.stat().st_size, valued / path.name))
     return jobs
 
 

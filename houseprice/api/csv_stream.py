@@ -29,6 +29,7 @@ from houseprice.errors import HousePriceError, InputError
 from houseprice.files import MEGABYTE
 from houseprice.tables.columns import output_columns
 from houseprice.tables.reader import CHUNK_ROWS, CsvFile, open_csv
+from houseprice.tables.scoring import ScoringOptions
 from houseprice.tables.streaming import ValuedChunk, value_chunks
 
 __all__ = ["router"]
@@ -182,8 +183,7 @@ class _CsvValuation:
         self._chunks: Iterator[ValuedChunk] = value_chunks(
             source,
             model.backend,
-            interval=options.interval,
-            evidence=options.evidence,
+            ScoringOptions(options.interval, options.evidence),
             rows=lambda: self._chunk_rows,
         )
 

@@ -17,9 +17,18 @@ from houseprice.logs import COMMAND_LOGGER
 if TYPE_CHECKING:
     from houseprice.settings import Settings
 
-__all__ = ["AsJson", "Console", "Quiet", "Seed", "read_settings"]
+__all__ = ["AsJson", "Console", "Dask", "Quiet", "Seed", "read_settings"]
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON, for programs.")]
+Dask = Annotated[
+    str | None,
+    typer.Option(
+        "--dask",
+        metavar="ADDRESS",
+        help="Let a Dask cluster do the work, such as tcp://scheduler:8786.",
+        show_default=False,
+    ),
+]
 Quiet = Annotated[
     bool, typer.Option("--quiet", "-q", help="Show no progress and no messages but errors.")
 ]

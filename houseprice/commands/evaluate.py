@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import houseprice
-from houseprice.commands.console import AsJson, Console, Quiet, Seed, read_settings
-from houseprice.commands.dask import Dask
+from houseprice.commands.console import AsJson, Console, Dask, Quiet, Seed, read_settings
 from houseprice.commands.report_tables import gate_text, report_text
 
 if TYPE_CHECKING:

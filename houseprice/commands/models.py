@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from houseprice.commands.console import AsJson, Console, Quiet, Seed, read_settings
-from houseprice.commands.dask import Dask
+from houseprice.commands.console import AsJson, Console, Dask, Quiet, Seed, read_settings
 from houseprice.commands.report_tables import metrics_text
 from houseprice.extras import require
 from houseprice.formatting import percent

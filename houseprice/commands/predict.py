@@ -1,192 +1,46 @@
 """``houseprice predict``: a file of houses in, the same file with values out.
 
-``houseprice predict`` on this computer: in one process or several, in one go or in parts.
-
-``houseprice predict --whole``: a file sent to a server as it is.
+On this computer in one or several processes, on a server (``--whole``), or many files on a Dask
+cluster (``--dask``).
 """
 
 from __future__ import annotations
 
 import math
 import sys
-from contextlib import nullcontext
-from dataclasses import dataclass
+from contextlib import ExitStack, closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from houseprice.commands.console import Console, Quiet, read_settings
-from houseprice.commands.dask import Dask, predict_on_cluster
-from houseprice.tables.parallel import prepare, processors
+from houseprice.commands.console import Console, Dask, Quiet, read_settings
+from houseprice.formatting import plural
+from houseprice.tables.processes import n_processors, start_server
 
 if TYPE_CHECKING:
-    from contextlib import AbstractContextManager
-    from typing import BinaryIO
-
     from houseprice.backend.base import Backend, Progress
     from houseprice.settings import Settings
-    from houseprice.tables.parallel import ScoringOptions, WorkerPool
+    from houseprice.tables.distributed import ClusterOptions, FileJob
     from houseprice.tables.reader import CsvFile
+    from houseprice.tables.scoring import RowCounts
     from houseprice.tables.streaming import StreamResult
 
-__all__ = ["FEW", "MANY", "predict", "refuse_counts", "send_whole", "value_here"]
+__all__ = ["EVIDENCE_ROWS", "PARALLEL_ROWS", "predict"]
 
-FEW = 10_000
-"""Rows up to which evidence is given unasked: it takes about a millisecond a row."""
-MANY = 100_000
-"""Rows from which several processes pay, unasked: to start them takes about two seconds."""
-LARGE = 20_000_000
+EVIDENCE_ROWS = 10_000
+"""Rows up to which evidence is given by default: it takes about a millisecond per row."""
+PARALLEL_ROWS = 100_000
+"""Rows from which several processes pay by default: starting them takes some seconds."""
+PARALLEL_BYTES = 20_000_000
 """Bytes from which a file is likely to have as many rows."""
-
-
-def value_here(
-    console: Console,
-    source: Path,
-    output: Path | None,
-    *,
-    interval: float,
-    evidence: bool | None,
-    jobs: int | None,
-    resume: bool | None,
-) -> StreamResult:
-    """Value a file into another, or to standard output."""
-    settings = read_settings()
-    if jobs is None and processors() == 1:
-        jobs = 1
-    if output and jobs != 1 and not settings.api_url and source.stat().st_size > LARGE:
-        # Before this process loads its own packages, which takes as long.
-        prepare("houseprice.tables.parallel")
-    from houseprice.backend.factory import open_backend
-    from houseprice.market.sales import load_market
-    from houseprice.tables.parallel import ScoringOptions
-    from houseprice.tables.reader import CHUNK_ROWS, open_csv
-    from houseprice.tables.writer import atomic_file
-
-    with console.progress(f"Reading {source.name}") as progress:
-        market = load_market(settings.market)
-        with open_csv(source, source.name, settings, market.contract) as table:
-            backend = open_backend(settings, progress, market)
-            few = table.layout.most_rows <= FEW
-            if evidence is None:
-                told = few and "evidence" in backend.info().capabilities
-            else:
-                told = evidence
-            work = _Work(
-                table, source, backend, ScoringOptions(interval, told, resume), progress, console
-            )
-            if output is None:
-                streamed = work.stream(typer.get_binary_stream("stdout"))
-            elif table.layout.most_rows <= CHUNK_ROWS:
-                with atomic_file(output) as out:
-                    streamed = work.stream(out)
-            else:
-                streamed = work.in_parts(output, settings, jobs)
-    if evidence is None and not few:
-        console.info(
-            f"The file has more than {FEW:,} lines, so the sales most alike and the facts that "
-            "move each value most were left out. Ask for them with --evidence."
-        )
-    return streamed
-
-
-@dataclass(frozen=True)
-class _Work:
-    """A file to value, and all that is said about it."""
-
-    table: CsvFile
-    path: Path
-    backend: Backend
-    wishes: ScoringOptions
-    progress: Progress
-    console: Console
-
-    def stream(self, out: BinaryIO) -> StreamResult:
-        """Value it in this process, and write as it goes."""
-        from houseprice.tables.streaming import value_stream
-
-        return value_stream(
-            self.table,
-            self.backend,
-            out,
-            interval=self.wishes.interval,
-            evidence=self.wishes.evidence,
-            progress=self.progress,
-            valued_at=datetime.now(UTC),
-        )
-
-    def in_parts(self, output: Path, settings: Settings, jobs: int | None) -> StreamResult:
-        """Value it in one process or several, part by part."""
-        from houseprice.tables.parallel import value_to_file
-
-        try:
-            with self._crew(settings, jobs) as crew:
-                return value_to_file(
-                    self.table,
-                    self.path,
-                    output,
-                    self.backend,
-                    self.wishes,
-                    crew=crew,
-                    progress=self.progress,
-                    say=self.console.info,
-                )
-        except KeyboardInterrupt:
-            self.console.warn("Broken off. Finished parts are kept: go on with --resume.")
-            raise typer.Exit(130) from None
-
-    def _crew(
-        self, settings: Settings, jobs: int | None
-    ) -> AbstractContextManager[WorkerPool | None]:
-        """The processes; none where one is enough, or only one can read the file or ask."""
-        from houseprice.tables.parallel import WorkerPool
-
-        n_rows = self.table.layout.most_rows
-        wanted = jobs or (processors() if n_rows > MANY else 1)
-        wanted = min(wanted, math.ceil(n_rows / self.wishes.rows))
-        if wanted == 1 or settings.api_url or self.table.path is None:
-            return nullcontext()
-        return WorkerPool(settings, self.backend.info().model_version, wanted)
-
-
-def send_whole(source: Path, output: Path | None, interval: float, *, evidence: bool) -> None:
-    """Have the server of the settings value a file; its answer is streamed to the output."""
-    from houseprice.backend.factory import open_backend
-    from houseprice.tables.writer import atomic_file
-
-    settings = read_settings()
-    if output is None:
-        raise typer.BadParameter("it needs a file for the answer (-o).", param_hint="--whole")
-    if settings.api_url is None:
-        raise typer.BadParameter(
-            "there is no server to send the file to. Set HOUSEPRICE_API_URL.",
-            param_hint="--whole",
-        )
-    value_csv = getattr(open_backend(settings), "value_csv", None)
-    if value_csv is None:
-        raise typer.BadParameter(
-            f"a server that speaks {settings.api_protocol} takes no whole files.",
-            param_hint="--whole",
-        )
-    with atomic_file(output) as sink:
-        value_csv(source, sink, interval, evidence=evidence)
-
-
-def refuse_counts(*, strict: bool, resume: bool | None) -> None:
-    """Refuse options that would need to look into the answer."""
-    if strict or resume is not None:
-        raise typer.BadParameter(
-            "the server's answer is taken as it comes, so --strict and --resume don't go with it.",
-            param_hint="--whole",
-        )
-
 
 Source = Annotated[
     Path,
     typer.Argument(
         metavar="IN.csv",
-        help="Houses, a row each; .csv.gz too. With --dask a pattern of names too, such as "
+        help="Houses, one per row; .csv.gz too. With --dask also a pattern of names, such as "
         "'in/*.csv'.",
     ),
 ]
@@ -206,8 +60,8 @@ Evidence = Annotated[
     bool | None,
     typer.Option(
         "--evidence/--no-evidence",
-        help="Give the sales most alike and the facts that move each value most. By default for "
-        f"files of up to {FEW:,} rows, because it takes about a millisecond a row.",
+        help="Give the most similar sales and the features that move each value most. By default "
+        f"for files of up to {EVIDENCE_ROWS:,} rows, because it takes about a millisecond per row.",
         show_default=False,
     ),
 ]
@@ -215,8 +69,8 @@ Jobs = Annotated[
     int | None,
     typer.Option(
         min=1,
-        help="Processes that value at the same time, where the result goes to a file (-o). By "
-        f"default one a processor for files of more than {MANY:,} rows, else one.",
+        help="Processes that value at the same time, if the result goes to a file (-o). By default "
+        f"one per processor for files of more than {PARALLEL_ROWS:,} rows, otherwise one.",
         show_default=False,
     ),
 ]
@@ -224,7 +78,7 @@ Resume = Annotated[
     bool | None,
     typer.Option(
         "--resume/--no-resume",
-        help="Go on from the finished parts of a run that was broken off, or throw them away.",
+        help="Continue from the finished chunks of an interrupted run, or remove them.",
         show_default=False,
     ),
 ]
@@ -232,7 +86,7 @@ Whole = Annotated[
     bool,
     typer.Option(
         "--whole",
-        help="Send the file to the server as it is, with all its columns, and not only those that "
+        help="Send the whole file to the server, with all its columns, instead of only those that "
         "a valuation needs.",
     ),
 ]
@@ -254,10 +108,10 @@ def predict(  # noqa: PLR0913, PLR0917 - a parameter for each option
 ) -> None:
     """Value each house of a CSV file of any size.
 
-    Every row comes out once, in its order: your columns first and untouched, then the value with
-    its range, or the reason why there is none. Separator, encoding and line endings stay those of
-    your file. A file is written whole or not at all; until then, finished parts of a large one are
-    kept in a hidden folder beside it.
+    Every row is in the output once, in order: your columns first and unchanged, then the value with
+    its range, or the reason why there is none. Separator, encoding and line endings are those of
+    your file. The output is complete or not written at all; until then, finished chunks of a large
+    one are kept in a hidden folder next to it.
     """
     console = Console.from_context(context, quiet=quiet)
     if dask is not None:
@@ -265,26 +119,32 @@ def predict(  # noqa: PLR0913, PLR0917 - a parameter for each option
             raise typer.BadParameter(
                 "--jobs, --resume and --whole are for work without a cluster.", param_hint="--dask"
             )
-        told_rows = FEW if evidence is None else sys.maxsize if evidence else 0
-        predict_on_cluster(
-            console, dask, source, output, interval=interval, evidence_rows=told_rows, strict=strict
-        )
+        max_rows = EVIDENCE_ROWS if evidence is None else sys.maxsize if evidence else 0
+        counts, failed = _value_on_cluster(console, dask, source, output, interval, max_rows)
+        if failed or (strict and counts.errors):
+            raise typer.Exit(1)
         return
-    _refuse(output, source)
+    _check_paths(source, output)
     if whole:
-        refuse_counts(strict=strict, resume=resume)
-        send_whole(source, output, interval, evidence=bool(evidence))
+        if strict or resume is not None:
+            raise typer.BadParameter(
+                "the server's answer is not read, so --strict and --resume can't be used with it.",
+                param_hint="--whole",
+            )
+        _send_whole(source, output, interval, evidence=bool(evidence))
         return
-    streamed = value_here(
-        console, source, output, interval=interval, evidence=evidence, jobs=jobs, resume=resume
-    )
-    _report(streamed, console)
-    if strict and streamed.counts.errors:
+    result = _value_here(console, source, output, interval, evidence, jobs, resume=resume)
+    for note in result.notes:
+        console.info(note)
+    for problem in result.problems:
+        console.info(problem.sentence, code=problem.code)
+    _report_counts(console, plural(result.counts.rows, "row"), result.counts)
+    if strict and result.counts.errors:
         raise typer.Exit(1)
 
 
-def _refuse(output: Path | None, source: Path) -> None:
-    """Refuse, before any work, no input, or an output that is in its way or can't be."""
+def _check_paths(source: Path, output: Path | None) -> None:
+    """Refuse, before any work, a missing input, or an output that can't be written."""
     if not source.is_file():
         raise typer.BadParameter(f"there is no file {source}.", param_hint="IN.csv")
     if output is None:
@@ -292,7 +152,7 @@ def _refuse(output: Path | None, source: Path) -> None:
     if output.exists():
         if output.samefile(source):
             raise typer.BadParameter(
-                "it is the same file as the input, which is never written over.", param_hint="-o"
+                "it is the same file as the input, which is never overwritten.", param_hint="-o"
             )
         if not output.is_file():
             raise typer.BadParameter(f"{output} is not an ordinary file.", param_hint="-o")
@@ -300,22 +160,225 @@ def _refuse(output: Path | None, source: Path) -> None:
         raise typer.BadParameter(f"there is no folder {output.resolve().parent}.", param_hint="-o")
 
 
-def _report(streamed: StreamResult, console: Console) -> None:
-    """Say what came of the rows: notes, faults of the whole table, counts."""
-    for note in streamed.notes:
-        console.info(note)
-    for problem in streamed.problems:
-        console.info(problem.sentence, code=problem.code)
-    totals = streamed.counts
-    n_ok = totals.valued - totals.warnings
-    rows = "1 row" if totals.rows == 1 else f"{totals.rows:,} rows"
+def _report_counts(console: Console, rows: str, counts: RowCounts, **fields: int) -> None:
+    n_ok = counts.valued - counts.warnings
     console.info(
-        f"{rows}: {n_ok:,} ok, {totals.warnings:,} with a warning, {totals.errors:,} with an "
+        f"{rows}: {n_ok:,} ok, {counts.warnings:,} with a warning, {counts.errors:,} with an "
         "error and no value.",
-        rows=totals.rows,
+        **fields,
+        rows=counts.rows,
         ok=n_ok,
-        warnings=totals.warnings,
-        errors=totals.errors,
+        warnings=counts.warnings,
+        errors=counts.errors,
     )
-    for code, count in totals.errors_by_code.items():
+    for code, count in counts.errors_by_code.items():
         console.info(f"  {code}: {count:,}")
+
+
+def _value_here(
+    console: Console,
+    path: Path,
+    output: Path | None,
+    interval: float,
+    evidence: bool | None,
+    jobs: int | None,
+    *,
+    resume: bool | None,
+) -> StreamResult:
+    """Value a file into another, or to standard output."""
+    settings = read_settings()
+    if jobs is None and n_processors() == 1:
+        jobs = 1
+    if output and jobs != 1 and not settings.api_url and path.stat().st_size > PARALLEL_BYTES:
+        # Before this process imports its own packages, which takes as long.
+        start_server("houseprice.tables.parallel")
+    from houseprice.backend.factory import open_backend
+    from houseprice.market.sales import load_market
+    from houseprice.tables.parallel import FileOptions, ModelReference, WorkerPool, value_to_file
+    from houseprice.tables.reader import CHUNK_ROWS, open_csv
+    from houseprice.tables.scoring import ScoringOptions
+    from houseprice.tables.streaming import value_stream
+    from houseprice.tables.writer import atomic_file
+
+    with console.progress(f"Reading {path.name}") as progress:
+        market = load_market(settings.market)
+        with open_csv(path, path.name, settings, market.contract) as source:
+            backend = open_backend(settings, progress, market)
+            is_small = source.layout.most_rows <= EVIDENCE_ROWS
+            options = ScoringOptions(interval, _wants_evidence(backend, evidence, is_small))
+            if output is None or source.layout.most_rows <= CHUNK_ROWS:
+                options = ScoringOptions(interval, options.evidence, datetime.now(UTC))
+                with ExitStack() as stack:
+                    out = (
+                        stack.enter_context(atomic_file(output))
+                        if output
+                        else typer.get_binary_stream("stdout")
+                    )
+                    result = value_stream(source, backend, out, options, progress=progress)
+            else:
+                n_jobs = _n_jobs(source, settings, jobs)
+                model = ModelReference.of(settings, backend.info().model_version)
+                try:
+                    result = value_to_file(
+                        source,
+                        path,
+                        output,
+                        backend,
+                        FileOptions(interval, options.evidence, resume=resume),
+                        pool=WorkerPool(model, n_jobs) if n_jobs > 1 else None,
+                        progress=progress,
+                        report=console.info,
+                    )
+                except KeyboardInterrupt:
+                    console.warn("Interrupted. Finished chunks are kept: continue with --resume.")
+                    raise typer.Exit(130) from None
+    if evidence is None and not is_small:
+        console.info(
+            f"The file has more than {EVIDENCE_ROWS:,} lines, so the most similar sales and the "
+            "features that move each value most were left out. Request them with --evidence."
+        )
+    return result
+
+
+def _wants_evidence(backend: Backend, evidence: bool | None, is_small: bool) -> bool:
+    if evidence is None:
+        return is_small and "evidence" in backend.info().capabilities
+    return evidence
+
+
+def _n_jobs(source: CsvFile, settings: Settings, jobs: int | None) -> int:
+    """Choose the number of processes; one if only this process has the text or asks a server."""
+    from houseprice.tables.reader import CHUNK_ROWS
+
+    if settings.api_url or source.path is None:
+        return 1
+    n_rows = source.layout.most_rows
+    n_jobs = jobs or (n_processors() if n_rows > PARALLEL_ROWS else 1)
+    return min(n_jobs, math.ceil(n_rows / CHUNK_ROWS))
+
+
+def _send_whole(path: Path, output: Path | None, interval: float, *, evidence: bool) -> None:
+    """Let the server of the settings value a file; its answer is streamed to the output."""
+    from houseprice.backend.factory import open_backend
+    from houseprice.tables.writer import atomic_file
+
+    settings = read_settings()
+    if output is None:
+        raise typer.BadParameter("it needs a file for the answer (-o).", param_hint="--whole")
+    if settings.api_url is None:
+        raise typer.BadParameter(
+            "there is no server to send the file to. Set HOUSEPRICE_API_URL.",
+            param_hint="--whole",
+        )
+    value_csv = getattr(open_backend(settings), "value_csv", None)
+    if value_csv is None:
+        raise typer.BadParameter(
+            f"a server with the protocol {settings.api_protocol} takes no whole files.",
+            param_hint="--whole",
+        )
+    with atomic_file(output) as sink:
+        value_csv(path, sink, interval, evidence=evidence)
+
+
+def _value_on_cluster(
+    console: Console,
+    address: str,
+    pattern: Path,
+    output: Path | None,
+    interval: float,
+    max_evidence_rows: int,
+) -> tuple[RowCounts, int]:
+    """Value all files of a pattern into a folder; return the counts and the number of failures."""
+    from houseprice.cluster import connect
+    from houseprice.tables.distributed import Failure, value_on_cluster
+    from houseprice.tables.scoring import RowCounts
+
+    settings = read_settings()
+    if settings.api_url:
+        raise typer.BadParameter(
+            "the workers value with the stored model, not by a server. Unset HOUSEPRICE_API_URL.",
+            param_hint="--dask",
+        )
+    jobs = _file_jobs(pattern, output)
+    counts, n_done, n_failed = RowCounts(), 0, 0
+    try:
+        with ExitStack() as stack:
+            progress = stack.enter_context(console.progress("Connecting"))
+            client = stack.enter_context(connect(address))
+            options = _cluster_options(settings, interval, max_evidence_rows, progress)
+            outcomes = value_on_cluster(client, options, jobs, progress)
+            # Closed before the connection, so that Ctrl-C cancels the tasks of the workers.
+            for job, outcome in stack.enter_context(closing(outcomes)):
+                if isinstance(outcome, Failure):
+                    n_failed += 1
+                    console.warn(f"{job.source}: {outcome.sentence}")
+                    continue
+                n_done += 1
+                counts += outcome.counts
+                for note in (*outcome.notes, *(each.sentence for each in outcome.problems)):
+                    console.info(f"{job.source}: {note}")
+    except KeyboardInterrupt:
+        console.warn(
+            f"Interrupted after {n_done:,} of {len(jobs):,} files. Each result in {output} is "
+            "complete: run the command again for the files that are missing there."
+        )
+        raise typer.Exit(130) from None
+    files = f"{len(jobs) - n_failed:,} of {len(jobs):,} files, {counts.rows:,} rows"
+    _report_counts(console, files, counts, files=len(jobs), failed=n_failed)
+    return counts, n_failed
+
+
+def _file_jobs(pattern: Path, output: Path | None) -> list[FileJob]:
+    """Refuse, before any work, files that can't be valued one by one into the output folder."""
+    from houseprice.tables.distributed import FileJob
+
+    if output is None:
+        raise typer.BadParameter("with --dask it names the folder of the results.", param_hint="-o")
+    files = _matching_files(pattern)
+    if not files:
+        raise typer.BadParameter(f"no file matches {pattern}.", param_hint="IN.csv")
+    folder = output.resolve()
+    if folder in {path.parent for path in files}:
+        raise typer.BadParameter(
+            "it is the folder of the input, which is never overwritten.", param_hint="-o"
+        )
+    by_name: dict[str, Path] = {}
+    for path in files:
+        other = by_name.setdefault(path.name, path)
+        if other != path:
+            raise typer.BadParameter(
+                f"{other} and {path} have the same name, and so would their results.",
+                param_hint="IN.csv",
+            )
+    try:
+        folder.mkdir(exist_ok=True)
+    except OSError as error:
+        raise typer.BadParameter(
+            f"the folder {output} can't be created ({error.strerror}).", param_hint="-o"
+        ) from None
+    return [FileJob(path, path.stat().st_size, folder / path.name) for path in files]
+
+
+def _matching_files(pattern: Path) -> list[Path]:
+    """Return the files of a pattern, sorted; the name of a file may itself look like a pattern."""
+    if pattern.is_file():
+        return [pattern.resolve()]
+    anchor = pattern.anchor or "."
+    matches = Path(anchor).glob(str(pattern.relative_to(anchor)))
+    return sorted({path.resolve() for path in matches if path.is_file()})
+
+
+def _cluster_options(
+    settings: Settings, interval: float, max_evidence_rows: int, progress: Progress
+) -> ClusterOptions:
+    """Refer to the model that would answer here, after training one if there is none."""
+    from houseprice.market.sales import load_market
+    from houseprice.model.store.store import ModelStore
+    from houseprice.model.training import ensure_model
+    from houseprice.tables.distributed import ClusterOptions
+    from houseprice.tables.parallel import ModelReference
+
+    market = load_market(settings.market)
+    manifest = ensure_model(market, ModelStore.from_settings(settings), progress).manifest
+    model = ModelReference.of(settings, manifest.model_version, manifest)
+    return ClusterOptions(model, datetime.now(UTC), interval, max_evidence_rows)

@@ -1,13 +1,11 @@
-"""The header of a table: which of its columns is which of the contract's.
+"""Columns of a table: matched to those of the contract, and named in the output.
 
-A name that differs from the contract's in case, blanks or punctuation alone is taken for it, with a
-note. What stood in the file stays what is written.
+**Header**: a name that differs from the contract's only in case, blanks or punctuation matches it,
+with a note. The output keeps the header as in the file.
 
-What becomes of the user's own columns beside those of a valuation.
-
-The columns of a valuation have fixed names, so two things can be in their way: a table that was
-valued before has its old valuation replaced, and a column of the user's own that happens to be
-called like one of them ("status") gets another name. Either is said in a note.
+**Output**: the columns of a valuation have fixed names. If the table has an old valuation, it is
+replaced. If it has another column with such a name ("status"), that column is renamed. Both with a
+note.
 """
 
 from __future__ import annotations
@@ -31,7 +29,9 @@ __all__ = [
     "read_header",
 ]
 
-MOST_TOLD = 5
+_MAX_EXAMPLES = 5
+# A table with these columns was valued before: no spreadsheet has all of them by chance.
+_SIGNATURE = frozenset({"predicted_price", "model_version", "valued_at"})
 
 
 @dataclass(frozen=True)
@@ -41,24 +41,24 @@ class Header:
     Attributes
     ----------
     cells : tuple of str
-        As they stood in the file.
+        The header as in the file.
     columns : tuple of str
-        Names that no two columns share: the contract's where one is meant, else the header without
-        blanks around it, and "column 3" where there is none.
-    named : int
-        How many columns there are up to the last that has a name.
+        Unique names: the contract's name if it matches one, else the header without blanks around
+        it, and "column 3" if it is blank.
+    n_named : int
+        Columns up to the last that has a name.
     note : str or None
-        Which names were matched to the contract's.
+        Which headers were matched to the contract's names.
     """
 
     cells: tuple[str, ...]
     columns: tuple[str, ...]
-    named: int
+    n_named: int
     note: str | None = None
 
 
 def canonical_names(contract: Contract | None) -> dict[str, str]:
-    """Give the columns that a contract knows, by folded names; no two that fold alike."""
+    """Return the contract's column names by folded name, without those that fold alike."""
     if contract is None:
         return {}
     names = [*contract.columns, contract.market.id, contract.market.price.column]
@@ -69,70 +69,66 @@ def canonical_names(contract: Contract | None) -> dict[str, str]:
 
 
 def read_header(cells: Sequence[str], name: str, contract: Contract | None) -> Header:
-    """Name the columns under a header.
+    """Match the header of the file ``name`` to the contract.
 
     Raises
     ------
     InputError
         If two columns have one name, or the header is a row of houses.
     """
-    stripped = [cell.strip() for cell in cells]
-    known = canonical_names(contract)
-    matched = [_matched(each, known, contract) for each in stripped]
-    if contract is not None and not any(matched) and any(map(_is_number, stripped)):
+    headers = [cell.strip() for cell in cells]
+    canonical = canonical_names(contract)
+    exact = (
+        {*contract.columns, contract.market.id, contract.market.price.column} if contract else set()
+    )
+    matches = [
+        header if header in exact else canonical.get(fold_name(header)) for header in headers
+    ]
+    if contract is not None and not any(matches) and any(map(_is_number, headers)):
         raise InputError(
-            f"The first row of {name} holds numbers and no column name that is known, so the row "
-            "with the column names seems to be missing. Put it on top, as in the template."
+            f"The first row of {name} has numbers and no known column name, so the row with the "
+            "column names seems to be missing. Insert it at the top, as in the template."
         )
-    columns = [own or given for own, given in zip(matched, stripped, strict=True)]
-    _refuse_doubles(columns, stripped, name)
+    columns = [match or header for match, header in zip(matches, headers, strict=True)]
+    _refuse_duplicates(columns, headers, name)
     renamed = {
-        given: own for own, given in zip(matched, stripped, strict=True) if own and own != given
+        header: match
+        for match, header in zip(matches, headers, strict=True)
+        if match and match != header
     }
-    named = max((place for place, each in enumerate(columns, start=1) if each), default=0)
+    n_named = max((number for number, each in enumerate(columns, start=1) if each), default=0)
     for position, each in enumerate(columns):
         if not each:
-            stand_in = f"column {position + 1}"
-            while stand_in in columns:
-                stand_in = f"{stand_in}, without a name"
-            columns[position] = stand_in
-    return Header(tuple(cells), tuple(columns), named or len(columns), _note(renamed))
+            generated = f"column {position + 1}"
+            while generated in columns:
+                generated = f"{generated}, without a name"
+            columns[position] = generated
+    return Header(tuple(cells), tuple(columns), n_named or len(columns), _renaming_note(renamed))
 
 
-def _matched(given: str, known: dict[str, str], contract: Contract | None) -> str | None:
-    if contract is not None and given in {
-        *contract.columns,
-        contract.market.id,
-        contract.market.price.column,
-    }:
-        return given
-    return known.get(fold_name(given))
-
-
-def _refuse_doubles(columns: list[str], stripped: list[str], name: str) -> None:
-    twice = sorted({each for each in columns if each and columns.count(each) > 1})
-    if not twice:
+def _refuse_duplicates(columns: list[str], headers: list[str], name: str) -> None:
+    duplicates = sorted({each for each in columns if each and columns.count(each) > 1})
+    if not duplicates:
         return
-    spellings = {
-        each: dict.fromkeys(
-            given for own, given in zip(columns, stripped, strict=True) if own == each
+    described = []
+    for each in duplicates:
+        pairs = zip(columns, headers, strict=True)
+        spellings = dict.fromkeys(header for column, header in pairs if column == each)
+        described.append(
+            shorten(each)
+            if len(spellings) == 1
+            else f"{each} ({' and '.join(map(shorten, spellings))})"
         )
-        for each in twice
-    }
-    told = [
-        shorten(each) if len(ways) == 1 else f"{each} ({' and '.join(map(shorten, ways))})"
-        for each, ways in spellings.items()
-    ]
-    raise InputError(f"{name} has more than one column named {', '.join(told)}.")
+    raise InputError(f"{name} has more than one column named {', '.join(described)}.")
 
 
-def _note(renamed: dict[str, str]) -> str | None:
+def _renaming_note(renamed: dict[str, str]) -> str | None:
     if not renamed:
         return None
-    told = [f"{shorten(given)} as {own}" for given, own in renamed.items()][:MOST_TOLD]
-    more = len(renamed) - len(told)
-    words = ", ".join(told) + (f" and {more:,} more" if more else "")
-    return f"Column names were read whatever their case and spacing: {words}."
+    examples = [f"{shorten(header)} as {name}" for header, name in renamed.items()][:_MAX_EXAMPLES]
+    n_more = len(renamed) - len(examples)
+    listed = ", ".join(examples) + (f" and {n_more:,} more" if n_more else "")
+    return f"Column names were read whatever their case and spacing: {listed}."
 
 
 def _is_number(text: str) -> bool:
@@ -142,26 +138,22 @@ def _is_number(text: str) -> bool:
         return False
 
 
-# A table with these was valued before: no spreadsheet has all of them by chance.
-_SIGNATURE = frozenset({"predicted_price", "model_version", "valued_at"})
-
-
 @dataclass(frozen=True)
 class OutputColumns:
-    """The columns that the user gave and gets back.
+    """The user's columns in the output.
 
     Attributes
     ----------
     positions : list of int
-        Where they stood in the table.
+        Their positions in the table.
     names : list of str
-        Names that no two of all columns share.
+        Unique names, also among the columns of a valuation.
     headers : tuple of str
-        What stands above them in a file.
+        Their header cells in a file.
     replaced : tuple of str
-        Names of the columns that an old valuation may have left.
+        Names of the columns of an old valuation.
     renamed : bool
-        Whether one of the headers is another than the user's.
+        Whether a header differs from the user's.
     notes : tuple of str
     """
 
@@ -174,39 +166,41 @@ class OutputColumns:
 
 
 def output_columns(columns: Iterable[str], headers: Sequence[str]) -> OutputColumns:
-    """Tell the user's columns from those of an old valuation, and from those of the new one.
+    """Choose the columns of a table that the output keeps, and their names.
 
     Parameters
     ----------
     columns : iterable of str
         The names of the table's columns.
     headers : sequence of str
-        What stands above them in the file.
+        Their header cells in the file.
     """
-    given = list(columns)
-    replaced = VALUATION_COLUMNS if has_valuation(given) else ()
-    taken = {*given, *VALUATION_COLUMNS}
-    places, names, above, notes = [], [], [], []
-    for place, (name, header) in enumerate(zip(given, headers, strict=True)):
+    names = list(columns)
+    replaced = VALUATION_COLUMNS if has_valuation(names) else ()
+    taken = {*names, *VALUATION_COLUMNS}
+    positions, output_names, output_headers, notes = [], [], [], []
+    for position, (name, header) in enumerate(zip(names, headers, strict=True)):
         if name in replaced:
             continue
-        own = name
-        while own in VALUATION_COLUMNS or (own != name and own in taken):
-            own = f"input_{own}"
-        if own != name:
+        new = name
+        while new in VALUATION_COLUMNS or (new != name and new in taken):
+            new = f"input_{new}"
+        if new != name:
             notes.append(
-                f"Your column {name} is called {own} in the result, because the valuation has a "
+                f"Your column {name} is called {new} in the result, because the valuation has a "
                 f"column {name} too."
             )
-        places.append(place)
-        names.append(own)
-        above.append(header if own == name else own)
+        positions.append(position)
+        output_names.append(new)
+        output_headers.append(header if new == name else new)
     renamed = bool(notes)
-    if len(places) < len(given):
+    if len(positions) < len(names):
         notes.insert(0, "The table was valued before: its old valuation was replaced.")
-    return OutputColumns(places, names, tuple(above), replaced, renamed, tuple(notes))
+    return OutputColumns(
+        positions, output_names, tuple(output_headers), replaced, renamed, tuple(notes)
+    )
 
 
 def has_valuation(columns: Iterable[str]) -> bool:
-    """Tell a table that was valued before by its columns."""
+    """Whether a table with these columns was valued before."""
     return _SIGNATURE.issubset(columns)

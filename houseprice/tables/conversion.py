@@ -1,13 +1,11 @@
-"""Workbooks and Parquet files turned into CSV, in a process of their own.
+"""Excel workbooks and Parquet files converted to CSV, in a separate process.
 
-A file of 30 kB can make the reader of a workbook ask for 500 GB, which ends the process that asks.
-So another process reads it, with a limit on its memory and, where the caller has one, on its time:
-whatever a file does to it, this one goes on, and so do the other users of a server. The CSV stands
-in a file that nobody else can open, and that is gone when it is closed.
+A file of 30 kB can make the reader of a workbook request 500 GB, which ends its process. So another
+process reads it, with a limit on its memory and, if the caller has one, on its time: this process
+and the other users of a server go on. The CSV is in a file that only this process can open, and
+that is gone when it is closed.
 
-What kind of file a table came in: told by its first bytes, never by its name.
-
-What is asked of the process that converts a file, and how it refuses one.
+The process runs :func:`houseprice.tables.converter.main`.
 """
 
 from __future__ import annotations
@@ -32,17 +30,17 @@ import houseprice
 from houseprice.errors import HousePriceError, InputError
 from houseprice.files import MEGABYTE
 
-__all__ = ["MEMORY", "ConversionRequest", "ConvertedFile", "Kind", "detect_kind", "open_as_csv"]
+__all__ = ["MAX_MEMORY", "ConversionRequest", "ConvertedFile", "Kind", "detect_kind", "open_as_csv"]
 
 Kind = Literal["text", "workbook", "parquet"]
 
 _ZIP = b"PK\x03\x04"
 _PARQUET = b"PAR1"
-_OTHERS = {
+_OTHER_ARCHIVES = {
     "xl/workbook.bin": "a binary Excel workbook (.xlsb)",
     "content.xml": "an OpenDocument file",
 }
-# What no table is in, by the bytes it starts with.
+# Files without a table, by their first bytes.
 _REFUSED = {
     b"PK\x05\x06": "an empty ZIP archive",
     b"\xd0\xcf\x11\xe0": "an Excel workbook of the old kind, or one with a password",
@@ -52,22 +50,14 @@ _REFUSED = {
 
 
 def detect_kind(file: BinaryIO, name: str, *, only_text: bool = False) -> Kind:
-    """Tell how a file is to be read; whatever is no known kind may be text.
-
-    Parameters
-    ----------
-    file : binary file that can seek
-    name : str
-        What the user calls it.
-    only_text : bool
-        Refuse what is no text.
+    """Detect the kind of a file by its first bytes; any unknown kind may be text.
 
     Raises
     ------
     InputError
-        If no table can be read from such a file.
+        If no table can be read from such a file, or ``only_text`` and it is not text.
     """
-    start = _start(file, name)
+    start = _first_bytes(file, name)
     for magic, what in _REFUSED.items():
         if start.startswith(magic):
             raise _refusal(name, what)
@@ -83,13 +73,13 @@ def detect_kind(file: BinaryIO, name: str, *, only_text: bool = False) -> Kind:
     return kind
 
 
-def _start(file: BinaryIO, name: str) -> bytes:
+def _first_bytes(file: BinaryIO, name: str) -> bytes:
     try:
         file.seek(0)
         start = file.read(8)
         file.seek(0)
     except (EOFError, zlib.error, gzip.BadGzipFile):
-        raise InputError(f"{name} is a damaged gzip file. Pack it again.") from None
+        raise InputError(f"{name} is a damaged gzip file. Compress it again.") from None
     except OSError as error:
         raise InputError(f"{name} can't be read ({error.strerror or error}).") from None
     return start
@@ -103,7 +93,7 @@ def _refuse_other_archives(file: BinaryIO, name: str) -> None:
         raise InputError(
             f"{name} is a damaged Excel workbook or ZIP archive. Save it again."
         ) from None
-    for member, what in _OTHERS.items():
+    for member, what in _OTHER_ARCHIVES.items():
         if member in members:
             raise _refusal(name, what)
     if not any(member.startswith("xl/") for member in members):
@@ -117,95 +107,84 @@ def _refusal(name: str, what: str) -> InputError:
     )
 
 
-MEMORY = 2_000 * MEGABYTE
-"""Bytes that reading a workbook or a Parquet file may take, beyond which it is refused."""
+MAX_MEMORY = 2_000 * MEGABYTE
+"""Bytes of memory that reading a workbook or a Parquet file may take."""
 
 
 @dataclass(frozen=True)
 class ConversionRequest:
-    """One file to convert.
+    """One file to convert, its limits, and the errors if it can't be.
 
     Attributes
     ----------
-    kind : {"workbook", "parquet"}
+    kind : {"text", "workbook", "parquet"}
     name : str
-        What the user calls it.
-    known : tuple of str
-        Folded column names that tell a header, and so the sheet that is meant; may be empty.
+        The name of the file in messages.
+    known_names : tuple of str
+        Folded column names that identify the header, and so the sheet; may be empty.
     max_rows : int or None
     max_columns : int
     max_cell_chars : int
     max_unpacked : int
-        Bytes that it may hold, unpacked.
+        Decompressed bytes of the file.
     max_text : int
-        Bytes that its table may have as CSV.
+        Bytes of the table as CSV.
     """
 
     kind: Kind
     name: str
-    known: tuple[str, ...]
+    known_names: tuple[str, ...]
     max_rows: int | None
     max_columns: int
     max_cell_chars: int
     max_unpacked: int
     max_text: int
 
-    def too_large(self, most_bytes: int) -> InputError:
-        """It holds too much."""
+    def too_large(self, max_bytes: int) -> InputError:
+        """The file has too many bytes."""
         return InputError(
-            f"{self.name} holds more than {most_bytes // MEGABYTE:,} MB, and no more is read."
+            f"{self.name} holds more than {max_bytes // MEGABYTE:,} MB, and no more is read."
         )
 
-    def too_long(self) -> InputError:
-        """It has too many rows."""
+    def too_many_rows(self) -> InputError:
+        """The table has too many rows."""
         return InputError(f"{self.name} has more than {self.max_rows:,} rows. Split it into parts.")
 
-    def too_wide(self, n_columns: int) -> InputError:
-        """It has too many columns."""
+    def too_many_columns(self, n_columns: int) -> InputError:
+        """The table has too many columns."""
         return InputError(
             f"{self.name} has {n_columns:,} columns; at most {self.max_columns:,} are read."
         )
 
-    def too_deep(self, place: str, n_chars: int) -> InputError:
+    def cell_too_long(self, position: str, n_chars: int) -> InputError:
         """A cell is too long."""
         return InputError(
-            f"{place} of {self.name} has a cell of {n_chars:,} characters; at most "
+            f"{position} of {self.name} has a cell of {n_chars:,} characters; at most "
             f"{self.max_cell_chars:,} are read."
         )
 
-    def too_hungry(self) -> InputError:
-        """Reading it would take too much memory."""
+    def out_of_memory(self) -> InputError:
+        """Reading the file takes too much memory."""
         return InputError(
-            f"{self.name} needs more than {MEMORY // MEGABYTE:,} MB of memory to be read: perhaps "
-            "a cell far away from the table holds something. Save the table as CSV first."
+            f"{self.name} needs more than {MAX_MEMORY // MEGABYTE:,} MB of memory to be read: "
+            "perhaps a cell far away from the table has content. Save the table as CSV first."
         )
 
     def damaged(self) -> InputError:
-        """It is not what it looks like."""
+        """The content does not match its kind."""
         what = "an Excel workbook" if self.kind == "workbook" else "a Parquet file"
         return InputError(
             f"{self.name} is {what} that is damaged. Save it again, or save it as CSV."
         )
 
-    def without_houses(self) -> InputError:
-        """There is nothing in it."""
+    def empty(self) -> InputError:
+        """The table has no rows."""
         return InputError(f"{self.name} has a header but no houses under it.")
 
 
 @dataclass(frozen=True)
 class ConvertedFile:
-    """A table as text.
-
-    Attributes
-    ----------
-    file : binary file
-    path : Path or None
-        Where another process finds it, as long as this is open.
-    notes : tuple of str
-        What was assumed or left out so far, a sentence each.
-    separator : str or None
-        What stands between its cells, if that is known.
-    """
+    """A table as text; ``path`` is where another process can open it, as long as this is open."""
 
     file: BinaryIO
     path: Path | None = None
@@ -215,30 +194,29 @@ class ConvertedFile:
 
 @contextmanager
 def open_as_csv(
-    file: BinaryIO, wish: ConversionRequest, seconds: float | None = None, *, named: bool = False
+    file: BinaryIO, request: ConversionRequest, seconds: float | None = None, *, named: bool = False
 ) -> Iterator[ConvertedFile]:
-    """Convert a file and open the result.
+    """Convert a file that can seek, and open the result.
 
     Parameters
     ----------
-    file : binary file that can seek
-    wish : Wish
-        Its kind, what the user calls it, and the limits.
+    file : binary file
+    request : ConversionRequest
     seconds : float, optional
         Longest time that it may take.
     named : bool
-        Give the CSV a name, in a folder that only its owner can look into (mode 0700), so that
-        other processes can read it too. Else it has none, and is gone however this one ends.
+        Give the CSV a name, in a folder of its owner only (mode 0700), so that worker processes can
+        read it too. Otherwise it has none, and is gone however this process ends.
 
     Raises
     ------
     InputError
-        In one sentence, if it can't be read, has no table, or is over a limit.
+        If it can't be read, has no table, or exceeds a limit.
     HousePriceError
-        If there is no room for the CSV.
+        If the disk has no room for the CSV.
     """
     with ExitStack() as stack:
-        given = _with_descriptor(file, stack, wish)
+        source = _with_descriptor(file, stack, request)
         path = None
         if named:
             folder = tempfile.TemporaryDirectory(prefix="houseprice-")
@@ -247,20 +225,20 @@ def open_as_csv(
             out: BinaryIO = stack.enter_context(path.open("r+b"))
         else:
             out = _nameless(stack)
-        notes = _converted(given, out, wish, seconds)
+        notes = _convert_in_process(source, out, request, seconds)
         yield ConvertedFile(out, path, notes, ",")
 
 
-def _with_descriptor(file: BinaryIO, stack: ExitStack, wish: ConversionRequest) -> BinaryIO:
-    """The file itself if another process can read it, else a copy that it can."""
+def _with_descriptor(file: BinaryIO, stack: ExitStack, request: ConversionRequest) -> BinaryIO:
+    """Return the file itself if another process can read it, else a copy."""
     file.seek(0)
     if isinstance(file, io.BufferedReader | io.BufferedRandom):
         return file
     copy = _nameless(stack)
     while data := file.read(2**20):
         copy.write(data)
-        if copy.tell() > wish.max_unpacked:
-            raise wish.too_large(wish.max_unpacked)
+        if copy.tell() > request.max_unpacked:
+            raise request.too_large(request.max_unpacked)
     copy.flush()
     return copy
 
@@ -270,17 +248,17 @@ def _nameless(stack: ExitStack) -> BinaryIO:
     return cast(BinaryIO, stack.enter_context(nameless))
 
 
-def _converted(
-    given: BinaryIO, out: BinaryIO, wish: ConversionRequest, seconds: float | None
+def _convert_in_process(
+    source: BinaryIO, out: BinaryIO, request: ConversionRequest, seconds: float | None
 ) -> tuple[str, ...]:
-    home = str(Path(houseprice.__file__).parents[1])
-    path = os.pathsep.join([home, *filter(None, [os.environ.get("PYTHONPATH")])])
+    root = str(Path(houseprice.__file__).parents[1])
+    path = os.pathsep.join([root, *filter(None, [os.environ.get("PYTHONPATH")])])
     # "-c" and not "-m": a package's module that is run by its name is loaded twice.
     program = "from houseprice.tables.converter import main; main()"
     try:
-        done = subprocess.run(  # noqa: S603 - our own program, and the wish is one argument of JSON
-            [sys.executable, "-c", program, json.dumps(asdict(wish))],
-            stdin=given,
+        completed = subprocess.run(  # noqa: S603 - our own program, and the request is one argument of JSON
+            [sys.executable, "-c", program, json.dumps(asdict(request))],
+            stdin=source,
             stdout=out,
             stderr=subprocess.PIPE,
             timeout=seconds,
@@ -289,28 +267,31 @@ def _converted(
         )
     except subprocess.TimeoutExpired:
         raise InputError(
-            f"{wish.name} took more than {seconds:,.0f} seconds to read. Save the table as CSV, or "
-            "split it into parts."
+            f"{request.name} took more than {seconds:,.0f} seconds to read. Save the table as CSV, "
+            "or split it into parts."
         ) from None
     except OSError as error:
-        raise HousePriceError(f"{wish.name} can't be read: {error.strerror}.") from None
-    return _answer(done, wish)
+        raise HousePriceError(f"{request.name} can't be read: {error.strerror}.") from None
+    return _parse_answer(completed, request)
 
 
-def _answer(done: subprocess.CompletedProcess[bytes], wish: ConversionRequest) -> tuple[str, ...]:
-    """What the other process says, or what its end says if it can't say anything any more."""
-    last = done.stderr.decode("utf-8", "replace").rstrip().rpartition("\n")[2]
+def _parse_answer(
+    completed: subprocess.CompletedProcess[bytes], request: ConversionRequest
+) -> tuple[str, ...]:
+    """Return the notes of the process, or raise its error, also if it could not report one."""
+    last = completed.stderr.decode("utf-8", "replace").rstrip().rpartition("\n")[2]
     try:
         answer = json.loads(last)
         error, notes = answer["error"], tuple(answer["notes"])
     except (ValueError, TypeError, KeyError):
-        if b"memory allocation" in done.stderr or done.returncode == -9:
-            raise wish.too_hungry() from None
-        raise wish.damaged() from None
+        if b"memory allocation" in completed.stderr or completed.returncode == -9:
+            raise request.out_of_memory() from None
+        raise request.damaged() from None
     if error == "disk":
         free = shutil.disk_usage(tempfile.gettempdir()).free // MEGABYTE
         raise HousePriceError(
-            f"There is no room to unpack {wish.name}: {free:,} MB are free for temporary files."
+            f"The disk has no room to convert {request.name}: {free:,} MB are free for temporary "
+            "files."
         )
     if error:
         raise InputError(error)

@@ -1,8 +1,7 @@
-"""The other process: it reads a workbook or a Parquet file and writes it as CSV.
+"""The process that converts a workbook or a Parquet file to CSV.
 
-:mod:`houseprice.tables.conversion` starts it. The file is its standard input, the CSV its
-standard output, what was asked its one argument, and what it has to say the last line of standard
-error.
+:mod:`houseprice.tables.conversion` starts it. The file is its standard input, the CSV its standard
+output, the request its argument, and the answer the last line of its standard error.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ import json
 import sys
 
 from houseprice.errors import InputError
-from houseprice.tables.conversion import MEMORY, ConversionRequest
+from houseprice.tables.conversion import MAX_MEMORY, ConversionRequest
 
 __all__ = ["main"]
 
@@ -20,40 +19,40 @@ _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 
 
 def main() -> None:
-    """Do what the argument asks."""
+    """Convert the file of the request, as this process."""
     _limit_memory()
-    asked = json.loads(sys.argv[1])
-    wish = ConversionRequest(**{**asked, "known": tuple(asked["known"])})
+    fields = json.loads(sys.argv[1])
+    request = ConversionRequest(**{**fields, "known_names": tuple(fields["known_names"])})
     error, notes = "", list[str]()
     try:
-        notes = _convert(wish)
+        notes = _convert(request)
         sys.stdout.buffer.flush()
     except InputError as refusal:
         error = str(refusal)
     except MemoryError:
-        error = str(wish.too_hungry())
+        error = str(request.out_of_memory())
     except OSError as failure:
-        # A damaged file sends its reader to places that it does not have.
-        error = "disk" if failure.errno in _NO_ROOM else str(wish.damaged())
+        # A damaged file makes its reader seek to positions that it does not have.
+        error = "disk" if failure.errno in _NO_ROOM else str(request.damaged())
     sys.stderr.write("\n" + json.dumps({"error": error, "notes": notes}))
 
 
-def _convert(wish: ConversionRequest) -> list[str]:
-    if wish.kind == "workbook":
-        from houseprice.tables.workbook import workbook_to_csv
+def _convert(request: ConversionRequest) -> list[str]:
+    if request.kind == "workbook":
+        from houseprice.tables.excel import workbook_to_csv
 
-        return workbook_to_csv(sys.stdin.buffer, sys.stdout.buffer, wish)
+        return workbook_to_csv(sys.stdin.buffer, sys.stdout.buffer, request)
     from houseprice.tables.parquet import parquet_to_csv
 
-    return parquet_to_csv(sys.stdin.buffer, sys.stdout.buffer, wish)
+    return parquet_to_csv(sys.stdin.buffer, sys.stdout.buffer, request)
 
 
 def _limit_memory() -> None:
-    """Hold this process to its memory, where the system can."""
+    """Limit the memory of this process, where the system can."""
     try:
         import resource
     except ImportError:
         return
     most = resource.getrlimit(resource.RLIMIT_AS)[1]
-    limit = MEMORY if most == resource.RLIM_INFINITY else min(MEMORY, most)
+    limit = MAX_MEMORY if most == resource.RLIM_INFINITY else min(MAX_MEMORY, most)
     resource.setrlimit(resource.RLIMIT_AS, (limit, most))

@@ -1,42 +1,52 @@
-"""A valued table as an Excel workbook: what a person opens, filters and hands on.
-
-Three sheets: the table with its valuations, the problems, and what the values stand for. Text that
-a spreadsheet might run is made harmless (:mod:`houseprice.tables.writer`), numbers are
-numbers. Read back, the table is the one that was written.
-"""
+"""Excel workbooks: a sheet of houses as CSV, and a valued table as a workbook."""
 
 from __future__ import annotations
 
+import csv
 import io
 import re
 import tempfile
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+import zipfile
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+from itertools import islice
+from typing import TYPE_CHECKING, BinaryIO
 
 import pandas as pd
 
 from houseprice.backend.base import VALUATION_COLUMNS
 from houseprice.errors import InputError
+from houseprice.formatting import plural
 from houseprice.market.contract import Contract
-from houseprice.tables.scoring import ScoredTable
-from houseprice.tables.workbook import as_seen
+from houseprice.tables.conversion import ConversionRequest
+from houseprice.tables.dialect import fold_name
 from houseprice.tables.writer import escape_formula
 
 if TYPE_CHECKING:
+    from python_calamine import CalamineSheet, CalamineWorkbook
     from xlsxwriter import Workbook
     from xlsxwriter.format import Format
     from xlsxwriter.worksheet import Worksheet
 
-__all__ = ["to_excel"]
+    from houseprice.tables.scoring import ScoredTable
 
-_MOST_ROWS, _MOST_COLUMNS, _MOST_CHARS = 2**20, 2**14, 32_767
-_CUT = "… (cut here: the CSV download has all of it)"
-_SAMPLE = 200
-_NARROWEST, _WIDEST = 8, 50
-_NUMBER = re.compile(r"-?(0|[1-9]\d{0,14})(\.\d{1,14})?", re.ASCII)
+__all__ = ["cell_text", "to_excel", "workbook_to_csv"]
+
+_HEADER_ROWS = 30
+"""First rows of a sheet, among which the header is searched."""
+_MAX_SHEETS_LISTED = 5
+_MIDNIGHT = time()
+
+_MAX_ROWS, _MAX_COLUMNS, _MAX_CHARS = 2**20, 2**14, 32_767
+_TRUNCATED = "… (truncated: the CSV download has all of it)"
+_SAMPLE_ROWS = 200
+_MIN_WIDTH, _MAX_WIDTH = 8, 50
+_PLAIN_NUMBER = re.compile(r"-?(0|[1-9]\d{0,14})(\.\d{1,14})?", re.ASCII)
 _MONEY = ("predicted_price", "price_low", "price_high")
 _COLOURS = {"error": "#F8D7DA", "warning": "#FFF3CD"}
-_PROBLEMS = (
+_PROBLEM_HEADERS = (
     "House",
     "Column",
     "Kind",
@@ -45,57 +55,233 @@ _PROBLEMS = (
     "What was read",
     "What would do",
 )
-
-_APOSTROPHES = (
-    "A text that a spreadsheet might run as a formula has an apostrophe before it. It is taken "
-    "away again when this file is valued again."
+_ESCAPING_NOTE = (
+    "A text that a spreadsheet might run as a formula has an apostrophe before it. It is removed "
+    "when this file is valued again."
 )
 
 Cell = str | int | float | None
 
 
-def to_excel(scored: ScoredTable, contract: Contract) -> bytes:
-    """Write a valued table as a workbook.
+def workbook_to_csv(file: BinaryIO, out: BinaryIO, request: ConversionRequest) -> list[str]:
+    """Write the first sheet with a table as CSV; return notes on what was assumed or left out.
 
-    Parameters
-    ----------
-    scored : Scored
-    contract : Contract
-        How money is written, what the fields are called, and the day that values stand for.
+    Of the sheets that are not hidden, it is the first with a known column name, else the first with
+    any content. Rows above the header are left out, with a note.
 
     Raises
     ------
     InputError
-        If it has more rows or columns than a sheet can.
+        If it is damaged, has no table, or exceeds a limit.
+    """
+    import python_calamine as calamine
+
+    _refuse_bombs(file, request)
+    file.seek(0)
+    try:
+        book = calamine.CalamineWorkbook.from_filelike(file)
+        table = _find_table(book, request)
+    except calamine.PasswordError:
+        raise InputError(
+            f"{request.name} is protected with a password. Save it without one first."
+        ) from None
+    except (calamine.CalamineError, OSError):
+        raise request.damaged() from None
+    _write_csv(table, out, request)
+    return _notes(table, book.sheet_names)
+
+
+def cell_text(value: object) -> str:
+    """Format the value of a cell as Excel shows it in a cell that is wide enough.
+
+    >>> from datetime import date
+    >>> cell_text(1961.0), cell_text(0.1 + 0.2), cell_text(True), cell_text(date(2010, 7, 1))
+    ('1961', '0.3', 'TRUE', '2010-07-01')
+    """
+    match value:
+        case str():
+            # No text file contains a NUL.
+            return value.replace("\0", "\ufffd")
+        case bool():
+            return "TRUE" if value else "FALSE"
+        case float():
+            # Excel computes with 15 digits and shows no more.
+            text = f"{value:.15g}"
+            return f"{value:.0f}" if "e+" in text and abs(value) < 1e21 else text
+        case datetime():
+            return str(value.date() if value.time() == _MIDNIGHT else value)
+        case timedelta():
+            minutes, seconds = divmod(round(value.total_seconds()), 60)
+            return f"{minutes // 60}:{minutes % 60:02}:{seconds:02}"
+        case _:
+            return str(value)
+
+
+def _refuse_bombs(file: BinaryIO, request: ConversionRequest) -> None:
+    """Refuse a workbook that decompresses to too much, by its directory and in fact."""
+    try:
+        with zipfile.ZipFile(file) as archive:
+            members = archive.infolist()
+            if sum(member.file_size for member in members) > request.max_unpacked:
+                raise request.too_large(request.max_unpacked)
+            size = 0
+            for member in members:
+                # The directory may lie: read all of the compressed data, not the declared size.
+                member.file_size = 2**62
+                with archive.open(member) as content:
+                    while data := content.read(2**20):
+                        size += len(data)
+                        if size > request.max_unpacked:
+                            raise request.too_large(request.max_unpacked)
+    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, NotImplementedError,
+            RuntimeError):  # fmt: skip
+        raise request.damaged() from None
+
+
+@dataclass(frozen=True)
+class _SheetTable:
+    """The table of a sheet: the row of its header, counted from 0, and its known column names."""
+
+    sheet: CalamineSheet
+    header: int
+    n_known: int
+
+
+def _find_table(book: CalamineWorkbook, request: ConversionRequest) -> _SheetTable:
+    known_names = frozenset(request.known_names)
+    first = None
+    for sheet in _visible_sheets(book):
+        table = _find_header(sheet, known_names)
+        if table is not None and (table.n_known or not known_names):
+            return table
+        first = first or table
+    if first is None:
+        raise InputError(f"{request.name} has no sheet with a table: {_listed(book.sheet_names)}.")
+    return first
+
+
+def _visible_sheets(book: CalamineWorkbook) -> Iterator[CalamineSheet]:
+    from python_calamine import SheetTypeEnum, SheetVisibleEnum
+
+    for sheet in book.sheets_metadata:
+        if sheet.typ == SheetTypeEnum.WorkSheet and sheet.visible == SheetVisibleEnum.Visible:
+            yield book.get_sheet_by_name(sheet.name)
+
+
+def _find_header(sheet: CalamineSheet, known_names: frozenset[str]) -> _SheetTable | None:
+    """Find the row with the most known names, else the first that is at least half as wide."""
+    top = list(islice(_rows(sheet), _HEADER_ROWS))
+    widths = [sum(bool(cell.strip()) for cell in row) for row in top]
+    if not any(widths):
+        return None
+    n_known = [sum(fold_name(cell) in known_names for cell in row) for row in top]
+    if any(n_known):
+        return _SheetTable(sheet, n_known.index(max(n_known)), max(n_known))
+    header = next(number for number, width in enumerate(widths) if 2 * width >= max(widths))
+    return _SheetTable(sheet, header, 0)
+
+
+def _rows(sheet: CalamineSheet) -> Iterator[list[str]]:
+    """Yield the rows of a sheet, empty ones at the top too."""
+    for row in sheet.iter_rows():
+        yield [cell_text(value) for value in row]
+
+
+def _write_csv(table: _SheetTable, out: BinaryIO, request: ConversionRequest) -> None:
+    rows = islice(_rows(table.sheet), table.header, None)
+    header = next(rows)
+    if len(header) > request.max_columns:
+        raise request.too_many_columns(len(header))
+    writer = csv.writer(_LimitedText(out, request), lineterminator="\r\n")
+    # A byte order mark in the first cell would be taken for that of the file.
+    writer.writerow([header[0].lstrip("\ufeff"), *header[1:]])
+    n_rows = n_empty = 0
+    for number, row in enumerate(rows, start=table.header + 2):
+        if max(map(len, row)) > request.max_cell_chars:
+            raise request.cell_too_long(f"Row {number:,}", max(map(len, row)))
+        if not any(row):
+            n_empty += 1
+            continue
+        writer.writerows([[""] * len(row)] * n_empty)
+        writer.writerow(row)
+        n_rows, n_empty = n_rows + n_empty + 1, 0
+        if request.max_rows is not None and n_rows > request.max_rows:
+            raise request.too_many_rows()
+    if not n_rows:
+        raise request.empty()
+
+
+class _LimitedText:
+    """A text file with the byte limit of a request."""
+
+    def __init__(self, out: BinaryIO, request: ConversionRequest) -> None:
+        self._out, self._request, self._bytes_left = out, request, request.max_text
+
+    def write(self, text: str) -> int:
+        data = text.encode()
+        self._bytes_left -= len(data)
+        if self._bytes_left < 0:
+            raise self._request.too_large(self._request.max_text)
+        self._out.write(data)
+        return len(text)
+
+
+def _notes(table: _SheetTable, sheet_names: list[str]) -> list[str]:
+    notes = []
+    if len(sheet_names) > 1:
+        notes.append(f"The sheet “{table.sheet.name}” was read, of {_listed(sheet_names)}.")
+    if table.header:
+        notes.append(
+            f"The column names are in row {table.header + 1:,} of the sheet: "
+            f"{plural(table.header, 'row')} above left out. House 1 is in row {table.header + 2:,}."
+        )
+    return notes
+
+
+def _listed(names: list[str]) -> str:
+    listed = ", ".join(f"“{name}”" for name in names[:_MAX_SHEETS_LISTED])
+    n_more = len(names) - _MAX_SHEETS_LISTED
+    return listed + (f" and {n_more:,} more" if n_more > 0 else "")
+
+
+def to_excel(scored: ScoredTable, contract: Contract) -> bytes:
+    """Write a valued table as a workbook with three sheets: valuations, problems, and metadata.
+
+    Numbers are numbers, and formulas are escaped. Read again, the table is the one that was
+    written.
+
+    Raises
+    ------
+    InputError
+        If it has more rows or columns than a sheet can have.
     """
     import xlsxwriter
 
     n_rows, n_columns = len(scored.inputs), len(scored.headers) + len(VALUATION_COLUMNS)
-    if n_rows + 1 > _MOST_ROWS or n_columns > _MOST_COLUMNS:
+    if n_rows + 1 > _MAX_ROWS or n_columns > _MAX_COLUMNS:
         raise InputError(
-            f"An Excel sheet holds {_MOST_ROWS - 1:,} rows under its header and {_MOST_COLUMNS:,} "
-            f"columns; this table has {n_rows:,} and {n_columns:,}. Take the CSV file."
+            f"An Excel sheet holds {_MAX_ROWS - 1:,} rows under its header and {_MAX_COLUMNS:,} "
+            f"columns; this table has {n_rows:,} and {n_columns:,}. Download the CSV file."
         )
     data = io.BytesIO()
-    # Row after row goes to a file that nobody else can open; all in memory would be gigabytes.
+    # Rows go to a temporary file of this user: a whole sheet in memory would take gigabytes.
     with tempfile.TemporaryDirectory(prefix="houseprice-") as folder:
         options = {"constant_memory": True, "tmpdir": folder, "strings_to_urls": False}
         with xlsxwriter.Workbook(data, options) as book:
-            _valuations(book, scored, contract)
-            _problems(book, scored, contract)
-            _about(book, scored, contract)
+            _add_valuations(book, scored, contract)
+            _add_problems(book, scored, contract)
+            _add_metadata(book, scored, contract)
     return data.getvalue()
 
 
-def _valuations(book: Workbook, scored: ScoredTable, contract: Contract) -> None:
-    n_given = len(scored.headers)
-    columns = [_given_cells(scored.inputs.iloc[:, place]) for place in range(n_given)]
-    columns += [_own_cells(scored.valuations[name]) for name in VALUATION_COLUMNS]
-    formats = [None] * n_given + _formats(book, contract)
+def _add_valuations(book: Workbook, scored: ScoredTable, contract: Contract) -> None:
+    n_inputs = len(scored.headers)
+    columns = [_input_cells(scored.inputs.iloc[:, position]) for position in range(n_inputs)]
+    columns += [_valuation_cells(scored.valuations[name]) for name in VALUATION_COLUMNS]
     sheet = book.add_worksheet("Valuations")
     headers = [*map(escape_formula, scored.headers), *VALUATION_COLUMNS]
-    _write(book, sheet, headers, columns, formats)
-    status = n_given + VALUATION_COLUMNS.index("status")
+    _write_sheet(book, sheet, headers, columns, [None] * n_inputs + _formats(book, contract))
+    status = n_inputs + VALUATION_COLUMNS.index("status")
     for word, colour in _COLOURS.items():
         sheet.conditional_format(
             1, status, max(len(scored.inputs), 1), status,
@@ -106,80 +292,74 @@ def _valuations(book: Workbook, scored: ScoredTable, contract: Contract) -> None
 
 def _formats(book: Workbook, contract: Contract) -> list[Format | None]:
     symbol = contract.market.price.symbol.replace('"', "")
-    shapes = dict.fromkeys(_MONEY, f'"{symbol}"#,##0') | {
+    codes = dict.fromkeys(_MONEY, f'"{symbol}"#,##0') | {
         "interval": "0%", "fsd": "0.0%", "confidence": "0.0"
     }  # fmt: skip
     return [
-        book.add_format({"num_format": shapes[name]}) if name in shapes else None
+        book.add_format({"num_format": codes[name]}) if name in codes else None
         for name in VALUATION_COLUMNS
     ]
 
 
-def _problems(book: Workbook, scored: ScoredTable, contract: Contract) -> None:
+def _add_problems(book: Workbook, scored: ScoredTable, contract: Contract) -> None:
     labels = {name: field.label for name, field in contract.fields.items()}
-    rows: list[list[Cell]] = [
-        [
-            problem.row,
-            *(
-                escape_formula(text) if text else None
-                for text in (
-                    labels.get(problem.field or "", problem.field),
-                    problem.code,
-                    problem.severity,
-                    problem.message,
-                    problem.read,
-                    problem.expected,
-                )
-            ),
-        ]
-        for problem in scored.problems[: _MOST_ROWS - 1]
-    ]
-    columns = [list(column) for column in zip(*rows, strict=True)] or [[] for _ in _PROBLEMS]
-    _write(book, book.add_worksheet("Problems"), list(_PROBLEMS), columns, [None] * len(_PROBLEMS))
+    rows: list[list[Cell]] = []
+    for problem in scored.problems[: _MAX_ROWS - 1]:
+        texts = (
+            labels.get(problem.field or "", problem.field),
+            problem.code,
+            problem.severity,
+            problem.message,
+            problem.read,
+            problem.expected,
+        )
+        rows.append([problem.row, *(escape_formula(text) if text else None for text in texts)])
+    headers = list(_PROBLEM_HEADERS)
+    columns = [list(column) for column in zip(*rows, strict=True)] or [[] for _ in headers]
+    _write_sheet(book, book.add_worksheet("Problems"), headers, columns, [None] * len(headers))
 
 
-def _about(book: Workbook, scored: ScoredTable, contract: Contract) -> None:
+def _add_metadata(book: Workbook, scored: ScoredTable, contract: Contract) -> None:
     summary, market = scored.summary, contract.market
-    shares = scored.valuations["interval"].dropna().unique().tolist()
-    facts: list[tuple[str, Cell]] = [
+    levels = scored.valuations["interval"].dropna().unique().tolist()
+    items: list[tuple[str, Cell]] = [
         ("Market", market.title),
-        ("Values stand for", market.as_of.isoformat()),
+        ("Values as of", market.as_of.isoformat()),
         ("Currency", market.price.currency),
         ("Model", ", ".join(_distinct(scored.valuations["model_version"]))),
         ("Valued at", ", ".join(_distinct(scored.valuations["valued_at"])[:1])),
-        ("Share of prices that a range should hold", ", ".join(f"{each:.0%}" for each in shares)),
+        ("Share of prices that a range should hold", ", ".join(f"{each:.0%}" for each in levels)),
         ("Houses", summary.rows),
         ("With a value", summary.valued),
         ("Of these with a warning", summary.warnings),
         ("Without a value", summary.errors),
         *(("Note", note) for note in scored.notes),
-        ("Apostrophes", _APOSTROPHES),
+        ("Apostrophes", _ESCAPING_NOTE),
     ]
-    names: list[Cell] = [name for name, _ in facts]
-    values: list[Cell] = [escape_formula(v) if isinstance(v, str) else v for _, v in facts]
+    names: list[Cell] = [name for name, _ in items]
+    values: list[Cell] = [escape_formula(v) if isinstance(v, str) else v for _, v in items]
     sheet = book.add_worksheet("About")
-    _write(book, sheet, ["What", "Value"], [names, values], [None, None])
+    _write_sheet(book, sheet, ["What", "Value"], [names, values], [None, None])
 
 
 def _distinct(texts: pd.Series) -> list[str]:
     return [text for text in texts.dropna().unique().tolist() if text]
 
 
-def _given_cells(texts: pd.Series) -> list[Cell]:
-    """A column of the user's: a number where Excel shows it as it stood in the file, else text."""
+def _input_cells(texts: pd.Series) -> list[Cell]:
     codes, distinct = pd.factorize(texts)
-    cells: list[Cell] = [_given_cell(str(text)) for text in distinct]
+    cells: list[Cell] = [_input_cell(str(text)) for text in distinct]
     return [cells[code] if code >= 0 else None for code in codes]
 
 
-def _given_cell(text: str) -> Cell:
-    if _NUMBER.fullmatch(text) and text != "-0" and as_seen(float(text)) == text:
+def _input_cell(text: str) -> Cell:
+    """Return a number if Excel shows it exactly as in the file, else the text."""
+    if _PLAIN_NUMBER.fullmatch(text) and text != "-0" and cell_text(float(text)) == text:
         return float(text)
     return escape_formula(text) or None
 
 
-def _own_cells(values: pd.Series) -> list[Cell]:
-    """A column of a valuation."""
+def _valuation_cells(values: pd.Series) -> list[Cell]:
     return [
         None
         if pd.isna(value) or value == ""
@@ -190,33 +370,35 @@ def _own_cells(values: pd.Series) -> list[Cell]:
     ]
 
 
-def _write(
+def _write_sheet(
     book: Workbook,
     sheet: Worksheet,
     headers: Sequence[str],
     columns: Sequence[Sequence[Cell]],
     formats: Sequence[Format | None],
 ) -> None:
-    """Lay out a table whose header stays in view, and fill it row by row."""
+    """Write a table with a frozen header and a filter, row by row."""
     n_rows = len(columns[0])
-    for place, (header, cells, shape) in enumerate(zip(headers, columns, formats, strict=True)):
-        longest = max((len(str(cell)) for cell in cells[:_SAMPLE] if cell is not None), default=0)
-        width = min(max(longest, len(header) + 3, _NARROWEST) + 1, _WIDEST)
-        sheet.set_column(place, place, width, shape)
+    for position, (header, cells, shape) in enumerate(zip(headers, columns, formats, strict=True)):
+        sample = (len(str(cell)) for cell in cells[:_SAMPLE_ROWS] if cell is not None)
+        width = max(max(sample, default=0), len(header) + 3, _MIN_WIDTH) + 1
+        sheet.set_column(position, position, min(width, _MAX_WIDTH), shape)
     sheet.freeze_panes(1, 0)
     sheet.autofilter(0, 0, max(n_rows, 1), len(headers) - 1)
     sheet.ignore_errors({"number_stored_as_text": f"A1:XFD{n_rows + 1}"})
     bold = book.add_format({"bold": True, "bottom": 1})
-    for place, header in enumerate(headers):
-        sheet.write_string(0, place, _fitting(header), bold)
+    for position, header in enumerate(headers):
+        sheet.write_string(0, position, _truncate(header), bold)
     for number in range(n_rows):
-        for place, cells in enumerate(columns):
+        for position, cells in enumerate(columns):
             cell = cells[number]
             if isinstance(cell, str):
-                sheet.write_string(number + 1, place, _fitting(cell), formats[place])
+                sheet.write_string(number + 1, position, _truncate(cell), formats[position])
             elif cell is not None:
-                sheet.write_number(number + 1, place, cell, formats[place])
+                sheet.write_number(number + 1, position, cell, formats[position])
 
 
-def _fitting(text: str) -> str:
-    return text if len(text) <= _MOST_CHARS else text[: _MOST_CHARS - len(_CUT)] + _CUT
+def _truncate(text: str) -> str:
+    if len(text) <= _MAX_CHARS:
+        return text
+    return text[: _MAX_CHARS - len(_TRUNCATED)] + _TRUNCATED

@@ -1,10 +1,8 @@
-"""How a CSV file is laid out, found by looking through it once in flat memory.
+"""The layout of a CSV file and the positions of its chunks, found by reading it once.
 
-Where the pieces of a CSV file stand, so that each can be read alone and by another process.
-
-A piece starts where a record does. Where a quoted cell may run over lines, records are read one by
-one to tell, exactly as the cells are read later; elsewhere counting lines is enough. So a piece has
-the same rows, under the same numbers, whoever reads it.
+Each chunk starts at a record, so it can be read alone and by another process. Where a quoted cell
+may span lines, records are read one by one, exactly as the cells are read later; elsewhere counting
+lines is enough. So a chunk has the same rows, with the same numbers, for every reader.
 """
 
 from __future__ import annotations
@@ -16,23 +14,23 @@ from itertools import islice
 from typing import BinaryIO
 
 from houseprice.errors import InputError
+from houseprice.formatting import plural
 from houseprice.market.contract import Contract
 from houseprice.tables.columns import Header, canonical_names, read_header
 from houseprice.tables.dialect import Decimals, Scan, scan
 from houseprice.tables.records import (
-    LINES,
-    MAX_CELL_CHARS,
+    BLOCK_LINES,
     MAX_COLUMNS,
     Lines,
     Shape,
     find_separator,
     read_records,
-    refuse_long,
+    refuse_long_cells,
 )
 
 __all__ = ["Layout", "Span", "find_layout", "find_spans"]
 
-_START = 2**20
+_START_CHARS = 2**20
 
 
 @dataclass(frozen=True)
@@ -42,13 +40,13 @@ class Layout:
     Attributes
     ----------
     text : Scan
-        Its encoding.
+        The encoding.
     separator : str
     header : Header
     header_text : str
-        The header as it stands in the file, with its line ending.
+        The header as in the file, with its line ending.
     first_line, last_line : int
-        The lines of the text, counted from 1, between which the houses stand.
+        The first and last line with houses, counted from 1.
     decimals : {"point", "comma", "unclear"}
         The decimal sign of its numbers.
     notes : tuple of str
@@ -66,18 +64,18 @@ class Layout:
 
     @property
     def line_ending(self) -> str:
-        """How lines end; a line feed in a file whose header has no ending."""
+        """The line ending of the header; a line feed if it has none."""
         body = self.header_text.rstrip("\r\n")
         return self.header_text[len(body) :] or "\n"
 
     @property
     def decimal(self) -> str:
-        """The decimal sign for numbers of ours: a comma where the file's own have one."""
+        """The decimal sign for the numbers that are added."""
         return "," if self.decimals == "comma" else "."
 
     @property
     def most_rows(self) -> int:
-        """Houses at most: as many, if none runs over several lines."""
+        """The number of rows, or more if some span several lines."""
         return self.last_line - self.first_line + 1
 
 
@@ -85,54 +83,44 @@ def find_layout(
     file: BinaryIO,
     name: str,
     contract: Contract | None,
-    most_bytes: int | None = None,
+    max_bytes: int | None = None,
     separator: str | None = None,
 ) -> Layout:
-    """Look through a file.
-
-    Parameters
-    ----------
-    file : binary file that can seek
-    name : str
-    contract : Contract, optional
-    most_bytes : int, optional
-        Refuse a file that has more.
-    separator : str, optional
-        What stands between its cells, if that is known.
+    """Find the layout of a file that can seek; an unknown separator is detected.
 
     Raises
     ------
     InputError
-        In one sentence.
+        If it is not a table, or exceeds a limit.
     """
-    as_text = scan(file, name, most_bytes)
-    with as_text.open(file) as text:
-        start = text.read(_START)
+    text_scan = scan(file, name, max_bytes)
+    with text_scan.open(file) as text:
+        start = text.read(_START_CHARS)
     separator = separator or find_separator(start.lstrip("\r\n"), canonical_names(contract))
-    with as_text.open(file) as text:
+    with text_scan.open(file) as text:
         lines = Lines(text)
         record = next(each for each in read_records(lines, separator) if each.text.strip("\r\n"))
-    if not record.sound:
+    if not record.is_valid:
         raise InputError(f"The header of {name} has a quotation mark in the middle of a name.")
     if len(record.cells) > MAX_COLUMNS:
         raise InputError(
             f"{name} has {len(record.cells):,} columns; at most {MAX_COLUMNS:,} are read."
         )
-    refuse_long(record, name, MAX_CELL_CHARS)
+    refuse_long_cells(record, name)
     header = read_header(record.cells, name, contract)
 
-    n_lines, n_records = _empty_at_the_end(file, as_text, separator)
-    last_line = as_text.lines - n_lines
+    n_empty_lines, n_empty_rows = _trailing_empty_rows(file, text_scan, separator)
+    last_line = text_scan.lines - n_empty_lines
     if last_line <= lines.number:
         raise InputError(f"{name} has a header but no houses under it.")
-    left_out = "1 empty row" if n_records == 1 else f"{n_records:,} empty rows"
+    empty_rows = plural(n_empty_rows, "empty row")
     notes = (
-        as_text.note,
+        text_scan.note,
         header.note,
-        f"{left_out} at the end of the file left out." if n_records else None,
+        f"{empty_rows} at the end of the file left out." if n_empty_rows else None,
     )
     return Layout(
-        as_text,
+        text_scan,
         separator,
         header,
         record.text,
@@ -142,42 +130,42 @@ def find_layout(
     )
 
 
-def _empty_at_the_end(file: BinaryIO, as_text: Scan, separator: str) -> tuple[int, int]:
-    """Count the lines, and the records on them, that are empty up to the end of the file.
+def _trailing_empty_rows(file: BinaryIO, text_scan: Scan, separator: str) -> tuple[int, int]:
+    """Count the lines and the records that are empty up to the end of the file.
 
-    Only what follows the last letter or digit is read. Whether that one stands within quotation
-    marks is seen from those after it: read the wrong way, the last of them is never closed.
+    Only what follows the last letter or digit is read. The quotation marks after it show whether
+    that one is within a quoted cell: read the wrong way, the last of them is never closed.
     """
-    for before in ("x", '"x') if as_text.tail > len(as_text.mark) else ("",):
-        with as_text.open(file, as_text.tail) as text:
+    for before in ("x", '"x') if text_scan.tail > len(text_scan.mark) else ("",):
+        with text_scan.open(file, text_scan.tail) as text:
             lines = Lines(text)
-            lines.give_back([before + text.readline()])
+            lines.put_back([before + text.readline()])
             try:
-                return _empty_records(lines, separator)
+                return _count_empty_records(lines, separator)
             except InputError:
                 continue
     return 0, 0
 
 
-def _empty_records(lines: Lines, separator: str) -> tuple[int, int]:
-    n_records, full, read = 0, lines.number, 0
+def _count_empty_records(lines: Lines, separator: str) -> tuple[int, int]:
+    n_records, last_full_line, last_line = 0, lines.number, 0
     for record in read_records(lines, separator):
-        read = lines.number
-        if record.blank:
+        last_line = lines.number
+        if record.is_empty:
             n_records += 1
         else:
-            n_records, full = 0, read
-    return read - full, n_records
+            n_records, last_full_line = 0, last_line
+    return last_line - last_full_line, n_records
 
 
 @dataclass(frozen=True)
 class Span:
-    """A piece of a file.
+    """The position of a chunk in a file.
 
     Attributes
     ----------
     number : int
-        Pieces before it.
+        Number of the chunk, from 0.
     start : int
         Its first byte.
     line : int
@@ -185,6 +173,7 @@ class Span:
     row : int
         Rows before it.
     rows : int
+        Its rows.
     """
 
     number: int
@@ -195,7 +184,7 @@ class Span:
 
 
 def find_spans(lines: Lines, layout: Layout, shape: Shape, rows: int, chars: int) -> Iterator[Span]:
-    """Cut the lines of a whole file into pieces of so many rows, fewer if their lines are long.
+    """Split the lines of a file into chunks of ``rows`` rows, fewer if their lines are long.
 
     Raises
     ------
@@ -203,14 +192,14 @@ def find_spans(lines: Lines, layout: Layout, shape: Shape, rows: int, chars: int
         If a quotation mark is opened and never closed.
     """
     head = lines.take(layout.first_line - 1)
-    start = len(layout.text.mark) + _size(head, layout)
+    start = len(layout.text.mark) + _n_bytes(head, layout)
     number = row = 0
     while True:
-        line, size, taken, room = lines.number + 1, 0, 0, chars
-        while taken < rows and room > 0 and (block := _block(lines, shape, rows - taken)):
+        line, size, taken, chars_left = lines.number + 1, 0, 0, chars
+        while taken < rows and chars_left > 0 and (block := _block(lines, shape, rows - taken)):
             taken += len(block)
-            room -= sum(map(len, block))
-            size += _size(block, layout)
+            chars_left -= sum(map(len, block))
+            size += _n_bytes(block, layout)
         if not taken:
             return
         yield Span(number, start, line, row, taken)
@@ -218,26 +207,26 @@ def find_spans(lines: Lines, layout: Layout, shape: Shape, rows: int, chars: int
 
 
 def _block(lines: Lines, shape: Shape, most: int) -> list[str]:
-    """The next records, as many as :func:`~houseprice.tables.records.read_blocks` takes."""
-    batch = lines.take(min(most, LINES))
-    if not batch or '"' not in "".join(batch) or _one_line_each(batch, shape.separator):
+    """Take as many records as :func:`~houseprice.tables.records.read_blocks` does."""
+    batch = lines.take(min(most, BLOCK_LINES))
+    if not batch or '"' not in "".join(batch) or _is_record_per_line(batch, shape.separator):
         return batch
-    lines.give_back(batch)
+    lines.put_back(batch)
     records = islice(read_records(lines, shape.separator), len(batch))
     return [record.text for record in records]
 
 
-def _one_line_each(batch: list[str], separator: str) -> bool:
-    """Whether each line is a record of its own, which is so where no quoted cell runs over it."""
-    marked = [line for line in batch if '"' in line]
+def _is_record_per_line(batch: list[str], separator: str) -> bool:
+    """Whether each line is a record: no quoted cell spans lines."""
+    with_quotes = [line for line in batch if '"' in line]
     try:
         return all(
             sum(1 for _ in csv.reader([line], delimiter=separator, strict=True)) == 1
-            for line in marked
+            for line in with_quotes
         )
     except csv.Error:
         return False
 
 
-def _size(lines: list[str], layout: Layout) -> int:
+def _n_bytes(lines: list[str], layout: Layout) -> int:
     return len("".join(lines).encode(layout.text.codec))

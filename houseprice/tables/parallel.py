@@ -1,337 +1,152 @@
-"""Pieces of a file valued by several processes of this computer, each with one thread and a model.
+"""A large file valued by one or several processes of this computer.
 
-A worker that dies (most often because memory ran out) costs the piece that it worked on: a new one
-does that again. Workers end with the process that started them, however that ends: the pipe to it
-closes.
-
-New processes of this computer, each with one thread for numbers, and quick to start.
-
-They come from a server that loads the packages once, and then only copies itself. It takes as long
-to load as this process does, so whoever knows early that processes will be wanted says so early:
-:func:`prepare` lets it load beside.
-
-A large file valued part by part, by this process or several, in work that can be broken off.
-
-The parts are the pieces of the file, the same ones whoever values them. So the result does not
-depend on how many processes there are, or on how often the work was broken off.
+The task of a worker (:func:`value_spans`) is the same here and on a cluster
+(:mod:`houseprice.tables.distributed`): it reads consecutive chunks of a file, values them, and
+writes them to a file that the caller joins. The chunks are the same for every number of processes,
+and a task that is done twice writes the same bytes. So the output is the same however many
+processes there are, and however often one of them is killed.
 """
 
 from __future__ import annotations
 
 import gc
+import hashlib
 import json
-import logging
-import multiprocessing
-import os
-import signal
-import sys
-from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import datetime
-from multiprocessing import get_context
-from multiprocessing.connection import Connection, wait
-from multiprocessing.process import BaseProcess
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, replace
+from functools import lru_cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, ParamSpec, cast
 
-from houseprice.backend.base import DEFAULT_INTERVAL, Backend, Progress
+from houseprice.backend.base import Backend, Progress
 from houseprice.backend.local import LocalBackend
-from houseprice.errors import HousePriceError, InputError
-from houseprice.market.contract import Contract
-from houseprice.market.sales import load_market
+from houseprice.errors import HousePriceError, InputError, StoreError
+from houseprice.market.sales import Market, load_market
+from houseprice.model.store.manifest import Manifest
 from houseprice.model.store.store import ModelStore
 from houseprice.progress import ProgressEstimate
-from houseprice.settings import Settings
+from houseprice.settings import Settings, read_settings
 from houseprice.tables.layout import Layout, Span
-from houseprice.tables.reader import CHUNK_ROWS, CsvFile
-from houseprice.tables.resume import Checkpoint, FinishedChunk, Task, checkpoint, digest, write_part
-from houseprice.tables.streaming import StreamResult, merge_results, result_notes, value_chunk
-from houseprice.tables.table import Table
-
-if TYPE_CHECKING:
-    from multiprocessing.context import ForkServerContext, SpawnContext
+from houseprice.tables.processes import run_in_processes, start_server
+from houseprice.tables.reader import CHUNK_ROWS, CsvFile, open_bytes
+from houseprice.tables.resume import (
+    Checkpoint,
+    FinishedChunk,
+    Task,
+    checkpoint,
+    digest,
+    write_chunks,
+)
+from houseprice.tables.scoring import ScoringOptions
+from houseprice.tables.streaming import (
+    StreamResult,
+    merge_results,
+    result_notes,
+    value_chunk,
+)
 
 __all__ = [
-    "ScoringOptions",
-    "WorkerOptions",
+    "ChunkTask",
+    "FileOptions",
+    "ModelReference",
     "WorkerPool",
-    "new_process",
-    "prepare",
-    "processors",
+    "value_spans",
     "value_to_file",
 ]
 
-_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
-
-P = ParamSpec("P")
-
-
-def processors() -> int:
-    """How many processors this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-def prepare(module: str) -> None:
-    """Begin to load a module for processes to come; return at once."""
-    if sys.platform == "win32":
-        return
-    from multiprocessing import forkserver  # which Windows lacks
-
-    _context().set_forkserver_preload([module])
-    with _one_thread_each():
-        forkserver.ensure_running()
-
-
-def new_process(work: Callable[P, object], *given: P.args, **named: P.kwargs) -> BaseProcess:
-    """Start a process, never a copy of this one as it is: its threads would be missing there.
-
-    Parameters
-    ----------
-    work : callable
-        A function of a module, loaded before it is called.
-    *given, **named
-        What it is called with.
-    """
-    prepare(work.__module__)
-    process = _context().Process(target=work, args=given, kwargs=named, daemon=True)
-    with _one_thread_each():
-        process.start()
-    return process
-
-
-def _context() -> SpawnContext | ForkServerContext:
-    return get_context("spawn") if sys.platform == "win32" else get_context("forkserver")
-
-
-@contextmanager
-def _one_thread_each() -> Iterator[None]:
-    """The environment for new processes: numeric libraries read it when they are loaded."""
-    before = {name: os.environ.get(name) for name in _THREADS}
-    os.environ.update(dict.fromkeys(_THREADS, "1"))
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
-
-
-TRIES = 3
-"""How often a piece is begun before its workers' deaths are taken for its fault."""
+MAX_KILLS = 3
+"""Times that a process may be killed before the next chunk is finished."""
 
 
 @dataclass(frozen=True)
-class WorkerOptions:
-    """What is to be done with each piece of a file.
+class ModelReference:
+    """The model that values, for a worker to load; it has no secrets, unlike the settings.
 
-    Attributes
-    ----------
-    source : Path
-        Where the text is found.
-    name : str
-        What the user calls the file.
-    layout : Layout
-    interval : float
-    evidence : bool
-    valued_at : datetime
+    ``digest`` is the checksum of the model's manifest, and so of all its files; None for a worker
+    on this computer. A worker's own settings of the market and the model directory come first.
     """
 
+    version: str
+    digest: str | None
+    model_dir: Path
+    market: str | None
+    max_unpacked_mb: int
+
+    @classmethod
+    def of(
+        cls, settings: Settings, version: str, manifest: Manifest | None = None
+    ) -> ModelReference:
+        """Refer to a version in the model directory of the settings."""
+        checksum = hashlib.sha256(manifest.to_json()).hexdigest() if manifest else None
+        folder = settings.model_dir.resolve()
+        return cls(version, checksum, folder, settings.market, settings.max_unpacked_mb)
+
+    def settings(self) -> Settings:
+        """Return the worker's settings, completed by those of the reference."""
+        own = read_settings()
+        paths = {"model_dir": self.model_dir, "market": self.market}
+        missing = {name: value for name, value in paths.items() if name not in own.model_fields_set}
+        return own.model_copy(update={**missing, "max_unpacked_mb": self.max_unpacked_mb})
+
+    def load(self) -> tuple[Market, LocalBackend]:
+        """Load the market and the model, once per process."""
+        return _load(self.settings(), self.version, self.digest)
+
+
+@lru_cache(maxsize=1)
+def _load(settings: Settings, version: str, checksum: str | None) -> tuple[Market, LocalBackend]:
+    market = load_market(settings.market)
+    loaded = ModelStore.from_settings(settings).load(version, market.contract)
+    loaded.manifest.check_data(market)
+    if checksum and hashlib.sha256(loaded.manifest.to_json()).hexdigest() != checksum:
+        raise StoreError(
+            f"The model version {version} in {settings.model_dir} differs from the one on the "
+            "computer that started the run. Set HOUSEPRICE_MODEL_DIR to the same folder on both."
+        )
+    # What is loaded stays in memory: not to scan it in each collection saves 5 % of the time.
+    gc.freeze()
+    return market, LocalBackend(loaded, market)
+
+
+@dataclass(frozen=True)
+class ChunkTask:
+    """Consecutive chunks of a file, and the file that their result is written to."""
+
+    number: int
     source: Path
     name: str
     layout: Layout
-    interval: float
-    evidence: bool
-    valued_at: datetime
+    spans: tuple[Span, ...]
+    target: Path
 
 
-class WorkerPool:
-    """Worker processes, which start at once and can be left by ``with``.
+def value_spans(model: ModelReference, options: ScoringOptions, task: ChunkTask) -> FinishedChunk:
+    """Value consecutive chunks of a file.
 
-    Parameters
-    ----------
-    settings : Settings
-        Lead to the market and the model.
-    model_version : str
-        The version that answers.
-    jobs : int
-        How many processes.
+    Raises
+    ------
+    HousePriceError
+        If the model can't be loaded, or the chunks can't be read.
+    OSError
+        If the result can't be written.
     """
-
-    def __init__(self, settings: Settings, model_version: str, jobs: int) -> None:
-        self._about = settings, model_version
-        self._idle = [_Worker(*self._about) for _ in range(jobs)]
-        self._busy: dict[Connection, tuple[_Worker, Span]] = {}
-
-    def __enter__(self) -> WorkerPool:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        workers = [*self._idle, *(worker for worker, _ in self._busy.values())]
-        for worker in workers:
-            worker.process.terminate()
-        for worker in workers:
-            worker.process.join()
-            worker.pipe.close()
-
-    def value(
-        self, order: WorkerOptions, spans: Iterable[Span], place: Callable[[int], Path]
-    ) -> Iterator[FinishedChunk]:
-        """Value pieces, and write each to its place; they come as they are finished.
-
-        Raises
-        ------
-        HousePriceError
-            What the work on a piece ended with, or that its workers died again and again.
-        OSError
-            If a part can't be written.
-        """
-        coming, again = iter(spans), deque[Span]()
-        losses: Counter[Span] = Counter()
-        while True:
-            while self._idle and (span := again.popleft() if again else next(coming, None)):
-                self._hand_out(order, span, place(span.number))
-            if not self._busy:
-                return
-            for pipe in wait(list(self._busy)):
-                worker, span = self._busy.pop(cast(Connection, pipe))
-                said = worker.answer()
-                if said is None:
-                    losses[span] += 1
-                    self._idle.append(_Worker(*self._about))
-                    if losses[span] == TRIES:
-                        raise HousePriceError(
-                            f"The processes that valued rows {span.row + 1:,} to "
-                            f"{span.row + span.rows:,} ended {TRIES} times without a word. Often "
-                            "memory runs out: try fewer with --jobs."
-                        )
-                    again.append(span)
-                    continue
-                self._idle.append(worker)
-                if isinstance(said, BaseException):
-                    raise said
-                yield said
-
-    def _hand_out(self, order: WorkerOptions, span: Span, place: Path) -> None:
-        worker = self._idle.pop()
-        # A worker that is dead already is found out when its answer is read.
-        worker.send(order, span, place)
-        self._busy[worker.pipe] = worker, span
-
-
-class _Worker:
-    """A process and the pipe to it."""
-
-    def __init__(self, settings: Settings, model_version: str) -> None:
-        self.pipe, theirs = multiprocessing.Pipe()
-        self.process = new_process(_serve, theirs, settings, model_version)
-        theirs.close()
-
-    def send(self, order: WorkerOptions, span: Span, place: Path) -> None:
-        try:
-            self.pipe.send((order, span, place))
-        except OSError:
-            self.process.join()
-
-    def answer(self) -> FinishedChunk | Exception | None:
-        """What came of the piece; None if the process is dead."""
-        try:
-            said: FinishedChunk | Exception = self.pipe.recv()
-        except (EOFError, OSError):
-            self.process.join()
-            self.pipe.close()
-            return None
-        return said
-
-
-def _serve(pipe: Connection, settings: Settings, model_version: str) -> None:
-    """Work until the pipe is closed."""
-    # Ctrl-C reaches every process of a terminal: the first one tells the others.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # It has said the same already.
-    logging.disable(logging.WARNING)
-    try:
-        ready: _Ready | HousePriceError = _ready(settings, model_version)
-    except HousePriceError as error:
-        ready = error
-    # What is loaded stays: not to look through it again and again spares a twentieth of the time.
-    gc.freeze()
-    while True:
-        try:
-            order, span, place = pipe.recv()
-        except EOFError:
-            return
-        pipe.send(ready if isinstance(ready, HousePriceError) else _done(ready, order, span, place))
-
-
-class _Ready(NamedTuple):
-    """What a worker needs for every piece."""
-
-    settings: Settings
-    contract: Contract
-    backend: Backend
-
-
-def _ready(settings: Settings, model_version: str) -> _Ready:
-    market = load_market(settings.market)
-    loaded = ModelStore.from_settings(settings).load(model_version, market.contract)
-    return _Ready(settings, market.contract, LocalBackend(loaded, market))
-
-
-def _done(
-    ready: _Ready, order: WorkerOptions, span: Span, place: Path
-) -> FinishedChunk | Exception:
-    try:
-        piece = _read(order, span, ready)
-        part = value_chunk(
-            piece,
-            order.layout,
-            ready.backend,
-            interval=order.interval,
-            evidence=order.evidence,
-            valued_at=order.valued_at,
-        )
-        return write_part(place, span.number, part)
-    except (HousePriceError, OSError) as error:
-        return error
-
-
-def _read(order: WorkerOptions, span: Span, ready: _Ready) -> Table:
-    try:
-        file = order.source.open("rb")
-    except OSError as error:
-        raise InputError(f"{order.name} can't be read any more ({error.strerror}).") from None
-    with file:
-        text = CsvFile(file, order.name, order.layout, ready.settings, ready.contract)
-        return text.part(span)
+    market, backend = model.load()
+    with open_bytes(task.source, task.name) as (file, _):
+        source = CsvFile(file, task.name, task.layout, market.contract)
+        tables = (source.read_chunk(span) for span in task.spans)
+        valued = (value_chunk(table, task.layout, backend, options) for table in tables)
+        return write_chunks(task.target, task.number, valued)
 
 
 @dataclass(frozen=True)
-class ScoringOptions:
-    """How a file is to be valued.
+class FileOptions(ScoringOptions):
+    """How a large file is valued: the rows of a chunk, and whether to resume an earlier run.
 
-    Attributes
-    ----------
-    interval : float
-        Share of sales that a range should hold.
-    evidence : bool
-        Fill ``comparables`` and ``top_drivers`` too.
-    resume : bool, optional
-        What to do with finished parts of an earlier run; see
-        :func:`houseprice.tables.resume.checkpoint`.
-    rows : int
-        Rows in a part.
+    For ``resume``, see :func:`houseprice.tables.resume.checkpoint`.
     """
 
-    interval: float = DEFAULT_INTERVAL
-    evidence: bool = False
-    resume: bool | None = None
     rows: int = CHUNK_ROWS
+    resume: bool | None = None
 
 
 def value_to_file(
@@ -339,98 +154,141 @@ def value_to_file(
     path: Path,
     output: Path,
     backend: Backend,
-    wishes: ScoringOptions,
+    options: FileOptions,
     *,
-    crew: WorkerPool | None = None,
+    pool: WorkerPool | None = None,
     progress: Progress | None = None,
-    say: Callable[[str], None] = lambda _: None,
+    report: Callable[[str], None] = lambda _: None,
 ) -> StreamResult:
-    """Value each row of a file into another, which is whole or not there.
+    """Value a file into another, which is complete or does not exist.
 
     Parameters
     ----------
     source : CsvFile
     path : Path
-        Where it lies.
+        The file itself.
     output : Path
     backend : Backend
-        Tells which model it is, and values where there is no crew.
-    wishes : Wishes
-    crew : Crew, optional
-        Processes that value with the same model; only for a source that has a path.
+        Identifies the model, and values the file if there is no pool.
+    options : FileOptions
+    pool : WorkerPool, optional
+        Processes with the same model; the source must have a path.
     progress : callable, optional
-        Called with the share done, and with rows, rows per second and time left in words.
-    say : callable
-        Told in a sentence what became of an earlier run.
+        Called with the share done, and a text with rows, rows per second and remaining time.
+    report : callable
+        Called with a sentence on what became of an earlier run.
 
     Raises
     ------
     InputError
-        If the file can't be read to its end, or changed in the meantime.
+        If the file can't be read to its end, or changed while it was valued.
     HousePriceError
-        If the backend can't answer, or the result can't be written. Finished parts are kept.
+        If the backend can't answer, or the result can't be written. Finished chunks are kept.
     """
-    before = _state(path)
-    with checkpoint(output, _task(path, backend, wishes), resume=wishes.resume, say=say) as work:
-        place = source.path or path
-        order = WorkerOptions(
-            place, source.name, source.layout, wishes.interval, wishes.evidence, work.valued_at
-        )
-        most = source.layout.most_rows
-        n_rows = sum(part.counts.rows for part in work.done.values())
-        pace = ProgressEstimate(most, before=n_rows)
+    before = _file_state(path)
+    task = _resumable_task(path, backend, options)
+    with checkpoint(output, task, resume=options.resume, report=report) as work:
+        n_total = source.layout.most_rows
+        n_done = sum(chunk.counts.rows for chunk in work.done.values())
+        estimate = ProgressEstimate(n_total, before=n_done)
 
-        def tell(share: float, _: str = "") -> None:
+        def update(share: float, _: str = "") -> None:
             if progress is not None:
-                progress(*pace.update(min(n_rows + int(share * wishes.rows), most)))
+                progress(*estimate.update(min(n_done + int(share * options.rows), n_total)))
 
-        if crew is None:
-            finished = _here(source, backend, order, work, wishes.rows, tell)
-        else:
-            to_do = (s for s in source.spans(wishes.rows) if s.number not in work.done)
-            finished = crew.value(order, to_do, work.place)
         if work.done:
-            tell(0.0)
-        for part in finished:
-            work.add(part)
-            n_rows += part.counts.rows
-            tell(0.0)
-        if _state(path) != before:
-            raise InputError(f"{path} was changed while it was valued. Value it once more.")
-        parts = (part for _, part in sorted(work.done.items()))
-        return merge_results(parts, result_notes(source.layout))
+            update(0.0)
+        options = replace(options, valued_at=work.valued_at)
+        if pool is None:
+            finished = _value_here(source, backend, options, work, update)
+        else:
+            tasks = partial(_unfinished_tasks, source, source.path or path, options.rows, work)
+            finished = pool.value(options, tasks)
+        for chunk in finished:
+            work.add(chunk)
+            n_done += chunk.counts.rows
+            update(0.0)
+        if _file_state(path) != before:
+            raise InputError(f"{path} changed while it was valued. Value it again.")
+        chunks = (chunk for _, chunk in sorted(work.done.items()))
+        return merge_results(chunks, result_notes(source.layout))
 
 
-def _here(
+def _value_here(
     source: CsvFile,
     backend: Backend,
-    order: WorkerOptions,
+    options: FileOptions,
     work: Checkpoint,
-    rows: int,
     progress: Progress,
 ) -> Iterator[FinishedChunk]:
-    """Value the parts that are not finished in this process."""
-    for number, piece in enumerate(source.pieces(rows)):
+    for number, table in enumerate(source.chunks(options.rows)):
         if number not in work.done:
-            part = value_chunk(
-                piece,
-                order.layout,
-                backend,
-                interval=order.interval,
-                evidence=order.evidence,
-                progress=progress,
-                valued_at=order.valued_at,
-            )
-            yield write_part(work.place(number), number, part)
+            chunk = value_chunk(table, source.layout, backend, options, progress)
+            yield write_chunks(work.path(number), number, [chunk])
 
 
-def _task(path: Path, backend: Backend, wishes: ScoringOptions) -> Task:
+def _unfinished_tasks(
+    source: CsvFile, path: Path, rows: int, work: Checkpoint
+) -> Iterator[ChunkTask]:
+    for span in source.spans(rows):
+        if span.number not in work.done:
+            target = work.path(span.number)
+            yield ChunkTask(span.number, path, source.name, source.layout, (span,), target)
+
+
+@dataclass(frozen=True)
+class WorkerPool:
+    """Processes of this computer, each with one numeric thread and its own model."""
+
+    model: ModelReference
+    n_jobs: int
+
+    def value(
+        self, options: ScoringOptions, tasks: Callable[[], Iterable[ChunkTask]]
+    ) -> Iterator[FinishedChunk]:
+        """Value chunks, and yield them as they are finished.
+
+        A process that is killed (most often because memory runs out) takes the others down. New
+        ones continue with the tasks that are not finished.
+
+        Parameters
+        ----------
+        options : ScoringOptions
+        tasks : callable
+            Returns the tasks that are not finished; called again after a process was killed.
+
+        Raises
+        ------
+        HousePriceError
+            Any error of a task, or if processes are killed again and again.
+        OSError
+            If a result can't be written.
+        """
+        start_server(__name__)
+        work = partial(value_spans, self.model, options)
+        n_kills = 0
+        while n_kills < MAX_KILLS:
+            try:
+                for chunk in run_in_processes(work, tasks(), self.n_jobs):
+                    n_kills = 0
+                    yield chunk
+            except BrokenProcessPool:
+                n_kills += 1
+                continue
+            return
+        raise HousePriceError(
+            f"The processes were killed {MAX_KILLS} times before a chunk was finished. Often "
+            "memory runs out: use fewer processes with --jobs."
+        )
+
+
+def _resumable_task(path: Path, backend: Backend, options: FileOptions) -> Task:
     info = backend.info()
     model = [info.backend, info.market_title, info.model_version, info.package_version]
-    options = [wishes.interval, wishes.evidence, wishes.rows]
-    return Task(digest(path), json.dumps(model), json.dumps(options))
+    values = [options.interval, options.evidence, options.rows]
+    return Task(digest(path), json.dumps(model), json.dumps(values))
 
 
-def _state(path: Path) -> tuple[int, int]:
-    found = path.stat()
-    return found.st_size, found.st_mtime_ns
+def _file_state(path: Path) -> tuple[int, int]:
+    status = path.stat()
+    return status.st_size, status.st_mtime_ns

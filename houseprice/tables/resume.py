@@ -1,23 +1,16 @@
-"""The finished parts of a large result, kept beside it, so that broken-off work can go on.
+"""Checkpoints of a large result: finished chunks are kept next to it until it is complete.
 
 ::
 
-    .valued.csv.parts/      beside valued.csv, for its owner only
-      task.json             what is valued, by which model, with which options, and when it began
-      done.jsonl            a line for each finished part: its size, its checksum, what came of it
-      part-000012           a finished part whose turn has not come
-      result                all parts up to the first that is not finished
+    .valued.csv.parts/      next to valued.csv, for its owner only
+      task.json             the input, the model, the options, and when the run began
+      done.jsonl            a line per finished chunk: its size, checksum and counts
+      part-000012           a finished chunk that waits for an earlier one
+      result                all chunks up to the first unfinished one
 
-The asked name is given when all is written: it never belongs to half a file.
-
-The finished parts of a result: what is known of each, and the list of them in their folder.
-
-The list has a line for each part. A line that a kill or a full disk has cut short is no part.
-
-Parts that are finished in any order, joined into one result in theirs.
-
-A part goes to the end of the result as soon as those before it have, so the disk holds hardly more
-than the result.
+The result is renamed to the output when it is complete, so the output is never half a file. Chunks
+finish in any order, and are appended to the result in the order of the file. Each is removed as
+soon as it is appended, so the disk holds hardly more than the result.
 """
 
 from __future__ import annotations
@@ -25,6 +18,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import secrets
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -34,10 +28,11 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from houseprice.errors import HousePriceError, InputError
-from houseprice.files import MEGABYTE, file_lock, replace_file, sync_folder
+from houseprice.files import file_lock, replace_file, sync_folder
+from houseprice.formatting import plural
 from houseprice.market.problems import Problem
 from houseprice.tables.scoring import RowCounts
-from houseprice.tables.streaming import ValuedChunk
+from houseprice.tables.streaming import StreamResult, ValuedChunk, merge_results
 
 __all__ = [
     "Checkpoint",
@@ -47,27 +42,17 @@ __all__ = [
     "checkpoint",
     "digest",
     "read_finished",
+    "write_chunks",
     "write_finished",
-    "write_part",
 ]
 
-_LIST = "done.jsonl"
+_BLOCK = 2**20
+_LONGEST_NAME = 255
 
 
 @dataclass(frozen=True)
 class FinishedChunk:
-    """A part that is written.
-
-    Attributes
-    ----------
-    number : int
-    size : int
-        Bytes.
-    sha256 : str
-    counts : RowCounts
-    problems : tuple of Problem
-        Those of the whole table.
-    """
+    """A chunk that is written, with its counts and the problems of the whole table."""
 
     number: int
     size: int
@@ -75,59 +60,28 @@ class FinishedChunk:
     counts: RowCounts
     problems: tuple[Problem, ...]
 
-    def is_at(self, place: Path) -> bool:
-        """Whether a file is this part, whole."""
+    def is_at(self, path: Path) -> bool:
+        """Whether a file is this chunk, complete."""
         try:
-            return place.stat().st_size == self.size and digest(place) == self.sha256
+            return path.stat().st_size == self.size and digest(path) == self.sha256
         except FileNotFoundError:
             return False
 
     def to_json(self) -> str:
-        """Write it as one line."""
+        """Serialize as one line."""
         return json.dumps(asdict(self))
 
     @classmethod
     def from_json(cls, line: str) -> FinishedChunk:
-        """Read what :meth:`to_json` wrote."""
-        told = json.loads(line)
-        counts, problems = RowCounts(**told.pop("counts")), told.pop("problems")
-        return cls(**told, counts=counts, problems=tuple(Problem(**each) for each in problems))
-
-
-def write_part(place: Path, number: int, part: ValuedChunk) -> FinishedChunk:
-    """Write a part to its place."""
-    place.write_bytes(part.data)
-    sha256 = hashlib.sha256(part.data).hexdigest()
-    return FinishedChunk(number, len(part.data), sha256, part.counts, part.problems)
-
-
-def add_finished(folder: Path, part: FinishedChunk) -> None:
-    """Add a part to the list of a folder."""
-    with (folder / _LIST).open("a", encoding="utf-8") as file:
-        file.write(f"{part.to_json()}\n")
-
-
-def read_finished(folder: Path) -> list[FinishedChunk]:
-    """Read the list of a folder; it is empty where there is none."""
-    path = folder / _LIST
-    found = []
-    text = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
-    for line in text.splitlines():
-        try:
-            found.append(FinishedChunk.from_json(line))
-        except (ValueError, TypeError, KeyError, AttributeError):
-            continue
-    return found
-
-
-def write_finished(folder: Path, parts: Iterable[FinishedChunk]) -> None:
-    """Replace the list of a folder, which stays as it was if there is no room for the new one."""
-    lines = "".join(f"{part.to_json()}\n" for part in parts)
-    replace_file(folder / _LIST, lines.encode())
+        """Parse a line of :meth:`to_json`."""
+        fields = json.loads(line)
+        fields["counts"] = RowCounts(**fields["counts"])
+        fields["problems"] = tuple(Problem(**problem) for problem in fields["problems"])
+        return cls(**fields)
 
 
 def digest(path: Path) -> str:
-    """The checksum of a file.
+    """Return the SHA-256 of a file.
 
     Raises
     ------
@@ -141,96 +95,27 @@ def digest(path: Path) -> str:
         raise InputError(f"{path} can't be read ({error.strerror}).") from None
 
 
-class Checkpoint:
-    """The parts of one result.
-
-    Attributes
-    ----------
-    done : dict of int to Finished
-        The finished parts, those of earlier runs too.
-    valued_at : datetime
-        When the work began: the time that every value is given.
-    """
-
-    def __init__(self, folder: Path, valued_at: datetime) -> None:
-        self.done: dict[int, FinishedChunk] = {}
-        self.valued_at = valued_at
-        self._folder = folder
-        self._joined = 0
-        self._result: BinaryIO = (folder / "result").open("ab")
-
-    def place(self, number: int) -> Path:
-        """Where a part is to be written."""
-        return self._folder / f"part-{number:06d}"
-
-    def add(self, part: FinishedChunk) -> None:
-        """Take note of a part that is written."""
-        add_finished(self._folder, part)
-        self.done[part.number] = part
-        self._join()
-
-    def take_up(self) -> None:
-        """Find out which parts of an earlier run are whole, and forget the others."""
-        told = {part.number: part for part in read_finished(self._folder)}
-        size = self._take_up_joined(told)
-        self._result.truncate(size)
-        for number, part in sorted(told.items()):
-            if number >= self._joined and part.is_at(self.place(number)):
-                self.done[number] = part
-        write_finished(self._folder, self.done.values())
-        self._join()
-
-    def finish(self, target: Path) -> None:
-        """Give the result its name, and remove what is left."""
-        if self._joined != len(self.done):
-            raise AssertionError(f"part {self._joined} was never finished")
-        self._result.flush()
-        os.fsync(self._result.fileno())
-        self._result.close()
-        (self._folder / "result").replace(target)
-        sync_folder(target.parent)
-        shutil.rmtree(self._folder, ignore_errors=True)
-
-    def close(self) -> None:
-        """Let go of the files."""
-        self._result.close()
-
-    def _take_up_joined(self, told: dict[int, FinishedChunk]) -> int:
-        """Find the parts that the result begins with; return how many bytes they have."""
-        size = 0
-        with (self._folder / "result").open("rb") as result:
-            while (part := told.get(self._joined)) and _is_next(result, part):
-                self.done[part.number] = part
-                self._joined += 1
-                size += part.size
-        return size
-
-    def _join(self) -> None:
-        while self._joined in self.done:
-            place = self.place(self._joined)
-            with place.open("rb") as part:
-                shutil.copyfileobj(part, self._result, MEGABYTE)
-            # The part may go only when the result has all of it.
-            self._result.flush()
-            place.unlink()
-            self._joined += 1
-
-
-def _is_next(result: BinaryIO, part: FinishedChunk) -> bool:
-    return hashlib.sha256(result.read(part.size)).hexdigest() == part.sha256
-
-
-_LONGEST_NAME = 255
+def write_chunks(path: Path, number: int, chunks: Iterable[ValuedChunk]) -> FinishedChunk:
+    """Write chunks to one file, which gets its name when it is complete."""
+    draft = path.with_name(f".{secrets.token_hex(8)}.part")
+    checksum, size, results = hashlib.sha256(), 0, []
+    try:
+        with draft.open("xb") as file:
+            for chunk in chunks:
+                file.write(chunk.data)
+                checksum.update(chunk.data)
+                size += len(chunk.data)
+                results.append(StreamResult(chunk.counts, chunk.problems))
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
+    merged = merge_results(results)
+    return FinishedChunk(number, size, checksum.hexdigest(), merged.counts, merged.problems)
 
 
 @dataclass(frozen=True)
 class Task:
-    """What has to be the same for work to go on, by what it is called in a message.
-
-    Attributes
-    ----------
-    input, model, options : str
-    """
+    """What must be unchanged to resume a run; the field names appear in messages."""
 
     input: str
     model: str
@@ -239,54 +124,156 @@ class Task:
 
 @contextmanager
 def checkpoint(
-    output: Path, task: Task, *, resume: bool | None, say: Callable[[str], None]
+    output: Path, task: Task, *, resume: bool | None, report: Callable[[str], None]
 ) -> Iterator[Checkpoint]:
-    """Open the parts of a result: those of an earlier run, or none yet.
+    """Open the checkpoint of an output: that of an earlier run, or an empty one.
 
     Parameters
     ----------
     output : Path
-        The asked name. A link is followed, so that it stays a link.
+        A link is followed, so that it stays a link.
     task : Task
     resume : bool, optional
-        Whether to go on from finished parts of the same task. By default they are neither used nor
-        thrown away, but told of in an error.
-    say : callable
-        Told in a sentence what became of an earlier run.
+        Whether to continue from finished chunks of the same task. By default they are neither used
+        nor removed: an error reports them.
+    report : callable
+        Called with a sentence on what became of an earlier run.
 
     Raises
     ------
     InputError
-        If an earlier run left parts and nobody said what to do with them.
+        If an earlier run left chunks and ``resume`` is None.
     HousePriceError
-        If another run is at work, or writing fails: finished parts stay.
+        If another run is writing the output, or writing fails: finished chunks are kept.
     """
     target = output.resolve()
     folder = _folder(target)
     work = None
     try:
         folder.mkdir(mode=0o700, exist_ok=True)
-        with file_lock(folder / "lock", lambda: _refuse_a_second(output)):
-            begun = _begun(folder, task, output, resume, say)
-            work = Checkpoint(folder, begun or datetime.now(UTC))
+        with file_lock(folder / "lock", lambda: _refuse_second_run(output)):
+            began = _find_earlier_run(folder, task, output, resume, report)
+            work = Checkpoint(folder, began or datetime.now(UTC))
             try:
-                if begun:
-                    work.take_up()
-                    say(f"Going on from {_parts(len(work.done))} of an earlier run.")
+                if began:
+                    work.restore()
+                    report(f"Resuming from {_finished(len(work.done))} of an earlier run.")
                 else:
-                    _begin(folder, task, work.valued_at)
+                    _write_task(folder, task, work.valued_at)
                 yield work
-                work.finish(target)
+                work.publish(target)
             finally:
                 work.close()
-                # What is listed counts: work that is broken off may not have taken it up yet.
+                # The list counts, not ``done``: a run may be interrupted before it restores them.
                 if folder.exists() and not read_finished(folder):
                     shutil.rmtree(folder, ignore_errors=True)
     except OSError as error:
-        kept = " Finished parts are kept: go on with --resume." if work and work.done else ""
+        hint = " Finished chunks are kept: continue with --resume." if work and work.done else ""
         raise HousePriceError(
-            f"{output} can't be written ({error.strerror or error}).{kept}"
+            f"{output} can't be written ({error.strerror or error}).{hint}"
         ) from error
+
+
+class Checkpoint:
+    """The finished chunks of one result, by number.
+
+    ``valued_at`` is when the first run began: the time stamp of every value.
+    """
+
+    def __init__(self, folder: Path, valued_at: datetime) -> None:
+        self.done: dict[int, FinishedChunk] = {}
+        self.valued_at = valued_at
+        self._folder = folder
+        self._n_joined = 0
+        self._result: BinaryIO = (folder / "result").open("ab")
+
+    def path(self, number: int) -> Path:
+        """Return the path that a chunk is to be written to."""
+        return self._folder / f"part-{number:06d}"
+
+    def add(self, chunk: FinishedChunk) -> None:
+        """Record a chunk that is written."""
+        add_finished(self._folder, chunk)
+        self.done[chunk.number] = chunk
+        self._join()
+
+    def restore(self) -> None:
+        """Take over the complete chunks of an earlier run, and forget all others."""
+        listed = {chunk.number: chunk for chunk in read_finished(self._folder)}
+        self._result.truncate(self._restore_joined(listed))
+        for number, chunk in sorted(listed.items()):
+            if number >= self._n_joined and chunk.is_at(self.path(number)):
+                self.done[number] = chunk
+        write_finished(self._folder, self.done.values())
+        self._join()
+
+    def publish(self, target: Path) -> None:
+        """Rename the result to its target, and remove what is left."""
+        if self._n_joined != len(self.done):
+            raise AssertionError(f"chunk {self._n_joined} was never finished")
+        self._result.flush()
+        os.fsync(self._result.fileno())
+        self._result.close()
+        (self._folder / "result").replace(target)
+        sync_folder(target.parent)
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def close(self) -> None:
+        """Close the result."""
+        self._result.close()
+
+    def _restore_joined(self, listed: dict[int, FinishedChunk]) -> int:
+        """Find the chunks that the result begins with; return their size in bytes."""
+        size = 0
+        with (self._folder / "result").open("rb") as result:
+            while (chunk := listed.get(self._n_joined)) and _is_next(result, chunk):
+                self.done[chunk.number] = chunk
+                self._n_joined += 1
+                size += chunk.size
+        return size
+
+    def _join(self) -> None:
+        while self._n_joined in self.done:
+            path = self.path(self._n_joined)
+            with path.open("rb") as chunk:
+                shutil.copyfileobj(chunk, self._result, _BLOCK)
+            # The chunk may only be removed when the result has all of it.
+            self._result.flush()
+            path.unlink()
+            self._n_joined += 1
+
+
+def _is_next(result: BinaryIO, chunk: FinishedChunk) -> bool:
+    return hashlib.sha256(result.read(chunk.size)).hexdigest() == chunk.sha256
+
+
+def _list_path(folder: Path) -> Path:
+    return folder / "done.jsonl"
+
+
+def read_finished(folder: Path) -> list[FinishedChunk]:
+    """Read the list of finished chunks; a line that a kill or a full disk cut short is ignored."""
+    path = _list_path(folder)
+    chunks = []
+    text = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
+    for line in text.splitlines():
+        try:
+            chunks.append(FinishedChunk.from_json(line))
+        except (ValueError, TypeError, KeyError, AttributeError):
+            continue
+    return chunks
+
+
+def add_finished(folder: Path, chunk: FinishedChunk) -> None:
+    """Append a chunk to the list of finished chunks."""
+    with _list_path(folder).open("a", encoding="utf-8") as file:
+        file.write(f"{chunk.to_json()}\n")
+
+
+def write_finished(folder: Path, chunks: Iterable[FinishedChunk]) -> None:
+    """Replace the list of finished chunks; without room for the new list, the old one stays."""
+    lines = "".join(f"{chunk.to_json()}\n" for chunk in chunks)
+    replace_file(_list_path(folder), lines.encode())
 
 
 def _folder(target: Path) -> Path:
@@ -296,46 +283,45 @@ def _folder(target: Path) -> Path:
     return target.with_name(name)
 
 
-def _refuse_a_second(output: Path) -> None:
+def _refuse_second_run(output: Path) -> None:
     raise HousePriceError(f"Another run of houseprice predict is writing {output}. Wait for it.")
 
 
-def _begun(
-    folder: Path, task: Task, output: Path, resume: bool | None, say: Callable[[str], None]
+def _find_earlier_run(
+    folder: Path, task: Task, output: Path, resume: bool | None, report: Callable[[str], None]
 ) -> datetime | None:
-    """When the same task was begun; None if it was not, and then nothing of another is left."""
-    earlier = _earlier(folder)
-    n_parts = len(read_finished(folder))
-    if earlier is None or not n_parts:
+    """Return when an earlier run of the same task began; clear the folder if there is none."""
+    earlier = _read_task(folder)
+    n_chunks = len(read_finished(folder))
+    if earlier is None or not n_chunks:
         if resume:
-            say("There is no earlier run to go on from: all is valued.")
+            report("There is no earlier run to resume: all rows are valued.")
         _clear(folder)
         return None
-    theirs, begun = earlier
-    other = [name for name, value in asdict(task).items() if theirs.get(name) != value]
-    if not other and resume is None:
+    fields, began = earlier
+    changed = [name for name, value in asdict(task).items() if fields.get(name) != value]
+    if not changed and resume is None:
         raise InputError(
-            f"An earlier run for {output} was broken off after {_parts(n_parts)}. Go on from there "
-            "with --resume, or start anew with --no-resume."
+            f"An earlier run for {output} was interrupted after {_finished(n_chunks)}. Continue "
+            "with --resume, or start again with --no-resume."
         )
-    if other or not resume:
-        why = f"because the {' and the '.join(other)} changed" if other else "as asked"
-        say(f"Threw away {_parts(n_parts)} of an earlier run, {why}: all is valued anew.")
+    if changed or not resume:
+        reason = f"because the {' and the '.join(changed)} changed" if changed else "as requested"
+        report(f"Removed {_finished(n_chunks)} of an earlier run, {reason}: all rows are valued.")
         _clear(folder)
         return None
-    return begun
+    return began
 
 
-def _begin(folder: Path, task: Task, valued_at: datetime) -> None:
-    told = {**asdict(task), "valued_at": valued_at.isoformat()}
-    (folder / "task.json").write_text(json.dumps(told, indent=1), encoding="utf-8")
+def _write_task(folder: Path, task: Task, valued_at: datetime) -> None:
+    fields = {**asdict(task), "valued_at": valued_at.isoformat()}
+    (folder / "task.json").write_text(json.dumps(fields, indent=1), encoding="utf-8")
 
 
-def _earlier(folder: Path) -> tuple[dict[str, Any], datetime] | None:
-    """What an earlier run told of its task, and when it began."""
+def _read_task(folder: Path) -> tuple[dict[str, Any], datetime] | None:
     try:
-        told = json.loads((folder / "task.json").read_text(encoding="utf-8"))
-        return told, datetime.fromisoformat(told["valued_at"])
+        fields = json.loads((folder / "task.json").read_text(encoding="utf-8"))
+        return fields, datetime.fromisoformat(fields["valued_at"])
     except (FileNotFoundError, ValueError, TypeError, KeyError):
         return None
 
@@ -346,5 +332,5 @@ def _clear(folder: Path) -> None:
             path.unlink()
 
 
-def _parts(number: int) -> str:
-    return "1 finished part" if number == 1 else f"{number:,} finished parts"
+def _finished(count: int) -> str:
+    return plural(count, "finished chunk")

@@ -1,29 +1,23 @@
-"""A CSV file of any size valued in flat memory: each row is written back as it stood, and valued.
+"""A CSV file of any size valued in flat memory.
 
-The user's part of each line is not touched, so it comes out byte for byte; the cells of the
-valuation are added to it with the file's own separator, decimal sign, encoding and line ending.
-Only where an old valuation has to go, or a row does not fit under the header, is the line written
-anew.
-
-What came of the parts of a file, put together as what came of the file.
+The user's part of each line is copied byte for byte. The cells of the valuation follow it, with the
+separator, decimal sign, encoding and line ending of the file. A line is only rewritten if an old
+valuation has to be replaced or the row does not fit under the header.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Protocol
 
-import numpy as np
-
-from houseprice.backend.base import DEFAULT_INTERVAL, VALUATION_COLUMNS, Backend, Progress
+from houseprice.backend.base import VALUATION_COLUMNS, Backend, Progress
 from houseprice.market.problems import Problem
 from houseprice.progress import ProgressEstimate
 from houseprice.tables.columns import OutputColumns, output_columns
 from houseprice.tables.layout import Layout
 from houseprice.tables.reader import CHUNK_ROWS, CsvFile
-from houseprice.tables.scoring import RowCounts, count_rows, value_rows
+from houseprice.tables.scoring import RowCounts, ScoringOptions, count_rows, value_rows
 from houseprice.tables.table import Table
 from houseprice.tables.writer import csv_line, csv_lines
 
@@ -38,26 +32,11 @@ __all__ = [
 ]
 
 
-class Sink(Protocol):
-    """Something that bytes are written to."""
-
-    def write(self, data: bytes, /) -> object:
-        """Take all of the bytes."""
-        ...
-
-
 @dataclass(frozen=True)
 class ValuedChunk:
-    """The next rows of the result.
+    """The next rows of the result as bytes; the first chunk starts with the header.
 
-    Attributes
-    ----------
-    data : bytes
-        To be written after those before; the header is in the first part.
-    counts : RowCounts
-        Of these rows.
-    problems : tuple of Problem
-        Those of the whole table. What is wrong with a row stands in the row.
+    ``problems`` are those of the whole table: problems of a row are in the row.
     """
 
     data: bytes
@@ -67,50 +46,31 @@ class ValuedChunk:
 
 @dataclass(frozen=True)
 class StreamResult:
-    """What came of a file.
-
-    Attributes
-    ----------
-    counts : RowCounts
-    problems : tuple of Problem
-        Those of the whole table, each once.
-    notes : tuple of str
-        What was assumed, replaced or left out, a sentence each.
-    """
+    """Counts, problems of the whole table and notes of a valued file."""
 
     counts: RowCounts = field(default_factory=RowCounts)
     problems: tuple[Problem, ...] = ()
     notes: tuple[str, ...] = ()
 
 
+class Sink(Protocol):
+    """A file, or any other object that bytes can be written to."""
+
+    def write(self, data: bytes, /) -> object:
+        """Write all bytes."""
+        ...
+
+
 def value_stream(
     source: CsvFile,
     backend: Backend,
     out: Sink,
+    options: ScoringOptions,
     *,
-    interval: float = DEFAULT_INTERVAL,
-    evidence: bool = False,
     progress: Progress | None = None,
     rows: int = CHUNK_ROWS,
-    valued_at: datetime | None = None,
 ) -> StreamResult:
-    """Value each row of a file, and write it as soon as it is valued.
-
-    Parameters
-    ----------
-    source : CsvFile
-    backend : Backend
-    out : binary file, or anything else to write to
-    interval : float
-        Share of sales that a range should hold.
-    evidence : bool
-        Fill ``comparables`` and ``top_drivers`` too.
-    progress : callable, optional
-        Called with the share done, and with rows, rows per second and time left in words.
-    rows : int
-        Rows at a time.
-    valued_at : datetime, optional
-        The one time that every value is given; by default, when it was made.
+    """Value a file, and write each chunk of ``rows`` rows as soon as it is valued.
 
     Raises
     ------
@@ -119,115 +79,86 @@ def value_stream(
     BackendError
         If the backend can't answer.
     """
-    totals, problems = RowCounts(), dict[Problem, None]()
-    pace = ProgressEstimate(source.layout.most_rows)
+    n_done = 0
+    estimate = ProgressEstimate(source.layout.most_rows)
 
-    def tell(share: float, _: str = "") -> None:
-        now = min(rows, source.layout.most_rows - totals.rows)
+    def report(share: float, _: str = "") -> None:
+        n_chunk = min(rows, source.layout.most_rows - n_done)
         if progress is not None:
-            progress(*pace.update(totals.rows + int(share * now)))
+            progress(*estimate.update(n_done + int(share * n_chunk)))
 
-    parts = value_chunks(
-        source,
-        backend,
-        interval=interval,
-        evidence=evidence,
-        progress=tell,
-        rows=rows,
-        valued_at=valued_at,
-    )
-    for part in parts:
-        out.write(part.data)
-        totals += part.counts
-        problems.update(dict.fromkeys(part.problems))
-        tell(0.0)
-    own = output_columns(source.layout.header.columns, source.layout.header.cells)
-    return StreamResult(totals, tuple(problems), (*source.layout.notes, *own.notes))
+    chunks = []
+    for chunk in value_chunks(source, backend, options, rows=rows, progress=report):
+        out.write(chunk.data)
+        n_done += chunk.counts.rows
+        chunks.append(StreamResult(chunk.counts, chunk.problems))
+        report(0.0)
+    return merge_results(chunks, result_notes(source.layout))
 
 
 def value_chunks(
     source: CsvFile,
     backend: Backend,
+    options: ScoringOptions,
     *,
-    interval: float = DEFAULT_INTERVAL,
-    evidence: bool = False,
-    progress: Progress | None = None,
     rows: int | Callable[[], int] = CHUNK_ROWS,
-    valued_at: datetime | None = None,
+    progress: Progress | None = None,
 ) -> Iterator[ValuedChunk]:
-    """Value a file part by part: :func:`value_stream` for whoever pulls instead of being pushed.
-
-    ``progress`` hears how far the work on the current part is.
-    """
-    for piece in source.pieces(rows):
-        yield value_chunk(
-            piece,
-            source.layout,
-            backend,
-            interval=interval,
-            evidence=evidence,
-            progress=progress,
-            valued_at=valued_at,
-        )
+    """Value a file chunk by chunk; ``progress`` reports the share of the current chunk."""
+    for chunk in source.chunks(rows):
+        yield value_chunk(chunk, source.layout, backend, options, progress)
 
 
 def value_chunk(
-    piece: Table,
+    chunk: Table,
     layout: Layout,
     backend: Backend,
-    *,
-    interval: float = DEFAULT_INTERVAL,
-    evidence: bool = False,
+    options: ScoringOptions,
     progress: Progress | None = None,
-    valued_at: datetime | None = None,
 ) -> ValuedChunk:
-    """Value one piece of a file of this layout; the first brings the header."""
-    own = output_columns(layout.header.columns, layout.header.cells)
-    valuations, problems = value_rows(
-        piece, own, backend, interval=interval, evidence=evidence, progress=progress
-    )
-    if valued_at is not None:
-        stamp = valued_at.isoformat(timespec="seconds")
-        has_value = valuations["valued_at"].astype("str") != ""
-        valuations["valued_at"] = np.where(has_value, stamp, "")
-    ours = valuations[list(VALUATION_COLUMNS)]
-    added = csv_lines(ours, layout.separator, decimal=layout.decimal)
-    data = _encoded("".join(_lines(piece, added, own, layout)), layout)
-    if not piece.start:
-        data = layout.text.mark + _encoded(_header_line(layout, own), layout) + data
-    general = tuple(problem for problem in problems if problem.row is None)
-    return ValuedChunk(data, count_rows(valuations, problems), general)
+    """Value one chunk of a file with this layout."""
+    columns = output_columns(layout.header.columns, layout.header.cells)
+    valuations, problems = value_rows(chunk, columns, backend, options, progress)
+    added = csv_lines(valuations[list(VALUATION_COLUMNS)], layout.separator, decimal=layout.decimal)
+    data = _encode("".join(_output_lines(chunk, added, columns, layout)), layout)
+    if not chunk.start:
+        data = layout.text.mark + _encode(_header_line(layout, columns), layout) + data
+    of_table = tuple(problem for problem in problems if problem.row is None)
+    return ValuedChunk(data, count_rows(valuations, problems), of_table)
 
 
-def _header_line(layout: Layout, own: OutputColumns) -> str:
-    if own.renamed or len(own.positions) < len(layout.header.cells):
-        given = csv_line(own.headers, layout.separator)
+def _header_line(layout: Layout, columns: OutputColumns) -> str:
+    if columns.renamed or len(columns.positions) < len(layout.header.cells):
+        header = csv_line(columns.headers, layout.separator)
     else:
-        given = layout.header_text.rstrip("\r\n")
+        header = layout.header_text.rstrip("\r\n")
     added = csv_line(VALUATION_COLUMNS, layout.separator)
-    return f"{given}{layout.separator}{added}{layout.line_ending}"
+    return f"{header}{layout.separator}{added}{layout.line_ending}"
 
 
-def _lines(piece: Table, added: list[str], own: OutputColumns, layout: Layout) -> Iterator[str]:
-    """The user's lines with the cells of the valuation, and their own line endings."""
-    separator, last_ending = layout.separator, layout.line_ending
-    bodies = [line.rstrip("\r\n") for line in piece.lines]
+def _output_lines(
+    chunk: Table, added: list[str], columns: OutputColumns, layout: Layout
+) -> Iterator[str]:
+    """Yield the user's lines with the cells of the valuation before the line ending."""
+    separator = layout.separator
+    bodies = [line.rstrip("\r\n") for line in chunk.lines]
     endings = [
-        line[len(body) :] or last_ending for line, body in zip(piece.lines, bodies, strict=True)
+        line[len(body) :] or layout.line_ending
+        for line, body in zip(chunk.lines, bodies, strict=True)
     ]
-    if len(own.positions) < piece.cells.shape[1]:
-        bodies = csv_lines(piece.cells.iloc[:, own.positions], separator)
+    if len(columns.positions) < chunk.cells.shape[1]:
+        bodies = csv_lines(chunk.cells.iloc[:, columns.positions], separator)
     for body, cells, ending in zip(bodies, added, endings, strict=True):
         yield f"{body}{separator}{cells}{ending}"
 
 
-def _encoded(text: str, layout: Layout) -> bytes:
-    """The text in the file's encoding; a sign that it lacks can only be in a message of ours."""
+def _encode(text: str, layout: Layout) -> bytes:
+    """Encode text as the file is; only our own messages can have characters that it lacks."""
     return text.encode(layout.text.codec, "replace")
 
 
-class Told(Protocol):
-    """A part of a file that was valued."""
+class CountedChunk(Protocol):
+    """The counts and the table's problems of a valued chunk."""
 
     @property
     def counts(self) -> RowCounts:
@@ -236,20 +167,20 @@ class Told(Protocol):
 
     @property
     def problems(self) -> tuple[Problem, ...]:
-        """Those of the whole table that it showed."""
+        """Problems of the whole table."""
         ...
 
 
-def merge_results(parts: Iterable[Told], notes: Iterable[str] = ()) -> StreamResult:
-    """Add up the counts of parts, given in the order of the file, and tell each problem once."""
-    totals, problems = RowCounts(), dict[Problem, None]()
-    for part in parts:
-        totals += part.counts
-        problems |= dict.fromkeys(part.problems)
-    return StreamResult(totals, tuple(problems), tuple(notes))
+def merge_results(chunks: Iterable[CountedChunk], notes: Iterable[str] = ()) -> StreamResult:
+    """Add up the counts of chunks in file order, and list each problem once."""
+    counts, problems = RowCounts(), dict[Problem, None]()
+    for chunk in chunks:
+        counts += chunk.counts
+        problems |= dict.fromkeys(chunk.problems)
+    return StreamResult(counts, tuple(problems), tuple(notes))
 
 
 def result_notes(layout: Layout) -> tuple[str, ...]:
-    """What was assumed of a file, and what becomes of its own columns, a sentence each."""
-    own = output_columns(layout.header.columns, layout.header.cells)
-    return (*layout.notes, *own.notes)
+    """Return the notes on how a file was read, and on the renamed or replaced columns."""
+    columns = output_columns(layout.header.columns, layout.header.cells)
+    return (*layout.notes, *columns.notes)

@@ -1,7 +1,4 @@
-"""A table as a user gave it, and the same made ready for the checks.
-
-A table to fill in: every column of the contract, and one house as an example.
-"""
+"""A table of houses in memory, and the template of one."""
 
 from __future__ import annotations
 
@@ -9,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
+from houseprice.formatting import plural
 from houseprice.market.contract import Contract
 from houseprice.market.problems import Problem
 
@@ -17,32 +15,31 @@ __all__ = ["Table", "drop_empty_columns", "template"]
 
 @dataclass(frozen=True)
 class Table:
-    """A table as a user gave it, or a piece of one.
+    """A table of houses, or a chunk of one.
 
     Attributes
     ----------
     name : str
-        What the file is called, for messages.
+        The name of the file in messages.
     headers : tuple of str
-        The header cells exactly as they stood in the file.
+        The header cells exactly as in the file.
     cells : DataFrame, all text, shape (n_rows, n_columns)
-        The cells exactly as they stood in the file. Its columns are those of
-        :class:`houseprice.tables.columns.Header`; no two are alike.
+        The cells exactly as in the file, with the unique column names of
+        :class:`houseprice.tables.columns.Header`.
     rows : DataFrame, all text, shape (n_rows, at most n_columns)
-        What is to be checked and valued: ``cells``, with decimal points where the file has decimal
-        commas, and without the columns at the right that have no name.
+        What is validated and valued: ``cells`` with decimal points for decimal commas, and without
+        the unnamed columns at the right.
     problems : tuple of Problem
-        Rows that could not be read. They have no value, whatever the checks would say. The first
-        row of the table, or of the piece, is 1.
+        Rows that could not be read, which have no value. Rows are counted from 1 in the chunk.
     notes : tuple of str
         What was assumed or left out, a sentence each.
     start : int
-        Rows of the file before this piece.
+        Rows of the file before this chunk.
     lines : tuple of str
-        Each row as it stood in the file, with its line ending; one that does not fit under the
-        header is made to fit.
+        Each row as in the file, with its line ending; a row that does not fit under the header is
+        made to fit.
     separator, decimal : str
-        What stands between the cells of the file, and the decimal sign of its numbers.
+        The cell separator and the decimal sign of the file.
     """
 
     name: str
@@ -57,27 +54,18 @@ class Table:
     decimal: str = "."
 
 
-def drop_empty_columns(table: Table, named: int) -> Table:
-    """Leave out the columns at the right that have neither name nor content, with a note.
+def drop_empty_columns(table: Table, n_named: int) -> Table:
+    """Drop the columns after the first ``n_named`` that are empty up to the right, with a note.
 
-    Parameters
-    ----------
-    table : Table
-    named : int
-        Columns up to the last that has a name.
-
-    Returns
-    -------
-    Table
-        Without ``lines``, to which the columns belong.
+    The result has no ``lines``: the columns are in them.
     """
     width = len(table.headers)
-    while width > named and not table.cells.iloc[:, width - 1].str.strip().any():
+    while width > n_named and not table.cells.iloc[:, width - 1].str.strip().any():
         width -= 1
     n_empty = len(table.headers) - width
     if not n_empty:
         return replace(table, lines=())
-    columns = "1 empty column" if n_empty == 1 else f"{n_empty:,} empty columns"
+    columns = plural(n_empty, "empty column")
     return replace(
         table,
         headers=table.headers[:width],
@@ -88,18 +76,13 @@ def drop_empty_columns(table: Table, named: int) -> Table:
 
 
 def template(contract: Contract, house: pd.Series) -> pd.DataFrame:
-    """Lay a clean house out as a row of a file.
+    """Return a table with every column of the contract, the key first, and one house as an example.
 
     Parameters
     ----------
     contract : Contract
     house : Series, index the contract's columns
-        A clean house, such as :func:`houseprice.market.sales.typical_house` gives.
-
-    Returns
-    -------
-    DataFrame, all text, shape (1, 1 + n_fields)
-        The market's key column first, then a column a field.
+        Valid values, such as :func:`houseprice.market.sales.typical_house` returns.
     """
     cells = {name: field.code(house[name]) for name, field in contract.fields.items()}
     return pd.DataFrame([{contract.market.id: "1", **cells}], dtype="str")

@@ -19,13 +19,14 @@ from houseprice.settings import Settings
 from houseprice.tables.excel import to_excel
 from houseprice.tables.parquet import to_parquet
 from houseprice.tables.reader import open_csv, read_table
-from houseprice.tables.scoring import ScoredTable, value_table
+from houseprice.tables.scoring import ScoredTable, ScoringOptions
 from houseprice.tables.streaming import value_stream
 from houseprice.tables.writer import to_csv
 from tests.fuzz.breaking import Broken, broken_tables, damaged
 from tests.fuzz.conftest import tries
 from tests.hamlet import hamlet_sales
-from tests.unit.batch.conftest import Surveyor
+from tests.tables import value_table
+from tests.unit.tables.conftest import Surveyor
 
 LIMITS = Settings(max_upload_mb=1, max_unpacked_mb=1, max_rows=500)
 SALES = hamlet_sales(12).assign(remark=["a,b", 'say "no"', "line\nbreak", "é", "=1", ""] * 2)
@@ -79,7 +80,7 @@ def test_a_broken_table_streams_as_it_is_read_whole(
     scored = value_table(read_table(broken.data, "homes.csv", Settings(), contract), surveyor)
     out = io.BytesIO()
     with open_csv(broken.data, "homes.csv", Settings(), contract) as source:
-        streamed = value_stream(source, surveyor, out, rows=2)
+        streamed = value_stream(source, surveyor, out, ScoringOptions(), rows=2)
     assert streamed.counts.rows == len(scored.valuations)
     assert streamed.counts.errors == scored.summary.errors
     text = out.getvalue().decode(source.layout.text.codec)[bool(source.layout.text.mark) :]

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import pandas as pd
 import streamlit as st
 
-from houseprice.backend.base import DEFAULT_INTERVAL, Backend, BackendInfo, Progress
+from houseprice.backend.base import Backend, BackendInfo, Progress
 from houseprice.errors import (
     BackendError,
     BackendUnavailable,
@@ -37,7 +37,7 @@ from houseprice.market.sales import read_rows
 from houseprice.progress import ProgressEstimate
 from houseprice.tables.columns import output_columns
 from houseprice.tables.reader import MAX_UPLOAD_SECONDS, read_table
-from houseprice.tables.scoring import ScoredTable, summarise, value_rows
+from houseprice.tables.scoring import ScoredTable, ScoringOptions, value_rows
 from houseprice.tables.table import Table
 from houseprice.ui.session import backend, market, settings
 
@@ -215,15 +215,12 @@ def value_in_chunks(
                 f"{duration(MAX_UPLOAD_SECONDS)}: {chunk.start:,} of {len(table.cells):,} houses "
                 "were valued by then. Split it into several files."
             )
-        return value_rows(chunk, output, backend, interval=DEFAULT_INTERVAL, evidence=evidence)
+        return value_rows(chunk, output, backend, ScoringOptions(evidence=evidence))
 
     for _ in range(_ATTEMPTS):
         valuations, problems = _value_chunks(table, value, progress, clock)
         if len({*valuations["model_version"]} - {""}) <= 1:
-            inputs = table.cells.iloc[:, output.positions].set_axis(output.names, axis="columns")
-            notes = (*table.notes, *output.notes)
-            summary = summarise(valuations, problems)
-            return ScoredTable(inputs, valuations, output.headers, problems, notes, summary)
+            return ScoredTable.of(table, output, valuations, problems)
     message = "The server changed its model while it valued these houses. Try again."
     raise BackendUnavailable(message, reason="changing")
 

@@ -22,6 +22,7 @@ from houseprice.market.sales import Market
 from houseprice.model.store.store import ModelStore
 from houseprice.settings import Settings
 from houseprice.tables.reader import CHUNK_ROWS, open_csv
+from houseprice.tables.scoring import ScoringOptions
 from houseprice.tables.streaming import value_stream
 from tests.hamlet import hamlet_sales
 from tests.loopback import get, post, raw, served, wait_until
@@ -68,7 +69,7 @@ def test_the_result_is_that_of_the_command_line(
     assert response.headers["Content-Type"] == "text/csv; charset=utf-8; header=present"
     here = io.BytesIO()
     with open_csv(data, "houses.csv", settings, town.contract) as source:
-        value_stream(source, open_backend(settings, market=town), here)
+        value_stream(source, open_backend(settings, market=town), here, ScoringOptions())
     pd.testing.assert_frame_equal(without_time(response.content), without_time(here.getvalue()))
 
 

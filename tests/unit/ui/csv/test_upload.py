@@ -16,9 +16,9 @@ from houseprice.errors import BackendUnavailable, InputError
 from houseprice.market.sales import Market
 from houseprice.settings import Settings
 from houseprice.tables.reader import read_table
-from houseprice.tables.scoring import value_table
 from houseprice.tables.table import Table
 from houseprice.ui.csv.upload import EVIDENCE_ROWS, column_guide, value_in_chunks
+from tests.tables import value_table
 
 NEVER = float("inf")
 

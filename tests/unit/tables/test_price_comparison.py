@@ -14,10 +14,10 @@ from houseprice.model.metrics import median_ape
 from houseprice.settings import Settings
 from houseprice.tables.price_comparison import PriceComparison, compare_prices
 from houseprice.tables.reader import read_table
-from houseprice.tables.scoring import value_table
 from houseprice.tables.table import Table
 from tests.hamlet import hamlet_sales, write_hamlet
-from tests.unit.batch.conftest import Surveyor
+from tests.tables import value_table
+from tests.unit.tables.conftest import Surveyor
 
 
 @pytest.fixture(scope="module")

@@ -15,9 +15,10 @@ from houseprice.settings import Settings
 from houseprice.tables.excel import to_excel
 from houseprice.tables.parquet import to_parquet
 from houseprice.tables.reader import read_table
-from houseprice.tables.scoring import ScoredTable, value_table
+from houseprice.tables.scoring import ScoredTable
 from houseprice.tables.writer import escape_formula, is_formula, to_csv, unescape_formula
-from tests.unit.batch.conftest import Surveyor
+from tests.tables import value_table
+from tests.unit.tables.conftest import Surveyor
 
 TEXTS = st.lists(st.sampled_from("'=+-@\t\r\n \u00a0＝＠.5xé\""), max_size=8).map("".join)
 CELLS = TEXTS | st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))

@@ -14,8 +14,8 @@ from houseprice.errors import InputError
 from houseprice.market.contract import Contract
 from houseprice.settings import Settings
 from houseprice.tables.conversion import ConversionRequest, open_as_csv
+from houseprice.tables.excel import cell_text
 from houseprice.tables.reader import open_csv, read_table
-from houseprice.tables.workbook import as_seen
 
 Rows = list[list[object]]
 HOUSES: Rows = [["size", "quarter", "remark"], [80, "N", "a"], [90.5, "S", None]]
@@ -70,7 +70,7 @@ def test_the_name_of_a_file_does_not_tell_what_it_is(contract: Contract) -> None
     ],
 )
 def test_a_cell_is_what_a_person_sees(value: object, text: str) -> None:
-    assert as_seen(value) == text
+    assert cell_text(value) == text
 
 
 def test_a_formula_is_its_last_result() -> None:
@@ -121,7 +121,7 @@ def test_a_workbook_in_pieces_can_be_read_by_other_processes(
     path = tmp_path / "homes.xlsx"
     path.write_bytes(workbook([HOUSES[0], *HOUSES[1:] * 20]))
     with open_csv(path, path.name, Settings(), contract) as opened:
-        assert [len(piece.cells) for piece in opened.pieces(30)] == [30, 10]
+        assert [len(piece.cells) for piece in opened.chunks(30)] == [30, 10]
         assert opened.path is not None
         assert opened.path.read_bytes().startswith(b"size,quarter,remark\r\n80,N,a\r\n")
         assert opened.path.stat().st_mode & 0o777 == 0o600

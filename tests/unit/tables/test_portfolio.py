@@ -11,8 +11,8 @@ from houseprice.market.contract import Contract
 from houseprice.settings import Settings
 from houseprice.tables.portfolio import Portfolio, sum_portfolio
 from houseprice.tables.reader import read_table
-from houseprice.tables.scoring import value_table
-from tests.unit.batch.conftest import Surveyor
+from tests.tables import value_table
+from tests.unit.tables.conftest import Surveyor
 
 MEASURED = {
     "shared_error_years": 4.0,

@@ -6,6 +6,7 @@ import csv
 import gzip
 import io
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -16,9 +17,10 @@ from houseprice.errors import InputError
 from houseprice.market.contract import Contract
 from houseprice.settings import Settings
 from houseprice.tables.reader import open_csv, read_table
-from houseprice.tables.scoring import value_table
+from houseprice.tables.scoring import ScoringOptions
 from houseprice.tables.streaming import StreamResult, value_chunks, value_stream
 from houseprice.tables.writer import to_csv
+from tests.tables import value_table
 
 HEADER = "size,grade,quarter,built,address"
 GOOD = "90,A,S,1980,here"
@@ -45,16 +47,21 @@ CELLS = st.sampled_from(
 BROKEN = st.sampled_from(
     ["", ",", "90,A", '"6" x,A,S,1980,z', '"6,A,S,1980,z', f"{GOOD},more", f"{GOOD},,"]
 )
+OPTIONS = ScoringOptions()
 shared = settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def stream(
-    data: str | bytes, backend: Backend, contract: Contract, **options: int
+    data: str | bytes,
+    backend: Backend,
+    contract: Contract,
+    options: ScoringOptions = OPTIONS,
+    **reading: Any,
 ) -> tuple[bytes, StreamResult]:
     out = io.BytesIO()
     source = data.encode() if isinstance(data, str) else data
     with open_csv(source, "homes.csv", Settings(), contract) as opened:
-        streamed = value_stream(opened, backend, out, **options)
+        streamed = value_stream(opened, backend, out, options, **reading)
     return out.getvalue(), streamed
 
 
@@ -92,7 +99,7 @@ def test_every_row_comes_back_once_in_order_and_sound_ones_byte_for_byte(
     assert {len(row) for row in found} == {5 + len(VALUATION_COLUMNS)}
     odd = {problem.row for problem in table.problems}
     with open_csv(text.encode(), "homes.csv", Settings(), contract) as source:
-        given_lines = [line for part in source.pieces() for line in part.lines]
+        given_lines = [line for part in source.chunks() for line in part.lines]
     place = data.index(b",valued_at")
     for number, line in enumerate(given_lines, start=1):
         body = line.rstrip("\r\n")
@@ -222,7 +229,7 @@ def test_what_holds_for_the_whole_table_is_said_once(surveyor: Backend, contract
 def test_evidence_is_given_if_asked_for(surveyor: Backend, contract: Contract) -> None:
     text = f"{HEADER}\n{GOOD}\n"
     stream(text, surveyor, contract)
-    stream(text, surveyor, contract, evidence=True)
+    stream(text, surveyor, contract, ScoringOptions(evidence=True))
     assert surveyor.evidence == [False, True]
 
 
@@ -254,7 +261,7 @@ def test_nothing_is_written_of_a_file_without_houses(surveyor: Backend, contract
         pytest.raises(InputError, match="a header but no houses"),
         open_csv(f"{HEADER}\n\n".encode(), "homes.csv", Settings(), contract) as source,
     ):
-        value_stream(source, surveyor, out)
+        value_stream(source, surveyor, out, OPTIONS)
     assert out.getvalue() == b""
 
 
@@ -265,6 +272,6 @@ def test_whoever_pulls_gets_the_same_bytes_part_by_part(
     path = tmp_path / "homes.csv"
     path.write_text(text, encoding="utf-8")
     with open_csv(path, path.name, Settings(), contract) as source:
-        parts = list(value_chunks(source, surveyor, rows=2))
+        parts = list(value_chunks(source, surveyor, OPTIONS, rows=2))
     assert [part.counts.rows for part in parts] == [2, 2, 1]
     assert b"".join(part.data for part in parts) == stream(text, surveyor, contract)[0]

@@ -41,9 +41,11 @@ def same(one: Table, other: Table) -> bool:
 def cut(opened: CsvFile, rows: int, chars: int) -> list[Span]:
     """Cut a file, and make sure that its spans are its pieces."""
     spans = list(opened.spans(rows, chars))
-    pieces = list(opened.pieces(rows, chars))
+    pieces = list(opened.chunks(rows, chars))
     assert len(spans) == len(pieces)
-    assert all(same(opened.part(span), piece) for span, piece in zip(spans, pieces, strict=True))
+    assert all(
+        same(opened.read_chunk(span), piece) for span, piece in zip(spans, pieces, strict=True)
+    )
     return spans
 
 
@@ -75,7 +77,7 @@ def test_a_broken_mark_is_told_by_what_stands_in_later_pieces(contract: Contract
     lines = [HEADER, '"6,A,S,1980,z', "90,A,S,1980,here", "80,A,S,1980,there", CLOSING]
     with open_csv("\n".join(lines).encode(), "homes.csv", Settings(), contract) as opened:
         first = next(opened.spans(1))
-        assert opened.part(first).problems[0].code == "broken_quotes"
+        assert opened.read_chunk(first).problems[0].code == "broken_quotes"
 
 
 def test_a_line_of_a_piece_is_told_by_its_number_in_the_file(contract: Contract) -> None:
@@ -83,4 +85,4 @@ def test_a_line_of_a_piece_is_told_by_its_number_in_the_file(contract: Contract)
     with open_csv(data, "homes.csv", Settings(), contract) as opened:
         *_, last = opened.spans(2)
         with pytest.raises(InputError, match=r"Line 5 of homes\.csv has a cell of 32,768"):
-            opened.part(last)
+            opened.read_chunk(last)

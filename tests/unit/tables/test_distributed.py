@@ -20,14 +20,8 @@ from houseprice.market.sales import load_market
 from houseprice.model.store.store import ModelStore
 from houseprice.model.training import ensure_model
 from houseprice.settings import Settings
-from houseprice.tables.distributed import (
-    LIMITS,
-    Failure,
-    Job,
-    JobOptions,
-    seal_of,
-    value_on_cluster,
-)
+from houseprice.tables.distributed import ClusterOptions, Failure, FileJob, value_on_cluster
+from houseprice.tables.parallel import ModelReference
 from houseprice.tables.reader import open_csv
 from houseprice.tables.streaming import StreamResult, value_stream
 from tests.clusters import a_scheduler, a_worker, left_in, make_jobs, two_workers, until
@@ -49,19 +43,11 @@ def local(settings: Settings) -> LocalBackend:
 
 
 @pytest.fixture(scope="module")
-def terms(settings: Settings, local: LocalBackend) -> JobOptions:
+def options(settings: Settings, local: LocalBackend) -> ClusterOptions:
     store = ModelStore(settings.model_dir)
     manifest = store.load().manifest
-    return JobOptions(
-        manifest.model_version,
-        seal_of(manifest),
-        settings.model_dir,
-        settings.market,
-        {name: getattr(settings, name) for name in LIMITS},
-        STAMP,
-        evidence_rows=20,
-        rows=50,
-    )
+    model = ModelReference.of(settings, manifest.model_version, manifest)
+    return ClusterOptions(model, STAMP, max_evidence_rows=20, rows=50)
 
 
 @pytest.fixture(scope="module")
@@ -70,39 +56,32 @@ def client(settings: Settings) -> Iterator[Client]:
         yield client
 
 
-def on_one_machine(job: Job, terms: JobOptions, settings: Settings, local: LocalBackend):
+def on_one_machine(job: FileJob, options: ClusterOptions, settings: Settings, local: LocalBackend):
     market = load_market(settings.market)
     out = io.BytesIO()
     with open_csv(job.source, job.source.name, settings, market.contract) as table:
-        streamed = value_stream(
-            table,
-            local,
-            out,
-            evidence=table.layout.most_rows <= terms.evidence_rows,
-            rows=terms.rows,
-            valued_at=STAMP,
-        )
+        streamed = value_stream(table, local, out, options.scoring(table.layout), rows=options.rows)
     return streamed, out.getvalue()
 
 
 def test_files_and_ranges_are_valued_as_on_one_machine(
-    client, terms, settings, local, tmp_path: Path
+    client, options, settings, local, tmp_path: Path
 ) -> None:
     jobs = make_jobs(tmp_path, 15, 333, 40, 200)
     heard: list[tuple[float, str]] = []
     came = dict(
         value_on_cluster(
             client,
-            terms,
+            options,
             jobs,
             lambda share, words: heard.append((share, words)),
             large=jobs[2].size,
-            pieces=2,
+            range_chunks=2,
         )
     )
     assert set(came) == set(jobs)
     for job in jobs:
-        streamed, data = on_one_machine(job, terms, settings, local)
+        streamed, data = on_one_machine(job, options, settings, local)
         assert job.target.read_bytes() == data
         assert came[job].counts.rows == streamed.counts.rows
         assert came[job].counts.errors_by_code == streamed.counts.errors_by_code
@@ -114,23 +93,23 @@ def test_files_and_ranges_are_valued_as_on_one_machine(
 
 @needs_signals
 def test_what_a_killed_worker_had_to_do_is_done_by_another(
-    client, terms, settings, local, tmp_path: Path
+    client, options, settings, local, tmp_path: Path
 ) -> None:
     jobs = make_jobs(tmp_path, *[60] * 8, 1_500)
     before = client.run(os.getpid)
     came = {}
-    for job, answer in value_on_cluster(client, terms, jobs, large=jobs[0].size, pieces=2):
+    for job, answer in value_on_cluster(client, options, jobs, large=jobs[0].size, range_chunks=2):
         came[job] = answer
         if len(came) == 1:
             os.kill(next(iter(before.values())), signal.SIGKILL)
     assert next(iter(before.values())) not in client.run(os.getpid).values()
     assert all(isinstance(answer, StreamResult) for answer in came.values())
     for job in jobs:
-        assert job.target.read_bytes() == on_one_machine(job, terms, settings, local)[1]
+        assert job.target.read_bytes() == on_one_machine(job, options, settings, local)[1]
     assert left_in(tmp_path / "valued") == [job.target.name for job in jobs]
 
 
-def test_a_file_that_fails_is_told_and_the_others_go_on(client, terms, tmp_path: Path) -> None:
+def test_a_file_that_fails_is_told_and_the_others_go_on(client, options, tmp_path: Path) -> None:
     good, empty, other, unclosed = make_jobs(tmp_path, 5, 5, 5, 500)
     empty.source.write_bytes(b"")
     empty = replace(empty, size=0)
@@ -139,11 +118,11 @@ def test_a_file_that_fails_is_told_and_the_others_go_on(client, terms, tmp_path:
     unclosed = replace(unclosed, size=unclosed.source.stat().st_size)
     gone = replace(good, source=tmp_path / "given" / "gone.csv", target=tmp_path / "valued" / "g")
     jobs = [good, empty, other, unclosed, gone]
-    came = dict(value_on_cluster(client, terms, jobs, large=1_000, pieces=2))
+    came = dict(value_on_cluster(client, options, jobs, large=1_000, range_chunks=2))
     assert isinstance(came[good], StreamResult)
     assert isinstance(came[empty], Failure)
     assert "empty" in came[empty].sentence
-    assert "sees 18 bytes there in place of" in came[other].sentence
+    assert "sees 18 bytes instead of" in came[other].sentence
     assert "share under one path" in came[gone].sentence
     assert isinstance(came[unclosed], Failure)
     assert "A quotation mark on line 602 is opened and never closed" in came[unclosed].sentence
@@ -151,21 +130,29 @@ def test_a_file_that_fails_is_told_and_the_others_go_on(client, terms, tmp_path:
     assert not other.target.exists()
 
 
-def test_workers_with_another_model_are_refused(client, terms, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"digest": "0" * 64}, "differs from the one on the computer that started the run"),
+        ({"version": "hamlet-0.1.0-9"}, "There is no model version"),
+    ],
+)
+def test_workers_with_another_model_are_refused(
+    client, options, tmp_path: Path, change: dict[str, str], message: str
+) -> None:
     (job,) = make_jobs(tmp_path, 5)
-    with pytest.raises(HousePriceError, match="is another one than that of the computer that asks"):
-        list(value_on_cluster(client, replace(terms, seal="0" * 64), [job]))
-    with pytest.raises(HousePriceError, match="There is no model version"):
-        list(value_on_cluster(client, replace(terms, version="hamlet-0.1.0-9"), [job]))
+    other = replace(options, model=replace(options.model, **change))
+    with pytest.raises(HousePriceError, match=message):
+        list(value_on_cluster(client, other, [job]))
     assert not job.target.exists()
 
 
-def evidently(terms: JobOptions) -> JobOptions:
+def evidently(options: ClusterOptions) -> ClusterOptions:
     """Make each row take long enough for a test to be quicker."""
-    return replace(terms, evidence_rows=10**9)
+    return replace(options, max_evidence_rows=10**9)
 
 
-def at_work(job: Job) -> bool:
+def at_work(job: FileJob) -> bool:
     """Whether a worker has begun to write what becomes of the result."""
     return any(job.target.parent.glob(".*.parts/.*.part"))
 
@@ -176,16 +163,18 @@ def give_up_at_once(dask_scheduler: Scheduler) -> None:
 
 
 @needs_signals
-def test_a_file_that_no_worker_survives_is_told_and_the_others_go_on(terms, tmp_path: Path) -> None:
+def test_a_file_that_no_worker_survives_is_told_and_the_others_go_on(
+    options, tmp_path: Path
+) -> None:
     light, heavy = jobs = make_jobs(tmp_path, 5, 20_000)
     came = {}
     with (
         a_scheduler(tmp_path) as (_, address),
-        a_worker(address, terms.model_dir) as worker,
+        a_worker(address, options.model.model_dir) as worker,
         connect(address, timeout_s=60) as client,
     ):
         client.run_on_scheduler(give_up_at_once)
-        for job, answer in value_on_cluster(client, evidently(terms), jobs):
+        for job, answer in value_on_cluster(client, evidently(options), jobs):
             came[job] = answer
             if job == light:
                 until(lambda: at_work(heavy))
@@ -197,15 +186,15 @@ def test_a_file_that_no_worker_survives_is_told_and_the_others_go_on(terms, tmp_
 
 
 def test_a_scheduler_that_is_lost_on_the_way_is_told_and_leaves_no_half_file(
-    terms, tmp_path: Path
+    options, tmp_path: Path
 ) -> None:
     light, heavy = jobs = make_jobs(tmp_path, 5, 20_000)
     with (
         a_scheduler(tmp_path) as (scheduler, address),
-        a_worker(address, terms.model_dir),
+        a_worker(address, options.model.model_dir),
         connect(address, timeout_s=60) as client,
     ):
-        coming = value_on_cluster(client, evidently(terms), jobs)
+        coming = value_on_cluster(client, evidently(options), jobs)
         assert next(coming)[0] == light
         until(lambda: at_work(heavy))
         scheduler.kill()
@@ -214,13 +203,13 @@ def test_a_scheduler_that_is_lost_on_the_way_is_told_and_leaves_no_half_file(
     assert left_in(tmp_path / "valued") == [light.target.name]
 
 
-def test_a_worker_without_houseprice_is_told_by_its_address(terms, tmp_path: Path) -> None:
+def test_a_worker_without_houseprice_is_told_by_its_address(options, tmp_path: Path) -> None:
     (job,) = make_jobs(tmp_path, 5)
     with (
         a_scheduler(tmp_path) as (_, address),
-        a_worker(address, terms.model_dir, lacking="houseprice"),
+        a_worker(address, options.model.model_dir, lacking="houseprice"),
         connect(address, timeout_s=60) as client,
         pytest.raises(HousePriceError, match=r"at tcp://127\.0\.0\.1:\d+ can't value houses"),
     ):
-        list(value_on_cluster(client, terms, [job]))
+        list(value_on_cluster(client, options, [job]))
     assert left_in(tmp_path / "valued") == []

@@ -14,13 +14,13 @@ from houseprice.backend.base import Progress, ValuationResult
 from houseprice.errors import BackendUnavailable, InputError
 from houseprice.market.contract import Contract
 from houseprice.settings import Settings
-from houseprice.tables.parallel import ScoringOptions, value_to_file
+from houseprice.tables.parallel import FileOptions, value_to_file
 from houseprice.tables.reader import open_csv
 from houseprice.tables.streaming import StreamResult, value_stream
-from tests.unit.batch.conftest import Surveyor
+from tests.unit.tables.conftest import Surveyor
 
 TEXT = "size;quarter;why\n" + "19,5;S;x\n-5;S;y\n90;S\n" * 4 + "\n"
-ROWS = ScoringOptions(rows=5)
+ROWS = FileOptions(rows=5)
 
 
 class Tired(Surveyor):
@@ -51,11 +51,11 @@ def homes(tmp_path: Path) -> Path:
 
 
 def valued(
-    homes: Path, backend: Surveyor, wishes: ScoringOptions = ROWS, progress: Progress | None = None
+    homes: Path, backend: Surveyor, options: FileOptions = ROWS, progress: Progress | None = None
 ) -> StreamResult:
     output = homes.with_name("out.csv")
     with open_csv(homes, homes.name, Settings(), backend.contract) as source:
-        return value_to_file(source, homes, output, backend, wishes, progress=progress)
+        return value_to_file(source, homes, output, backend, options, progress=progress)
 
 
 def without_time(data: bytes) -> list[bytes]:
@@ -65,7 +65,7 @@ def without_time(data: bytes) -> list[bytes]:
 def test_it_is_what_a_stream_would_be(homes: Path, surveyor: Surveyor, contract: Contract) -> None:
     out = io.BytesIO()
     with open_csv(homes, homes.name, Settings(), contract) as source:
-        streamed = value_stream(source, surveyor, out)
+        streamed = value_stream(source, surveyor, out, FileOptions())
     parts = valued(homes, surveyor)
     assert without_time(homes.with_name("out.csv").read_bytes()) == without_time(out.getvalue())
     assert parts == streamed
@@ -80,7 +80,7 @@ def test_what_is_broken_off_goes_on_and_ends_as_if_it_never_was(
     assert not homes.with_name("out.csv").exists()
     told: list[tuple[float, str]] = []
     resumed = valued(
-        homes, surveyor, ScoringOptions(rows=5, resume=True), lambda *now: told.append(now)
+        homes, surveyor, FileOptions(rows=5, resume=True), lambda *now: told.append(now)
     )
     assert len(surveyor.asked) == 1
     assert told[0] == (10 / 12, "10 houses valued")
@@ -98,13 +98,13 @@ def test_another_input_or_option_starts_anew(
     with pytest.raises(BackendUnavailable):
         valued(homes, Tired(contract, 2))
     other = {
-        "interval": ScoringOptions(0.8, resume=True, rows=5),
-        "evidence": ScoringOptions(evidence=True, resume=True, rows=5),
-        "rows": ScoringOptions(resume=True, rows=6),
+        "interval": FileOptions(0.8, resume=True, rows=5),
+        "evidence": FileOptions(evidence=True, resume=True, rows=5),
+        "rows": FileOptions(resume=True, rows=6),
     }
     if what == "input":
         homes.write_text(TEXT.replace("-5", "-6"), encoding="utf-8")
-    valued(homes, surveyor, other.get(what, ScoringOptions(resume=True, rows=5)))
+    valued(homes, surveyor, other.get(what, FileOptions(resume=True, rows=5)))
     assert sum(map(len, surveyor.asked)) == 12 - 4  # those with a cell too few are not sent
 
 
@@ -112,7 +112,7 @@ def test_a_packed_file_goes_on_too(homes: Path, surveyor: Surveyor, contract: Co
     homes.write_bytes(gzip.compress(TEXT.encode()))
     with pytest.raises(BackendUnavailable):
         valued(homes, Tired(contract, 1))
-    streamed = valued(homes, surveyor, ScoringOptions(rows=5, resume=True))
+    streamed = valued(homes, surveyor, FileOptions(rows=5, resume=True))
     assert streamed.counts.rows == 12
     assert len(surveyor.asked) == 2
 
@@ -124,6 +124,6 @@ def test_a_file_that_changes_under_way_is_not_half_the_old_and_half_the_new(
         if share > 0:
             os.utime(homes, (1, 1))
 
-    with pytest.raises(InputError, match="was changed while it was valued"):
+    with pytest.raises(InputError, match="changed while it was valued"):
         valued(homes, surveyor, progress=touch)
     assert not homes.with_name("out.csv").exists()

@@ -16,7 +16,7 @@ from houseprice.errors import InputError
 from houseprice.market.contract import Contract
 from houseprice.settings import Settings
 from houseprice.tables import records
-from houseprice.tables.dialect import LONGEST_LINE
+from houseprice.tables.dialect import MAX_LINE_CHARS
 from houseprice.tables.reader import open_csv, read_table
 from houseprice.tables.records import Lines, Shape, read_blocks
 from houseprice.tables.table import Table
@@ -66,10 +66,10 @@ def contents(pieces: Iterable[Table]) -> list[object]:
 @given(files(), st.integers(1, 5))
 def test_any_number_of_rows_a_piece_gives_the_same_rows(text: str, rows: int) -> None:
     with open_csv(text.encode(), "homes.csv", Settings()) as source:
-        assert contents(source.pieces(rows)) == contents(source.pieces())
+        assert contents(source.chunks(rows)) == contents(source.chunks())
         with contextlib.suppress(InputError):
-            starts = [piece.start for piece in source.pieces(rows)]
-            (whole,) = source.pieces()
+            starts = [piece.start for piece in source.chunks(rows)]
+            (whole,) = source.chunks()
             assert starts == list(range(0, len(whole.cells), rows))
             table = read_table(text.encode(), "homes.csv", Settings())
             assert table.cells.equals(whole.cells)
@@ -108,13 +108,13 @@ def test_any_line_without_quotation_marks_is_split_as_python_splits_it(line: str
 def test_pieces_end_early_where_lines_are_long() -> None:
     text = "a,b\n" + f"{'x' * 1000},2\n" * 3 * records.LINES
     with open_csv(text.encode(), "homes.csv", Settings()) as source:
-        sizes = [len(piece.cells) for piece in source.pieces(chars=2**20)]
+        sizes = [len(piece.cells) for piece in source.chunks(chars=2**20)]
     assert sizes == [records.LINES] * 3
 
 
 def test_a_row_of_endless_lines_is_refused_before_it_fills_the_memory() -> None:
     endless = f'","{"x" * 100_000}\n'
-    lines = Lines(endless[2:] if number == 0 else endless for number in range(LONGEST_LINE))
+    lines = Lines(endless[2:] if number == 0 else endless for number in range(MAX_LINE_CHARS))
     with pytest.raises(InputError, match="The row that starts on line 1 has more than"):
         next(csv.reader(lines, strict=True))
 
@@ -123,14 +123,14 @@ def test_decimal_commas_are_found_wherever_they_stand(contract: Contract) -> Non
     text = "size;quarter\n" + "1,250;N\n" * 5 + "90,5;N\n" + "1.250;N\n" * 5
     with open_csv(text.encode(), "homes.csv", Settings(), contract) as source:
         assert "decimal comma" in source.layout.notes[0]
-        sizes = [size for piece in source.pieces(2) for size in piece.rows["size"]]
+        sizes = [size for piece in source.chunks(2) for size in piece.rows["size"]]
     assert sizes == ["1.250"] * 5 + ["90.5"] + ["1250"] * 5
 
 
 def test_a_doubtful_number_is_an_error_in_whichever_piece(contract: Contract) -> None:
     text = "size;quarter\n90;N\n80;N\n1,250;N\n1;2;3\n"
     with open_csv(text.encode(), "homes.csv", Settings(), contract) as source:
-        found = [[(p.row, p.code) for p in piece.problems] for piece in source.pieces(2)]
+        found = [[(p.row, p.code) for p in piece.problems] for piece in source.chunks(2)]
     assert found == [[], [(2, "wrong_cell_count"), (1, "ambiguous_number")]]
 
 
@@ -143,7 +143,7 @@ def test_a_large_file_is_scanned_right_over_the_borders_of_chunks(
     text = ending.join(["größe,x", *[f"{row},éé€" for row in range(n_rows)], ",", ""])
     with open_csv(text.encode(encoding), "homes.csv", Settings()) as source:
         assert source.layout.most_rows == n_rows
-        assert sum(len(piece.cells) for piece in source.pieces()) == n_rows
+        assert sum(len(piece.cells) for piece in source.chunks()) == n_rows
 
 
 def test_a_file_that_was_open_stays_open_and_is_read_from_its_start() -> None:
@@ -151,7 +151,7 @@ def test_a_file_that_was_open_stays_open_and_is_read_from_its_start() -> None:
     file.read()
     for _ in range(2):
         with open_csv(file, "homes.csv", Settings()) as source:
-            assert [len(piece.cells) for piece in source.pieces()] == [1]
+            assert [len(piece.cells) for piece in source.chunks()] == [1]
     with pytest.raises(InputError), open_csv(io.BytesIO(b'"a\n'), "homes.csv", Settings()):
         pass
     assert not file.closed
@@ -163,7 +163,7 @@ def test_a_file_that_changes_while_it_is_read_is_told_in_words(tmp_path: Path) -
     with open_csv(path, path.name, Settings()) as source:
         path.write_bytes(b"a,b\n" + b"\xff,2\n" * 100)
         with pytest.raises(InputError, match="could not be read to its end"):
-            list(source.pieces())
+            list(source.chunks())
 
 
 def test_a_file_over_a_limit_of_bytes_is_refused() -> None:

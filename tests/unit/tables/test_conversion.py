@@ -17,7 +17,8 @@ from houseprice.market.sales import Market
 from houseprice.model.store.store import ModelStore
 from houseprice.settings import Settings
 from houseprice.tables.reader import open_csv, read_table
-from houseprice.tables.scoring import ScoredTable, value_table
+from houseprice.tables.scoring import ScoredTable
+from tests.tables import value_table
 
 ROWS = 40
 

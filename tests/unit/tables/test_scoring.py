@@ -14,10 +14,11 @@ from houseprice.market.contract import Contract
 from houseprice.market.validation import validate
 from houseprice.settings import Settings
 from houseprice.tables.reader import read_table
-from houseprice.tables.scoring import ScoredTable, value_table
+from houseprice.tables.scoring import ScoredTable
 from houseprice.tables.table import template
 from houseprice.tables.writer import to_csv
 from tests.hamlet import hamlet_sales
+from tests.tables import value_table
 
 GOOD = "90,A,S,1980"
 HOUSES = f"""size,grade,quarter,built,address
@@ -161,7 +162,7 @@ def test_a_backend_that_loses_rows_is_found_out(surveyor: object, contract: Cont
         def value(self, rows: pd.DataFrame, **_: object) -> ValuationResult:
             return ValuationResult(pd.DataFrame(columns=[*VALUATION_COLUMNS, *rows.columns]), ())
 
-    with pytest.raises(BackendError, match="1 houses were asked for and 0 values came back"):
+    with pytest.raises(BackendError, match="1 houses were requested and 0 values returned"):
         value(f"size,grade,quarter,built\n{GOOD}\n", Careless(), contract)
 
 

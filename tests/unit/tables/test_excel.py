@@ -14,8 +14,9 @@ from houseprice.market.contract import Contract
 from houseprice.settings import Settings
 from houseprice.tables.excel import to_excel
 from houseprice.tables.reader import read_table
-from houseprice.tables.scoring import ScoredTable, value_table
-from tests.unit.batch.conftest import Surveyor
+from houseprice.tables.scoring import ScoredTable
+from tests.tables import value_table
+from tests.unit.tables.conftest import Surveyor
 
 HOUSES = b"key,size,quarter,remark\n007,80,N,=1+1\n1.50,big,N,\n-3,90.5,S,see https://x.org\n"
 

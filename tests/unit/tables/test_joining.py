@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from houseprice.tables.resume import Checkpoint, write_part
+from houseprice.tables.resume import Checkpoint, write_chunks
 from houseprice.tables.scoring import RowCounts
 from houseprice.tables.streaming import ValuedChunk
 
@@ -42,17 +42,17 @@ def broken_off(folder: Path) -> Path:
 
 def write(work: Checkpoint, *numbers: int) -> None:
     for number in numbers:
-        work.add(write_part(work.place(number), number, PARTS[number]))
+        work.add(write_chunks(work.path(number), number, [PARTS[number]]))
 
 
 def gone_on(folder: Path, *expected: int) -> bytes:
     """Take up the expected parts, write the others, and return the result."""
     work = Checkpoint(folder, THEN)
-    work.take_up()
+    work.restore()
     assert sorted(work.done) == list(expected)
     write(work, *({0, 1, 2, 3} - {*expected}))
     target = folder.with_name("valued.csv")
-    work.finish(target)
+    work.publish(target)
     return target.read_bytes()
 
 
@@ -69,11 +69,11 @@ def test_a_part_is_joined_as_soon_as_those_before_it_are(work: Checkpoint, folde
 def test_the_result_gets_its_name_when_all_is_joined(work: Checkpoint, folder: Path) -> None:
     target = folder.with_name("valued.csv")
     write(work, 3, 1, 2)
-    with pytest.raises(AssertionError, match="part 0 was never finished"):
-        work.finish(target)
+    with pytest.raises(AssertionError, match="chunk 0 was never finished"):
+        work.publish(target)
     assert not target.exists()
     write(work, 0)
-    work.finish(target)
+    work.publish(target)
     assert target.read_bytes() == WHOLE
     assert not folder.exists()
 

@@ -19,8 +19,8 @@ from houseprice.settings import Settings
 from houseprice.tables.conversion import ConversionRequest
 from houseprice.tables.parquet import as_text, parquet_to_csv, to_parquet
 from houseprice.tables.reader import open_csv, read_table
-from houseprice.tables.scoring import value_table
-from tests.unit.batch.conftest import Surveyor
+from tests.tables import value_table
+from tests.unit.tables.conftest import Surveyor
 
 MOMENT = datetime(2010, 7, 1, 12, 30, 5, 250_000)  # noqa: DTZ001 - without a time zone on purpose
 
@@ -104,7 +104,7 @@ def test_row_groups_come_in_pieces(tmp_path: Path, contract: Contract) -> None:
         packed({"size": list(range(1, 101)), "quarter": ["N"] * 100}, row_group_size=7)
     )
     with open_csv(path, path.name, Settings(), contract) as opened:
-        pieces = [piece.cells["size"].tolist() for piece in opened.pieces(40)]
+        pieces = [piece.cells["size"].tolist() for piece in opened.chunks(40)]
     assert [len(piece) for piece in pieces] == [40, 40, 20]
     assert sum(pieces, []) == [str(number) for number in range(1, 101)]  # noqa: RUF017
 

@@ -18,9 +18,9 @@ from houseprice.tables.corrections import (
     uncorrectable_rows,
 )
 from houseprice.tables.reader import read_table
-from houseprice.tables.scoring import value_table
 from houseprice.tables.table import Table
-from tests.unit.batch.conftest import Surveyor
+from tests.tables import value_table
+from tests.unit.tables.conftest import Surveyor
 
 TEXT = """key,size,quarter,grade,note
 a,120,N,B,"keep, this"

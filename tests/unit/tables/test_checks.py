@@ -16,8 +16,8 @@ from houseprice.tables.checks import (
     run_checks,
 )
 from houseprice.tables.reader import read_table
-from houseprice.tables.scoring import value_table
-from tests.unit.batch.conftest import Surveyor
+from tests.tables import value_table
+from tests.unit.tables.conftest import Surveyor
 
 
 def found(

@@ -13,7 +13,7 @@ import pytest
 
 from houseprice.errors import HousePriceError, InputError
 from houseprice.market.problems import Problem
-from houseprice.tables.resume import Checkpoint, Task, checkpoint, write_part
+from houseprice.tables.resume import Checkpoint, Task, checkpoint, write_chunks
 from houseprice.tables.scoring import RowCounts
 from houseprice.tables.streaming import ValuedChunk
 
@@ -42,14 +42,14 @@ def opened(
     output: Path, task: Task = TASK, resume: bool | None = None, said: list[str] | None = None
 ) -> Iterator[Checkpoint]:
     with checkpoint(
-        output, task, resume=resume, say=[].append if said is None else said.append
+        output, task, resume=resume, report=[].append if said is None else said.append
     ) as w:
         yield w
 
 
 def write(work: Checkpoint, *numbers: int, then: Exception | None = None) -> None:
     for number in numbers:
-        work.add(write_part(work.place(number), number, PARTS[number]))
+        work.add(write_chunks(work.path(number), number, [PARTS[number]]))
     if then:
         raise then
 
@@ -109,7 +109,7 @@ def test_what_is_broken_off_goes_on_from_its_finished_parts(output: Path) -> Non
         first = work.valued_at
         write(work, 1, 3)
     assert output.read_bytes() == WHOLE
-    assert said == ["Going on from 2 finished parts of an earlier run."]
+    assert said == ["Resuming from 2 finished chunks of an earlier run."]
     with opened(output) as work:
         assert work.valued_at > first
         write(work, 0)
@@ -138,7 +138,7 @@ def test_parts_are_not_lost_if_they_can_not_be_looked_through(output: Path) -> N
 def test_finished_parts_are_neither_used_nor_lost_unasked(output: Path) -> None:
     break_off(output, 0)
     with (
-        pytest.raises(InputError, match=r"after 1 finished part\. .* with --resume, or start anew"),
+        pytest.raises(InputError, match=r"after 1 finished chunk\. .* --resume, or start again"),
         opened(output),
     ):
         pass
@@ -153,7 +153,9 @@ def test_finished_parts_are_thrown_away_on_request(output: Path) -> None:
         assert not work.done
         write(work, 0)
     assert output.read_bytes() == PARTS[0].data
-    assert said == ["Threw away 2 finished parts of an earlier run, as asked: all is valued anew."]
+    assert said == [
+        "Removed 2 finished chunks of an earlier run, as requested: all rows are valued."
+    ]
 
 
 @pytest.mark.parametrize("resume", [True, None])
@@ -166,8 +168,8 @@ def test_parts_of_another_task_are_thrown_away_with_the_reason(
     with opened(output, replace(TASK, **{what: "another"}), resume=resume, said=said) as work:
         assert not work.done
         write(work, 0)
-    why = f"because the {what} changed: all is valued anew."
-    assert said == [f"Threw away 1 finished part of an earlier run, {why}"]
+    why = f"because the {what} changed: all rows are valued."
+    assert said == [f"Removed 1 finished chunk of an earlier run, {why}"]
 
 
 def test_an_unreadable_task_is_begun_anew(output: Path) -> None:
@@ -193,7 +195,7 @@ def test_a_full_disk_is_told_in_a_sentence_and_finished_parts_stay(output: Path)
     with pytest.raises(HousePriceError, match=r"\(No space left on device\)\.$"), opened(output):
         raise full
     with (
-        pytest.raises(HousePriceError, match=r"on device\)\. Finished parts are kept: .*--resume"),
+        pytest.raises(HousePriceError, match=r"on device\)\. Finished chunks are kept: .*--resume"),
         opened(output) as work,
     ):
         write(work, 0, then=full)

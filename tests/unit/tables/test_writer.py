@@ -19,12 +19,17 @@ from hypothesis import strategies as st
 from houseprice.errors import HousePriceError, InputError
 from houseprice.settings import Settings
 from houseprice.tables.reader import read_table
-from houseprice.tables.writer import escape_formula, is_formula, to_csv, write_atomically
+from houseprice.tables.writer import atomic_file, escape_formula, is_formula, to_csv
 
 # All that a text file can hold: no NUL, and no half of a surrogate pair.
 CELLS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=12)
 NASTY = st.lists(st.sampled_from("=+-@\t\r\n \u00a0＝＋－＠'\",;|1.e5x"), max_size=8).map("".join)
 SPREADSHEET_RUNS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+
+
+def write_file(path: Path, data: bytes) -> None:
+    with atomic_file(path) as file:
+        file.write(data)
 
 
 @st.composite
@@ -137,7 +142,7 @@ def test_a_file_is_replaced_as_a_whole_with_the_mode_of_a_new_file(tmp_path: Pat
     path.write_bytes(b"old")
     before = os.umask(0o027)
     try:
-        write_atomically(path, b"new")
+        write_file(path, b"new")
     finally:
         os.umask(before)
     assert path.read_bytes() == b"new"
@@ -149,19 +154,19 @@ def test_a_link_stays_a_link(tmp_path: Path) -> None:
     (tmp_path / "there").mkdir()
     link = tmp_path / "link.csv"
     link.symlink_to(tmp_path / "there" / "out.csv")
-    write_atomically(link, b"new")
+    write_file(link, b"new")
     assert link.is_symlink()
     assert (tmp_path / "there" / "out.csv").read_bytes() == b"new"
 
 
 def test_what_can_be_no_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="is a folder"):
-        write_atomically(tmp_path, b"")
+        write_file(tmp_path, b"")
     with pytest.raises(InputError, match="there is no folder"):
-        write_atomically(tmp_path / "no" / "out.csv", b"")
+        write_file(tmp_path / "no" / "out.csv", b"")
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(InputError, match="not an ordinary file"):
-        write_atomically(tmp_path / "pipe", b"")
+        write_file(tmp_path / "pipe", b"")
 
 
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path, root: Path) -> None:
@@ -172,7 +177,7 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path, roo
         "import resource, sys; from pathlib import Path\n"
         "from houseprice.tables.writer import write_atomically\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))\n"
-        "write_atomically(Path(sys.argv[1]), bytes(100_000))\n"
+        "with atomic_file(Path(sys.argv[1])) as file: file.write(bytes(100_000))\n"
     )
     run = subprocess.run(
         [sys.executable, "-c", code, str(path)],
@@ -188,4 +193,4 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path, roo
 
 def test_a_name_that_is_too_long_fails_in_words(tmp_path: Path) -> None:
     with pytest.raises(HousePriceError, match="can't be written"):
-        write_atomically(tmp_path / ("x" * 300), b"")
+        write_file(tmp_path / ("x" * 300), b"")

@@ -14,8 +14,8 @@ from houseprice.tables.resume import (
     add_finished,
     digest,
     read_finished,
+    write_chunks,
     write_finished,
-    write_part,
 )
 from houseprice.tables.scoring import RowCounts
 from houseprice.tables.streaming import ValuedChunk
@@ -27,7 +27,7 @@ PART = ValuedChunk(b"90,ok\n", RowCounts(rows=1, errors_by_code={"x": 1}), (PROB
 
 @pytest.fixture
 def parts(tmp_path: Path) -> list[FinishedChunk]:
-    return [write_part(tmp_path / f"part-{number}", number, PART) for number in range(3)]
+    return [write_chunks(tmp_path / f"part-{number}", number, [PART]) for number in range(3)]
 
 
 def test_what_is_known_of_a_part_is_read_as_it_was_written(
@@ -54,7 +54,7 @@ def test_a_part_is_known_by_its_size_and_its_checksum(
 
 
 @pytest.mark.parametrize(
-    "rubbish", [b'{"number": 7, "si', b"[]", b"7", b'{"totals": {}}', b"\0\0", b"\xff\xfe", b"\n"]
+    "rubbish", [b'{"number": 7, "si', b"[]", b"7", b'{"counts": {}}', b"\0\0", b"\xff\xfe", b"\n"]
 )
 def test_a_line_that_tells_of_no_part_is_passed_over(
     parts: list[FinishedChunk], tmp_path: Path, rubbish: bytes

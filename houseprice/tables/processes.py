@@ -1,0 +1,109 @@
+"""New processes of this computer, each with one numeric thread, that start quickly.
+
+They are forked from a server process that imports the packages once, so they share its memory. The
+server takes as long to start as this process: call :func:`start_server` early, and it starts while
+this process imports its own packages. This module imports nothing heavy.
+"""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from contextlib import contextmanager
+from itertools import islice
+from typing import TypeVar
+
+__all__ = ["n_processors", "run_in_processes", "start_server"]
+
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+def n_processors() -> int:
+    """Return how many processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def start_server(module: str) -> None:
+    """Start the server, which imports a module for the processes to come; return at once."""
+    if sys.platform == "win32":
+        return
+    from multiprocessing import forkserver  # not on Windows
+
+    multiprocessing.get_context("forkserver").set_forkserver_preload([module])
+    with _one_numeric_thread():
+        forkserver.ensure_running()
+
+
+def run_in_processes(function: Callable[[T], R], items: Iterable[T], n_jobs: int) -> Iterator[R]:
+    """Call a function for each item in new processes, and yield the results as they complete.
+
+    At most two items per process are taken in advance. The processes end with the iteration.
+
+    Raises
+    ------
+    BrokenProcessPool
+        If a process is killed.
+    Exception
+        What the function raises.
+    """
+    method = "spawn" if sys.platform == "win32" else "forkserver"
+    others = set(multiprocessing.active_children())
+    executor = ProcessPoolExecutor(n_jobs, multiprocessing.get_context(method), _start_worker)
+    try:
+        remaining, pending = iter(items), set[Future[R]]()
+        while True:
+            with _one_numeric_thread():
+                for item in islice(remaining, 2 * n_jobs - len(pending)):
+                    pending.add(executor.submit(function, item))
+            if not pending:
+                return
+            done, pending = wait(pending, return_when=FIRST_COMPLETED)
+            for future in done:
+                yield future.result()
+    finally:
+        # Not to wait for what nobody needs any more, for example after Ctrl-C.
+        for process in set(multiprocessing.active_children()) - others:
+            process.terminate()
+        executor.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def _one_numeric_thread() -> Iterator[None]:
+    """Set the environment of new processes: numeric libraries read it when they are imported."""
+    before = {name: os.environ.get(name) for name in _THREADS}
+    os.environ.update(dict.fromkeys(_THREADS, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def _start_worker() -> None:
+    # Ctrl-C reaches all processes of a terminal: the parent stops the workers.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # The parent logs the same warnings.
+    logging.disable(logging.WARNING)
+    threading.Thread(target=_exit_with_parent, daemon=True).start()
+
+
+def _exit_with_parent() -> None:
+    """End this process when its parent has ended, also if that was killed."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)

@@ -1,0 +1,22 @@
+"""A whole table valued in one step, as the CSV page does in several."""
+
+from __future__ import annotations
+
+from houseprice.backend.base import DEFAULT_INTERVAL, Backend, Progress
+from houseprice.tables.columns import output_columns
+from houseprice.tables.scoring import ScoredTable, ScoringOptions, value_rows
+from houseprice.tables.table import Table
+
+__all__ = ["value_table"]
+
+
+def value_table(
+    table: Table,
+    backend: Backend,
+    interval: float = DEFAULT_INTERVAL,
+    progress: Progress | None = None,
+) -> ScoredTable:
+    columns = output_columns(table.cells.columns, table.headers)
+    options = ScoringOptions(interval, "evidence" in backend.info().capabilities)
+    valuations, problems = value_rows(table, columns, backend, options, progress)
+    return ScoredTable.of(table, columns, valuations, problems)
