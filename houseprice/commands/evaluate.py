@@ -11,7 +11,6 @@ import typer
 
 import houseprice
 from houseprice.commands.console import AsJson, Console, Dask, Quiet, Seed, read_settings
-from houseprice.commands.report_tables import gate_text, report_text
 
 if TYPE_CHECKING:
     from houseprice.market.sales import Market
@@ -98,6 +97,7 @@ def evaluate(  # noqa: PLR0913, PLR0917 - a parameter for each option
 def _cross_validate(console: Console, plan: Plan, dask: str | None, *, as_json: bool) -> None:
     """Cross-validate on the sales of the market; exit with 1 if the gate fails."""
     from houseprice.cluster import use_cluster
+    from houseprice.commands.report_tables import gate_text, report_text
     from houseprice.errors import ModelError
     from houseprice.market.sales import load_market
     from houseprice.model.evaluation import cross_validate, out_of_time_evaluation
@@ -191,6 +191,7 @@ def _exit_by_gate(console: Console, result: GateResult) -> None:
 
 
 def _score_file(console: Console, path: Path, seed: int, *, as_json: bool) -> None:
+    from houseprice.commands.report_tables import report_text
     from houseprice.market.sales import load_market
     from houseprice.model.evaluation import evaluate_model, evaluation_set
     from houseprice.model.report import build_report

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from houseprice.commands.console import AsJson, Console, Dask, Quiet, Seed, read_settings
-from houseprice.commands.report_tables import metrics_text
 from houseprice.extras import require
 from houseprice.formatting import percent
 
@@ -114,6 +113,7 @@ def train(
 ) -> None:
     """Train a model on the market's sales, evaluate it, and make it the active one."""
     from houseprice.cluster import use_cluster
+    from houseprice.commands.report_tables import metrics_text
     from houseprice.market.sales import load_market
     from houseprice.model.store.store import ModelStore
     from houseprice.model.training import train as train_model
