@@ -214,16 +214,16 @@ def _edit_group(
         key=key,
         hide_index=True,
         num_rows="fixed",
-        column_order=["row", "mended", "read", "message"]
+        column_order=["row", "corrected", "read", "message"]
         if levels
-        else ["row", "field", "mended", "read", "expected", "message"],
+        else ["row", "field", "corrected", "read", "expected", "message"],
         # By default, a blank level is displayed as "None".
         placeholder="blank" if levels else "",
         disabled=["row", "field", "read", "message", "expected"],
         column_config=_editor_columns(group, levels),
         alt=f"Invalid cells: {title}",
     )
-    return edited.assign(mended=edited["mended"].fillna(""))
+    return edited.assign(corrected=edited["corrected"].fillna(""))
 
 
 def _editor_frame(cells: pd.DataFrame, pending: Edits) -> pd.DataFrame:
@@ -235,7 +235,7 @@ def _editor_frame(cells: pd.DataFrame, pending: Edits) -> pd.DataFrame:
         for message, field in zip(cells["message"], cells["field"], strict=True)
     ]
     return cells.assign(
-        mended=pd.Series(corrected, index=cells.index, dtype="str"), message=messages
+        corrected=pd.Series(corrected, index=cells.index, dtype="str"), message=messages
     )
 
 
@@ -247,7 +247,7 @@ def _editor_columns(group: pd.DataFrame, levels: dict[str, str]) -> dict[str, An
         "read": column.TextColumn("In your table"),
         "message": column.TextColumn("Problem", width="large"),
         "expected": column.TextColumn("Expected"),
-        "mended": column.TextColumn("Corrected"),
+        "corrected": column.TextColumn("Corrected"),
     }
     if not levels:
         return columns
@@ -260,7 +260,7 @@ def _editor_columns(group: pd.DataFrame, levels: dict[str, str]) -> dict[str, An
             return f"“{code}” (invalid)" if code else "blank"
         return label if code == label else f"{code} ({label})"
 
-    columns["mended"] = column.SelectboxColumn(
+    columns["corrected"] = column.SelectboxColumn(
         "Corrected", options=[*levels, *invalid], format_func=option_label, width="medium"
     )
     return columns
