@@ -4,8 +4,8 @@ import streamlit as st
 
 from houseprice.ui.layout import page_frame
 
-# The pages lie one folder down on purpose: Streamlit takes any file directly in pages/ for a page
-# of its own, and would show it without this frame.
+# The pages are one folder down on purpose: Streamlit shows each file directly in pages/ as a page
+# of its own, without this navigation and frame.
 PAGES = {
     "": [
         st.Page("pages/start/home.py", title="Home", icon=":material/home:", default=True),
@@ -34,7 +34,7 @@ PAGES = {
         ),
         st.Page(
             "pages/model/card.py",
-            title="How good it is",
+            title="Model performance",
             icon=":material/verified:",
             url_path="model",
         ),

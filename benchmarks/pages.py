@@ -35,7 +35,7 @@ PAGES = {
     "/csv": "Value a CSV",
     "/explore": "Explore the sales",
     "/drivers": "What drives price",
-    "/model": "How good it is",
+    "/model": "Model performance",
 }
 AREA = "Living area above ground (sq ft)"
 SWITCHES = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]

@@ -1,9 +1,8 @@
 """Starts the app as one server process: ``python -m houseprice.ui.server``.
 
-``streamlit run streamlit_app.py`` starts the same app. This launcher adds what that can't: it opens
-the model while the first browser is still loading, and a first visitor who comes by a deep link
-gets the page and nothing else. With ``--with-api`` the service of :mod:`houseprice.api` answers
-under ``/api`` of the same address, with the same guard and the same rules as by itself.
+``streamlit run streamlit_app.py`` starts the same app. This launcher also opens the model while the
+first browser loads, and shows the right page to a first visitor with a deep link. ``--with-api``
+adds the service of :mod:`houseprice.api` under ``/api``, with its keys and limits.
 """
 
 from __future__ import annotations
@@ -32,19 +31,19 @@ if TYPE_CHECKING:
 __all__ = ["main"]
 
 API_PATH = "/api"
-EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - what somebody else may have asked for
+ALL_INTERFACES = ("0.0.0.0", "::")  # noqa: S104 - compared with, not used by default
 PACKAGE = Path(__file__).parents[1]
-# Installed, the pages lie in the package; in the project's own tree they lie beside it.
-WEB = next(place for place in (PACKAGE / "web", PACKAGE.parent) if place.is_dir())
+# In an installed package, the pages are part of it; in the source tree they are next to it.
+WEB = next(folder for folder in (PACKAGE / "web", PACKAGE.parent) if folder.is_dir())
 SCRIPT = WEB / "streamlit_app.py"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Serve until stopped; ``PORT`` and ``HOUSEPRICE_ADDRESS`` say where."""
+    """Serve until stopped, at ``HOUSEPRICE_ADDRESS`` and ``PORT``."""
     parser = argparse.ArgumentParser(prog="python -m houseprice.ui.server", allow_abbrev=False)
-    parser.add_argument("--with-api", action="store_true", help="answer programs under /api too")
+    parser.add_argument("--with-api", action="store_true", help="also serve the API under /api")
     with_api = parser.parse_args(arguments).with_api
-    _hush()
+    _silence_expected_warnings()
     st.secrets.load_if_toml_exists()
     try:
         settings = read_settings()
@@ -52,38 +51,39 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except HousePriceError as error:
         sys.stderr.write(f"Error: {error}\n")
         sys.exit(2 if isinstance(error, SettingsError) else 1)
-    # Outside a session this has one effect: Streamlit stops looking for pages by file name.
+    # Outside of a session, its only effect is that Streamlit does not look for a pages/ folder.
     st.navigation([st.Page(SCRIPT)])
     app = st.App(
         SCRIPT, lifespan=partial(_lifespan, api=api), routes=[Mount(API_PATH, api)] if api else []
     )
-    # Streamlit looks for .streamlit/config.toml in the working folder and beside what was started:
-    # beside the pages, that is, wherever this is started from.
+    # Streamlit reads .streamlit/config.toml next to the started script, so name the script.
     sys.argv = [str(SCRIPT)]
+    is_open = settings.address in ALL_INTERFACES
     app.run(
         config={
             "server.port": settings.port,
             "server.address": settings.address,
             "server.maxUploadSize": settings.max_upload_mb,
             "server.fileWatcherType": "none",
-            # With none to print, Streamlit asks a server on the internet for this one's address.
-            **({"browser.serverAddress": "localhost"} if settings.address in EVERYWHERE else {}),
+            # Without it, Streamlit asks a server on the internet for the address to print.
+            **({"browser.serverAddress": "localhost"} if is_open else {}),
         }
     )
 
 
-def _hush() -> None:
-    """Keep Streamlit from warning of what is meant here."""
+def _silence_expected_warnings() -> None:
+    """Filter warnings of Streamlit about what this launcher does on purpose."""
     for name in (
-        "config",  # the secrets were looked for before the settings of the server are given
-        "runtime.scriptrunner_utils.script_run_context",  # work outside a visitor's session
+        "config",  # secrets are read before the server is configured
+        "runtime.scriptrunner_utils.script_run_context",  # calls outside of a session
     ):
-        # A filter, for Streamlit sets the levels of its loggers anew.
-        logging.getLogger(f"streamlit.{name}").addFilter(lambda said: said.levelno >= logging.ERROR)
+        # A filter, because Streamlit resets the levels of its loggers.
+        logger = logging.getLogger(f"streamlit.{name}")
+        logger.addFilter(lambda record: record.levelno >= logging.ERROR)
 
 
 def _api(settings: Settings) -> FastAPI:
-    """The service, refused where it would be open to others without a key."""
+    """Create the service; it is refused where others could use it without a key."""
     require("api", "The service (--with-api)")
     from houseprice.api.access import check_address
     from houseprice.api.app import create_app
@@ -94,17 +94,17 @@ def _api(settings: Settings) -> FastAPI:
 
 @asynccontextmanager
 async def _lifespan(_: st.App, api: FastAPI | None) -> AsyncIterator[None]:
-    # In a thread: the server answers at once, and a visitor who is quicker sees the progress.
-    threading.Thread(target=_warm, name="warm", daemon=True).start()
+    # In a thread: the server answers at once, and an early visitor sees the progress.
+    threading.Thread(target=_warm_up, name="warm-up", daemon=True).start()
     async with AsyncExitStack() as running:
         if api:
-            # An app within another is not told that the server starts and stops.
+            # Starlette does not run the lifespan of a mounted app.
             await running.enter_async_context(api.router.lifespan_context(api))
         yield
 
 
-def _warm() -> None:
-    # Seconds of imports that neither the server's start nor the first visitor need wait for.
+def _warm_up() -> None:
+    # Imported here: neither the start of the server nor the first visitor waits for it.
     importlib.import_module("houseprice.ui.session").warm_up()
     importlib.import_module("plotly.express")
 

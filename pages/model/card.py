@@ -1,4 +1,4 @@
-"""How good it is: accuracy, errors, intervals, versions, experiments and the model card."""
+"""Model performance: accuracy, errors, intervals, versions, experiments and the model card."""
 
 import streamlit as st
 
@@ -45,7 +45,7 @@ FORMER_LABELS = {
     "The card": "Model card",
 }
 
-st.title("How good it is")
+st.title("Model performance")
 st.markdown(
     "How close the values are to sale prices, where they are not, and how far their ranges can be "
     "trusted. All figures are measured on sales that the model was not trained on."

@@ -1,4 +1,4 @@
-"""The app as a person meets it: its own server, in a real Chromium."""
+"""The app on its own server, in Chromium."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 
 START_SECONDS = 90  # enough to train a model first, on a busy machine
 NAMES = ("chromium", "chromium-browser", "google-chrome")
-HOW_TO_GET_IT = (
-    "Chromium is not on this machine: install it (Debian, Ubuntu: apt-get install chromium) "
+NO_CHROMIUM = (
+    "Chromium is not installed: install it (Debian, Ubuntu: apt-get install chromium) "
     "or set CHROMIUM to its path."
 )
 
-# As root, without a screen, and with nothing that phones home by itself.
+# For root, without a screen, and without background requests.
 SWITCHES = [
     "--no-sandbox",
     "--disable-gpu",
@@ -50,19 +50,19 @@ def find_chromium() -> str | None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip these tests where there is no Chromium, in one line a file; CI goes on and fails."""
+    """Skip these tests without Chromium, with one line per file; in CI they fail."""
     if find_chromium() or os.environ.get("CI"):
         return
     here = Path(__file__).parent
     for item in items:
         if here in item.path.parents:
-            item.add_marker(pytest.mark.skip(reason=HOW_TO_GET_IT))
+            item.add_marker(pytest.mark.skip(reason=NO_CHROMIUM))
 
 
 @pytest.fixture(scope="session")
 def chromium() -> str:
     """The path of Chromium."""
-    return find_chromium() or pytest.fail(HOW_TO_GET_IT, pytrace=False)
+    return find_chromium() or pytest.fail(NO_CHROMIUM, pytrace=False)
 
 
 @pytest.fixture(scope="session")
@@ -76,7 +76,7 @@ def browser_type_launch_args(
 def base_url(
     chromium: str, root: Path, model_dir: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[str]:
-    """The address of a running app, so that ``page.goto("/csv")`` opens a page of it."""
+    """The URL of a running app, so that ``page.goto("/csv")`` opens one of its pages."""
     log = tmp_path_factory.mktemp("app") / "server.log"
     with running_app(root, log, HOUSEPRICE_MODEL_DIR=str(model_dir)) as url:
         yield url
@@ -84,7 +84,7 @@ def base_url(
 
 @contextlib.contextmanager
 def running_app(root: Path, log: Path, **settings: str) -> Iterator[str]:
-    """The address of an app that runs with these settings, and has to run to the end."""
+    """Run an app with these settings; it must run until the block ends."""
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     server = start(["app"], root, log, PORT=str(port), **settings)
@@ -92,14 +92,15 @@ def running_app(root: Path, log: Path, **settings: str) -> Iterator[str]:
         wait_until_ok(f"{url}/_stcore/health", server, log)
         yield url
         if server.poll() is not None:
-            ended = f"the app ended by itself with exit code {server.returncode}"
-            pytest.fail(f"{ended}:\n{log.read_text()}", pytrace=False)
+            pytest.fail(
+                f"the app exited with code {server.returncode}:\n{log.read_text()}", pytrace=False
+            )
     finally:
         stop(server)
 
 
 def start(arguments: list[str], root: Path, log: Path, **settings: str) -> subprocess.Popen[bytes]:
-    """Start our program as a process group of its own."""
+    """Start our program as a new process group."""
     with log.open("ab") as out:
         return subprocess.Popen(
             [sys.executable, "-m", "houseprice", *arguments],
@@ -114,38 +115,35 @@ def start(arguments: list[str], root: Path, log: Path, **settings: str) -> subpr
 
 @pytest.fixture
 def problems(page: Page, base_url: str) -> list[str]:
-    """What the page did wrong."""
-    return watched(page, base_url)
+    """Errors and external requests of the page."""
+    return record_problems(page, base_url)
 
 
-def watched(page: Page, url: str) -> list[str]:
-    """Watch for what a page of the app at `url` does wrong.
-
-    Script errors, console errors, requests that leave the app.
-    """
-    seen: list[str] = []
+def record_problems(page: Page, url: str) -> list[str]:
+    """Record script errors, console errors and external requests of a page of the app."""
+    recorded: list[str] = []
     local = (url, url.replace("http", "ws", 1), "data:", "blob:", "about:")
 
-    def stays(thing: Request | WebSocket) -> None:
-        if not thing.url.startswith(local):
-            seen.append(f"left the machine: {thing.url}")
+    def check_url(request: Request | WebSocket) -> None:
+        if not request.url.startswith(local):
+            recorded.append(f"external request: {request.url}")
 
-    def complains(message: ConsoleMessage) -> None:
-        # Opened by the address of a page, Streamlit's client first looks for its server below it.
-        probing = re.search(r"/\w+/_stcore/(health|host-config)$", message.location["url"])
-        if message.type == "error" and not probing:
-            seen.append(f"console: {message.text}")
+    def check_console(message: ConsoleMessage) -> None:
+        # Opened at a page, Streamlit's client first looks for its server below that path.
+        is_probe = re.search(r"/\w+/_stcore/(health|host-config)$", message.location["url"])
+        if message.type == "error" and not is_probe:
+            recorded.append(f"console: {message.text}")
 
-    page.on("request", stays)
-    page.on("websocket", stays)
-    page.on("console", complains)
-    page.on("pageerror", lambda error: seen.append(f"script error: {error}"))
-    return seen
+    page.on("request", check_url)
+    page.on("websocket", check_url)
+    page.on("console", check_console)
+    page.on("pageerror", lambda error: recorded.append(f"script error: {error}"))
+    return recorded
 
 
 @pytest.fixture
 def app(page: Page, problems: list[str]) -> Iterator[Page]:
-    """A fresh browser page whose test fails if anything on it went wrong on the way."""
+    """A new browser page; the test fails if the page had a problem."""
     yield page
     assert problems == []
 
@@ -158,16 +156,16 @@ def free_port() -> int:
 
 
 def wait_until_ok(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
-    """Wait for the body "ok": an unknown path answers 200 too, with the app's page."""
+    """Wait for the body "ok": an unknown path has status 200 too."""
     deadline = time.monotonic() + START_SECONDS
-    while answers(url) != b"ok":
+    while body_of(url) != b"ok":
         if server.poll() is not None or time.monotonic() > deadline:
             pytest.fail(f"the app did not start:\n{log.read_text()}", pytrace=False)
         time.sleep(0.05)
 
 
-def answers(url: str) -> bytes | None:
-    """What a server of ours answers; None if it does not, or says that it can't."""
+def body_of(url: str) -> bytes | None:
+    """Return the body of a response; None without one, or on an error."""
     try:
         with urllib.request.urlopen(url, timeout=1) as reply:  # noqa: S310 (always our own http://)
             body: bytes = reply.read()
@@ -177,7 +175,7 @@ def answers(url: str) -> bytes | None:
 
 
 def stop(server: subprocess.Popen[bytes]) -> None:
-    """End the server, and whatever it has started, as a process manager would."""
+    """Stop the server and its child processes."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(server.pid, signal.SIGTERM)
     with contextlib.suppress(subprocess.TimeoutExpired):

@@ -11,7 +11,7 @@ PAGES = {
     "/csv": "Value a CSV",
     "/explore": "Explore the sales",
     "/drivers": "What drives price",
-    "/model": "How good it is",
+    "/model": "Model performance",
 }
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import answers, free_port, running_app, start, stop, watched
+from tests.browser.conftest import body_of, free_port, record_problems, running_app, start, stop
 from tests.hamlet import write_hamlet
 from tests.loopback import wait_until
 
@@ -60,7 +60,7 @@ class Server:
     def _ready(self) -> bool:
         assert self._process is not None
         assert self._process.poll() is None, self._log.read_text()
-        return answers(f"{self.url}/ready") is not None
+        return body_of(f"{self.url}/ready") is not None
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +93,7 @@ def remote_url(
 def remote(page: Page, remote_url: str, server: Server) -> Iterator[Page]:
     """A fresh browser page, with the server there at first."""
     server.start()
-    seen = watched(page, remote_url)
+    seen = record_problems(page, remote_url)
     yield page
     assert seen == []
 

@@ -39,5 +39,12 @@ def metrics(app: AppTest) -> dict[str, str]:
 
 def texts(app: AppTest) -> str:
     """All texts of the page without the escapes of Markdown."""
-    blocks = [*app.main.markdown, *app.main.caption, *app.info, *app.warning, *app.error]
+    return _text([*app.main.markdown, *app.main.caption, *app.info, *app.warning, *app.error])
+
+
+def sidebar_texts(app: AppTest) -> str:
+    return _text([*app.sidebar.markdown, *app.sidebar.caption])
+
+
+def _text(blocks: list[Any]) -> str:
     return "\n".join(str(block.value) for block in blocks).replace("\\", "")

@@ -1,4 +1,4 @@
-"""A server that is lost in the middle, and comes back."""
+"""A valuation server that goes away and comes back."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 from tests.loopback import free_port
 from tests.ui.conftest import ForeignServer
-from tests.ui.told import sidebar, words
+from tests.ui.page import sidebar_texts, texts
 
 HOUSE, CSV = "pages/value/house.py", "pages/value/csv.py"
 
@@ -24,11 +24,11 @@ def house(open_app: Open, foreign_server: ForeignServer) -> AppTest:
     return app
 
 
-def again(app: AppTest, place: str) -> AppTest:
-    return app.button(key=f"again_{place}").click().run()
+def retry(app: AppTest, key: str) -> AppTest:
+    return app.button(key=f"again_{key}").click().run()
 
 
-def test_the_form_keeps_its_house_while_the_server_is_away_and_is_valued_when_it_is_back(
+def test_the_form_is_kept_during_an_outage_and_valued_after_it(
     house: AppTest, foreign_server: ForeignServer
 ) -> None:
     house.number_input(key="size").set_value(250).run()
@@ -37,46 +37,46 @@ def test_the_form_keeps_its_house_while_the_server_is_away_and_is_valued_when_it
     house.selectbox(key="grade").set_value("A").run()
     assert not house.exception
     assert not house.metric
-    assert "got no answer from it in time" in words(house)
-    assert "Not answering since" in sidebar(house)
+    assert "got no answer from it in time" in texts(house)
+    assert "Not answering since" in sidebar_texts(house)
     assert house.number_input(key="size").value == 250
     assert house.selectbox(key="grade").value == "A"
 
-    again(house, "value")
+    retry(house, "value")
     assert not house.metric
 
     foreign_server.broken = False
-    again(house, "value")
+    retry(house, "value")
     assert house.metric[0].value == value
     assert not house.error
-    assert "Not answering" not in sidebar(house)
+    assert "Not answering" not in sidebar_texts(house)
     assert house.number_input(key="size").value == 250
 
 
-def test_a_wrong_fact_is_told_beside_its_field_without_the_server(
+def test_an_invalid_field_is_reported_without_the_server(
     house: AppTest, foreign_server: ForeignServer
 ) -> None:
     foreign_server.broken = True
     house.number_input(key="size").set_value(-5).run()
     house.number_input(key="size").set_value(200).run()
-    assert "got no answer from it in time" in words(house)
+    assert "got no answer from it in time" in texts(house)
     house.number_input(key="size").set_value(-5).run()
-    assert ":red[" in words(house)
+    assert ":red[" in texts(house)
 
 
-def test_a_house_that_the_server_refuses_is_not_blamed_on_the_form(
+def test_a_house_rejected_by_the_server_marks_no_field(
     house: AppTest, foreign_server: ForeignServer
 ) -> None:
     foreign_server.refusing = True
     house.number_input(key="size").set_value(200).run()
-    assert "It reports: not this one" in words(house)
-    assert "marked in red" not in words(house)
+    assert "It reports: not this one" in texts(house)
+    assert "marked in red" not in texts(house)
     foreign_server.refusing = False
-    again(house, "refused")
+    retry(house, "refused")
     assert house.metric
 
 
-def test_an_upload_is_kept_while_the_server_is_away_and_valued_when_it_is_back(
+def test_an_upload_is_kept_during_an_outage_and_valued_after_it(
     open_app: Open, foreign_server: ForeignServer, hamlet: Path
 ) -> None:
     app = open_app(CSV, foreign_server.url, protocol="regression")
@@ -84,12 +84,12 @@ def test_an_upload_is_kept_while_the_server_is_away_and_valued_when_it_is_back(
     data = (hamlet / "to_value.csv").read_bytes()
     app.file_uploader(key="csv").upload("homes.csv", data, "text/csv").run()
     assert not app.exception
-    assert "cannot be valued right now" in words(app)
-    assert "homes.csv is kept" in words(app)
-    again(app, "csv")
+    assert "cannot be valued right now" in texts(app)
+    assert "homes.csv is kept" in texts(app)
+    retry(app, "csv")
     assert not app.metric
     foreign_server.broken = False
-    again(app, "csv")
+    retry(app, "csv")
     assert {metric.label: metric.value for metric in app.metric}["Valued"] == "20"
     assert not app.error
 
@@ -104,17 +104,17 @@ def test_an_upload_is_kept_while_the_server_is_away_and_valued_when_it_is_back(
         ("pages/market/drivers.py", "Which facts the values rest on"),
     ],
 )
-def test_a_page_shows_what_needs_no_server_when_there_never_was_one(
+def test_a_page_works_without_a_server_where_it_needs_none(
     open_app: Open, page: str, shown: str
 ) -> None:
     app = open_app(page, f"http://127.0.0.1:{free_port()}")
     assert not app.exception
-    assert shown in words(app)
-    assert "Not answering since" in sidebar(app)
+    assert shown in texts(app)
+    assert "Not answering since" in sidebar_texts(app)
     assert app.button(key="again_sidebar")
 
 
-def test_the_form_is_there_before_the_server_is(
+def test_the_form_works_before_the_server_starts(
     open_app: Open, foreign_server: ForeignServer
 ) -> None:
     foreign_server.broken = True
@@ -122,16 +122,16 @@ def test_the_form_is_there_before_the_server_is(
     app.number_input(key="size").set_value(250).run()
     assert app.error
     foreign_server.broken = False
-    again(app, "value")
+    retry(app, "value")
     assert app.number_input(key="size").value == 250
     assert app.metric[0].value.startswith("€")
 
 
-def test_the_address_of_the_server_and_its_key_stand_on_no_page_when_they_are_wrong(
+def test_an_invalid_url_and_its_key_are_on_no_page(
     open_app: Open,
 ) -> None:
     app = open_app("pages/start/home.py", "http://user:sesame@127.0.0.1", key="open-barley")
     assert not app.exception
-    assert "A setting of this app is invalid" in words(app)
-    assert "sesame" not in words(app)
-    assert "barley" not in words(app)
+    assert "A setting of this app is invalid" in texts(app)
+    assert "sesame" not in texts(app)
+    assert "barley" not in texts(app)

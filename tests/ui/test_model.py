@@ -1,4 +1,4 @@
-"""The page "How good it is" through the entry script."""
+"""The page "Model performance" through the entry script."""
 
 from __future__ import annotations
 

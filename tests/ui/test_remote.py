@@ -1,4 +1,4 @@
-"""Every page with a server that answers in place of this computer."""
+"""Every page with a valuation server: one of ours, and one that only predicts prices."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from tests.ui.told import sidebar, words
+from tests.ui.page import sidebar_texts, texts
 
 HOME, HOUSE, CSV = "pages/start/home.py", "pages/value/house.py", "pages/value/csv.py"
 DRIVERS, CARD, EXPLORE = "pages/market/drivers.py", "pages/model/card.py", "pages/market/explore.py"
 
-NOT_GIVEN = {
+UNSUPPORTED = {
     "Explanation": "does not explain its values",
     "Comparables": "does not find comparables",
     "What-if": "does not report the effect of a single field",
@@ -28,7 +28,7 @@ def ours(open_app: Open, our_server: str) -> Callable[[str], AppTest]:
 
 
 @pytest.fixture
-def poor(open_app: Open, foreign_server) -> Callable[[str], AppTest]:
+def prices_only(open_app: Open, foreign_server) -> Callable[[str], AppTest]:
     return lambda page: open_app(page, foreign_server.url, protocol="regression")
 
 
@@ -43,55 +43,55 @@ def upload(app: AppTest, market: Path) -> AppTest:
 
 
 @pytest.mark.parametrize("page", [HOME, HOUSE, CSV, DRIVERS, CARD, EXPLORE])
-def test_a_page_works_with_a_server_and_says_who_answers(ours, page: str) -> None:
+def test_a_page_works_with_a_server_and_names_it(ours, page: str) -> None:
     app = ours(page)
     assert not app.exception
     assert not app.error
     assert not app.info or page == CSV
-    assert "answered by the server at 127.0.0.1:" in sidebar(app)
-    assert "Model hamlet-" in sidebar(app)
+    assert "answered by the server at 127.0.0.1:" in sidebar_texts(app)
+    assert "Model hamlet-" in sidebar_texts(app)
 
 
-def test_a_house_is_valued_explained_and_compared_by_a_server(ours) -> None:
+def test_each_tab_of_the_house_page_works_with_a_server(ours) -> None:
     app = ours(HOUSE)
     before = app.metric[0].value
     app.number_input(key="size").set_value(250).run()
     assert app.metric[0].value != before
-    assert "confidence" in words(app)
-    assert "worth" in words(tab(app, "Explanation"))
-    assert "most similar sales sold for" in words(tab(app, "Comparables"))
-    assert "the value of this house is between" in words(tab(app, "What-if"))
-    assert "has the highest value" in words(tab(app, "Compare"))
+    assert "confidence" in texts(app)
+    assert "worth" in texts(tab(app, "Explanation"))
+    assert "most similar sales sold for" in texts(tab(app, "Comparables"))
+    assert "the value of this house is between" in texts(tab(app, "What-if"))
+    assert "has the highest value" in texts(tab(app, "Compare"))
     assert not app.error
 
 
-def test_a_table_is_valued_by_a_server_with_its_ranges(ours, hamlet: Path) -> None:
+def test_a_table_is_valued_with_its_ranges(ours, hamlet: Path) -> None:
     app = upload(ours(CSV), hamlet)
     assert not app.error
     houses = app.dataframe[-1].value
     assert houses[["predicted_price", "price_low", "price_high"]].notna().all(axis=None)
-    assert "the prices add up to €" in words(app)
+    assert "the prices add up to €" in texts(app)
 
 
-def test_a_value_without_a_range_pretends_to_none(poor) -> None:
-    app = poor(HOUSE)
+def test_a_value_without_a_range_shows_none(prices_only) -> None:
+    app = prices_only(HOUSE)
     assert not app.exception
     assert app.metric[0].value.startswith("€")
-    assert "gives values without a range or a confidence" in words(app)
-    for pretension in (" to €", "of 100", "nan", "None"):
-        assert pretension not in words(app)
-    assert "reports no as-of date" in words(app)
+    assert "gives values without a range or a confidence" in texts(app)
+    for part in (" to €", "of 100", "nan", "None"):
+        assert part not in texts(app)
+    assert "reports no as-of date" in texts(app)
 
 
-@pytest.mark.parametrize("name", NOT_GIVEN)
-def test_what_a_server_does_not_give_is_said_where_it_would_stand(poor, name: str) -> None:
-    app = tab(poor(HOUSE), name)
+@pytest.mark.parametrize("name", UNSUPPORTED)
+def test_an_unsupported_tab_shows_a_message(prices_only, name: str) -> None:
+    app = tab(prices_only(HOUSE), name)
     assert not app.error
-    assert NOT_GIVEN[name] in words(app)
+    assert UNSUPPORTED[name] in texts(app)
 
 
-def test_tries_are_told_apart_by_their_values_alone(poor) -> None:
-    app = poor(HOUSE)
+def test_scenarios_are_compared_by_their_values_alone(prices_only) -> None:
+    app = prices_only(HOUSE)
     app.number_input(key="size").set_value(250).run()
     app.number_input(key="size").set_value(260).run()
     tab(app, "Compare")
@@ -100,19 +100,19 @@ def test_tries_are_told_apart_by_their_values_alone(poor) -> None:
     assert " to " not in first
     assert first != second
     assert list(table.loc["Range"]) == ["no range"] * 3
-    assert "does not report the uncertainty of the difference" in words(app)
+    assert "does not report the uncertainty of the difference" in texts(app)
     assert not app.error
 
 
-def test_a_table_without_ranges_has_no_column_for_them_and_blanks_in_its_file(
-    poor, hamlet: Path
+def test_a_table_without_ranges_has_no_such_columns_and_blanks_in_its_file(
+    prices_only, hamlet: Path
 ) -> None:
-    app = upload(poor(CSV), hamlet)
+    app = upload(prices_only(CSV), hamlet)
     assert not app.error
     assert {metric.label: metric.value for metric in app.metric}["Valued"] == "20"
     assert not {"price_low", "price_high", "confidence"} & {*app.dataframe[-1].value.columns}
-    assert "without a range" in words(app)
-    assert "nan" not in words(app)
+    assert "without a range" in texts(app)
+    assert "nan" not in texts(app)
     valued = app.session_state["csv_result"].scored.frame
     for column in ("price_low", "price_high", "interval", "fsd", "confidence"):
         assert valued[column].isna().all()
@@ -129,13 +129,13 @@ def test_a_table_without_ranges_has_no_column_for_them_and_blanks_in_its_file(
         (CARD, "This server does not have a model card."),
     ],
 )
-def test_a_page_says_what_it_lacks(poor, page: str, sentence: str) -> None:
-    app = poor(page)
+def test_a_page_shows_what_is_not_supported(prices_only, page: str, sentence: str) -> None:
+    app = prices_only(page)
     assert not app.exception
     assert not app.error
-    assert sentence in words(app)
-    assert "None" not in words(app)
+    assert sentence in texts(app)
+    assert "None" not in texts(app)
 
 
-def test_what_to_know_of_a_server_is_told_quietly(poor) -> None:
-    assert "gives predicted prices only" in sidebar(poor(HOME))
+def test_remarks_about_the_server_are_in_the_sidebar(prices_only) -> None:
+    assert "gives predicted prices only" in sidebar_texts(prices_only(HOME))

@@ -85,10 +85,10 @@ def label_positions(frame: pd.DataFrame, diameter: pd.Series) -> pd.DataFrame:
 
 def _sides(name: str, x: float, y: float, radius: float) -> list[tuple[str, _Box]]:
     width, half = CHARACTER * len(name), LINE / 2
-    beside, above = radius + 3, radius + 1
+    gap, above = radius + 3, radius + 1
     return [
-        ("middle right", _Box(x + beside, x + beside + width, y - half, y + half)),
-        ("middle left", _Box(x - beside - width, x - beside, y - half, y + half)),
+        ("middle right", _Box(x + gap, x + gap + width, y - half, y + half)),
+        ("middle left", _Box(x - gap - width, x - gap, y - half, y + half)),
         ("top center", _Box(x - width / 2, x + width / 2, y + above, y + above + LINE)),
         ("bottom center", _Box(x - width / 2, x + width / 2, y - above - LINE, y - above)),
     ]

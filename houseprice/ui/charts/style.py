@@ -1,10 +1,7 @@
-"""The grammar that all charts share: what they look like, and how money stands on an axis.
+"""What all charts share: layout, axes of money and numbers, colour scales, common traces.
 
-Every chart of this wing is a function from the frame that the page also offers for download to a
-figure. No colour is named: the theme's palettes, light and dark, come in the order of the traces.
-What must look the same in both (bands, reference lines) is a translucent grey.
-
-Scales that charts of any fields share: an axis of numbers or money, a bar of colours.
+Charts name no colours: traces get the colours of the theme, light or dark, in their order. What is
+the same in both themes (bands, reference lines) is a translucent grey.
 """
 
 from __future__ import annotations
@@ -52,21 +49,13 @@ MIN_SALES = 10
 
 
 def figure(height: int = 420, rows: int = 0) -> go.Figure:
-    """An empty figure in the app's manner.
-
-    Parameters
-    ----------
-    height : int
-        In pixels.
-    rows : int
-        For charts that list things one under another: their number, which then sets the height.
-    """
+    """Return an empty figure, ``height`` pixels high or as high as a list of ``rows``."""
     drawn = go.Figure()
     drawn.update_layout(
         height=max(220, 90 + ROW_HEIGHT * rows) if rows else height,
         margin={"l": 8, "r": 12, "t": 28, "b": 8},
         showlegend=False,
-        # A finger that scrolls the page must not zoom the chart; the chart's own buttons do.
+        # A swipe on a phone scrolls the page; the toolbar zooms the chart.
         dragmode=False,
         hoverlabel={"align": "left"},
         legend={
@@ -78,26 +67,26 @@ def figure(height: int = 420, rows: int = 0) -> go.Figure:
             "traceorder": "normal",
         },
     )
-    told = {"size": 13}
-    axis = {"automargin": True, "zeroline": False, "tickfont": told}
-    drawn.update_xaxes(title={"standoff": 12, "font": told}, showgrid=bool(rows), **axis)
-    drawn.update_yaxes(title={"standoff": 16, "font": told}, **axis)
+    font = {"size": 13}
+    axis = {"automargin": True, "zeroline": False, "tickfont": font}
+    drawn.update_xaxes(title={"standoff": 12, "font": font}, showgrid=bool(rows), **axis)
+    drawn.update_yaxes(title={"standoff": 16, "font": font}, **axis)
     return drawn
 
 
 def money_axis(contract: Contract) -> dict[str, object]:
-    """The settings of an axis that holds money: "$100k"."""
+    """The settings of an axis of money: "$100k"."""
     symbol = contract.market.price.symbol
     return {"tickprefix": symbol, "tickformat": "~s", "nticks": 9, "tickangle": 0}
 
 
-def money_hover(contract: Contract, what: str) -> str:
-    """A piece of a hover text: an amount, where `what` names it ("y", "customdata[1]")."""
-    return f"{contract.market.price.symbol}%{{{what}:,.0f}}"
+def money_hover(contract: Contract, variable: str) -> str:
+    """The template of an amount in a hover text, of a variable as "y" or "customdata[1]"."""
+    return f"{contract.market.price.symbol}%{{{variable}:,.0f}}"
 
 
 def number_axis(field: Field) -> dict[str, object]:
-    """The settings of an axis that holds the numbers of a field."""
+    """The settings of an axis of a numeric field."""
     if field.kind == "year":
         return {"tickformat": "d"}
     return {"tickformat": "d" if field.kind == "count" else ",~f"}
@@ -137,7 +126,7 @@ def interquartile_band(
 
 
 def error_bars(middle: pd.Series | float, low: pd.Series, high: pd.Series) -> dict[str, object]:
-    """The settings of the bars from `low` to `high` over dots at `middle`."""
+    """The settings of error bars from `low` to `high` around points at `middle`."""
     return {
         "type": "data",
         "symmetric": False,
@@ -150,10 +139,7 @@ def error_bars(middle: pd.Series | float, low: pd.Series, high: pd.Series) -> di
 
 
 def add_sale_dots(drawn: go.Figure, points: pd.DataFrame, hover: str) -> None:
-    """Draw a dot a sale, many enough to overlap.
-
-    ``points`` are those of the market's profile; each dot carries the id and place of its sale.
-    """
+    """Draw a point per sale (``price_points``); its ``customdata`` are its id and location."""
     drawn.add_scatter(
         x=points["value"],
         y=points["price"],
@@ -166,10 +152,7 @@ def add_sale_dots(drawn: go.Figure, points: pd.DataFrame, hover: str) -> None:
 
 
 def add_level_boxes(drawn: go.Figure, frame: pd.DataFrame) -> list[str]:
-    """Draw a box a level, over its middle half and its middle 80 %; give the names on the axis.
-
-    ``frame`` is ``by_level`` of the market's profile.
-    """
+    """Draw a box per level over its middle half and middle 80 %; return the names on the axis."""
     names = labels_with_counts(frame["level"], frame["sales"])
     drawn.add_box(
         y=names,
@@ -185,24 +168,24 @@ def add_level_boxes(drawn: go.Figure, frame: pd.DataFrame) -> list[str]:
 
 
 def labels_with_counts(names: pd.Series, sales: pd.Series) -> list[str]:
-    """Names for an axis, each with its number of sales."""
+    """Return names for an axis, each with its number of sales."""
     return [wrap_label(f"{name} ({number:,})") for name, number in zip(names, sales, strict=True)]
 
 
 def wrap_label(label: str, width: int = 26) -> str:
-    """Break a long label into lines, so that it leaves room for the chart on a phone."""
+    """Break a long label into lines, to leave room for the chart on a phone."""
     return "<br>".join(textwrap.wrap(label, width))
 
 
 def value_axis(field: Field, contract: Contract) -> dict[str, object]:
-    """The settings of an axis that holds a number, or the price."""
+    """The settings of an axis of a numeric field, or of the price."""
     if field.column == contract.market.price.column:
         return {"title_text": axis_title(field), "rangemode": "tozero", **money_axis(contract)}
     return {"title_text": axis_title(field), **number_axis(field)}
 
 
 def colour_scale(title: str, **more: object) -> dict[str, object]:
-    """The settings of a scale of colours: above the chart, where a phone has room for it."""
+    """The settings of a colour scale: above the chart, where a phone has room for it."""
     return {
         "title": {"text": title, "side": "top"},
         "orientation": "h",
@@ -218,19 +201,19 @@ def colour_scale(title: str, **more: object) -> dict[str, object]:
 
 
 def field_colour_scale(third: Field, contract: Contract, title: str = "") -> dict[str, object]:
-    """The scale of colours of a field: money as money, ordered levels by their names."""
+    """The settings of the colour scale of a field: money as money, levels by their labels."""
     title = title or axis_title(third)
     if third.levels:
-        places = list(range(len(third.levels)))
+        positions = list(range(len(third.levels)))
         names = [wrap_label(label, 12) for label in third.labels]
-        return colour_scale(title, tickvals=places, ticktext=names, tickangle=0)
+        return colour_scale(title, tickvals=positions, ticktext=names, tickangle=0)
     axis = value_axis(third, contract)
-    told = {name: axis[name] for name in ("tickprefix", "tickformat") if name in axis}
-    return colour_scale(title, **told)
+    ticks = {name: axis[name] for name in ("tickprefix", "tickformat") if name in axis}
+    return colour_scale(title, **ticks)
 
 
 def colour_limits(values: pd.Series) -> tuple[float, float]:
-    """Where the colours end: a few giants must not leave all others pale."""
+    """Return the ends of a colour scale, so that a few extremes do not leave all others pale."""
     known = values.dropna()
     if known.empty:
         return 0.0, 1.0

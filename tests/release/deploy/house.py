@@ -16,7 +16,7 @@ import subprocess
 from pathlib import Path
 
 from houseprice.api.access import new_key
-from tests.browser.conftest import answers, start, stop
+from tests.browser.conftest import body_of, start, stop
 from tests.loopback import free_port, wait_until
 from tests.release.deploy.names import both_addresses
 
@@ -142,7 +142,7 @@ class House:
     def _wait(self, command: str, address: str, url: str) -> None:
         def ready() -> bool:
             assert self._running[command, address].poll() is None, self.log(command, address)
-            return answers(url) is not None
+            return body_of(url) is not None
 
         wait_until(ready)
 

@@ -14,7 +14,7 @@ import pytest
 import requests
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from tests.browser.conftest import HOW_TO_GET_IT, SWITCHES, find_chromium, watched
+from tests.browser.conftest import NO_CHROMIUM, SWITCHES, find_chromium, record_problems
 from tests.loopback import free_port, get, post, wait_until
 from tests.release.deploy.house import ADDRESSES, COOKIE, UPLOAD_MB, House
 from tests.release.deploy.tools import find_tool, miss
@@ -30,7 +30,7 @@ MB = 1024**2
 
 @pytest.fixture(scope="session")
 def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
-    chromium = find_chromium() or miss(HOW_TO_GET_IT)
+    chromium = find_chromium() or miss(NO_CHROMIUM)
     return browser_type_launch_args | {"executable_path": chromium, "args": SWITCHES}
 
 
@@ -106,7 +106,7 @@ def test_each_visitor_stays_with_one_app_and_both_have_visitors(house: House) ->
 def test_a_house_and_a_table_are_valued_in_a_browser_behind_the_proxy(
     house: House, page: Page
 ) -> None:
-    wrong = watched(page, house.url)
+    wrong = record_problems(page, house.url)
     sockets: list[str] = []
     page.on("websocket", lambda opened: sockets.append(opened.url))
 

@@ -22,7 +22,7 @@ PAGES = {
     "csv": "Value a CSV",
     "explore": "Explore the sales",
     "drivers": "What drives price",
-    "model": "How good it is",
+    "model": "Model performance",
 }
 EVERGREEN, ITS_DARK = "#1d6a58", "#3fa287"  # the accents of .streamlit/config.toml
 

@@ -1,4 +1,4 @@
-"""The app as a process, with the service beside the pages."""
+"""The app as a process, with and without the API."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ HOUSE = {"size": 120, "quarter": "N"}
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    place = tmp_path_factory.mktemp("one process")
-    write_hamlet(place / "hamlet", n_sales=150)
-    return place
+    path = tmp_path_factory.mktemp("one process")
+    write_hamlet(path / "hamlet", n_sales=150)
+    return path
 
 
 @contextmanager
 def app(
     root: Path, folder: Path, *options: str, **environment: str
 ) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
-    """Run the app in a folder of its own, which may hold secrets, until it is done."""
+    """Run the app in a folder, which may have secrets, until the block ends."""
     port = free_port()
-    surroundings = {
+    variables = {
         **os.environ,
         "HOUSEPRICE_MARKET": str(folder / "hamlet"),
         "HOUSEPRICE_MODEL_DIR": str(folder / "models"),
@@ -43,7 +43,7 @@ def app(
     process = subprocess.Popen(
         [sys.executable, "-m", "houseprice", "app", *options],
         cwd=folder,
-        env=surroundings,
+        env=variables,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -68,35 +68,35 @@ def wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
     wait_until(answers)
 
 
-def test_pages_and_service_answer_at_one_address_and_stop_together(
-    root: Path, folder: Path
-) -> None:
+def test_pages_and_api_are_served_and_stopped_together(root: Path, folder: Path) -> None:
     with app(root, folder, "--with-api") as (process, url):
         wait_for(f"{url}/_stcore/health", process)
         wait_for(f"{url}/api/ready", process)
         assert requests.get(f"{url}/_stcore/health", timeout=PATIENCE_S).text == "ok"
         assert "<!doctype html>" in requests.get(url, timeout=PATIENCE_S).text.lower()
-        told = requests.post(f"{url}/api/v1/valuations", json={"rows": [HOUSE]}, timeout=PATIENCE_S)
-        assert told.status_code == 200
-        value = told.json()["valuations"][0]
+        response = requests.post(
+            f"{url}/api/v1/valuations", json={"rows": [HOUSE]}, timeout=PATIENCE_S
+        )
+        assert response.status_code == 200
+        value = response.json()["valuations"][0]
         assert value["price_low"] < value["predicted_price"] < value["price_high"]
-        assert told.headers["X-Request-ID"]
+        assert response.headers["X-Request-ID"]
         assert requests.get(f"{url}/api/docs", timeout=PATIENCE_S).status_code == 200
         process.terminate()
-        said = process.communicate(timeout=PATIENCE_S)[0].decode()
+        output = process.communicate(timeout=PATIENCE_S)[0].decode()
     assert process.returncode in (0, -15)
-    assert "Traceback" not in said
-    assert "ScriptRunContext" not in said
+    assert "Traceback" not in output
+    assert "ScriptRunContext" not in output
 
 
-def test_without_being_asked_for_there_is_no_service(root: Path, folder: Path) -> None:
+def test_without_the_option_there_is_no_api(root: Path, folder: Path) -> None:
     with app(root, folder) as (process, url):
         wait_for(f"{url}/_stcore/health", process)
         # An unknown path of the pages answers with the pages.
         assert "html" in requests.get(f"{url}/api/health", timeout=PATIENCE_S).text
 
 
-def test_a_key_guards_the_service_and_not_the_pages(root: Path, folder: Path) -> None:
+def test_a_key_is_required_for_the_api_and_not_for_the_pages(root: Path, folder: Path) -> None:
     key, entry = new_key("tester")
     with app(root, folder, "--with-api", HOUSEPRICE_SERVE_KEYS=entry) as (process, url):
         wait_for(f"{url}/_stcore/health", process)
@@ -104,23 +104,25 @@ def test_a_key_guards_the_service_and_not_the_pages(root: Path, folder: Path) ->
         without = requests.get(f"{url}/api/v1/model", timeout=PATIENCE_S)
         assert without.status_code == 401
         assert without.headers["Content-Type"].startswith("application/problem+json")
-        known = requests.get(f"{url}/api/v1/model", headers={"X-API-Key": key}, timeout=PATIENCE_S)
-        assert known.status_code == 200
+        with_key = requests.get(
+            f"{url}/api/v1/model", headers={"X-API-Key": key}, timeout=PATIENCE_S
+        )
+        assert with_key.status_code == 200
 
 
-def test_it_does_not_open_to_other_computers_without_a_key(root: Path, folder: Path) -> None:
+def test_an_open_address_requires_a_key(root: Path, folder: Path) -> None:
     with app(root, folder, "--with-api", "--address", "0.0.0.0") as (process, _):
-        said = process.communicate(timeout=PATIENCE_S)[0].decode()
+        output = process.communicate(timeout=PATIENCE_S)[0].decode()
     assert process.returncode == 2
-    assert "there is no key" in said
-    assert "Traceback" not in said
+    assert "there is no key" in output
+    assert "Traceback" not in output
 
 
-def test_a_setting_may_stand_in_the_secrets(root: Path, tmp_path: Path) -> None:
+def test_a_setting_is_read_from_the_secrets(root: Path, tmp_path: Path) -> None:
     secrets = tmp_path / ".streamlit" / "secrets.toml"
     secrets.parent.mkdir()
     secrets.write_text('HOUSEPRICE_API_URL = "no address"\n', encoding="utf-8")
     with app(root, tmp_path) as (process, _):
-        said = process.communicate(timeout=PATIENCE_S)[0].decode()
+        output = process.communicate(timeout=PATIENCE_S)[0].decode()
     assert process.returncode == 2
-    assert "HOUSEPRICE_API_URL" in said
+    assert "HOUSEPRICE_API_URL" in output

@@ -1,4 +1,4 @@
-"""The app's configuration, and its two looks: can everybody read them?"""
+"""The configuration of the app, and the contrast of its two themes."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ import streamlit as st
 if TYPE_CHECKING:
     from pathlib import Path
 
-READABLE = 4.5  # WCAG 2.2, 1.4.3: normal text at level AA
-VISIBLE = 2.2  # a mark of a chart, which a label or an axis names besides
-CAPTION = 0.6  # Streamlit's captions are the text colour, so opaque
-LOOKS = ("light", "dark")
+MIN_TEXT = 4.5  # WCAG 2.2, 1.4.3: normal text at level AA
+MIN_MARK = 2.2  # a mark of a chart, which also has a label or an axis
+CAPTION = 0.6  # the opacity of Streamlit's captions
+THEMES = ("light", "dark")
 
 
-def look(root: Path, name: str) -> dict[str, Any]:
+def theme(root: Path, name: str) -> dict[str, Any]:
     config = tomllib.loads((root / ".streamlit" / "config.toml").read_text(encoding="utf-8"))
-    chosen: dict[str, Any] = config["theme"][name]
-    return chosen
+    options: dict[str, Any] = config["theme"][name]
+    return options
 
 
 def rgb(colour: str) -> list[float]:
@@ -34,7 +34,7 @@ def luminance(colour: list[float]) -> float:
 
 
 def contrast(text: str, surface: str, opacity: float = 1.0) -> float:
-    """The contrast ratio of WCAG 2.2, of a colour laid over another."""
+    """The contrast ratio of WCAG 2.2 of a colour over another."""
     under = rgb(surface)
     over = [opacity * a + (1 - opacity) * b for a, b in zip(rgb(text), under, strict=True)]
     dark, bright = sorted((luminance(over), luminance(under)))
@@ -45,17 +45,17 @@ def surfaces(of: dict[str, Any]) -> list[str]:
     return [of["backgroundColor"], of["secondaryBackgroundColor"]]
 
 
-def test_streamlit_knows_every_option_that_is_set(root: Path) -> None:
+def test_every_option_is_one_of_streamlit(root: Path) -> None:
     config = tomllib.loads((root / ".streamlit" / "config.toml").read_text(encoding="utf-8"))
     set_here = {f"{part}.{key}" for part in config for key in config[part] if part != "theme"}
     assert "runner.postScriptGC" in set_here
     for option in set_here:
-        st.get_option(option)  # raises for a name that it does not have
+        st.get_option(option)  # raises for an unknown name
 
 
-@pytest.mark.parametrize("name", LOOKS)
+@pytest.mark.parametrize("name", THEMES)
 def test_every_text_colour_is_readable_on_both_surfaces(root: Path, name: str) -> None:
-    for part in (look(root, name), look(root, name)["sidebar"]):
+    for part in (theme(root, name), theme(root, name)["sidebar"]):
         texts = {
             key: colour
             for key, colour in part.items()
@@ -64,28 +64,30 @@ def test_every_text_colour_is_readable_on_both_surfaces(root: Path, name: str) -
         weak = {
             (key, surface): ratio
             for (key, colour), surface in product(texts.items(), surfaces(part))
-            if (ratio := round(contrast(colour, surface), 2)) < READABLE
+            if (ratio := round(contrast(colour, surface), 2)) < MIN_TEXT
         }
         assert weak == {}
 
 
-@pytest.mark.parametrize("name", LOOKS)
+@pytest.mark.parametrize("name", THEMES)
 def test_captions_are_readable_on_both_surfaces(root: Path, name: str) -> None:
-    for part in (look(root, name), look(root, name)["sidebar"]):
+    for part in (theme(root, name), theme(root, name)["sidebar"]):
         for surface in surfaces(part):
-            assert contrast(part["textColor"], surface, CAPTION) >= READABLE
+            assert contrast(part["textColor"], surface, CAPTION) >= MIN_TEXT
 
 
-@pytest.mark.parametrize("name", LOOKS)
-def test_code_and_table_headers_are_readable_on_their_own_grounds(root: Path, name: str) -> None:
-    told = look(root, name)
-    assert contrast(told["codeTextColor"], told["codeBackgroundColor"]) >= READABLE
-    header = contrast(told["dataframeHeaderTextColor"], told["dataframeHeaderBackgroundColor"])
-    assert header >= READABLE
+@pytest.mark.parametrize("name", THEMES)
+def test_code_and_table_headers_are_readable_on_their_backgrounds(root: Path, name: str) -> None:
+    options = theme(root, name)
+    assert contrast(options["codeTextColor"], options["codeBackgroundColor"]) >= MIN_TEXT
+    header = contrast(
+        options["dataframeHeaderTextColor"], options["dataframeHeaderBackgroundColor"]
+    )
+    assert header >= MIN_TEXT
 
 
-@pytest.mark.parametrize("name", LOOKS)
-def test_no_colour_of_a_chart_fades_into_the_page(root: Path, name: str) -> None:
-    told = look(root, name)
-    colours = told["chartCategoricalColors"][:6]
-    assert min(contrast(colour, told["backgroundColor"]) for colour in colours) >= VISIBLE
+@pytest.mark.parametrize("name", THEMES)
+def test_chart_colours_are_visible_on_the_background(root: Path, name: str) -> None:
+    options = theme(root, name)
+    colours = options["chartCategoricalColors"][:6]
+    assert min(contrast(colour, options["backgroundColor"]) for colour in colours) >= MIN_MARK

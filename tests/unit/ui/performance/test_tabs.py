@@ -1,4 +1,4 @@
-"""Held-out errors, metrics, experiments, and the charts of the page "How good it is"."""
+"""Held-out errors, metrics, experiments, and the charts of the page "Model performance"."""
 
 from __future__ import annotations
 
