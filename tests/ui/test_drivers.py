@@ -65,7 +65,7 @@ def test_the_house_valued_last_is_marked(page: AppTest) -> None:
     page.switch_page(PAGE).run()
     open_tab(page, "Partial dependence")
     assert len(charts(page)[0]["data"]) == n_traces + 1
-    assert json.dumps(charts(page)).count("valued last") or texts(page).count("valued last")
+    assert json.dumps(charts(page)).count("last valued") or texts(page).count("last valued")
 
 
 def test_every_pair_of_features_has_a_chart_and_a_sentence(page: AppTest) -> None:

@@ -100,7 +100,7 @@ def test_an_upload_is_kept_during_an_outage_and_valued_after_it(
         ("pages/start/home.py", "trained on 240 real sales"),
         ("pages/market/explore.py", "240"),
         (HOUSE, "The form starts with the typical house"),
-        (CSV, "Make a table"),
+        (CSV, "Prepare a table"),
         ("pages/market/drivers.py", "Which facts the values rest on"),
     ],
 )

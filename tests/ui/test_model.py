@@ -41,7 +41,7 @@ def open_tab(page: AppTest, label: str) -> AppTest:
 
 
 def test_metrics_have_a_meaning_and_a_standard(page: AppTest) -> None:
-    assert metrics(page)["Median error"].endswith(" %")
+    assert metrics(page)["Median absolute error"].endswith(" %")
     table = page.dataframe[0].value.set_index("Metric")
     assert (table["Meaning"].str.len() > 20).all()
     assert table.loc["Coefficient of dispersion (COD)", "Met"] == "yes"

@@ -62,11 +62,11 @@ def test_a_call_that_makes_no_sense_is_told(run, address, tmp_path: Path, monkey
         assert done.code == 2
         return " ".join(done.err.replace("│", "").split())
 
-    assert "it names the folder of the results" in told(job.source)
-    assert "no file is called" in told(tmp_path / "none" / "*.csv", "-o", folder)
-    assert "never written over" in told(job.source, "-o", job.source.parent)
-    assert "have one name" in told(tmp_path / "*" / "*.csv", "-o", tmp_path / "new")
-    assert "there can't be a folder" in told(job.source, "-o", twin)
+    assert "names the folder of the results" in told(job.source)
+    assert "no file matches" in told(tmp_path / "none" / "*.csv", "-o", folder)
+    assert "never overwritten" in told(job.source, "-o", job.source.parent)
+    assert "have the same name" in told(tmp_path / "*" / "*.csv", "-o", tmp_path / "new")
+    assert "can't be created" in told(job.source, "-o", twin)
     assert "are for work without a cluster" in told(job.source, "-o", folder, "--jobs", "2")
     monkeypatch.setenv("HOUSEPRICE_API_URL", "http://127.0.0.1:9")
     assert "Unset HOUSEPRICE_API_URL" in told(job.source, "-o", folder)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from houseprice.commands.predict import FEW
+from houseprice.commands.predict import EVIDENCE_ROWS
 
 pytestmark = pytest.mark.usefixtures("fresh_logs", "surroundings", "trained")
 
@@ -63,7 +63,7 @@ def test_limits_of_uploads_are_none_of_the_commands(run, tmp_path: Path, monkeyp
 
 def test_evidence_is_given_for_few_rows_or_on_request(run, tmp_path: Path) -> None:
     few = b"size,quarter\n90,N\n"
-    many = few + b"\n" * (FEW - 1) + b"80,S\n"
+    many = few + b"\n" * (EVIDENCE_ROWS - 1) + b"80,S\n"
     left_out = "the sales most alike and the facts that move each value most were left out"
 
     def reasoned(data: bytes, *options: str) -> tuple[bool, bool]:

@@ -50,7 +50,7 @@ def test_a_short_table_is_parsed_like_the_same_rows_of_a_long_one(
     few = parse_columns(odd_rows, contract)
     many = parse_columns(pd.concat([odd_rows] * times, ignore_index=True), contract)
     np.testing.assert_array_equal(np.tile(few.clean, times), many.clean)
-    np.testing.assert_array_equal(np.tile(few.inputs, times), many.inputs)
+    np.testing.assert_array_equal(np.tile(few.given, times), many.inputs)
     repeated = {
         replace(problem, row=problem.row + shift * len(odd_rows))
         for problem in few.problems
@@ -69,7 +69,7 @@ def test_a_column_is_parsed_alike_alone_and_in_a_table(
     alone = parse_column(contract.fields[column], odd_rows[column], contract.market.as_of)
     number = contract.columns.index(column)
     np.testing.assert_array_equal(alone[0], together.clean[number])
-    np.testing.assert_array_equal(alone[1], together.inputs[number])
+    np.testing.assert_array_equal(alone[1], together.given[number])
     assert alone[2] == [problem for problem in together.problems if problem.field == column]
 
 
@@ -88,5 +88,5 @@ def test_a_missing_column_has_no_given_values(contract: Contract) -> None:
     grade = contract.columns.index("grade")
     assert table.missing == {"grade"}
     assert np.isnan(table.clean[grade]).all()
-    assert not table.inputs[grade].any()
-    assert table.inputs.sum() == 5 * (len(contract.columns) - 1)
+    assert not table.given[grade].any()
+    assert table.given.sum() == 5 * (len(contract.columns) - 1)

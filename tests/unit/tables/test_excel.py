@@ -62,7 +62,7 @@ def test_the_last_sheet_tells_what_the_values_stand_for(
     book: python_calamine.CalamineWorkbook,
 ) -> None:
     facts = dict(row[:2] for row in rows(book, "About"))
-    assert facts["Values stand for"] == "2020-12-31"
+    assert facts["Values as of"] == "2020-12-31"
     assert facts["Model"] == "hamlet-1"
     assert facts["Share of prices that a range should hold"] == "90%"
     assert (facts["Houses"], facts["Without a value"]) == (3, 1)

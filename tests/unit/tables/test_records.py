@@ -79,7 +79,7 @@ def test_any_number_of_rows_a_piece_gives_the_same_rows(text: str, rows: int) ->
 @given(st.lists(st.tuples(LINES, ENDINGS), min_size=1, max_size=8).filter(lambda rows: rows[-1]))
 def test_the_quick_reader_agrees_with_the_careful_one(rows: list[tuple[str, str]]) -> None:
     text = "".join(line + end for line, end in rows)
-    shape = Shape("homes.csv", ["a", "b"], ",", 100)
+    shape = Shape("homes.csv", ["a", "b"], ",")
 
     def read(text: str) -> list[list[str]]:
         found = read_blocks(Lines(io.StringIO(text, newline="")), shape, 99)
@@ -99,17 +99,17 @@ def test_the_quick_reader_agrees_with_the_careful_one(rows: list[tuple[str, str]
 
 @given(st.text(st.characters(exclude_characters='\0"\r\n', exclude_categories=["Cs"]), max_size=40))
 def test_any_line_without_quotation_marks_is_split_as_python_splits_it(line: str) -> None:
-    shape = Shape("homes.csv", [str(place) for place in range(line.count(",") + 1)], ",", 100)
+    shape = Shape("homes.csv", [str(place) for place in range(line.count(",") + 1)], ",")
     (block,) = read_blocks(Lines([f"{line}\n"]), shape, 1)
     read = [column[0] for column in block.cells.to_pydict().values()]
     assert read == (next(csv.reader([f"{line}\n"], strict=True)) or [""])
 
 
 def test_pieces_end_early_where_lines_are_long() -> None:
-    text = "a,b\n" + f"{'x' * 1000},2\n" * 3 * records.LINES
+    text = "a,b\n" + f"{'x' * 1000},2\n" * 3 * records.BLOCK_LINES
     with open_csv(text.encode(), "homes.csv", Settings()) as source:
         sizes = [len(piece.cells) for piece in source.chunks(chars=2**20)]
-    assert sizes == [records.LINES] * 3
+    assert sizes == [records.BLOCK_LINES] * 3
 
 
 def test_a_row_of_endless_lines_is_refused_before_it_fills_the_memory() -> None:
@@ -170,6 +170,6 @@ def test_a_file_over_a_limit_of_bytes_is_refused() -> None:
     data = b"a,b\n" + b"1,2\n" * 2**18
     with (
         pytest.raises(InputError, match="holds more than 1 MB"),
-        open_csv(data, "homes.csv", Settings(), most_bytes=2**20),
+        open_csv(data, "homes.csv", Settings(), max_bytes=1_000_000),
     ):
         pass

@@ -66,7 +66,7 @@ def test_each_row_is_answered_in_its_place(scored: ScoredTable) -> None:
 def test_a_row_that_could_not_be_read_is_not_valued_and_says_why(scored: ScoredTable) -> None:
     row = scored.valuations.iloc[5]
     assert row["reason_codes"] == "wrong_cell_count"
-    assert "Beyond the header stands: surplus" in row["message"]
+    assert "Cells beyond the header: surplus" in row["message"]
 
 
 def test_money_has_two_decimals_at_the_most_and_an_error_row_is_blank(scored: ScoredTable) -> None:
@@ -85,7 +85,6 @@ def test_the_summary_counts_rows_and_adds_up_money(scored: ScoredTable) -> None:
     assert counts == (6, 2, 1, 4)
     assert summary.errors_by_code == {"wrong_cell_count": 2, "below_limit": 1, "unknown_level": 1}
     assert summary.total == pytest.approx(180022.5)
-    assert (summary.total_low, summary.total_high) == pytest.approx((162020.26, 198024.76))
     assert summary.median == pytest.approx(90011.25)
 
 

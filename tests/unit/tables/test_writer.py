@@ -175,7 +175,7 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path, roo
     # A limit on file size fails in the middle of writing, as a full disk does.
     code = (
         "import resource, sys; from pathlib import Path\n"
-        "from houseprice.tables.writer import write_atomically\n"
+        "from houseprice.tables.writer import atomic_file\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))\n"
         "with atomic_file(Path(sys.argv[1])) as file: file.write(bytes(100_000))\n"
     )
