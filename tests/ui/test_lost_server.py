@@ -101,7 +101,7 @@ def test_an_upload_is_kept_during_an_outage_and_valued_after_it(
         ("pages/market/explore.py", "240"),
         (HOUSE, "The form starts with the typical house"),
         (CSV, "Prepare a table"),
-        ("pages/market/drivers.py", "Which facts the values rest on"),
+        ("pages/market/drivers.py", "Which features the values depend on"),
     ],
 )
 def test_a_page_works_without_a_server_where_it_needs_none(

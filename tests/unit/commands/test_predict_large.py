@@ -52,9 +52,8 @@ def test_a_full_disk_leaves_the_finished_parts_and_no_half_file(
     # A part has 20,000 of the 50,000 rows: each fits, and two together do not.
     full = run_without_room(COMMAND, *command, most_bytes=len(whole) * 6 // 10)
     assert full.returncode == 1
-    assert (
-        "can't be written (File too large). Finished chunks are kept: continue with" in full.stderr
-    )
+    message = "can't be written (File too large). Finished chunks are kept: continue with"
+    assert message in full.stderr
     assert output.read_text(encoding="utf-8") == "as before"
     assert (homes.parent / ".valued.csv.parts").is_dir()
     assert valued(run, homes, "--resume") == whole

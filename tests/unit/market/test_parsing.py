@@ -50,7 +50,7 @@ def test_a_short_table_is_parsed_like_the_same_rows_of_a_long_one(
     few = parse_columns(odd_rows, contract)
     many = parse_columns(pd.concat([odd_rows] * times, ignore_index=True), contract)
     np.testing.assert_array_equal(np.tile(few.clean, times), many.clean)
-    np.testing.assert_array_equal(np.tile(few.given, times), many.inputs)
+    np.testing.assert_array_equal(np.tile(few.given, times), many.given)
     repeated = {
         replace(problem, row=problem.row + shift * len(odd_rows))
         for problem in few.problems

@@ -99,7 +99,7 @@ def test_a_text_of_the_largest_size_is_cut_and_says_so(
     book = python_calamine.CalamineWorkbook.from_filelike(io.BytesIO(to_excel(scored, contract)))
     text = rows(book, "Valuations")[1][2]
     assert len(text) == 32_767
-    assert text.endswith("(cut here: the CSV download has all of it)")
+    assert text.endswith("(truncated: the CSV download has all of it)")
 
 
 def test_more_columns_than_a_sheet_has_are_refused(valued: ScoredTable, contract: Contract) -> None:

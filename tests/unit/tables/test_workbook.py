@@ -89,8 +89,7 @@ def test_rows_above_the_header_are_left_out_with_a_note(contract: Contract) -> N
     assert table.headers == ("size", "quarter", "remark")
     (note,) = table.notes
     assert note == (
-        "The column names are in row 4 of the sheet: 3 rows above left out. House 1 stands "
-        "in row 5."
+        "The column names are in row 4 of the sheet: 3 rows above left out. House 1 is in row 5."
     )
     assert read(workbook(title)).headers == ("size", "quarter", "remark")
 
