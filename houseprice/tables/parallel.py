@@ -63,7 +63,8 @@ class ModelReference:
     """The model that values, for a worker to load; it has no secrets, unlike the settings.
 
     ``digest`` is the checksum of the model's manifest, and so of all its files; None for a worker
-    on this computer. A worker's own settings of the market and the model directory come first.
+    on this computer. On another computer, the worker's own settings of the market and the model
+    directory come first.
     """
 
     version: str
@@ -85,8 +86,9 @@ class ModelReference:
         """Return the worker's settings, completed by those of the reference."""
         own = read_settings()
         paths = {"model_dir": self.model_dir, "market": self.market}
-        missing = {name: value for name, value in paths.items() if name not in own.model_fields_set}
-        return own.model_copy(update={**missing, "max_unpacked_mb": self.max_unpacked_mb})
+        if self.digest is not None:
+            paths = {name: path for name, path in paths.items() if name not in own.model_fields_set}
+        return own.model_copy(update={**paths, "max_unpacked_mb": self.max_unpacked_mb})
 
     def load(self) -> tuple[Market, LocalBackend]:
         """Load the market and the model, once per process."""
