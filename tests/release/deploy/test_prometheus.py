@@ -46,8 +46,8 @@ def test_alerts_go_off_when_they_should_and_only_then(folder: Path, tmp_path: Pa
 
 def test_alerts_ask_for_figures_that_the_service_has(folder: Path) -> None:
     metrics = Metrics()
-    metrics.answered("POST", "/v1/valuations", 200, 0.01)
-    page = bytes(metrics.page("", "ames-1.0.0-1").body).decode()
+    metrics.add_request("POST", "/v1/valuations", 200, 0.01)
+    page = bytes(metrics.render("", "ames-1.0.0-1").body).decode()
     known = SCRAPED | set(re.findall(r"^(\w+)[{ ]", page, re.MULTILINE))
     groups = yaml.safe_load((folder / "alerts.yml").read_text("utf-8"))["groups"]
     asked = {
