@@ -1,7 +1,4 @@
-"""Wrong cells of a table, and the table with them mended, to be valued again.
-
-Only cells that were changed change: whatever else the user gave stays as it was.
-"""
+"""Corrections of invalid cells: only the cells that the user edits change."""
 
 from __future__ import annotations
 
@@ -33,27 +30,17 @@ _POINTED = re.compile(r"[+-]?\d*\.\d+")
 
 
 def invalid_cells(table: Table, scored: ScoredTable, contract: Contract) -> pd.DataFrame:
-    """List the cells that leave their row without a value.
+    """Return the cells that leave their row without a value, each once, by row.
 
-    Parameters
-    ----------
-    table : Table
-    scored : Scored
-        Its valuations.
-    contract : Contract
-
-    Returns
-    -------
-    DataFrame, all text but the row
-        row (1 is the first house), column, field (its label), read (the cell as it stands in the
-        table), message, expected, and mended: the same as read, for the user to change. Each cell
-        once, by row.
+    The columns are text, except ``row`` (counted from 1): ``column``, ``field`` (its label),
+    ``read`` (the cell as in the table), ``message``, ``expected``, and ``corrected``, which is the
+    same as ``read``, for the user to edit.
     """
-    beyond = set(uncorrectable_rows(scored))
+    excluded = set(uncorrectable_rows(scored))
     cells: dict[tuple[int, str], dict[str, object]] = {}
     for problem in scored.problems:
         row, column = problem.row, problem.field
-        if problem.severity != "error" or row is None or column is None or row in beyond:
+        if problem.severity != "error" or row is None or column is None or row in excluded:
             continue
         if column not in table.rows.columns or (row, column) in cells:
             continue
@@ -74,9 +61,9 @@ def invalid_cells(table: Table, scored: ScoredTable, contract: Contract) -> pd.D
 
 
 def uncorrectable_rows(scored: ScoredTable) -> tuple[int, ...]:
-    """Find the rows that no change of a cell gives a value: their own cells can't be told apart."""
-    whole = any(p.row is None and p.severity == "error" for p in scored.problems)
-    if whole:
+    """Return the rows that no edit of a cell can correct: their cells can't be separated."""
+    of_table = any(p.row is None and p.severity == "error" for p in scored.problems)
+    if of_table:
         return tuple(range(1, len(scored.valuations) + 1))
     broken = {
         problem.row
@@ -87,33 +74,25 @@ def uncorrectable_rows(scored: ScoredTable) -> tuple[int, ...]:
 
 
 def allowed_values(contract: Contract, column: str) -> dict[str, str]:
-    """Give what may stand in a column that has levels, code and label; nothing for numbers."""
+    """Return the codes and labels of a column with levels; empty for numbers."""
     field = contract.fields.get(column)
     return dict(zip(field.codes, field.labels, strict=True)) if field else {}
 
 
 def collect_edits(before: pd.DataFrame, after: pd.DataFrame) -> dict[tuple[int, str], str]:
-    """Find what a user changed in the frame of :func:`wrong_cells`.
+    """Return the new text of each cell, by row and column, that the user edited.
 
-    Parameters
-    ----------
-    before, after : DataFrame
-        The frame as it was given, and as it came back, in the same order. A cell that came back as
-        missing is blank.
-
-    Returns
-    -------
-    dict of (row, column) to str
-        The new texts, for :func:`mend`.
+    Both frames are those of :func:`invalid_cells`, before and after editing, in the same order. A
+    missing cell is blank.
 
     Raises
     ------
     InputError
-        If rows were added, taken out or moved.
+        If rows were added, removed or moved.
     """
     keys = ["row", "column"]
     if len(before) != len(after) or (before[keys].to_numpy() != after[keys].to_numpy()).any():
-        raise InputError("The list of cells has changed: start again from the list as it is now.")
+        raise InputError("The list of cells has changed: start again from the current list.")
     new = after["corrected"].astype(object).where(after["corrected"].notna(), "").astype(str)
     changed = (new.to_numpy() != before["corrected"].to_numpy()).tolist()
     return {
@@ -126,22 +105,10 @@ def collect_edits(before: pd.DataFrame, after: pd.DataFrame) -> dict[tuple[int, 
 
 
 def apply_edits(table: Table, edits: Mapping[tuple[int, str], str], contract: Contract) -> Table:
-    """Give a table back with some cells changed.
+    """Return a table with the new texts of some cells, by row (counted from 1) and column.
 
-    In a table with decimal commas a number may be written with a comma or a point.
-
-    Parameters
-    ----------
-    table : Table
-        Stays as it is.
-    edits : mapping of (row, column) to str
-        New texts; 1 is the first house.
-    contract : Contract
-
-    Returns
-    -------
-    Table
-        Without ``lines``, which are those of the file. What was wrong with a whole row is still.
+    In a table with decimal commas a number may have a comma or a point. The result has no
+    ``lines``, which are those of the file. Problems of a whole row remain.
 
     Raises
     ------
@@ -158,16 +125,16 @@ def apply_edits(table: Table, edits: Mapping[tuple[int, str], str], contract: Co
     for column, texts in by_column.items():
         new = pd.DataFrame({column: [*texts.values()]}, dtype="str")
         read = to_decimal_points(new, contract) if commas else new
-        places = [row - 1 for row in texts]
+        positions = [row - 1 for row in texts]
         if column in rows.columns:
-            rows[column] = _replaced(rows[column], places, read[column])
+            rows[column] = _replaced(rows[column], positions, read[column])
         if commas and column in contract.fields and contract.fields[column].is_numeric:
-            # The file stays one with commas, for whoever reads it next.
+            # The table keeps its decimal commas, for other programs.
             new[column] = [
                 text.replace(".", ",") if _POINTED.fullmatch(text) and text == as_read else text
                 for text, as_read in zip(new[column], read[column], strict=True)
             ]
-        cells[column] = _replaced(cells[column], places, new[column])
+        cells[column] = _replaced(cells[column], positions, new[column])
     return replace(
         table,
         cells=cells,
@@ -177,14 +144,14 @@ def apply_edits(table: Table, edits: Mapping[tuple[int, str], str], contract: Co
     )
 
 
-def _replaced(column: pd.Series, places: list[int], texts: pd.Series) -> pd.Series:
+def _replaced(column: pd.Series, positions: list[int], texts: pd.Series) -> pd.Series:
     values = column.to_numpy(dtype=object, copy=True)
-    values[places] = texts.to_numpy(dtype=object)
+    values[positions] = texts.to_numpy(dtype=object)
     return pd.Series(values, index=column.index, dtype=column.dtype, name=column.name)
 
 
 def _has_decimal_commas(table: Table, contract: Contract) -> bool:
-    """Whether numbers with a comma were read as if with a point."""
+    """Whether decimal commas were replaced by points when the table was read."""
     for name, field in contract.fields.items():
         if field.is_numeric and name in table.rows.columns:
             other = table.rows[name] != table.cells[name]
@@ -199,18 +166,18 @@ def _problems(
     by_column: Mapping[str, Mapping[int, str]],
     contract: Contract,
 ) -> tuple[Problem, ...]:
-    """What is wrong with the reading of the mended table: changed cells are read anew."""
-    kept = [
+    """Return the reading problems of the corrected table: edited cells are read again."""
+    remaining = [
         problem
         for problem in table.problems
         if problem.row is None or problem.row not in by_column.get(problem.field or "", ())
     ]
     if any(problem.code == "ambiguous_number" for problem in table.problems):
-        told = {(problem.row, problem.field) for problem in kept}
-        broken = {problem.row for problem in kept if problem.field is None}
-        kept += [
+        known = {(problem.row, problem.field) for problem in remaining}
+        broken = {problem.row for problem in remaining if problem.field is None}
+        remaining += [
             problem
             for problem in ambiguous_numbers(rows[[c for c in by_column if c in rows]], contract)
-            if (problem.row, problem.field) not in told and problem.row not in broken
+            if (problem.row, problem.field) not in known and problem.row not in broken
         ]
-    return tuple(sorted(kept, key=lambda problem: problem.row or 0))
+    return tuple(sorted(remaining, key=lambda problem: problem.row or 0))

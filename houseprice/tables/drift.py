@@ -1,21 +1,14 @@
-"""How a table differs, field by field, from the sales that values are learned from.
+"""Drift: how the fields of a table differ from the sales that the model learned from.
 
-A model knows houses like those it has seen. A table of other houses, or one whose column means
-something else than its name says (another unit, another scale), shows in how its fields are
-distributed. It is told and never refused: each house is valued all the same.
+A model knows houses like those it has seen. A table of other houses, or one with a column in
+another unit, shows in the distributions of its fields. Drift is reported and never refused.
 
-A blank that means that the house has none of it counts as known, in the sales as in the table. One
-in a fact about a part that the house does not have, the year of a garage say, does not count.
+Each measure is relative to its limit. A few dozen houses differ from any market by chance, so the
+limit is at least what chance makes of a sample of that size in one table of a hundred.
 
-Measures of how two samples of one field differ, each as a multiple of what is worth telling.
-
-A few dozen houses differ from any market by chance. So each measure has to be over its limit and
-over what chance makes of a sample of that size in a hundred tables of one.
-
-Which blanks of a table are of a part that the house does not have: the year of no garage.
-
-The year of a garage can't be zero as its area can. Left blank, it follows from the other facts,
-with a garage or without one. It is not known only where there is one.
+A blank that means "absent" is known, in the sales as in the table. A blank in a field of a part
+that the house does not have, such as the year of no garage, does not count: it can't be zero as the
+area of the garage can, and it is unknown only if there is a garage.
 """
 
 from __future__ import annotations
@@ -27,6 +20,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from houseprice.formatting import plural
 from houseprice.market.contract import Contract
 from houseprice.market.fields import Field
 from houseprice.market.problems import Problem
@@ -49,29 +43,23 @@ __all__ = [
 Floats = NDArray[np.float64]
 
 BLANKS, MIDDLES, LEVELS, NEW = 0.10, 1.5, 0.20, 0.05
-"""More blanks, medians apart in interquartile ranges, levels apart, and levels that are new."""
+"""Limits: the share of more blanks, the shift of the median in interquartile ranges, the total
+variation of levels, and the share of new levels."""
 _Z = 2.33
 
 
 def blank_drift(here: float, sales: float, n_here: int) -> float:
-    """Return by how many times the limit more is not known here than of the sales.
-
-    Parameters
-    ----------
-    here, sales : float
-        Shares that are not known.
-    n_here : int
-    """
+    """Return the excess of unknown values over the sales, relative to the limit."""
     chance = _Z * np.sqrt(max(sales * (1.0 - sales), 1.0 / n_here) / n_here)
     return float((here - sales) / max(BLANKS, chance))
 
 
 def middle_drift(ours: Floats, theirs: Floats) -> tuple[float, float]:
-    """Return how far medians lie apart in interquartile ranges of the sales, and over the limit.
+    """Return the shift of the median in interquartile ranges of the sales, and over its limit.
 
-    Where half of the sales and more have one value, the range of the middle 90 % takes the place of
-    the quartiles', as it would be for a normal distribution, and then the standard deviation. Both
-    are zero if the sales have one value only and the houses the same; infinite if another.
+    If at least half of the sales have one value, the range of the middle 90 % replaces that of the
+    quartiles, scaled as for a normal distribution, and then the standard deviation. If all sales
+    have one value, the shift is zero for the same median, and infinite for another.
     """
     lower, q1, middle, q3, upper = np.quantile(theirs, [0.05, 0.25, 0.5, 0.75, 0.95])
     scale = (q3 - q1) or (upper - lower) / 2.44 or 1.35 * theirs.std()
@@ -88,22 +76,23 @@ def middle_drift(ours: Floats, theirs: Floats) -> tuple[float, float]:
 def level_drift(
     ours: Floats, theirs: Floats, n_here: int, n_sales: int
 ) -> tuple[float, float, float]:
-    """Return how far shares of levels lie apart, how far chance may put them, and over the limit.
+    """Return how far the shares of levels differ, how far by chance, and over the limit.
 
     Parameters
     ----------
     ours, theirs : ndarray of shape (n_levels,)
-        Shares, which add up to 1.
+        Shares of the table and of the sales, which add up to 1.
     n_here, n_sales : int
 
     Returns
     -------
     apart : float
-        Total variation: half the sum of differences.
+        Total variation distance: half the sum of absolute differences.
     chance : float
-        Its mean if both were drawn from the sales (normal approximation), and what McDiarmid's
-        inequality (1989) allows above that in a hundredth of cases.
+        Its mean if both are samples of the sales (normal approximation), plus the bound of
+        McDiarmid's inequality (1989) at probability 0.01.
     weight : float
+        The distance relative to the limit.
     """
     apart = float(np.abs(ours - theirs).sum() / 2.0)
     spread = np.sqrt(theirs * (1.0 - theirs) * (1.0 / n_here + 1.0 / n_sales))
@@ -113,7 +102,7 @@ def level_drift(
 
 
 def share_beyond_chance(share: float) -> bool:
-    """Whether levels that no sale has are frequent enough to be told of the table as a whole."""
+    """Whether levels that no sale has are frequent enough to report."""
     return share >= NEW
 
 
@@ -121,22 +110,17 @@ Flags = NDArray[np.bool_]
 
 
 def without_part(houses: pd.DataFrame, contract: Contract) -> dict[str, Flags]:
-    """Tell by field which houses lack the part that it is about.
+    """Return masks, by field, of the houses without the part that the field is about.
 
-    A group of fields is about a part if most of its other fields can be absent, as those of a
-    garage or a basement; a house lacks the part if it has none of them.
+    A group of fields is about a part if most of its other fields can be absent, such as those of a
+    garage or a basement. A house lacks the part if all of them are absent. Only fields that are
+    derived from others and can't be absent themselves have a mask.
 
     Parameters
     ----------
     houses : DataFrame, shape (n_houses, n_fields)
-        Clean values.
+        Valid values.
     contract : Contract
-
-    Returns
-    -------
-    dict of str to bool array of shape (n_houses,)
-        For the fields that follow from others and can't be absent themselves, where their group is
-        about a part.
     """
     lacking = {}
     for name in contract.follows_rules:
@@ -156,7 +140,7 @@ def without_part(houses: pd.DataFrame, contract: Contract) -> dict[str, Flags]:
 
 
 MIN_HOUSES = 30
-"""Houses without which chance alone makes any table differ."""
+"""Houses below which chance alone makes any table differ."""
 
 DRIFT_COLUMNS = (
     "column",
@@ -176,23 +160,22 @@ DRIFT_COLUMNS = (
 
 @dataclass(frozen=True)
 class DriftReport:
-    """How a table differs from the sales.
+    """The drift of a table from the sales.
 
     Attributes
     ----------
     n_houses : int
         Rows that could be read.
     summary : str
-        One sentence, whatever was found.
+        One sentence.
     sentences : tuple of str
-        One a field that differs, the one that differs most first.
-    fields : DataFrame, a row a field, in the order of ``sentences`` and then of the contract
+        One per drifted field, the largest drift first.
+    fields : DataFrame, a row per field, in the order of ``sentences`` and then of the contract
         column; field (its label); verdict ("drifted", "alike", "not compared"); blank_here and
-        blank_sales (shares not known); median_here, median_sales and shift_iqr (numbers: how many
-        interquartile ranges of the sales the medians lie apart); levels_apart (levels: the total
-        variation, the share of houses that would have to change their level) and by_chance (as much
-        of it as so few houses may show by chance); new_levels (levels in words that no sale has);
-        finding (a sentence, or nothing).
+        blank_sales (shares unknown); median_here, median_sales and shift_iqr (of numbers: the shift
+        of the median in interquartile ranges of the sales); levels_apart (of levels: the total
+        variation distance) and by_chance (as much of it as chance explains); new_levels (levels in
+        words that no sale has); finding (a sentence, or empty).
     """
 
     n_houses: int
@@ -202,45 +185,38 @@ class DriftReport:
 
     @property
     def enough(self) -> bool:
-        """Whether there are houses enough to compare."""
+        """Whether there are enough houses to compare."""
         return self.n_houses >= MIN_HOUSES
 
 
 def detect_drift(table: Table, market: Market) -> DriftReport:
-    """Hold a table against the sales of a market.
-
-    Parameters
-    ----------
-    table : Table
-    market : Market
-        Whose sales the values are learned from.
-    """
+    """Compare a table with the sales of its market."""
     contract = market.contract
     unread = {problem.row for problem in table.problems if problem.field is None}
     read = np.array([row not in unread for row in range(1, len(table.rows) + 1)], dtype=bool)
     rows = table.rows[read].reset_index(drop=True)
     if len(rows) < MIN_HOUSES:
-        what = "1 house" if len(rows) == 1 else f"{len(rows):,} houses"
+        houses = plural(len(rows), "house")
         summary = (
-            f"Not compared with the sales: {what} could be read, and below {MIN_HOUSES} chance "
+            f"Not compared with the sales: {houses} could be read, and below {MIN_HOUSES} chance "
             "alone makes any table differ."
         )
         return DriftReport(len(rows), summary, (), pd.DataFrame(columns=list(DRIFT_COLUMNS)))
     checked = validate(rows, contract)
     here = _filled(checked.problems, checked.houses, contract)
     sales = _filled(market.problems, market.houses, contract)
-    found = []
+    records = []
     for name, field in contract.fields.items():
         values = checked.houses[name].to_numpy(np.float64)
         known = market.houses[name].to_numpy(np.float64)
         if name not in rows.columns:
-            found.append(_not_compared(field))
+            records.append(_not_compared(field))
             continue
         ours, theirs = here.of(name, values), sales.of(name, known)
-        found.append(
+        records.append(
             _compared(field, ours, theirs) if len(ours) >= MIN_HOUSES else _not_compared(field)
         )
-    frame = pd.DataFrame(found).sort_values("weight", ascending=False, kind="stable")
+    frame = pd.DataFrame(records).sort_values("weight", ascending=False, kind="stable")
     frame = frame[list(DRIFT_COLUMNS)].reset_index(drop=True)
     sentences = tuple(frame.loc[frame["verdict"] == "drifted", "finding"])
     return DriftReport(len(rows), _summary(frame, contract), sentences, frame)
@@ -248,16 +224,16 @@ def detect_drift(table: Table, market: Market) -> DriftReport:
 
 @dataclass(frozen=True)
 class _Cells:
-    """Rows by field: whose value was made up from other facts, and whose cell says nothing."""
+    """Rows by field: those with a derived value, and those to leave out."""
 
-    guessed: dict[str, list[int]]
-    apart: dict[str, list[int]]
+    derived: dict[str, list[int]]
+    excluded: dict[str, list[int]]
 
     def of(self, name: str, values: Floats) -> Floats:
-        """The values of a field that say something, NaN where it is not known."""
-        told = values.copy()
-        told[self.guessed.get(name, [])] = np.nan
-        return np.delete(told, self.apart.get(name, []))
+        """Return the values of a field that count, NaN if unknown."""
+        known = values.copy()
+        known[self.derived.get(name, [])] = np.nan
+        return np.delete(known, self.excluded.get(name, []))
 
 
 def _filled(problems: Iterable[Problem], houses: pd.DataFrame, contract: Contract) -> _Cells:
@@ -268,11 +244,11 @@ def _filled(problems: Iterable[Problem], houses: pd.DataFrame, contract: Contrac
         if row is None or field is None or row > len(houses):
             continue
         if problem.code == "blank_follows" and field in lacking and lacking[field][row - 1]:
-            cells.apart.setdefault(field, []).append(row - 1)
+            cells.excluded.setdefault(field, []).append(row - 1)
         elif problem.code in ("blank_follows", "blank_start"):
-            cells.guessed.setdefault(field, []).append(row - 1)
+            cells.derived.setdefault(field, []).append(row - 1)
         elif problem.severity == "error" and problem.code != "required":
-            cells.apart.setdefault(field, []).append(row - 1)
+            cells.excluded.setdefault(field, []).append(row - 1)
     return cells
 
 
@@ -283,15 +259,15 @@ def _not_compared(field: Field) -> dict[str, object]:
 
 
 def _compared(field: Field, ours: Floats, theirs: Floats) -> dict[str, object]:
-    """The row of one field; its weight says by how many times it is over a limit."""
+    """Return the row of one field; its weight is its largest measure relative to a limit."""
     row = _not_compared(field)
     here, sales = float(np.isnan(ours).mean()), float(np.isnan(theirs).mean())
     row |= {"blank_here": here, "blank_sales": sales}
-    told, weights = [], [0.0]
+    differences, weights = [], [0.0]
     blank = blank_drift(here, sales, len(ours))
     if blank > 1.0:
-        told.append(
-            f"not known of {100 * here:.0f} % of the houses here and of {100 * sales:.0f} % of the "
+        differences.append(
+            f"unknown for {100 * here:.0f} % of the houses here and {100 * sales:.0f} % of the "
             "sales"
         )
         weights.append(blank)
@@ -300,17 +276,17 @@ def _compared(field: Field, ours: Floats, theirs: Floats) -> dict[str, object]:
         values, weight, words = (_levels if field.levels else _middles)(field, ours, theirs)
         row |= values
         weights.append(weight)
-        told += [words] if weight > 1.0 else []
+        differences += [words] if weight > 1.0 else []
     weight = max(weights)
-    finding = f"{field.label}: {'; '.join(told)}." if told else ""
-    verdict = "drifted" if told else "alike"
-    return row | {"verdict": verdict, "finding": finding, "weight": weight if told else 0.0}
+    finding = f"{field.label}: {'; '.join(differences)}." if differences else ""
+    verdict = "drifted" if differences else "alike"
+    return row | {"verdict": verdict, "finding": finding, "weight": weight if differences else 0.0}
 
 
 def _middles(field: Field, ours: Floats, theirs: Floats) -> tuple[dict[str, object], float, str]:
     here, sales = float(np.median(ours)), float(np.median(theirs))
     shift, weight = middle_drift(ours, theirs)
-    words = f"in the middle {field.format(here)} here and {field.format(sales)} in the sales"
+    words = f"median {field.format(here)} here and {field.format(sales)} in the sales"
     return {"median_here": here, "median_sales": sales, "shift_iqr": shift}, weight, words
 
 
@@ -319,17 +295,17 @@ def _levels(field: Field, ours: Floats, theirs: Floats) -> tuple[dict[str, objec
     mine = np.bincount(ours.astype(int), minlength=count) / len(ours)
     known = np.bincount(theirs.astype(int), minlength=count) / len(theirs)
     apart, chance, weight = level_drift(mine, known, len(ours), len(theirs))
-    new = [field.labels[place] for place in np.flatnonzero((known == 0) & (mine > 0))]
-    place = int(np.argmax(np.abs(mine - known)))
+    new = [field.labels[level] for level in np.flatnonzero((known == 0) & (mine > 0))]
+    largest = int(np.argmax(np.abs(mine - known)))
     words = (
-        f"«{field.labels[place]}» are {100 * mine[place]:.0f} % of the houses here and "
-        f"{100 * known[place]:.0f} % of the sales"
+        f"«{field.labels[largest]}» are {100 * mine[largest]:.0f} % of the houses here and "
+        f"{100 * known[largest]:.0f} % of the sales"
     )
-    fresh = float(mine[known == 0].sum())
-    if fresh and weight <= 1.0 and share_beyond_chance(fresh):
+    new_share = float(mine[known == 0].sum())
+    if new_share and weight <= 1.0 and share_beyond_chance(new_share):
         weight, words = (
-            1.0 + fresh,
-            f"{100 * fresh:.0f} % are of a kind that no sale had ({', '.join(new)})",
+            1.0 + new_share,
+            f"{100 * new_share:.0f} % are of a category that no sale had ({', '.join(new)})",
         )
     values = {"levels_apart": apart, "by_chance": chance, "new_levels": ", ".join(new)}
     return values, weight, words
@@ -340,10 +316,10 @@ def _summary(frame: pd.DataFrame, contract: Contract) -> str:
     drifted = int((frame["verdict"] == "drifted").sum())
     sales = f"the sales of {contract.market.title}"
     if not drifted:
-        return f"The houses are like {sales} in all {compared:,} facts that were compared."
-    facts = "fact" if drifted == 1 else "facts"
+        return f"The houses are like {sales} in all {compared:,} fields that were compared."
+    fields = plural(drifted, "field")
     return (
-        f"The houses differ from {sales} in {drifted:,} {facts} of {compared:,} that were "
-        "compared. They are valued all the same. Look whether these columns hold what their names "
-        "say; where they do, trust the values less."
+        f"The houses differ from {sales} in {fields} of {compared:,} that were compared. "
+        "They are valued anyway. Check whether these columns contain what their names say; if they "
+        "do, trust the values less."
     )

@@ -1,6 +1,6 @@
-"""All houses of a table together: the sum of their values, with an honest range.
+"""The sum of the values of a table, with a prediction interval.
 
-The range of the sum is that of :mod:`houseprice.model.aggregate`.
+The interval is that of :mod:`houseprice.model.aggregate`.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from houseprice.formatting import money, percent
 from houseprice.market.contract import Contract
 from houseprice.market.parsing import parse_column
 from houseprice.model.aggregate import SharedErrors, sum_interval, variance_components
@@ -25,7 +26,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Portfolio:
-    """The houses of a table that have a value, taken together.
+    """The valued houses of a table, as a sum.
 
     Attributes
     ----------
@@ -33,17 +34,16 @@ class Portfolio:
     total : float
         The sum of their values.
     low, high, level : float or None
-        The range of the sum of their prices, and how often it should hold; None where the backend
-        gives no ranges.
+        The prediction interval of the sum and its level; None if the backend gives no ranges.
     sentence : str
-        The sum and its range.
+        The sum and its interval in words.
     why : str
-        Why the range is as wide as it is.
+        Why the interval is as wide as it is.
     parts : DataFrame
-        part (in words), share: standard deviation of each part of the error, as a share of the sum.
+        part (in words), share: the standard deviation of each error component, relative to the sum.
     by_location : DataFrame
-        location, houses, total, low, high; the dearest sum first. The ranges of areas do not add up
-        to that of all: not all areas are off at once.
+        location, houses, total, low, high; the largest sum first. The intervals of locations do not
+        add up to that of the sum: not all locations err at once.
     """
 
     houses: int
@@ -60,21 +60,9 @@ class Portfolio:
 def sum_portfolio(
     table: Table, scored: ScoredTable, contract: Contract, metrics: Mapping[str, float]
 ) -> Portfolio | None:
-    """Add up the values of a table.
+    """Add up the values of a table; return None if no house has a value.
 
-    Parameters
-    ----------
-    table : Table
-    scored : Scored
-        Its valuations.
-    contract : Contract
-    metrics : mapping of str to float
-        What the backend tells of its model.
-
-    Returns
-    -------
-    Portfolio or None
-        None if no house has a value.
+    ``metrics`` are those of the backend's model.
     """
     valued = scored.valuations["predicted_price"].notna().to_numpy()
     if not valued.any():
@@ -83,11 +71,11 @@ def sum_portfolio(
     shared = SharedErrors.from_metrics(metrics)
     area = _areas(table, contract)[valued]
     rows = [_row(values, area, None, shared)]
-    rows += [_row(values, area, place, shared) for place in pd.unique(area)]
-    whole, *places = rows
+    rows += [_row(values, area, location, shared) for location in pd.unique(area)]
+    whole, *locations = rows
     field = contract.fields[contract.market.roles.location]
     by_location = pd.DataFrame(
-        [{"location": field.format(float(row.pop("area"))), **row} for row in places]
+        [{"location": field.format(float(row.pop("area"))), **row} for row in locations]
     ).sort_values("total", ascending=False, kind="stable", ignore_index=True)
     total, low, high = (float(whole[name]) for name in ("total", "low", "high"))
     ranged = not np.isnan(low)
@@ -107,12 +95,12 @@ def sum_portfolio(
 
 
 def _row(
-    values: pd.DataFrame, area: Floats, place: float | None, shared: SharedErrors
+    values: pd.DataFrame, area: Floats, location: float | None, shared: SharedErrors
 ) -> dict[str, float]:
-    """The sum of the houses of one area, or of all."""
+    """Return the sum of the houses of one area, or of all."""
     here = np.ones(len(area), dtype=bool)
-    if place is not None:
-        here = np.isnan(area) if np.isnan(place) else area == place
+    if location is not None:
+        here = np.isnan(area) if np.isnan(location) else area == location
     part, level = values[here], float(values["interval"].max())
     low, high = sum_interval(part, area[here], shared, level)
     row = {
@@ -121,7 +109,7 @@ def _row(
         "low": low,
         "high": high,
     }
-    return row if place is None else {"area": place, **row}
+    return row if location is None else {"area": location, **row}
 
 
 def _areas(table: Table, contract: Contract) -> Floats:
@@ -132,40 +120,41 @@ def _areas(table: Table, contract: Contract) -> Floats:
 
 
 def _parts(values: pd.DataFrame, area: Floats, shared: SharedErrors) -> pd.DataFrame:
-    words = ("All houses off together", "Houses of one area off together", "Each house on its own")
+    words = (
+        "Error shared by all houses",
+        "Error shared within a location",
+        "Errors of single houses",
+    )
     return pd.DataFrame(
         {"part": words, "share": np.sqrt(variance_components(values, area, shared))}
     )
 
 
 def _sentence(
-    n_houses: int, money: tuple[float, float, float], level: float | None, contract: Contract
+    n_houses: int, amounts: tuple[float, float, float], level: float | None, contract: Contract
 ) -> str:
-    total, low, high = money
-    # Three digits of the range are told, and as many of the sum.
+    total, low, high = amounts
+    # The range is given to three digits, and the sum as precisely.
     step = 10.0 ** np.floor(np.log10(max((high - low if level else total) / 20, 1.0)))
     symbol = contract.market.price.symbol
-    what = "house is" if n_houses == 1 else "houses together are"
+    subject = "1 house is" if n_houses == 1 else f"{n_houses:,} houses together are"
 
-    def words(amount: float) -> str:
-        return f"{symbol}{round(amount / step) * step:,.0f}"
-
-    told = f"{n_houses:,} {what} valued at {words(total)}."
+    text = f"{subject} valued at {money(total, symbol, step)}."
     if level is None:
-        return f"{told} Who answers gives no ranges, so that none can be given for the sum."
+        return f"{text} The server gives no ranges, so there is none for the sum."
     return (
-        f"{told} In {100 * level:.0f} % of cases like this the prices add up to {words(low)} to "
-        f"{words(high)}."
+        f"{text} In {100 * level:.0f} % of cases like this the prices add up to "
+        f"{money(low, symbol, step)} to {money(high, symbol, step)}."
     )
 
 
 def _why(parts: pd.DataFrame, shared: SharedErrors) -> str:
-    time, area, own = (f"{100 * share:.1f} %" for share in parts["share"])
-    told = (
-        "Errors of single houses cancel out in a sum; errors that houses share do not. Of the sum, "
-        f"{time} is what all houses may be off together when the market moves, {area} what whole "
-        f"areas may be off, and {own} what is left of the errors of single houses."
+    time, area, own = (percent(share) for share in parts["share"])
+    text = (
+        "Errors of single houses cancel out in a sum; shared errors do not. Relative to the sum, "
+        f"the error shared by all houses (the market moves) is {time}, that shared within a "
+        f"location {area}, and what remains of the errors of single houses {own}."
     )
     if shared.measured:
-        return told
-    return f"{told} How far errors go together is not known here; cautious figures were taken."
+        return text
+    return f"{text} The correlation of errors is not known here; conservative figures were used."

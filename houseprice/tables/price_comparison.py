@@ -1,7 +1,7 @@
-"""A table that has the prices paid: how close its values come, by the figures of any evaluation.
+"""Values compared with the prices in the same table, by the metrics of an evaluation.
 
-The values are those that the user got, whoever gave them. Ranges at the other levels of the report
-are asked for.
+The values are those that the user received, from any backend. The intervals at the other levels of
+the report are requested from it.
 """
 
 from __future__ import annotations
@@ -31,33 +31,34 @@ _FIGURES = (
     "median_ape", "mean_ape", "within_5", "within_10", "within_20", "bias", "mae", "rmsle",
 )  # fmt: skip
 _RESAMPLES = 200
-_FEW_RESAMPLES, _MANY = 50, 20_000
-"""Many houses make intervals narrow: fewer samples draw them well enough."""
+_FEW_RESAMPLES, _MANY_HOUSES = 50, 20_000
+"""With many houses, intervals are narrow and need fewer resamples."""
 
 
 @dataclass(frozen=True)
 class PriceComparison:
-    """Values beside the prices of the same table.
+    """The accuracy of values, measured by the prices in their table.
 
     Attributes
     ----------
     compared : int
         Rows with a value and a price.
     without_price : int
-        Rows with a value and no price, or none that can be.
+        Rows with a value and no valid price.
     learned : int
-        Compared rows that are among the sales that values are learned from: they flatter.
+        Compared rows that are training data of the model: they flatter.
     sentences : tuple of str
-        What there is to say, the accuracy first.
+        The results in words, the accuracy first.
     figures : DataFrame
         figure (as in :mod:`houseprice.model.metrics`), value, in_words.
-    houses : DataFrame, a row a compared house
-        row, price, predicted_price, price_low, price_high, difference (value less price),
-        share_off (of the price), inside (whether the range holds the price; missing without one).
+    houses : DataFrame, a row per compared house
+        row, price, predicted_price, price_low, price_high, difference (value minus price),
+        share_off (of the price), inside (whether the interval covers the price; missing without
+        one).
     equity : DataFrame
-        The ratio study; without rows for fewer than 30 houses.
+        The ratio study; empty for few houses.
     report : Report or None
-        The report of an evaluation; None for fewer than 30 houses, and where there are no ranges.
+        The evaluation report; None for few houses or without intervals.
     """
 
     compared: int
@@ -73,22 +74,10 @@ class PriceComparison:
 def compare_prices(
     table: Table, scored: ScoredTable, market: Market, backend: Backend
 ) -> PriceComparison | None:
-    """Hold the values of a table against the prices in it.
+    """Compare the values of a table with the prices in it.
 
-    Parameters
-    ----------
-    table : Table
-    scored : Scored
-        Its valuations.
-    market : Market
-        Whose sales the values are learned from.
-    backend : Backend
-        Who gave them: asked for ranges at the other levels, of the rows that have a price.
-
-    Returns
-    -------
-    AgainstPrices or None
-        None if the table has no column of prices, or no row with a value and a price.
+    ``backend`` gave the values, and gives intervals at other levels too. Returns None if the
+    table has no column of prices, or no row with a value and a price.
 
     Raises
     ------
@@ -101,19 +90,19 @@ def compare_prices(
     except InputError:
         return None
     values = scored.valuations
-    kept = values["predicted_price"].notna().to_numpy()[priced.positions]
-    if not kept.any():
+    has_value = values["predicted_price"].notna().to_numpy()[priced.positions]
+    if not has_value.any():
         return None
-    houses = _houses(values.iloc[priced.positions[kept]], priced.prices[kept])
+    houses = _houses(values.iloc[priced.positions[has_value]], priced.prices[has_value])
     ranged = bool(houses["price_low"].notna().all())
     enough = len(houses) >= MIN_GROUP_SIZE
-    n_resamples = _RESAMPLES if len(houses) <= _MANY else _FEW_RESAMPLES
+    n_resamples = _RESAMPLES if len(houses) <= _MANY_HOUSES else _FEW_RESAMPLES
     report = None
     if ranged and enough:
-        asked = table.rows.iloc[priced.positions[kept]].reset_index(drop=True)
-        clean = priced.houses[kept].reset_index(drop=True)
-        found = _evaluation(houses, asked, clean, market, backend)
-        report = build_report(found, clean, market.contract, n_resamples)
+        rows = table.rows.iloc[priced.positions[has_value]].reset_index(drop=True)
+        clean = priced.houses[has_value].reset_index(drop=True)
+        evaluation = _evaluation(houses, rows, clean, market, backend)
+        report = build_report(evaluation, clean, market.contract, n_resamples)
     metrics = point_metrics(houses["price"], houses["predicted_price"])
     study = ratio_study(houses["price"], houses["predicted_price"], n_resamples=n_resamples)
     without_price = scored.summary.valued - len(houses)
@@ -147,7 +136,7 @@ def _evaluation(
     market: Market,
     backend: Backend,
 ) -> Evaluation:
-    """The values with ranges at every level of the report, and what anybody could guess beside."""
+    """Evaluate the values with intervals at every level of the report, and the baselines."""
     frame = pd.DataFrame(
         {"row": range(len(houses)), "repeat": 0, "fold": 0, "price": houses["price"]}
     )
@@ -155,7 +144,7 @@ def _evaluation(
     for level in LEVELS:
         answer = backend.value(rows, interval=level).valuations
         if len(answer) != len(rows) or answer["price_low"].isna().any():
-            raise BackendError("The ranges of houses that have a value did not come back.")
+            raise BackendError("The server returned no ranges for houses that have a value.")
         for end in ("low", "high"):
             ends = answer[f"price_{end}"].to_numpy(np.float64)
             frame[f"{end}_{round(100 * level)}"] = ends
@@ -166,11 +155,11 @@ def _evaluation(
 
 def _figures(metrics: dict[str, float], contract: Contract) -> pd.DataFrame:
     symbol = contract.market.price.symbol
-    told = [
+    texts = [
         f"{metric_label(name)}: {format_metric(name, metrics[name], symbol)}" for name in _FIGURES
     ]
     values = [metrics[name] for name in _FIGURES]
-    return pd.DataFrame({"figure": _FIGURES, "value": values, "in_words": told})
+    return pd.DataFrame({"figure": _FIGURES, "value": values, "in_words": texts})
 
 
 def _sentences(
@@ -183,25 +172,30 @@ def _sentences(
     label = contract.market.price.label.lower()
     many = "1 house has" if len(houses) == 1 else f"{len(houses):,} houses have"
     accuracy = (
-        f"{many} a {label} beside the value. Half of the values are off by at most "
-        f"{100 * metrics['median_ape']:.1f} %; {100 * metrics['within_10']:.0f} % are within 10 %."
+        f"{many} a value and a {label}. The median absolute error is "
+        f"{100 * metrics['median_ape']:.1f} %; {100 * metrics['within_10']:.0f} % of the values "
+        "are within 10 %."
     )
-    told = [accuracy]
+    sentences = [accuracy]
     if priced.n_in_training:
-        told.append(
-            f"{priced.n_in_training:,} of the houses are sales that values are learned from: they "
-            "make the values look better than they are."
+        sentences.append(
+            f"{priced.n_in_training:,} of the houses are training data of the model: they make the "
+            "values look better than they are."
         )
     total, paid = houses["predicted_price"].sum(), houses["price"].sum()
     off = round(100 * (total / paid - 1.0), 1)
     way = "above" if off > 0 else "below"
     where = f"{abs(off):.1f} % {way} the prices" if off else "the same as the prices together"
-    told.append(f"Together the values are {where} ({contract.market.price.symbol}{paid:,.0f}).")
+    sentences.append(
+        f"Together the values are {where} ({contract.market.price.symbol}{paid:,.0f})."
+    )
     if houses["price_low"].notna().all():
         held = coverage(houses["price"], houses["price_low"], houses["price_high"])
-        told.append(f"{100 * held:.0f} % of the prices lie within the range of their house.")
+        sentences.append(f"{100 * held:.0f} % of the prices lie within the range of their house.")
     if without_price:
-        told.append(f"{without_price:,} houses have a value and no price that can be read.")
+        sentences.append(f"{without_price:,} houses have a value and no valid price.")
     if len(houses) < MIN_GROUP_SIZE:
-        told.append(f"Below {MIN_GROUP_SIZE} houses, figures tell little: one house moves them.")
-    return tuple(told)
+        sentences.append(
+            f"Below {MIN_GROUP_SIZE} houses, metrics are unreliable: one house changes them."
+        )
+    return tuple(sentences)

@@ -50,7 +50,7 @@ def test_other_houses_of_the_same_market_are_alike(hamlet: Market) -> None:
     found = detect_drift(table_of(houses()), hamlet)
     assert found.enough
     assert found.sentences == ()
-    assert found.summary.startswith("The houses are like the sales of Hamlet in all 10 facts")
+    assert found.summary.startswith("The houses are like the sales of Hamlet in all 10 fields")
     assert tuple(found.fields.columns) == DRIFT_COLUMNS
     assert set(found.fields["verdict"]) == {"alike"}
 
@@ -70,7 +70,7 @@ def test_a_size_in_another_unit_is_told_with_both_medians(hamlet: Market) -> Non
     assert size["shift_iqr"] > 1.5
     assert size["median_here"] > 2 * size["median_sales"]
     assert found.fields["column"].iloc[0] == "size"
-    assert "differ from the sales of Hamlet in 1 fact of 10" in found.summary
+    assert "differ from the sales of Hamlet in 1 field of 10" in found.summary
 
 
 def test_one_quarter_alone_is_told_with_its_shares(hamlet: Market) -> None:
@@ -82,9 +82,7 @@ def test_one_quarter_alone_is_told_with_its_shares(hamlet: Market) -> None:
 
 def test_blanks_that_the_sales_do_not_have_are_told(hamlet: Market) -> None:
     found = detect_drift(table_of(houses(grade="").astype({"grade": "str"})), hamlet)
-    assert found.sentences == (
-        "Grade: not known of 100 % of the houses here and of 0 % of the sales.",
-    )
+    assert found.sentences == ("Grade: unknown for 100 % of the houses here and 0 % of the sales.",)
 
 
 def test_a_blank_that_means_that_there_is_none_is_known(hamlet: Market) -> None:
@@ -115,7 +113,7 @@ def test_a_column_that_is_not_there_is_not_compared(hamlet: Market) -> None:
     assert found.sentences == ()
     verdicts = found.fields.set_index("column")["verdict"]
     assert verdicts["grade"] == verdicts["boiler"] == "not compared"
-    assert "all 8 facts" in found.summary
+    assert "all 8 fields" in found.summary
 
 
 def test_wrong_cells_count_neither_as_blank_nor_as_known(hamlet: Market) -> None:
@@ -144,7 +142,7 @@ def test_a_kind_of_house_that_no_sale_had_is_named(tmp_path: Path) -> None:
     sales[sales["quarter"] != "S"].to_csv(folder / "sales.csv", index=False)
     given = houses(100, quarter=["S"] * 8 + ["N"] * 46 + ["H"] * 46)
     found = detect_drift(table_of(given), load_market(folder))
-    assert "Quarter: 8 % are of a kind that no sale had (South bank)." in found.sentences
+    assert "Quarter: 8 % are of a category that no sale had (South bank)." in found.sentences
     assert row(found, "quarter")["new_levels"] == "South bank"
 
 

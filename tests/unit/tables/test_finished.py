@@ -77,7 +77,7 @@ from houseprice.tables.resume import read_finished, write_finished
 folder = Path(sys.argv[1])
 write_finished(folder, read_finished(folder))
 """
-    done = run_without_room(program, tmp_path, most_bytes=100)
+    done = run_without_room(program, tmp_path, max_bytes=100)
     assert "File too large" in done.stderr
     assert read_finished(tmp_path) == parts
     assert len(list(tmp_path.iterdir())) == 1 + len(parts)

@@ -93,7 +93,7 @@ def test_a_model_that_measured_nothing_is_told(
     table = read_table(MANY.encode(), "houses.csv", limits, contract)
     found = sum_portfolio(table, value_table(table, surveyor), contract, {})
     assert found is not None
-    assert "cautious figures were taken" in found.why
+    assert "conservative figures were used" in found.why
 
 
 def test_without_a_valued_house_there_is_no_portfolio(
