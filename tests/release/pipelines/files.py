@@ -27,7 +27,9 @@ class Job:
 
 def targets(root: Path) -> set[str]:
     """The targets of the Makefile that a person may type."""
-    return set(re.findall(r"^([a-z-]+):.*## ", (root / "Makefile").read_text("utf-8"), re.MULTILINE))
+    return set(
+        re.findall(r"^([a-z-]+):.*## ", (root / "Makefile").read_text("utf-8"), re.MULTILINE)
+    )
 
 
 def environments(root: Path) -> set[str]:

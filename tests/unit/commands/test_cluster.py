@@ -85,7 +85,7 @@ def test_ctrl_c_leaves_whole_results_and_nothing_else(client, address, tmp_path:
     _, said = process.communicate(timeout=60)
     assert process.returncode == 130
     assert re.search(
-        r"Broken off after [01] of 2 files\. Each result in .* is whole", said.decode()
+        r"Interrupted after [01] of 2 files\. Each result in .* is complete", said.decode()
     )
     assert b"Traceback" not in said
     assert left_in(valued) == [light.target.name]

@@ -64,7 +64,7 @@ def test_limits_of_uploads_are_none_of_the_commands(run, tmp_path: Path, monkeyp
 def test_evidence_is_given_for_few_rows_or_on_request(run, tmp_path: Path) -> None:
     few = b"size,quarter\n90,N\n"
     many = few + b"\n" * (EVIDENCE_ROWS - 1) + b"80,S\n"
-    left_out = "the sales most alike and the facts that move each value most were left out"
+    left_out = "the most similar sales and the features that move each value most were left out"
 
     def reasoned(data: bytes, *options: str) -> tuple[bool, bool]:
         out, said = predicted(run, data, tmp_path, *options)
@@ -126,7 +126,7 @@ def test_a_kill_at_any_time_leaves_no_half_file_and_the_work_goes_on(
     assert not (tmp_path / "out.csv").exists()
     again = run("predict", tmp_path / "homes.csv", "-o", tmp_path / "out.csv")
     assert again.code == 1
-    assert "Go on from there with --resume, or start anew with --no-resume" in again.err
+    assert "Continue with --resume, or start again with --no-resume" in again.err
     resumed, said = predicted(run, MANY, tmp_path, "--resume")
     assert "Going on from " in said
     assert resumed.count(b"\n") == MANY.count(b"\n")
@@ -140,7 +140,7 @@ def test_ctrl_c_says_how_to_go_on(tmp_path: Path) -> None:
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert said.decode().endswith("go on with --resume.\n")
+    assert said.decode().endswith("continue with --resume.\n")
     assert not (tmp_path / "out.csv").exists()
 
 
@@ -154,7 +154,7 @@ def test_a_whole_file_needs_a_server_that_takes_one_and_a_place_for_the_answer(
     done = run("predict", path, "-o", out, "--whole")
     assert done.code == 2
     assert "there is no server to send the file to" in done.err
-    assert "don't go with it" in run("predict", path, "-o", out, "--whole", "--strict").err
+    assert "can't be used with it" in run("predict", path, "-o", out, "--whole", "--strict").err
     monkeypatch.setenv("HOUSEPRICE_API_URL", "http://127.0.0.1:9")
     assert run("predict", path, "-o", out, "--whole").code == 1
     assert not out.exists()
