@@ -16,8 +16,8 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
 
 
 def run_without_room(
-    program: str, *arguments: object, most_bytes: int
+    program: str, *arguments: object, max_bytes: int
 ) -> subprocess.CompletedProcess[str]:
     """Run a program of Python where a file has so many bytes at most (not on Windows)."""
-    command = [sys.executable, "-c", _LIMIT + program, most_bytes, *arguments]
+    command = [sys.executable, "-c", _LIMIT + program, max_bytes, *arguments]
     return subprocess.run([*map(str, command)], capture_output=True, text=True, check=False)

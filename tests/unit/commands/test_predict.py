@@ -128,7 +128,7 @@ def test_a_kill_at_any_time_leaves_no_half_file_and_the_work_goes_on(
     assert again.code == 1
     assert "Continue with --resume, or start again with --no-resume" in again.err
     resumed, said = predicted(run, MANY, tmp_path, "--resume")
-    assert "Going on from " in said
+    assert "Resuming from " in said
     assert resumed.count(b"\n") == MANY.count(b"\n")
     stamps = {line.rpartition(b",")[2] for line in resumed.splitlines()}
     assert len(stamps) == 2  # the header's, and one for all houses

@@ -50,7 +50,7 @@ def test_a_full_disk_leaves_the_finished_parts_and_no_half_file(
     output.write_text("as before", encoding="utf-8")
     command = "predict", homes, "-o", output, "--jobs", jobs
     # A part has 20,000 of the 50,000 rows: each fits, and two together do not.
-    full = run_without_room(COMMAND, *command, most_bytes=len(whole) * 6 // 10)
+    full = run_without_room(COMMAND, *command, max_bytes=len(whole) * 6 // 10)
     assert full.returncode == 1
     message = "can't be written (File too large). Finished chunks are kept: continue with"
     assert message in full.stderr
@@ -66,7 +66,7 @@ def test_a_full_disk_leaves_the_finished_parts_and_no_half_file(
 def test_a_disk_without_room_for_a_part_is_left_as_it_was(homes: Path, jobs: int) -> None:
     output = homes.with_name("valued.csv")
     command = "predict", homes, "-o", output, "--jobs", jobs
-    full = run_without_room(COMMAND, *command, most_bytes=100_000)
+    full = run_without_room(COMMAND, *command, max_bytes=100_000)
     assert full.returncode == 1
     assert full.stderr.endswith(f"{output} can't be written (File too large).\n")
     assert [path.name for path in homes.parent.iterdir()] == ["homes.csv"]

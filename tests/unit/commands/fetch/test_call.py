@@ -20,7 +20,7 @@ pytestmark = pytest.mark.usefixtures("fresh_logs")
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no such limit there")
 def test_a_full_disk_is_a_failure(working_folder: Path) -> None:
-    done = run_without_room(COMMAND, "fetch", "--quiet", most_bytes=1000)
+    done = run_without_room(COMMAND, "fetch", "--quiet", max_bytes=1000)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == "Error: The disk is full: free some space and run this again.\n"
     assert list(working_folder.iterdir()) == []
