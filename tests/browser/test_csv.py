@@ -36,10 +36,10 @@ def upload(page: Page, data: bytes, name: str = "houses.csv") -> None:
 
 
 def download(page: Page) -> list[list[str]]:
-    button = page.get_by_role("button", name=re.compile("^Download"))
-    expect(button.first).to_be_visible(timeout=30_000)
+    button = page.get_by_role("button", name=re.compile("^Download the valued table"))
+    expect(button).to_be_visible(timeout=30_000)
     with page.expect_download() as event:
-        button.first.click()
+        button.click()
     text = Path(event.value.path()).read_text(encoding="utf-8-sig")
     return list(csv.reader(io.StringIO(text, newline="")))
 

@@ -138,9 +138,9 @@ def test_a_house_is_valued_and_explained_by_the_server(
     expect(remote.locator(".st-key-valuation").first).to_contain_text("confidence")
     sidebar = remote.get_by_test_id("stSidebar")
     expect(sidebar).to_contain_text(f"answered by the server at 127.0.0.1:{server.port}")
-    remote.get_by_role("tab", name="Why this value").click()
+    remote.get_by_role("tab", name="Explanation").click()
     expect(remote.get_by_text("The typical house is worth")).to_be_visible()
-    remote.get_by_role("tab", name="Comparable sales").click()
+    remote.get_by_role("tab", name="Comparables").click()
     expect(remote.get_by_test_id("stMetric").filter(has_text="Sold ")).to_have_count(5)
 
 

@@ -45,7 +45,7 @@ def test_metrics_have_a_meaning_and_a_standard(page: AppTest) -> None:
     table = page.dataframe[0].value.set_index("Metric")
     assert (table["Meaning"].str.len() > 20).all()
     assert table.loc["Coefficient of dispersion (COD)", "Met"] == "yes"
-    assert table.loc["Price-related differential (PRD)", "Standard"] == "0.980 to 1.030"
+    assert table.loc["Vertical equity (PRD)", "Standard"] == "0.980 to 1.030"
 
 
 @pytest.mark.parametrize("label", N_CHARTS)
