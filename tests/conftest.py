@@ -14,9 +14,8 @@ import hypothesis
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
-    from houseprice.market.sales import Market
 
 ROOT = Path(__file__).parents[1]
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
@@ -84,13 +83,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def root() -> Path:
+def root():
     """The project's top folder."""
     return ROOT
 
 
 @pytest.fixture(scope="session", autouse=True)
-def clean_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+def clean_environment(tmp_path_factory):
     """Settings at their defaults, and a model folder that is not the user's own."""
     with pytest.MonkeyPatch.context() as patch:
         for name in [*os.environ]:
@@ -101,7 +100,7 @@ def clean_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None
 
 
 @pytest.fixture(scope="session")
-def market() -> Market:
+def market():
     """The embedded market; nobody changes it."""
     from houseprice.market.sales import load_market
 
@@ -109,9 +108,7 @@ def market() -> Market:
 
 
 @pytest.fixture(scope="session")
-def model_dir(
-    market: Market, clean_environment: None, tmp_path_factory: pytest.TempPathFactory
-) -> Path:
+def model_dir(market, clean_environment, tmp_path_factory):
     """The model folder of this process, with one model trained on the embedded market in it.
 
     Processes that share the tests train it once, and each gets a copy that it may write to.

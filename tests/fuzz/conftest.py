@@ -7,14 +7,14 @@ import os
 import hypothesis
 import pytest
 
-from houseprice.market.contract import Contract, load_contract
+from houseprice.market.contract import load_contract
 from tests.hamlet import write_hamlet
 
 _CASES = os.environ.get("FUZZ_CASES")
 
 
 @pytest.fixture(scope="session")
-def contract(tmp_path_factory: pytest.TempPathFactory) -> Contract:
+def contract(tmp_path_factory):
     return load_contract(write_hamlet(tmp_path_factory.mktemp("hamlet")))
 
 

@@ -14,7 +14,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from houseprice.errors import InputError
-from houseprice.market.contract import Contract
 from houseprice.settings import Settings
 from houseprice.tables.excel import to_excel
 from houseprice.tables.parquet import to_parquet
@@ -34,7 +33,7 @@ CSV = SALES.to_csv(index=False).encode()
 
 
 @pytest.fixture(scope="module")
-def surveyor(contract: Contract) -> Surveyor:
+def surveyor(contract):
     return Surveyor(contract)
 
 
@@ -55,9 +54,7 @@ def hold(scored: ScoredTable, n_rows: int) -> None:
 
 @tries(40)
 @given(data=st.data())
-def test_every_row_of_a_broken_table_is_answered(
-    data: st.DataObject, contract: Contract, surveyor: Surveyor
-) -> None:
+def test_every_row_of_a_broken_table_is_answered(data, contract, surveyor):
     broken: Broken = data.draw(broken_tables(contract))
     table = read_table(broken.data, "homes.csv", Settings(), contract)
     scored = value_table(table, surveyor)
@@ -73,9 +70,7 @@ def test_every_row_of_a_broken_table_is_answered(
 
 @tries(15)
 @given(data=st.data())
-def test_a_broken_table_streams_as_it_is_read_whole(
-    data: st.DataObject, contract: Contract, surveyor: Surveyor
-) -> None:
+def test_a_broken_table_streams_as_it_is_read_whole(data, contract, surveyor):
     broken: Broken = data.draw(broken_tables(contract))
     scored = value_table(read_table(broken.data, "homes.csv", Settings(), contract), surveyor)
     out = io.BytesIO()
@@ -94,9 +89,7 @@ def test_a_broken_table_streams_as_it_is_read_whole(
 
 @tries(3)
 @given(data=st.data())
-def test_every_download_of_a_broken_table_can_be_valued_again(
-    data: st.DataObject, contract: Contract, surveyor: Surveyor
-) -> None:
+def test_every_download_of_a_broken_table_can_be_valued_again(data, contract, surveyor):
     broken: Broken = data.draw(broken_tables(contract))
     scored = value_table(read_table(broken.data, "homes.csv", Settings(), contract), surveyor)
     for download in (
@@ -111,9 +104,7 @@ def test_every_download_of_a_broken_table_can_be_valued_again(
 
 @tries(80)
 @given(data=st.data(), encoding=st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "cp1252"]))
-def test_a_damaged_csv_file_is_read_or_refused_in_words(
-    data: st.DataObject, encoding: str, contract: Contract, surveyor: Surveyor
-) -> None:
+def test_a_damaged_csv_file_is_read_or_refused_in_words(data, encoding, contract, surveyor):
     content = data.draw(damaged(CSV.decode().encode(encoding)))
     with contextlib.suppress(InputError):
         table = read_table(content, "homes.csv", LIMITS, contract)
@@ -122,7 +113,7 @@ def test_a_damaged_csv_file_is_read_or_refused_in_words(
 
 @tries(40)
 @given(content=damaged(gzip.compress(CSV)))
-def test_a_damaged_gzip_file_is_read_or_refused_in_words(content: bytes) -> None:
+def test_a_damaged_gzip_file_is_read_or_refused_in_words(content):
     with contextlib.suppress(InputError):
         assert len(read_table(content, "homes.csv.gz", LIMITS).cells)
 
@@ -139,6 +130,6 @@ WORKBOOK = packed(lambda frame, file: frame.to_excel(file, index=False, engine="
 
 @tries(12)
 @given(content=st.sampled_from([WORKBOOK, PARQUET]).flatmap(damaged))
-def test_a_damaged_workbook_or_parquet_file_is_read_or_refused_in_words(content: bytes) -> None:
+def test_a_damaged_workbook_or_parquet_file_is_read_or_refused_in_words(content):
     with contextlib.suppress(InputError):
         assert len(read_table(content, "homes.xlsx", LIMITS).cells)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
@@ -15,7 +13,7 @@ from tests.hamlet import write_hamlet
 
 
 @pytest.fixture
-def fresh_logs() -> Iterator[None]:
+def fresh_logs():
     """Let a test set up logging, and put things back as they were."""
     loggers = [
         logging.getLogger(name) for name in ("houseprice", "py.warnings", logs.COMMAND_LOGGER)
@@ -38,7 +36,7 @@ class Result:
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def place(tmp_path_factory):
     """A market that is learned quickly, in ``hamlet``; models go beside it."""
     folder = tmp_path_factory.mktemp("place")
     write_hamlet(folder / "hamlet", n_sales=150)
@@ -46,14 +44,14 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def surroundings(monkeypatch: pytest.MonkeyPatch, place: Path) -> None:
+def surroundings(monkeypatch, place):
     """Settings that lead to the market and the models of `place`."""
     monkeypatch.setenv("HOUSEPRICE_MARKET", str(place / "hamlet"))
     monkeypatch.setenv("HOUSEPRICE_MODEL_DIR", str(place / "models"))
 
 
 @pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]) -> Callable[..., Result]:
+def run(capsys):
     """Run the command in this process."""
 
     def run(*arguments: object) -> Result:

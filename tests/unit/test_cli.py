@@ -30,7 +30,7 @@ def process(root: Path, *arguments: object, **kwargs) -> subprocess.CompletedPro
 
 
 @pytest.fixture
-def trained(run, place: Path) -> Path:
+def trained(run, place):
     """The folder of the models, with an active model of the hamlet."""
     if not (place / "models" / "active").exists():
         assert run("train", "--quiet").code == 0
@@ -38,12 +38,12 @@ def trained(run, place: Path) -> Path:
 
 
 @pytest.fixture
-def houses(place: Path) -> Path:
+def houses(place):
     return place / "hamlet" / "to_value.csv"
 
 
 @pytest.fixture
-def invalid(tmp_path: Path, houses: Path) -> Path:
+def invalid(tmp_path, houses):
     """Three houses: one valid, one with an unknown level, one without its floor area."""
     rows = read_rows(houses).head(3).assign(remark=["=1+1", "ä", "x,y"])
     rows.loc[1, "quarter"] = "Z"
@@ -56,7 +56,7 @@ def invalid(tmp_path: Path, houses: Path) -> Path:
 # Around all commands
 
 
-def test_help_names_every_command_and_loads_nothing_heavy(run, root: Path) -> None:
+def test_help_names_every_command_and_loads_nothing_heavy(run, root):
     shown = run("--help")
     assert shown.code == 0
     for command in ("fetch", "train", "evaluate", "predict", "app", "models"):
@@ -68,7 +68,7 @@ def test_help_names_every_command_and_loads_nothing_heavy(run, root: Path) -> No
     assert HEAVY & set(loaded.stdout.split()) == set()
 
 
-def test_the_version_is_printed(run) -> None:
+def test_the_version_is_printed(run):
     result = run("--version")
     assert (result.code, result.out, result.err) == (
         0,
@@ -92,39 +92,39 @@ def test_the_version_is_printed(run) -> None:
     ],
     ids=" ".join,
 )
-def test_a_usage_error_exits_with_2_and_a_message_on_standard_error(run, arguments) -> None:
+def test_a_usage_error_exits_with_2_and_a_message_on_standard_error(run, arguments):
     result = run(*arguments)
     assert (result.code, result.out) == (2, "")
     assert "Error" in result.err
 
 
 @pytest.mark.parametrize("interval", ["0.4", "0.96", "90", "nan", "wide"])
-def test_an_interval_outside_50_to_95_percent_is_a_usage_error(run, houses, interval) -> None:
+def test_an_interval_outside_50_to_95_percent_is_a_usage_error(run, houses, interval):
     assert run("predict", houses, "--interval", interval).code == 2
 
 
-def test_an_invalid_setting_is_a_usage_error(run, monkeypatch) -> None:
+def test_an_invalid_setting_is_a_usage_error(run, monkeypatch):
     monkeypatch.setenv("HOUSEPRICE_MAX_ROWS", "many")
     result = run("models")
     assert result.code == 2
     assert "HOUSEPRICE_MAX_ROWS" in result.err
 
 
-def test_a_failure_is_one_sentence_and_exit_1(root: Path) -> None:
+def test_a_failure_is_one_sentence_and_exit_1(root):
     failed = process(root, "train", env={**os.environ, "HOUSEPRICE_MARKET": "atlantis"})
     assert (failed.returncode, failed.stdout) == (1, "")
     (line,) = failed.stderr.splitlines()
     assert line.startswith("Error: atlantis: no market there")
 
 
-def test_verbose_shows_the_traceback_of_a_failure(run, monkeypatch) -> None:
+def test_verbose_shows_the_traceback_of_a_failure(run, monkeypatch):
     monkeypatch.setenv("HOUSEPRICE_MARKET", "atlantis")
     result = run("--verbose", "train")
     assert result.code == 1
     assert "Traceback" in result.err
 
 
-def test_messages_can_be_json(run, trained: Path, houses: Path) -> None:
+def test_messages_can_be_json(run, trained, houses):
     result = run("--log-json", "predict", houses)
     lines = [json.loads(line) for line in result.err.splitlines()]
     assert {"rows": 20, "errors": 0}.items() <= lines[-1].items()
@@ -134,7 +134,7 @@ def test_messages_can_be_json(run, trained: Path, houses: Path) -> None:
 # train, evaluate, models
 
 
-def test_train_stores_the_active_model_and_prints_its_metrics(run, place: Path, root) -> None:
+def test_train_stores_the_active_model_and_prints_its_metrics(run, place, root):
     result = run("train", "--json")
     assert result.code == 0
     manifest = json.loads(result.out)
@@ -148,9 +148,7 @@ def test_train_stores_the_active_model_and_prints_its_metrics(run, place: Path, 
     assert "is active. It was trained on 150 sales" in as_text.err
 
 
-def test_progress_without_bars_is_a_line_at_intervals(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
+def test_progress_without_bars_is_a_line_at_intervals(capsys):
     logs.configure()
     with Console(quiet=False, bars=False, interval_s=0).progress("Reading") as report:
         report(0.5, "Learning")
@@ -161,13 +159,13 @@ def test_progress_without_bars_is_a_line_at_intervals(
     assert capsys.readouterr() == ("", "Learning (50%)\n")
 
 
-def test_a_progress_bar_stays_out_of_the_results(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_progress_bar_stays_out_of_the_results(capsys):
     with Console(quiet=False, bars=True).progress("Reading") as report:
         report(0.5, "Learning")
     assert capsys.readouterr().out == ""
 
 
-def test_models_are_listed_activated_and_rolled_back(run, trained: Path) -> None:
+def test_models_are_listed_activated_and_rolled_back(run, trained):
     assert run("train", "--quiet").code == 0
     listed = json.loads(run("models", "--json").out)
     names = [each["model_version"] for each in listed]
@@ -180,7 +178,7 @@ def test_models_are_listed_activated_and_rolled_back(run, trained: Path) -> None
     assert [line.startswith("* ") for line in shown] == [each["active"] for each in listed]
 
 
-def test_without_a_model_the_list_says_what_to_do(run, monkeypatch, tmp_path: Path) -> None:
+def test_without_a_model_the_list_says_what_to_do(run, monkeypatch, tmp_path):
     monkeypatch.setenv("HOUSEPRICE_MODEL_DIR", str(tmp_path / "none"))
     result = run("models")
     assert result.code == 0
@@ -190,7 +188,7 @@ def test_without_a_model_the_list_says_what_to_do(run, monkeypatch, tmp_path: Pa
     assert (failed.code, failed.out) == (1, "")
 
 
-def test_a_damaged_version_is_listed_with_its_error(run, trained, monkeypatch, tmp_path) -> None:
+def test_a_damaged_version_is_listed_with_its_error(run, trained, monkeypatch, tmp_path):
     monkeypatch.setenv("HOUSEPRICE_MODEL_DIR", str(tmp_path))
     broken = tmp_path / "hamlet-0.1.0-1"
     broken.mkdir()
@@ -204,9 +202,7 @@ def test_a_damaged_version_is_listed_with_its_error(run, trained, monkeypatch, t
 # predict
 
 
-def test_every_row_is_written_once_with_the_input_columns_first(
-    run, trained: Path, invalid: Path, tmp_path: Path
-) -> None:
+def test_every_row_is_written_once_with_the_input_columns_first(run, trained, invalid, tmp_path):
     output = tmp_path / "out.csv"
     result = run("predict", invalid, "-o", output, "--interval", "0.8")
     assert (result.code, result.out) == (0, "")
@@ -225,8 +221,8 @@ def test_every_row_is_written_once_with_the_input_columns_first(
 
 
 def test_strict_exits_with_1_for_invalid_rows_and_writes_all(
-    run, trained: Path, invalid: Path, houses: Path, tmp_path: Path
-) -> None:
+    run, trained, invalid, houses, tmp_path
+):
     output = tmp_path / "out.csv"
     assert run("predict", invalid, "-o", output, "--strict").code == 1
     assert len(read_rows(output)) == 3
@@ -234,9 +230,7 @@ def test_strict_exits_with_1_for_invalid_rows_and_writes_all(
     assert len(read_rows(output)) == 20
 
 
-def test_without_an_output_the_table_goes_to_standard_output(
-    run, trained: Path, houses: Path
-) -> None:
+def test_without_an_output_the_table_goes_to_standard_output(run, trained, houses):
     result = run("predict", houses, "--quiet")
     assert (result.code, result.err) == (0, "")
     table = pd.read_csv(StringIO(result.out))
@@ -244,16 +238,14 @@ def test_without_an_output_the_table_goes_to_standard_output(
     assert table["predicted_price"].between(1_000, 5_000_000).all()
 
 
-def test_quiet_shows_errors(run, trained: Path, tmp_path: Path) -> None:
+def test_quiet_shows_errors(run, trained, tmp_path):
     (tmp_path / "empty.csv").touch()
     result = run("predict", tmp_path / "empty.csv", "--quiet")
     assert (result.code, result.out, result.err) == (1, "", "Error: empty.csv is empty.\n")
 
 
 @pytest.mark.parametrize("way", ["itself", "symlink", "hardlink", "relative"])
-def test_the_input_is_never_overwritten(
-    run, invalid: Path, tmp_path: Path, monkeypatch, way: str
-) -> None:
+def test_the_input_is_never_overwritten(run, invalid, tmp_path, monkeypatch, way):
     before = invalid.read_bytes()
     output = tmp_path / "other.csv"
     if way == "itself":
@@ -272,13 +264,11 @@ def test_the_input_is_never_overwritten(
 
 
 @pytest.mark.parametrize("output", [".", "no such folder/out.csv", os.devnull])
-def test_an_output_that_cannot_be_a_file_is_refused_before_any_work(
-    run, houses: Path, output: str
-) -> None:
+def test_an_output_that_cannot_be_a_file_is_refused_before_any_work(run, houses, output):
     assert run("predict", houses, "-o", output).code == 2
 
 
-def test_an_output_is_unchanged_if_the_work_fails(run, trained, tmp_path: Path) -> None:
+def test_an_output_is_unchanged_if_the_work_fails(run, trained, tmp_path):
     bad, output = tmp_path / "bad.csv", tmp_path / "out.csv"
     bad.write_bytes(b"size\n")
     output.write_bytes(b"precious")
@@ -287,9 +277,7 @@ def test_an_output_is_unchanged_if_the_work_fails(run, trained, tmp_path: Path) 
     assert sorted(path.name for path in tmp_path.iterdir()) == ["bad.csv", "out.csv"]
 
 
-def test_predict_trains_a_model_first_if_there_is_none(
-    root: Path, houses: Path, tmp_path: Path
-) -> None:
+def test_predict_trains_a_model_first_if_there_is_none(root, houses, tmp_path):
     folder = {"HOUSEPRICE_MODEL_DIR": str(tmp_path / "models")}
     done = process(root, "predict", houses, env={**os.environ, **folder})
     assert done.returncode == 0
@@ -298,7 +286,7 @@ def test_predict_trains_a_model_first_if_there_is_none(
     assert "Traceback" not in done.stderr
 
 
-def test_a_closed_pipe_is_no_traceback(root: Path, trained: Path, houses: Path) -> None:
+def test_a_closed_pipe_is_no_traceback(root, trained, houses):
     command = [sys.executable, "-m", "houseprice", "predict", str(houses)]
     reader, writer = os.pipe()
     os.close(reader)
@@ -316,9 +304,7 @@ def test_a_closed_pipe_is_no_traceback(root: Path, trained: Path, houses: Path) 
 
 
 @pytest.mark.skipif(os.name != "posix", reason="the stand-in is a shell script")
-def test_app_replaces_itself_by_the_server_at_the_requested_port(
-    root: Path, tmp_path: Path
-) -> None:
+def test_app_replaces_itself_by_the_server_at_the_requested_port(root, tmp_path):
     python = tmp_path / "python"
     python.write_text('#!/bin/sh\necho "$@" "$PORT" "$HOUSEPRICE_ADDRESS" $$\n', encoding="utf-8")
     python.chmod(0o755)

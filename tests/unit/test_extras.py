@@ -1,7 +1,5 @@
 """Packages of an extra, asked for in one sentence."""
 
-from __future__ import annotations
-
 import sys
 import tomllib
 from importlib.metadata import packages_distributions
@@ -15,13 +13,13 @@ from houseprice import extras
 from houseprice.errors import HousePriceError
 
 
-def test_installed_packages_are_not_requested() -> None:
+def test_installed_packages_are_not_requested():
     for extra in ("api", "cluster", "kaggle", "sign"):
         assert extras.is_installed(extra)
         extras.require(extra, "This")
 
 
-def test_missing_packages_are_named_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_packages_are_named_with_what_to_do(monkeypatch):
     monkeypatch.setitem(sys.modules, "uvicorn", None)
     assert not extras.is_installed("api")
     with pytest.raises(HousePriceError) as caught:
@@ -33,7 +31,7 @@ def test_missing_packages_are_named_with_what_to_do(monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.parametrize("extra", ["api", "cluster", "kaggle", "sign"])
-def test_the_packages_are_those_of_the_extra(extra: str) -> None:
+def test_the_packages_are_those_of_the_extra(extra):
     project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text("utf-8"))
     lines = project["project"]["optional-dependencies"][extra]
     brought = {canonicalize_name(Requirement(line).name) for line in lines}

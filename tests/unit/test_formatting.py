@@ -1,9 +1,6 @@
 """Numbers and lists as text."""
 
-from __future__ import annotations
-
 import math
-from collections.abc import Callable
 
 import pytest
 
@@ -58,7 +55,5 @@ from houseprice.formatting import (
         (duration, (7200,), "2 hours"),
     ],
 )
-def test_values_are_formatted_for_people(
-    function: Callable[..., str], arguments: tuple[object, ...], expected: str
-) -> None:
+def test_values_are_formatted_for_people(function, arguments, expected):
     assert function(*arguments) == expected

@@ -81,7 +81,7 @@ def named_columns(source: str, columns: set[str]) -> list[str]:
     return found
 
 
-def test_the_import_contracts_hold() -> None:
+def test_the_import_contracts_hold():
     # In a separate process, because the linter configures logging globally.
     lint = Path(sys.executable).with_name("lint-imports")
     result = subprocess.run(
@@ -90,7 +90,7 @@ def test_the_import_contracts_hold() -> None:
     assert result.returncode == 0, result.stdout
 
 
-def test_pages_import_no_learner_no_chart_library_and_no_command() -> None:
+def test_pages_import_no_learner_no_chart_library_and_no_command():
     prefixes = tuple(f"{name}." for name in NOT_FOR_PAGES)
     forbidden = {
         f"{name_of(script)}: {name}"
@@ -101,18 +101,18 @@ def test_pages_import_no_learner_no_chart_library_and_no_command() -> None:
     assert forbidden == set()
 
 
-def test_imports_inside_functions_are_found() -> None:
+def test_imports_inside_functions_are_found():
     source = (
         "import streamlit\ndef draw():\n    from plotly import express\n    import sklearn.base\n"
     )
     assert imported_by(source) == {"streamlit", "plotly.express", "sklearn.base"}
 
 
-def test_pages_are_in_subfolders_because_streamlit_runs_others_without_the_entry() -> None:
+def test_pages_are_in_subfolders_because_streamlit_runs_others_without_the_entry():
     assert list((ROOT / "pages").glob("*.py")) == []
 
 
-def test_importing_houseprice_loads_nothing_heavy() -> None:
+def test_importing_houseprice_loads_nothing_heavy():
     code = "import sys, houseprice; print(*{name.partition('.')[0] for name in sys.modules})"
     loaded = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
@@ -120,17 +120,17 @@ def test_importing_houseprice_loads_nothing_heavy() -> None:
     assert set(loaded) & HEAVY == set()
 
 
-def test_every_public_name_can_be_imported() -> None:
+def test_every_public_name_can_be_imported():
     assert [name for name in houseprice.__all__ if getattr(houseprice, name, None) is None] == []
     assert dir(houseprice) == sorted(houseprice.__all__)
 
 
-def test_an_unknown_name_is_an_attribute_error() -> None:
+def test_an_unknown_name_is_an_attribute_error():
     with pytest.raises(AttributeError, match="no attribute 'cheaper_house'"):
         _ = houseprice.cheaper_house
 
 
-def test_no_code_names_a_market_or_a_column_of_one() -> None:
+def test_no_code_names_a_market_or_a_column_of_one():
     columns = market_names()
     found = {
         name_of(path): named
@@ -140,13 +140,13 @@ def test_no_code_names_a_market_or_a_column_of_one() -> None:
     assert found == {}
 
 
-def test_columns_are_found_in_code_and_comments_but_not_plain_words_in_prose() -> None:
+def test_columns_are_found_in_code_and_comments_but_not_plain_words_in_prose():
     columns = {"GrLivArea", "Street"}
     source = 'x = row["Street"]  # then GrLivArea\ny = "Street by street"\nStreet = 1\n'
     assert named_columns(source, columns) == ["1: Street", "1: GrLivArea", "3: Street"]
 
 
-def test_every_file_in_the_architecture_page_exists() -> None:
+def test_every_file_in_the_architecture_page_exists():
     page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
     named = set(re.findall(r"`([\w./-]+/[\w./-]*|\w+\.(?:py|toml|txt|md))`", page))
     assert named

@@ -13,9 +13,7 @@ from houseprice import logs
 pytestmark = pytest.mark.usefixtures("fresh_logs")
 
 
-def test_people_see_messages_of_commands_and_warnings_only(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
+def test_people_see_messages_of_commands_and_warnings_only(capsys):
     logs.configure()
     logging.getLogger(logs.COMMAND_LOGGER).info("3 rows: all ok.")
     logging.getLogger(logs.COMMAND_LOGGER).warning("A row is odd.")
@@ -29,15 +27,13 @@ def test_people_see_messages_of_commands_and_warnings_only(
     assert warning.endswith(" WARNING houseprice.model.store.store: others may write")
 
 
-def test_verbose_logs_every_step(capsys: pytest.CaptureFixture[str]) -> None:
+def test_verbose_logs_every_step(capsys):
     logs.configure(verbose=True)
     logging.getLogger("houseprice.model.store.store").debug("looked")
     assert capsys.readouterr().err.endswith(" DEBUG houseprice.model.store.store: looked\n")
 
 
-def test_json_is_one_object_per_line_with_the_extra_fields(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
+def test_json_is_one_object_per_line_with_the_extra_fields(capsys):
     logs.configure(as_json=True)
     logger = logging.getLogger(logs.COMMAND_LOGGER)
     logger.info("%d rows\nread", 3, extra={"rows": 3, "place": logs})
@@ -58,7 +54,7 @@ def test_json_is_one_object_per_line_with_the_extra_fields(
     assert second["exception"].endswith("with base 10: 'odd'")
 
 
-def test_python_warnings_are_json_too(capsys: pytest.CaptureFixture[str]) -> None:
+def test_python_warnings_are_json_too(capsys):
     logs.configure(as_json=True)
     with warnings.catch_warnings():
         warnings.simplefilter("always")
@@ -69,16 +65,14 @@ def test_python_warnings_are_json_too(capsys: pytest.CaptureFixture[str]) -> Non
     assert "getting old" in json.loads(line)["message"]
 
 
-def test_configuring_twice_does_not_log_twice(capsys: pytest.CaptureFixture[str]) -> None:
+def test_configuring_twice_does_not_log_twice(capsys):
     logs.configure()
     logs.configure()
     logging.getLogger(logs.COMMAND_LOGGER).info("once")
     assert capsys.readouterr().err == "once\n"
 
 
-def test_a_closed_stream_is_no_error(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_closed_stream_is_no_error(monkeypatch, capsys):
     class Closed:
         def write(self, _: str) -> None:
             raise BrokenPipeError

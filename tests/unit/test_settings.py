@@ -15,9 +15,7 @@ KEY = base64.b64encode(bytes(32)).decode()
 
 
 @pytest.mark.parametrize(("name", "value"), [("HOUSEPRICE_MAX_ROWS", "abc"), ("PORT", "99999")])
-def test_an_invalid_variable_is_named(
-    monkeypatch: pytest.MonkeyPatch, name: str, value: str
-) -> None:
+def test_an_invalid_variable_is_named(monkeypatch, name, value):
     monkeypatch.setenv(name, value)
     with pytest.raises(SettingsError, match=f"{name}: .*{value}"):
         read_settings()
@@ -36,7 +34,7 @@ def default(name: str) -> str:
     }.get(value, f"{value:g}" if isinstance(value, float) else str(value))
 
 
-def test_the_documentation_has_every_setting_with_its_default_and_meaning() -> None:
+def test_the_documentation_has_every_setting_with_its_default_and_meaning():
     page = (Path(__file__).parents[2] / "docs" / "settings.md").read_text(encoding="utf-8")
     table = [line for line in page.splitlines() if line.startswith("| `")]
     assert table == [
@@ -55,9 +53,7 @@ def test_the_documentation_has_every_setting_with_its_default_and_meaning() -> N
     ],
 )
 @pytest.mark.parametrize("name", ["HOUSEPRICE_SIGNING_KEY", "HOUSEPRICE_TRUSTED_KEYS"])
-def test_a_malformed_key_is_an_error_that_does_not_show_it(
-    monkeypatch: pytest.MonkeyPatch, name: str, value: str, why: str
-) -> None:
+def test_a_malformed_key_is_an_error_that_does_not_show_it(monkeypatch, name, value, why):
     monkeypatch.setenv(name, value)
     with pytest.raises(SettingsError, match=f"^{name}: {why}.*models new-key") as caught:
         read_settings()
@@ -66,15 +62,13 @@ def test_a_malformed_key_is_an_error_that_does_not_show_it(
 
 
 @pytest.mark.parametrize("name", ["HOUSEPRICE_SIGNING_KEY", "HOUSEPRICE_TRUSTED_KEYS"])
-def test_an_empty_key_is_an_error(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_an_empty_key_is_an_error(monkeypatch, name):
     monkeypatch.setenv(name, " ")
     with pytest.raises(SettingsError, match=f"^{name}: it is empty"):
         read_settings()
 
 
-def test_there_is_one_private_key_and_any_number_of_public_ones(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_there_is_one_private_key_and_any_number_of_public_ones(monkeypatch):
     monkeypatch.setenv("HOUSEPRICE_TRUSTED_KEYS", f"{KEY}, {KEY}")
     trusted = read_settings().trusted_keys
     assert trusted is not None
@@ -84,9 +78,7 @@ def test_there_is_one_private_key_and_any_number_of_public_ones(
         read_settings()
 
 
-def test_a_key_without_its_package_is_an_error(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_key_without_its_package_is_an_error(monkeypatch):
     monkeypatch.setitem(sys.modules, "cryptography", None)  # as good as not installed
     assert read_settings().signing_key is None
     monkeypatch.setenv("HOUSEPRICE_TRUSTED_KEYS", KEY)
@@ -98,7 +90,7 @@ def test_a_key_without_its_package_is_an_error(
     "address",
     ["elsewhere:8000", "ftp://elsewhere", "https://me:pa55word@host", "http://host/?key=pa55word"],
 )
-def test_a_rejected_url_is_not_shown(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_rejected_url_is_not_shown(address, monkeypatch):
     monkeypatch.setenv("HOUSEPRICE_API_URL", address)
     with pytest.raises(SettingsError, match=r"HOUSEPRICE_API_URL.*such as http:") as caught:
         read_settings()

@@ -9,11 +9,9 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from distributed import Client, LocalCluster
+from distributed import LocalCluster
 
 from houseprice.cluster import connect
 from houseprice.errors import HousePriceError
@@ -21,17 +19,17 @@ from tests.clusters import left_in, make_jobs, two_workers, until
 
 
 @pytest.fixture(scope="module")
-def client(place: Path) -> Iterator[Client]:
+def client(place):
     with two_workers(place / "models") as client:
         yield client
 
 
 @pytest.fixture
-def address(client, surroundings, fresh_logs) -> str:
+def address(client, surroundings, fresh_logs):
     return client.scheduler.address
 
 
-def test_the_command_values_a_pattern_into_a_folder(run, address, tmp_path: Path) -> None:
+def test_the_command_values_a_pattern_into_a_folder(run, address, tmp_path):
     jobs = make_jobs(tmp_path, 5, 10)
     pattern, valued = tmp_path / "given" / "*.csv", tmp_path / "valued"
     done = run("predict", "--dask", address, pattern, "-o", valued, "--no-evidence")
@@ -51,7 +49,7 @@ def test_the_command_values_a_pattern_into_a_folder(run, address, tmp_path: Path
     assert "1 of 2 files, 10 rows: " in again.err
 
 
-def test_a_call_that_makes_no_sense_is_told(run, address, tmp_path: Path, monkeypatch) -> None:
+def test_a_call_that_makes_no_sense_is_told(run, address, tmp_path, monkeypatch):
     (job,) = make_jobs(tmp_path, 5)
     folder, twin = tmp_path / "valued", tmp_path / "twin" / job.source.name
     twin.parent.mkdir()
@@ -73,7 +71,7 @@ def test_a_call_that_makes_no_sense_is_told(run, address, tmp_path: Path, monkey
 
 
 @pytest.mark.skipif(os.name != "posix", reason="Windows has no such signals")
-def test_ctrl_c_leaves_whole_results_and_nothing_else(client, address, tmp_path: Path) -> None:
+def test_ctrl_c_leaves_whole_results_and_nothing_else(client, address, tmp_path):
     light = make_jobs(tmp_path, 5, 5_000)[0]
     valued = tmp_path / "valued"
     command = [sys.executable, "-m", "houseprice", "predict", "--dask", address, "--evidence"]
@@ -96,14 +94,14 @@ def test_ctrl_c_leaves_whole_results_and_nothing_else(client, address, tmp_path:
 
 
 @pytest.fixture
-def nobody() -> Iterator[str]:
+def nobody():
     """An address where nothing listens."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         yield f"tcp://127.0.0.1:{taken.getsockname()[1]}"
 
 
-def test_no_scheduler_is_told_in_a_sentence(nobody: str) -> None:
+def test_no_scheduler_is_told_in_a_sentence(nobody):
     for address in (nobody, "nonsense://x"):
         with (
             pytest.raises(HousePriceError, match="No scheduler of a Dask cluster answers at"),
@@ -112,7 +110,7 @@ def test_no_scheduler_is_told_in_a_sentence(nobody: str) -> None:
             pass
 
 
-def test_a_cluster_without_workers_is_told() -> None:
+def test_a_cluster_without_workers_is_told():
     with (
         LocalCluster(n_workers=0, host="127.0.0.1", dashboard_address="127.0.0.1:0") as empty,
         pytest.raises(HousePriceError, match="has no workers"),
@@ -121,21 +119,21 @@ def test_a_cluster_without_workers_is_told() -> None:
         pass
 
 
-def test_a_missing_package_is_told_in_a_sentence(run, address, monkeypatch) -> None:
+def test_a_missing_package_is_told_in_a_sentence(run, address, monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
     done = run("train", "--dask", address)
     assert done.code == 1
     assert "pip install 'houseprice[cluster]'" in done.err
 
 
-def test_figures_of_a_cluster_are_those_of_one_machine(run, address) -> None:
+def test_figures_of_a_cluster_are_those_of_one_machine(run, address):
     plan = ("evaluate", "--json", "--folds", "2", "--repeats", "1")
     here, there = run(*plan), run(*plan, "--dask", address)
     assert there.code == 0, there.err
     assert json.loads(there.out) == json.loads(here.out)
 
 
-def test_a_model_of_a_cluster_is_that_of_one_machine(run, address) -> None:
+def test_a_model_of_a_cluster_is_that_of_one_machine(run, address):
     here, there = run("train", "--json"), run("train", "--json", "--dask", address)
     assert there.code == 0, there.err
     assert json.loads(there.out)["metrics"] == json.loads(here.out)["metrics"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -29,7 +28,7 @@ def run(run):
 
 
 @pytest.fixture
-def new_sales(tmp_path: Path) -> Path:
+def new_sales(tmp_path):
     """Sales that no model was trained on."""
     path = tmp_path / "new_sales.csv"
     sales = hamlet_sales(60, seed=99)
@@ -37,7 +36,7 @@ def new_sales(tmp_path: Path) -> Path:
     return path
 
 
-def test_the_metrics_are_compared_with_baselines(run) -> None:
+def test_the_metrics_are_compared_with_baselines(run):
     code, out, _ = run(*QUICK, "--json")
     assert code == 0
     report = json.loads(out)
@@ -53,7 +52,7 @@ def test_the_metrics_are_compared_with_baselines(run) -> None:
     assert report["out_of_time"]["metrics"]["coverage_90"] > 0.5
 
 
-def test_the_report_is_laid_out_as_tables(run) -> None:
+def test_the_report_is_laid_out_as_tables(run):
     code, out, err = run(*QUICK)
     assert code == 0
     for title in (
@@ -74,9 +73,7 @@ def test_the_report_is_laid_out_as_tables(run) -> None:
     assert "The 90 % interval has the lowest coverage in" in err
 
 
-def test_a_market_of_one_year_has_no_out_of_time_evaluation(
-    run, monkeypatch, tmp_path: Path
-) -> None:
+def test_a_market_of_one_year_has_no_out_of_time_evaluation(run, monkeypatch, tmp_path):
     folder = write_hamlet(tmp_path / "one year", n_sales=120)
     sales = read_rows(folder / "sales.csv").assign(sold="2020")
     sales.to_csv(folder / "sales.csv", index=False)
@@ -87,7 +84,7 @@ def test_a_market_of_one_year_has_no_out_of_time_evaluation(
     assert "No out-of-time evaluation of the last year: all sales are of one year" in err
 
 
-def test_a_file_with_prices_is_scored_by_the_active_model(run, new_sales: Path) -> None:
+def test_a_file_with_prices_is_scored_by_the_active_model(run, new_sales):
     code, out, err = run("--data", new_sales, "--json")
     assert code == 0
     report = json.loads(out)
@@ -109,9 +106,7 @@ def test_a_file_with_prices_is_scored_by_the_active_model(run, new_sales: Path) 
     assert "out of time" not in out
 
 
-def test_rows_that_cannot_be_scored_are_counted_by_code(
-    run, new_sales: Path, tmp_path: Path
-) -> None:
+def test_rows_that_cannot_be_scored_are_counted_by_code(run, new_sales, tmp_path):
     rows = read_rows(new_sales)
     rows.loc[0, "quarter"] = "Z"
     rows.loc[1, "paid"] = ""
@@ -125,9 +120,7 @@ def test_rows_that_cannot_be_scored_are_counted_by_code(
     assert "  required:paid: 1" in err
 
 
-def test_training_sales_in_the_file_are_a_warning_even_if_quiet(
-    run, new_sales: Path, place: Path, tmp_path: Path
-) -> None:
+def test_training_sales_in_the_file_are_a_warning_even_if_quiet(run, new_sales, place, tmp_path):
     known = read_rows(place / "hamlet" / "sales.csv").head(7)
     pd.concat([read_rows(new_sales), known]).to_csv(tmp_path / "both.csv", index=False)
     code, out, err = run("--data", tmp_path / "both.csv", "--json", "--quiet")
@@ -136,18 +129,18 @@ def test_training_sales_in_the_file_are_a_warning_even_if_quiet(
     assert "7 of the scored rows are sales that the model was trained on" in err
 
 
-def test_a_file_without_prices_is_an_error_of_one_sentence(run, place: Path) -> None:
+def test_a_file_without_prices_is_an_error_of_one_sentence(run, place):
     code, out, err = run("--data", place / "hamlet" / "to_value.csv", "--quiet")
     assert (code, out) == (1, "")
     assert err.startswith("Error: There is no column paid (Price paid)")
     assert err.count("\n") == 1
 
 
-def test_a_missing_file_is_a_usage_error(run, tmp_path: Path) -> None:
+def test_a_missing_file_is_a_usage_error(run, tmp_path):
     assert run("--data", tmp_path / "none.csv")[0] == 2
 
 
-def test_metrics_are_aligned_with_their_units() -> None:
+def test_metrics_are_aligned_with_their_units():
     shown = metrics_text(["a", "longer"], [{"mae": 1234.6, "within_10": 0.5}, {"mae": 9.0}], "€")
     assert shown.splitlines() == [
         "                                a  longer",

@@ -36,7 +36,7 @@ def shuffle(folder: Path, columns: list[str]) -> None:
 
 
 @pytest.fixture
-def hamlet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def hamlet(tmp_path, monkeypatch):
     """A market with a gate; its models are next to it."""
     folder = write_hamlet(tmp_path / "hamlet", CONTRACT + GATE, n_sales=120)
     monkeypatch.setenv("HOUSEPRICE_MARKET", str(folder))
@@ -45,14 +45,14 @@ def hamlet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+def trained(tmp_path_factory):
     """The folder and the version of a model of the unchanged market."""
     place = tmp_path_factory.mktemp("trained")
     market = load_market(write_hamlet(place / "hamlet", CONTRACT + WIDE, n_sales=120))
     return place / "models", train(market, ModelStore(place / "models")).name
 
 
-def test_a_good_model_passes_without_another_one_to_compare_with(run, hamlet: Path) -> None:
+def test_a_good_model_passes_without_another_one_to_compare_with(run, hamlet):
     result = run(*ALL, "--json")
     assert result.code == 0
     gate = json.loads(result.out)["gate"]
@@ -64,7 +64,7 @@ def test_a_good_model_passes_without_another_one_to_compare_with(run, hamlet: Pa
     assert "The gate passed" in result.err
 
 
-def test_a_model_of_shuffled_prices_fails_with_a_table(run, hamlet: Path) -> None:
+def test_a_model_of_shuffled_prices_fails_with_a_table(run, hamlet):
     shuffle(hamlet, ["paid"])
     result = run(*ALL)
     assert result.code == 1
@@ -77,9 +77,7 @@ def test_a_model_of_shuffled_prices_fails_with_a_table(run, hamlet: Path) -> Non
     assert "The gate failed: do not deploy this model." in result.err
 
 
-def test_a_model_that_is_worse_than_the_active_one_fails(
-    run, hamlet: Path, trained: tuple[Path, str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_model_that_is_worse_than_the_active_one_fails(run, hamlet, trained, monkeypatch):
     models, version = trained
     monkeypatch.setenv("HOUSEPRICE_MODEL_DIR", str(models))
     (hamlet / "market.toml").write_text(CONTRACT + WIDE, encoding="utf-8")
@@ -94,9 +92,7 @@ def test_a_model_that_is_worse_than_the_active_one_fails(
     assert comparison["difference"] > comparison["low"] > comparison["worse_by"] == 0.0
 
 
-def test_the_same_model_is_compared_on_request_and_passes(
-    run, hamlet: Path, trained: tuple[Path, str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_same_model_is_compared_on_request_and_passes(run, hamlet, trained, monkeypatch):
     models, version = trained
     monkeypatch.setenv("HOUSEPRICE_MODEL_DIR", str(models))
     (hamlet / "market.toml").write_text(CONTRACT + WIDE, encoding="utf-8")
@@ -110,9 +106,7 @@ def test_the_same_model_is_compared_on_request_and_passes(
     assert json.loads(by_default.out)["gate"]["version_in_use"]["version"] is None
 
 
-def test_a_version_of_other_sales_is_compared_only_on_request(
-    run, hamlet: Path, trained: tuple[Path, str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_version_of_other_sales_is_compared_only_on_request(run, hamlet, trained, monkeypatch):
     models, version = trained
     monkeypatch.setenv("HOUSEPRICE_MODEL_DIR", str(models))
     sales = read_rows(hamlet / "sales.csv")
@@ -128,9 +122,7 @@ def test_a_version_of_other_sales_is_compared_only_on_request(
     assert f"{version} can't be compared with. It shares 0 of these sales" in requested.err
 
 
-def test_a_version_without_its_study_is_compared_only_on_request(
-    hamlet: Path, trained: tuple[Path, str], tmp_path: Path
-) -> None:
+def test_a_version_without_its_study_is_compared_only_on_request(hamlet, trained, tmp_path):
     models, version = trained
     store = ModelStore(shutil.copytree(models, tmp_path / "models"))
     (store.folder / version / "study.json").unlink()
@@ -142,7 +134,7 @@ def test_a_version_without_its_study_is_compared_only_on_request(
         find_champion(market, store, version)
 
 
-def test_invalid_gates_and_versions_are_errors_before_the_work(run, hamlet: Path) -> None:
+def test_invalid_gates_and_versions_are_errors_before_the_work(run, hamlet):
     unknown = run(*ALL, "--against", "hamlet-0.1.0-9")
     assert unknown.code == 1
     assert "There is no model version 'hamlet-0.1.0-9'" in unknown.err
@@ -158,6 +150,6 @@ def test_invalid_gates_and_versions_are_errors_before_the_work(run, hamlet: Path
     assert "market.toml: gate: is missing" in without.err
 
 
-def test_conflicting_options_are_usage_errors(run, hamlet: Path) -> None:
+def test_conflicting_options_are_usage_errors(run, hamlet):
     assert run("evaluate", "--against", "hamlet-0.1.0-1").code == 2
     assert run("evaluate", "--gate", "--data", hamlet / "sales.csv").code == 2

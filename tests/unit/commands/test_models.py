@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -15,7 +14,7 @@ def new_key(run) -> dict[str, str]:
     return dict(line.split("=", 1) for line in run("models", "new-key").out.splitlines())
 
 
-def test_a_pair_of_keys_is_printed_as_lines_for_the_environment(run) -> None:
+def test_a_pair_of_keys_is_printed_as_lines_for_the_environment(run):
     result = run("models", "new-key")
     pair = dict(line.split("=", 1) for line in result.out.splitlines())
     assert list(pair) == ["HOUSEPRICE_SIGNING_KEY", "HOUSEPRICE_TRUSTED_KEYS"]
@@ -24,7 +23,7 @@ def test_a_pair_of_keys_is_printed_as_lines_for_the_environment(run) -> None:
     assert new_key(run) != pair
 
 
-def test_a_pair_needs_the_package_for_it(run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_pair_needs_the_package_for_it(run, monkeypatch):
     for name in [name for name in sys.modules if name.split(".")[0] == "cryptography"]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "cryptography", None)  # as good as not installed
@@ -33,7 +32,7 @@ def test_a_pair_needs_the_package_for_it(run, monkeypatch: pytest.MonkeyPatch) -
     assert "pip install 'houseprice[sign]'" in result.err
 
 
-def test_a_key_that_is_none_is_a_wrong_call_and_not_shown(run, monkeypatch) -> None:
+def test_a_key_that_is_none_is_a_wrong_call_and_not_shown(run, monkeypatch):
     monkeypatch.setenv("HOUSEPRICE_SIGNING_KEY", "hush")
     result = run("models")
     assert result.code == 2
@@ -41,9 +40,7 @@ def test_a_key_that_is_none_is_a_wrong_call_and_not_shown(run, monkeypatch) -> N
     assert "hush" not in result.err
 
 
-def test_the_list_says_who_signed_and_what_is_not_signed(
-    run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_the_list_says_who_signed_and_what_is_not_signed(run, monkeypatch, tmp_path):
     pair = new_key(run)
     monkeypatch.setenv("HOUSEPRICE_MODEL_DIR", str(tmp_path))
     assert run("train", "--quiet").code == 0

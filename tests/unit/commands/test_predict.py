@@ -20,7 +20,7 @@ LINES = ["size;quarter;grade;remark", '90,5;N;A;"é=1+1"', "80,25;S;;x", "-5;S;A
 
 
 @pytest.fixture
-def trained(run, surroundings, place: Path) -> None:
+def trained(run, surroundings, place):
     if not (place / "models" / "active").exists():
         assert run("train", "--quiet").code == 0
 
@@ -34,7 +34,7 @@ def predicted(run, data: bytes, folder: Path, *options: object) -> tuple[bytes, 
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
-def test_a_file_comes_back_in_its_own_format(run, tmp_path: Path, encoding: str) -> None:
+def test_a_file_comes_back_in_its_own_format(run, tmp_path, encoding):
     given = "\r\n".join(LINES)
     data, said = predicted(run, given.encode(encoding), tmp_path)
     lines = data.decode(encoding).split("\r\n")
@@ -45,7 +45,7 @@ def test_a_file_comes_back_in_its_own_format(run, tmp_path: Path, encoding: str)
     assert "  wrong_cell_count: 1" in said
 
 
-def test_a_packed_file_is_valued_as_what_is_in_it(run, tmp_path: Path) -> None:
+def test_a_packed_file_is_valued_as_what_is_in_it(run, tmp_path):
     given = "\n".join(LINES).encode()
     plain, _ = predicted(run, given, tmp_path)
     packed, _ = predicted(run, gzip.compress(given), tmp_path)
@@ -53,7 +53,7 @@ def test_a_packed_file_is_valued_as_what_is_in_it(run, tmp_path: Path) -> None:
     assert len(packed.splitlines()) == len(plain.splitlines())
 
 
-def test_limits_of_uploads_are_none_of_the_commands(run, tmp_path: Path, monkeypatch) -> None:
+def test_limits_of_uploads_are_none_of_the_commands(run, tmp_path, monkeypatch):
     monkeypatch.setenv("HOUSEPRICE_MAX_ROWS", "1")
     monkeypatch.setenv("HOUSEPRICE_MAX_UPLOAD_MB", "1")
     row = f"90,N,{'x' * 1_000}\n"
@@ -61,7 +61,7 @@ def test_limits_of_uploads_are_none_of_the_commands(run, tmp_path: Path, monkeyp
     assert len(data.splitlines()) == 1_101
 
 
-def test_evidence_is_given_for_few_rows_or_on_request(run, tmp_path: Path) -> None:
+def test_evidence_is_given_for_few_rows_or_on_request(run, tmp_path):
     few = b"size,quarter\n90,N\n"
     many = few + b"\n" * (EVIDENCE_ROWS - 1) + b"80,S\n"
     left_out = "the most similar sales and the features that move each value most were left out"
@@ -103,7 +103,7 @@ def started(folder: Path, *options: str) -> subprocess.Popen[bytes]:
     return process
 
 
-def test_several_processes_write_what_one_does(run, tmp_path: Path) -> None:
+def test_several_processes_write_what_one_does(run, tmp_path):
     one, said = predicted(run, HOUSES, tmp_path)
     two, said_by_two = predicted(run, HOUSES, tmp_path, "--jobs", 2)
     assert without_time(two) == without_time(one)
@@ -117,9 +117,7 @@ def test_several_processes_write_what_one_does(run, tmp_path: Path) -> None:
 
 @pytest.mark.skipif(os.name != "posix", reason="Windows has no such signals")
 @pytest.mark.parametrize("jobs", ["1", "2"])
-def test_a_kill_at_any_time_leaves_no_half_file_and_the_work_goes_on(
-    run, tmp_path: Path, jobs: str
-) -> None:
+def test_a_kill_at_any_time_leaves_no_half_file_and_the_work_goes_on(run, tmp_path, jobs):
     process = started(tmp_path, "--jobs", jobs)
     process.kill()
     process.communicate()
@@ -135,7 +133,7 @@ def test_a_kill_at_any_time_leaves_no_half_file_and_the_work_goes_on(
 
 
 @pytest.mark.skipif(os.name != "posix", reason="Windows has no such signals")
-def test_ctrl_c_says_how_to_go_on(tmp_path: Path) -> None:
+def test_ctrl_c_says_how_to_go_on(tmp_path):
     process = started(tmp_path, "--jobs", "2")
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=60)
@@ -145,8 +143,8 @@ def test_ctrl_c_says_how_to_go_on(tmp_path: Path) -> None:
 
 
 def test_a_whole_file_needs_a_server_that_takes_one_and_a_place_for_the_answer(
-    run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+    run, tmp_path, monkeypatch
+):
     path = tmp_path / "homes.csv"
     path.write_bytes(HOUSES)
     out = tmp_path / "out.csv"

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from houseprice.market.sales import Market
 from tests.full_disk import run_without_room
 
 pytestmark = pytest.mark.usefixtures("fresh_logs")
@@ -17,14 +16,14 @@ HOUSES = b"size,quarter\n" + b"".join(b"%d,N\n" % (50 + number % 40) for number 
 
 
 @pytest.fixture
-def homes(tmp_path: Path) -> Path:
+def homes(tmp_path):
     path = tmp_path / "homes.csv"
     path.write_bytes(HOUSES)
     return path
 
 
 @pytest.fixture
-def trained(run, surroundings: None, place: Path) -> None:
+def trained(run, surroundings, place):
     if not (place / "models" / "active").exists():
         assert run("train", "--quiet").code == 0
 
@@ -42,9 +41,7 @@ def valued(run, homes: Path, *options: object) -> bytes:
 @pytest.mark.skipif(os.name != "posix", reason="Windows has no such limits")
 @pytest.mark.usefixtures("trained")
 @pytest.mark.parametrize("jobs", [1, 2])
-def test_a_full_disk_leaves_the_finished_parts_and_no_half_file(
-    run, homes: Path, jobs: int
-) -> None:
+def test_a_full_disk_leaves_the_finished_parts_and_no_half_file(run, homes, jobs):
     whole = valued(run, homes)
     output = homes.with_name("valued.csv")
     output.write_text("as before", encoding="utf-8")
@@ -63,7 +60,7 @@ def test_a_full_disk_leaves_the_finished_parts_and_no_half_file(
 @pytest.mark.skipif(os.name != "posix", reason="Windows has no such limits")
 @pytest.mark.usefixtures("trained")
 @pytest.mark.parametrize("jobs", [1, 2])
-def test_a_disk_without_room_for_a_part_is_left_as_it_was(homes: Path, jobs: int) -> None:
+def test_a_disk_without_room_for_a_part_is_left_as_it_was(homes, jobs):
     output = homes.with_name("valued.csv")
     command = "predict", homes, "-o", output, "--jobs", jobs
     full = run_without_room(COMMAND, *command, max_bytes=100_000)
@@ -73,9 +70,7 @@ def test_a_disk_without_room_for_a_part_is_left_as_it_was(homes: Path, jobs: int
 
 
 @pytest.mark.usefixtures("model_dir")
-def test_two_processes_write_what_one_does_of_the_embedded_market(
-    run, tmp_path: Path, market: Market
-) -> None:
+def test_two_processes_write_what_one_does_of_the_embedded_market(run, tmp_path, market):
     header, *rows = market.sample_path.read_bytes().splitlines(keepends=True)
     given = [header, *(rows * 17)[:24_000]]
     homes = tmp_path / "homes.csv"

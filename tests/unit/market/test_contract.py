@@ -1,28 +1,25 @@
 """The contract: what it gives, and how it refuses."""
 
-from __future__ import annotations
-
 import re
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from houseprice.errors import MarketError
-from houseprice.market.contract import Contract, Limit, load_contract
-from houseprice.market.sales import Market, load_market
+from houseprice.market.contract import Limit, load_contract
+from houseprice.market.sales import load_market
 from tests.hamlet import CONTRACT, write_hamlet
 
 
-def test_the_embedded_market_describes_every_column_of_its_sales(market: Market) -> None:
+def test_the_embedded_market_describes_every_column_of_its_sales(market):
     header = market.sales_path.read_text(encoding="utf-8").splitlines()[0].split(",")
     own = {market.contract.market.id, market.contract.market.price.column}
     assert [name for name in header if name not in own] == list(market.contract.columns)
     assert len(market.contract.columns) == 79
 
 
-def test_every_field_of_the_embedded_market_has_a_label_and_a_help(market: Market) -> None:
+def test_every_field_of_the_embedded_market_has_a_label_and_a_help(market):
     for field in market.contract.fields.values():
         assert field.label[0].isupper()
         assert " " in field.label or field.label == field.label.capitalize()
@@ -30,14 +27,14 @@ def test_every_field_of_the_embedded_market_has_a_label_and_a_help(market: Marke
         assert all(level.label for level in field.levels)
 
 
-def test_the_as_of_date_is_the_month_of_the_newest_sale(market: Market) -> None:
+def test_the_as_of_date_is_the_month_of_the_newest_sale(market):
     roles, as_of = market.contract.market.roles, market.contract.market.as_of
     newest = market.houses[roles.sale_year].max()
     months = market.houses.loc[market.houses[roles.sale_year] == newest, roles.sale_month]
     assert (as_of.year, as_of.month) == (newest, months.max() + 1)
 
 
-def test_values_are_formatted(contract: Contract) -> None:
+def test_values_are_formatted(contract):
     assert contract.fields["size"].format(1234.5) == "1,234.5 sq m"
     assert contract.fields["beds"].format(1) == "1 bed"
     assert contract.fields["built"].format(1999) == "1999"
@@ -45,7 +42,7 @@ def test_values_are_formatted(contract: Contract) -> None:
     assert contract.fields["grade"].format(np.nan) == "not known"
 
 
-def test_clean_houses_are_decoded_to_codes_and_labels(contract: Contract) -> None:
+def test_clean_houses_are_decoded_to_codes_and_labels(contract):
     house = dict.fromkeys(contract.columns, 1.0) | {"grade": 3.0, "quarter": np.nan}
     houses = pd.DataFrame([house])
     assert contract.with_codes(houses).loc[0, ["grade", "quarter", "size"]].tolist() == [
@@ -56,7 +53,7 @@ def test_clean_houses_are_decoded_to_codes_and_labels(contract: Contract) -> Non
     assert contract.with_labels(houses).loc[0, ["grade", "garden"]].tolist() == ["Grand", "Yes"]
 
 
-def test_the_hash_is_that_of_the_file(contract: Contract, tmp_path: Path) -> None:
+def test_the_hash_is_that_of_the_file(contract, tmp_path):
     other = write_hamlet(tmp_path / "other", CONTRACT + "\n# a remark\n")
     assert load_contract(other).sha256 != contract.sha256
 
@@ -101,9 +98,7 @@ def test_the_hash_is_that_of_the_file(contract: Contract, tmp_path: Path) -> Non
         ),
     ],
 )
-def test_an_invalid_contract_is_an_error_with_file_key_and_reason(
-    tmp_path: Path, old: str, new: str, key: str, reason: str
-) -> None:
+def test_an_invalid_contract_is_an_error_with_file_key_and_reason(tmp_path, old, new, key, reason):
     assert old in CONTRACT
     folder = write_hamlet(tmp_path, CONTRACT.replace(old, new, 1))
     with pytest.raises(MarketError, match=re.escape(reason)) as refused:
@@ -112,13 +107,13 @@ def test_an_invalid_contract_is_an_error_with_file_key_and_reason(
     assert refused.value.key == key
 
 
-def test_invalid_toml_is_an_error(tmp_path: Path) -> None:
+def test_invalid_toml_is_an_error(tmp_path):
     (tmp_path / "market.toml").write_text("[market\n", encoding="utf-8")
     with pytest.raises(MarketError, match="is not valid TOML"):
         load_contract(tmp_path)
 
 
-def test_an_unknown_market_is_an_error_with_the_known_ones(tmp_path: Path, market: Market) -> None:
+def test_an_unknown_market_is_an_error_with_the_known_ones(tmp_path, market):
     with pytest.raises(MarketError, match=market.folder.name):
         load_market(tmp_path / "nowhere")
 
@@ -131,29 +126,27 @@ def test_an_unknown_market_is_an_error_with_the_known_ones(tmp_path: Path, marke
         ("h0,", "h0,-", "row 1"),
     ],
 )
-def test_invalid_sales_are_an_error(tmp_path: Path, old: str, new: str, reason: str) -> None:
+def test_invalid_sales_are_an_error(tmp_path, old, new, reason):
     file = write_hamlet(tmp_path) / "sales.csv"
     file.write_text(file.read_text(encoding="utf-8").replace(old, new, 1), encoding="utf-8")
     with pytest.raises(MarketError, match=reason):
         load_market(tmp_path)
 
 
-def test_a_folder_may_have_the_name_of_an_embedded_market(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, market: Market
-) -> None:
+def test_a_folder_may_have_the_name_of_an_embedded_market(tmp_path, monkeypatch, market):
     write_hamlet(tmp_path / "ames")
     monkeypatch.chdir(tmp_path)
     assert load_market("./ames").contract.market.name == "hamlet"
     assert load_market("ames").contract.market.name == market.contract.market.name
 
 
-def test_a_market_folder_without_sales_is_an_error(tmp_path: Path) -> None:
+def test_a_market_folder_without_sales_is_an_error(tmp_path):
     (write_hamlet(tmp_path) / "sales.csv").unlink()
     with pytest.raises(MarketError, match="can't be read"):
         load_market(tmp_path)
 
 
-def test_a_limit_contains_its_ends_and_not_nan() -> None:
+def test_a_limit_contains_its_ends_and_not_nan():
     limit = Limit(at_least=0.88, at_most=0.93)
     assert limit.contains(0.88)
     assert limit.contains(0.93)
@@ -179,9 +172,7 @@ def test_a_limit_contains_its_ends_and_not_nan() -> None:
         ("[gate]\nworse_by = -1\n[gate.limits]\nr2 = { at_least = 0 }", "gate.worse_by", "greater"),
     ],
 )
-def test_an_invalid_gate_is_an_error_with_its_key(
-    tmp_path: Path, gate: str, key: str, reason: str
-) -> None:
+def test_an_invalid_gate_is_an_error_with_its_key(tmp_path, gate, key, reason):
     folder = write_hamlet(tmp_path, f"{CONTRACT}\n{gate}\n")
     with pytest.raises(MarketError) as refused:
         load_contract(folder)
@@ -189,5 +180,5 @@ def test_an_invalid_gate_is_an_error_with_its_key(
     assert reason in refused.value.reason
 
 
-def test_the_gate_is_optional(tmp_path: Path) -> None:
+def test_the_gate_is_optional(tmp_path):
     assert load_contract(write_hamlet(tmp_path)).gate is None

@@ -7,7 +7,6 @@ import gc
 import pickle
 import sys
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -66,7 +65,7 @@ UNKNOWN = np.nan
         ("1 + 1", 2),
     ],
 )
-def test_an_expression_computes(text: str, expected: list[float]) -> None:
+def test_an_expression_computes(text, expected):
     np.testing.assert_allclose(Expression(text, FIELDS).evaluate(COLUMNS), expected)
 
 
@@ -84,9 +83,7 @@ TEXTS = [
 
 @pytest.mark.parametrize("text", TEXTS)
 @given(values=st.lists(st.tuples(ANY, ANY, ANY), min_size=2, max_size=20))
-def test_a_house_alone_comes_out_as_in_company_to_the_last_bit(
-    text: str, values: list[tuple[float, float, float]]
-) -> None:
+def test_a_house_alone_comes_out_as_in_company_to_the_last_bit(text, values):
     expression = Expression(text, FIELDS)
     area, floor, year = np.array(values).T
     levels = np.resize([0.0, 1.0, np.nan], len(values))
@@ -117,29 +114,29 @@ def test_a_house_alone_comes_out_as_in_company_to_the_last_bit(
         ("'text'", "only fields"),
     ],
 )
-def test_anything_else_is_refused(text: str, reason: str) -> None:
+def test_anything_else_is_refused(text, reason):
     with pytest.raises(ExpressionError, match=reason):
         Expression(text, FIELDS)
 
 
-def test_it_tells_which_fields_it_needs() -> None:
+def test_it_tells_which_fields_it_needs():
     assert Expression("`1st floor` + area - `1st floor`", FIELDS).names == ("1st floor", "area")
 
 
-def test_it_survives_a_pickle() -> None:
+def test_it_survives_a_pickle():
     expression = Expression("grade >= 'C'", FIELDS)
     same = pickle.loads(pickle.dumps(expression))
     np.testing.assert_array_equal(same.evaluate(COLUMNS), expression.evaluate(COLUMNS))
     assert repr(same) == repr(expression)
 
 
-def test_a_copy_of_what_never_changes_is_itself() -> None:
+def test_a_copy_of_what_never_changes_is_itself():
     expression = Expression("grade >= 'C'", FIELDS)
     assert copy.deepcopy({"of": expression})["of"] is expression
 
 
 @pytest.fixture
-def _threads_that_interrupt_each_other() -> Iterator[None]:
+def _threads_that_interrupt_each_other():
     """Collect garbage, and let others run, all the time: in the midst of a parse, too."""
     switch, threshold = sys.getswitchinterval(), gc.get_threshold()
     sys.setswitchinterval(1e-6)
@@ -160,7 +157,7 @@ class _Garbage:
 
 
 @pytest.mark.usefixtures("_threads_that_interrupt_each_other")
-def test_threads_make_expressions_at_once() -> None:
+def test_threads_make_expressions_at_once():
     def make(depth: int) -> int:
         if depth:
             return make(depth - 1)

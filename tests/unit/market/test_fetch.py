@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -27,7 +26,7 @@ with atomic_folder(Path(sys.argv[1]), ("a.txt", "b.txt"), replace=True) as (new,
 
 
 @pytest.fixture
-def target(tmp_path: Path) -> Path:
+def target(tmp_path):
     return tmp_path / "new"
 
 
@@ -42,38 +41,38 @@ def content(folder: Path) -> dict[str, str]:
     return {path.name: path.read_text() for path in sorted(folder.iterdir())}
 
 
-def test_only_the_new_folder_is_created(target: Path) -> None:
+def test_only_the_new_folder_is_created(target):
     fill(target, "new")
     assert content(target) == {"a.txt": "new", "b.txt": "new"}
     assert [path.name for path in target.parent.iterdir()] == ["new"]
 
 
-def test_parent_folders_are_created(tmp_path: Path) -> None:
+def test_parent_folders_are_created(tmp_path):
     fill(tmp_path / "far" / "away", "new")
     assert content(tmp_path / "far" / "away")["a.txt"] == "new"
 
 
-def test_an_empty_folder_is_replaced(target: Path) -> None:
+def test_an_empty_folder_is_replaced(target):
     target.mkdir()
     fill(target, "new")
     assert content(target)["b.txt"] == "new"
 
 
-def test_an_existing_folder_is_kept(target: Path) -> None:
+def test_an_existing_folder_is_kept(target):
     fill(target, "old")
     with pytest.raises(FetchError, match=r"exists already: .* --force"):
         fill(target, "new")
     assert content(target) == {"a.txt": "old", "b.txt": "old"}
 
 
-def test_an_existing_folder_is_replaced_on_request(target: Path) -> None:
+def test_an_existing_folder_is_replaced_on_request(target):
     fill(target, "old")
     fill(target, "new", replace=True)
     assert content(target) == {"a.txt": "new", "b.txt": "new"}
     assert [path.name for path in target.parent.iterdir()] == ["new"]
 
 
-def test_a_folder_with_other_files_is_never_replaced(target: Path) -> None:
+def test_a_folder_with_other_files_is_never_replaced(target):
     fill(target, "old")
     (target / "diary.txt").write_text("mine")
     with pytest.raises(
@@ -83,7 +82,7 @@ def test_a_folder_with_other_files_is_never_replaced(target: Path) -> None:
     assert content(target)["diary.txt"] == "mine"
 
 
-def test_a_folder_that_appears_meanwhile_is_kept(target: Path) -> None:
+def test_a_folder_that_appears_meanwhile_is_kept(target):
     with ExitStack() as stack:
         stack.enter_context(atomic_folder(target, NAMES))
         target.mkdir()
@@ -93,14 +92,14 @@ def test_a_folder_that_appears_meanwhile_is_kept(target: Path) -> None:
     assert content(target) == {"a.txt": "other"}
 
 
-def test_a_file_is_not_replaced(target: Path) -> None:
+def test_a_file_is_not_replaced(target):
     target.write_text("a file")
     with pytest.raises(FetchError, match="is not a folder"):
         fill(target, "new", replace=True)
     assert target.read_text() == "a file"
 
 
-def test_a_link_stays_a_link(tmp_path: Path, target: Path) -> None:
+def test_a_link_stays_a_link(tmp_path, target):
     fill(target, "old")
     (tmp_path / "link").symlink_to(target)
     fill(tmp_path / "link", "new", replace=True)
@@ -108,7 +107,7 @@ def test_a_link_stays_a_link(tmp_path: Path, target: Path) -> None:
     assert content(target)["a.txt"] == "new"
 
 
-def test_a_failure_leaves_the_existing_folder(target: Path) -> None:
+def test_a_failure_leaves_the_existing_folder(target):
     fill(target, "old")
     with (
         pytest.raises(FetchError, match="no such house"),
@@ -119,14 +118,14 @@ def test_a_failure_leaves_the_existing_folder(target: Path) -> None:
     assert [path.name for path in target.parent.iterdir()] == ["new"]
 
 
-def test_a_target_that_cannot_be_written_is_a_failure(tmp_path: Path) -> None:
+def test_a_target_that_cannot_be_written_is_a_failure(tmp_path):
     (tmp_path / "file").write_text("x")
     with pytest.raises(FetchError, match=r"can't be written .*-o"):
         fill(tmp_path / "file" / "new", "new")
 
 
 @pytest.fixture
-def writer(target: Path) -> Iterator[subprocess.Popen[str]]:
+def writer(target):
     """A process that is replacing a folder."""
     fill(target, "old")
     process = subprocess.Popen(
@@ -142,13 +141,13 @@ def writer(target: Path) -> Iterator[subprocess.Popen[str]]:
         process.kill()
 
 
-def test_a_kill_leaves_the_existing_folder(writer: subprocess.Popen[str], target: Path) -> None:
+def test_a_kill_leaves_the_existing_folder(writer, target):
     writer.kill()
     writer.wait()
     assert content(target) == {"a.txt": "old", "b.txt": "old"}
 
 
-def test_stale_drafts_are_removed(target: Path) -> None:
+def test_stale_drafts_are_removed(target):
     old, young = (target.with_name(f".new.fetching-{age}") for age in ("old", "young"))
     for draft in (old, young):
         draft.mkdir()
@@ -157,7 +156,7 @@ def test_stale_drafts_are_removed(target: Path) -> None:
     assert (old.exists(), young.exists()) == (False, True)
 
 
-def test_a_kill_between_the_two_renames_is_repaired(target: Path) -> None:
+def test_a_kill_between_the_two_renames_is_repaired(target):
     fill(target, "old")
     target.rename(target.with_name(".new.before"))
     with pytest.raises(FetchError, match="exists already"):

@@ -50,34 +50,32 @@ NOT_FOUND = NameResolutionError(
     ],
     ids=lambda value: str(getattr(value, "errno", "") or "") + type(value).__name__,
 )
-def test_an_error_of_the_client_has_a_message_without_its_text(
-    error: Exception, start: str
-) -> None:
+def test_an_error_of_the_client_has_a_message_without_its_text(error, start):
     assert message(error).startswith(start)
     assert "secret" not in message(error)
 
 
-def test_a_cycle_of_causes_is_described() -> None:
+def test_a_cycle_of_causes_is_described():
     first, second = ValueError("secret"), KeyError("secret")
     first.__cause__, second.__cause__ = second, first
     assert "secret" not in str(describe(first))
 
 
 @pytest.mark.parametrize("name", ["../train.csv", "a/b.csv", "C:\\b.csv", ".csv", "run.py", ""])
-def test_only_a_plain_file_name_is_valid(name: str) -> None:
+def test_only_a_plain_file_name_is_valid(name):
     source = {"competition": "a", "sales": {"file": name, "rows": 1}, "sample": SOURCE.sample}
     with pytest.raises(ValueError, match=r"sales\.file"):
         KaggleSource.model_validate(source)
 
 
 @pytest.mark.parametrize("slug", ["a b", "../a", "", "A", "a?b"])
-def test_only_the_last_part_of_a_url_is_a_competition(slug: str) -> None:
+def test_only_the_last_part_of_a_url_is_a_competition(slug):
     source = {"competition": slug, "sales": SOURCE.sales, "sample": SOURCE.sample}
     with pytest.raises(ValueError, match="competition"):
         KaggleSource.model_validate(source)
 
 
-def test_the_source_is_optional(market) -> None:
+def test_the_source_is_optional(market):
     data = market.contract.model_dump()
     del data["market"]["kaggle"]
     assert Contract.model_validate(data).market.kaggle is None

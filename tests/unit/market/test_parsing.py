@@ -1,7 +1,5 @@
 """Short and long tables are parsed by different loops, with the same result."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import replace
 
@@ -9,7 +7,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from houseprice.market.contract import Contract
 from houseprice.market.parsing import MAX_ROWS_BY_CELL, parse_column, parse_columns
 from tests.hamlet import hamlet_sales
 
@@ -31,7 +28,7 @@ TYPED = [None, math.nan, True, np.True_, 0, 1, 1.0, 2.5, 10**500, [1], {"a": 1},
 
 
 @pytest.fixture(scope="module")
-def odd_rows() -> pd.DataFrame:
+def odd_rows():
     """Rows with every odd value in every column once."""
     values = [*TEXTS, *TYPED]
     columns = hamlet_sales(1).columns
@@ -43,9 +40,7 @@ def odd_rows() -> pd.DataFrame:
     )
 
 
-def test_a_short_table_is_parsed_like_the_same_rows_of_a_long_one(
-    contract: Contract, odd_rows: pd.DataFrame
-) -> None:
+def test_a_short_table_is_parsed_like_the_same_rows_of_a_long_one(contract, odd_rows):
     times = MAX_ROWS_BY_CELL // len(odd_rows) + 1
     few = parse_columns(odd_rows, contract)
     many = parse_columns(pd.concat([odd_rows] * times, ignore_index=True), contract)
@@ -62,9 +57,7 @@ def test_a_short_table_is_parsed_like_the_same_rows_of_a_long_one(
 
 
 @pytest.mark.parametrize("column", ["size", "grade", "garden", "built"])
-def test_a_column_is_parsed_alike_alone_and_in_a_table(
-    contract: Contract, odd_rows: pd.DataFrame, column: str
-) -> None:
+def test_a_column_is_parsed_alike_alone_and_in_a_table(contract, odd_rows, column):
     together = parse_columns(odd_rows, contract)
     alone = parse_column(contract.fields[column], odd_rows[column], contract.market.as_of)
     number = contract.columns.index(column)
@@ -74,7 +67,7 @@ def test_a_column_is_parsed_alike_alone_and_in_a_table(
 
 
 @pytest.mark.parametrize("n_rows", [20, 200])
-def test_numbers_are_parsed_alike_as_text_and_as_numbers(contract: Contract, n_rows: int) -> None:
+def test_numbers_are_parsed_alike_as_text_and_as_numbers(contract, n_rows):
     sales = hamlet_sales(n_rows)
     frames = (sales, sales.astype(str), sales.astype(object), sales.convert_dtypes())
     first, *others = (parse_columns(frame, contract) for frame in frames)
@@ -83,7 +76,7 @@ def test_numbers_are_parsed_alike_as_text_and_as_numbers(contract: Contract, n_r
         assert not other.problems
 
 
-def test_a_missing_column_has_no_given_values(contract: Contract) -> None:
+def test_a_missing_column_has_no_given_values(contract):
     table = parse_columns(hamlet_sales(5).drop(columns="grade"), contract)
     grade = contract.columns.index("grade")
     assert table.missing == {"grade"}

@@ -21,27 +21,27 @@ def problem(row: int | None, field: str | None = None, severity: Severity = "err
 TABLE, FIRST, THIRD = problem(None), problem(1), problem(3)
 
 
-def test_rows_are_shifted_and_problems_of_the_table_are_not() -> None:
+def test_rows_are_shifted_and_problems_of_the_table_are_not():
     assert shifted([TABLE, FIRST], 10) == [TABLE, problem(11)]
 
 
-def test_chunks_become_one_table_and_its_problems_are_listed_once() -> None:
+def test_chunks_become_one_table_and_its_problems_are_listed_once():
     assert concat_problems([(3, [TABLE, FIRST]), (5, [TABLE, THIRD])]) == [TABLE, FIRST, problem(6)]
 
 
-def test_a_slice_is_numbered_from_1() -> None:
+def test_a_slice_is_numbered_from_1():
     assert slice_problems([TABLE, FIRST, THIRD, problem(5)], 2, 4) == [FIRST]
 
 
-def test_problems_of_selected_rows_return_to_the_rows_of_the_table() -> None:
+def test_problems_of_selected_rows_return_to_the_rows_of_the_table():
     assert renumbered([TABLE, problem(2)], [0, 7]) == [TABLE, problem(8)]
 
 
-def test_rows_with_problems_are_a_mask() -> None:
+def test_rows_with_problems_are_a_mask():
     assert rows_with_problems([TABLE, THIRD], 4).tolist() == [False, False, True, False]
 
 
-def test_problems_are_ordered_by_row_field_and_severity() -> None:
+def test_problems_are_ordered_by_row_field_and_severity():
     ordered = [
         TABLE,
         problem(1, "size"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -12,7 +11,6 @@ import pytest
 from houseprice.errors import MarketError
 from houseprice.market.sales import (
     EXPERIMENT_METRICS,
-    Market,
     form_defaults,
     load_experiments,
     load_market,
@@ -72,23 +70,23 @@ def read(name: str, cell: str) -> str | float | None:
     return round(float(found[0]) / (100 if "%" in cell else 1), 6)
 
 
-def test_the_file_equals_the_tables_of_the_documentation(root: Path, market: Market) -> None:
+def test_the_file_equals_the_tables_of_the_documentation(root, market):
     story = tables_of((root / "docs" / "experiments.md").read_text(encoding="utf-8"))
     found = load_experiments(market).drop(columns="kept")
     pd.testing.assert_frame_equal(found, story, check_dtype=False)
 
 
-def test_each_part_has_an_experiment_that_was_kept(market: Market) -> None:
+def test_each_part_has_an_experiment_that_was_kept(market):
     found = load_experiments(market)
     assert set(found.groupby("part")["kept"].any()) == {True}
     assert found.loc[found["verdict"].str.startswith("dropped"), "kept"].sum() == 0
 
 
-def test_the_file_of_experiments_is_optional(tmp_path: Path) -> None:
+def test_the_file_of_experiments_is_optional(tmp_path):
     assert load_experiments(load_market(write_hamlet(tmp_path / "hamlet"))).empty
 
 
-def test_an_invalid_file_of_experiments_is_an_error(tmp_path: Path) -> None:
+def test_an_invalid_file_of_experiments_is_an_error(tmp_path):
     hamlet = load_market(write_hamlet(tmp_path / "hamlet"))
     header = ",".join(["part", "tried", *EXPERIMENT_METRICS, "verdict"])
     (hamlet.folder / "experiments.csv").write_text(f"{header}\nprice,x,good,,,,,,kept\n")
@@ -100,27 +98,23 @@ def test_an_invalid_file_of_experiments_is_an_error(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def row(market: Market) -> dict[str, object]:
+def row(market):
     return form_defaults(market.contract, typical_house(market), market.contract.columns)
 
 
-def test_form_defaults_are_validated_as_the_same_house(
-    market: Market, row: dict[str, object]
-) -> None:
+def test_form_defaults_are_validated_as_the_same_house(market, row):
     result = validate(pd.DataFrame([row], dtype=object), market.contract)
     np.testing.assert_allclose(result.houses.loc[0], typical_house(market))
     assert {problem.severity for problem in result.problems} <= {"note"}
 
 
-def test_only_fields_that_follow_stay_blank(market: Market, row: dict[str, object]) -> None:
+def test_only_fields_that_follow_stay_blank(market, row):
     blank = {column for column, value in row.items() if value is None}
     assert blank
     assert blank <= set(market.contract.follows_rules)
 
 
-def test_of_two_fields_that_follow_from_each_other_the_more_important_has_a_value(
-    market: Market,
-) -> None:
+def test_of_two_fields_that_follow_from_each_other_the_more_important_has_a_value(market):
     columns, house = market.contract.columns, typical_house(market)
     first = form_defaults(market.contract, house, ["1stFlrSF", "2ndFlrSF"])
     second = form_defaults(market.contract, house, ["2ndFlrSF", "1stFlrSF"])
@@ -129,7 +123,7 @@ def test_of_two_fields_that_follow_from_each_other_the_more_important_has_a_valu
     assert set(first) == set(columns)
 
 
-def test_the_typical_house_is_a_sale_with_at_sale_fields_at_their_start(market: Market) -> None:
+def test_the_typical_house_is_a_sale_with_at_sale_fields_at_their_start(market):
     house = typical_house(market)
     fields = market.contract.fields
     before = [column for column, field in fields.items() if not field.at_sale]
@@ -140,7 +134,7 @@ def test_the_typical_house_is_a_sale_with_at_sale_fields_at_their_start(market: 
             assert house[column] == field.start_value
 
 
-def test_the_typical_house_has_a_typical_area(market: Market) -> None:
+def test_the_typical_house_has_a_typical_area(market):
     house, roles = typical_house(market), market.contract.market.roles
     low, high = market.houses[roles.area].quantile([0.25, 0.75])
     assert low < house[roles.area] < high

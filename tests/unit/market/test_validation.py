@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -13,7 +11,7 @@ import pytest
 from houseprice.errors import InputError
 from houseprice.market.contract import Contract
 from houseprice.market.problems import Problem
-from houseprice.market.sales import Market, read_rows
+from houseprice.market.sales import read_rows
 from houseprice.market.validation import (
     MAX_SUGGESTIONS,
     MAX_UNKNOWN_FIELDS,
@@ -50,7 +48,7 @@ def only(result: ValidationResult) -> Problem:
     return result.problems[0]
 
 
-def test_a_valid_house_has_no_problems(contract: Contract) -> None:
+def test_a_valid_house_has_no_problems(contract):
     result = validated(contract)
     assert result.problems == ()
     assert result.valid.tolist() == [True]
@@ -76,9 +74,7 @@ def test_a_valid_house_has_no_problems(contract: Contract) -> None:
     ],
     ids=repr,
 )
-def test_a_harmless_spelling_is_accepted_without_a_problem(
-    contract: Contract, field: str, raw: object, clean: float
-) -> None:
+def test_a_harmless_spelling_is_accepted_without_a_problem(contract, field, raw, clean):
     result = validated(contract, **{field: raw})
     assert result.problems == ()
     assert result.houses.loc[0, field] == clean
@@ -95,9 +91,7 @@ def test_a_harmless_spelling_is_accepted_without_a_problem(
         ("quarter", "NORTH  bank", 0),
     ],
 )
-def test_an_unusual_spelling_is_accepted_with_a_note(
-    contract: Contract, field: str, raw: object, clean: float
-) -> None:
+def test_an_unusual_spelling_is_accepted_with_a_note(contract, field, raw, clean):
     result = validated(contract, **{field: raw})
     problem = only(result)
     assert result.houses.loc[0, field] == clean
@@ -136,9 +130,7 @@ def test_an_unusual_spelling_is_accepted_with_a_note(
     ],
     ids=repr,
 )
-def test_a_wrong_value_is_an_error_on_its_row_and_field_alone(
-    contract: Contract, field: str, raw: object, code: str
-) -> None:
+def test_a_wrong_value_is_an_error_on_its_row_and_field_alone(contract, field, raw, code):
     rows = pd.DataFrame([HOUSE, HOUSE | {field: raw}, HOUSE], dtype=object)
     result = validate(rows, contract)
     problem = only(result)
@@ -151,7 +143,7 @@ def test_a_wrong_value_is_an_error_on_its_row_and_field_alone(
     assert len(problem.read) < 80
 
 
-def test_a_misspelt_level_gets_a_suggestion(contract: Contract) -> None:
+def test_a_misspelt_level_gets_a_suggestion(contract):
     problem = only(validated(contract, quarter="Nort bank"))
     assert "Did you mean N (North bank)?" in problem.message
 
@@ -166,17 +158,15 @@ def test_a_misspelt_level_gets_a_suggestion(contract: Contract) -> None:
     ],
 )
 def test_a_blank_that_the_contract_decides_is_filled_and_noted(
-    contract: Contract, changes: dict[str, object], field: str, code: str, clean: float
-) -> None:
+    contract, changes, field, code, clean
+):
     result = validated(contract, **changes)
     problem = only(result)
     assert (problem.field, problem.code, problem.severity) == (field, code, "note")
     assert result.houses.loc[0, field] == clean
 
 
-def test_a_blank_that_needs_a_typical_value_stays_unknown_with_a_warning(
-    contract: Contract,
-) -> None:
+def test_a_blank_that_needs_a_typical_value_stays_unknown_with_a_warning(contract):
     result = validated(contract, beds="")
     problem = only(result)
     assert (problem.code, problem.severity) == ("blank_typical", "warning")
@@ -184,21 +174,19 @@ def test_a_blank_that_needs_a_typical_value_stays_unknown_with_a_warning(
     assert np.isnan(result.houses.loc[0, "beds"])
 
 
-def test_a_filled_value_may_be_the_input_of_another_fill(contract: Contract) -> None:
+def test_a_filled_value_may_be_the_input_of_another_fill(contract):
     rows = pd.DataFrame([HOUSE], dtype=object).drop(columns=["sold", "month"])
     assert validate(rows, contract).houses.loc[0, ["sold", "month"]].tolist() == [2020, 3]
 
 
-def test_an_impossible_value_that_means_unknown_is_filled_like_a_blank(
-    contract: Contract,
-) -> None:
+def test_an_impossible_value_that_means_unknown_is_filled_like_a_blank(contract):
     result = validated(contract, boiler="2207")
     assert [problem.code for problem in result.problems] == ["beyond_limit", "blank_follows"]
     assert result.valid.all()
     assert result.houses.loc[0, "boiler"] == 1990
 
 
-def test_problems_are_sorted_by_field_and_severity(contract: Contract) -> None:
+def test_problems_are_sorted_by_field_and_severity(contract):
     result = validated(contract, sold="2,015", built="2016", boiler="2207", grade="Z")
     assert [(problem.field, problem.severity) for problem in result.problems] == [
         ("grade", "error"),
@@ -209,7 +197,7 @@ def test_problems_are_sorted_by_field_and_severity(contract: Contract) -> None:
     ]
 
 
-def test_missing_columns_are_listed_in_one_problem(contract: Contract) -> None:
+def test_missing_columns_are_listed_in_one_problem(contract):
     rows = pd.DataFrame([{"size": "100", "garden": "n"}] * 2)
     result = validate(rows, contract)
     general = [problem for problem in result.problems if problem.row is None]
@@ -222,26 +210,26 @@ def test_missing_columns_are_listed_in_one_problem(contract: Contract) -> None:
     assert not result.valid.any()
 
 
-def test_unknown_columns_are_noted_but_not_the_id_and_the_price(contract: Contract) -> None:
+def test_unknown_columns_are_noted_but_not_the_id_and_the_price(contract):
     problem = only(validated(contract, colour="red", paid="1"))
     assert (problem.code, problem.severity) == ("unknown_columns", "note")
     assert "colour" in problem.message
     assert "paid" not in problem.message
 
 
-def test_duplicate_column_names_are_an_error(contract: Contract) -> None:
+def test_duplicate_column_names_are_an_error(contract):
     rows = pd.DataFrame([["1", "2"]], columns=["size", "size"])
     with pytest.raises(InputError, match="more than one column named size"):
         validate(rows, contract)
 
 
-def test_a_broken_rule_is_a_warning(contract: Contract) -> None:
+def test_a_broken_rule_is_a_warning(contract):
     problem = only(validated(contract, built="2020", boiler="2020", sold="2019"))
     assert (problem.code, problem.severity) == ("sold_before_built", "warning")
     assert problem.read == "Year sold 2019, Year built 2020"
 
 
-def test_values_outside_the_domain_of_the_sales_are_warnings(contract: Contract) -> None:
+def test_values_outside_the_domain_of_the_sales_are_warnings(contract):
     sales = validate(hamlet_sales().astype(str).query("quarter != 'H'"), contract).houses
     rows = pd.DataFrame([HOUSE | {"size": "900", "quarter": "H"}])
     problems = validate(rows, contract, Domain.fit(sales, contract)).problems
@@ -251,13 +239,13 @@ def test_values_outside_the_domain_of_the_sales_are_warnings(contract: Contract)
     ]
 
 
-def test_an_empty_table_has_no_houses(contract: Contract) -> None:
+def test_an_empty_table_has_no_houses(contract):
     result = validate(pd.DataFrame([HOUSE]).head(0), contract)
     assert result.houses.shape == (0, len(contract.columns))
     assert result.valid.shape == (0,)
 
 
-def test_prices_are_validated_like_any_number(contract: Contract) -> None:
+def test_prices_are_validated_like_any_number(contract):
     prices, problems = validate_prices(pd.Series(["120,000", "", "-1"]), contract)
     assert prices.iloc[0] == 120_000
     assert [(problem.row, problem.code) for problem in problems] == [
@@ -268,14 +256,14 @@ def test_prices_are_validated_like_any_number(contract: Contract) -> None:
 
 
 @pytest.mark.parametrize("read", [read_rows, pd.read_csv])
-def test_the_sample_of_ames_is_valid(market: Market, read: Callable[[Path], pd.DataFrame]) -> None:
+def test_the_sample_of_ames_is_valid(market, read):
     domain = Domain.fit(market.houses, market.contract)
     result = validate(read(market.sample_path), market.contract, domain)
     assert result.valid.all()
     assert len(result.houses) == 1459
 
 
-def test_a_row_is_validated_alike_alone_and_in_a_table(market: Market) -> None:
+def test_a_row_is_validated_alike_alone_and_in_a_table(market):
     rows = read_rows(market.sample_path).head(40)
     together = validate(rows, market.contract).houses
     alone = [
@@ -288,7 +276,7 @@ def test_a_row_is_validated_alike_alone_and_in_a_table(market: Market) -> None:
 # ------------------------------------------------------------------------------------- JSON objects
 
 
-def test_fields_the_id_and_the_price_are_known(contract: Contract) -> None:
+def test_fields_the_id_and_the_price_are_known(contract):
     row = {"size": 100, "grade": None, "garden": True, "key": "h1", "paid": 9.5}
     assert unknown_fields([row, {}], contract) == ()
 
@@ -303,9 +291,7 @@ def test_fields_the_id_and_the_price_are_known(contract: Contract) -> None:
         ("zzzz", None),
     ],
 )
-def test_an_unknown_field_is_an_error_with_the_closest_field(
-    contract: Contract, name: str, column: str | None
-) -> None:
+def test_an_unknown_field_is_an_error_with_the_closest_field(contract, name, column):
     (problem,) = unknown_fields([{}, {name: 100}], contract)
     assert (problem.row, problem.field, problem.code) == (2, name, "unknown_field")
     assert problem.severity == "error"
@@ -313,16 +299,14 @@ def test_an_unknown_field_is_an_error_with_the_closest_field(
     assert column is None or contract.fields[column].label in problem.message
 
 
-def test_a_very_long_name_is_shortened(contract: Contract) -> None:
+def test_a_very_long_name_is_shortened(contract):
     (problem,) = unknown_fields([{"x" * 100_000: 1}], contract)
     assert len(problem.message) < 100
     assert "100,000 characters" in problem.message
 
 
 @pytest.mark.parametrize(("value", "read"), [([1], "a list"), ({"a": 1}, "an object")])
-def test_a_nested_value_is_an_error_of_its_field(
-    contract: Contract, value: object, read: str
-) -> None:
+def test_a_nested_value_is_an_error_of_its_field(contract, value, read):
     problems = unknown_fields([{"grade": value, "key": value}], contract)
     assert [(p.field, p.code, p.read) for p in problems] == [
         ("grade", "nested", read),
@@ -330,7 +314,7 @@ def test_a_nested_value_is_an_error_of_its_field(
     ]
 
 
-def test_thousands_of_unknown_fields_are_summarized(contract: Contract) -> None:
+def test_thousands_of_unknown_fields_are_summarized(contract):
     rows = [{f"size{row}-{n}": 1 for n in range(200)} for row in range(20)]
     problems = unknown_fields(rows, contract)
     assert len(problems) == 20 * (MAX_UNKNOWN_FIELDS + 1)

@@ -1,21 +1,17 @@
 """The model card discloses what a reader needs to know, for the model at hand."""
 
-from __future__ import annotations
-
 import json
 import re
 from itertools import pairwise
-from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from houseprice.formatting import percent
-from houseprice.market.sales import Market
 from houseprice.model.card import Card, card_data, escape_markdown, format_date, relative_to_price
 from houseprice.model.evaluation import out_of_fold_evaluation
-from houseprice.model.report import Report, build_report
-from houseprice.model.store.store import LoadedModel, ModelStore
+from houseprice.model.report import build_report
+from houseprice.model.store.store import ModelStore
 from houseprice.model.valuation import ValuationModel
 
 IMPORTANCE = pd.DataFrame(
@@ -32,25 +28,20 @@ MEASURED = ["Accuracy", "Interval calibration", "Equity (ratio study)", "Feature
 
 
 @pytest.fixture(scope="module")
-def report(hamlet: Market, valuer: ValuationModel, learned: range) -> Report:
+def report(hamlet, valuer, learned):
     houses, prices = hamlet.houses.iloc[list(learned)], hamlet.prices.iloc[list(learned)]
     held_out = out_of_fold_evaluation(valuer, houses, prices)
     return build_report(held_out, houses, hamlet.contract, n_resamples=50)
 
 
 @pytest.fixture(scope="module")
-def loaded(
-    hamlet: Market,
-    valuer: ValuationModel,
-    report: Report,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> LoadedModel:
+def loaded(hamlet, valuer, report, tmp_path_factory):
     store = ModelStore(tmp_path_factory.mktemp("cards") / "models")
     version = store.save(valuer, hamlet, report.metrics, IMPORTANCE, report=report)
     return store.load(version.name)
 
 
-def test_the_card_names_its_version_market_and_date(loaded: LoadedModel):
+def test_the_card_names_its_version_market_and_date(loaded):
     card, manifest = loaded.card, loaded.manifest
     assert card.data["version"]["model_version"] == manifest.model_version
     checksum = manifest.files["model.joblib"].sha256
@@ -62,7 +53,7 @@ def test_the_card_names_its_version_market_and_date(loaded: LoadedModel):
         assert value in text
 
 
-def test_every_disclosure_has_its_section_and_statements(loaded: LoadedModel):
+def test_every_disclosure_has_its_section_and_statements(loaded):
     text, data = loaded.card.markdown, loaded.card.data
     sections = ["Intended use", "Training data", "Features", "Method", *MEASURED, "Limitations"]
     assert re.findall(r"^## (.+)$", text, re.MULTILINE) == [*sections, "Version"]
@@ -71,7 +62,7 @@ def test_every_disclosure_has_its_section_and_statements(loaded: LoadedModel):
         assert all(escape_markdown(sentence) in text for sentence in data[subject])
 
 
-def test_the_training_data_and_every_field_are_described(loaded: LoadedModel, hamlet: Market):
+def test_the_training_data_and_every_field_are_described(loaded, hamlet):
     text = loaded.card.markdown
     assert "400 sales of 2015 to 2020" in text
     assert "A seeded random generator." in text
@@ -80,7 +71,7 @@ def test_the_training_data_and_every_field_are_described(loaded: LoadedModel, ha
     assert re.search(r"sales? (is|are) excluded", text)
 
 
-def test_the_metrics_of_the_card_are_those_of_the_report(loaded: LoadedModel, report: Report):
+def test_the_metrics_of_the_card_are_those_of_the_report(loaded, report):
     text = loaded.card.markdown
     assert loaded.card.data["metrics"]["rmsle"] == report.metrics["rmsle"]
     assert f"| {percent(report.metrics['median_ape'])} |" in text
@@ -91,14 +82,14 @@ def test_the_metrics_of_the_card_are_those_of_the_report(loaded: LoadedModel, re
     assert f"(COD) | {cod['value']:.1f} | {cod['low']:.1f} to {cod['high']:.1f} |" in text
 
 
-def test_only_fields_with_a_measured_importance_are_ranked(loaded: LoadedModel):
+def test_only_fields_with_a_measured_importance_are_ranked(loaded):
     ranked = loaded.card.markdown.partition("## Feature importance")[2].partition("##")[0]
     assert "| Floor area | 12.35 points | €9,876 |" in ranked
     assert "Grade" not in ranked
     assert loaded.card.data["importance"][1]["importance_pct"] is None
 
 
-def test_tables_are_complete_and_no_value_is_missing(loaded: LoadedModel):
+def test_tables_are_complete_and_no_value_is_missing(loaded):
     text = loaded.card.markdown
     for line, following in pairwise(text.replace("\\|", "").splitlines()):
         if line.startswith("|") and following.startswith("|"):
@@ -109,14 +100,14 @@ def test_tables_are_complete_and_no_value_is_missing(loaded: LoadedModel):
     assert "None" not in text
 
 
-def test_the_files_of_a_card_read_back_and_contain_no_nan(loaded: LoadedModel):
+def test_the_files_of_a_card_read_back_and_contain_no_nan(loaded):
     files = loaded.card.files()
     assert json.loads(files["card.json"]) == loaded.card.data
     assert b"NaN" not in files["card.json"]
     assert Card.from_files(files) == loaded.card
 
 
-def test_a_card_without_a_report_omits_what_was_not_measured(hamlet: Market, tmp_path: Path):
+def test_a_card_without_a_report_omits_what_was_not_measured(hamlet, tmp_path):
     model, importance = ValuationModel(hamlet.contract), pd.DataFrame({"column": []})
     assert card_data(model, hamlet, {}, importance)["data"]["left_out"] is None
     store = ModelStore(tmp_path / "models")

@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from houseprice.market.sales import Market
 from houseprice.model.diagnostics import (
     accuracy_by_feature_count,
     error_trend,
@@ -17,13 +16,11 @@ from houseprice.model.diagnostics import (
     quintiles,
 )
 from houseprice.model.importance import permutation_importance
-from houseprice.model.study import Study
 from houseprice.model.training import compute_study
-from houseprice.model.valuation import ValuationModel
 
 
 @pytest.fixture
-def errors() -> pd.DataFrame:
+def errors():
     held_out = pd.DataFrame(
         {
             "id": ["a", "b", "c", "d"],
@@ -36,12 +33,12 @@ def errors() -> pd.DataFrame:
     return prediction_errors(held_out)
 
 
-def test_a_value_above_the_price_is_a_positive_error(errors: pd.DataFrame) -> None:
+def test_a_value_above_the_price_is_a_positive_error(errors):
     assert list(errors["error"].round(3)) == [0.1, -0.05, 0.5, 0.0]
     assert list(errors["inside"]) == [True, True, False, True]
 
 
-def test_groups_are_summarized_in_the_order_of_their_first_sale(errors: pd.DataFrame) -> None:
+def test_groups_are_summarized_in_the_order_of_their_first_sale(errors):
     groups = errors_by_group(errors, ["south", "north", "south", "north"]).set_index("group")
     assert list(groups.index) == ["south", "north"]
     assert groups.loc["south", "sales"] == 2
@@ -50,7 +47,7 @@ def test_groups_are_summarized_in_the_order_of_their_first_sale(errors: pd.DataF
     assert groups.loc["south", "coverage_90"] == 0.5
 
 
-def test_errors_that_depend_on_a_group_are_a_significant_trend() -> None:
+def test_errors_that_depend_on_a_group_are_a_significant_trend():
     random = np.random.default_rng(3)
     groups = pd.Series(np.repeat(["low", "middle", "high"], 100))
     noise = pd.Series(random.normal(0, 0.1, 300))
@@ -61,7 +58,7 @@ def test_errors_that_depend_on_a_group_are_a_significant_trend() -> None:
     assert trend.medians.idxmax() == "high"
 
 
-def test_the_strength_of_noise_is_a_standard_normal_deviate() -> None:
+def test_the_strength_of_noise_is_a_standard_normal_deviate():
     random = np.random.default_rng(5)
     groups = pd.Series(np.repeat([*"abcde"], 60))
     strengths = [
@@ -71,14 +68,14 @@ def test_the_strength_of_noise_is_a_standard_normal_deviate() -> None:
     assert np.std(strengths) == pytest.approx(1.0, abs=0.2)
 
 
-def test_small_groups_do_not_count_and_one_group_has_no_trend() -> None:
+def test_small_groups_do_not_count_and_one_group_has_no_trend():
     error, groups = pd.Series([0.0] * 10 + [9.0] * 3), pd.Series(["many"] * 10 + ["few"] * 3)
     trend = error_trend(error, groups)
     assert list(trend.medians.index) == ["many"]
     assert trend.strength == 0.0
 
 
-def test_equal_values_share_a_quintile_and_missing_values_have_none() -> None:
+def test_equal_values_share_a_quintile_and_missing_values_have_none():
     numbers = quintiles(np.array([0.0] * 8 + [5.0, 7.0, np.nan]))
     assert len(set(numbers[:-1])) == 2
     assert np.isnan(numbers[-1])
@@ -88,7 +85,7 @@ def test_equal_values_share_a_quintile_and_missing_values_have_none() -> None:
 
 
 @pytest.fixture(scope="module")
-def training_market(hamlet: Market, learned: range) -> Market:
+def training_market(hamlet, learned):
     """The sales that the shared model was fitted on."""
     rows = list(learned)
     return replace(
@@ -100,12 +97,12 @@ def training_market(hamlet: Market, learned: range) -> Market:
 
 
 @pytest.fixture(scope="module")
-def shares() -> list[float]:
+def shares():
     return []
 
 
 @pytest.fixture(scope="module")
-def study(valuer: ValuationModel, training_market: Market, shares: list[float]) -> Study:
+def study(valuer, training_market, shares):
     importance = permutation_importance(
         valuer, training_market.houses, training_market.prices, n_repeats=1
     )
@@ -113,8 +110,8 @@ def study(valuer: ValuationModel, training_market: Market, shares: list[float]) 
 
 
 def test_each_sale_has_a_value_of_a_model_that_did_not_learn_from_it(
-    study: Study, valuer: ValuationModel, training_market: Market
-) -> None:
+    study, valuer, training_market
+):
     held_out = study.held_out
     assert held_out["id"].tolist() == training_market.ids.astype(str).tolist()
     assert held_out["price"].tolist() == training_market.prices.tolist()
@@ -129,7 +126,7 @@ def test_each_sale_has_a_value_of_a_model_that_did_not_learn_from_it(
     assert sorted(held_out["fold"].unique()) == list(range(valuer.n_folds))
 
 
-def test_observed_coverage_is_close_to_the_level(study: Study) -> None:
+def test_observed_coverage_is_close_to_the_level(study):
     calibration = study.calibration
     assert calibration["level"].tolist()[0] == 0.5
     assert calibration["level"].tolist()[-1] == 0.95
@@ -137,7 +134,7 @@ def test_observed_coverage_is_close_to_the_level(study: Study) -> None:
     assert (calibration["observed"] - calibration["level"]).abs().max() < 0.05
 
 
-def test_accuracy_is_lost_without_the_fields_that_make_the_price(study: Study) -> None:
+def test_accuracy_is_lost_without_the_fields_that_make_the_price(study):
     groups = study.groups
     assert groups["loss_pct"].is_monotonic_decreasing
     assert groups["n_fields"].sum() == len(study.contributions)
@@ -145,9 +142,7 @@ def test_accuracy_is_lost_without_the_fields_that_make_the_price(study: Study) -
     assert (groups["spread_pct"] < groups["loss_pct"]).all()
 
 
-def test_models_with_more_fields_are_more_accurate(
-    valuer: ValuationModel, training_market: Market
-) -> None:
+def test_models_with_more_fields_are_more_accurate(valuer, training_market):
     fewer, chosen = accuracy_by_feature_count(valuer, training_market, sizes=(1, 3, 99), n_jobs=1)
     assert fewer["n_fields"].tolist() == [1, 3, len(training_market.contract.columns)]
     assert fewer["median_ape"].is_monotonic_decreasing
@@ -157,9 +152,7 @@ def test_models_with_more_fields_are_more_accurate(
     assert chosen["column"].iloc[0] == "size"
 
 
-def test_a_field_without_effect_has_no_interaction(
-    valuer: ValuationModel, training_market: Market, study: Study
-) -> None:
+def test_a_field_without_effect_has_no_interaction(valuer, training_market, study):
     pairs = study.interactions
     assert pairs["strength"].is_monotonic_decreasing
     assert (pairs["strength"] >= 0).all()
@@ -168,13 +161,11 @@ def test_a_field_without_effect_has_no_interaction(
     assert none < 0.05 * study.contributions["contribution"].iloc[0]
 
 
-def test_the_ablation_does_not_depend_on_the_number_of_jobs(
-    valuer: ValuationModel, training_market: Market
-) -> None:
+def test_the_ablation_does_not_depend_on_the_number_of_jobs(valuer, training_market):
     one, two = (group_ablation(valuer, training_market, n_jobs=jobs) for jobs in (1, 2))
     pd.testing.assert_frame_equal(one, two)
 
 
-def test_progress_of_the_study_is_reported(study: Study, shares: list[float]) -> None:
+def test_progress_of_the_study_is_reported(study, shares):
     assert shares == sorted(shares)
     assert 0.9 < shares[-1] <= 1

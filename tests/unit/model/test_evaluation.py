@@ -119,7 +119,7 @@ def test_a_fitted_model_is_evaluated_on_other_houses(valuer, hamlet):
 
 
 @pytest.fixture
-def rows(hamlet: Market) -> pd.DataFrame:
+def rows(hamlet):
     return read_rows(hamlet.sales_path).head(6)
 
 
@@ -127,7 +127,7 @@ def score(rows: pd.DataFrame, hamlet: Market, faults: tuple[Problem, ...] = ()) 
     return evaluation_set(rows, hamlet, Domain.fit(hamlet.houses, hamlet.contract), faults)
 
 
-def test_valid_rows_are_scored_with_their_prices(rows: pd.DataFrame, hamlet: Market):
+def test_valid_rows_are_scored_with_their_prices(rows, hamlet):
     scored = score(rows, hamlet)
     pd.testing.assert_frame_equal(scored.houses, hamlet.houses.head(6))
     assert scored.prices.tolist() == hamlet.prices.head(6).tolist()
@@ -135,7 +135,7 @@ def test_valid_rows_are_scored_with_their_prices(rows: pd.DataFrame, hamlet: Mar
     assert scored.reason_counts == {}
 
 
-def test_excluded_rows_are_counted_by_reason(rows: pd.DataFrame, hamlet: Market):
+def test_excluded_rows_are_counted_by_reason(rows, hamlet):
     rows.loc[0, "quarter"] = "Z"
     rows.loc[1, "paid"] = ""
     rows.loc[2, "paid"] = "a lot"
@@ -152,7 +152,7 @@ def test_excluded_rows_are_counted_by_reason(rows: pd.DataFrame, hamlet: Market)
     }
 
 
-def test_a_row_that_could_not_be_read_counts_as_an_error(rows: pd.DataFrame, hamlet: Market):
+def test_a_row_that_could_not_be_read_counts_as_an_error(rows, hamlet):
     fault = Problem(2, None, "cells", "error", "Too few cells.")
     scored = score(rows, hamlet, (fault,))
     assert scored.n_errors == 1
@@ -160,7 +160,7 @@ def test_a_row_that_could_not_be_read_counts_as_an_error(rows: pd.DataFrame, ham
     assert len(scored.houses) == 5
 
 
-def test_sales_of_the_training_are_counted(rows: pd.DataFrame, hamlet: Market):
+def test_sales_of_the_training_are_counted(rows, hamlet):
     assert score(rows, hamlet).n_in_training == 6
     rows.loc[0, "key"] = "somebody else's"
     rows.loc[1, "size"] = "77.5"
@@ -170,7 +170,7 @@ def test_sales_of_the_training_are_counted(rows: pd.DataFrame, hamlet: Market):
     assert score(rows.drop(columns="key"), hamlet).n_in_training == 0
 
 
-def test_a_table_without_prices_is_refused(rows: pd.DataFrame, hamlet: Market):
+def test_a_table_without_prices_is_refused(rows, hamlet):
     with pytest.raises(InputError, match=r"no column paid \(Price paid\)"):
         score(rows.drop(columns="paid"), hamlet)
     with pytest.raises(InputError, match=r"No row can be scored.*required:paid \(6\)"):

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from houseprice.market.contract import Gate, Limit
-from houseprice.market.sales import Market
 from houseprice.model.gate import (
     ALL_SALES,
     check_limits,
@@ -36,7 +34,7 @@ def held_out(noise: float, seed: int = 1) -> pd.DataFrame:
     )
 
 
-def test_each_limit_is_checked_in_its_order() -> None:
+def test_each_limit_is_checked_in_its_order():
     gate = Gate(
         limits={
             "rmsle": Limit(at_most=0.12),
@@ -62,14 +60,12 @@ def test_each_limit_is_checked_in_its_order() -> None:
     assert data[2]["found"] is None
 
 
-def test_limits_of_unknown_metrics_are_found() -> None:
+def test_limits_of_unknown_metrics_are_found():
     limits = dict.fromkeys(["rmsle", "width_90", "prd", "rmsel"], Limit(at_most=1.0))
     assert unknown_metrics(Gate(limits=limits)) == ["rmsel"]
 
 
-def test_the_embedded_gate_passes_its_model_and_no_worse_one(
-    market: Market, model_dir: Path
-) -> None:
+def test_the_embedded_gate_passes_its_model_and_no_worse_one(market, model_dir):
     gate = market.contract.gate
     assert gate is not None
     assert unknown_metrics(gate) == []
@@ -83,7 +79,7 @@ def test_the_embedded_gate_passes_its_model_and_no_worse_one(
         assert not all(check.passed for check in check_limits(gate, alone))
 
 
-def test_the_interval_of_a_clear_difference_excludes_zero() -> None:
+def test_the_interval_of_a_clear_difference_excludes_zero():
     accurate, poor = held_out(0.05), held_out(0.15, seed=2).sample(frac=1, random_state=0)
     assert incomparable_reason(accurate, poor) == ""
     comparison = compare_versions(accurate, poor, "$")
@@ -96,7 +92,7 @@ def test_the_interval_of_a_clear_difference_excludes_zero() -> None:
     assert reverse["difference"] == pytest.approx(-overall["difference"])
 
 
-def test_the_interval_of_a_random_difference_includes_zero() -> None:
+def test_the_interval_of_a_random_difference_includes_zero():
     overall = compare_versions(held_out(0.1, seed=4), held_out(0.1, seed=5), "$").groups.iloc[0]
     assert overall["low"] < 0 < overall["high"]
 
@@ -111,13 +107,13 @@ def test_the_interval_of_a_random_difference_includes_zero() -> None:
         (lambda frame: frame.assign(fold=4 - frame["fold"]), ""),
     ],
 )
-def test_versions_are_compared_only_if_they_were_measured_alike(change, reason: str) -> None:
+def test_versions_are_compared_only_if_they_were_measured_alike(change, reason):
     found = incomparable_reason(held_out(0.1), change(held_out(0.1)))
     assert reason in found
     assert bool(reason) == bool(found)
 
 
-def test_common_sales_have_equal_ids_and_prices() -> None:
+def test_common_sales_have_equal_ids_and_prices():
     first = held_out(0.1).iloc[10:]
     second = held_out(0.1, seed=2).iloc[:150].copy()
     second.loc[20, "price"] += 1_000

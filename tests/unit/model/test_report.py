@@ -8,10 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from houseprice.market.sales import Market
 from houseprice.model.evaluation import LEVELS, Evaluation
 from houseprice.model.ratio_study import MIN_GROUP_SIZE, ratio_statistics
-from houseprice.model.report import Report, build_report
+from houseprice.model.report import build_report
 
 
 def random_evaluation(houses: int, repeats: int = 2, seed: int = 0) -> Evaluation:
@@ -32,24 +31,22 @@ def random_evaluation(houses: int, repeats: int = 2, seed: int = 0) -> Evaluatio
 
 
 @pytest.fixture(scope="module")
-def evaluation(hamlet: Market) -> Evaluation:
+def evaluation(hamlet):
     return random_evaluation(len(hamlet.houses))
 
 
 @pytest.fixture(scope="module")
-def report(evaluation: Evaluation, hamlet: Market) -> Report:
+def report(evaluation, hamlet):
     return build_report(evaluation, hamlet.houses, hamlet.contract, n_resamples=50)
 
 
-def test_the_metrics_are_those_of_the_evaluation(report: Report, evaluation: Evaluation):
+def test_the_metrics_are_those_of_the_evaluation(report, evaluation):
     assert report.metrics == evaluation.metrics
     assert report.baselines == evaluation.baselines
     assert report.n_sales == 400
 
 
-def test_price_quintiles_are_equal_in_size_and_labelled_by_their_limits(
-    report: Report, evaluation: Evaluation
-):
+def test_price_quintiles_are_equal_in_size_and_labelled_by_their_limits(report, evaluation):
     assert report.by_price["sales"].tolist() == [80] * 5
     prices = np.sort(evaluation.frame()["price"].unique())
     first = report.by_price["group"].iloc[0]
@@ -61,7 +58,7 @@ def test_price_quintiles_are_equal_in_size_and_labelled_by_their_limits(
     assert report.equity_by_price["group"].unique().tolist() == report.by_price["group"].tolist()
 
 
-def test_locations_are_in_the_order_of_their_coverage(report: Report, hamlet: Market):
+def test_locations_are_in_the_order_of_their_coverage(report, hamlet):
     assert set(report.by_location["group"]) == {"North bank", "South bank", "Hill"}
     assert report.by_location["coverage_90"].is_monotonic_increasing
     count = (hamlet.labelled_sales["quarter"] == "Hill").sum()
@@ -71,9 +68,7 @@ def test_locations_are_in_the_order_of_their_coverage(report: Report, hamlet: Ma
     assert (study.loc[study["group"] == "Hill", "sales"] == count).all()
 
 
-def test_the_ratio_study_of_a_location_is_that_of_its_sales(
-    report: Report, evaluation: Evaluation, hamlet: Market
-):
+def test_the_ratio_study_of_a_location_is_that_of_its_sales(report, evaluation, hamlet):
     values = evaluation.frame()
     quarter = hamlet.labelled_sales["quarter"].to_numpy()[values["row"]]
     hill = values[quarter == "Hill"].pivot_table(
@@ -85,7 +80,7 @@ def test_the_ratio_study_of_a_location_is_that_of_its_sales(
     assert values_by_statistic.to_dict() == pytest.approx(ratio_statistics(prices, hill))
 
 
-def test_locations_with_few_sales_are_omitted(hamlet: Market):
+def test_locations_with_few_sales_are_omitted(hamlet):
     few = hamlet.houses.index[hamlet.houses["quarter"] == 2.0][: MIN_GROUP_SIZE - 1]
     rest = hamlet.houses.index[hamlet.houses["quarter"] != 2.0]
     houses = hamlet.houses.loc[[*few, *rest]].reset_index(drop=True)
@@ -99,7 +94,7 @@ def test_locations_with_few_sales_are_omitted(hamlet: Market):
     assert json.loads(json.dumps(tiny.to_dict(), allow_nan=False))["ratio_study_by_location"] == []
 
 
-def test_confidence_bands_have_the_accuracy_of_their_values(report: Report, evaluation: Evaluation):
+def test_confidence_bands_have_the_accuracy_of_their_values(report, evaluation):
     # Half the 68 % interval is 10 % of the value for every second house, 20 % for the others.
     assert report.bands["band"].tolist() == ["low", "medium"]
     assert report.bands["share"].tolist() == [0.5, 0.5]
@@ -112,13 +107,13 @@ def test_confidence_bands_have_the_accuracy_of_their_values(report: Report, eval
     assert report.bands["within_10"].iloc[1] == (errors <= 0.1).mean()
 
 
-def test_fine_bands_split_the_confidence_bands(report: Report):
+def test_fine_bands_split_the_confidence_bands(report):
     fine = report.fine_bands
     assert fine["values"].sum() == 800
     assert set(fine["band"]) <= {"80 to 85", "75 to 80", "88 to 90", "90 to 92"}
 
 
-def test_the_report_can_be_written_as_json(report: Report):
+def test_the_report_can_be_written_as_json(report):
     data = json.loads(json.dumps(report.to_dict(), allow_nan=False))
     assert data["metrics"]["rmsle"] == report.metrics["rmsle"]
     assert [row["figure"] for row in data["ratio_study"]] == report.equity["figure"].tolist()

@@ -56,8 +56,8 @@ def trained(root: Path, folder: Path, threads: int, hash_seed: int) -> dict[str,
 
 
 def test_processes_with_other_threads_hash_seeds_and_time_zones_train_the_same_model(
-    root: Path, tmp_path: Path
-) -> None:
+    root, tmp_path
+):
     write_hamlet(tmp_path / "hamlet", n_sales=150)
     one = trained(root, tmp_path, threads=1, hash_seed=1)
     other = trained(root, tmp_path, threads=2, hash_seed=2)

@@ -1,7 +1,5 @@
 """Labels, formats and standards of the metrics."""
 
-from __future__ import annotations
-
 import pytest
 
 from houseprice.model.baselines import BASELINES
@@ -24,7 +22,7 @@ MEASURED = (
 )  # fmt: skip
 
 
-def test_every_metric_has_a_label_and_a_help_text() -> None:
+def test_every_metric_has_a_label_and_a_help_text():
     for metric in MEASURED:
         assert metric_label(metric) != metric
         assert short_label(metric)
@@ -32,7 +30,7 @@ def test_every_metric_has_a_label_and_a_help_text() -> None:
         assert "{}" not in metric_label(metric) + short_label(metric) + metric_help(metric)
 
 
-def test_labels_contain_the_level_and_unknown_metrics_keep_their_name() -> None:
+def test_labels_contain_the_level_and_unknown_metrics_keep_their_name():
     assert metric_label("coverage_80") == "Coverage of the 80 % interval"
     assert column_labels(["within_10"], "share") == {"within_10": "Within 10 % (share)"}
     assert (
@@ -43,7 +41,7 @@ def test_labels_contain_the_level_and_unknown_metrics_keep_their_name() -> None:
     assert metric_help("mood") == ""
 
 
-def test_every_standard_has_a_source_and_every_baseline_a_label() -> None:
+def test_every_standard_has_a_source_and_every_baseline_a_label():
     assert set(STANDARDS) == set(STANDARD_SOURCES)
     assert STANDARDS.items() >= ACCEPTED_RANGES.items()
     assert STANDARDS["coverage_90"] == pytest.approx((0.88, 0.92))
@@ -61,5 +59,5 @@ def test_every_standard_has_a_source_and_every_baseline_a_label() -> None:
         ("mae", None, ""),
     ],
 )
-def test_a_metric_is_formatted_with_its_unit(metric: str, value: float | None, text: str) -> None:
+def test_a_metric_is_formatted_with_its_unit(metric, value, text):
     assert format_metric(metric, value, "$") == text

@@ -1,7 +1,6 @@
 """A study reads back as it was written, and anything else is refused."""
 
 import json
-from typing import Any
 
 import pandas as pd
 import pytest
@@ -13,14 +12,14 @@ CELLS = {"str": ["a", "b"], "float64": [1.5, None]}
 
 
 @pytest.fixture
-def data() -> dict[str, Any]:
+def data():
     return {
         name: {column: list(CELLS[kind]) for column, kind in types.items()}
         for name, types in STUDY_TABLES.items()
     }
 
 
-def test_a_study_reads_back_as_it_was_written(data: dict[str, Any]) -> None:
+def test_a_study_reads_back_as_it_was_written(data):
     study = Study.from_dict(data)
     again = Study.from_json(study.to_json())
     for name in STUDY_TABLES:
@@ -28,7 +27,7 @@ def test_a_study_reads_back_as_it_was_written(data: dict[str, Any]) -> None:
     assert again.to_dict() == data
 
 
-def test_a_version_without_a_study_has_empty_tables() -> None:
+def test_a_version_without_a_study_has_empty_tables():
     again = Study.from_json(NO_STUDY.to_json())
     assert all(getattr(again, name).empty for name in STUDY_TABLES)
 
@@ -46,13 +45,13 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("broken", BROKEN)
-def test_a_broken_table_is_refused(data: dict[str, Any], broken: str) -> None:
+def test_a_broken_table_is_refused(data, broken):
     BROKEN[broken](data)
     with pytest.raises(StoreError, match=r"study\.json can't be read .* Train a new model"):
         Study.from_json(json.dumps(data).encode())
 
 
 @pytest.mark.parametrize("text", [b"", b"[]", b"{", b"\xff"])
-def test_a_file_that_is_no_study_is_refused(text: bytes) -> None:
+def test_a_file_that_is_no_study_is_refused(text):
     with pytest.raises(StoreError, match="can't be read"):
         Study.from_json(text)

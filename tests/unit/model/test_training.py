@@ -13,7 +13,7 @@ import pytest
 
 from houseprice.errors import StoreError
 from houseprice.files import file_lock
-from houseprice.market.sales import Market, load_market
+from houseprice.market.sales import load_market
 from houseprice.model.standards import metric_label
 from houseprice.model.store.store import ModelStore
 from houseprice.model.training import ensure_model, train
@@ -23,21 +23,19 @@ FEW = 80
 
 
 @pytest.fixture(scope="module")
-def village(tmp_path_factory: pytest.TempPathFactory) -> Market:
+def village(tmp_path_factory):
     """The hamlet with few sales, so that training is quick."""
     return load_market(write_hamlet(tmp_path_factory.mktemp("village"), n_sales=FEW))
 
 
 @pytest.fixture(scope="module")
-def progress() -> list[tuple[float, str]]:
+def progress():
     """The progress that the training below reported."""
     return []
 
 
 @pytest.fixture(scope="module")
-def trained(
-    village: Market, progress: list[tuple[float, str]], tmp_path_factory: pytest.TempPathFactory
-) -> Path:
+def trained(village, progress, tmp_path_factory):
     """The folder of a store with one trained model, not to be changed."""
     folder = tmp_path_factory.mktemp("trained") / "models"
     train(village, ModelStore(folder), lambda share, text: progress.append((share, text)))
@@ -45,7 +43,7 @@ def trained(
 
 
 @pytest.fixture
-def store(trained: Path, tmp_path: Path) -> ModelStore:
+def store(trained, tmp_path):
     """A copy of the store with one trained model."""
     return ModelStore(Path(shutil.copytree(trained, tmp_path / "models")))
 
@@ -54,9 +52,7 @@ def no_training(share: float, text: str) -> None:
     raise AssertionError(f"unexpected training: {text}")
 
 
-def test_a_trained_model_is_active_with_held_out_metrics_and_every_field_ranked(
-    store: ModelStore, village: Market
-) -> None:
+def test_a_trained_model_is_active_with_held_out_metrics_and_every_field_ranked(store, village):
     (version,) = store.versions()
     assert version.active
     loaded = store.load(contract=village.contract)
@@ -73,9 +69,7 @@ def test_a_trained_model_is_active_with_held_out_metrics_and_every_field_ranked(
     assert loaded.importance["importance_pct"].is_monotonic_decreasing
 
 
-def test_the_card_of_a_trained_model_has_calibration_and_equity(
-    store: ModelStore, village: Market
-) -> None:
+def test_the_card_of_a_trained_model_has_calibration_and_equity(store, village):
     card = store.load(contract=village.contract).card
     assert card.data["report"]["sales"] == FEW
     assert len(card.data["importance"]) == 10
@@ -84,7 +78,7 @@ def test_the_card_of_a_trained_model_has_calibration_and_equity(
 
 
 @pytest.mark.usefixtures("trained")
-def test_progress_increases_from_0_to_1(progress: list[tuple[float, str]]) -> None:
+def test_progress_increases_from_0_to_1(progress):
     shares = [share for share, _ in progress]
     assert shares == sorted(shares)
     assert shares[0] == 0
@@ -92,23 +86,19 @@ def test_progress_increases_from_0_to_1(progress: list[tuple[float, str]]) -> No
     assert all(text for _, text in progress)
 
 
-def test_the_same_seed_gives_the_same_values(
-    store: ModelStore, village: Market, tmp_path: Path
-) -> None:
+def test_the_same_seed_gives_the_same_values(store, village, tmp_path):
     again = ModelStore(tmp_path / "again")
     train(village, again, random_state=0)
     first, second = (each.load().model.value(village.houses) for each in (store, again))
     np.testing.assert_array_equal(first.to_numpy(), second.to_numpy())
 
 
-def test_a_usable_model_is_loaded_without_training(store: ModelStore, village: Market) -> None:
+def test_a_usable_model_is_loaded_without_training(store, village):
     loaded = ensure_model(village, store, no_training)
     assert loaded.manifest.model_version == store.active()
 
 
-def test_without_a_model_one_is_trained_and_the_log_says_why(
-    village: Market, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_without_a_model_one_is_trained_and_the_log_says_why(village, tmp_path, caplog):
     caplog.set_level(logging.INFO, "houseprice")
     store = ModelStore(tmp_path / "empty")
     with ThreadPoolExecutor(3) as threads:
@@ -118,9 +108,7 @@ def test_without_a_model_one_is_trained_and_the_log_says_why(
     assert "none is usable: There is no model" in caplog.text
 
 
-def test_waiting_for_another_training_is_reported_and_uses_its_model(
-    store: ModelStore, village: Market
-) -> None:
+def test_waiting_for_another_training_is_reported_and_uses_its_model(store, village):
     waits = threading.Event()
 
     def report(share: float, text: str) -> None:
@@ -139,9 +127,7 @@ def test_waiting_for_another_training_is_reported_and_uses_its_model(
     assert len(store.versions()) == 1
 
 
-def test_new_sales_make_a_new_model(
-    store: ModelStore, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_new_sales_make_a_new_model(store, tmp_path, caplog):
     caplog.set_level(logging.INFO, "houseprice")
     grown = load_market(write_hamlet(tmp_path / "grown", n_sales=FEW + 10))
     old = store.active()
@@ -152,9 +138,7 @@ def test_new_sales_make_a_new_model(
     assert store.rollback() == old
 
 
-def test_a_new_contract_makes_a_new_model(
-    store: ModelStore, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_new_contract_makes_a_new_model(store, tmp_path, caplog):
     caplog.set_level(logging.INFO, "houseprice")
     text = CONTRACT.replace('title = "Hamlet"', 'title = "Greater Hamlet"')
     renamed = load_market(write_hamlet(tmp_path / "renamed", text, n_sales=FEW))
@@ -162,9 +146,7 @@ def test_a_new_contract_makes_a_new_model(
     assert "trained on another contract" in caplog.text
 
 
-def test_a_damaged_model_is_replaced_by_a_new_one(
-    store: ModelStore, village: Market, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_damaged_model_is_replaced_by_a_new_one(store, village, caplog):
     caplog.set_level(logging.INFO, "houseprice")
     (version,) = store.versions()
     (store.folder / version.name / "model.joblib").write_bytes(b"rust")
@@ -172,9 +154,7 @@ def test_a_damaged_model_is_replaced_by_a_new_one(
     assert "is damaged" in caplog.text
 
 
-def test_a_store_that_cannot_be_written_to_fails_before_the_work(
-    village: Market, tmp_path: Path
-) -> None:
+def test_a_store_that_cannot_be_written_to_fails_before_the_work(village, tmp_path):
     (tmp_path / "file").touch()
     store = ModelStore(tmp_path / "file" / "models")
     for attempt in (train, ensure_model):

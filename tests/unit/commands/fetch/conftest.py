@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,18 +15,18 @@ from tests.kaggle_server import KEY, USER, Kaggle, certificate, kaggle
 
 
 @pytest.fixture(scope="module")
-def pem(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def pem(tmp_path_factory):
     return certificate(tmp_path_factory.mktemp("authority"))
 
 
 @pytest.fixture(scope="module")
-def hamlet(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def hamlet(tmp_path_factory):
     """A market whose contract names Kaggle as its source."""
     return write_hamlet(tmp_path_factory.mktemp("hamlet"), FETCHABLE, n_sales=150)
 
 
 @pytest.fixture
-def site(hamlet: Path, pem: Path) -> Iterator[Kaggle]:
+def site(hamlet, pem):
     """A Kaggle server with the files of the hamlet."""
     files = {
         "train.csv": (hamlet / "sales.csv").read_bytes(),
@@ -38,21 +37,14 @@ def site(hamlet: Path, pem: Path) -> Iterator[Kaggle]:
 
 
 @pytest.fixture
-def working_folder(tmp_path: Path) -> Path:
+def working_folder(tmp_path):
     folder = tmp_path / "work"
     folder.mkdir()
     return folder
 
 
 @pytest.fixture(autouse=True)
-def surroundings(
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
-    working_folder: Path,
-    hamlet: Path,
-    site: Kaggle,
-    pem: Path,
-) -> None:
+def surroundings(monkeypatch, tmp_path, working_folder, hamlet, site, pem):
     """A user with a key and an empty home, behind a proxy; the market has no sales yet."""
     for name in [*os.environ]:
         if name.upper().endswith("_PROXY") or name.startswith("KAGGLE"):
@@ -72,7 +64,7 @@ def surroundings(
 
 
 @pytest.fixture
-def refused(run, tmp_path: Path, working_folder: Path):
+def refused(run, tmp_path, working_folder):
     """Run the command; expect an error of one sentence, and no new file anywhere."""
 
     def refused(*options: object) -> str:

@@ -1,22 +1,17 @@
 """``houseprice fetch`` through Kaggle's own client creates a market folder."""
 
-from __future__ import annotations
-
 import json
-from pathlib import Path
 
 import pytest
 
 from houseprice.market.sales import load_market
 from tests.fetching import COMPETITION
-from tests.kaggle_server import KEY, USER, Kaggle, zipped
+from tests.kaggle_server import KEY, USER, zipped
 
 pytestmark = pytest.mark.usefixtures("fresh_logs")
 
 
-def test_a_market_is_fetched_into_a_folder_of_its_name(
-    run, working_folder: Path, site: Kaggle, hamlet: Path
-) -> None:
+def test_a_market_is_fetched_into_a_folder_of_its_name(run, working_folder, site, hamlet):
     result = run("fetch")
     folder = working_folder / "hamlet-kaggle"
     assert result.code == 0
@@ -34,9 +29,7 @@ def test_a_market_is_fetched_into_a_folder_of_its_name(
     ]
 
 
-def test_a_fetched_market_can_be_trained_on(
-    run, working_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_fetched_market_can_be_trained_on(run, working_folder, tmp_path, monkeypatch):
     fetched = run("fetch", "-o", "town", "--quiet")
     assert (fetched.code, fetched.err, fetched.out.count("\n")) == (0, "", 1)
     monkeypatch.setenv("HOUSEPRICE_MARKET", str(working_folder / "town"))
@@ -47,8 +40,8 @@ def test_a_fetched_market_can_be_trained_on(
 
 
 def test_the_fetched_embedded_market_equals_the_packaged_one(
-    run, working_folder: Path, site: Kaggle, market, monkeypatch: pytest.MonkeyPatch
-) -> None:
+    run, working_folder, site, market, monkeypatch
+):
     monkeypatch.delenv("HOUSEPRICE_MARKET")
     site.competition = "house-prices-advanced-regression-techniques"
     site.files = {
@@ -62,7 +55,7 @@ def test_the_fetched_embedded_market_equals_the_packaged_one(
     assert fetched.prices.equals(market.prices)
 
 
-def test_only_kaggle_and_its_storage_are_contacted(run, site: Kaggle) -> None:
+def test_only_kaggle_and_its_storage_are_contacted(run, site):
     assert run("fetch").code == 0
     assert set(site.tunnels) == {"api.kaggle.com:443", "storage.googleapis.com:443"}
     api = "POST api.kaggle.com/v1/competitions.CompetitionApiService/DownloadDataFile"
@@ -70,16 +63,14 @@ def test_only_kaggle_and_its_storage_are_contacted(run, site: Kaggle) -> None:
     assert site.asked == [api, f"{storage}/train.csv", api, f"{storage}/test.csv"]
 
 
-def test_nothing_is_written_to_the_home(
-    run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_nothing_is_written_to_the_home(run, tmp_path, monkeypatch):
     monkeypatch.setenv("KAGGLE_LOGGING_ENABLED", "true")
     monkeypatch.setenv("KAGGLEHUB_CACHE", str(tmp_path / "home" / "cache"))
     assert run("fetch").code == 0
     assert list((tmp_path / "home").iterdir()) == []
 
 
-def test_the_result_can_be_printed_as_json(run, working_folder: Path) -> None:
+def test_the_result_can_be_printed_as_json(run, working_folder):
     result = json.loads(run("fetch", "-o", "my town", "--json").out)
     assert result["folder"] == str(working_folder / "my town")
     assert (result["market"], result["competition"]) == ("hamlet", COMPETITION)
@@ -90,7 +81,7 @@ def test_the_result_can_be_printed_as_json(run, working_folder: Path) -> None:
     assert result["next"] == f"HOUSEPRICE_MARKET='{working_folder / 'my town'}' houseprice train"
 
 
-def test_archives_are_extracted(run, working_folder: Path, site: Kaggle, hamlet: Path) -> None:
+def test_archives_are_extracted(run, working_folder, site, hamlet):
     site.zips = True
     site.files = {name: zipped(**{name: data}) for name, data in site.files.items()}
     assert run("fetch").code == 0
@@ -99,9 +90,7 @@ def test_archives_are_extracted(run, working_folder: Path, site: Kaggle, hamlet:
 
 
 @pytest.mark.parametrize("where", ["variable", "file"])
-def test_credentials_may_be_a_token_or_a_file(
-    run, where: str, tmp_path: Path, site: Kaggle, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_credentials_may_be_a_token_or_a_file(run, where, tmp_path, site, monkeypatch):
     for name in ("KAGGLE_USERNAME", "KAGGLE_KEY"):
         monkeypatch.delenv(name)
     if where == "variable":
@@ -115,8 +104,8 @@ def test_credentials_may_be_a_token_or_a_file(
 
 
 def test_an_existing_folder_is_replaced_only_with_force_and_valid_files(
-    run, working_folder: Path, site: Kaggle, hamlet: Path
-) -> None:
+    run, working_folder, site, hamlet
+):
     assert run("fetch").code == 0
     sales = working_folder / "hamlet-kaggle" / "sales.csv"
     sales.write_text("mine")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import socket
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
@@ -109,9 +108,7 @@ FAILURES: dict[str, tuple[Prepare, str]] = {
 
 
 @pytest.mark.parametrize("name", FAILURES)
-def test_a_failure_is_one_sentence_with_what_to_do(
-    refused, site: Kaggle, monkeypatch: pytest.MonkeyPatch, name: str
-) -> None:
+def test_a_failure_is_one_sentence_with_what_to_do(refused, site, monkeypatch, name):
     prepare, sentence = FAILURES[name]
     prepare(site, monkeypatch)
     assert sentence in refused()
@@ -119,16 +116,14 @@ def test_a_failure_is_one_sentence_with_what_to_do(
 
 @pytest.mark.parametrize("name", ["KAGGLE_KEY", "REQUESTS_CA_BUNDLE"])
 def test_without_a_key_or_a_trusted_certificate_nothing_is_requested(
-    refused, site: Kaggle, monkeypatch: pytest.MonkeyPatch, name: str
-) -> None:
+    refused, site, monkeypatch, name
+):
     monkeypatch.delenv(name)
     refused()
     assert site.asked == []
 
 
-def test_an_invalid_file_of_credentials_is_not_shown(
-    run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_invalid_file_of_credentials_is_not_shown(run, tmp_path, monkeypatch):
     monkeypatch.delenv("KAGGLE_KEY")
     (tmp_path / "kaggle.json").write_text(f"key: {KEY}")
     monkeypatch.setenv("KAGGLE_CONFIG_DIR", str(tmp_path))
@@ -138,9 +133,7 @@ def test_an_invalid_file_of_credentials_is_not_shown(
     assert KEY not in result.err
 
 
-def test_the_password_of_a_proxy_is_not_shown(
-    refused, site: Kaggle, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_password_of_a_proxy_is_not_shown(refused, site, monkeypatch):
     site.tunnel = 403
     proxy = f"127.0.0.1:{site.port}"
     monkeypatch.setenv("HTTPS_PROXY", f"http://me:secret@{proxy}")
@@ -149,7 +142,7 @@ def test_the_password_of_a_proxy_is_not_shown(
     assert "secret" not in message
 
 
-def test_no_network_is_a_failure(refused, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_network_is_a_failure(refused, monkeypatch):
     with socket.socket() as probe:
         if probe.connect_ex(("localhost", 7777)) == 0:
             pytest.skip("something else answers on port 7777")
@@ -157,21 +150,19 @@ def test_no_network_is_a_failure(refused, monkeypatch: pytest.MonkeyPatch) -> No
     assert "Kaggle can't be reached: is this computer connected" in refused()
 
 
-def test_a_stalled_download_is_aborted(refused, site: Kaggle) -> None:
+def test_a_stalled_download_is_aborted(refused, site):
     site.silent = True
     assert "Nothing came from Kaggle for 3 seconds" in refused("--timeout", 3)
 
 
-def test_an_archive_with_other_files_is_refused_and_none_is_extracted(
-    refused, site: Kaggle, tmp_path: Path
-) -> None:
+def test_an_archive_with_other_files_is_refused_and_none_is_extracted(refused, site, tmp_path):
     site.zips = True
     site.files["train.csv"] = zipped(**{"../../../../evil.py": "print('here')"})
     assert "Kaggle's client failed (KeyError)" in refused()
     assert list(tmp_path.rglob("evil.py")) == []
 
 
-def test_unknown_columns_and_invalid_houses_are_noted(run, site: Kaggle) -> None:
+def test_unknown_columns_and_invalid_houses_are_noted(run, site):
     header, *lines = site.files["test.csv"].decode().splitlines()
     lines[0] = lines[0].replace("h0,", "h0,-", 1)
     rows = [f"{header},colour", *(f"{line},red" for line in lines)]

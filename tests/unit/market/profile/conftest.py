@@ -1,18 +1,15 @@
 """The sales of the embedded market."""
 
-from __future__ import annotations
-
 import pytest
 
-from houseprice.market.profile.selection import Sales, Selection
-from houseprice.market.sales import Market
+from houseprice.market.profile.selection import Selection
 
 
 @pytest.fixture(scope="module")
-def sales(market: Market) -> Sales:
+def sales(market):
     return Selection().apply(market)
 
 
 @pytest.fixture(scope="module")
-def none(market: Market) -> Sales:
+def none(market):
     return Selection(price=(1, 2)).apply(market)

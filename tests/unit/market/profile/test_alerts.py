@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -17,12 +15,12 @@ from houseprice.market.profile.alerts import (
     unusual_conditions,
 )
 from houseprice.market.profile.selection import Sales, Selection
-from houseprice.market.sales import Market, load_market
+from houseprice.market.sales import load_market
 from tests.hamlet import write_hamlet
 
 
 @pytest.fixture
-def sales(hamlet: Market) -> Sales:
+def sales(hamlet):
     return Selection().apply(hamlet)
 
 
@@ -35,7 +33,7 @@ def of_kind(kind: str, found: tuple[Alert, ...]) -> Alert:
     return alert
 
 
-def test_associated_fields_are_listed_in_pairs(sales: Sales) -> None:
+def test_associated_fields_are_listed_in_pairs(sales):
     same = of_kind("same", alerts(sales))
     pairs = {frozenset(pair) for pair in zip(same.frame["one"], same.frame["other"], strict=True)}
     assert {frozenset({"size", "ground floor"}), frozenset({"built", "boiler"})} <= pairs
@@ -43,7 +41,7 @@ def test_associated_fields_are_listed_in_pairs(sales: Sales) -> None:
     assert same.frame["strength"].is_monotonic_decreasing
 
 
-def test_missing_values_are_sorted_by_their_number(sales: Sales) -> None:
+def test_missing_values_are_sorted_by_their_number(sales):
     built = sales.houses["built"].mask(np.arange(len(sales)) < 60)
     grade = sales.houses["grade"].mask(np.arange(len(sales)) < 5)
     unknown = of_kind("not_known", alerts(changed(sales, built=built, grade=grade)))
@@ -51,7 +49,7 @@ def test_missing_values_are_sorted_by_their_number(sales: Sales) -> None:
     assert unknown.frame.loc[0, "not_known"] == 60
 
 
-def test_a_constant_field_is_in_no_pair(sales: Sales) -> None:
+def test_a_constant_field_is_in_no_pair(sales):
     flat = np.where(np.arange(len(sales)) < 4, 1.0, 0.0)
     found = alerts(changed(sales, garden=flat, beds=flat))
     alike = of_kind("alike", found)
@@ -61,7 +59,7 @@ def test_a_constant_field_is_in_no_pair(sales: Sales) -> None:
     assert not {"garden", "beds"} & {*same["one"], *same["other"]}
 
 
-def test_a_huge_value_is_an_outlier_and_skews_its_field(sales: Sales) -> None:
+def test_a_huge_value_is_an_outlier_and_skews_its_field(sales):
     size = sales.houses["size"].astype(float).to_numpy(copy=True)
     size[7] = 40 * np.median(size)
     made = changed(sales, size=size)
@@ -74,12 +72,12 @@ def test_a_huge_value_is_an_outlier_and_skews_its_field(sales: Sales) -> None:
     assert of_kind("long_tail", found).frame.loc[0, "largest"] == size[7]
 
 
-def test_zeros_are_not_outliers(sales: Sales) -> None:
+def test_zeros_are_not_outliers(sales):
     floor = np.where(np.arange(len(sales)) < 200, 0.0, 50.0 + np.arange(len(sales)) % 7)
     assert "ground floor" not in set(outliers(changed(sales, **{"ground floor": floor}))["column"])
 
 
-def test_each_kind_of_alert_comes_once_and_the_largest_first(market: Market) -> None:
+def test_each_kind_of_alert_comes_once_and_the_largest_first(market):
     found = alerts(Selection().apply(market))
     concerned = [alert.n_fields for alert in found]
     assert concerned == sorted(concerned, reverse=True)
@@ -93,7 +91,7 @@ def test_each_kind_of_alert_comes_once_and_the_largest_first(market: Market) -> 
     assert len(found) == 5
 
 
-def test_too_few_sales_give_no_alert(hamlet: Market) -> None:
+def test_too_few_sales_give_no_alert(hamlet):
     few = Selection(price=(1, float(np.sort(hamlet.prices)[20]))).apply(hamlet)
     assert alerts(few) == ()
     assert outliers(few).empty
@@ -101,11 +99,11 @@ def test_too_few_sales_give_no_alert(hamlet: Market) -> None:
 
 
 @pytest.fixture(scope="module")
-def ames_sales(market: Market) -> Sales:
+def ames_sales(market):
     return Selection().apply(market)
 
 
-def test_price_outliers_are_sorted_by_their_distance(ames_sales: Sales) -> None:
+def test_price_outliers_are_sorted_by_their_distance(ames_sales):
     four = Sales(
         ames_sales.contract,
         ames_sales.houses.head(4),
@@ -126,7 +124,7 @@ def test_price_outliers_are_sorted_by_their_distance(ames_sales: Sales) -> None:
     assert frame["reach"].iloc[0] == pytest.approx(np.log(2) / np.log(1.25))
 
 
-def test_contradictions_are_those_of_the_selected_sales(market: Market, ames_sales: Sales) -> None:
+def test_contradictions_are_those_of_the_selected_sales(market, ames_sales):
     found = contradictions(market, ames_sales)
     assert found["id"].nunique() == 16
     row = found[found["id"] == "524"].iloc[0]
@@ -138,13 +136,13 @@ def test_contradictions_are_those_of_the_selected_sales(market: Market, ames_sal
     assert contradictions(market, one).empty
 
 
-def test_unusual_conditions_are_described(ames_sales: Sales) -> None:
+def test_unusual_conditions_are_described(ames_sales):
     terms = unusual_conditions(ames_sales)
     assert terms["1"] == ""
     assert terms["633"] == "Sale within the family"
 
 
-def test_a_market_without_usual_conditions_has_no_unusual_ones(tmp_path: Path) -> None:
+def test_a_market_without_usual_conditions_has_no_unusual_ones(tmp_path):
     # Its facts of the sale are the year and the month alone.
     ames_sales = Selection().apply(load_market(write_hamlet(tmp_path)))
     assert set(unusual_conditions(ames_sales)) == {""}

@@ -1,9 +1,5 @@
 """The figures behind the charts of prices."""
 
-from __future__ import annotations
-
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -16,11 +12,11 @@ from houseprice.market.profile.summaries import (
     select_locations,
     select_periods,
 )
-from houseprice.market.sales import Market, load_market
+from houseprice.market.sales import load_market
 from tests.hamlet import CONTRACT, write_hamlet
 
 
-def test_the_overview_is_computed_from_the_sales(market: Market, sales: Sales) -> None:
+def test_the_overview_is_computed_from_the_sales(market, sales):
     seen = summaries.overview(sales)
     raw = pd.read_csv(market.sales_path)
     assert (seen.sales, seen.first_year, seen.last_year) == (1460, 2006, 2010)
@@ -30,7 +26,7 @@ def test_the_overview_is_computed_from_the_sales(market: Market, sales: Sales) -
     )
 
 
-def test_the_distribution_counts_every_sale_once_in_bins_of_a_round_width(sales: Sales) -> None:
+def test_the_distribution_counts_every_sale_once_in_bins_of_a_round_width(sales):
     frame = summaries.price_distribution(sales)
     assert frame["sales"].sum() == len(sales)
     assert set(frame["to"] - frame["from"]) == {25_000.0}
@@ -38,21 +34,21 @@ def test_the_distribution_counts_every_sale_once_in_bins_of_a_round_width(sales:
     assert frame["from"].iloc[-1] <= sales.prices.max() <= frame["to"].iloc[-1]
 
 
-def test_equal_prices_are_one_bin(market: Market) -> None:
+def test_equal_prices_are_one_bin(market):
     price = float(market.prices.iloc[0])
     frame = summaries.price_distribution(Selection(price=(price, price)).apply(market))
     assert len(frame) == 1
     assert frame["from"].iloc[0] <= price < frame["to"].iloc[0]
 
 
-def test_points_leave_out_sales_where_the_field_is_not_known(sales: Sales) -> None:
+def test_points_leave_out_sales_where_the_field_is_not_known(sales):
     frame = summaries.price_points(sales, "LotFrontage")
     assert len(frame) == 1460 - 259
     assert frame.loc[0, "location"] == "College Creek"
     assert not frame["value"].isna().any()
 
 
-def test_the_trend_follows_a_known_line(market: Market) -> None:
+def test_the_trend_follows_a_known_line(market):
     area = market.houses["GrLivArea"]
     made = Sales(market.contract, market.houses, 100 * area, market.ids)
     frame = summaries.price_trend(made, "GrLivArea")
@@ -61,14 +57,14 @@ def test_the_trend_follows_a_known_line(market: Market) -> None:
     assert (frame["median"] <= frame["upper_quarter"]).all()
 
 
-def test_the_trend_includes_all_ties(sales: Sales) -> None:
+def test_the_trend_includes_all_ties(sales):
     # Almost no home has a pool: the tenth nearest to "none" is all of them, not some by chance.
     frame = summaries.price_trend(sales, "PoolArea")
     assert list(frame["value"]) == [0.0]
     assert frame["sales"].iloc[0] == int((sales.houses["PoolArea"] == 0).sum())
 
 
-def test_ordered_levels_keep_their_order_and_nominal_ones_are_sorted_by_price(sales: Sales) -> None:
+def test_ordered_levels_keep_their_order_and_nominal_ones_are_sorted_by_price(sales):
     quality = summaries.price_by_level(sales, "KitchenQual")
     assert list(quality["level"]) == ["Fair", "Typical", "Good", "Excellent"]
     roof = summaries.price_by_level(sales, "RoofStyle")
@@ -77,13 +73,13 @@ def test_ordered_levels_keep_their_order_and_nominal_ones_are_sorted_by_price(sa
     assert list(months["level"])[:2] == ["January", "February"]
 
 
-def test_an_unknown_level_comes_last(sales: Sales) -> None:
+def test_an_unknown_level_comes_last(sales):
     frame = summaries.price_by_level(sales, "MasVnrType")
     assert frame["level"].iloc[-1] == "not known"
     assert frame["sales"].sum() == len(sales)
 
 
-def test_quantiles_by_location_are_those_of_its_sales(market: Market, sales: Sales) -> None:
+def test_quantiles_by_location_are_those_of_its_sales(market, sales):
     frame = summaries.price_by_location(sales).set_index("level")
     here = market.labelled_sales["Neighborhood"] == "Northridge"
     prices = market.prices[here]
@@ -100,9 +96,7 @@ def test_quantiles_by_location_are_those_of_its_sales(market: Market, sales: Sal
     ("months", "first", "last", "periods"),
     [(1, "Jan 2006", "Jul 2010", 55), (3, "Q1 2006", "Q3 2010", 19), (12, "2006", "2010", 5)],
 )
-def test_periods_are_named_and_in_order(
-    sales: Sales, months: int, first: str, last: str, periods: int
-) -> None:
+def test_periods_are_named_and_in_order(sales, months, first, last, periods):
     frame = summaries.price_by_period(sales, months)
     assert (frame["period"].iloc[0], frame["period"].iloc[-1]) == (first, last)
     assert len(frame) == periods
@@ -110,18 +104,18 @@ def test_periods_are_named_and_in_order(
     assert frame["sales"].sum() == len(sales)
 
 
-def test_a_sale_of_december_stays_in_its_year(market: Market) -> None:
+def test_a_sale_of_december_stays_in_its_year(market):
     only = Selection(ranges=(("MoSold", 11, 11), ("YrSold", 2007, 2007))).apply(market)
     assert list(summaries.price_by_period(only, 3)["period"]) == ["Q4 2007"]
 
 
-def test_prices_by_year_leave_out_homes_without_one(sales: Sales) -> None:
+def test_prices_by_year_leave_out_homes_without_one(sales):
     frame = summaries.price_by_year(sales, "GarageYrBlt")
     assert frame["year"].is_monotonic_increasing
     assert frame["sales"].sum() == sales.houses["GarageYrBlt"].notna().sum()
 
 
-def test_unknown_and_absent_values_are_counted_separately(sales: Sales) -> None:
+def test_unknown_and_absent_values_are_counted_separately(sales):
     frame = summaries.missing_values(sales).set_index("column")
     assert frame.loc["LotFrontage", "not_known"] == 259
     assert frame.loc["LotFrontage", "has_none"] == 0
@@ -130,7 +124,7 @@ def test_unknown_and_absent_values_are_counted_separately(sales: Sales) -> None:
     assert "GrLivArea" not in frame.index
 
 
-def test_no_sales_give_empty_frames_with_the_same_columns(sales: Sales, none: Sales) -> None:
+def test_no_sales_give_empty_frames_with_the_same_columns(sales, none):
     for take in (
         summaries.price_distribution,
         lambda some: summaries.price_points(some, "GrLivArea"),
@@ -146,7 +140,7 @@ def test_no_sales_give_empty_frames_with_the_same_columns(sales: Sales, none: Sa
         assert list(empty.columns) == list(take(sales).columns)
 
 
-def test_distances_between_places_are_true(tmp_path: Path) -> None:
+def test_distances_between_places_are_true(tmp_path):
     placed = CONTRACT
     for label, at in (("North bank", "60.1, 20"), ("South bank", "60.0, 20"), ("Hill", "60.0, 21")):
         placed = placed.replace(f'label = "{label}"', f'label = "{label}", at = [{at}]')
@@ -161,25 +155,25 @@ def test_distances_between_places_are_true(tmp_path: Path) -> None:
     assert int(frame["sales"].sum()) == len(sales)
 
 
-def test_a_market_without_coordinates_has_no_map(tmp_path: Path) -> None:
+def test_a_market_without_coordinates_has_no_map(tmp_path):
     sales = Selection().apply(load_market(write_hamlet(tmp_path)))
     assert location_map(sales).empty
 
 
-def test_locations_are_selected_by_their_labels(sales: Sales) -> None:
+def test_locations_are_selected_by_their_labels(sales):
     ids = select_locations(sales, ["Bluestem", "Nowhere"])
     assert len(ids) == 2
     assert select_locations(sales, []) == ()
 
 
-def test_prices_per_area_keep_their_sales_and_have_a_label(sales: Sales) -> None:
+def test_prices_per_area_keep_their_sales_and_have_a_label(sales):
     by_area = with_price_per_area(sales)
     assert by_area.contract.market.price.label == "Sale price per sq ft"
     assert list(by_area.ids) == list(sales.ids)
     assert by_area.prices.iloc[0] == pytest.approx(208_500 / 1_710)
 
 
-def test_a_sale_without_an_area_has_no_price_per_area(sales: Sales) -> None:
+def test_a_sale_without_an_area_has_no_price_per_area(sales):
     houses = sales.houses.head(3).copy()
     houses.loc[1, sales.contract.market.roles.area] = np.nan
     three = Sales(sales.contract, houses, sales.prices.head(3), sales.ids.head(3))
@@ -187,7 +181,7 @@ def test_a_sale_without_an_area_has_no_price_per_area(sales: Sales) -> None:
 
 
 @pytest.mark.parametrize("months", [1, 3, 12])
-def test_each_sale_is_selected_by_its_period(sales: Sales, months: int) -> None:
+def test_each_sale_is_selected_by_its_period(sales, months):
     frame = price_by_period(sales, months)
     for period, count in zip(frame["period"], frame["sales"], strict=True):
         assert len(select_periods(sales, months, [period])) == count

@@ -11,7 +11,6 @@ import pytest
 
 import houseprice
 from houseprice.errors import SettingsError, StoreError
-from houseprice.market.sales import Market
 from houseprice.model.store.manifest import Manifest
 from houseprice.model.store.signing import Keys, generate_key_pair
 from houseprice.model.store.store import ModelStore
@@ -25,7 +24,7 @@ Open = Callable[..., ModelStore]
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Open:
+def store(tmp_path):
     """Open one folder with a signing key and trusted keys."""
 
     def opened(signing: str | None = None, *trusted: str) -> ModelStore:
@@ -48,8 +47,8 @@ def assert_refused(store: ModelStore, name: str, why: str) -> None:
 
 
 def test_a_version_signed_with_a_trusted_key_is_loaded_wherever_its_folder_is_copied(
-    store: Open, hamlet: Market, tmp_path: Path
-) -> None:
+    store, hamlet, tmp_path
+):
     trained, name = store(OURS[0]), save(store(OURS[0]), hamlet).name
     for trusted in ((THEIRS[1], OURS[1]), (OURS[1],)):
         server = ModelStore.from_settings(
@@ -64,16 +63,14 @@ def test_a_version_signed_with_a_trusted_key_is_loaded_wherever_its_folder_is_co
         assert [version.error for version in server.versions()] == [None]
 
 
-def test_without_keys_no_version_is_signed_and_signed_versions_are_loaded_too(
-    store: Open, hamlet: Market
-) -> None:
+def test_without_keys_no_version_is_signed_and_signed_versions_are_loaded_too(store, hamlet):
     unsigned, signed = save(store(), hamlet).name, save(store(OURS[0]), hamlet).name
     assert Manifest.read(manifest_path(store(), unsigned)).signature is None
     for name in (unsigned, signed):
         assert store().load(name).manifest.model_version == name
 
 
-def test_unsigned_versions_and_unknown_keys_are_refused(store: Open, hamlet: Market) -> None:
+def test_unsigned_versions_and_unknown_keys_are_refused(store, hamlet):
     unsigned, theirs = save(store(), hamlet).name, save(store(THEIRS[0]), hamlet).name
     trusting = store(None, OURS[1])
     assert_refused(trusting, unsigned, "is not signed, and HOUSEPRICE_TRUSTED_KEYS requires")
@@ -82,7 +79,7 @@ def test_unsigned_versions_and_unknown_keys_are_refused(store: Open, hamlet: Mar
 
 
 @pytest.mark.parametrize("signature", ["", "no base64!", "AAAA", "A" * 86 + "==", "of another"])
-def test_a_changed_signature_is_refused(store: Open, hamlet: Market, signature: str) -> None:
+def test_a_changed_signature_is_refused(store, hamlet, signature):
     other, name = (save(store(OURS[0]), hamlet).name for _ in range(2))
     theirs = Manifest.read(manifest_path(store(), other)).signature
     changed = theirs if signature == "of another" else signature
@@ -90,7 +87,7 @@ def test_a_changed_signature_is_refused(store: Open, hamlet: Market, signature: 
     assert_refused(store(None, OURS[1]), name, "changed after it was signed")
 
 
-def test_a_manifest_changed_after_signing_is_refused(store: Open, hamlet: Market) -> None:
+def test_a_manifest_changed_after_signing_is_refused(store, hamlet):
     ours, theirs = save(store(OURS[0]), hamlet).name, save(store(THEIRS[0]), hamlet).name
     rewrite_manifest(store(), ours, metrics={"median_ape": 0.001})
     rewrite_manifest(store(), theirs, signing_key=store(OURS[0]).keys.signing_id)
@@ -98,7 +95,7 @@ def test_a_manifest_changed_after_signing_is_refused(store: Open, hamlet: Market
         assert_refused(store(None, OURS[1]), name, "changed after it was signed")
 
 
-def test_a_signed_version_under_another_name_is_refused(store: Open, hamlet: Market) -> None:
+def test_a_signed_version_under_another_name_is_refused(store, hamlet):
     trusting, name = store(None, OURS[1]), save(store(OURS[0]), hamlet).name
     other = f"{name}7"
     shutil.copytree(trusting.folder / name, trusting.folder / other)
@@ -110,9 +107,7 @@ def test_a_signed_version_under_another_name_is_refused(store: Open, hamlet: Mar
     assert_refused(trusting, other, "changed after it was signed")
 
 
-def test_no_file_of_an_untrusted_version_is_unpickled(
-    store: Open, hamlet: Market, tmp_path: Path
-) -> None:
+def test_no_file_of_an_untrusted_version_is_unpickled(store, hamlet, tmp_path):
     mark = tmp_path / "mark"
     name = save(store(), hamlet, Trap(mark)).name
     with pytest.raises(StoreError, match="is not signed"):
@@ -123,7 +118,7 @@ def test_no_file_of_an_untrusted_version_is_unpickled(
     assert mark.exists()  # the trap works
 
 
-def test_a_file_replaced_under_a_valid_signature_is_refused(store: Open, hamlet: Market) -> None:
+def test_a_file_replaced_under_a_valid_signature_is_refused(store, hamlet):
     name, trusting = save(store(OURS[0]), hamlet).name, store(None, OURS[1])
     path = trusting.folder / name / "golden.json"
     path.write_bytes(path.read_bytes() + b" ")
@@ -131,7 +126,7 @@ def test_a_file_replaced_under_a_valid_signature_is_refused(store: Open, hamlet:
         trusting.load(name)
 
 
-def test_rolling_back_to_an_untrusted_version_is_refused(store: Open, hamlet: Market) -> None:
+def test_rolling_back_to_an_untrusted_version_is_refused(store, hamlet):
     unsigned, signed = save(store(), hamlet).name, save(store(OURS[0]), hamlet).name
     for name in (unsigned, signed):
         store().activate(name)
@@ -141,7 +136,7 @@ def test_rolling_back_to_an_untrusted_version_is_refused(store: Open, hamlet: Ma
     assert trusting.active("hamlet") == signed
 
 
-def test_no_model_is_trained_where_it_could_not_be_signed(store: Open, hamlet: Market) -> None:
+def test_no_model_is_trained_where_it_could_not_be_signed(store, hamlet):
     trusting = store(None, OURS[1])
     with pytest.raises(StoreError, match=r"No model can be trained here: .* Train where that key"):
         train(hamlet, trusting)
@@ -157,9 +152,7 @@ def test_no_model_is_trained_where_it_could_not_be_signed(store: Open, hamlet: M
     assert trusting.active("hamlet") == name
 
 
-def test_a_signed_model_is_trained_in_place_of_an_untrusted_one(
-    store: Open, hamlet: Market
-) -> None:
+def test_a_signed_model_is_trained_in_place_of_an_untrusted_one(store, hamlet):
     unsigned = save(store(), hamlet).name
     store().activate(unsigned)
     loaded = ensure_model(hamlet, store(OURS[0], OURS[1]))
@@ -167,7 +160,7 @@ def test_a_signed_model_is_trained_in_place_of_an_untrusted_one(
     assert ensure_model(hamlet, store(None, OURS[1])).manifest == loaded.manifest
 
 
-def test_a_signing_key_that_is_not_trusted_is_refused_without_showing_it(store: Open) -> None:
+def test_a_signing_key_that_is_not_trusted_is_refused_without_showing_it(store):
     with pytest.raises(SettingsError, match="could not be loaded here") as caught:
         store(THEIRS[0], OURS[1])
     assert THEIRS[0] not in str(caught.value)
@@ -179,7 +172,7 @@ def test_a_signing_key_that_is_not_trusted_is_refused_without_showing_it(store: 
         assert OURS[0] not in text
 
 
-def test_the_package_opens_stores_only_with_the_keys_of_the_settings() -> None:
+def test_the_package_opens_stores_only_with_the_keys_of_the_settings():
     """A store made from a folder alone trusts every version."""
     package = Path(houseprice.__file__).parent
     calls = [

@@ -11,7 +11,6 @@ import stat
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import joblib
 import pandas as pd
@@ -23,7 +22,6 @@ from houseprice.market.sales import Market
 from houseprice.model.store.manifest import Manifest, installed_libraries
 from houseprice.model.store.store import ModelStore
 from houseprice.model.store.versions import add_version
-from houseprice.model.valuation import ValuationModel
 from tests.stored_models import IMPORTANCE, Trap, manifest_path, rewrite_manifest, save
 
 POSIX = pytest.mark.skipif(os.name != "posix", reason="modes and SIGKILL are those of Unix")
@@ -31,7 +29,7 @@ FILES = ("model.joblib", "importance.csv", "card.json", "card.md")
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> ModelStore:
+def store(tmp_path):
     return ModelStore(tmp_path / "deep" / "models")
 
 
@@ -44,9 +42,7 @@ def activated(store: ModelStore, market: Market) -> str:
 # Saving and loading
 
 
-def test_a_loaded_model_has_its_manifest_and_predicts_as_before(
-    store: ModelStore, hamlet: Market, valuer: ValuationModel
-) -> None:
+def test_a_loaded_model_has_its_manifest_and_predicts_as_before(store, hamlet, valuer):
     version = save(store, hamlet, valuer)
     store.activate(version.name)
     loaded, houses = store.load(contract=hamlet.contract), hamlet.houses.tail(5)
@@ -63,7 +59,7 @@ def test_a_loaded_model_has_its_manifest_and_predicts_as_before(
     assert manifest.created_at.utcoffset() is not None
 
 
-def test_the_card_of_each_version_names_it(store: ModelStore, hamlet: Market) -> None:
+def test_the_card_of_each_version_names_it(store, hamlet):
     for name in [save(store, hamlet).name for _ in range(2)]:
         card = store.load(name).card
         assert card.data["version"]["model_version"] == name
@@ -72,9 +68,7 @@ def test_the_card_of_each_version_names_it(store: ModelStore, hamlet: Market) ->
 
 
 @POSIX
-def test_only_the_owner_can_access_the_store_and_other_modes_are_warned_of(
-    store: ModelStore, hamlet: Market, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_only_the_owner_can_access_the_store_and_other_modes_are_warned_of(store, hamlet, caplog):
     activated(store, hamlet)
     for path in (store.folder, *store.folder.rglob("*")):
         if path.suffix != ".lock":
@@ -84,14 +78,14 @@ def test_only_the_owner_can_access_the_store_and_other_modes_are_warned_of(
     assert "chmod go-w" in caplog.text
 
 
-def test_an_empty_store_says_to_train_a_model(store: ModelStore) -> None:
+def test_an_empty_store_says_to_train_a_model(store):
     assert store.versions() == ()
     assert store.active() is None
     with pytest.raises(StoreError, match=r"There is no model in .* Train one: houseprice train"):
         store.load()
 
 
-def test_a_folder_that_cannot_be_created_names_the_setting(tmp_path: Path, hamlet: Market) -> None:
+def test_a_folder_that_cannot_be_created_names_the_setting(tmp_path, hamlet):
     (tmp_path / "file").touch()
     with pytest.raises(StoreError, match="HOUSEPRICE_MODEL_DIR"):
         save(ModelStore(tmp_path / "file" / "models"), hamlet)
@@ -101,9 +95,7 @@ def test_a_folder_that_cannot_be_created_names_the_setting(tmp_path: Path, hamle
 
 
 @pytest.mark.parametrize("file", FILES)
-def test_a_file_with_one_changed_byte_is_refused(
-    store: ModelStore, hamlet: Market, file: str
-) -> None:
+def test_a_file_with_one_changed_byte_is_refused(store, hamlet, file):
     name = save(store, hamlet).name
     path = store.folder / name / file
     data = bytearray(path.read_bytes())
@@ -115,16 +107,14 @@ def test_a_file_with_one_changed_byte_is_refused(
 
 
 @pytest.mark.parametrize("file", [*FILES, "manifest.json"])
-def test_a_missing_file_is_refused(store: ModelStore, hamlet: Market, file: str) -> None:
+def test_a_missing_file_is_refused(store, hamlet, file):
     name = save(store, hamlet).name
     (store.folder / name / file).unlink()
     with pytest.raises(StoreError, match=r"No such file.*houseprice train"):
         store.load(name)
 
 
-def test_a_replaced_model_file_is_not_unpickled(
-    store: ModelStore, hamlet: Market, tmp_path: Path
-) -> None:
+def test_a_replaced_model_file_is_not_unpickled(store, hamlet, tmp_path):
     name, mark = save(store, hamlet).name, tmp_path / "mark"
     joblib.dump(Trap(mark), store.folder / name / "model.joblib")
     with pytest.raises(StoreError, match="was not loaded"):
@@ -135,7 +125,7 @@ def test_a_replaced_model_file_is_not_unpickled(
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"manifest_sha256": 1}', "\0", '"x"'])
-def test_a_damaged_manifest_is_refused(store: ModelStore, hamlet: Market, text: str) -> None:
+def test_a_damaged_manifest_is_refused(store, hamlet, text):
     name = save(store, hamlet).name
     manifest_path(store, name).write_text(text, encoding="utf-8")
     with pytest.raises(StoreError, match=rf"manifest of model version {name} is damaged"):
@@ -143,9 +133,7 @@ def test_a_damaged_manifest_is_refused(store: ModelStore, hamlet: Market, text: 
     assert store.versions()[0].error is not None
 
 
-def test_a_changed_manifest_and_the_manifest_of_another_version_are_refused(
-    store: ModelStore, hamlet: Market
-) -> None:
+def test_a_changed_manifest_and_the_manifest_of_another_version_are_refused(store, hamlet):
     first, second = (manifest_path(store, save(store, hamlet).name) for _ in range(2))
     second.write_bytes(first.read_bytes())
     first.write_text(first.read_text(encoding="utf-8").replace("0.05", "0.01"), encoding="utf-8")
@@ -154,9 +142,7 @@ def test_a_changed_manifest_and_the_manifest_of_another_version_are_refused(
             store.load(path.parent.name)
 
 
-def test_a_manifest_with_other_fields_is_not_called_damaged(
-    store: ModelStore, hamlet: Market
-) -> None:
+def test_a_manifest_with_other_fields_is_not_called_damaged(store, hamlet):
     name = save(store, hamlet).name
 
     class Extended(Manifest):
@@ -179,8 +165,8 @@ def test_a_manifest_with_other_fields_is_not_called_damaged(
     ],
 )
 def test_a_model_of_other_software_is_refused_before_it_is_unpickled(
-    store: ModelStore, hamlet: Market, software: str, other: str, tmp_path: Path
-) -> None:
+    store, hamlet, software, other, tmp_path
+):
     name = save(store, hamlet, Trap(tmp_path / "mark")).name
     if software == "houseprice":
         rewrite_manifest(store, name, package_version=other)
@@ -195,16 +181,14 @@ def test_a_model_of_other_software_is_refused_before_it_is_unpickled(
     assert not (tmp_path / "mark").exists()
 
 
-def test_a_patch_release_of_numpy_is_accepted(store: ModelStore, hamlet: Market) -> None:
+def test_a_patch_release_of_numpy_is_accepted(store, hamlet):
     name, here = save(store, hamlet).name, installed_libraries()
     patched = here["numpy"].rsplit(".", 1)[0] + ".99"
     rewrite_manifest(store, name, libraries={**here, "numpy": patched})
     assert store.load(name).manifest.model_version == name
 
 
-def test_a_model_of_other_code_or_of_another_contract_is_refused(
-    store: ModelStore, hamlet: Market
-) -> None:
+def test_a_model_of_other_code_or_of_another_contract_is_refused(store, hamlet):
     name = save(store, hamlet).name
     other = hamlet.contract.model_copy(update={"sha256": "0" * 64})
     with pytest.raises(StoreError, match="trained on another contract"):
@@ -214,13 +198,13 @@ def test_a_model_of_other_code_or_of_another_contract_is_refused(
         store.load(name)
 
 
-def test_an_object_that_is_no_valuation_model_is_refused(store: ModelStore, hamlet: Market) -> None:
+def test_an_object_that_is_no_valuation_model_is_refused(store, hamlet):
     name = save(store, hamlet, {"not": "a model"}).name
     with pytest.raises(StoreError, match="does not contain a valuation model"):
         store.load(name)
 
 
-def test_a_model_of_unknown_classes_is_refused(store: ModelStore, hamlet: Market) -> None:
+def test_a_model_of_unknown_classes_is_refused(store, hamlet):
     original = Manifest.read(manifest_path(store, save(store, hamlet).name))
     texts = dict.fromkeys((*FILES, "golden.json", "study.json"), b"{}")
     files = texts | {"model.joblib": b"cno_such_module\nThing\n."}
@@ -240,18 +224,14 @@ def test_a_model_of_unknown_classes_is_refused(store: ModelStore, hamlet: Market
     "name",
     ["..", "../x-1-1", "/etc", "ames", "a-1-0", "x-0.1-1/..", "x-1-1\n", "", "a-1-" + "9" * 200],
 )
-def test_a_text_that_is_no_version_name_reaches_no_file(
-    store: ModelStore, hamlet: Market, name: str
-) -> None:
+def test_a_text_that_is_no_version_name_reaches_no_file(store, hamlet, name):
     save(store, hamlet)
     for use in (store.load, store.activate):
         with pytest.raises(StoreError):
             use(name)
 
 
-def test_a_version_outside_of_the_store_is_not_reached_by_a_path(
-    store: ModelStore, hamlet: Market
-) -> None:
+def test_a_version_outside_of_the_store_is_not_reached_by_a_path(store, hamlet):
     save(store, hamlet)
     outside = ModelStore(store.folder.parent / "outside")
     name = save(outside, hamlet).name
@@ -263,24 +243,20 @@ def test_a_version_outside_of_the_store_is_not_reached_by_a_path(
 # Numbers and activation
 
 
-def test_versions_are_numbered_and_listed_oldest_first(store: ModelStore, hamlet: Market) -> None:
+def test_versions_are_numbered_and_listed_oldest_first(store, hamlet):
     names = [save(store, hamlet).name for _ in range(11)]
     assert [name.rsplit("-", 1)[1] for name in names] == [str(n) for n in range(1, 12)]
     assert [version.name for version in store.versions()] == names
 
 
-def test_the_number_of_a_deleted_version_is_not_used_again(
-    store: ModelStore, hamlet: Market
-) -> None:
+def test_the_number_of_a_deleted_version_is_not_used_again(store, hamlet):
     shutil.rmtree(store.folder / activated(store, hamlet))
     assert save(store, hamlet).name.endswith("-2")
     with pytest.raises(StoreError, match="There is no model version"):
         store.load()
 
 
-def test_a_new_version_is_active_only_after_its_activation(
-    store: ModelStore, hamlet: Market
-) -> None:
+def test_a_new_version_is_active_only_after_its_activation(store, hamlet):
     version = save(store, hamlet)
     assert not version.active
     assert store.active() is None
@@ -292,7 +268,7 @@ def test_a_new_version_is_active_only_after_its_activation(
     assert [version.active for version in store.versions()] == [False, True]
 
 
-def test_rollback_follows_the_order_of_activation(store: ModelStore, hamlet: Market) -> None:
+def test_rollback_follows_the_order_of_activation(store, hamlet):
     one, two, three = (save(store, hamlet).name for _ in range(3))
     for name in (two, one, one, three):
         store.activate(name)
@@ -304,9 +280,7 @@ def test_rollback_follows_the_order_of_activation(store: ModelStore, hamlet: Mar
     assert store.active() == two
 
 
-def test_each_market_has_its_own_active_version_and_rollback(
-    store: ModelStore, hamlet: Market, market: Market
-) -> None:
+def test_each_market_has_its_own_active_version_and_rollback(store, hamlet, market):
     first, other = activated(store, hamlet), activated(store, market)
     assert [version.active for version in store.versions()] == [True, True]
     activated(store, hamlet)
@@ -316,7 +290,7 @@ def test_each_market_has_its_own_active_version_and_rollback(
     assert store.load(contract=market.contract).manifest.model_version == other
 
 
-def test_rollback_to_a_damaged_version_is_refused(store: ModelStore, hamlet: Market) -> None:
+def test_rollback_to_a_damaged_version_is_refused(store, hamlet):
     one, two = activated(store, hamlet), activated(store, hamlet)
     (store.folder / one / "model.joblib").write_bytes(b"")
     with pytest.raises(StoreError, match="damaged"):
@@ -324,7 +298,7 @@ def test_rollback_to_a_damaged_version_is_refused(store: ModelStore, hamlet: Mar
     assert store.active() == two
 
 
-def test_lines_that_are_no_version_names_are_ignored(store: ModelStore, hamlet: Market) -> None:
+def test_lines_that_are_no_version_names_are_ignored(store, hamlet):
     name = activated(store, hamlet)
     with (store.folder / "active").open("ab") as file:
         file.write(b"../../etc\n\xff\xfe\n\n")
@@ -349,9 +323,7 @@ while True:
 
 
 @POSIX
-def test_processes_killed_while_saving_leave_a_usable_store(
-    store: ModelStore, hamlet: Market, root: Path
-) -> None:
+def test_processes_killed_while_saving_leave_a_usable_store(store, hamlet, root):
     command = [sys.executable, "-c", SAVE_FOREVER, str(hamlet.folder), str(store.folder)]
 
     def start() -> subprocess.Popen[str]:
@@ -375,9 +347,7 @@ def test_processes_killed_while_saving_leave_a_usable_store(
 
 
 @POSIX
-def test_a_process_killed_before_the_rename_leaves_the_old_version_active(
-    store: ModelStore, hamlet: Market, root: Path
-) -> None:
+def test_a_process_killed_before_the_rename_leaves_the_old_version_active(store, hamlet, root):
     old = activated(store, hamlet)
     code = """if True:
         import os, signal, sys
@@ -401,7 +371,7 @@ def test_a_process_killed_before_the_rename_leaves_the_old_version_active(
     assert not abandoned.exists()
 
 
-def test_a_failed_save_leaves_no_file_behind(store: ModelStore, hamlet: Market) -> None:
+def test_a_failed_save_leaves_no_file_behind(store, hamlet):
     save(store, hamlet)
     before = sorted(store.folder.iterdir())
 
@@ -413,9 +383,7 @@ def test_a_failed_save_leaves_no_file_behind(store: ModelStore, hamlet: Market) 
     assert sorted(store.folder.iterdir()) == before
 
 
-def test_concurrent_saves_and_activations_are_all_recorded(
-    store: ModelStore, hamlet: Market
-) -> None:
+def test_concurrent_saves_and_activations_are_all_recorded(store, hamlet):
     with ThreadPoolExecutor(8) as threads:
         names = list(threads.map(lambda _: activated(store, hamlet), range(16)))
     assert len(set(names)) == 16
