@@ -139,6 +139,7 @@ def from_api() -> Trace:
         trace.calls.clear()
         with trace.recording():
             answer = client.post("/v1/valuations", json={"rows": rows}).raise_for_status().json()
+        trace.paused = True  # the server's threads are still traced while they stop
     if not answer["valuations"][0]["predicted_price"] > 0:
         raise AssertionError("the API gave no price")
     return trace

@@ -63,7 +63,7 @@ class Field(ContractModel):
     at_sale: bool = False
     beyond: Literal["unknown"] | None = None
 
-    @property
+    @cached_property
     def is_numeric(self) -> bool:
         """Whether values are numbers (number, count, year) and not levels."""
         return self.kind in ("number", "count", "year")
@@ -101,12 +101,12 @@ class Field(ContractModel):
         """Whether its levels have coordinates."""
         return any(level.at is not None for level in self.levels)
 
-    @property
+    @cached_property
     def absent(self) -> float:
         """The clean value for "there is none of it": zero, or the position of the level NA."""
         return 0.0 if self.is_numeric else float(self.codes.index("NA"))
 
-    @property
+    @cached_property
     def start_value(self) -> float | None:
         """The clean value of ``start``."""
         if self.start is None:
