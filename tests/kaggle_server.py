@@ -1,9 +1,8 @@
-"""Kaggle on this computer: a proxy that, asked for Kaggle's hosts, is Kaggle.
+"""A local Kaggle: a proxy that answers in the place of Kaggle's hosts.
 
-Kaggle's own client finds it by HTTPS_PROXY and REQUESTS_CA_BUNDLE alone, so that it does what
-it does on any computer: it asks for a tunnel to api.kaggle.com, checks the certificate there, sends
-the key, and follows to the storage that holds the file. What it would have sent anywhere else is
-seen, because all of it comes here.
+Kaggle's own client reaches it by HTTPS_PROXY and REQUESTS_CA_BUNDLE alone and behaves as always: it
+requests a tunnel to api.kaggle.com, verifies the certificate, sends the key, and follows the
+redirect to the storage. A request to any other host would arrive here too.
 """
 
 from __future__ import annotations
@@ -36,27 +35,26 @@ SERVICE = "/v1/competitions.CompetitionApiService/DownloadDataFile"
 
 @dataclass
 class Kaggle:
-    """What the stand-in has and how it behaves; a test changes it before the client comes.
+    """The content and the behaviour of the server; a test changes it before the request.
 
     Attributes
     ----------
     files : dict
-        By the name of a file: its content, as the storage gives it.
-    competition : str
+        The content of each file by name.
     tokens : set of str
-        Bearer tokens that are accepted, besides the user and the key.
+        Accepted bearer tokens, besides the user and the key.
     status, body_code : int, optional
-        Refuse with this status; or with a status of 200 and this code in the body.
+        Refuse with this status, or with a status of 200 and this code in the body.
     tunnel : int
-        What the proxy answers to one who wants through.
+        The proxy's status for a tunnel.
     zips : bool
-        Whether the storage has the files packed, as Kaggle keeps large ones.
+        Whether the storage has archives of the files, as Kaggle does for large ones.
     cut : int, optional
-        Break off after so many bytes.
+        Close the connection after so many bytes.
     wrong_digest : bool
-        Whether the checksum of the storage is wrong.
+        Whether the storage sends a wrong checksum.
     endless, silent : bool
-        Send without an end; take a question and never answer.
+        Send without an end; never answer.
     """
 
     files: dict[str, bytes]
@@ -71,7 +69,7 @@ class Kaggle:
     endless: bool = False
     silent: bool = False
     tunnels: list[str] = field(default_factory=list)
-    asked: list[str] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
     stopped: threading.Event = field(default_factory=threading.Event)
     port: int = 0
 
@@ -85,16 +83,16 @@ class Kaggle:
 
 
 def zipped(**files: bytes | str) -> bytes:
-    """An archive with these files in it."""
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+    """Return an archive of these files."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in files.items():
             archive.writestr(name, content)
-    return packed.getvalue()
+    return buffer.getvalue()
 
 
 def certificate(folder: Path) -> Path:
-    """Write a certificate for Kaggle's hosts, which signs itself, and its key, into one file."""
+    """Write a self-signed certificate for Kaggle's hosts, with its key, to a file."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "not Kaggle")])
     now = dt.datetime.now(dt.UTC)
@@ -128,7 +126,7 @@ def certificate(folder: Path) -> Path:
 
 @contextmanager
 def kaggle(behaviour: Kaggle, pem: Path) -> Iterator[Kaggle]:
-    """Serve it from a thread until the test is done."""
+    """Serve it from a thread."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(pem)
 
@@ -150,7 +148,7 @@ def kaggle(behaviour: Kaggle, pem: Path) -> Iterator[Kaggle]:
 
 
 class _Server(ThreadingHTTPServer):
-    daemon_threads = False  # closing waits for what is still being answered
+    daemon_threads = False  # closing waits for open requests
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -159,7 +157,7 @@ class _Handler(BaseHTTPRequestHandler):
     tls: ssl.SSLContext
 
     def do_CONNECT(self) -> None:
-        """Be the proxy, and then be the host that was asked for."""
+        """Answer as the proxy, then as the requested host."""
         self.site.tunnels.append(self.path)
         if self.site.tunnel != 200:
             self._answer(self.site.tunnel, b"")
@@ -171,21 +169,21 @@ class _Handler(BaseHTTPRequestHandler):
         self.close_connection = False
         try:
             self.connection = self.tls.wrap_socket(self.connection, server_side=True)
-        except (ssl.SSLError, OSError):  # the client does not trust us
+        except (ssl.SSLError, OSError):  # the client rejects the certificate
             self.close_connection = True
         self.rfile = self.connection.makefile("rb")
         self.wfile = self.connection.makefile("wb", 0)
 
     def finish(self) -> None:
-        """Close the connection inside the tunnel too."""
+        """Close the connection of the tunnel too."""
         super().finish()
         self.connection.close()
 
     def do_POST(self) -> None:
-        """The API: say where the file is."""
-        question = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        self.site.asked.append(f"POST {self.headers['Host']}{self.path}")
-        refusal = self._refusal(question)
+        """Answer as the API: redirect to the file."""
+        request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.site.requests.append(f"POST {self.headers['Host']}{self.path}")
+        refusal = self._refusal(request)
         if self.site.silent:
             self.site.stopped.wait()
             self.close_connection = True
@@ -196,19 +194,19 @@ class _Handler(BaseHTTPRequestHandler):
             body = {"code": refusal, "message": f"You sent {self.headers['Authorization']}, {KEY}"}
             self._answer(refusal, json.dumps(body).encode(), {"Content-Type": "application/json"})
         else:
-            name = question["fileName"] + (".zip" if self.site.zips else "")
-            newer = {"X-Kaggle-HubVersion": "99.0.0"}  # the client has words to say about that
-            place = f"https://{STORAGE}/kaggle-competitions/{name}?signed=yes"
-            self._answer(302, b"", {"Location": place, **newer})
+            name = request["fileName"] + (".zip" if self.site.zips else "")
+            newer = {"X-Kaggle-HubVersion": "99.0.0"}  # the client prints a message about it
+            location = f"https://{STORAGE}/kaggle-competitions/{name}?signed=yes"
+            self._answer(302, b"", {"Location": location, **newer})
 
     def do_GET(self) -> None:
-        """The storage: give the file."""
-        self.site.asked.append(f"GET {self.headers['Host']}{self.path.partition('?')[0]}")
+        """Answer as the storage: send the file."""
+        self.site.requests.append(f"GET {self.headers['Host']}{self.path.partition('?')[0]}")
         if "Authorization" in self.headers:
-            self._answer(400, b"The key has no business here.")
+            self._answer(400, b"The key was sent to the storage.")
             return
         if self.site.endless:
-            self._send_on_and_on()
+            self._send_endlessly()
             return
         name = self.path.partition("?")[0].rpartition("/")[2]
         content = self.site.files[name.removesuffix(".zip")]
@@ -216,15 +214,15 @@ class _Handler(BaseHTTPRequestHandler):
         headers = {"x-goog-hash": f"crc32c=AAAAAA==,md5={digest.decode()}"}
         self._answer(200, content, headers, cut=self.site.cut)
 
-    def _refusal(self, question: dict[str, str]) -> int | None:
+    def _refusal(self, request: dict[str, str]) -> int | None:
         if self.site.status:
             return self.site.status
         if self.path != SERVICE or self.headers["Host"] != API:
             return 400
         if not self.site.accepts(self.headers.get("Authorization", "")):
             return 401
-        known = question["competitionName"] == self.site.competition
-        return None if known and question["fileName"] in self.site.files else 404
+        known = request["competitionName"] == self.site.competition
+        return None if known and request["fileName"] in self.site.files else 404
 
     def _answer(
         self, status: int, body: bytes, more: dict[str, str] | None = None, cut: int | None = None
@@ -237,15 +235,15 @@ class _Handler(BaseHTTPRequestHandler):
         if cut is not None:
             self.close_connection = True
 
-    def _send_on_and_on(self) -> None:
+    def _send_endlessly(self) -> None:
         self.send_response(200)
         self.end_headers()
         self.close_connection = True
         try:
             while not self.site.stopped.is_set():
                 self.wfile.write(b"x" * 1_000_000)
-        except OSError:  # the client has had enough
+        except OSError:  # the client has closed the connection
             return
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
