@@ -256,6 +256,17 @@ class Contract(ContractModel):
             name: Expression(part.expression, self.fields) for name, part in self.derived.items()
         }
 
+    @cached_property
+    def sale_conditions(self) -> tuple[Field, ...]:
+        """The fields of the sale itself that have a usual level; its date has none."""
+        roles = self.market.roles
+        return tuple(
+            field
+            for name, field in self.fields.items()
+            if field.at_sale and field.levels and field.start is not None
+            if name not in (roles.sale_year, roles.sale_month)
+        )
+
     def _expressions(self, key: str) -> dict[str, Expression]:
         return {
             name: Expression(getattr(field, key), self.fields)

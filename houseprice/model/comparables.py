@@ -81,12 +81,8 @@ class Comparables:
         self._subject = SubjectMatcher(market)
         self._location = contract.columns.index(contract.market.roles.location)
         self.distance = HouseDistance(contract, self._sales, importance)
-        roles = contract.market.roles
         self._circumstances = [
-            (i, field)
-            for i, (name, field) in enumerate(contract.fields.items())
-            if field.at_sale and field.levels and field.start is not None
-            if name not in (roles.sale_year, roles.sale_month)
+            (contract.columns.index(field.column), field) for field in contract.sale_conditions
         ]
         self.is_typical = np.ones(len(self._sales), dtype=bool)
         for i, field in self._circumstances:

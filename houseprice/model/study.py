@@ -20,44 +20,29 @@ STUDY_FILE = "study.json"
 
 _TEXT, _NUMBER = "str", "float64"
 
-STUDY_TABLES: dict[str, dict[str, str]] = {
-    "held_out": {
-        "id": _TEXT,
-        "price": _NUMBER,
-        "predicted_price": _NUMBER,
-        "low_68": _NUMBER,
-        "high_68": _NUMBER,
-        "low_90": _NUMBER,
-        "high_90": _NUMBER,
-        "confidence": _NUMBER,
-        "fold": _NUMBER,
-    },
-    "calibration": {"level": _NUMBER, "observed": _NUMBER, "width": _NUMBER},
-    "contributions": {"column": _TEXT, "label": _TEXT, "contribution": _NUMBER},
-    "groups": {
-        "group": _TEXT,
-        "title": _TEXT,
-        "n_fields": _NUMBER,
-        "loss_pct": _NUMBER,
-        "spread_pct": _NUMBER,
-        "loss_money": _NUMBER,
-        "spread_money": _NUMBER,
-    },
-    "fewer": {
-        "n_fields": _NUMBER,
-        "rmsle": _NUMBER,
-        "median_ape": _NUMBER,
-        "mean_ape": _NUMBER,
-        "within_10": _NUMBER,
-    },
-    "chosen": {"n_fields": _NUMBER, "column": _TEXT, "label": _TEXT, "folds": _NUMBER},
-    "interactions": {
-        "first": _TEXT,
-        "second": _TEXT,
-        "first_label": _TEXT,
-        "second_label": _TEXT,
-        "strength": _NUMBER,
-    },
+_TEXT_COLUMNS = {
+    *("id", "column", "label", "group", "title"),
+    *("first", "second", "first_label", "second_label"),
+}
+_COLUMNS = {
+    "held_out": (
+        *("id", "price", "predicted_price", "low_68", "high_68", "low_90", "high_90"),
+        *("confidence", "fold"),
+    ),
+    "calibration": ("level", "observed", "width"),
+    "contributions": ("column", "label", "contribution"),
+    "groups": (
+        *("group", "title", "n_fields"),
+        *("loss_pct", "spread_pct", "loss_money", "spread_money"),
+    ),
+    "fewer": ("n_fields", "rmsle", "median_ape", "mean_ape", "within_10"),
+    "chosen": ("n_fields", "column", "label", "folds"),
+    "interactions": ("first", "second", "first_label", "second_label", "strength"),
+}
+
+STUDY_TABLES = {
+    table: {name: _TEXT if name in _TEXT_COLUMNS else _NUMBER for name in columns}
+    for table, columns in _COLUMNS.items()
 }
 """The columns of each table with their types."""
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from houseprice.market.fields import Field
 from houseprice.market.profile.associations import associated_pairs
-from houseprice.market.profile.selection import Sales
+from houseprice.market.profile.selection import Sales, most_frequent
 from houseprice.market.profile.summaries import missing_values
 from houseprice.market.sales import Market
 
@@ -88,15 +88,12 @@ def outliers(sales: Sales) -> pd.DataFrame:
     Of sizes and of the price, among the homes that have any: a home without a pool is no outlier
     among pools. The field with the furthest value comes first.
     """
-    location = sales.contract.fields[sales.contract.market.roles.location]
-    locations, prices = sales.values(location.column), sales.prices.to_numpy(np.float64)
-    ids = sales.ids.to_numpy()
     parts = [_field_outliers(field, values) for field, values in _amounts(sales)]
     frame = pd.concat(parts, ignore_index=True) if parts else _no_outliers()
     at = frame.pop("at").to_numpy(np.intp)
-    frame.insert(2, "id", ids[at])
-    frame.insert(3, "location", [location.format(value) for value in locations[at]])
-    frame.insert(5, "price", prices[at])
+    frame.insert(2, "id", sales.ids.to_numpy()[at])
+    frame.insert(3, "location", sales.locations[at])
+    frame.insert(5, "price", sales.prices.to_numpy(np.float64)[at])
     furthest = frame.groupby("column")["times"].transform("max")
     order = np.lexsort((-frame["times"], frame["column"], -furthest))
     return frame.iloc[order].reset_index(drop=True)
@@ -107,13 +104,10 @@ def _alike(sales: Sales) -> pd.DataFrame:
     rows = []
     for column, field in sales.contract.fields.items():
         values = sales.values(column)
-        found, counts = np.unique(values[~np.isnan(values)], return_counts=True)
-        if counts.size:
-            most, known = int(np.argmax(counts)), int(counts.sum())
-            share = counts[most] / known
-            rows.append(
-                (column, field.label, field.format(found[most]), counts[most], known, share)
-            )
+        known = np.count_nonzero(~np.isnan(values))
+        if known:
+            mode, count = most_frequent(values)
+            rows.append((column, field.label, field.format(mode), count, known, count / known))
     frame = pd.DataFrame(rows, columns=["column", "field", "level", "sales", "known", "share"])
     frame = frame[frame["share"] >= ALIKE]
     return frame.sort_values("share", ascending=False, ignore_index=True, kind="stable")
@@ -175,11 +169,10 @@ def price_outliers(sales: Sales, held_out: pd.DataFrame) -> pd.DataFrame:
         from the value over that of the end of the interval on its side, in logarithms.
     """
     predictions = held_out.set_index("id")[["predicted_price", "low_90", "high_90"]]
-    location = sales.contract.fields[sales.contract.market.roles.location]
     frame = pd.DataFrame(
         {
             "id": sales.ids.astype(str).to_numpy(),
-            "place": [location.format(value) for value in sales.values(location.column)],
+            "place": sales.locations,
             "price": sales.prices.to_numpy(np.float64),
         }
     ).join(predictions.set_axis(["value", "low", "high"], axis=1), on="id")
@@ -212,7 +205,7 @@ def contradictions(market: Market, sales: Sales) -> pd.DataFrame:
 def unusual_conditions(sales: Sales) -> pd.Series:
     """Describe the unusual conditions of each sale, by its id: "Sale within the family", or ""."""
     conditions: list[list[str]] = [[] for _ in range(len(sales))]
-    for field in _sale_conditions(sales):
+    for field in sales.contract.sale_conditions:
         values = sales.values(field.column)
         for row in np.flatnonzero(~np.isnan(values) & (values != field.start_value)):
             # "Yes" alone has no meaning.
@@ -221,16 +214,3 @@ def unusual_conditions(sales: Sales) -> pd.Series:
     return pd.Series(
         ["; ".join(texts) for texts in conditions], sales.ids.astype(str), dtype=object
     )
-
-
-def _sale_conditions(sales: Sales) -> list[Field]:
-    """The fields of the sale itself that have a usual value; its date has none."""
-    roles = sales.contract.market.roles
-    return [
-        field
-        for field in sales.contract.fields.values()
-        if field.at_sale
-        and field.levels
-        and field.start_value is not None
-        and field.column not in (roles.sale_month, roles.sale_year)
-    ]

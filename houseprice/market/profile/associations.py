@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from houseprice.market.profile.selection import Sales
+from houseprice.market.profile.selection import Sales, most_frequent
 from houseprice.market.profile.summaries import price_by_level
 
 __all__ = [
@@ -196,11 +196,10 @@ BINS = 30
 
 def pair_points(sales: Sales, one: str, other: str, third: str | None = None) -> pd.DataFrame:
     """One row per sale where both fields are known: id, location, one, other, third (or NaN)."""
-    location = sales.contract.fields[sales.contract.market.roles.location]
     frame = pd.DataFrame(
         {
             "id": sales.ids.to_numpy(),
-            "location": [location.format(value) for value in sales.values(location.column)],
+            "location": sales.locations,
             "one": sales.values(one),
             "other": sales.values(other),
             "third": sales.values(third) if third else np.nan,
@@ -254,14 +253,14 @@ def distribution_by_level(
     Levels are ordered as by ``price_by_level``; sales where one is not known are left out.
     """
     known = ~(np.isnan(sales.values(level)) | np.isnan(sales.values(number)))
-    selected = _where(sales, known)
+    selected = sales.where(known)
     measured = replace(selected, prices=pd.Series(selected.values(number)))
     order = {
         name: position for position, name in enumerate(price_by_level(measured, level)["level"])
     }
     group, names = group_by_field(selected, third) if third else (np.full(len(selected), ""), ("",))
     parts = [
-        price_by_level(_where(measured, group == name), level).assign(group=name) for name in names
+        price_by_level(measured.where(group == name), level).assign(group=name) for name in names
     ] or [price_by_level(measured, level).assign(group="")]
     frame = pd.concat(parts, ignore_index=True)
     position = frame["level"].map(order).astype(int)
@@ -275,7 +274,7 @@ def level_shares(sales: Sales, row: str, column: str, third: str | None = None) 
     third: its median, or for nominal fields and flags the share of its most frequent level.
     """
     ends = sales.values(row), sales.values(column)
-    selected = _where(sales, ~(np.isnan(ends[0]) | np.isnan(ends[1])))
+    selected = sales.where(~(np.isnan(ends[0]) | np.isnan(ends[1])))
     frame = pd.DataFrame({"row": selected.values(row), "column": selected.values(column)})
     frame["third"] = _third_values(selected, third) if third else np.nan
     grouped = frame.groupby(["row", "column"])
@@ -293,12 +292,8 @@ def _third_values(sales: Sales, third: str) -> NDArray[np.float64]:
     values = sales.values(third)
     if sales.field(third).kind not in ("nominal", "flag"):
         return values
-    found, counts = np.unique(values[~np.isnan(values)], return_counts=True)
-    if not found.size:
-        return values
-    same: NDArray[np.float64] = np.where(
-        np.isnan(values), np.nan, values == found[np.argmax(counts)]
-    )
+    mode, _ = most_frequent(values)
+    same: NDArray[np.float64] = np.where(np.isnan(values), np.nan, values == mode)
     return same
 
 
@@ -313,8 +308,3 @@ def _thirds(sales: Sales, column: str) -> tuple[NDArray[np.object_], tuple[str, 
     table = np.array([*names, "not known"], dtype=object)
     group = table[np.where(np.isnan(values), len(names), np.searchsorted(edges, values))]
     return group, tuple(name for name in table if name in set(group))
-
-
-def _where(sales: Sales, keep: NDArray[np.bool_]) -> Sales:
-    kept = sales.houses[keep], sales.prices.loc[keep], sales.ids[keep]
-    return Sales(sales.contract, *kept)

@@ -12,7 +12,7 @@ from houseprice.market.contract import Contract
 from houseprice.market.fields import Field
 from houseprice.market.sales import Market
 
-__all__ = ["Sales", "Selection", "with_price_per_area"]
+__all__ = ["Sales", "Selection", "most_frequent", "with_price_per_area"]
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,17 @@ class Sales:
         )
 
     @property
+    def locations(self) -> NDArray[np.object_]:
+        """The label of the location of each sale."""
+        field = self.contract.fields[self.contract.market.roles.location]
+        labels = [field.format(value) for value in self.values(field.column)]
+        return np.array(labels, dtype=object)
+
+    def where(self, keep: NDArray[np.bool_]) -> Sales:
+        """Return the sales that a mask selects."""
+        return Sales(self.contract, self.houses[keep], self.prices[keep], self.ids[keep])
+
+    @property
     def price_per_area(self) -> NDArray[np.float64]:
         """Price per unit of the field with the role "area"; NaN where that is unknown."""
         area = self.values(self.contract.market.roles.area)
@@ -76,7 +87,16 @@ class Selection:
             keep &= market.prices.between(*self.price)
         for column, lowest, highest in self.ranges:
             keep &= market.houses[column].between(lowest, highest)
-        return Sales(market.contract, market.houses[keep], market.prices[keep], market.ids[keep])
+        sales = Sales(market.contract, market.houses, market.prices, market.ids)
+        return sales.where(keep)
+
+
+def most_frequent(values: NDArray[np.float64]) -> tuple[float, int]:
+    """Return the most frequent known value and its count; the lowest of several, NaN if none."""
+    found, counts = np.unique(values[~np.isnan(values)], return_counts=True)
+    if not found.size:
+        return float("nan"), 0
+    return float(found[np.argmax(counts)]), int(counts.max())
 
 
 def with_price_per_area(sales: Sales) -> Sales:
@@ -86,13 +106,9 @@ def with_price_per_area(sales: Sales) -> Sales:
     Sales whose area is unknown are left out.
     """
     prices = sales.price_per_area
-    known = np.isfinite(prices)
-    return Sales(
-        _contract_per_area(sales.contract),
-        sales.houses[known],
-        pd.Series(prices[known], index=sales.prices.index[known], name=sales.prices.name),
-        sales.ids[known],
-    )
+    priced = pd.Series(prices, index=sales.prices.index, name=sales.prices.name)
+    per_area = Sales(_contract_per_area(sales.contract), sales.houses, priced, sales.ids)
+    return per_area.where(np.isfinite(prices))
 
 
 def _contract_per_area(contract: Contract) -> Contract:

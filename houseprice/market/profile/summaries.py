@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from houseprice.market.contract import Contract
-from houseprice.market.profile.selection import Sales
+from houseprice.market.profile.selection import Sales, most_frequent
 
 __all__ = [
     "SPREAD",
@@ -78,11 +78,10 @@ def price_distribution(sales: Sales, bars: int = 36) -> pd.DataFrame:
 
 def price_points(sales: Sales, column: str) -> pd.DataFrame:
     """One row per sale where the field is known: id, location, value, price."""
-    location = sales.contract.fields[sales.contract.market.roles.location]
     frame = pd.DataFrame(
         {
             "id": sales.ids.to_numpy(),
-            "location": [location.format(value) for value in sales.values(location.column)],
+            "location": sales.locations,
             "value": sales.values(column),
             "price": sales.prices.to_numpy(np.float64),
         }
@@ -131,10 +130,8 @@ def price_by_level(sales: Sales, column: str) -> pd.DataFrame:
 
 def price_by_location(sales: Sales) -> pd.DataFrame:
     """Quantiles of price by location, lowest median first, with the median price per area."""
-    field = sales.contract.fields[sales.contract.market.roles.location]
-    frame = price_by_level(sales, field.column)
-    levels = [field.format(value) for value in sales.values(field.column)]
-    median = pd.Series(sales.price_per_area).groupby(levels).median()
+    frame = price_by_level(sales, sales.contract.market.roles.location)
+    median = pd.Series(sales.price_per_area).groupby(sales.locations).median()
     return frame.assign(median_per_area=frame["level"].map(median))
 
 
@@ -282,8 +279,7 @@ def field_profile(sales: Sales, column: str) -> FieldProfile:
     if field.kind in ("number", "year"):
         typical = float(np.quantile(known, 0.5, method="nearest"))
     else:
-        found, counts = np.unique(known, return_counts=True)
-        typical = float(found[np.argmax(counts)])
+        typical, _ = most_frequent(known)
     none = field.kind in ("number", "count") or "NA" in field.codes
     return FieldProfile(
         known=known.size,
