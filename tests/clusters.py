@@ -47,13 +47,17 @@ def two_workers(model_dir: Path) -> Iterator[Client]:
 @contextmanager
 def a_scheduler(folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
     """A scheduler in a process of its own, and its address."""
-    told = folder / "scheduler.json"
+    scheduler_file = folder / "scheduler.json"
     code = "from distributed.cli.dask_scheduler import main; main()"
-    options = ["--port", "0", "--scheduler-file", str(told)]
+    options = ["--port", "0", "--scheduler-file", str(scheduler_file)]
     with _process(code, *options) as process:
-        # The file is not written at once.
-        until(lambda: told.exists() and told.read_text(encoding="utf-8").endswith("}"))
-        yield process, json.loads(told.read_text(encoding="utf-8"))["address"]
+        # The file is not written atomically.
+        until(
+            lambda: (
+                scheduler_file.exists() and scheduler_file.read_text(encoding="utf-8").endswith("}")
+            )
+        )
+        yield process, json.loads(scheduler_file.read_text(encoding="utf-8"))["address"]
 
 
 @contextmanager
@@ -82,7 +86,7 @@ def _process(
 
 
 def until(happened: Callable[[], object]) -> None:
-    """Wait for what another process does, and give up after two minutes."""
+    """Wait up to two minutes for a condition that another process makes true."""
     end = time.monotonic() + 120
     while not happened():
         assert time.monotonic() < end

@@ -1,4 +1,4 @@
-"""What every test stands on: a clean environment, no network, and one trained model to share."""
+"""Fixtures of all tests: a clean environment, no network, and one trained model."""
 
 from __future__ import annotations
 
@@ -19,34 +19,34 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[1]
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
-SIDE_BY_SIDE = "PYTEST_XDIST_WORKER" in os.environ  # one of several processes that share the tests
-MEMORY = 2_000_000_000  # bytes for a process of tests, its servers and its browser
-MOST_PROCESSES = 8  # each starts servers and a browser of its own, which more would not make up for
+IS_WORKER = "PYTEST_XDIST_WORKER" in os.environ  # one of several processes of pytest-xdist
+MEMORY = 2_000_000_000  # bytes that one process needs with its servers and its browser
+MAX_PROCESSES = 8  # each starts servers and a browser: more would be slower
 
-if SIDE_BY_SIDE:
-    # The cores are taken: threads that calculate side by side would only wait for each other.
+if IS_WORKER:
+    # The processes use all cores, so more threads would only wait for each other.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-# A script's shell lets what it starts in the background ignore Ctrl-C, and so what that starts.
+# Background jobs of a shell script ignore Ctrl-C, and so would the processes that tests start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# The same examples on every run, and no verdict that hangs on how busy the machine is.
+# Equal examples in every run, and no failure because the machine is busy.
 hypothesis.settings.register_profile("steady", derandomize=True, deadline=None, database=None)
 hypothesis.settings.load_profile("steady")
 
 
 def refuse_the_network(connect: Callable[[socket.socket, Any], Any]) -> Callable[..., Any]:
-    """Fail a test that reaches for another machine.
+    """Fail a test that connects to another machine.
 
-    An audit hook would see the same. But Python 3.11 lets no thread start to be traced (for the
-    coverage) while another one is in a hook written in Python, and the thread ends with an error.
+    Not an audit hook: in Python 3.11 a thread fails to start under coverage while another thread is
+    in a hook written in Python.
     """
 
     @functools.wraps(connect)
     def checked(own: socket.socket, address: Any) -> Any:
         if isinstance(address, tuple) and address[0] not in LOOPBACK:
-            raise RuntimeError(f"A test tried to reach {address[0]}: tests use no network.")
+            raise RuntimeError(f"A test connects to {address[0]}: tests use no network.")
         return connect(own, address)
 
     return checked
@@ -58,18 +58,18 @@ for name in ("connect", "connect_ex"):
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """Answer ``-n auto``: a process a core that we may use, as far as the memory goes."""
+    """Set ``-n auto`` to one process per available core, as far as the memory suffices."""
     import joblib
 
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return max(1, min(joblib.cpu_count(), memory // MEMORY, MOST_PROCESSES))
+    return max(1, min(joblib.cpu_count(), memory // MEMORY, MAX_PROCESSES))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the files that drive a browser last, and those with the trained model before them.
+    """Sort the files: without a model, with the trained model, with a browser.
 
-    Playwright leaves an event loop in this thread. One file with the model goes first: its process
-    trains while others do what needs no model, and nobody waits.
+    Playwright leaves an event loop in its thread. One file with the model goes first, so that its
+    process trains while others run tests without a model.
     """
     turns: dict[Path, int] = {}
     for item in items:
@@ -90,7 +90,7 @@ def root():
 
 @pytest.fixture(scope="session", autouse=True)
 def clean_environment(tmp_path_factory):
-    """Settings at their defaults, and a model folder that is not the user's own."""
+    """Settings at their defaults, and a temporary model folder."""
     with pytest.MonkeyPatch.context() as patch:
         for name in [*os.environ]:
             if name.startswith("HOUSEPRICE_") or name == "PORT":
@@ -101,7 +101,7 @@ def clean_environment(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def market():
-    """The embedded market; nobody changes it."""
+    """The embedded market; read-only."""
     from houseprice.market.sales import load_market
 
     return load_market()
@@ -109,15 +109,15 @@ def market():
 
 @pytest.fixture(scope="session")
 def model_dir(market, clean_environment, tmp_path_factory):
-    """The model folder of this process, with one model trained on the embedded market in it.
+    """The model folder of this process, with one model of the embedded market.
 
-    Processes that share the tests train it once, and each gets a copy that it may write to.
+    The model is trained once, and each process has a copy that it can write to.
     """
     from houseprice.model.store.store import ModelStore
     from houseprice.model.training import ensure_model
 
     base = tmp_path_factory.getbasetemp()
-    trained = (base.parent if SIDE_BY_SIDE else base) / "trained"
+    trained = (base.parent if IS_WORKER else base) / "trained"
     ensure_model(market, ModelStore(trained))
     folder = Path(os.environ["HOUSEPRICE_MODEL_DIR"])
     shutil.copytree(trained, folder, dirs_exist_ok=True)

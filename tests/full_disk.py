@@ -1,4 +1,4 @@
-"""A process to which the disk is full: no file of its, or of its workers, grows beyond a limit."""
+"""Run a program as on a full disk: no file can grow beyond a limit."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 
 __all__ = ["run_without_room"]
 
-# The kernel stops a write at the limit as it does where the disk ends: after what still fits.
+# The kernel stops a write at the limit like one on a full disk: after the bytes that fit.
 _LIMIT = """
 import resource, sys
 most = int(sys.argv.pop(1))
@@ -18,6 +18,6 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
 def run_without_room(
     program: str, *arguments: object, max_bytes: int
 ) -> subprocess.CompletedProcess[str]:
-    """Run a program of Python where a file has so many bytes at most (not on Windows)."""
+    """Run a Python program in which no file exceeds a number of bytes (not on Windows)."""
     command = [sys.executable, "-c", _LIMIT + program, max_bytes, *arguments]
     return subprocess.run([*map(str, command)], capture_output=True, text=True, check=False)

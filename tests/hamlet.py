@@ -1,4 +1,4 @@
-"""A second market, small and made up, to prove that nothing but its folder knows a market."""
+"""A second, small and synthetic market, which proves that the code depends on no market."""
 
 from __future__ import annotations
 
@@ -191,7 +191,7 @@ def hamlet_sales(n_sales: int = 240, seed: int = 7) -> pd.DataFrame:
 
 
 def write_hamlet(folder: Path, contract: str = CONTRACT, n_sales: int = 240) -> Path:
-    """Write the market's folder and give it back."""
+    """Write the folder of the market, and return it."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "market.toml").write_text(contract, encoding="utf-8")
     sales = hamlet_sales(n_sales)

@@ -1,4 +1,4 @@
-"""Small versions for tests of the store, and what an attacker can do to them."""
+"""Small model versions for tests of the store, and attacks on them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ METRICS = {"rmsle": 0.1, "median_ape": 0.05, "r2": float("nan")}
 
 
 class Trap:
-    """Leaves a file behind when it is unpickled."""
+    """Creates a file when it is unpickled."""
 
     def __init__(self, mark: Path) -> None:
         self.mark = mark

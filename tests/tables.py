@@ -1,4 +1,4 @@
-"""A whole table valued in one step, as the CSV page does in several."""
+"""Value a whole table in one step."""
 
 from __future__ import annotations
 

@@ -196,7 +196,7 @@ class Expression:
     ----------
     text : str
         For example ``"max(sold - built, 0)"`` or ``"garden == 'n'"``.
-    fields : mapping of str to FieldFacts
+    fields : mapping of str to FieldLike
         The fields that it may use. Levels (ordinal, nominal, flag) compare with their codes; an
         ordinal or a flag counts as its rank 0, 1, 2… in arithmetic; a nominal only compares.
 

@@ -1,4 +1,4 @@
-"""How hard to try: a bounded number of cases in every run, more and new ones with ``make fuzz``."""
+"""The number of cases: fixed in every run, more and random ones with ``make fuzz``."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ def contract(tmp_path_factory):
     return load_contract(write_hamlet(tmp_path_factory.mktemp("hamlet")))
 
 
-def tries(cases: int) -> hypothesis.settings:
-    """Give the settings of a test: so many cases, or as many as asked for, new ones each time."""
+def fuzz_settings(cases: int) -> hypothesis.settings:
+    """Return settings for a number of cases, or for FUZZ_CASES random ones."""
     checks = hypothesis.HealthCheck
-    calm = [checks.too_slow, checks.data_too_large, checks.function_scoped_fixture]
+    suppressed = [checks.too_slow, checks.data_too_large, checks.function_scoped_fixture]
     if _CASES is None:
-        return hypothesis.settings(max_examples=cases, suppress_health_check=calm)
+        return hypothesis.settings(max_examples=cases, suppress_health_check=suppressed)
     return hypothesis.settings(
         max_examples=int(_CASES),
         derandomize=False,
         print_blob=True,
-        suppress_health_check=calm,
+        suppress_health_check=suppressed,
     )

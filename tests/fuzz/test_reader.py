@@ -1,4 +1,4 @@
-"""Whatever comes in: every row comes out, in order, untouched, or the file is refused in words."""
+"""Any file is read with each of its rows unchanged and in order, or refused with a message."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from houseprice.tables.reader import open_csv, read_table
 from houseprice.tables.scoring import ScoredTable, ScoringOptions
 from houseprice.tables.streaming import value_stream
 from houseprice.tables.writer import to_csv
-from tests.fuzz.breaking import Broken, broken_tables, damaged
-from tests.fuzz.conftest import tries
+from tests.fuzz.breaking import BrokenTable, broken_tables, damaged
+from tests.fuzz.conftest import fuzz_settings
 from tests.hamlet import hamlet_sales
 from tests.tables import value_table
 from tests.unit.tables.conftest import Surveyor
@@ -37,28 +37,28 @@ def surveyor(contract):
     return Surveyor(contract)
 
 
-def hold(scored: ScoredTable, n_rows: int) -> None:
-    """What is true of every valued table."""
+def assert_consistent(scored: ScoredTable, n_rows: int) -> None:
+    """Assert what is true of every valued table."""
     assert len(scored.inputs) == len(scored.valuations) == n_rows
     assert scored.valuations["row"].tolist() == list(range(1, n_rows + 1))
-    told: dict[int | None, list[tuple[str, str]]] = {}
+    reported: dict[int | None, list[tuple[str, str]]] = {}
     for problem in scored.problems:
         if problem.severity == "error":
-            told.setdefault(problem.row, []).append((problem.code, problem.message))
+            reported.setdefault(problem.row, []).append((problem.code, problem.message))
     for row, status in enumerate(scored.valuations["status"], start=1):
-        assert (status == "error") == (row in told)
-        assert all(code and message for code, message in told.get(row, []))
+        assert (status == "error") == (row in reported)
+        assert all(code and message for code, message in reported.get(row, []))
     valued = scored.valuations["status"] != "error"
     assert scored.valuations["predicted_price"].notna().tolist() == valued.tolist()
 
 
-@tries(40)
+@fuzz_settings(40)
 @given(data=st.data())
 def test_every_row_of_a_broken_table_is_answered(data, contract, surveyor):
-    broken: Broken = data.draw(broken_tables(contract))
+    broken: BrokenTable = data.draw(broken_tables(contract))
     table = read_table(broken.data, "homes.csv", Settings(), contract)
     scored = value_table(table, surveyor)
-    hold(scored, len(broken.rows))
+    assert_consistent(scored, len(broken.rows))
     for row, (given_row, cells) in enumerate(
         zip(broken.rows, scored.inputs.to_numpy().tolist(), strict=True)
     ):
@@ -68,10 +68,10 @@ def test_every_row_of_a_broken_table_is_answered(data, contract, surveyor):
             assert cells[: len(given_row)] == given_row
 
 
-@tries(15)
+@fuzz_settings(15)
 @given(data=st.data())
 def test_a_broken_table_streams_as_it_is_read_whole(data, contract, surveyor):
-    broken: Broken = data.draw(broken_tables(contract))
+    broken: BrokenTable = data.draw(broken_tables(contract))
     scored = value_table(read_table(broken.data, "homes.csv", Settings(), contract), surveyor)
     out = io.BytesIO()
     with open_csv(broken.data, "homes.csv", Settings(), contract) as source:
@@ -87,10 +87,10 @@ def test_a_broken_table_streams_as_it_is_read_whole(data, contract, surveyor):
     ]
 
 
-@tries(3)
+@fuzz_settings(3)
 @given(data=st.data())
 def test_every_download_of_a_broken_table_can_be_valued_again(data, contract, surveyor):
-    broken: Broken = data.draw(broken_tables(contract))
+    broken: BrokenTable = data.draw(broken_tables(contract))
     scored = value_table(read_table(broken.data, "homes.csv", Settings(), contract), surveyor)
     for download in (
         to_csv(scored.frame, escape_formulas=True, newline="\r\n", bom=True),
@@ -102,34 +102,34 @@ def test_every_download_of_a_broken_table_can_be_valued_again(data, contract, su
         assert again.inputs.to_numpy().tolist() == scored.inputs.to_numpy().tolist()
 
 
-@tries(80)
+@fuzz_settings(80)
 @given(data=st.data(), encoding=st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "cp1252"]))
-def test_a_damaged_csv_file_is_read_or_refused_in_words(data, encoding, contract, surveyor):
+def test_a_damaged_csv_file_is_read_or_refused_with_a_message(data, encoding, contract, surveyor):
     content = data.draw(damaged(CSV.decode().encode(encoding)))
     with contextlib.suppress(InputError):
         table = read_table(content, "homes.csv", LIMITS, contract)
-        hold(value_table(table, surveyor), len(table.cells))
+        assert_consistent(value_table(table, surveyor), len(table.cells))
 
 
-@tries(40)
+@fuzz_settings(40)
 @given(content=damaged(gzip.compress(CSV)))
-def test_a_damaged_gzip_file_is_read_or_refused_in_words(content):
+def test_a_damaged_gzip_file_is_read_or_refused_with_a_message(content):
     with contextlib.suppress(InputError):
         assert len(read_table(content, "homes.csv.gz", LIMITS).cells)
 
 
-def packed(write: Callable[[pd.DataFrame, io.BytesIO], object]) -> bytes:
+def written(write: Callable[[pd.DataFrame, io.BytesIO], object]) -> bytes:
     file = io.BytesIO()
     write(SALES, file)
     return file.getvalue()
 
 
-PARQUET = packed(lambda frame, file: frame.to_parquet(file, compression=None))
-WORKBOOK = packed(lambda frame, file: frame.to_excel(file, index=False, engine="xlsxwriter"))
+PARQUET = written(lambda frame, file: frame.to_parquet(file, compression=None))
+WORKBOOK = written(lambda frame, file: frame.to_excel(file, index=False, engine="xlsxwriter"))
 
 
-@tries(12)
+@fuzz_settings(12)
 @given(content=st.sampled_from([WORKBOOK, PARQUET]).flatmap(damaged))
-def test_a_damaged_workbook_or_parquet_file_is_read_or_refused_in_words(content):
+def test_a_damaged_workbook_or_parquet_file_is_read_or_refused_with_a_message(content):
     with contextlib.suppress(InputError):
         assert len(read_table(content, "homes.xlsx", LIMITS).cells)

@@ -1,4 +1,4 @@
-"""What the tests of single modules share."""
+"""Fixtures of the unit tests."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.hamlet import write_hamlet
 
 @pytest.fixture
 def fresh_logs():
-    """Let a test set up logging, and put things back as they were."""
+    """Let a test configure logging, and restore it afterwards."""
     loggers = [
         logging.getLogger(name) for name in ("houseprice", "py.warnings", logs.COMMAND_LOGGER)
     ]
@@ -28,7 +28,7 @@ def fresh_logs():
 
 @dataclass
 class Result:
-    """What a command left: exit status, results, messages."""
+    """The exit status, results and messages of a command."""
 
     code: int
     out: str
@@ -37,7 +37,7 @@ class Result:
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
-    """A market that is learned quickly, in ``hamlet``; models go beside it."""
+    """A folder with a small market in ``hamlet`` and its models in ``models``."""
     folder = tmp_path_factory.mktemp("place")
     write_hamlet(folder / "hamlet", n_sales=150)
     return folder
@@ -45,7 +45,7 @@ def place(tmp_path_factory):
 
 @pytest.fixture
 def surroundings(monkeypatch, place):
-    """Settings that lead to the market and the models of `place`."""
+    """Settings for the market and the models of `place`."""
     monkeypatch.setenv("HOUSEPRICE_MARKET", str(place / "hamlet"))
     monkeypatch.setenv("HOUSEPRICE_MODEL_DIR", str(place / "models"))
 
@@ -61,3 +61,11 @@ def run(capsys):
         return Result(int(left.value.code or 0), out, err)
 
     return run
+
+
+@pytest.fixture
+def trained(run, surroundings, place):
+    """The folder of the models, with an active model of the market of `place`."""
+    if not (place / "models" / "active").exists():
+        assert run("train", "--quiet").code == 0
+    return place / "models"

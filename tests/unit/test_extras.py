@@ -1,4 +1,4 @@
-"""Packages of an extra, asked for in one sentence."""
+"""The packages of the extras, and the message where one is missing."""
 
 import sys
 import tomllib

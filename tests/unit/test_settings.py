@@ -47,6 +47,7 @@ def test_the_documentation_has_every_setting_with_its_default_and_meaning():
 @pytest.mark.parametrize(
     ("value", "why"),
     [
+        (" ", "it is empty"),
         ("c2VjcmV0", "it is not a key of 32 bytes"),
         ("se cret!", "it is not a key of 32 bytes"),
         (f"{KEY},c2VjcmV0", "entry 2 is not a key of 32 bytes"),
@@ -55,17 +56,10 @@ def test_the_documentation_has_every_setting_with_its_default_and_meaning():
 @pytest.mark.parametrize("name", ["HOUSEPRICE_SIGNING_KEY", "HOUSEPRICE_TRUSTED_KEYS"])
 def test_a_malformed_key_is_an_error_that_does_not_show_it(monkeypatch, name, value, why):
     monkeypatch.setenv(name, value)
-    with pytest.raises(SettingsError, match=f"^{name}: {why}.*models new-key") as caught:
+    with pytest.raises(SettingsError, match=f"^{name}: {why}") as caught:
         read_settings()
-    assert value not in str(caught.value)
+    assert value == " " or value not in str(caught.value)
     assert "c2VjcmV0" not in str(caught.value)
-
-
-@pytest.mark.parametrize("name", ["HOUSEPRICE_SIGNING_KEY", "HOUSEPRICE_TRUSTED_KEYS"])
-def test_an_empty_key_is_an_error(monkeypatch, name):
-    monkeypatch.setenv(name, " ")
-    with pytest.raises(SettingsError, match=f"^{name}: it is empty"):
-        read_settings()
 
 
 def test_there_is_one_private_key_and_any_number_of_public_ones(monkeypatch):
@@ -79,7 +73,7 @@ def test_there_is_one_private_key_and_any_number_of_public_ones(monkeypatch):
 
 
 def test_a_key_without_its_package_is_an_error(monkeypatch):
-    monkeypatch.setitem(sys.modules, "cryptography", None)  # as good as not installed
+    monkeypatch.setitem(sys.modules, "cryptography", None)
     assert read_settings().signing_key is None
     monkeypatch.setenv("HOUSEPRICE_TRUSTED_KEYS", KEY)
     with pytest.raises(SettingsError, match=r"pip install 'houseprice\[sign\]'"):

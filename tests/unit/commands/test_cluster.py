@@ -49,29 +49,29 @@ def test_the_command_values_a_pattern_into_a_folder(run, address, tmp_path):
     assert "1 of 2 files, 10 rows: " in again.err
 
 
-def test_a_call_that_makes_no_sense_is_told(run, address, tmp_path, monkeypatch):
+def test_an_invalid_call_is_a_usage_error(run, address, tmp_path, monkeypatch):
     (job,) = make_jobs(tmp_path, 5)
     folder, twin = tmp_path / "valued", tmp_path / "twin" / job.source.name
     twin.parent.mkdir()
     twin.write_bytes(b"")
 
-    def told(*arguments: object) -> str:
+    def usage_error(*arguments: object) -> str:
         done = run("predict", "--dask", address, *arguments)
         assert done.code == 2
         return " ".join(done.err.replace("│", "").split())
 
-    assert "names the folder of the results" in told(job.source)
-    assert "no file matches" in told(tmp_path / "none" / "*.csv", "-o", folder)
-    assert "never overwritten" in told(job.source, "-o", job.source.parent)
-    assert "have the same name" in told(tmp_path / "*" / "*.csv", "-o", tmp_path / "new")
-    assert "can't be created" in told(job.source, "-o", twin)
-    assert "are for work without a cluster" in told(job.source, "-o", folder, "--jobs", "2")
+    assert "names the folder of the results" in usage_error(job.source)
+    assert "no file matches" in usage_error(tmp_path / "none" / "*.csv", "-o", folder)
+    assert "never overwritten" in usage_error(job.source, "-o", job.source.parent)
+    assert "have the same name" in usage_error(tmp_path / "*" / "*.csv", "-o", tmp_path / "new")
+    assert "can't be created" in usage_error(job.source, "-o", twin)
+    assert "are for work without a cluster" in usage_error(job.source, "-o", folder, "--jobs", "2")
     monkeypatch.setenv("HOUSEPRICE_API_URL", "http://127.0.0.1:9")
-    assert "Unset HOUSEPRICE_API_URL" in told(job.source, "-o", folder)
+    assert "Unset HOUSEPRICE_API_URL" in usage_error(job.source, "-o", folder)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="Windows has no such signals")
-def test_ctrl_c_leaves_whole_results_and_nothing_else(client, address, tmp_path):
+def test_ctrl_c_leaves_complete_results_only(client, address, tmp_path):
     light = make_jobs(tmp_path, 5, 5_000)[0]
     valued = tmp_path / "valued"
     command = [sys.executable, "-m", "houseprice", "predict", "--dask", address, "--evidence"]
@@ -80,29 +80,29 @@ def test_ctrl_c_leaves_whole_results_and_nothing_else(client, address, tmp_path)
     )
     until(lambda: light.target.exists() and any(valued.glob(".*.parts/.*.part")))
     process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=60)
+    _, messages = process.communicate(timeout=60)
     assert process.returncode == 130
     assert re.search(
-        r"Interrupted after [01] of 2 files\. Each result in .* is complete", said.decode()
+        r"Interrupted after [01] of 2 files\. Each result in .* is complete", messages.decode()
     )
-    assert b"Traceback" not in said
+    assert b"Traceback" not in messages
     assert left_in(valued) == [light.target.name]
-    # Each worker does one thing at a time: after this one it has ended what it was at.
+    # Each worker runs one task at a time: after this one, its earlier task has ended.
     for worker in client.run(os.getpid):
         client.submit(os.getpid, workers=[worker], pure=False).result()
     assert left_in(valued) == [light.target.name]
 
 
 @pytest.fixture
-def nobody():
-    """An address where nothing listens."""
+def unused_address():
+    """An address on which no server listens."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         yield f"tcp://127.0.0.1:{taken.getsockname()[1]}"
 
 
-def test_no_scheduler_is_told_in_a_sentence(nobody):
-    for address in (nobody, "nonsense://x"):
+def test_a_missing_scheduler_is_an_error(unused_address):
+    for address in (unused_address, "nonsense://x"):
         with (
             pytest.raises(HousePriceError, match="No scheduler of a Dask cluster answers at"),
             connect(address, timeout_s=0.2),
@@ -110,7 +110,7 @@ def test_no_scheduler_is_told_in_a_sentence(nobody):
             pass
 
 
-def test_a_cluster_without_workers_is_told():
+def test_a_cluster_without_workers_is_an_error():
     with (
         LocalCluster(n_workers=0, host="127.0.0.1", dashboard_address="127.0.0.1:0") as empty,
         pytest.raises(HousePriceError, match="has no workers"),
@@ -119,21 +119,21 @@ def test_a_cluster_without_workers_is_told():
         pass
 
 
-def test_a_missing_package_is_told_in_a_sentence(run, address, monkeypatch):
+def test_a_missing_package_is_named(run, address, monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
     done = run("train", "--dask", address)
     assert done.code == 1
     assert "pip install 'houseprice[cluster]'" in done.err
 
 
-def test_figures_of_a_cluster_are_those_of_one_machine(run, address):
+def test_a_cluster_computes_the_metrics_of_one_machine(run, address):
     plan = ("evaluate", "--json", "--folds", "2", "--repeats", "1")
     here, there = run(*plan), run(*plan, "--dask", address)
     assert there.code == 0, there.err
     assert json.loads(there.out) == json.loads(here.out)
 
 
-def test_a_model_of_a_cluster_is_that_of_one_machine(run, address):
+def test_a_cluster_trains_the_model_of_one_machine(run, address):
     here, there = run("train", "--json"), run("train", "--json", "--dask", address)
     assert there.code == 0, there.err
     assert json.loads(there.out)["metrics"] == json.loads(here.out)["metrics"]

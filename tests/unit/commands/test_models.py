@@ -10,11 +10,11 @@ pytestmark = pytest.mark.usefixtures("fresh_logs", "surroundings")
 
 
 def new_key(run) -> dict[str, str]:
-    """Make a pair, as the lines of an environment."""
+    """Create a key pair, and return its environment variables."""
     return dict(line.split("=", 1) for line in run("models", "new-key").out.splitlines())
 
 
-def test_a_pair_of_keys_is_printed_as_lines_for_the_environment(run):
+def test_a_key_pair_is_printed_as_environment_variables(run):
     result = run("models", "new-key")
     pair = dict(line.split("=", 1) for line in result.out.splitlines())
     assert list(pair) == ["HOUSEPRICE_SIGNING_KEY", "HOUSEPRICE_TRUSTED_KEYS"]
@@ -23,24 +23,24 @@ def test_a_pair_of_keys_is_printed_as_lines_for_the_environment(run):
     assert new_key(run) != pair
 
 
-def test_a_pair_needs_the_package_for_it(run, monkeypatch):
+def test_a_key_pair_needs_the_extra_package(run, monkeypatch):
     for name in [name for name in sys.modules if name.split(".")[0] == "cryptography"]:
         monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setitem(sys.modules, "cryptography", None)  # as good as not installed
+    monkeypatch.setitem(sys.modules, "cryptography", None)
     result = run("models", "new-key")
     assert (result.code, result.out) == (1, "")
     assert "pip install 'houseprice[sign]'" in result.err
 
 
-def test_a_key_that_is_none_is_a_wrong_call_and_not_shown(run, monkeypatch):
-    monkeypatch.setenv("HOUSEPRICE_SIGNING_KEY", "hush")
+def test_an_invalid_key_is_a_usage_error_that_does_not_show_it(run, monkeypatch):
+    monkeypatch.setenv("HOUSEPRICE_SIGNING_KEY", "secret")
     result = run("models")
     assert result.code == 2
     assert "HOUSEPRICE_SIGNING_KEY" in result.err
-    assert "hush" not in result.err
+    assert "secret" not in result.err
 
 
-def test_the_list_says_who_signed_and_what_is_not_signed(run, monkeypatch, tmp_path):
+def test_the_list_names_the_signing_key_and_unsigned_versions(run, monkeypatch, tmp_path):
     pair = new_key(run)
     monkeypatch.setenv("HOUSEPRICE_MODEL_DIR", str(tmp_path))
     assert run("train", "--quiet").code == 0

@@ -1,4 +1,4 @@
-"""The command that values a file: of any size, in any spreadsheet's format, as it was and more."""
+"""``houseprice predict``: files of any size and format, interruptions and full disks."""
 
 from __future__ import annotations
 
@@ -13,47 +13,43 @@ from pathlib import Path
 import pytest
 
 from houseprice.commands.predict import EVIDENCE_ROWS
+from tests.full_disk import run_without_room
 
 pytestmark = pytest.mark.usefixtures("fresh_logs", "surroundings", "trained")
 
+COMMAND = "from houseprice.cli import main; main()"
 LINES = ["size;quarter;grade;remark", '90,5;N;A;"é=1+1"', "80,25;S;;x", "-5;S;A;", "70,0;Q;B"]
 
 
-@pytest.fixture
-def trained(run, surroundings, place):
-    if not (place / "models" / "active").exists():
-        assert run("train", "--quiet").code == 0
-
-
 def predicted(run, data: bytes, folder: Path, *options: object) -> tuple[bytes, str]:
-    given, answered = folder / "homes.csv", folder / "out.csv"
-    given.write_bytes(data)
-    done = run("predict", given, "-o", answered, *options)
+    source, output = folder / "homes.csv", folder / "out.csv"
+    source.write_bytes(data)
+    done = run("predict", source, "-o", output, *options)
     assert done.code == 0
-    return answered.read_bytes(), done.err
+    return output.read_bytes(), done.err
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
 def test_a_file_comes_back_in_its_own_format(run, tmp_path, encoding):
     given = "\r\n".join(LINES)
-    data, said = predicted(run, given.encode(encoding), tmp_path)
+    data, messages = predicted(run, given.encode(encoding), tmp_path)
     lines = data.decode(encoding).split("\r\n")
     assert [line[: len(own)] for line, own in zip(lines, LINES, strict=False)] == LINES
     assert lines[5:] == [""]
-    assert "Numbers were read with a decimal comma" in said
-    assert "4 rows: " in said
-    assert "  wrong_cell_count: 1" in said
+    assert "Numbers were read with a decimal comma" in messages
+    assert "4 rows: " in messages
+    assert "  wrong_cell_count: 1" in messages
 
 
-def test_a_packed_file_is_valued_as_what_is_in_it(run, tmp_path):
+def test_a_compressed_file_is_valued_like_its_content(run, tmp_path):
     given = "\n".join(LINES).encode()
     plain, _ = predicted(run, given, tmp_path)
-    packed, _ = predicted(run, gzip.compress(given), tmp_path)
-    assert packed.splitlines()[0] == plain.splitlines()[0]
-    assert len(packed.splitlines()) == len(plain.splitlines())
+    compressed, _ = predicted(run, gzip.compress(given), tmp_path)
+    assert compressed.splitlines()[0] == plain.splitlines()[0]
+    assert len(compressed.splitlines()) == len(plain.splitlines())
 
 
-def test_limits_of_uploads_are_none_of_the_commands(run, tmp_path, monkeypatch):
+def test_the_command_has_no_upload_limits(run, tmp_path, monkeypatch):
     monkeypatch.setenv("HOUSEPRICE_MAX_ROWS", "1")
     monkeypatch.setenv("HOUSEPRICE_MAX_UPLOAD_MB", "1")
     row = f"90,N,{'x' * 1_000}\n"
@@ -61,20 +57,20 @@ def test_limits_of_uploads_are_none_of_the_commands(run, tmp_path, monkeypatch):
     assert len(data.splitlines()) == 1_101
 
 
-def test_evidence_is_given_for_few_rows_or_on_request(run, tmp_path):
+def test_evidence_is_included_for_few_rows_or_on_request(run, tmp_path):
     few = b"size,quarter\n90,N\n"
     many = few + b"\n" * (EVIDENCE_ROWS - 1) + b"80,S\n"
     left_out = "the most similar sales and the features that move each value most were left out"
 
-    def reasoned(data: bytes, *options: str) -> tuple[bool, bool]:
-        out, said = predicted(run, data, tmp_path, *options)
+    def has_evidence(data: bytes, *options: str) -> tuple[bool, bool]:
+        out, messages = predicted(run, data, tmp_path, *options)
         # The column before the model's version holds what moves the value.
-        return b",hamlet-" in out.replace(b",,,hamlet-", b""), left_out in said
+        return b",hamlet-" in out.replace(b",,,hamlet-", b""), left_out in messages
 
-    assert reasoned(few) == (True, False)
-    assert reasoned(few, "--no-evidence") == (False, False)
-    assert reasoned(many) == (False, True)
-    assert reasoned(many, "--evidence") == (True, False)
+    assert has_evidence(few) == (True, False)
+    assert has_evidence(few, "--no-evidence") == (False, False)
+    assert has_evidence(many) == (False, True)
+    assert has_evidence(many, "--evidence") == (True, False)
 
 
 HOUSES = b"size,quarter,remark\n" + b"".join(
@@ -88,7 +84,7 @@ def without_time(data: bytes) -> list[bytes]:
 
 
 def started(folder: Path, *options: str) -> subprocess.Popen[bytes]:
-    """Start the command for many houses, in a process of its own, and wait for finished parts."""
+    """Start the command in another process, and wait for its first finished chunk."""
     (folder / "homes.csv").write_bytes(MANY)
     command = [sys.executable, "-m", "houseprice", "predict", folder / "homes.csv"]
     process = subprocess.Popen(
@@ -99,16 +95,16 @@ def started(folder: Path, *options: str) -> subprocess.Popen[bytes]:
     while not (finished.exists() and finished.stat().st_size):
         assert process.poll() is None
         assert time.monotonic() < until
-        time.sleep(0.02)  # another process works; nothing here can be waited for
+        time.sleep(0.02)
     return process
 
 
-def test_several_processes_write_what_one_does(run, tmp_path):
-    one, said = predicted(run, HOUSES, tmp_path)
-    two, said_by_two = predicted(run, HOUSES, tmp_path, "--jobs", 2)
+def test_several_processes_write_the_same_file_as_one(run, tmp_path):
+    one, messages = predicted(run, HOUSES, tmp_path)
+    two, messages_of_two = predicted(run, HOUSES, tmp_path, "--jobs", 2)
     assert without_time(two) == without_time(one)
-    assert said_by_two.splitlines()[-1] == said.splitlines()[-1]
-    assert "25,000 rows: " in said
+    assert messages_of_two.splitlines()[-1] == messages.splitlines()[-1]
+    assert "25,000 rows: " in messages
     given = HOUSES.splitlines()
     assert [line[: len(own)] for line, own in zip(one.splitlines(), given, strict=True)] == given
     assert one.splitlines()[-1].startswith(given[-1] + b",25000,")
@@ -117,7 +113,7 @@ def test_several_processes_write_what_one_does(run, tmp_path):
 
 @pytest.mark.skipif(os.name != "posix", reason="Windows has no such signals")
 @pytest.mark.parametrize("jobs", ["1", "2"])
-def test_a_kill_at_any_time_leaves_no_half_file_and_the_work_goes_on(run, tmp_path, jobs):
+def test_a_killed_run_leaves_no_partial_file_and_can_be_resumed(run, tmp_path, jobs):
     process = started(tmp_path, "--jobs", jobs)
     process.kill()
     process.communicate()
@@ -125,26 +121,24 @@ def test_a_kill_at_any_time_leaves_no_half_file_and_the_work_goes_on(run, tmp_pa
     again = run("predict", tmp_path / "homes.csv", "-o", tmp_path / "out.csv")
     assert again.code == 1
     assert "Continue with --resume, or start again with --no-resume" in again.err
-    resumed, said = predicted(run, MANY, tmp_path, "--resume")
-    assert "Resuming from " in said
+    resumed, messages = predicted(run, MANY, tmp_path, "--resume")
+    assert "Resuming from " in messages
     assert resumed.count(b"\n") == MANY.count(b"\n")
     stamps = {line.rpartition(b",")[2] for line in resumed.splitlines()}
-    assert len(stamps) == 2  # the header's, and one for all houses
+    assert len(stamps) == 2  # of the header, and one for all houses
 
 
 @pytest.mark.skipif(os.name != "posix", reason="Windows has no such signals")
-def test_ctrl_c_says_how_to_go_on(tmp_path):
+def test_ctrl_c_says_how_to_continue(tmp_path):
     process = started(tmp_path, "--jobs", "2")
     process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=60)
+    _, messages = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert said.decode().endswith("continue with --resume.\n")
+    assert messages.decode().endswith("continue with --resume.\n")
     assert not (tmp_path / "out.csv").exists()
 
 
-def test_a_whole_file_needs_a_server_that_takes_one_and_a_place_for_the_answer(
-    run, tmp_path, monkeypatch
-):
+def test_a_whole_file_needs_a_server_and_an_output(run, tmp_path, monkeypatch):
     path = tmp_path / "homes.csv"
     path.write_bytes(HOUSES)
     out = tmp_path / "out.csv"
@@ -156,3 +150,37 @@ def test_a_whole_file_needs_a_server_that_takes_one_and_a_place_for_the_answer(
     monkeypatch.setenv("HOUSEPRICE_API_URL", "http://127.0.0.1:9")
     assert run("predict", path, "-o", out, "--whole").code == 1
     assert not out.exists()
+
+
+# Three chunks of at most 20,000 rows: one fits on the disk of the test, two do not.
+HOMES = b"size,quarter\n" + b"".join(b"%d,N\n" % (50 + number % 40) for number in range(50_000))
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no such limits")
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_full_disk_leaves_the_finished_chunks_and_no_partial_file(run, tmp_path, jobs):
+    complete, _ = predicted(run, HOMES, tmp_path)
+    homes, output = tmp_path / "homes.csv", tmp_path / "out.csv"
+    command = "predict", homes, "-o", output, "--jobs", jobs
+    output.write_bytes(b"old")
+    full = run_without_room(COMMAND, *command, max_bytes=len(complete) * 6 // 10)
+    assert full.returncode == 1
+    message = "can't be written (File too large). Finished chunks are kept: continue with"
+    assert message in full.stderr
+    assert output.read_bytes() == b"old"
+    assert (tmp_path / ".out.csv.parts").is_dir()
+    resumed, _ = predicted(run, HOMES, tmp_path, "--resume")
+    assert without_time(resumed) == without_time(complete)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["homes.csv", "out.csv"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no such limits")
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_disk_without_room_for_a_chunk_is_unchanged(tmp_path, jobs):
+    homes, output = tmp_path / "homes.csv", tmp_path / "out.csv"
+    homes.write_bytes(HOMES)
+    command = "predict", homes, "-o", output, "--jobs", jobs
+    full = run_without_room(COMMAND, *command, max_bytes=100_000)
+    assert full.returncode == 1
+    assert full.stderr.endswith(f"{output} can't be written (File too large).\n")
+    assert [path.name for path in tmp_path.iterdir()] == ["homes.csv"]

@@ -53,9 +53,10 @@ def test_clean_houses_are_decoded_to_codes_and_labels(contract):
     assert contract.with_labels(houses).loc[0, ["grade", "garden"]].tolist() == ["Grand", "Yes"]
 
 
-def test_the_hash_is_that_of_the_file(contract, tmp_path):
+def test_the_hash_is_that_of_the_file_and_the_gate_is_optional(contract, tmp_path):
     other = write_hamlet(tmp_path / "other", CONTRACT + "\n# a remark\n")
     assert load_contract(other).sha256 != contract.sha256
+    assert contract.gate is None
 
 
 @pytest.mark.parametrize(
@@ -113,9 +114,12 @@ def test_invalid_toml_is_an_error(tmp_path):
         load_contract(tmp_path)
 
 
-def test_an_unknown_market_is_an_error_with_the_known_ones(tmp_path, market):
+def test_a_folder_without_a_market_or_without_sales_is_an_error(tmp_path, market):
     with pytest.raises(MarketError, match=market.folder.name):
         load_market(tmp_path / "nowhere")
+    (write_hamlet(tmp_path) / "sales.csv").unlink()
+    with pytest.raises(MarketError, match="can't be read"):
+        load_market(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -140,21 +144,17 @@ def test_a_folder_may_have_the_name_of_an_embedded_market(tmp_path, monkeypatch,
     assert load_market("ames").contract.market.name == market.contract.market.name
 
 
-def test_a_market_folder_without_sales_is_an_error(tmp_path):
-    (write_hamlet(tmp_path) / "sales.csv").unlink()
-    with pytest.raises(MarketError, match="can't be read"):
-        load_market(tmp_path)
-
-
-def test_a_limit_contains_its_ends_and_not_nan():
-    limit = Limit(at_least=0.88, at_most=0.93)
-    assert limit.contains(0.88)
-    assert limit.contains(0.93)
-    assert not limit.contains(0.87)
-    assert not limit.contains(0.94)
-    assert not limit.contains(float("nan"))
-    assert Limit(at_least=1.0).contains(1e9)
-    assert not Limit(at_most=1.0).contains(float("nan"))
+@pytest.mark.parametrize(
+    ("limit", "inside", "outside"),
+    [
+        ({"at_least": 0.88, "at_most": 0.93}, [0.88, 0.93], [0.87, 0.94, np.nan]),
+        ({"at_least": 1.0}, [1e9], [np.nan]),
+        ({"at_most": 1.0}, [-1e9], [np.nan]),
+    ],
+)
+def test_a_limit_contains_its_ends_and_not_nan(limit, inside, outside):
+    assert all(map(Limit(**limit).contains, inside))
+    assert not any(map(Limit(**limit).contains, outside))
 
 
 @pytest.mark.parametrize(
@@ -178,7 +178,3 @@ def test_an_invalid_gate_is_an_error_with_its_key(tmp_path, gate, key, reason):
         load_contract(folder)
     assert refused.value.key == key
     assert reason in refused.value.reason
-
-
-def test_the_gate_is_optional(tmp_path):
-    assert load_contract(write_hamlet(tmp_path)).gate is None

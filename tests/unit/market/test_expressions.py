@@ -19,17 +19,17 @@ from houseprice.market.expressions import Expression, ExpressionError
 
 
 @dataclass(frozen=True)
-class Facts:
+class FieldStub:
     kind: str
     codes: tuple[str, ...] = ()
 
 
 FIELDS = {
-    "area": Facts("number"),
-    "1st floor": Facts("number"),
-    "year": Facts("year"),
-    "grade": Facts("ordinal", ("NA", "C", "B")),
-    "roof": Facts("nominal", ("flat", "gable")),
+    "area": FieldStub("number"),
+    "1st floor": FieldStub("number"),
+    "year": FieldStub("year"),
+    "grade": FieldStub("ordinal", ("NA", "C", "B")),
+    "roof": FieldStub("nominal", ("flat", "gable")),
 }
 COLUMNS = {
     "area": np.array([100.0, 0.0, np.nan]),
@@ -83,7 +83,7 @@ TEXTS = [
 
 @pytest.mark.parametrize("text", TEXTS)
 @given(values=st.lists(st.tuples(ANY, ANY, ANY), min_size=2, max_size=20))
-def test_a_house_alone_comes_out_as_in_company_to_the_last_bit(text, values):
+def test_one_house_and_a_table_have_bit_identical_results(text, values):
     expression = Expression(text, FIELDS)
     area, floor, year = np.array(values).T
     levels = np.resize([0.0, 1.0, np.nan], len(values))
@@ -119,7 +119,7 @@ def test_anything_else_is_refused(text, reason):
         Expression(text, FIELDS)
 
 
-def test_it_tells_which_fields_it_needs():
+def test_an_expression_names_its_fields():
     assert Expression("`1st floor` + area - `1st floor`", FIELDS).names == ("1st floor", "area")
 
 
@@ -136,8 +136,8 @@ def test_a_copy_of_what_never_changes_is_itself():
 
 
 @pytest.fixture
-def _threads_that_interrupt_each_other():
-    """Collect garbage, and let others run, all the time: in the midst of a parse, too."""
+def _interrupting_threads():
+    """Collect garbage and switch threads all the time, also while a text is parsed."""
     switch, threshold = sys.getswitchinterval(), gc.get_threshold()
     sys.setswitchinterval(1e-6)
     gc.set_threshold(20)
@@ -147,7 +147,7 @@ def _threads_that_interrupt_each_other():
 
 
 class _Garbage:
-    """Only the collector finds it, and another thread runs while it goes."""
+    """Freed by the garbage collector alone, while another thread runs."""
 
     def __init__(self) -> None:
         self.itself = self
@@ -156,15 +156,15 @@ class _Garbage:
         time.sleep(0)
 
 
-@pytest.mark.usefixtures("_threads_that_interrupt_each_other")
-def test_threads_make_expressions_at_once():
-    def make(depth: int) -> int:
+@pytest.mark.usefixtures("_interrupting_threads")
+def test_threads_can_parse_at_the_same_time():
+    def parse(depth: int) -> int:
         if depth:
-            return make(depth - 1)
+            return parse(depth - 1)
         for _ in range(100):
             _Garbage()
             Expression("max(area - year, 0) * area + (grade >= 'C')", FIELDS)
         return 100
 
     with ThreadPoolExecutor(4) as pool:
-        assert sum(pool.map(make, [0, 30, 60, 90])) == 400
+        assert sum(pool.map(parse, [0, 30, 60, 90])) == 400

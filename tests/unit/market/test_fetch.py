@@ -41,32 +41,19 @@ def content(folder: Path) -> dict[str, str]:
     return {path.name: path.read_text() for path in sorted(folder.iterdir())}
 
 
-def test_only_the_new_folder_is_created(target):
-    fill(target, "new")
-    assert content(target) == {"a.txt": "new", "b.txt": "new"}
-    assert [path.name for path in target.parent.iterdir()] == ["new"]
+@pytest.mark.parametrize("name", ["new", "far/away", "empty"])
+def test_only_the_new_folder_is_created(tmp_path, name):
+    (tmp_path / "empty").mkdir()
+    fill(tmp_path / name, "new")
+    assert content(tmp_path / name) == {"a.txt": "new", "b.txt": "new"}
+    assert {path.name for path in tmp_path.iterdir()} == {"empty", Path(name).parts[0]}
 
 
-def test_parent_folders_are_created(tmp_path):
-    fill(tmp_path / "far" / "away", "new")
-    assert content(tmp_path / "far" / "away")["a.txt"] == "new"
-
-
-def test_an_empty_folder_is_replaced(target):
-    target.mkdir()
-    fill(target, "new")
-    assert content(target)["b.txt"] == "new"
-
-
-def test_an_existing_folder_is_kept(target):
+def test_an_existing_folder_is_replaced_only_on_request(target):
     fill(target, "old")
     with pytest.raises(FetchError, match=r"exists already: .* --force"):
         fill(target, "new")
     assert content(target) == {"a.txt": "old", "b.txt": "old"}
-
-
-def test_an_existing_folder_is_replaced_on_request(target):
-    fill(target, "old")
     fill(target, "new", replace=True)
     assert content(target) == {"a.txt": "new", "b.txt": "new"}
     assert [path.name for path in target.parent.iterdir()] == ["new"]

@@ -89,7 +89,7 @@ def test_the_file_of_experiments_is_optional(tmp_path):
 def test_an_invalid_file_of_experiments_is_an_error(tmp_path):
     hamlet = load_market(write_hamlet(tmp_path / "hamlet"))
     header = ",".join(["part", "tried", *EXPERIMENT_METRICS, "verdict"])
-    (hamlet.folder / "experiments.csv").write_text(f"{header}\nprice,x,good,,,,,,kept\n")
+    (hamlet.folder / "experiments.csv").write_text(f"{header}\nprice,x,low,,,,,,kept\n")
     with pytest.raises(MarketError, match="not numbers"):
         load_experiments(hamlet)
     (hamlet.folder / "experiments.csv").write_text("part,tried\nprice,x\n")
@@ -132,9 +132,3 @@ def test_the_typical_house_is_a_sale_with_at_sale_fields_at_their_start(market):
     for column, field in fields.items():
         if field.at_sale:
             assert house[column] == field.start_value
-
-
-def test_the_typical_house_has_a_typical_area(market):
-    house, roles = typical_house(market), market.contract.market.roles
-    low, high = market.houses[roles.area].quantile([0.25, 0.75])
-    assert low < house[roles.area] < high

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from houseprice.market.sales import load_market
+from houseprice.model.store.store import ModelStore
 from houseprice.model.valuation import ValuationModel
 from tests.hamlet import write_hamlet
 
@@ -18,12 +19,23 @@ def hamlet(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def learned(hamlet):
-    """The positions of the sales that the shared model has seen; the rest is held out."""
+    """The positions of the sales that the shared model was fitted on; the others are unseen."""
     return range(250)
 
 
 @pytest.fixture(scope="session")
-def valuer(hamlet, learned):
+def valuer(hamlet, training_sales):
     """A model fitted on the first sales of the hamlet; read-only."""
-    rows = list(learned)
-    return ValuationModel(hamlet.contract).fit(hamlet.houses.iloc[rows], hamlet.prices.iloc[rows])
+    return ValuationModel(hamlet.contract).fit(*training_sales)
+
+
+@pytest.fixture(scope="session")
+def training_sales(hamlet, learned):
+    """The houses and prices that the shared model was fitted on."""
+    return hamlet.houses.iloc[list(learned)], hamlet.prices.iloc[list(learned)]
+
+
+@pytest.fixture(scope="session")
+def trained(model_dir):
+    """The trained model of the embedded market."""
+    return ModelStore(model_dir).load()

@@ -1,17 +1,9 @@
 """The blend keeps the signs of the contract, leaves outliers out, and is accurate on Ames."""
 
 import numpy as np
-import pytest
 
 from houseprice.model.blend import MONOTONE_TOLERANCE, BlendRegressor, increment, monotone_gains
 from houseprice.model.features import to_matrix
-from houseprice.model.store.store import ModelStore
-
-
-@pytest.fixture(scope="module")
-def trained(model_dir):
-    """The trained model of the embedded market."""
-    return ModelStore(model_dir).load()
 
 
 def test_an_increment_of_any_field_with_a_sign_keeps_it_on_every_sale_of_ames(trained, market):

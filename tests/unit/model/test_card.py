@@ -28,10 +28,9 @@ MEASURED = ["Accuracy", "Interval calibration", "Equity (ratio study)", "Feature
 
 
 @pytest.fixture(scope="module")
-def report(hamlet, valuer, learned):
-    houses, prices = hamlet.houses.iloc[list(learned)], hamlet.prices.iloc[list(learned)]
-    held_out = out_of_fold_evaluation(valuer, houses, prices)
-    return build_report(held_out, houses, hamlet.contract, n_resamples=50)
+def report(hamlet, valuer, training_sales):
+    held_out = out_of_fold_evaluation(valuer, *training_sales)
+    return build_report(held_out, training_sales[0], hamlet.contract, n_resamples=50)
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +64,7 @@ def test_every_disclosure_has_its_section_and_statements(loaded):
 def test_the_training_data_and_every_field_are_described(loaded, hamlet):
     text = loaded.card.markdown
     assert "400 sales of 2015 to 2020" in text
-    assert "A seeded random generator." in text
+    assert "Source: A seeded random generator.\n" in text
     assert all(field.label in text for field in hamlet.contract.fields.values())
     assert "Required: Floor area, Quarter." in text
     assert re.search(r"sales? (is|are) excluded", text)

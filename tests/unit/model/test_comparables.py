@@ -108,7 +108,7 @@ def test_other_areas_follow_when_no_sale_near_enough_is_left(hamlet):
     assert not table["same_location"].all()
 
 
-def test_a_market_with_fewer_sales_than_asked_for_gives_those_that_exist(hamlet):
+def test_a_market_with_fewer_sales_than_requested_returns_all_of_them(hamlet):
     tiny = some_sales(hamlet, hamlet.houses.index < 4)
     comparables = Comparables(tiny, IMPORTANCE)
     nearest = comparables.nearest(tiny.houses.head(1))

@@ -85,27 +85,20 @@ def test_equal_values_share_a_quintile_and_missing_values_have_none():
 
 
 @pytest.fixture(scope="module")
-def training_market(hamlet, learned):
-    """The sales that the shared model was fitted on."""
-    rows = list(learned)
-    return replace(
-        hamlet,
-        houses=hamlet.houses.iloc[rows],
-        prices=hamlet.prices.iloc[rows],
-        ids=hamlet.ids.iloc[rows],
-    )
-
-
-@pytest.fixture(scope="module")
 def shares():
     return []
 
 
 @pytest.fixture(scope="module")
-def study(valuer, training_market, shares):
-    importance = permutation_importance(
-        valuer, training_market.houses, training_market.prices, n_repeats=1
-    )
+def training_market(hamlet, training_sales):
+    """The market with only the sales that the shared model was fitted on."""
+    houses, prices = training_sales
+    return replace(hamlet, houses=houses, prices=prices, ids=hamlet.ids.iloc[: len(prices)])
+
+
+@pytest.fixture(scope="module")
+def study(valuer, training_market, training_sales, shares):
+    importance = permutation_importance(valuer, *training_sales, n_repeats=1)
     return compute_study(valuer, training_market, importance, lambda share, _: shares.append(share))
 
 
@@ -124,6 +117,11 @@ def test_each_sale_has_a_value_of_a_model_that_did_not_learn_from_it(
     assert (held_out["high_68"] <= held_out["high_90"]).all()
     assert held_out["confidence"].between(0, 100).all()
     assert sorted(held_out["fold"].unique()) == list(range(valuer.n_folds))
+
+
+def test_progress_of_the_study_is_reported(study, shares):
+    assert shares == sorted(shares)
+    assert 0.9 < shares[-1] <= 1
 
 
 def test_observed_coverage_is_close_to_the_level(study):
@@ -164,8 +162,3 @@ def test_a_field_without_effect_has_no_interaction(valuer, training_market, stud
 def test_the_ablation_does_not_depend_on_the_number_of_jobs(valuer, training_market):
     one, two = (group_ablation(valuer, training_market, n_jobs=jobs) for jobs in (1, 2))
     pd.testing.assert_frame_equal(one, two)
-
-
-def test_progress_of_the_study_is_reported(study, shares):
-    assert shares == sorted(shares)
-    assert 0.9 < shares[-1] <= 1

@@ -76,10 +76,9 @@ def test_progress_is_reported_after_each_fold(evaluation, progress):
     assert progress[0][1] == "Fold 1 of 6 valued"
 
 
-def test_a_fitted_model_is_evaluated_on_its_own_folds(valuer, hamlet, learned):
-    rows = list(learned)
-    own = out_of_fold_evaluation(valuer, hamlet.houses.iloc[rows], hamlet.prices.iloc[rows])
-    assert sorted(own.frame()["row"]) == rows
+def test_a_fitted_model_is_evaluated_on_its_own_folds(valuer, training_sales):
+    own = out_of_fold_evaluation(valuer, *training_sales)
+    assert sorted(own.frame()["row"]) == list(range(len(training_sales[0])))
     assert own.metrics["coverage_90"] == pytest.approx(0.9, abs=0.02)
     assert 0 < own.metrics["rmsle"] < 0.13
     assert list(own.baselines) == list(BASELINES)
@@ -123,8 +122,8 @@ def rows(hamlet):
     return read_rows(hamlet.sales_path).head(6)
 
 
-def score(rows: pd.DataFrame, hamlet: Market, faults: tuple[Problem, ...] = ()) -> EvaluationSet:
-    return evaluation_set(rows, hamlet, Domain.fit(hamlet.houses, hamlet.contract), faults)
+def score(rows: pd.DataFrame, hamlet: Market, problems: tuple[Problem, ...] = ()) -> EvaluationSet:
+    return evaluation_set(rows, hamlet, Domain.fit(hamlet.houses, hamlet.contract), problems)
 
 
 def test_valid_rows_are_scored_with_their_prices(rows, hamlet):
@@ -153,8 +152,8 @@ def test_excluded_rows_are_counted_by_reason(rows, hamlet):
 
 
 def test_a_row_that_could_not_be_read_counts_as_an_error(rows, hamlet):
-    fault = Problem(2, None, "cells", "error", "Too few cells.")
-    scored = score(rows, hamlet, (fault,))
+    problem = Problem(2, None, "cells", "error", "Too few cells.")
+    scored = score(rows, hamlet, (problem,))
     assert scored.n_errors == 1
     assert scored.reason_counts == {"cells": 1}
     assert len(scored.houses) == 5
@@ -162,7 +161,7 @@ def test_a_row_that_could_not_be_read_counts_as_an_error(rows, hamlet):
 
 def test_sales_of_the_training_are_counted(rows, hamlet):
     assert score(rows, hamlet).n_in_training == 6
-    rows.loc[0, "key"] = "somebody else's"
+    rows.loc[0, "key"] = "another"
     rows.loc[1, "size"] = "77.5"
     rows.loc[2, "paid"] = ""
     rows.loc[3, "key"] = rows.loc[3, "key"] + " "

@@ -8,7 +8,6 @@ import pytest
 from houseprice.market.sales import typical_house
 from houseprice.model.explanation import Explainer
 from houseprice.model.shapley import ShapleyExplainer
-from houseprice.model.store.store import ModelStore
 
 
 @pytest.fixture(scope="module")
@@ -20,8 +19,8 @@ def in_cents(money):
     return np.rint(100 * np.asarray(money)).astype(int)
 
 
-def test_contributions_of_ames_add_up_to_the_cent_the_same_alone_and_in_a_table(model_dir, market):
-    model = ModelStore(model_dir).load().model
+def test_contributions_of_ames_add_up_to_the_cent_the_same_alone_and_in_a_table(trained, market):
+    model = trained.model
     explainer = Explainer(model, typical_house(market))
     money = explainer.contributions(market.houses)
     np.testing.assert_array_equal(money, in_cents(money) / 100)

@@ -10,9 +10,8 @@ from houseprice.model.importance import partial_dependence, permutation_importan
 
 
 @pytest.fixture(scope="module")
-def importance(valuer, hamlet, learned):
-    rows = list(learned)
-    return permutation_importance(valuer, hamlet.houses.iloc[rows], hamlet.prices.iloc[rows])
+def importance(valuer, training_sales):
+    return permutation_importance(valuer, *training_sales)
 
 
 def test_the_fields_that_make_the_price_rank_first_with_label_and_spread(importance, hamlet):
@@ -29,11 +28,10 @@ def test_the_fields_that_make_the_price_rank_first_with_label_and_spread(importa
     assert by_column["importance_money"].iloc[0] > by_column["importance_money"].iloc[-1]
 
 
-def test_the_same_seed_gives_the_same_importance(valuer, hamlet, learned, importance):
-    sales = hamlet.houses.iloc[list(learned)], hamlet.prices.iloc[list(learned)]
+def test_the_same_seed_gives_the_same_importance(valuer, training_sales, importance):
     shares = []
     again = permutation_importance(
-        valuer, *sales, progress=lambda share, step: shares.append(share), n_jobs=1
+        valuer, *training_sales, progress=lambda share, step: shares.append(share), n_jobs=1
     )
     assert again.equals(importance)
     assert shares == sorted(shares)

@@ -13,7 +13,7 @@ import pytest
 
 from houseprice.errors import StoreError
 from houseprice.files import file_lock
-from houseprice.market.sales import load_market
+from houseprice.market.sales import Market, load_market
 from houseprice.model.standards import metric_label
 from houseprice.model.store.store import ModelStore
 from houseprice.model.training import ensure_model, train
@@ -64,17 +64,11 @@ def test_a_trained_model_is_active_with_held_out_metrics_and_every_field_ranked(
         np.abs(loaded.model.predict(village.houses) / village.prices.to_numpy() - 1)
     )
     assert metrics["median_ape"] > in_sample  # in-sample metrics would flatter
+    assert loaded.card.data["report"]["sales"] == FEW
+    assert len(loaded.card.data["importance"]) == 10
     assert set(loaded.importance["column"]) == set(village.contract.columns)
     assert not [name for name in metrics if metric_label(name) == name]
     assert loaded.importance["importance_pct"].is_monotonic_decreasing
-
-
-def test_the_card_of_a_trained_model_has_calibration_and_equity(store, village):
-    card = store.load(contract=village.contract).card
-    assert card.data["report"]["sales"] == FEW
-    assert len(card.data["importance"]) == 10
-    assert "Interval calibration" in card.markdown
-    assert "Equity (ratio study)" in card.markdown
 
 
 @pytest.mark.usefixtures("trained")
@@ -84,13 +78,6 @@ def test_progress_increases_from_0_to_1(progress):
     assert shares[0] == 0
     assert shares[-1] == 1
     assert all(text for _, text in progress)
-
-
-def test_the_same_seed_gives_the_same_values(store, village, tmp_path):
-    again = ModelStore(tmp_path / "again")
-    train(village, again, random_state=0)
-    first, second = (each.load().model.value(village.houses) for each in (store, again))
-    np.testing.assert_array_equal(first.to_numpy(), second.to_numpy())
 
 
 def test_a_usable_model_is_loaded_without_training(store, village):
@@ -127,31 +114,38 @@ def test_waiting_for_another_training_is_reported_and_uses_its_model(store, vill
     assert len(store.versions()) == 1
 
 
-def test_new_sales_make_a_new_model(store, tmp_path, caplog):
-    caplog.set_level(logging.INFO, "houseprice")
-    grown = load_market(write_hamlet(tmp_path / "grown", n_sales=FEW + 10))
-    old = store.active()
-    loaded = ensure_model(grown, store)
-    assert loaded.manifest.rows == FEW + 10
-    assert store.active() == loaded.manifest.model_version != old
-    assert "trained on other sales" in caplog.text
-    assert store.rollback() == old
+def grown(folder: Path, store: ModelStore) -> Market:
+    return load_market(write_hamlet(folder, n_sales=FEW + 10))
 
 
-def test_a_new_contract_makes_a_new_model(store, tmp_path, caplog):
-    caplog.set_level(logging.INFO, "houseprice")
+def renamed(folder: Path, store: ModelStore) -> Market:
     text = CONTRACT.replace('title = "Hamlet"', 'title = "Greater Hamlet"')
-    renamed = load_market(write_hamlet(tmp_path / "renamed", text, n_sales=FEW))
-    assert ensure_model(renamed, store).manifest.market_title == "Greater Hamlet"
-    assert "trained on another contract" in caplog.text
+    return load_market(write_hamlet(folder, text, n_sales=FEW))
 
 
-def test_a_damaged_model_is_replaced_by_a_new_one(store, village, caplog):
+def damaged(folder: Path, store: ModelStore) -> Market:
+    (store.folder / str(store.active()) / "model.joblib").write_bytes(b"rust")
+    return load_market(write_hamlet(folder, n_sales=FEW))
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (grown, "trained on other sales"),
+        (renamed, "trained on another contract"),
+        (damaged, "is damaged"),
+    ],
+)
+def test_a_model_that_cannot_be_used_is_replaced(store, tmp_path, caplog, change, reason):
     caplog.set_level(logging.INFO, "houseprice")
-    (version,) = store.versions()
-    (store.folder / version.name / "model.joblib").write_bytes(b"rust")
-    assert ensure_model(village, store).manifest.model_version != version.name
-    assert "is damaged" in caplog.text
+    old, market = store.active(), change(tmp_path / "market", store)
+    manifest = ensure_model(market, store).manifest
+    assert store.active() == manifest.model_version != old
+    assert (manifest.rows, manifest.market_title) == (
+        len(market.houses),
+        market.contract.market.title,
+    )
+    assert reason in caplog.text
 
 
 def test_a_store_that_cannot_be_written_to_fails_before_the_work(village, tmp_path):

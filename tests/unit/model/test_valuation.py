@@ -36,12 +36,11 @@ def test_parameters_are_those_of_a_scikit_learn_estimator(hamlet):
 
 
 def test_values_are_accurate_reproducible_and_survive_a_pickle(
-    hamlet, learned, valuer, houses, prices
+    training_sales, valuer, houses, prices
 ):
     values = valuer.value(houses)
     assert np.median(np.abs(values["predicted_price"] / prices - 1)) < 0.08
-    rows = list(learned)
-    again = clone(valuer).fit(hamlet.houses.iloc[rows], hamlet.prices.iloc[rows])
+    again = clone(valuer).fit(*training_sales)
     assert again.value(houses).equals(values)
     unpickled = pickle.loads(pickle.dumps(valuer))
     assert unpickled.value(houses).equals(values)
@@ -103,14 +102,11 @@ def test_a_level_that_no_sale_had_is_valued(hamlet, houses):
     assert 2 not in model.domain_.levels["quarter"]
 
 
-def test_values_are_clipped_to_the_legal_prices(hamlet, learned):
-    rows = list(learned)
+def test_values_are_clipped_to_the_legal_prices(hamlet, training_sales):
     price = hamlet.contract.market.price.model_copy(update={"range": (150_000, 160_000)})
     summary = hamlet.contract.market.model_copy(update={"price": price})
     narrow = hamlet.contract.model_copy(update={"market": summary})
-    model = ValuationModel(narrow, n_folds=2)
-    model.fit(hamlet.houses.iloc[rows], hamlet.prices.iloc[rows])
-    values = model.value(hamlet.houses)
+    values = ValuationModel(narrow, n_folds=2).fit(*training_sales).value(hamlet.houses)
     assert values["price_low"].min() >= 150_000
     assert values["price_high"].max() <= 160_000
 

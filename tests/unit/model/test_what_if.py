@@ -8,9 +8,8 @@ from houseprice.model.what_if import EffectUncertainty, effect_grid, ice_curve, 
 
 
 @pytest.fixture(scope="module")
-def uncertainty(valuer, hamlet, learned):
-    rows = list(learned)
-    return EffectUncertainty.from_sales(valuer, hamlet.houses.iloc[rows], hamlet.prices.iloc[rows])
+def uncertainty(valuer, training_sales):
+    return EffectUncertainty.from_sales(valuer, *training_sales)
 
 
 @pytest.fixture

@@ -81,14 +81,8 @@ def test_each_kind_of_alert_comes_once_and_the_largest_first(market):
     found = alerts(Selection().apply(market))
     concerned = [alert.n_fields for alert in found]
     assert concerned == sorted(concerned, reverse=True)
-    assert {alert.kind for alert in found} == {
-        "same",
-        "not_known",
-        "alike",
-        "long_tail",
-        "far_out",
-    }
-    assert len(found) == 5
+    kinds = ["alike", "far_out", "long_tail", "not_known", "same"]
+    assert sorted(alert.kind for alert in found) == kinds
 
 
 def test_too_few_sales_give_no_alert(hamlet):
@@ -143,6 +137,6 @@ def test_unusual_conditions_are_described(ames_sales):
 
 
 def test_a_market_without_usual_conditions_has_no_unusual_ones(tmp_path):
-    # Its facts of the sale are the year and the month alone.
+    # Its only fields of the sale are the year and the month.
     ames_sales = Selection().apply(load_market(write_hamlet(tmp_path)))
     assert set(unusual_conditions(ames_sales)) == {""}

@@ -26,14 +26,6 @@ def test_numbers_and_ordered_levels_are_compared_by_rank(market, sales):
     assert frame.loc["Neighborhood", "direction"] == "differs"
 
 
-def test_a_field_that_determines_the_price_has_association_1(market):
-    place = market.houses["Neighborhood"].to_numpy()
-    frame = associations.price_associations(priced(market, 100_000 + 1_000 * place)).set_index(
-        "column"
-    )
-    assert frame.loc["Neighborhood", "strength"] == pytest.approx(1.0)
-
-
 def test_noise_has_no_association(market):
     noise = np.random.default_rng(0).uniform(50_000, 500_000, len(market.prices))
     frame = associations.price_associations(priced(market, noise))
@@ -49,9 +41,12 @@ def test_the_matrix_is_symmetric_with_a_blank_diagonal(sales):
     assert ((rest >= 0) & (rest <= 1)).all()
 
 
-def test_equal_nominal_fields_have_association_1(market):
-    houses = market.houses.assign(MSZoning=market.houses["Neighborhood"] % 8)
-    houses["LandContour"] = houses["MSZoning"]
+def test_fields_that_determine_each_other_have_association_1(market):
+    location = market.houses["Neighborhood"]
+    determined = priced(market, 100_000 + 1_000 * location.to_numpy())
+    frame = associations.price_associations(determined).set_index("column")
+    assert frame.loc["Neighborhood", "strength"] == pytest.approx(1.0)
+    houses = market.houses.assign(MSZoning=location % 8, LandContour=location % 8)
     sales = Sales(market.contract, houses, market.prices, market.ids)
     table = associations.association_matrix(sales, ["MSZoning", "LandContour"])
     assert table.iloc[0, 1] == pytest.approx(1.0, abs=0.01)
@@ -117,9 +112,7 @@ def test_many_numbers_are_cut_into_thirds(sales):
     frontage, names = associations.group_by_field(sales, "LotFrontage")
     assert names[-1] == "not known"
     assert (frontage == "not known").sum() == 259
-
-
-def test_a_number_that_is_mostly_zero_has_two_groups(sales):
+    # Nearly all are zero.
     assert associations.group_by_field(sales, "PoolArea")[1] == ("up to 0 sq ft", "over 0 sq ft")
 
 

@@ -1,4 +1,4 @@
-"""The figures behind the charts of prices."""
+"""Selections of sales, and the figures behind the charts of prices."""
 
 import numpy as np
 import pandas as pd
@@ -8,7 +8,6 @@ from houseprice.market.profile import summaries
 from houseprice.market.profile.selection import Sales, Selection, with_price_per_area
 from houseprice.market.profile.summaries import (
     location_map,
-    price_by_period,
     select_locations,
     select_periods,
 )
@@ -93,20 +92,26 @@ def test_quantiles_by_location_are_those_of_its_sales(market, sales):
 
 
 @pytest.mark.parametrize(
-    ("months", "first", "last", "periods"),
-    [(1, "Jan 2006", "Jul 2010", 55), (3, "Q1 2006", "Q3 2010", 19), (12, "2006", "2010", 5)],
+    ("months", "first", "last", "periods", "december"),
+    [
+        (1, "Jan 2006", "Jul 2010", 55, "Dec 2007"),
+        (3, "Q1 2006", "Q3 2010", 19, "Q4 2007"),
+        (12, "2006", "2010", 5, "2007"),
+    ],
 )
-def test_periods_are_named_and_in_order(sales, months, first, last, periods):
+def test_periods_are_named_in_order_and_select_their_sales(
+    market, sales, months, first, last, periods, december
+):
     frame = summaries.price_by_period(sales, months)
     assert (frame["period"].iloc[0], frame["period"].iloc[-1]) == (first, last)
     assert len(frame) == periods
     assert frame["start"].is_monotonic_increasing
     assert frame["sales"].sum() == len(sales)
-
-
-def test_a_sale_of_december_stays_in_its_year(market):
+    for period, count in zip(frame["period"], frame["sales"], strict=True):
+        assert len(select_periods(sales, months, [period])) == count
+    assert len(select_periods(sales, months, list(frame["period"]))) == len(sales)
     only = Selection(ranges=(("MoSold", 11, 11), ("YrSold", 2007, 2007))).apply(market)
-    assert list(summaries.price_by_period(only, 3)["period"]) == ["Q4 2007"]
+    assert list(summaries.price_by_period(only, months)["period"]) == [december]
 
 
 def test_prices_by_year_leave_out_homes_without_one(sales):
@@ -140,29 +145,21 @@ def test_no_sales_give_empty_frames_with_the_same_columns(sales, none):
         assert list(empty.columns) == list(take(sales).columns)
 
 
-def test_distances_between_places_are_true(tmp_path):
+def test_distances_between_locations_are_true(tmp_path, sales):
     placed = CONTRACT
     for label, at in (("North bank", "60.1, 20"), ("South bank", "60.0, 20"), ("Hill", "60.0, 21")):
         placed = placed.replace(f'label = "{label}"', f'label = "{label}", at = [{at}]')
-    sales = Selection().apply(load_market(write_hamlet(tmp_path, placed)))
-    frame = location_map(sales).set_index("level")
+    placed_sales = Selection().apply(load_market(write_hamlet(tmp_path / "placed", placed)))
+    frame = location_map(placed_sales).set_index("level")
     # A tenth of a degree north is 11.12 km; a degree east at 60 degrees north is half of 111.2 km.
     north = frame.loc["North bank"] - frame.loc["South bank"]
     east = frame.loc["Hill"] - frame.loc["South bank"]
     assert north["north"] == pytest.approx(11.12, abs=0.01)
     assert north["east"] == 0
     assert east["east"] == pytest.approx(55.5, abs=0.2)
-    assert int(frame["sales"].sum()) == len(sales)
-
-
-def test_a_market_without_coordinates_has_no_map(tmp_path):
-    sales = Selection().apply(load_market(write_hamlet(tmp_path)))
-    assert location_map(sales).empty
-
-
-def test_locations_are_selected_by_their_labels(sales):
-    ids = select_locations(sales, ["Bluestem", "Nowhere"])
-    assert len(ids) == 2
+    assert int(frame["sales"].sum()) == len(placed_sales)
+    assert location_map(Selection().apply(load_market(write_hamlet(tmp_path / "plain")))).empty
+    assert len(select_locations(sales, ["Bluestem", "Nowhere"])) == 2
     assert select_locations(sales, []) == ()
 
 
@@ -180,9 +177,23 @@ def test_a_sale_without_an_area_has_no_price_per_area(sales):
     assert list(with_price_per_area(three).ids) == ["1", "3"]
 
 
-@pytest.mark.parametrize("months", [1, 3, 12])
-def test_each_sale_is_selected_by_its_period(sales, months):
-    frame = price_by_period(sales, months)
-    for period, count in zip(frame["period"], frame["sales"], strict=True):
-        assert len(select_periods(sales, months, [period])) == count
-    assert len(select_periods(sales, months, list(frame["period"]))) == len(sales)
+def test_every_condition_must_be_met(market):
+    places = market.contract.fields["Neighborhood"].labels
+    chosen = Selection(
+        locations=(places.index("Northridge"), places.index("Gilbert")),
+        price=(200_000, 300_000),
+        ranges=(("YearBuilt", 1995, 2005),),
+    ).apply(market)
+    assert 0 < len(chosen) < 100
+    assert len(Selection().apply(market)) == len(market.prices)
+    assert set(market.labelled_sales.loc[chosen.houses.index, "Neighborhood"]) == {
+        "Northridge",
+        "Gilbert",
+    }
+    assert chosen.prices.between(200_000, 300_000).all()
+    assert chosen.houses["YearBuilt"].between(1995, 2005).all()
+
+
+def test_a_sale_where_the_field_is_not_known_does_not_meet_its_limits(market):
+    chosen = Selection(ranges=(("LotFrontage", 0, 1e9),)).apply(market)
+    assert len(chosen) == 1460 - 259
