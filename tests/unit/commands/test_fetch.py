@@ -315,15 +315,7 @@ def test_a_failure_is_one_sentence_with_what_to_do(refused, site, monkeypatch, n
     prepare, sentence = FAILURES[name]
     prepare(site, monkeypatch)
     assert sentence in refused()
-
-
-@pytest.mark.parametrize("name", ["KAGGLE_KEY", "REQUESTS_CA_BUNDLE"])
-def test_without_a_key_or_a_trusted_certificate_nothing_is_requested(
-    refused, site, monkeypatch, name
-):
-    monkeypatch.delenv(name)
-    refused()
-    assert site.requests == []
+    assert site.requests == [] or name not in {"no key", "unknown authority"}
 
 
 def test_an_invalid_file_of_credentials_is_not_shown(run, tmp_path, monkeypatch):

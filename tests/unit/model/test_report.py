@@ -40,12 +40,6 @@ def report(evaluation, hamlet):
     return build_report(evaluation, hamlet.houses, hamlet.contract, n_resamples=50)
 
 
-def test_the_metrics_are_those_of_the_evaluation(report, evaluation):
-    assert report.metrics == evaluation.metrics
-    assert report.baselines == evaluation.baselines
-    assert report.n_sales == 400
-
-
 def test_price_quintiles_are_equal_in_size_and_labelled_by_their_limits(report, evaluation):
     assert report.by_price["sales"].tolist() == [80] * 5
     prices = np.sort(evaluation.frame()["price"].unique())
@@ -98,6 +92,8 @@ def test_confidence_bands_have_the_accuracy_of_their_values(report, evaluation):
     # Half the 68 % interval is 10 % of the value for every second house, 20 % for the others.
     assert report.bands["band"].tolist() == ["low", "medium"]
     assert report.bands["share"].tolist() == [0.5, 0.5]
+    assert report.fine_bands["values"].sum() == 800
+    assert set(report.fine_bands["band"]) <= {"80 to 85", "75 to 80", "88 to 90", "90 to 92"}
     assert report.bands["values"].tolist() == [400, 400]
     assert report.bands["confidence"].tolist() == pytest.approx([80.0, 90.0])
     assert (report.bands["coverage_68"].diff().dropna() < 0).all()
@@ -107,13 +103,9 @@ def test_confidence_bands_have_the_accuracy_of_their_values(report, evaluation):
     assert report.bands["within_10"].iloc[1] == (errors <= 0.1).mean()
 
 
-def test_fine_bands_split_the_confidence_bands(report):
-    fine = report.fine_bands
-    assert fine["values"].sum() == 800
-    assert set(fine["band"]) <= {"80 to 85", "75 to 80", "88 to 90", "90 to 92"}
-
-
-def test_the_report_can_be_written_as_json(report):
+def test_the_report_has_the_metrics_of_the_evaluation_also_as_json(report, evaluation):
+    assert report.metrics == evaluation.metrics
+    assert report.baselines == evaluation.baselines
     data = json.loads(json.dumps(report.to_dict(), allow_nan=False))
     assert data["metrics"]["rmsle"] == report.metrics["rmsle"]
     assert [row["figure"] for row in data["ratio_study"]] == report.equity["figure"].tolist()
