@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 __all__ = [
     "decimal",
     "display_step",
     "duration",
+    "field_value",
     "join_words",
     "money",
     "percent",
@@ -49,6 +50,17 @@ def decimal(value: float, digits: int) -> str:
 def quantity(value: float, unit: str = "") -> str:
     """Format a number with its unit: "1,710 sq ft", "1 car"."""
     return f"{value:,.10g} {unit.removesuffix('s') if value == 1 else unit}".strip()
+
+
+def field_value(
+    value: float, unit: str = "", labels: Sequence[str] = (), *, is_year: bool = False
+) -> str:
+    """Format a value of a field: the label of a level, a year, or a number with its unit."""
+    if math.isnan(value):
+        return "not known"
+    if labels:
+        return labels[int(value)]
+    return f"{value:.0f} {unit}".strip() if is_year else quantity(value, unit)
 
 
 def duration(seconds: float) -> str:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+from collections.abc import Callable
+from functools import cached_property, partial
 from typing import Annotated, Literal, Self
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, model_validator
 from pydantic import Field as Setting
 
-from houseprice.formatting import quantity
+from houseprice.formatting import field_value
 
 __all__ = ["ContractModel", "Field", "Kind", "Level", "Sign", "normalize"]
 
@@ -113,15 +114,11 @@ class Field(ContractModel):
             return None
         return float(self.codes.index(str(self.start)) if self.levels else self.start)
 
-    def format(self, value: float) -> str:
-        """Format a clean value for people: "1,710 sq ft", "Good", "not known"."""
-        if np.isnan(value):
-            return "not known"
-        if self.levels:
-            return self.labels[int(value)]
-        if self.kind == "year":
-            return f"{value:.0f} {self.unit}".strip()
-        return quantity(value, self.unit)
+    @cached_property
+    def format(self) -> Callable[[float], str]:
+        """Formats a clean value for people: "1,710 sq ft", "Good", "not known"."""
+        is_year = self.kind == "year"
+        return partial(field_value, unit=self.unit, labels=self.labels, is_year=is_year)
 
     def code(self, value: float) -> str:
         """Format a clean value as in a file: "1710", "Gd", ""."""
