@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -13,7 +13,6 @@ __all__ = [
     "Problem",
     "Severity",
     "concat_problems",
-    "problem_order",
     "renumbered",
     "rows_with_problems",
     "shifted",
@@ -21,7 +20,6 @@ __all__ = [
 ]
 
 Severity = Literal["note", "warning", "error"]
-_SEVERITIES = ("error", "warning", "note")
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,14 +115,3 @@ def rows_with_problems(problems: Iterable[Problem], n_rows: int) -> NDArray[np.b
     mask = np.zeros(n_rows, dtype=bool)
     mask[[problem.row - 1 for problem in problems if problem.row is not None]] = True
     return mask
-
-
-def problem_order(columns: Sequence[str]) -> Callable[[Problem], tuple[int, int, int]]:
-    """Return a sort key: whole table first, then by row, by field, and by severity."""
-    position = {name: number for number, name in enumerate(columns)}
-
-    def key(problem: Problem) -> tuple[int, int, int]:
-        field = position.get(problem.field or "", -1)
-        return problem.row or 0, field, _SEVERITIES.index(problem.severity)
-
-    return key

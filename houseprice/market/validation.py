@@ -9,7 +9,7 @@ NaN here.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Number
 from typing import Any, Self
@@ -29,11 +29,12 @@ from houseprice.market.parsing import (
     parse_columns,
     shorten,
 )
-from houseprice.market.problems import Problem, problem_order, rows_with_problems
+from houseprice.market.problems import Problem
 
 __all__ = [
     "Domain",
     "ValidationResult",
+    "problem_order",
     "suggest_field",
     "unknown_fields",
     "validate",
@@ -45,6 +46,7 @@ MAX_UNKNOWN_FIELDS = 20
 MAX_SUGGESTIONS = 100
 """Unknown fields that are compared with all known ones, which takes half a millisecond each."""
 
+_SEVERITIES = ("error", "warning", "note")
 _SCALARS = {str, int, float, bool, type(None)}
 _FILL_MESSAGES = {
     "blank_absent": "is blank and the house has none of it",
@@ -110,9 +112,21 @@ def validate(
     if domain is not None:
         problems.extend(domain.problems(values, contract))
     houses = pd.DataFrame(np.ascontiguousarray(values.T), columns=list(contract.columns))
-    errors = [problem for problem in problems if problem.severity == "error"]
+    valid = np.ones(len(rows), dtype=bool)
+    valid[[p.row - 1 for p in problems if p.severity == "error" and p.row is not None]] = False
     problems.sort(key=problem_order(contract.columns))
-    return ValidationResult(houses, ~rows_with_problems(errors, len(rows)), tuple(problems))
+    return ValidationResult(houses, valid, tuple(problems))
+
+
+def problem_order(columns: Sequence[str]) -> Callable[[Problem], tuple[int, int, int]]:
+    """Return a sort key: whole table first, then by row, by field, and by severity."""
+    position = {name: number for number, name in enumerate(columns)}
+
+    def key(problem: Problem) -> tuple[int, int, int]:
+        field = position.get(problem.field or "", -1)
+        return problem.row or 0, field, _SEVERITIES.index(problem.severity)
+
+    return key
 
 
 def validate_prices(values: pd.Series, contract: Contract) -> tuple[pd.Series, tuple[Problem, ...]]:

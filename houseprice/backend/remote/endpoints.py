@@ -37,8 +37,8 @@ from houseprice.backend.schemas import (
 )
 from houseprice.errors import BackendInvalidResponse, InputError, ModelError
 from houseprice.market.contract import Contract
-from houseprice.market.problems import Problem, concat_problems, problem_order
-from houseprice.market.validation import validate
+from houseprice.market.problems import Problem, concat_problems
+from houseprice.market.validation import problem_order, validate
 
 __all__ = ["Endpoints", "ValuedChunk", "concat"]
 

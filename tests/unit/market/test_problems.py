@@ -6,7 +6,6 @@ from houseprice.market.problems import (
     Problem,
     Severity,
     concat_problems,
-    problem_order,
     renumbered,
     rows_with_problems,
     shifted,
@@ -39,14 +38,3 @@ def test_problems_of_selected_rows_return_to_the_rows_of_the_table():
 
 def test_rows_with_problems_are_a_mask():
     assert rows_with_problems([TABLE, THIRD], 4).tolist() == [False, False, True, False]
-
-
-def test_problems_are_ordered_by_row_field_and_severity():
-    ordered = [
-        TABLE,
-        problem(1, "size"),
-        problem(1, "age", "error"),
-        problem(1, "age", "note"),
-        problem(2),
-    ]
-    assert sorted({*ordered}, key=problem_order(["size", "age"])) == ordered

@@ -17,6 +17,7 @@ from houseprice.market.validation import (
     MAX_UNKNOWN_FIELDS,
     Domain,
     ValidationResult,
+    problem_order,
     suggest_field,
     unknown_fields,
     validate,
@@ -294,3 +295,14 @@ def test_thousands_of_unknown_fields_are_summarized(contract):
     assert len(problems) == 20 * (MAX_UNKNOWN_FIELDS + 1)
     assert sum(problem.expected is not None for problem in problems) <= MAX_SUGGESTIONS
     assert "180 more" in problems[MAX_UNKNOWN_FIELDS].message
+
+
+def test_problems_are_ordered_by_row_field_and_severity() -> None:
+    ordered = [
+        Problem(None, None, "code", "error", "Message."),
+        Problem(1, "size", "code", "error", "Message."),
+        Problem(1, "age", "code", "error", "Message."),
+        Problem(1, "age", "code", "note", "Message."),
+        Problem(2, None, "code", "error", "Message."),
+    ]
+    assert sorted({*ordered}, key=problem_order(["size", "age"])) == ordered
