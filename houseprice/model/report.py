@@ -15,27 +15,18 @@ from houseprice.market.contract import Contract
 from houseprice.model.evaluation import Evaluation
 from houseprice.model.metrics import coverage, mean_width, median_ape, share_within
 from houseprice.model.ratio_study import MIN_GROUP_SIZE, ratio_study
+from houseprice.model.valuation import CONFIDENCE_BANDS
 
 __all__ = [
-    "CONFIDENCE_BANDS",
     "Report",
     "build_report",
-    "confidence_band",
     "finite_metrics",
     "price_quintiles",
 ]
 
 Bands = tuple[tuple[str, float], ...]
 
-CONFIDENCE_BANDS: Bands = (("low", 0.0), ("medium", 85.0), ("high", 92.0))
-"""Confidence bands with their lower limits, where the observed error clearly changes."""
-
 _FINE = (0.0, 75.0, 80.0, 85.0, 88.0, 90.0, 92.0, 94.0, 96.0)
-
-
-def confidence_band(confidence: float) -> str:
-    """The name of the band of a confidence from 0 to 100."""
-    return next(name for name, lower in reversed(CONFIDENCE_BANDS) if confidence >= lower)
 
 
 @dataclass(frozen=True)

@@ -18,13 +18,21 @@ from houseprice.model.conformal import Fold, calibrate, check_level, fit_folds
 from houseprice.model.features import to_matrix
 from houseprice.progress import Progress, subprogress
 
-__all__ = ["ValuationModel"]
+__all__ = ["CONFIDENCE_BANDS", "ValuationModel", "confidence_band"]
 
 Floats = NDArray[np.float64]
+
+CONFIDENCE_BANDS = (("low", 0.0), ("medium", 85.0), ("high", 92.0))
+"""Confidence bands with their lower limits, where the observed error clearly changes."""
 
 _VALUE_COLUMNS = pd.Index(
     ["predicted_price", "price_low", "price_high", "interval", "fsd", "confidence"]
 )
+
+
+def confidence_band(confidence: float) -> str:
+    """The name of the band of a confidence from 0 to 100."""
+    return next(name for name, lower in reversed(CONFIDENCE_BANDS) if confidence >= lower)
 
 
 class ValuationModel(RegressorMixin, BaseEstimator):

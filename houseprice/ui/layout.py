@@ -14,8 +14,7 @@ from streamlit.delta_generator import DeltaGenerator
 from houseprice.backend.base import BackendInfo, Capability
 from houseprice.errors import BackendError, HousePriceError, NotSupported, SettingsError, StoreError
 from houseprice.formatting import percent
-from houseprice.ui.backend_handle import Outage
-from houseprice.ui.session import backend, cached_info, outage, retry
+from houseprice.ui.session import Outage, backend, cached_info, outage, retry
 
 __all__ = [
     "NOT_SUPPORTED",

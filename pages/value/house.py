@@ -1,20 +1,44 @@
 """Value a house: a form that starts from the typical house or a real sale, and its valuation."""
 
+from collections.abc import Mapping
+
 import streamlit as st
 
+from houseprice.backend.base import ValuationResult
 from houseprice.market.validation import validate
 from houseprice.ui.house.evidence import show_comparables, show_effect, show_explanation
-from houseprice.ui.house.form import HouseForm, fill_form, house_frame, read_link, show_link
-from houseprice.ui.house.owner_report import show_report_button
-from houseprice.ui.house.scenarios import remember, show_scenarios
-from houseprice.ui.house.start import show_start, start_note
-from houseprice.ui.house.value import show_valuation
+from houseprice.ui.house.form import (
+    HouseForm,
+    fill_form,
+    house_frame,
+    read_link,
+    remember,
+    show_link,
+    show_result,
+    started_from,
+)
+from houseprice.ui.house.owner_report import show_report
+from houseprice.ui.house.scenarios import show_scenarios
+from houseprice.ui.house.start import fill_with_random_sale, show_search, start_note
 from houseprice.ui.layout import error_boundary
 from houseprice.ui.session import backend, market, ranked_columns, typical_row
 
 N_IMPORTANT, N_REPORTED = 10, 14
 
 contract = market().contract
+
+
+def show_valuation(row: Mapping[str, object]) -> ValuationResult | None:
+    """Value a house and show the result; return None if the backend failed, which is shown too."""
+    with value_area, error_boundary("value"):
+        result = backend().value(house_frame(row))
+        sale_id = started_from()
+        note = start_note(market(), row, sale_id) if sale_id else ""
+        show_result(result, contract, backend().info(), note)
+        return result
+    return None
+
+
 link_problems = read_link(contract, st.query_params.to_dict())
 form = HouseForm(contract, typical_row())
 
@@ -27,11 +51,11 @@ for message in link_problems:
     st.warning(f"Part of the link could not be read. {message}", icon=":material/link_off:")
 
 actions = st.container(horizontal=True)
-valuation = st.container()
+value_area = st.container()
 entered = form.entered()
 if entered is not None:
     # The value reaches the browser before the eighty widgets of the form.
-    result = show_valuation(valuation, entered, contract, start_note(market(), entered))
+    result = show_valuation(entered)
 details, explanation, comparables, what_if, compare = st.tabs(
     ["Details", "Explanation", "Comparables", "What-if", "Compare"],
     key="house_tab",
@@ -56,13 +80,13 @@ with details:
 
 rows = house_frame(form.row)
 if entered is None:
-    result = show_valuation(valuation, form.row, contract, start_note(market(), form.row))
+    result = show_valuation(form.row)
 elif form.row != entered:
     # The browser's back button changed the form meanwhile: the value must not belong to another.
     st.rerun()
 
 if result is None:
-    valuation.caption("The form keeps your house. You can continue to change it.")
+    value_area.caption("The form keeps your house. You can continue to change it.")
     no_value = "There is no value at the moment. The form keeps your house."
     form.show_problems(validate(rows, contract).problems)
 else:
@@ -72,7 +96,18 @@ else:
     no_value = "There is no value yet. See the errors above." if has_errors else ""
 
 with actions, error_boundary("actions"):
-    show_start(market())
+    with st.popover(
+        "Start from a real sale", icon=":material/search:", key="find", on_change="rerun"
+    ) as search:
+        if search.open:
+            show_search(market())
+    st.button(
+        "Random sale",
+        key="surprise",
+        icon=":material/casino:",
+        help=f"Fills the form with one of the {len(market().prices):,} sales, chosen at random.",
+        on_click=fill_with_random_sale,
+    )
     st.button(
         "Reset",
         key="reset",
@@ -83,7 +118,11 @@ with actions, error_boundary("actions"):
     )
     show_link(form)
     if result is not None and not no_value:
-        show_report_button(backend(), form.row, result, contract, ranked[:N_REPORTED])
+        with st.popover(
+            "Report", icon=":material/print:", key="report", on_change="rerun"
+        ) as report:
+            if report.open:
+                show_report(backend(), form.row, result, contract, ranked[:N_REPORTED])
 
 # Only the open tab is computed; without a value there is nothing to explain.
 for tab in (explanation, comparables, what_if, compare):

@@ -10,7 +10,7 @@ import pandas as pd
 from houseprice.formatting import join_words, percent
 from houseprice.market.contract import Contract
 from houseprice.market.fields import Field
-from houseprice.model.report import CONFIDENCE_BANDS, confidence_band
+from houseprice.model.valuation import CONFIDENCE_BANDS, confidence_band
 from houseprice.ui.charts.panel import Chart
 from houseprice.ui.charts.prices import price_text
 from houseprice.ui.charts.style import (

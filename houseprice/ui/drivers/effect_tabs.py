@@ -15,8 +15,7 @@ from houseprice.market.fields import Field
 from houseprice.market.validation import validate
 from houseprice.ui.charts import partial_dependence as charts
 from houseprice.ui.charts.panel import panel
-from houseprice.ui.house.form import house_frame
-from houseprice.ui.house.scenarios import last_valued_row
+from houseprice.ui.house.form import house_frame, last_valued_row
 from houseprice.ui.layout import is_supported
 from houseprice.ui.session import backend, market, ranked_columns, study_of, typical_row
 

@@ -1,9 +1,10 @@
-"""The form of one house: a widget per field, its state, and the link that carries it."""
+"""The form of one house: its widgets, its link, its value, and the states valued so far."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlencode
@@ -13,32 +14,41 @@ import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from houseprice.formatting import plural
+from houseprice.backend.base import BackendInfo, ValuationResult
+from houseprice.formatting import display_step, money, percent, plural
 from houseprice.market.contract import Contract
 from houseprice.market.fields import Field
 from houseprice.market.parsing import describe_range, parse_cell
 from houseprice.market.problems import Problem
 from houseprice.market.sales import form_defaults
-from houseprice.ui.layout import escape
+from houseprice.model.valuation import confidence_band
+from houseprice.ui.layout import NOT_SUPPORTED, escape, provenance, retry_button
 from houseprice.ui.session import market, ranked_columns, typical_row
 
 __all__ = [
     "HouseForm",
+    "Scenario",
+    "clear_scenarios",
     "fill_form",
     "fill_with_sale",
     "house_frame",
     "house_link",
+    "last_valued_row",
     "link_parameters",
     "open_sale",
     "read_link",
+    "remember",
     "sale_row",
+    "scenarios",
     "show_link",
+    "show_result",
     "started_from",
 ]
 
 _N_COLUMNS = 3
 _FORM_PAGE = "pages/value/house.py"
-_STARTED_FROM = "house_started_from"
+_STARTED_FROM, _SCENARIOS, _COUNT = "house_started_from", "scenarios", "scenarios_count"
+_MAX_SCENARIOS = 20
 
 
 class HouseForm:
@@ -272,3 +282,119 @@ def _without_new_blanks(row: Mapping[str, object]) -> dict[str, object]:
         for column, value in row.items()
         if column in defaults
     }
+
+
+def show_result(result: ValuationResult, contract: Contract, info: BackendInfo, note: str) -> None:
+    """Show a value with its range and confidence, or its errors; then a note in Markdown."""
+    problems = {
+        severity: [problem for problem in result.problems if problem.severity == severity]
+        for severity in ("error", "warning", "note")
+    }
+    with st.container(border=True, key="valuation"):
+        if result.valuations["status"].iloc[0] == "error":
+            _show_errors(problems["error"])
+        else:
+            _show_value(result.valuations.iloc[0], contract, info)
+        if note:
+            st.markdown(f":material/history: {note}")
+    for severity, noun, icon in (
+        ("warning", "warning", ":material/warning:"),
+        ("note", "imputed field", ":material/info:"),
+    ):
+        if problems[severity]:
+            with st.expander(plural(len(problems[severity]), noun), icon=icon):
+                for problem in problems[severity]:
+                    st.markdown(f"- {escape(problem.message)}")
+
+
+def _show_value(valuation: pd.Series, contract: Contract, info: BackendInfo) -> None:
+    symbol = contract.market.price.symbol
+    value, fsd = valuation["predicted_price"], valuation["fsd"]
+    step = display_step(value, fsd)
+    left, middle, right = st.columns([3, 4, 4], vertical_alignment="center")
+    with left:
+        st.metric("Estimated value", money(value, symbol, step))
+    with middle:
+        if pd.isna(valuation["price_low"]):
+            st.markdown(f"**No range**  \n:small[{NOT_SUPPORTED['range']}]")
+        else:
+            low, high = (
+                money(valuation[name], symbol, step) for name in ("price_low", "price_high")
+            )
+            st.markdown(
+                f"**{low} to {high}**  \n:small[{percent(valuation['interval'], 0)} range: it "
+                "contains the sale price of that share of such houses.]"
+            )
+    with right:
+        if not pd.isna(fsd):
+            st.markdown(
+                f"**{confidence_band(valuation['confidence']).capitalize()} confidence**, "
+                f"{valuation['confidence']:.0f} of 100  \n:small[Two sale prices in three are "
+                f"within {percent(fsd, 0)} of the value.]"
+            )
+    st.caption(f"Unchanged fields are those of the typical house. {escape(provenance(info))}")
+
+
+def _show_errors(problems: Sequence[Problem]) -> None:
+    st.subheader("No value yet", anchor=False)
+    text = "  \n".join(escape(problem.message) for problem in problems)
+    st.error(text, icon=":material/edit_note:")
+    if any(problem.field for problem in problems):
+        st.caption("Correct the fields marked in red.")
+    else:
+        # No field is at fault as far as we know: the server refused the house.
+        retry_button("refused")
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A valued state of the form, and the sale that it started from."""
+
+    number: int
+    row: Mapping[str, Any]
+    result: ValuationResult
+    sale_id: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The name of the scenario; that of the first one is fixed."""
+        return f"Scenario {self.number}" if self.number else "Baseline"
+
+    @property
+    def value(self) -> float:
+        """The unrounded value."""
+        return float(self.result.valuations["predicted_price"].iloc[0])
+
+    @property
+    def step(self) -> float:
+        """The step to round the value to."""
+        return display_step(self.value, float(self.result.valuations["fsd"].iloc[0]))
+
+
+def remember(row: Mapping[str, Any], result: ValuationResult) -> None:
+    """Keep a valued state of the form, if it differs from the last one."""
+    kept: list[Scenario] = st.session_state.setdefault(_SCENARIOS, [])
+    is_valued = result.valuations["status"].iloc[0] != "error"
+    if is_valued and (not kept or dict(kept[-1].row) != dict(row)):
+        number = st.session_state.get(_COUNT, 0)
+        st.session_state[_COUNT] = number + 1
+        kept.append(Scenario(number, dict(row), result, started_from()))
+        # The baseline stays: it is what differences refer to.
+        del kept[1 : max(1, len(kept) - _MAX_SCENARIOS + 1)]
+
+
+def scenarios() -> Sequence[Scenario]:
+    """Return the scenarios of this visitor, the oldest first."""
+    return tuple(st.session_state.get(_SCENARIOS, ()))
+
+
+def last_valued_row() -> Mapping[str, Any] | None:
+    """Return the last valued house as the form held it, if there is one."""
+    kept = scenarios()
+    return kept[-1].row if kept else None
+
+
+def clear_scenarios() -> None:
+    """Forget the scenarios of this visitor."""
+    st.session_state[_SCENARIOS] = []
+    st.session_state[_COUNT] = 0

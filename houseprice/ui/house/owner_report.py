@@ -7,10 +7,11 @@ fits one page of A4 or US Letter: long texts and lists are cut.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,14 +23,14 @@ from houseprice.errors import HousePriceError
 from houseprice.formatting import display_step, percent
 from houseprice.market.contract import Contract
 from houseprice.market.validation import validate
-from houseprice.model.report import confidence_band
+from houseprice.model.valuation import confidence_band
 from houseprice.ui.house.form import house_frame
 from houseprice.ui.layout import answered_by, as_of_sentence, escape
 
 if TYPE_CHECKING:
     from jinja2 import Template
 
-__all__ = ["Report", "Scale", "build_report", "render_report", "show_report_button"]
+__all__ = ["Report", "Scale", "build_report", "render_report", "show_report"]
 
 logger = logging.getLogger(__name__)
 
@@ -116,16 +117,14 @@ def build_report(
     valuation = result.valuations.iloc[0]
     step = display_step(valuation["predicted_price"], valuation["fsd"])
     house = validate(rows, contract).houses.iloc[0]
-    # The download runs outside of a page: a report without a part is better than an error.
     reasons: tuple[str, ...] = ()
     sales = pd.DataFrame({"price": []})
-    try:
-        if "explain" in info.capabilities:
+    if "explain" in info.capabilities:
+        with _left_out_on_error("reasons"):
             reasons = backend.explain(rows).top_drivers(6)
-        if "comparables" in info.capabilities:
+    if "comparables" in info.capabilities:
+        with _left_out_on_error("comparables"):
             sales = backend.comparables(rows)
-    except HousePriceError:
-        logger.warning("a report lacks a part", exc_info=True)
     scale = None
     uncertainty: tuple[str, ...] = ("The server does not give a range.",)
     if not pd.isna(valuation["price_low"]):
@@ -153,6 +152,15 @@ def build_report(
     )
 
 
+@contextmanager
+def _left_out_on_error(part: str) -> Iterator[None]:
+    # The download runs outside of a page: a report without a part is better than an error.
+    try:
+        yield
+    except HousePriceError:
+        logger.warning("the report has no %s", part, exc_info=True)
+
+
 def _uncertainty(valuation: pd.Series, labels: tuple[str, str]) -> tuple[str, ...]:
     share = percent(valuation["interval"], 0)
     range_text = f"{share} range: {labels[0]} to {labels[1]}."
@@ -176,7 +184,7 @@ def _sale_cells(sale: pd.Series, contract: Contract) -> tuple[str, str, str, str
     )
 
 
-def show_report_button(
+def show_report(
     backend: Backend,
     row: Mapping[str, object],
     result: ValuationResult,
@@ -184,39 +192,25 @@ def show_report_button(
     columns: Sequence[str],
 ) -> None:
     """Offer the report as a download, rendered on click; ``columns`` are the fields to list."""
-    with st.popover("Report", icon=":material/print:", key="report", on_change="rerun") as popover:
-        if not popover.open:
-            return
-        st.markdown("One page to print or to keep: value, range, reasons and similar sales.")
-        title = st.text_input(
-            "Name or address of the house",
-            key="report_title",
-            placeholder="optional",
-            help="The title of the page. It is not stored.",
-            max_chars=80,
-            # While typing: a click on the download must not meet a page that is being rerun.
-            live=True,
-            persist_state="session",
-        ).strip()
-        st.download_button(
-            "Download the report",
-            partial(_report_file, backend, dict(row), result, contract, tuple(columns), title),
-            file_name="house_value.html",
-            mime="text/html",
-            key="report_file",
-            on_click="ignore",
-            icon=":material/download:",
-        )
-        titled = f"The title is “{escape(title)}”. " if title else ""
-        st.caption(f"{titled}The file opens in any browser, to print or to save as a PDF.")
-
-
-def _report_file(
-    backend: Backend,
-    row: Mapping[str, object],
-    result: ValuationResult,
-    contract: Contract,
-    columns: Sequence[str],
-    title: str,
-) -> bytes:
-    return render_report(build_report(backend, row, result, contract, columns, title))
+    st.markdown("One page to print or to keep: value, range, reasons and similar sales.")
+    title = st.text_input(
+        "Name or address of the house",
+        key="report_title",
+        placeholder="optional",
+        help="The title of the page. It is not stored.",
+        max_chars=80,
+        # While typing: a click on the download must not meet a page that is being rerun.
+        live=True,
+        persist_state="session",
+    ).strip()
+    st.download_button(
+        "Download the report",
+        lambda: render_report(build_report(backend, row, result, contract, columns, title)),
+        file_name="house_value.html",
+        mime="text/html",
+        key="report_file",
+        on_click="ignore",
+        icon=":material/download:",
+    )
+    titled = f"The title is “{escape(title)}”. " if title else ""
+    st.caption(f"{titled}The file opens in any browser, to print or to save as a PDF.")

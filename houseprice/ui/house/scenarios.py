@@ -3,87 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import streamlit as st
 
-from houseprice.backend.base import Backend, ValuationResult
-from houseprice.formatting import display_step
+from houseprice.backend.base import Backend
 from houseprice.market.contract import Contract
 from houseprice.market.validation import validate
 from houseprice.ui.charts.house import scenarios_chart
 from houseprice.ui.charts.panel import panel
-from houseprice.ui.house.form import fill_form, house_frame, started_from
+from houseprice.ui.house.form import (
+    Scenario,
+    clear_scenarios,
+    fill_form,
+    house_frame,
+    scenarios,
+)
 from houseprice.ui.layout import NOT_SUPPORTED, escape
 from houseprice.ui.session import ranked_columns
 
 __all__ = [
-    "Scenario",
     "compare",
     "describe_changes",
     "differing_fields",
-    "last_valued_row",
-    "remember",
-    "scenarios",
     "show_scenarios",
 ]
 
-_SCENARIOS, _COUNT, _SELECTED = "scenarios", "scenarios_count", "compared"
-_MAX_SCENARIOS = 20
+_SELECTED = "compared"
 _MAX_COMPARED = 4
 _MAX_FIELDS = 14
 _MAX_CHANGES = 4
-
-
-@dataclass(frozen=True)
-class Scenario:
-    """A valued state of the form, and the sale that it started from."""
-
-    number: int
-    row: Mapping[str, Any]
-    result: ValuationResult
-    sale_id: str | None = None
-
-    @property
-    def name(self) -> str:
-        """The name of the scenario; that of the first one is fixed."""
-        return f"Scenario {self.number}" if self.number else "Baseline"
-
-    @property
-    def value(self) -> float:
-        """The unrounded value."""
-        return float(self.result.valuations["predicted_price"].iloc[0])
-
-    @property
-    def step(self) -> float:
-        """The step to round the value to."""
-        return display_step(self.value, float(self.result.valuations["fsd"].iloc[0]))
-
-
-def remember(row: Mapping[str, Any], result: ValuationResult) -> None:
-    """Keep a valued state of the form, if it differs from the last one."""
-    kept: list[Scenario] = st.session_state.setdefault(_SCENARIOS, [])
-    is_valued = result.valuations["status"].iloc[0] != "error"
-    if is_valued and (not kept or dict(kept[-1].row) != dict(row)):
-        number = st.session_state.get(_COUNT, 0)
-        st.session_state[_COUNT] = number + 1
-        kept.append(Scenario(number, dict(row), result, started_from()))
-        # The baseline stays: it is what differences refer to.
-        del kept[1 : max(1, len(kept) - _MAX_SCENARIOS + 1)]
-
-
-def scenarios() -> Sequence[Scenario]:
-    """Return the scenarios of this visitor, the oldest first."""
-    return tuple(st.session_state.get(_SCENARIOS, ()))
-
-
-def last_valued_row() -> Mapping[str, Any] | None:
-    """Return the last valued house as the form held it, if there is one."""
-    kept = scenarios()
-    return kept[-1].row if kept else None
 
 
 def describe_changes(
@@ -248,6 +199,5 @@ def _show_list(kept: Sequence[Scenario], contract: Contract) -> None:
 
 
 def _clear() -> None:
-    st.session_state[_SCENARIOS] = []
-    st.session_state[_COUNT] = 0
+    clear_scenarios()
     st.session_state.pop(_SELECTED, None)

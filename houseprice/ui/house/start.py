@@ -17,11 +17,19 @@ from houseprice.formatting import plural
 from houseprice.market.contract import Contract
 from houseprice.market.sales import Market
 from houseprice.ui.charts.style import axis_title
-from houseprice.ui.house.form import fill_with_sale, sale_row, started_from
+from houseprice.ui.house.form import fill_with_sale, sale_row
 from houseprice.ui.layout import escape
-from houseprice.ui.session import backend, study_of
+from houseprice.ui.session import backend, market, study_of
 
-__all__ = ["SaleQuery", "describe_sale", "nearest_sales", "sale_period", "show_start", "start_note"]
+__all__ = [
+    "SaleQuery",
+    "describe_sale",
+    "fill_with_random_sale",
+    "nearest_sales",
+    "sale_period",
+    "show_search",
+    "start_note",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -88,27 +96,15 @@ def describe_sale(contract: Contract, house: pd.Series) -> str:
     return ", ".join(parts)
 
 
-def show_start(market: Market) -> None:
-    """Draw the buttons that fill the form with a real sale."""
-    with st.popover(
-        "Start from a real sale", icon=":material/search:", key="find", on_change="rerun"
-    ) as search:
-        if search.open:
-            _show_search(market)
-    st.button(
-        "Random sale",
-        key="surprise",
-        icon=":material/casino:",
-        help=f"Fills the form with one of the {len(market.prices):,} sales, chosen at random.",
-        on_click=lambda: fill_with_sale(random.choice(market.ids.astype("str").to_list())),  # noqa: S311 - no secret
-    )
+def fill_with_random_sale() -> None:
+    """Fill the form of this page with one of the market's sales, as an ``on_click`` callback."""
+    fill_with_sale(random.choice(market().ids.astype("str").to_list()))  # noqa: S311 - no secret
 
 
-def start_note(market: Market, row: Mapping[str, object]) -> str:
-    """Return, in Markdown, the sale that the house started from and its price; "" if none."""
-    sale_id = started_from()
-    start = None if sale_id is None else sale_row(sale_id)
-    if sale_id is None or start is None:
+def start_note(market: Market, row: Mapping[str, object], sale_id: str) -> str:
+    """Return, in Markdown, the sale that the house started from and its price; "" if unknown."""
+    start = sale_row(sale_id)
+    if start is None:
         return ""
     contract = market.contract
     position = int((market.ids.astype("str").to_numpy() == sale_id).argmax())
@@ -150,7 +146,8 @@ def _held_out_note(contract: Contract, sale_id: str) -> str:
     )
 
 
-def _show_search(market: Market) -> None:
+def show_search(market: Market) -> None:
+    """Show a search of the market's sales that fills the form with one of them."""
     contract = market.contract
     query = _query_widgets(market)
     positions = nearest_sales(market, query, _MAX_RESULTS)

@@ -4,9 +4,19 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from datetime import date
 from html.parser import HTMLParser
+from pathlib import Path
 
-from houseprice.ui.house.owner_report import Report, Scale, render_report
+import pandas as pd
+import pytest
+
+from houseprice.backend.base import VALUATION_COLUMNS, Backend, BackendInfo, ValuationResult
+from houseprice.errors import BackendTimeout
+from houseprice.market.contract import load_contract
+from houseprice.model.explanation import Explanation
+from houseprice.ui.house.owner_report import Report, Scale, build_report, render_report
+from tests.hamlet import write_hamlet
 
 HOSTILE = "<script>alert(1)</script><img src=http://evil.example/x onerror=alert(2)>\"'&\x00\u202e"
 
@@ -90,3 +100,52 @@ def test_a_missing_part_leaves_no_empty_heading() -> None:
 def test_a_range_without_width_is_drawn() -> None:
     point = replace(REPORT, scale=Scale(5.0, 5.0, 5.0, ("€5", "€5"), (5.0,)))
     assert "nan" not in render_report(point).decode()
+
+
+class FailingBackend(Backend):
+    """A backend of which the ``failing`` methods time out."""
+
+    def __init__(self, *failing: str) -> None:
+        self.failing = failing
+
+    def info(self) -> BackendInfo:
+        return BackendInfo("a stub", "1", "", "Hamlet", None, None, None)
+
+    def value(self, *_: object, **__: object) -> ValuationResult:
+        valuation = dict.fromkeys(VALUATION_COLUMNS, "") | {
+            "predicted_price": 181_000.0,
+            "price_low": 165_000.0,
+            "price_high": 198_000.0,
+            "interval": 0.9,
+            "fsd": 0.06,
+            "confidence": 94.0,
+        }
+        return ValuationResult(pd.DataFrame([valuation]), ())
+
+    def explain(self, *_: object) -> Explanation:
+        self.fail("explain")
+        row = {"column": "size", "contribution": 12_000.0, "sentence": "Floor area: 150 sq m"}
+        return Explanation(169_000.0, 181_000.0, pd.DataFrame([row]))
+
+    def comparables(self, *_: object, **__: object) -> pd.DataFrame:
+        self.fail("comparables")
+        sale = {"price": 170_000.0, "similarity": 93.0, "sold": "June 2019"}
+        return pd.DataFrame([sale | {"circumstances": "", "differences": "Grade: Good"}])
+
+    def fail(self, method: str) -> None:
+        if method in self.failing:
+            raise BackendTimeout("Too slow.", reason="slow")
+
+
+@pytest.mark.parametrize("failing", [(), ("explain",), ("comparables",)])
+def test_a_report_without_one_part_has_the_others(failing: tuple[str, ...], tmp_path: Path) -> None:
+    contract = load_contract(write_hamlet(tmp_path))
+    row = dict.fromkeys(contract.columns) | {"size": 150, "quarter": "N"}
+    backend = FailingBackend(*failing)
+    result = backend.value()
+    day = date(2026, 1, 2)
+    report = build_report(backend, row, result, contract, ["size"], today=day)
+    assert report.value == "€181,000"
+    assert report.fields == (("Floor area", "150 sq m"),)
+    assert bool(report.reasons) == ("explain" not in failing)
+    assert bool(report.sales) == ("comparables" not in failing)

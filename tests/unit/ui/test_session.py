@@ -17,7 +17,7 @@ from houseprice.errors import (
     NotSupported,
     StoreError,
 )
-from houseprice.ui.backend_handle import (
+from houseprice.ui.session import (
     RETRY_AFTER_S,
     BackendHandle,
     CircuitBreaker,
