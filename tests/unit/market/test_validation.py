@@ -297,7 +297,7 @@ def test_thousands_of_unknown_fields_are_summarized(contract):
     assert "180 more" in problems[MAX_UNKNOWN_FIELDS].message
 
 
-def test_problems_are_ordered_by_row_field_and_severity() -> None:
+def test_problems_are_ordered_by_row_field_and_severity():
     ordered = [
         Problem(None, None, "code", "error", "Message."),
         Problem(1, "size", "code", "error", "Message."),
