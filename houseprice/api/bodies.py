@@ -129,7 +129,7 @@ class WhatIfRequest(RequestModel):
 
 
 class EffectsRequest(RequestModel):
-    """A field whose effect on the price is asked for."""
+    """A field whose effect on the price is requested."""
 
     field: Annotated[str, WithJsonSchema(FIELD_SCHEMA)]
     house: House | None = Field(

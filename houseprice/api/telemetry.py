@@ -14,9 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fastapi import APIRouter, Request, Response
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, multiprocess
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, multiprocess
 from prometheus_client.exposition import choose_encoder
-from prometheus_client.metrics_core import InfoMetricFamily
 
 from houseprice import __version__
 from houseprice.backend.schemas import API_VERSION
@@ -99,23 +98,13 @@ class Metrics:
             _collect_processes(registry, folder)
         encode, media_type = choose_encoder(accept)
         info = CollectorRegistry()
-        info.register(_InfoCollector(model_version))
+        build = {"version": __version__, "api_version": API_VERSION}
+        Info("houseprice_build", "The program that answers", registry=info).info(build)
+        model = {"model_version": model_version}
+        Info("houseprice_model", "The model that answers", registry=info).info(model)
         # OpenMetrics marks the end of a page, so the first page loses its mark.
         page = encode(registry).removesuffix(b"# EOF\n") + encode(info)
         return Response(page, media_type=media_type)
-
-
-class _InfoCollector:
-    """The versions of the program and of the model."""
-
-    def __init__(self, model_version: str) -> None:
-        self._model_version = model_version
-
-    def collect(self) -> Iterator[InfoMetricFamily]:
-        build = {"version": __version__, "api_version": API_VERSION}
-        yield InfoMetricFamily("houseprice_build", "The program that answers", build)
-        model = {"model_version": self._model_version}
-        yield InfoMetricFamily("houseprice_model", "The model that answers", model)
 
 
 def _remove_dead_processes(folder: Path) -> None:

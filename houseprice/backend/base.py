@@ -34,6 +34,7 @@ __all__ = [
     "CAPABILITIES",
     "DEFAULT_INTERVAL",
     "LIST_COLUMNS",
+    "NUMBER_COLUMNS",
     "VALUATION_COLUMNS",
     "Backend",
     "BackendInfo",
@@ -78,25 +79,22 @@ _DESCRIPTIONS: dict[Capability, str] = {
     "study": "a study of its model",
 }
 
-VALUATION_COLUMNS = (
-    "row",
-    "status",
-    "predicted_price",
-    "price_low",
-    "price_high",
-    "interval",
-    "fsd",
-    "confidence",
-    "reason_codes",
-    "message",
-    "comparables",
-    "top_drivers",
-    "model_version",
-    "valued_at",
-)
+NUMBER_COLUMNS = ("predicted_price", "price_low", "price_high", "interval", "fsd", "confidence")
+"""Columns of valuations that hold numbers, NaN in a row without a value."""
 
 LIST_COLUMNS = ("comparables", "top_drivers")
 """Columns of valuations that hold a tuple of texts per row."""
+
+VALUATION_COLUMNS = (
+    "row",
+    "status",
+    *NUMBER_COLUMNS,
+    "reason_codes",
+    "message",
+    *LIST_COLUMNS,
+    "model_version",
+    "valued_at",
+)
 
 
 @dataclass(frozen=True)
@@ -298,7 +296,7 @@ def valuation_frame(
         messages[row - 1] = _message(row_problems)
     timestamp = valued_at.isoformat(timespec="seconds")
     columns: dict[str, object] = {"row": np.arange(1, len(valid) + 1)}
-    for column in ("predicted_price", "price_low", "price_high", "interval", "fsd", "confidence"):
+    for column in NUMBER_COLUMNS:
         columns[column] = _numbers(values, column, valid)
     columns |= _texts(
         len(valid),

@@ -15,6 +15,7 @@ import pandas as pd
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 from houseprice.backend.base import (
+    NUMBER_COLUMNS,
     VALUATION_COLUMNS,
     BackendInfo,
     ValuationResult,
@@ -47,8 +48,6 @@ __all__ = [
 ]
 
 API_VERSION = "1"
-
-_NUMBERS = ("row", "predicted_price", "price_low", "price_high", "interval", "fsd", "confidence")
 
 Number = Annotated[float, Field(allow_inf_nan=False)]
 Money = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -228,7 +227,7 @@ def _valuation(cells: list[Any]) -> dict[str, Any] | None:
     row = dict(zip(VALUATION_COLUMNS, cells, strict=True))
     if row["status"] == "error":
         return None
-    valuation = {name: row[name] for name in _NUMBERS}
+    valuation = {name: row[name] for name in ("row", *NUMBER_COLUMNS)}
     if row["comparables"]:
         valuation["comparable_ids"] = row["comparables"]
     if row["top_drivers"]:

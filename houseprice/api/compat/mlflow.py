@@ -68,20 +68,11 @@ class MlflowError(BaseModel):
     message: str
 
 
-class PredictionError(BaseModel):
-    """Why one row has no prediction."""
-
-    row: int = Field(description="Counted from 0")
-    field: str | None
-    code: str
-    message: str
-
-
 class MlflowPredictions(BaseModel):
     """The response, always as long as the table that was sent."""
 
     predictions: list[float | None] = Field(description="null for a row without a value")
-    errors: list[PredictionError]
+    errors: list[RowError]
     model_version: str
 
 

@@ -21,7 +21,12 @@ import pandas as pd
 from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 
-from houseprice.backend.base import DEFAULT_INTERVAL, ValuationResult, valuation_frame
+from houseprice.backend.base import (
+    DEFAULT_INTERVAL,
+    NUMBER_COLUMNS,
+    ValuationResult,
+    valuation_frame,
+)
 from houseprice.backend.remote.responses import HttpStatusError, parse_json, single_line
 from houseprice.backend.remote.transport import Transport
 from houseprice.backend.schemas import (
@@ -44,7 +49,6 @@ __all__ = ["Endpoints", "ValuedChunk", "concat"]
 
 T = TypeVar("T")
 
-_NUMBERS = ("predicted_price", "price_low", "price_high", "interval", "fsd", "confidence")
 _MODEL = TypeAdapter(ModelOut)
 _VALUATIONS = TypeAdapter(ValuationsOut)
 _CHANGE = TypeAdapter(ChangeOut)
@@ -211,7 +215,9 @@ class Endpoints:
         if fault:
             raise self._invalid(fault)
         valued = [each for each in answer.valuations if each is not None]
-        columns: dict[str, Any] = {name: [getattr(v, name) for v in valued] for name in _NUMBERS}
+        columns: dict[str, Any] = {
+            name: [getattr(v, name) for v in valued] for name in NUMBER_COLUMNS
+        }
         columns["comparables"] = [tuple(v.comparable_ids or ()) for v in valued]
         columns["top_drivers"] = [tuple(v.top_drivers or ()) for v in valued]
         return ValuedChunk(

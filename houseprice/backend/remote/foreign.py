@@ -30,11 +30,10 @@ from houseprice.backend.remote.protocols import (
     Cell,
     ColumnKind,
     ForeignTable,
-    JsonTransport,
     Reply,
     codec_for,
 )
-from houseprice.backend.remote.transport import REQUEST_ROWS
+from houseprice.backend.remote.transport import REQUEST_ROWS, Transport
 from houseprice.errors import BackendError, BackendInvalidResponse
 from houseprice.market.contract import Contract, Dialect
 from houseprice.market.fields import Field
@@ -60,7 +59,7 @@ class ForeignBackend(Backend):
 
     def __init__(
         self,
-        transport: JsonTransport,
+        transport: Transport,
         protocol: str,
         contract: Contract,
         settings: Settings,

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 from urllib.parse import quote
 
+from houseprice.backend.remote.transport import Transport
 from houseprice.errors import BackendInvalidResponse, SettingsError
 
 __all__ = [
@@ -15,7 +16,6 @@ __all__ = [
     "ColumnKind",
     "ForeignTable",
     "Inputs",
-    "JsonTransport",
     "Mlflow",
     "OpenInference",
     "ProtocolCodec",
@@ -60,23 +60,6 @@ class Reply:
     """Of the model, if the server reports it."""
 
 
-class JsonTransport(Protocol):
-    """Exchanges JSON with a server; raises BackendError only."""
-
-    @property
-    def host(self) -> str:
-        """Host and port of the server, for sentences."""
-        ...
-
-    def get_json(self, path: str) -> Any:  # noqa: ANN401 - JSON may hold anything
-        """GET a path and parse the JSON answer."""
-        ...
-
-    def post_json(self, path: str, body: object) -> Any:  # noqa: ANN401 - JSON may hold anything
-        """POST JSON and parse the JSON answer."""
-        ...
-
-
 class ProtocolCodec(Protocol):
     """Encodes the requests of a protocol and decodes its answers."""
 
@@ -91,7 +74,7 @@ class ProtocolCodec(Protocol):
         """Decode a JSON answer; raises BackendInvalidResponse if it has another shape."""
         ...
 
-    def version(self, transport: JsonTransport) -> str:
+    def version(self, transport: Transport) -> str:
         """Request the model version; "" if the protocol has none."""
         ...
 
@@ -118,52 +101,55 @@ class Regression:
     """
 
     path = "/v1/predict/regression"
+    _version_path = "/version"
 
     def encode(self, table: ForeignTable) -> object:
         """Encode a list of objects."""
         return table.records()
 
     def decode(self, body: object) -> Reply:
-        """Decode predictions, and the messages of refused houses by position."""
+        """Decode predictions, and the messages of refused houses if they are named."""
         answer = _object_with(body, "predictions")
-        errors = answer.get("errors")
-        refusals = {}
-        if isinstance(errors, Mapping):
-            refusals = {
-                int(position): _single_line(message)
-                for position, message in errors.items()
-                if str(position).isdecimal() and len(str(position)) < 10
-            }
-        return Reply(_predictions(answer), refusals, _single_line(answer.get("version") or ""))
+        predictions = answer["predictions"]
+        numbers = [] if predictions is None else _numbers(predictions)
+        version = _single_line(answer.get("version") or "")
+        return Reply(numbers, self._refusals(answer.get("errors")), version)
 
-    def version(self, transport: JsonTransport) -> str:
-        """Request ``/version``."""
-        answer = _object_with(transport.get_json("/version"), "model_version")
+    def version(self, transport: Transport) -> str:
+        """Request the path of the version."""
+        answer = _object_with(transport.get_json(self._version_path), "model_version")
         return _single_line(answer["model_version"] or "")
 
+    def _refusals(self, errors: object) -> dict[int, str]:
+        """Return messages by row from ``{row: ...}``."""
+        return {
+            int(position): _single_line(message)
+            for position, message in (errors.items() if isinstance(errors, Mapping) else ())
+            if str(position).isdecimal() and len(str(position)) < 10
+        }
 
-class Inputs:
+
+class Inputs(Regression):
     """The tutorial's FastAPI service: ``{"inputs": [...]}`` to ``/api/v1/predict``.
 
     Servers refuse all houses because of one, and omit houses that lack a field without a message.
     """
 
     path = "/api/v1/predict"
+    _version_path = "/api/v1/health"
 
     def encode(self, table: ForeignTable) -> object:
         """Encode a list of objects under ``inputs``."""
         return {"inputs": table.records()}
 
-    def decode(self, body: object) -> Reply:
-        """Decode predictions, and the messages of refused houses if they are named."""
-        answer = _object_with(body, "predictions")
-        refusals = _pydantic_errors(answer.get("errors"))
-        return Reply(_predictions(answer), refusals, _single_line(answer.get("version") or ""))
-
-    def version(self, transport: JsonTransport) -> str:
-        """Request ``/api/v1/health``."""
-        answer = _object_with(transport.get_json("/api/v1/health"), "model_version")
-        return _single_line(answer["model_version"] or "")
+    def _refusals(self, errors: object) -> dict[int, str]:
+        """Return messages by row from ``{"loc": ["inputs", row, field], "msg": ...}``."""
+        messages: defaultdict[int, list[str]] = defaultdict(list)
+        for error in errors if isinstance(errors, list) else []:
+            match error:
+                case {"loc": ["inputs", int(row), *path], "msg": message}:
+                    messages[row].append(": ".join([*map(str, path), str(message)]))
+        return {row: _single_line("; ".join(texts)) for row, texts in messages.items()}
 
 
 class Mlflow:
@@ -181,7 +167,7 @@ class Mlflow:
         numbers = _numbers(answer["predictions"])
         return Reply(numbers, version=_single_line(answer.get("model_version") or ""))
 
-    def version(self, transport: JsonTransport) -> str:  # noqa: ARG002 - the protocol has no version
+    def version(self, transport: Transport) -> str:  # noqa: ARG002 - the protocol has no version
         """Return "": the protocol reports the version of MLflow, not of the model."""
         return ""
 
@@ -220,7 +206,7 @@ class OpenInference:
         numbers = _numbers(_object_with(chosen[0], "data")["data"])
         return Reply(numbers, version=_single_line(answer.get("model_version") or ""))
 
-    def version(self, transport: JsonTransport) -> str:
+    def version(self, transport: Transport) -> str:
         """Request the newest version of the model."""
         versions = _object_with(transport.get_json(self._model_path), "name").get("versions")
         return _single_line(versions[-1]) if isinstance(versions, list) and versions else ""
@@ -250,10 +236,6 @@ def _object_with(body: object, key: str) -> Mapping[str, Any]:
     return body
 
 
-def _predictions(answer: Mapping[str, Any]) -> list[float | None]:
-    return [] if answer["predictions"] is None else _numbers(answer["predictions"])
-
-
 def _numbers(values: object) -> list[float | None]:
     """Return predictions: bare numbers, lists of one number, or objects with a single number."""
     if not isinstance(values, Sequence) or isinstance(values, str):
@@ -276,16 +258,6 @@ def _number(value: object) -> float | None:
         raise _wrong_shape(
             "The server answered a number that is too large to be a price."
         ) from None
-
-
-def _pydantic_errors(errors: object) -> dict[int, str]:
-    """Return messages by row from ``{"loc": ["inputs", row, field], "msg": ...}``."""
-    messages: defaultdict[int, list[str]] = defaultdict(list)
-    for error in errors if isinstance(errors, list) else []:
-        match error:
-            case {"loc": ["inputs", int(row), *path], "msg": message}:
-                messages[row].append(": ".join([*map(str, path), str(message)]))
-    return {row: _single_line("; ".join(texts)) for row, texts in messages.items()}
 
 
 def _single_line(value: object) -> str:

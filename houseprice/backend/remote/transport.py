@@ -152,7 +152,7 @@ class Transport:
                 pause = _pause(error, next(pauses, None))
                 if pause is None or monotonic() + pause >= deadline:
                     raise
-                logger.info("asking %s again: %s", message.path, error.reason)
+                logger.info("retrying %s: %s", message.path, error.reason)
                 time.sleep(pause)
 
     def _attempt(
