@@ -106,16 +106,6 @@ def test_prices_and_problems_are_the_same_as_locally(
     assert theirs.problems == ours.problems
 
 
-def test_chunks_of_one_row_give_the_same_prices(
-    settings: Settings, hamlet: Market, local: LocalBackend, rows: pd.DataFrame
-) -> None:
-    transport = Transport(settings)
-    small = ForeignBackend(transport, "mlflow", hamlet.contract, settings, request_rows=1)
-    theirs = small.value(rows.head(6)).valuations
-    ours = local.value(rows).valuations.head(6)
-    np.testing.assert_allclose(theirs["predicted_price"], ours["predicted_price"], rtol=1e-9)
-
-
 def test_a_house_that_only_the_server_refuses_costs_only_itself(
     settings: Settings, hamlet: Market, local: LocalBackend, rows: pd.DataFrame
 ) -> None:

@@ -74,10 +74,14 @@ def send(server: Program, body: Any, **headers: str) -> tuple[int, Any]:
         *(sign * 100_000 for sign in (b"[", b'{"a":', b'{"rows":[', b'["')),
         b'{"rows": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
         b'{"rows": [{"size": ' + b"9" * 100_000 + b"}]}",
+        b'{"rows": [{"size": NaN}]}',
+        b'{"rows": [{"size": 1e999}]}',
+        b'{"rows": [{"size": 1, "size": 2}]}',
+        b"",
         b'{"rows": [{"size": "\\ud800"}]}',
         ENCODED.decode().encode("utf-16"),
     ],
-    ids=range(8),
+    ids=range(12),
 )
 def test_a_body_that_is_not_strict_json_is_refused(server: Program, body: bytes) -> None:
     status, response = send(server, body)
@@ -120,13 +124,17 @@ def test_a_small_body_that_decompresses_to_a_large_one_is_refused(
     assert send(server, bomb, **GZIP)[0] in (400, 413)
 
 
-def test_long_strings_and_many_unknown_fields_are_not_returned(server: Program) -> None:
+def test_long_strings_and_many_unknown_fields_are_errors_that_are_not_returned(
+    server: Program,
+) -> None:
     name = "x" * MEGABYTE
     many = {f"f{number}": 1 for number in range(20_000)}
-    body = {"rows": [{**HOUSE, "grade": name}, {**HOUSE, name: 1}, {**HOUSE, **many}]}
-    response = post(f"{server.url}/v1/valuations", json=body)
+    sizes = [{"size": size} for size in (int("9" * 400), 1e308, name, "\x00")]
+    rows = [HOUSE | fields for fields in ({"grade": name}, {name: 1}, many, *sizes)]
+    response = post(f"{server.url}/v1/valuations", json={"rows": rows})
     assert response.status_code == 200
-    assert response.json()["valuations"] == [None] * 3
+    assert response.json()["valuations"] == [None] * len(rows)
+    assert {error["row"] for error in response.json()["errors"]} == {*range(1, len(rows) + 1)}
     assert len(response.content) < 20_000
 
 

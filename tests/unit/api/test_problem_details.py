@@ -62,12 +62,9 @@ def test_an_error_is_reported_as_a_problem(
     assert body["instance"] == response.headers["x-request-id"]
     assert body["title"]
     assert body["detail"]
-
-
-def test_an_error_has_its_headers_and_extra_members(client: TestClient) -> None:
-    response = client.get("/teapot")
-    assert (response.headers["x-tea"], response.json()["pots"]) == ("none", 0)
-    assert client.get("/busy").headers["retry-after"] == "7"
+    if name == "teapot":
+        assert (response.headers["x-tea"], body["pots"]) == ("none", 0)
+    assert response.headers.get("retry-after") == ("7" if name == "busy" else None)
 
 
 @pytest.mark.parametrize("name", ["bug", "store"])

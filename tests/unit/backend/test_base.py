@@ -1,4 +1,4 @@
-"""The frame of valuations, chunks, and the defaults of a backend."""
+"""The frame of valuations, and chunks of rows."""
 
 from __future__ import annotations
 
@@ -10,22 +10,18 @@ import pytest
 
 from houseprice.backend.base import (
     LIST_COLUMNS,
+    NUMBER_COLUMNS,
     VALUATION_COLUMNS,
-    Backend,
-    BackendInfo,
-    ValuationResult,
     chunks,
     valuation_frame,
 )
-from houseprice.errors import NotSupported
 from houseprice.market.problems import Problem
 
 NOW = datetime(2020, 1, 2, 3, 4, 5, tzinfo=UTC)
-NUMBERS = ("predicted_price", "price_low", "price_high", "interval", "fsd", "confidence")
 
 
 def values(n: int) -> pd.DataFrame:
-    return pd.DataFrame({name: np.arange(n) + 0.5 for name in NUMBERS})
+    return pd.DataFrame({name: np.arange(n) + 0.5 for name in NUMBER_COLUMNS})
 
 
 def test_valid_rows_have_values_and_invalid_rows_have_reasons() -> None:
@@ -38,7 +34,7 @@ def test_valid_rows_have_values_and_invalid_rows_have_reasons() -> None:
     assert tuple(frame.columns) == VALUATION_COLUMNS
     assert frame["row"].tolist() == [1, 2, 3]
     assert frame["status"].tolist() == ["ok", "error", "warning"]
-    for name in NUMBERS:
+    for name in NUMBER_COLUMNS:
         np.testing.assert_array_equal(frame[name], [0.5, np.nan, 1.5])
     assert frame["reason_codes"].tolist() == ["", "required:size", "unseen_level:grade"]
     assert frame["message"].tolist() == ["", "Size is blank. Expected: a size.", "Unseen."]
@@ -59,9 +55,9 @@ def test_evidence_is_aligned_with_the_valid_rows() -> None:
 def test_column_types_do_not_depend_on_the_rows(n: int, valid: bool) -> None:
     valued = values(n) if n and valid else pd.DataFrame()
     types = valuation_frame(np.full(n, valid), [], valued, "v-1", NOW).dtypes.astype(str)
-    assert types.drop(["row", *NUMBERS, *LIST_COLUMNS]).unique().tolist() == ["str"]
+    assert types.drop(["row", *NUMBER_COLUMNS, *LIST_COLUMNS]).unique().tolist() == ["str"]
     assert types[list(LIST_COLUMNS)].unique().tolist() == ["object"]
-    assert types[list(NUMBERS)].unique().tolist() == ["float64"]
+    assert types[list(NUMBER_COLUMNS)].unique().tolist() == ["float64"]
 
 
 def test_text_columns_share_no_memory() -> None:
@@ -80,32 +76,3 @@ def test_chunks_cover_all_rows_in_order(n_rows: int, size: int, lengths: list[in
     parts = [rows[chunk] for chunk in chunks(n_rows, size)]
     assert [len(part) for part in parts] == lengths
     assert [row for part in parts for row in part] == rows
-
-
-class Minimal(Backend):
-    def info(self) -> BackendInfo:
-        raise NotImplementedError
-
-    def value(self, rows: pd.DataFrame, **_options: object) -> ValuationResult:
-        raise NotImplementedError
-
-
-@pytest.mark.parametrize(
-    ("method", "arguments"),
-    [
-        ("explain", (None,)),
-        ("comparables", (None, 3)),
-        ("what_if", (None, None)),
-        ("effect", ("size",)),
-        ("importance", ()),
-        ("card", ()),
-        ("versions", ()),
-        ("study", ()),
-    ],
-)
-def test_a_method_that_is_not_overridden_is_not_supported(
-    method: str, arguments: tuple[object, ...]
-) -> None:
-    with pytest.raises(NotSupported, match="does not give") as refused:
-        getattr(Minimal(), method)(*arguments)
-    assert refused.value.reason == "not_offered"

@@ -17,7 +17,6 @@ from houseprice.backend.remote.transport import Transport
 from houseprice.errors import (
     BackendInvalidResponse,
     BackendRejected,
-    ModelError,
     NotSupported,
     SettingsError,
 )
@@ -372,16 +371,6 @@ def test_open_inference_sends_one_tensor_per_column(connect: Connect, rows: pd.D
     assert backend.info().model_version == "7"
 
 
-def test_open_inference_reads_the_output_predict(connect: Connect, rows: pd.DataFrame) -> None:
-    def answer(path: str, body: Any) -> tuple[int, Any]:
-        status, content = infer(path, body)
-        other = content["outputs"][0] | {"name": "low", "data": [1.0] * len(rows)}
-        return status, content | {"outputs": [other, *content["outputs"]]}
-
-    backend, _ = connect("oip", answer)
-    assert prices_of(backend.value(rows)) == expected(rows)
-
-
 def test_the_info_has_what_the_server_reports(connect: Connect, rows: pd.DataFrame) -> None:
     backend, server = connect("regression", regression)
     info = backend.info()
@@ -420,13 +409,3 @@ def test_the_model_of_the_server_is_compared_with_the_local_one(
     backend, _ = connect("regression", answer, golden=golden, api_target=target)
     _, comparison = backend.info().remarks
     assert remark in comparison
-
-
-def test_an_interval_out_of_range_is_refused_and_no_rows_need_no_request(
-    connect: Connect, rows: pd.DataFrame
-) -> None:
-    backend, server = connect("regression", regression)
-    with pytest.raises(ModelError, match="50 % to 95 %"):
-        backend.value(rows, interval=1.5)
-    assert backend.value(rows.head(0)).valuations.empty
-    assert server.requests == []

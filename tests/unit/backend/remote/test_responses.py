@@ -110,13 +110,14 @@ def test_an_unusable_response_is_refused(
         (507, BackendUnavailable, "server_error"),
     ],
 )
-def test_each_status_has_a_reason(
+def test_each_status_has_a_reason_and_only_temporary_failures_are_retried(
     connect_transport: Connect, status: int, kind: type[BackendError], reason: str
 ) -> None:
     transport, server = connect_transport(respond("", f"{status} Any", media_type="text/html"))
     with pytest.raises(kind) as failed:
         transport.post_json("/v1/valuations", {"rows": []})
     assert failed.value.reason == reason
+    assert len(server.requests) == (3 if reason in ("busy", "gateway") else 1)
     assert_readable(failed.value, server)
 
 
