@@ -120,7 +120,7 @@ def test_a_house_and_a_table_are_valued_in_a_browser_behind_the_proxy(
     page.get_by_test_id("stFileUploaderDropzoneInput").set_input_files(
         {"name": "homes.csv", "mimeType": "text/csv", "buffer": head}
     )
-    button = page.get_by_role("button", name=re.compile("^Download")).first
+    button = page.get_by_role("button", name=re.compile("^Download the valued table"))
     with page.expect_download() as coming:
         button.click()
     table = list(csv.DictReader(io.StringIO(Path(coming.value.path()).read_text("utf-8-sig"))))
