@@ -1,4 +1,4 @@
-"""The model version that answers: opened, verified, and replaced while requests go on."""
+"""The active model version: opened, verified, and replaced without interrupting requests."""
 
 from __future__ import annotations
 
@@ -108,16 +108,16 @@ class ModelReloader:
         if self._failed and self._failed[0] == version and now < self._failed[1]:
             return
         if await self._open(version, self._load):
-            logger.info("model version %s answers from now on", version)
+            logger.info("model version %s is active", version)
 
     async def _train(self) -> None:
         await self._open("", lambda: self._serve(ensure_model(self._market, self._store)))
 
     async def _open(self, version: str, load: Callable[[], ServedModel]) -> bool:
-        """Open a version in a thread while the one before it goes on answering."""
+        """Open a version in a thread while the active one continues to answer."""
         try:
             self._activate(await asyncio.to_thread(load))
-        except Exception as error:  # noqa: BLE001 - the version before it must go on answering
+        except Exception as error:  # noqa: BLE001 - the active version must continue to answer
             self._report(version, error)
             return False
         return True
@@ -146,7 +146,7 @@ class ModelReloader:
         else:
             self.warning = (
                 f"Version {version or 'that is active now'} can't be used, so "
-                f"{self.active.version} goes on answering."
+                f"{self.active.version} remains active."
             )
         if not reported:
             logger.error("%s %s", self.warning, error)

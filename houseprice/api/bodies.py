@@ -2,7 +2,7 @@
 
 Pydantic's own JSON parser accepts duplicate keys and 1e999, either of which could become a wrong
 price. So :func:`~houseprice.backend.strict_json.read_json` parses, and pydantic checks the result.
-Houses are not checked here: a row with an error must not cost the other rows their values.
+Houses are not checked here: an error of one row must not affect the other rows.
 """
 
 from __future__ import annotations
@@ -152,7 +152,7 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 def parse_request(model: type[Model], body: object, name: str = "the body") -> Model:
-    """Check a body against its model; raise ApiError (422) that says what would do."""
+    """Check a body against its model; raise ApiError (422) with what is expected."""
     if isinstance(body, dict):
         # Pydantic lists every unknown member, but one is enough to refuse the request.
         body = dict(islice(body.items(), _MAX_MEMBERS))

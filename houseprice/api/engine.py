@@ -1,11 +1,11 @@
 """The engine: requests wait in a queue, and one thread values them in batches.
 
 A call of the model costs nearly the same for one house as for ten, so requests that wait while it
-works are valued together in the next call, as far as they have the same columns and options. A
+runs are valued together in the next call, as far as they have the same columns and options. A
 call takes one chunk of rows at most, so a request of ten thousand rows does not block a small one.
 
 Everything but the work itself happens on the event loop, so nothing needs a lock. A request is
-answered by the version that was active when it arrived, even if another one takes over meanwhile.
+answered by the version that was active when it arrived, even if it is replaced meanwhile.
 """
 
 from __future__ import annotations
@@ -163,12 +163,12 @@ class Engine:
         return (await self.run_all([work], model=model))[0]
 
     async def run_all(
-        self, works: Sequence[Callable[[Backend], T]], *, model: ServedModel | None = None
+        self, calls: Sequence[Callable[[Backend], T]], *, model: ServedModel | None = None
     ) -> list[T]:
         """Run functions of the backend one at a time, with other requests in between."""
         backend = (model or self.model).backend
         self._check_queue()
-        return await self._run_calls([partial(work, backend) for work in works])
+        return await self._run_calls([partial(call, backend) for call in calls])
 
     async def _run_calls(self, calls: Sequence[Callable[[], T]], *, first: bool = False) -> list[T]:
         if not calls:
@@ -402,7 +402,7 @@ class RequestQueue:
             self._jobs.append(job)
 
     def take(self) -> Batch | CallJob | None:
-        """Take the work of the next call, and drop jobs whose request has given up."""
+        """Take the work of the next call, and drop cancelled jobs."""
         self._jobs = deque(job for job in self._jobs if not job.future.done())
         if not self._jobs:
             return None

@@ -42,7 +42,7 @@ class ApiError(Exception):
     """An error that is the response to a request.
 
     ``code`` is a stable name for programs, ``title`` names the kind of error (by default the phrase
-    of the HTTP status), ``detail`` says what is wrong and what would do, and ``extras`` are more
+    of the HTTP status), ``detail`` says what is wrong and what is expected, and ``extras`` are more
     members of the problem details.
     """
 
@@ -139,7 +139,7 @@ class ProblemDetails(BaseModel):
     type: str
     title: str
     status: int
-    detail: str = Field(description="What is wrong and what would do")
+    detail: str = Field(description="What is wrong and what is expected")
     code: str = Field(description="Stable name of the kind of error")
     instance: str | None = Field(None, description="The id of the request")
 

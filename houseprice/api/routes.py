@@ -100,12 +100,12 @@ async def _details(
 ) -> list[dict[str, Any]]:
     """The explanation and comparable sales of each row that has a value."""
     valued = (result.valuations["status"] != "error").tolist()
-    works = [
+    calls = [
         partial(_explain, engine.contract, row, options)
         for row, has_value in zip(options.rows, valued, strict=True)
         if has_value
     ]
-    details = iter(await engine.run_all(works, model=model))
+    details = iter(await engine.run_all(calls, model=model))
     return [next(details) if has_value else {} for has_value in valued]
 
 

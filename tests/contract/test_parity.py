@@ -119,7 +119,7 @@ def test_prices_and_errors_are_the_same_through_foreign_protocols(
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
-def test_a_house_that_only_the_server_refuses_costs_only_itself(
+def test_a_house_that_only_the_server_refuses_does_not_affect_others(
     protocol: str, open_foreign: OpenForeign, local: Backend, hamlet: Market, rows: pd.DataFrame
 ) -> None:
     rows = cells("size", *rows["size"].head(2), "5")(rows)

@@ -106,7 +106,7 @@ def test_prices_and_problems_are_the_same_as_locally(
     assert theirs.problems == ours.problems
 
 
-def test_a_house_that_only_the_server_refuses_costs_only_itself(
+def test_a_house_that_only_the_server_refuses_does_not_affect_others(
     settings: Settings, hamlet: Market, local: LocalBackend, rows: pd.DataFrame
 ) -> None:
     size = hamlet.contract.fields["size"].model_copy(update={"range": (1, 1_000)})

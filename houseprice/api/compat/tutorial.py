@@ -113,7 +113,7 @@ async def health(request: Request) -> Response:
     openapi_extra=document_body(InputsRequest, {"inputs": []}),
 )
 async def predict(request: Request) -> Response:
-    """Value houses; an error costs only its own row."""
+    """Value houses; an error affects only its own row."""
     rows = parse_request(InputsRequest, await read_json_body(request)).inputs
     predictions = await predict_rows(request, rows, "inputs")
     errors: list[dict[str, Any]] = [

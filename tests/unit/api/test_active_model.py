@@ -1,4 +1,4 @@
-"""The version that answers: trained, replaced, kept when the next one is unusable, and checked."""
+"""The active version: trained, replaced, retained when the next one is unusable, and checked."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Request bodies: strict JSON, and errors that say which member is wrong and what would do."""
+"""Request bodies: strict JSON, and errors that name the invalid member and what is expected."""
 
 from __future__ import annotations
 

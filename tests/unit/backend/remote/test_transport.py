@@ -54,13 +54,13 @@ def use_proxy(monkeypatch: pytest.MonkeyPatch) -> Callable[[str | None], None]:
     return use
 
 
-def drip(stop: threading.Event, head: bytes, drop: bytes) -> Behaviour:
+def drip(stop: threading.Event, head: bytes, block: bytes) -> Behaviour:
     """Send a head, and then a few bytes at a time without end."""
 
     def behaviour(connection: socket.socket, request: Request) -> None:
         connection.sendall(head)
         while not stop.wait(0.02):
-            connection.sendall(drop)
+            connection.sendall(block)
 
     return behaviour
 
@@ -70,7 +70,7 @@ CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 @pytest.mark.parametrize(
-    ("head", "drop"),
+    ("head", "block"),
     {
         "status line": (b"HTTP/1.1 2", b"0"),
         "header": (b"HTTP/1.1 200 OK\r\nX-A: ", b"a"),
@@ -83,10 +83,10 @@ CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
     }.values(),
 )
 def test_the_total_timeout_holds_for_a_server_that_sends_slowly(
-    connect_transport: Connect, head: bytes, drop: bytes
+    connect_transport: Connect, head: bytes, block: bytes
 ) -> None:
     stop = threading.Event()
-    transport, server = connect_transport(drip(stop, head, drop), timeout_s=0.3)
+    transport, server = connect_transport(drip(stop, head, block), timeout_s=0.3)
     try:
         with pytest.raises(BackendTimeout) as failed:
             transport.get_json("/v1/model")
@@ -98,8 +98,8 @@ def test_the_total_timeout_holds_for_a_server_that_sends_slowly(
 
 
 def test_the_total_timeout_holds_for_a_server_that_reads_nothing() -> None:
-    with socket.create_server(("127.0.0.1", 0), backlog=1) as deaf:
-        url = f"http://127.0.0.1:{deaf.getsockname()[1]}"
+    with socket.create_server(("127.0.0.1", 0), backlog=1) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
         transport = Transport(Settings(api_url=url, timeout_s=0.3))
         with pytest.raises(BackendTimeout) as failed:
             transport.post_json("/v1/valuations", ["x" * 1_000] * 20_000)
