@@ -209,9 +209,12 @@ class Endpoints:
         """Check an answer against its request."""
         problems = [each.problem() for each in answer.errors + answer.notes]
         limits = self._contract.market.price.range if check_limits else (-math.inf, math.inf)
-        fault = self._table_fault(answer, problems, n_rows) or _first_row_fault(
-            answer, problems, interval, limits
+        error_rows = {each.row for each in problems if each.severity == "error"}
+        row_faults = (
+            _row_fault(valuation, row, interval, limits, has_error=row in error_rows)
+            for row, valuation in enumerate(answer.valuations, start=1)
         )
+        fault = self._table_fault(answer, problems, n_rows) or next(filter(None, row_faults), None)
         if fault:
             raise self._invalid(fault)
         valued = [each for each in answer.valuations if each is not None]
@@ -247,20 +250,6 @@ class Endpoints:
             f"({single_line(reason)}). Contact its operator."
         )
         return BackendInvalidResponse(message, reason="shape")
-
-
-def _first_row_fault(
-    answer: ValuationsOut,
-    problems: Sequence[Problem],
-    interval: float,
-    limits: tuple[float, float],
-) -> str | None:
-    error_rows = {each.row for each in problems if each.severity == "error"}
-    for row, valuation in enumerate(answer.valuations, start=1):
-        fault = _row_fault(valuation, row, interval, limits, has_error=row in error_rows)
-        if fault:
-            return fault
-    return None
 
 
 def _row_fault(

@@ -179,6 +179,7 @@ def test_a_client_that_disconnects_stops_the_work_and_leaves_no_file(
         wait_until(lambda: "cut off" in caplog.text)
     (record,) = [each for each in caplog.records if each.message == "cut off"]
     assert 0 < record.rows < 50_000
+    assert (record.levelname, record.status) == ("WARNING", 200)
     assert open_files() == before
 
 

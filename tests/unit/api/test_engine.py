@@ -165,12 +165,6 @@ def test_problems_of_a_chunk_have_the_row_numbers_of_the_request(model: ServedMo
     assert np.flatnonzero(result.valuations["status"] == "error").tolist() == [CHUNK_ROWS + 1]
 
 
-def test_a_cancelled_request_leaves_the_queue(model: ServedModel) -> None:
-    cancelled, other = make_job(model, [HOUSE]), make_job(model, [HOUSE])
-    cancelled.future.cancel()
-    assert process(cancelled, other)[1] == [[other]]
-
-
 def test_an_error_of_one_request_in_a_batch_reaches_only_that_one(model: ServedModel) -> None:
     class Refusing(LocalBackend):
         def __init__(self) -> None:
@@ -196,11 +190,6 @@ def test_the_calls_of_a_request_let_others_in_between(model: ServedModel) -> Non
     results, batches = process(calls, other)
     assert batches == [[calls], [other], [calls], [calls]]
     assert results[calls] == [1, 2, 3]
-
-
-def test_a_call_that_fails_is_the_result_of_its_request(model: ServedModel) -> None:
-    calls = CallJob([lambda: 1 / 0], make_job(model, []).future)
-    assert isinstance(process(calls)[0][calls], ZeroDivisionError)
 
 
 # ------------------------------------------------------------------------------------- the engine

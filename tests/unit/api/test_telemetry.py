@@ -94,12 +94,6 @@ def test_rows_are_counted_by_outcome(client: TestClient) -> None:
     assert metrics["houseprice_rows_in_progress[]"] == 0
 
 
-def test_rows_valued_outside_a_request_are_not_counted() -> None:
-    with telemetry.count_rows(3) as outcomes:
-        outcomes.valued = 3
-    assert outcomes.rows == 3
-
-
 def test_openmetrics_is_returned_to_clients_that_accept_it(client: TestClient) -> None:
     page = client.get("/metrics", headers={"Accept": "application/openmetrics-text"})
     assert page.headers["Content-Type"].startswith("application/openmetrics-text")
@@ -134,15 +128,6 @@ def test_each_request_is_one_log_line_with_the_name_of_the_key(
         "request_id": "r-1",
         "key": "broker",
     }
-
-
-def test_a_response_that_is_cut_off_is_a_warning(
-    client: TestClient, caplog: pytest.LogCaptureFixture
-) -> None:
-    with caplog.at_level(logging.INFO, "houseprice"):
-        client.post("/v1/half")
-    (line,) = log_lines(caplog)
-    assert (line["level"], line["message"], line["status"]) == ("warning", "cut off", 200)
 
 
 @pytest.mark.parametrize("path", ["v1/houses/baker-street", "v1/broken", "v1/half", "nowhere"])

@@ -155,13 +155,6 @@ def test_no_pause_exceeds_the_total_timeout(connect_transport: Connect) -> None:
     assert len(server.requests) == 1
 
 
-def test_a_closed_port_is_reported() -> None:
-    host = f"127.0.0.1:{free_port()}"
-    with pytest.raises(BackendUnavailable, match=host) as failed:
-        Transport(Settings(api_url=f"http://{host}")).get_json("/v1/model")
-    assert failed.value.reason == "refused"
-
-
 def test_an_unknown_host_is_reported(use_proxy: Callable[[str | None], None]) -> None:
     use_proxy(None)
     with pytest.raises(BackendUnavailable, match=r"unknown\.invalid") as failed:
