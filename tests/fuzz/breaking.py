@@ -1,7 +1,5 @@
 """Hypothesis strategies for invalid tables of houses and damaged files."""
 
-from __future__ import annotations
-
 import csv
 import io
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """The number of cases: fixed in every run, more and random ones with ``make fuzz``."""
 
-from __future__ import annotations
-
 import os
 
 import hypothesis

@@ -1,7 +1,5 @@
 """Any file is read with each of its rows unchanged and in order, or refused with a message."""
 
-from __future__ import annotations
-
 import contextlib
 import csv
 import gzip

@@ -1,7 +1,5 @@
 """The command line: exit status, results on standard output, messages on standard error."""
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess

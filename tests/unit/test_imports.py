@@ -1,7 +1,5 @@
 """Import rules, light imports, and no name of a market in the code."""
 
-from __future__ import annotations
-
 import ast
 import io
 import re

@@ -1,7 +1,5 @@
 """Logs go to standard error, for people or for programs."""
 
-from __future__ import annotations
-
 import json
 import logging
 import warnings

@@ -1,7 +1,5 @@
 """What is read from the environment."""
 
-from __future__ import annotations
-
 import base64
 import sys
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The options ``--dask``, on a real scheduler and two worker processes."""
 
-from __future__ import annotations
-
 import json
 import os
 import re

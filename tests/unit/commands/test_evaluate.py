@@ -1,7 +1,5 @@
 """``houseprice evaluate``: tables for people, JSON for programs, and files with prices."""
 
-from __future__ import annotations
-
 import json
 
 import pandas as pd

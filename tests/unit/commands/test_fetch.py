@@ -1,7 +1,5 @@
 """``houseprice fetch`` against a local Kaggle: the market folder, and one sentence per failure."""
 
-from __future__ import annotations
-
 import json
 import os
 import shutil

@@ -1,7 +1,5 @@
 """``houseprice evaluate --gate``: a worse model is not deployed."""
 
-from __future__ import annotations
-
 import json
 import shutil
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The commands around signed models."""
 
-from __future__ import annotations
-
 import sys
 
 import pytest

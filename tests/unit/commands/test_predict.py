@@ -1,7 +1,5 @@
 """``houseprice predict``: files of any size and format, interruptions and full disks."""
 
-from __future__ import annotations
-
 import gzip
 import os
 import signal

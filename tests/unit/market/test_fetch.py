@@ -1,7 +1,5 @@
 """A folder is created completely or not at all."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """Messages for failures of Kaggle's client that a local server can't produce."""
 
-from __future__ import annotations
-
 import errno
 import socket
 

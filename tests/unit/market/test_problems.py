@@ -1,7 +1,5 @@
 """Problems are renumbered when tables are cut and put together."""
 
-from __future__ import annotations
-
 from houseprice.market.problems import (
     Problem,
     Severity,

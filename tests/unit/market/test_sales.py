@@ -1,7 +1,5 @@
 """A market folder: experiments, the typical house and form defaults."""
 
-from __future__ import annotations
-
 import re
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Raw rows are coerced, filled or rejected, each with a coded problem."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

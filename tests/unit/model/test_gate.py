@@ -1,7 +1,5 @@
 """The gate: metrics against limits, and two versions on the same held-out sales."""
 
-from __future__ import annotations
-
 import json
 
 import numpy as np

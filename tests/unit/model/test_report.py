@@ -1,7 +1,5 @@
 """The report has for each group and band what a count by hand gives."""
 
-from __future__ import annotations
-
 import json
 
 import numpy as np

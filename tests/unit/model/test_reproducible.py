@@ -1,7 +1,5 @@
 """The same sales and the same seed give the same model, whatever the environment."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

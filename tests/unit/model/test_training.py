@@ -1,7 +1,5 @@
 """Training ends with an active model, and does not run twice."""
 
-from __future__ import annotations
-
 import logging
 import shutil
 import threading

@@ -1,7 +1,5 @@
 """Data quality alerts, and sales that look wrong."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 import pytest

@@ -1,7 +1,5 @@
 """Association of fields, and tables of pairs of fields."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 import pytest

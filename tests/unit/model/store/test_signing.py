@@ -1,7 +1,5 @@
 """Signed versions: who can make one, and what is refused before any of it is loaded."""
 
-from __future__ import annotations
-
 import ast
 import shutil
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """The store returns what was saved, and loads nothing else."""
 
-from __future__ import annotations
-
 import hashlib
 import os
 import pickle
