@@ -50,7 +50,7 @@ def trained(tmp_path_factory):
     return place / "models", train(market, ModelStore(place / "models")).name
 
 
-def test_a_good_model_passes_without_another_one_to_compare_with(run, hamlet):
+def test_an_accurate_model_passes_without_another_one_to_compare_with(run, hamlet):
     result = run(*ALL, "--json")
     assert result.code == 0
     gate = json.loads(result.out)["gate"]
@@ -60,6 +60,15 @@ def test_a_good_model_passes_without_another_one_to_compare_with(run, hamlet):
     assert gate["version_in_use"]["version"] is None
     assert "The active model: No other version was in use." in result.err
     assert "The gate passed" in result.err
+
+
+@pytest.fixture
+def version(hamlet, trained, monkeypatch):
+    """The active version of a model of the unchanged market, whose gate is the same."""
+    models, name = trained
+    monkeypatch.setenv("HOUSEPRICE_MODEL_DIR", str(models))
+    (hamlet / "market.toml").write_text(CONTRACT + WIDE, encoding="utf-8")
+    return name
 
 
 def test_a_model_of_shuffled_prices_fails_with_a_table(run, hamlet):
@@ -75,10 +84,7 @@ def test_a_model_of_shuffled_prices_fails_with_a_table(run, hamlet):
     assert "The gate failed: do not deploy this model." in result.err
 
 
-def test_a_model_that_is_worse_than_the_active_one_fails(run, hamlet, trained, monkeypatch):
-    models, version = trained
-    monkeypatch.setenv("HOUSEPRICE_MODEL_DIR", str(models))
-    (hamlet / "market.toml").write_text(CONTRACT + WIDE, encoding="utf-8")
+def test_a_model_that_is_worse_than_the_active_one_fails(run, hamlet, version):
     shuffle(hamlet, ["size", "grade", "quarter"])
     result = run(*ALL, "--json")
     assert result.code == 1
@@ -90,10 +96,7 @@ def test_a_model_that_is_worse_than_the_active_one_fails(run, hamlet, trained, m
     assert comparison["difference"] > comparison["low"] > comparison["worse_by"] == 0.0
 
 
-def test_the_same_model_is_compared_on_request_and_passes(run, hamlet, trained, monkeypatch):
-    models, version = trained
-    monkeypatch.setenv("HOUSEPRICE_MODEL_DIR", str(models))
-    (hamlet / "market.toml").write_text(CONTRACT + WIDE, encoding="utf-8")
+def test_the_same_model_is_compared_on_request_and_passes(run, hamlet, version):
     result = run(*ALL, "--against", version)
     assert result.code == 0
     assert f"Mean error minus that of {version}, 120 sales" in result.out
@@ -104,9 +107,7 @@ def test_the_same_model_is_compared_on_request_and_passes(run, hamlet, trained, 
     assert json.loads(by_default.out)["gate"]["version_in_use"]["version"] is None
 
 
-def test_a_version_of_other_sales_is_compared_only_on_request(run, hamlet, trained, monkeypatch):
-    models, version = trained
-    monkeypatch.setenv("HOUSEPRICE_MODEL_DIR", str(models))
+def test_a_version_of_other_sales_is_compared_only_on_request(run, hamlet, version):
     sales = read_rows(hamlet / "sales.csv")
     sales.assign(key=[f"new {number}" for number in range(len(sales))]).to_csv(
         hamlet / "sales.csv", index=False
