@@ -27,17 +27,8 @@ R = TypeVar("R")
 def connect(address: str, timeout_s: float = 10.0) -> Iterator[Client]:
     """Connect to the scheduler of a cluster with at least one worker.
 
-    Parameters
-    ----------
-    address : str
-        Address of the scheduler, such as ``tcp://scheduler:8786``.
-    timeout_s : float
-        Seconds to wait for the scheduler, and then for the first worker.
-
-    Raises
-    ------
-    HousePriceError
-        If Dask is not installed, the scheduler does not answer, or there is no worker.
+    The timeout applies to the scheduler, and then to the first worker. A HousePriceError if
+    Dask is not installed, the scheduler does not answer, or there is no worker.
     """
     require("cluster", "A cluster")
     from distributed import Client

@@ -21,14 +21,9 @@ _STANDARD_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asc
 
 
 def configure(*, verbose: bool = False, as_json: bool = False) -> None:
-    """Log this package and Python's warnings to standard error.
+    """Log this package and Python's warnings to standard error, as text or as JSON lines.
 
-    Parameters
-    ----------
-    verbose : bool
-        Log everything; by default only warnings, errors and the messages of commands.
-    as_json : bool
-        One JSON object per line: time, level, logger, message, and the fields given as ``extra``.
+    By default only warnings, errors and the messages of commands; everything if verbose.
     """
     handler = _StderrHandler()
     handler.setFormatter(JsonFormatter() if as_json else _HumanFormatter())

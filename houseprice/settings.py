@@ -139,11 +139,8 @@ class Settings(BaseSettings):
 def decode_keys(text: SecretStr) -> tuple[bytes, ...]:
     """Decode keys separated by commas, each as printed by ``houseprice models new-key``.
 
-    Raises
-    ------
-    PydanticCustomError
-        With the position of the key and not its text, which may be a secret. An empty text is
-        an error, too: it must not disable the check of signatures.
+    The PydanticCustomError for an invalid key has its position and not its text, which may be a
+    secret. An empty text is an error, too: it must not disable the check of signatures.
     """
     if not text.get_secret_value().strip():
         raise PydanticCustomError("key", "it is empty; to use no key, unset the variable")
@@ -160,13 +157,7 @@ def decode_keys(text: SecretStr) -> tuple[bytes, ...]:
 
 
 def read_settings() -> Settings:
-    """Read the environment.
-
-    Raises
-    ------
-    SettingsError
-        With the variable and what is wrong with it.
-    """
+    """Read the environment; a SettingsError names an invalid variable and what is wrong."""
     try:
         return Settings()
     except ValidationError as error:

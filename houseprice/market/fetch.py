@@ -75,27 +75,11 @@ def fetch_market(
     replace: bool = False,
     stall_timeout_s: float = STALL_TIMEOUT_S,
 ) -> FetchResult:
-    """Download the sales of a market and create a market folder with them.
+    """Download the sales of a market, and create a folder with its contract and files.
 
-    Parameters
-    ----------
-    market : Path
-        A folder with the contract; it needs no sales.
-    folder : Path
-        The folder to create.
-    progress : callable
-        Called with the share done and a description.
-    replace : bool
-        Replace an existing market folder.
-    stall_timeout_s : float
-        Seconds without a byte after which to abort.
-
-    Raises
-    ------
-    FetchError
-        If the files can't be downloaded, do not match the contract, or can't be written.
-    MarketError
-        If the contract can't be used.
+    `market` is a folder with the contract; it needs no sales. A FetchError if the files can't
+    be downloaded, do not match the contract, or can't be written; a MarketError if the contract
+    can't be used.
     """
     contract = load_contract(market)
     source = _source(market / CONTRACT_FILE, contract)
@@ -196,19 +180,9 @@ def atomic_folder(
 ) -> Iterator[tuple[Path, Path]]:
     """Yield an empty folder that becomes ``target`` when the block ends, and a scratch folder.
 
-    Parameters
-    ----------
-    target : Path
-        The new folder. A link is followed.
-    names : collection of str
-        The files that it will contain. A folder with any other file is never replaced.
-    replace : bool
-        Whether a folder with these files may be replaced. An empty one always may.
-
-    Raises
-    ------
-    FetchError
-        If the target exists or can't be written.
+    An existing target is replaced if it is empty or, with ``replace``, if it has only files of
+    these names; otherwise, or if it can't be written, a FetchError is raised. A link is
+    followed.
     """
     final = target.resolve()
     backup = final.with_name(f".{final.name}.before")

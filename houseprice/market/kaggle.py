@@ -50,12 +50,8 @@ def download(
 ) -> dict[str, Path]:
     """Download the market's two files into an empty folder, and return their paths by name.
 
-    Raises
-    ------
-    HousePriceError
-        If Kaggle's client is not installed.
-    FetchError
-        With what to do, and never with a credential.
+    A HousePriceError if Kaggle's client is not installed, else a FetchError that says what to
+    do and never contains a credential.
     """
     require("kaggle", "Fetching from Kaggle")
     names = [source.sales.file, source.sample.file]

@@ -109,12 +109,8 @@ def load_market(name_or_path: str | Path | None = None) -> Market:
 def market_folder(name_or_path: str | Path | None = None) -> Path:
     """Find the folder of a market: an embedded one by name, any by its path, by default the first.
 
-    A text with a separator ("./town") is a path, so that a folder may have an embedded name.
-
-    Raises
-    ------
-    MarketError
-        If there is no such market.
+    A text with a separator ("./town") is a path, so that a folder may have an embedded name. A
+    MarketError if there is no such market.
     """
     embedded = sorted(path.parent for path in EMBEDDED.glob(f"*/{CONTRACT_FILE}"))
     if name_or_path is None:
@@ -244,16 +240,9 @@ EXPERIMENT_METRICS = ("rmsle", "median_ape", "within_10", "coverage_90", "width_
 def load_experiments(market: Market) -> pd.DataFrame:
     """Read the log of experiments in the order of the file; no rows if there is no such file.
 
-    Returns
-    -------
-    DataFrame, a row per experiment
-        part (of the model), tried, :data:`EXPERIMENT_METRICS` (shares between 0 and 1), verdict
-        ("kept...", "dropped..." or blank), kept (bool).
-
-    Raises
-    ------
-    MarketError
-        If a column is missing, or a metric is not a number.
+    A row per experiment: part (of the model), tried, :data:`EXPERIMENT_METRICS` (shares between
+    0 and 1), verdict ("kept...", "dropped..." or blank), kept (bool). A MarketError if a column
+    is missing, or a metric is not a number.
     """
     path = market.folder / EXPERIMENTS_FILE
     columns = [*_TEXT_COLUMNS[:2], *EXPERIMENT_METRICS, _TEXT_COLUMNS[2]]

@@ -274,12 +274,8 @@ def _broken_rules(columns: Mapping[str, Floats], contract: Contract) -> Iterator
 class Domain:
     """The applicability domain: the values that occurred among a set of sales.
 
-    Attributes
-    ----------
-    lower, upper : dict of str to float
-        Smallest and largest number by numeric field.
-    levels : dict of str to frozenset of int
-        Positions of the levels that occurred, by field with levels.
+    Smallest and largest number by numeric field, and the positions of the levels that occurred
+    by field with levels.
     """
 
     lower: dict[str, float]

@@ -122,13 +122,10 @@ class Comparables:
     def table(self, house: pd.Series, k: int = 5, key: str | None = None) -> pd.DataFrame:
         """Describe the k sales most similar to a clean house, the first choice first.
 
-        Returns
-        -------
-        DataFrame, a row per sale
-            row (position in the market), id, similarity (0 to 100), price and price_per_area
-            (money), sold ("June 2009"), same_location (bool), circumstances (what was atypical
-            about the sale, empty if nothing) and differences (the fields that differ most, as text,
-            "; " between them).
+        A row per sale: row (position in the market), id, similarity (0 to 100), price and
+        price_per_area (money), sold ("June 2009"), same_location (bool), circumstances
+        (what was atypical about the sale, empty if nothing) and differences (the fields
+        that differ most, as text, "; " between them).
         """
         contract = self.market.contract
         values = house[list(contract.columns)].to_numpy(np.float64)

@@ -140,12 +140,8 @@ def quintiles(values: Floats) -> Floats:
 class ErrorTrend:
     """Whether errors differ between groups.
 
-    Attributes
-    ----------
-    medians : Series
-        The median error by group, of groups with enough sales.
-    strength : float
-        The test statistic as a standard normal deviate; 0 with fewer than two groups.
+    ``medians`` are those of the errors by group, of groups with enough sales; ``strength`` is
+    the test statistic as a standard normal deviate, 0 with fewer than two groups.
     """
 
     medians: pd.Series
@@ -160,13 +156,8 @@ def error_trend(error: pd.Series, groups: pd.Series) -> ErrorTrend:
     """Test by ranks whether errors differ between groups.
 
     The statistic of Kruskal and Wallis (1952), as a standard normal deviate by the cube root of
-    Wilson and Hilferty (1931), so that fields with few and many levels are comparable.
-
-    Parameters
-    ----------
-    error : Series of shape (n_sales,)
-    groups : Series of shape (n_sales,)
-        A label per sale; sales without one and small groups do not count.
+    Wilson and Hilferty (1931), so that fields with few and many levels are comparable. Sales
+    without a label and small groups do not count.
     """
     counted = groups.map(groups.value_counts()) >= _MIN_TREND_GROUP
     error, groups = error[counted], groups[counted]
@@ -195,23 +186,15 @@ def interactions(
 ) -> pd.DataFrame:
     """Return the table ``Study.interactions``: pairs of fields, the strongest interaction first.
 
-    One house takes over the value of a field from another house, then of a second field, then of
-    both. The effect of both on the logarithm of the price, less the effect of each, is their
-    interaction: zero if the effects, in percent, do not depend on each other (Friedman and Popescu
-    2008, section 8, on differences between houses instead of averages over all of them).
+    One house takes over the value of a field from another house, then of a second field, then
+    of both. The effect of both on the logarithm of the price, less the effect of each, is their
+    interaction: zero if the effects, in percent, do not depend on each other (Friedman and
+    Popescu 2008, section 8, on differences between houses instead of averages over all of
+    them).
 
-    Parameters
-    ----------
-    model : fitted ValuationModel
-    houses : DataFrame of shape (n_houses, n_fields)
-        Clean houses.
-    columns : sequence of str
-        Most important first. Fields that hardly matter alone hardly interact.
-    top : int
-        Number of these columns that are tested.
-    n_pairs : int
-        Number of random pairs of houses.
-    random_state : int
+    `columns` are in the order of their importance; only the first `top` are tested, because
+    fields that hardly matter alone hardly interact. `n_pairs` is the number of random pairs of
+    houses.
     """
     contract, regressor = model.contract, model.regressor_
     matrix = regressor.features_.imputer_.fill(to_matrix(houses, contract))

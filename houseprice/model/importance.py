@@ -81,14 +81,12 @@ def partial_dependence(
 ) -> pd.DataFrame:
     """Value houses with one field set to each of several values, all else equal (Friedman 2001).
 
-    ``values`` are by default the :func:`~houseprice.model.what_if.effect_grid` of the houses. Of
-    more than ``max_houses`` houses, so many are taken, evenly spaced.
+    ``values`` are by default the :func:`~houseprice.model.what_if.effect_grid` of the houses.
+    Of more than ``max_houses`` houses, so many are taken, evenly spaced.
 
-    Returns
-    -------
-    DataFrame, a row per value
-        value, label (formatted value), price (mean predicted price), low and high (the middle 80 %
-        of the houses), each (a list: the prices of some of the houses, evenly spaced).
+    A row per value: value, label (formatted value), price (mean predicted price), low and high
+    (the middle 80 % of the houses), each (a list: the prices of some of the houses, evenly
+    spaced).
     """
     if column not in model.contract.fields:
         raise ModelError(f"there is no field {column}")

@@ -125,11 +125,8 @@ def ice_curve(
     This is its individual conditional expectation (Goldstein et al. 2015). The values are the
     :func:`effect_grid` of the sales and the house's own.
 
-    Returns
-    -------
-    DataFrame, a row per value, about 40 for numbers
-        value, label (formatted value), price (in whole cents), low and high (the 90 % interval of
-        the difference from the house's own value, around the price), is_own.
+    A row per value: value, label (formatted value), price (in whole cents), low and high (the
+    90 % interval of the difference from the house's own value, around the price), is_own.
     """
     field = _field(model, column)
     position = model.contract.columns.index(column)

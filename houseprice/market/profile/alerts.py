@@ -154,19 +154,11 @@ def _no_outliers() -> pd.DataFrame:
 
 
 def price_outliers(sales: Sales, held_out: pd.DataFrame) -> pd.DataFrame:
-    """Find the sales whose price is outside its 90 % prediction interval.
+    """Find the sales whose price is outside its 90 % interval, the least plausible first.
 
-    Parameters
-    ----------
-    sales : Sales
-    held_out : DataFrame
-        id, predicted_price, low_90, high_90: held-out predictions.
-
-    Returns
-    -------
-    DataFrame, a row per sale, the least plausible first
-        id, place, price, value, low, high; off: price / value - 1; reach: the distance of the price
-        from the value over that of the end of the interval on its side, in logarithms.
+    ``held_out`` has the columns id, predicted_price, low_90 and high_90. The result has id,
+    place, price, value, low, high; off: price / value - 1; reach: the distance of the price
+    from the value over that of the end of the interval on its side, in logarithms.
     """
     predictions = held_out.set_index("id")[["predicted_price", "low_90", "high_90"]]
     frame = pd.DataFrame(

@@ -59,11 +59,8 @@ def price_associations(sales: Sales) -> pd.DataFrame:
 def association_matrix(sales: Sales, columns: list[str]) -> pd.DataFrame:
     """Strength of the association of each pair of fields, 0 to 1.
 
-    Returns
-    -------
-    DataFrame, shape (n_columns, n_columns)
-        Labels of the fields (the price may be one of them) on both axes; NaN on the diagonal and
-        where too little is known.
+    Both axes have the labels of the fields (the price may be one of them). NaN on the diagonal
+    and where too little is known.
     """
     table = np.full((len(columns), len(columns)), np.nan)
     variables = [_variable(sales, column) for column in columns]

@@ -70,15 +70,8 @@ logger = logging.getLogger(__name__)
 class Version:
     """One version of the store.
 
-    Attributes
-    ----------
-    name : str
-    active : bool
-        Whether it is the active version of its market.
-    manifest : Manifest or None
-        None if it can't be read or its signature is not trusted.
-    error : str or None
-        Why the version can't be used here, as far as its manifest shows; None if it can.
+    ``manifest`` is None if it can't be read or its signature is not trusted. ``error`` says why
+    the version can't be used here, as far as its manifest shows, and is None if it can.
     """
 
     name: str
@@ -105,13 +98,7 @@ class ModelStore:
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Self:
-        """Return the store of the settings.
-
-        Raises
-        ------
-        SettingsError
-            If the signing key is not among the trusted keys.
-        """
+        """Return the store of the settings; a SettingsError if it would not trust its own key."""
         return cls(settings.model_dir, Keys.from_settings(settings))
 
     def save(
