@@ -1,34 +1,34 @@
-# The app and the API in one image, with their packages and a trained model inside: it starts in
-# seconds, asks no network, and writes nowhere but in /tmp. How to run it: docs/deploy/containers.md.
+# The app and the API in one image, with their packages and a trained model: it starts in seconds,
+# makes no network connections, and writes only to /tmp. Usage: docs/deploy/containers.md.
 #
 #   docker build --tag houseprice .
 #   docker run --rm --publish 8501:8501 houseprice                              the app
 #   docker run --rm --publish 8000:8000 --env HOUSEPRICE_SERVE_KEYS houseprice houseprice serve
 
-# The tag says which Python, the digest which build of it; docs/deploy/containers.md raises both.
+# Tag and digest pin the Python image; docs/deploy/containers.md describes the update.
 ARG PYTHON_IMAGE=python:3.11-slim@sha256:9c900dea9e8fb7e16277c179b555cc72d29a352dbc33cff48ad5a0412fd5bfc7
 
 
-# ---- the packages: they change seldom, and so does the large layer that they make
+# ---- the packages: a large layer that changes rarely
 FROM ${PYTHON_IMAGE} AS packages
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 \
     PIP_NO_CACHE_DIR=1 \
     PIP_NO_COMPILE=1 \
     PIP_NO_INPUT=1 \
     PIP_ROOT_USER_ACTION=ignore
-# pip stays outside: what runs later can't install anything.
+# Without pip, so that nothing can be installed at run time.
 RUN python -m venv --without-pip /opt/venv
 COPY requirements.txt /build/
 RUN pip --python /opt/venv/bin/python install --requirement /build/requirements.txt
-# Without the packages' own tests and headers, and compiled once here instead of at each start.
-# Unchecked: nothing in the image ever changes, and no time of a file needs to be looked at.
+# Without tests and headers of the packages; compiled here instead of at each start.
+# Unchecked bytecode: the files never change, so their times are not compared.
 RUN cd /opt/venv/lib/python3*/site-packages \
     && find numpy pandas pyarrow scipy sklearn -type d \( -name tests -o -name include \) -prune \
         -exec rm -r {} + \
     && /opt/venv/bin/python -m compileall -q -j 0 --invalidation-mode unchecked-hash .
 
 
-# ---- our wheel, the very one that a release publishes, and a model of the embedded market
+# ---- our wheel, as a release publishes it, and a model of the embedded market
 FROM packages AS build
 COPY pyproject.toml README.md LICENSE streamlit_app.py /build/
 COPY .streamlit/config.toml /build/.streamlit/
@@ -47,17 +47,17 @@ RUN --mount=type=secret,id=signing_key \
     && chmod -R a+rX /models
 
 
-# ---- what runs
+# ---- the final image
 FROM ${PYTHON_IMAGE}
 RUN useradd --uid 10001 --user-group --no-create-home --home-dir /tmp --shell /usr/sbin/nologin houseprice
 COPY --from=packages /opt/venv /opt/venv
 COPY --from=build /opt/houseprice /opt/venv
 COPY --chmod=0444 deploy/image/healthy.py /opt/healthy.py
-# Owned by the user: a volume mounted here starts with this model, and takes new ones.
-# Readable by any other: some platforms choose the user themselves (Heroku, OpenShift).
+# Owned by the user: a volume mounted here is initialized with this model.
+# Readable by any other: some platforms choose the user (Heroku, OpenShift).
 COPY --from=build --chown=10001:10001 /models /models
 
-# One thread a valuation: more of them make each other wait when the cores are shared.
+# One thread per valuation: more threads compete for shared cores.
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
@@ -65,9 +65,9 @@ ENV PATH=/opt/venv/bin:$PATH \
     HOUSEPRICE_MODEL_DIR=/models \
     HOUSEPRICE_ADDRESS=0.0.0.0
 WORKDIR /tmp
-# By number, so that a cluster that refuses root can see that it is not.
+# A numeric user, so that a cluster can verify that it is not root.
 USER 10001:10001
-# The app and the API, unless PORT says otherwise.
+# Default ports of the app and the API; PORT overrides them.
 EXPOSE 8501 8000
 
 HEALTHCHECK --interval=15s --timeout=5s --start-period=60s --retries=3 \

@@ -1,9 +1,9 @@
-# houseprice: everything a person types. `make` alone shows the list.
+# houseprice: all commands of development and release. `make` alone lists them.
 #
-# Needs Python 3.11 or newer and make, and nothing else: packages go into .venv, beside this file.
+# Needs only make and Python 3.11 or newer. Packages are installed into .venv next to this file.
 # Another Python: make run PYTHON=/path/to/python3.12          Another port: make run PORT=9000
 
-# The first Python that is new enough and can make virtual environments; empty when there is none.
+# The first Python that is new enough and has the venv module; empty if there is none.
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3 python; do \
 	"$$p" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 \
 	&& { echo "$$p"; break; }; done)
@@ -13,8 +13,8 @@ DIST ?= dist
 HEROKU_GIT ?= https://git.heroku.com
 PROGRAMS := caddy chromium curl fonts-dejavu-core prometheus systemd
 
-# Tests run on as many cores as tests/conftest.py allows. A file stays in one process, because its
-# fixtures do, and files keep their order: those that use a browser come last.
+# Tests use as many cores as tests/conftest.py allows. Each file runs in one process, because its
+# fixtures are shared, and files run in order: browser tests come last.
 PARALLEL ?= --numprocesses=auto --dist=loadfile --no-loadscope-reorder
 
 BIN := .venv/bin
@@ -30,31 +30,31 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
 
-run: .venv/.installed  ## start the app and print its address (PORT=8501 unless told otherwise)
+run: .venv/.installed  ## start the app and print its address (default: PORT=8501)
 	@$(BIN)/python -m houseprice app
 
-train: .venv/.installed  ## train a model on the market's sales and make it the one in use
+train: .venv/.installed  ## train a model on the market's sales and activate it
 	@$(BIN)/python -m houseprice train
 
-evaluate: .venv/.installed  ## measure how close the values come on sales the model has not seen
+evaluate: .venv/.installed  ## measure the accuracy of the model on held-out sales
 	@$(BIN)/python -m houseprice evaluate
 
-gate: .venv/.installed  ## hold the model to its market's limits and to the version in use; fail if it is worse
+gate: .venv/.installed  ## check the model against its market's limits and the active version; fail if it is worse
 	@$(BIN)/python -m houseprice evaluate --gate
 
-benchmark: .venv/.installed-test  ## measure the speed that a person feels
+benchmark: .venv/.installed-test  ## measure speed: model, files, API, pages
 	@for script in benchmarks/*.py; do $(BIN)/python "$$script" || exit 1; done
 
-screenshots: .venv/.installed-test  ## take the pictures of the README anew (needs Chromium)
+screenshots: .venv/.installed-test  ## update the screenshots of the README (needs Chromium)
 	@$(BIN)/python docs/pictures.py
 
 test: lint  ## check style, types and imports, then test the product: units, pages, contract, browser
 	$(BIN)/python -m pytest $(PARALLEL) --cov --cov-report=term
 
-test-release: .venv/.installed-test  ## test what is shipped: wheel, image, deployment files, pipelines, docs
+test-release: .venv/.installed-test  ## test the release: wheel, image, deployment files, pipelines, docs
 	$(BIN)/python -m pytest $(PARALLEL) tests/release
 
-fuzz: .venv/.installed-test  ## run the property tests on more random inputs (CASES=2000 for each test)
+fuzz: .venv/.installed-test  ## run the property tests on more random inputs (CASES=2000 per test)
 	FUZZ_CASES=$(CASES) $(BIN)/python -m pytest tests/fuzz
 
 lint: .venv/.installed-test  ## check style, types and import rules
@@ -63,11 +63,11 @@ lint: .venv/.installed-test  ## check style, types and import rules
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 
-format: .venv/.installed-test  ## put the code into its one format
+format: .venv/.installed-test  ## format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-tox: .venv/.installed-test  ## test the built package on every Python that is here (ENV=py312: on one)
+tox: .venv/.installed-test  ## test the built package on each installed Python (ENV=py312: on one)
 	$(BIN)/tox run --skip-missing-interpreters $(if $(CI),false,true) $(if $(ENV),-e $(ENV)) \
 		$(if $(BUILT),--installpkg $(wildcard $(DIST)/houseprice-*.whl))
 
@@ -76,8 +76,8 @@ dist: .venv/.installed-test  ## build the wheel and the sdist into dist/ and che
 	$(BIN)/python -m build --installer=uv --outdir $(DIST) .
 	$(BIN)/python -m twine check --strict $(DIST)/*.whl $(DIST)/*.tar.gz
 
-# Where to and as whom is never in a file: an index asks for an address, a name and a password.
-publish: .venv/.installed-test  ## send dist/ to the package index that TWINE_REPOSITORY_URL names
+# The URL of the index, user name and password come from the environment, never from a file.
+publish: .venv/.installed-test  ## upload dist/ to the package index at TWINE_REPOSITORY_URL
 	@for name in TWINE_REPOSITORY_URL TWINE_USERNAME TWINE_PASSWORD; do \
 		test -n "$$(printenv $$name)" || { \
 			echo "Set TWINE_REPOSITORY_URL, TWINE_USERNAME and TWINE_PASSWORD first: $$name is not set." >&2; \
@@ -88,14 +88,14 @@ publish: .venv/.installed-test  ## send dist/ to the package index that TWINE_RE
 	@$(BIN)/python -m twine upload --non-interactive --disable-progress-bar \
 		$(DIST)/houseprice-*.whl $(DIST)/houseprice-*.tar.gz
 
-# Last, and beside what it needs no network for: a mirror without advisories fails it.
-audit: .venv/.installed-test  ## look for risky calls, licences that ask too much, and known faults of packages
+# Advisories come last, as only they need a network; a mirror without advisories fails.
+audit: .venv/.installed-test  ## check for risky calls, licences that are not permissive, and known vulnerabilities
 	$(BIN)/bandit --quiet --recursive houseprice --configfile audit/bandit.yaml
 	$(BIN)/python audit/licences.py api cluster kaggle sign
 	$(BIN)/python audit/advisories.py requirements.txt
 
-# What comes with the wheel is listed from an environment that holds nothing else.
-sbom: .venv/.installed-test  ## list what the wheel in dist/ brings, beside it (CycloneDX)
+# The dependencies are listed from an environment that holds only the wheel and them.
+sbom: .venv/.installed-test  ## write the bill of materials of the wheel in dist/ (CycloneDX)
 	@ls $(DIST)/houseprice-*.whl >/dev/null 2>&1 || { \
 		echo "There is no wheel in $(DIST)/ to list: run make dist first." >&2; exit 1; }
 	@rm -rf $(DIST)/.sbom
@@ -105,26 +105,26 @@ sbom: .venv/.installed-test  ## list what the wheel in dist/ brings, beside it (
 	@$(BIN)/python audit/sbom.py $(DIST)/houseprice-*.whl $(DIST)/.sbom/bin/python
 	@rm -rf $(DIST)/.sbom
 
-tagged:  ## check that the tag of a release (TAG=v1.2.3) names this version
+tagged:  ## check that the release tag (TAG=v1.2.3) matches the version
 	@tag="$${TAG:-$${CIRCLE_TAG:-$$GITHUB_REF_NAME}}"; \
 	version="v$$(sed -n 's/^__version__ = "\(.*\)"$$/\1/p' houseprice/__init__.py)"; \
 	test "$$tag" = "$$version" || { \
 		echo "The tag is '$$tag' and this is $$version: houseprice/__init__.py names the version." >&2; exit 1; }
 
-# The key goes to git by its own way of asking, so that it stands in no address and in no log.
-deploy:  ## send this commit to Heroku: HEROKU_APP, HEROKU_API_KEY (OPTIONAL=1: or do nothing)
+# git reads the key through a credential helper, so that it appears in no URL and in no log.
+deploy:  ## push this commit to Heroku: HEROKU_APP, HEROKU_API_KEY (OPTIONAL=1: skip if unset)
 	@for name in HEROKU_APP HEROKU_API_KEY; do \
 		test -n "$$(printenv $$name)" || { \
-			echo "Nothing was deployed: HEROKU_APP and HEROKU_API_KEY say where to, and $$name is not set." >&2; \
+			echo "Nothing was deployed: $$name is not set (HEROKU_APP and HEROKU_API_KEY are needed)." >&2; \
 			exit $(if $(OPTIONAL),0,1); }; \
 	done; \
 	git -c credential.helper= \
 		-c credential.helper='!f() { echo username=heroku; echo "password=$$HEROKU_API_KEY"; }; f' \
 		push "$(HEROKU_GIT)/$$HEROKU_APP.git" HEAD:refs/heads/main
 
-# Debian starts the services that it installs, unless this file says no.
+# Debian starts the services that it installs, unless this file forbids it.
 POLICY := /usr/sbin/policy-rc.d
-machine:  ## install the programs that the tests drive (Debian 12, as root)
+machine:  ## install the programs that the tests need (Debian 12, as root)
 	@if [ ! -e $(POLICY) ]; then \
 		trap 'rm -f $(POLICY)' EXIT; \
 		printf '#!/bin/sh\nexit 101\n' >$(POLICY); chmod +x $(POLICY); \
@@ -137,12 +137,12 @@ lock: $(BIN)/python  ## pin the newest allowed packages into the requirements fi
 	$(COMPILE) --upgrade --extra api --extra sign --output-file requirements.txt
 	$(COMPILE) --upgrade --extra test --constraint requirements.txt --output-file requirements-dev.txt
 
-clean:  ## remove what was made here: .venv, caches and test results (trained models stay)
+clean:  ## remove .venv, caches, test results and build/dist (not trained models)
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 	rm -rf .coverage coverage.xml htmlcov test-results dist build
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# A stamp is newer than the requirements that it stands for: packages are installed when they change.
+# Packages are installed again when the requirements are newer than the stamp file.
 .venv/.installed: requirements.txt | $(BIN)/python
 	@echo "Installing the packages that the app needs (once, a minute or two) ..."
 	$(PIP) install --requirement requirements.txt

@@ -1,10 +1,10 @@
-"""Hold the licences of what an installation brings to those that we take; make audit runs it.
+"""Check the licences of the dependencies against an allow-list; ``make audit`` runs it.
 
     python audit/licences.py api sign
 
-judges what pyproject.toml asks for, with these extras, as it is installed here.
+checks the installed dependencies of pyproject.toml and of these extras, transitive ones included.
 
-Exit status: 0 all are taken, 1 one is not.
+Exit status: 0 all licences are allowed, 1 some are not.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-TAKEN = (
+ALLOWED = (
     r"0BSD",
     r"(The )?Apache\b.*",
     r"(\d-Clause )?BSD\b.*",
@@ -31,63 +31,68 @@ TAKEN = (
     r"Unlicense|The Unlicense.*",
     r"Zlib",
 )
-"""Licences that ask for no more than their text beside the work."""
+"""Permissive licences: they require no more than their text to be shipped."""
 
-EXCEPTED = {
-    "certifi": "MPL-2.0, which asks that changes of its files be published: it is a file of "
+EXCEPTIONS = {
+    "certifi": "MPL-2.0, which requires changes to its files to be published: it is a file of "
     "certificates, and we change none",
-    "tqdm": "MPL-2.0 AND MIT, as above; it comes with kagglehub alone",
+    "tqdm": "MPL-2.0 AND MIT, as above; only kagglehub requires it",
 }
 
 
 def main(extras: list[str]) -> int:
-    """Judge the packages that the project brings, as they are installed here."""
+    """Check the installed dependencies of the project and of these extras."""
     project = tomllib.loads(Path("pyproject.toml").read_text("utf-8"))["project"]
-    wanted = [project["optional-dependencies"][extra] for extra in extras]
-    brought = sorted(brought_by(sum(wanted, project["dependencies"])))
+    optional = [project["optional-dependencies"][extra] for extra in extras]
+    names = sorted(transitive_dependencies(sum(optional, project["dependencies"])))
     command = [sys.executable, "-m", "piplicenses", "--from=mixed", "--format=json", "--packages"]
-    asked = subprocess.run([*command, *brought], capture_output=True, text=True, check=True)
-    found = {canonicalize_name(each["Name"]): each["License"] for each in json.loads(asked.stdout)}
-    untold = [name for name in brought if name not in found]
-    refused = [name for name, told in found.items() if not is_taken(told) and name not in EXCEPTED]
+    result = subprocess.run([*command, *names], capture_output=True, text=True, check=True)
+    licences = {
+        canonicalize_name(package["Name"]): package["License"]
+        for package in json.loads(result.stdout)
+    }
+    missing = [name for name in names if name not in licences]
+    refused = [
+        name
+        for name, licence in licences.items()
+        if not is_allowed(licence) and name not in EXCEPTIONS
+    ]
     for name in refused:
-        print(f"{name}: {found[name]}: not on the list of audit/licences.py", file=sys.stderr)
-    for name in untold:
-        print(f"{name}: its licence was not found", file=sys.stderr)
-    if refused or untold:
+        print(f"{name}: {licences[name]}: not in the list of audit/licences.py", file=sys.stderr)
+    for name in missing:
+        print(f"{name}: no licence found", file=sys.stderr)
+    if refused or missing:
         return 1
-    excepted = [name for name in found if name in EXCEPTED]
-    print(
-        f"Licences of {len(found)} packages are taken; excepted: {', '.join(excepted) or 'none'}."
-    )
+    exceptions = ", ".join(name for name in licences if name in EXCEPTIONS) or "none"
+    print(f"Licences of {len(licences)} packages are allowed; exceptions: {exceptions}.")
     return 0
 
 
-def brought_by(roots: list[str]) -> set[str]:
-    """Return the names of all packages that these requirements bring on this machine."""
-    brought: dict[str, set[str]] = {}
-    waiting = [Requirement(root) for root in roots]
-    while waiting:
-        asked = waiting.pop()
-        name = str(canonicalize_name(asked.name))
-        extras = {"", *asked.extras}
-        if name in brought and extras <= brought[name]:
+def transitive_dependencies(roots: list[str]) -> set[str]:
+    """Return the names of all packages that these requirements install on this machine."""
+    resolved: dict[str, set[str]] = {}
+    queue = [Requirement(root) for root in roots]
+    while queue:
+        requirement = queue.pop()
+        name = str(canonicalize_name(requirement.name))
+        extras = {"", *requirement.extras}
+        if name in resolved and extras <= resolved[name]:
             continue
-        extras = brought[name] = brought.get(name, set()) | extras
-        needs = map(Requirement, distribution(name).requires or [])
-        waiting += [
-            need
-            for need in needs
-            if need.marker is None or any(need.marker.evaluate({"extra": one}) for one in extras)
+        extras = resolved[name] = resolved.get(name, set()) | extras
+        queue += [
+            needed
+            for needed in map(Requirement, distribution(name).requires or [])
+            if needed.marker is None
+            or any(needed.marker.evaluate({"extra": extra}) for extra in extras)
         ]
-    return set(brought)
+    return set(resolved)
 
 
-def is_taken(told: str) -> bool:
-    """Whether a licence, or an SPDX expression without brackets, asks for no more than we give."""
+def is_allowed(licence: str) -> bool:
+    """Whether a licence, or an SPDX expression without parentheses, is allowed."""
     return all(
-        any(re.fullmatch("|".join(TAKEN), one.strip()) for one in each.split(" OR "))
-        for each in re.split(r" AND |; ", told)
+        any(re.fullmatch("|".join(ALLOWED), option.strip()) for option in term.split(" OR "))
+        for term in re.split(r" AND |; ", licence)
     )
 
 

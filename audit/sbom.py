@@ -1,9 +1,9 @@
-"""Write down what a release brings: a CycloneDX bill of materials of its wheel; make sbom runs it.
+"""Write the CycloneDX bill of materials of a wheel; ``make sbom`` runs it.
 
     python audit/sbom.py dist/houseprice-1.0.0-py3-none-any.whl build/sbom/bin/python
 
-The second is the Python of an environment that holds the wheel and what it brings, and nothing
-else. The result lies beside the wheel, houseprice-1.0.0.cdx.json, checked by the schema.
+The second argument is the Python of an environment that holds only the wheel and its dependencies.
+The result, houseprice-1.0.0.cdx.json, is checked against the schema and written next to the wheel.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from cyclonedx.validation.json import JsonStrictValidator
 
 
 def main(wheel: Path, python: Path) -> int:
-    """List the environment, name the wheel by its version and checksum, check, and write."""
+    """List the environment, add version and checksum of the wheel, validate and write."""
     name, version = wheel.name.split("-")[:2]
     command = [sys.executable, "-m", "cyclonedx_py", "environment", "--output-reproducible"]
-    manners = [
+    arguments = [
         "--no-validate",
         "--spec-version",
         "1.6",
@@ -30,7 +30,7 @@ def main(wheel: Path, python: Path) -> int:
         "pyproject.toml",
         str(python),
     ]
-    listed = subprocess.run([*command, *manners], capture_output=True, check=True)
+    listed = subprocess.run([*command, *arguments], capture_output=True, check=True)
     bill = json.loads(listed.stdout)
     bill["metadata"]["component"] |= {
         "version": version,
@@ -38,13 +38,13 @@ def main(wheel: Path, python: Path) -> int:
         "hashes": [{"alg": "SHA-256", "content": hashlib.sha256(wheel.read_bytes()).hexdigest()}],
     }
     text = json.dumps(bill, indent=2, ensure_ascii=False) + "\n"
-    fault = JsonStrictValidator(SchemaVersion.V1_6).validate_str(text)
-    if fault is not None:
-        print(f"The bill of materials breaks its schema: {fault.data}", file=sys.stderr)
+    error = JsonStrictValidator(SchemaVersion.V1_6).validate_str(text)
+    if error is not None:
+        print(f"The bill of materials does not match its schema: {error.data}", file=sys.stderr)
         return 1
     file = wheel.with_name(f"{name}-{version}.cdx.json")
     file.write_text(text, encoding="utf-8")
-    print(f"{file}: {len(bill['components'])} packages beside {name} {version}")
+    print(f"{file}: {len(bill['components'])} dependencies of {name} {version}")
     return 0
 
 

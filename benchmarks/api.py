@@ -1,17 +1,17 @@
 """Measure the service: ``python benchmarks/api.py [--quick]``.
 
-It measures one house with its range over the network, compared with the same call in process, with
-a service as tutorials write it (Flask and a plain pipeline) and with a service that does nothing;
-then a long file, and how soon a busy service answers a probe. The client is a process of its own.
-All servers are measured in turn, several times, and the median is reported: processor time of the
-servers and their children, so that ratios hold on a busy machine.
+It measures one house with its interval over the network, compared with the same call in process,
+with a service as in tutorials (Flask and a plain pipeline) and with an empty service; then a long
+file, and the response time of a health check under load. The client runs in its own process. All
+servers alternate for several rounds, and the median is reported: CPU time of the servers and their
+children, so that ratios hold on a busy machine.
 """
 
 from __future__ import annotations
 
 import os
 
-os.environ.setdefault("OMP_NUM_THREADS", "1")  # before numpy: figures are of one thread
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before numpy: single-threaded measurements
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import argparse
@@ -45,7 +45,7 @@ from houseprice.tables.scoring import ScoringOptions
 from houseprice.tables.streaming import value_stream
 
 CONNECTIONS = (1, 32)
-BESIDE = Path(__file__).parent
+FOLDER = Path(__file__).parent
 IN_PROCESS = "in process"
 CONSOLE = Console(width=130)
 GET_OK = request("GET", "/health")
@@ -64,7 +64,7 @@ class Times:
 def main() -> None:
     """Run every measurement and print the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=3, help="times that each server is asked")
+    parser.add_argument("--rounds", type=int, default=3, help="rounds of measurements")
     parser.add_argument("--rows", type=int, default=30_000, help="rows of the file")
     parser.add_argument("--quick", action="store_true", help="one round, 10,000 rows")
     options = parser.parse_args()
@@ -100,7 +100,7 @@ def services(market: Market, pipeline: Path) -> dict[str, AbstractContextManager
         "uvicorn",
         "reference_services:empty",
         "--app-dir",
-        str(BESIDE),
+        str(FOLDER),
     ]
     found["empty"] = serving([*command, "--no-access-log", f"--port={port}"], port, "/", {})
     if not (find_spec("flask") and find_spec("gunicorn")):
@@ -116,7 +116,7 @@ def services(market: Market, pipeline: Path) -> dict[str, AbstractContextManager
             "-m",
             "gunicorn",
             "reference_services:tutorial()",
-            f"--chdir={BESIDE}",
+            f"--chdir={FOLDER}",
         ]
         options = [f"--bind=127.0.0.1:{port}", f"--workers={workers}", "--log-level=error"]
         surroundings = {PIPELINE: str(pipeline)}
@@ -172,7 +172,7 @@ def one_house(
 
 
 def ask(server: Server, message: bytes, connections: int, times: Times) -> float:
-    """Keep a server busy for a second; return the processor milliseconds per request."""
+    """Keep a server busy for a second; return the CPU milliseconds per request."""
     process = asking(server.port, message, connections=connections, seconds=1.0)
     before = server.processor_seconds()
     seconds, whole = process.seconds()
@@ -186,7 +186,7 @@ def ask(server: Server, message: bytes, connections: int, times: Times) -> float
 
 
 def call_ms(backend: LocalBackend, frame: pd.DataFrame, calls: int = 40) -> float:
-    """Return the median processor milliseconds of a call in this process."""
+    """Return the median CPU milliseconds of a call in this process."""
     found = []
     for _ in range(calls):
         before = time.process_time()
@@ -214,7 +214,7 @@ def long_file(market: Market, backend: LocalBackend, server: Server, path: Path,
         there = time.perf_counter() - wall
         found["POST /v1/valuations.csv"].append((there, server.processor_seconds() - spent))
         ratios.append(here / there)
-    table = Table(f"file of {rows:,} rows", "rows/s", "rows a processor second", "/ in process",
+    table = Table(f"file of {rows:,} rows", "rows/s", "rows per CPU second", "/ in process",
                   "goal", "peak MB")  # fmt: skip
     for name, each in found.items():
         wall, spent = (statistics.median(column) for column in zip(*each, strict=True))
@@ -241,7 +241,7 @@ def post_file(port: int, path: Path) -> None:
 def probe_latency(market: Market, server: Server, seconds: float) -> None:
     """Measure a probe while valuations keep all processes of a server busy."""
     houses = houses_of(market)
-    table = Table("GET /health while valued are", "values/s", "p50 ms", "p99 ms", "most ms", "goal")
+    table = Table("GET /health during", "values/s", "p50 ms", "p99 ms", "maximum ms", "goal")
     for size, connections in ((1, 32), (200, 8), (5_000, 3)):
         rows = (houses * (size // len(houses) + 1))[:size]
         message = request("POST", "/v1/valuations", json.dumps({"rows": rows}).encode())
@@ -256,7 +256,7 @@ def probe_latency(market: Market, server: Server, seconds: float) -> None:
 
 
 def houses_of(market: Market) -> list[dict[str, object]]:
-    """The houses of the sample file, with numbers where JSON has numbers."""
+    """The houses of the sample file, with numbers as JSON numbers."""
     typed = pd.read_csv(market.sample_path, keep_default_na=False)
     houses: list[dict[str, object]] = json.loads(typed.to_json(orient="records"))
     return houses

@@ -1,13 +1,12 @@
 """Measure a large CSV file: ``python benchmarks/batch.py [--rows 100000]``.
 
-The file is the market's sample, repeated. Each way runs in a process of its own: what it costs to
-read, split and write the file with nothing done to it; a process that has the model and does
-nothing; ``houseprice predict`` with one process and with several; and the script that one would
-write first (pandas reads the whole file, a pipeline predicts, pandas writes). The script gives one
-number a row, without checks, ranges or reasons.
+The file is the market's sample, repeated. Each mode runs in its own process: reading, splitting
+and writing the file without valuing it; an idle process with a loaded model; ``houseprice predict``
+with one process and with several; and a simple script (pandas reads the whole file, a pipeline
+predicts, pandas writes), which gives one number per row, without checks, intervals or explanation.
 
-Memory is that of a way and all its processes together, what they share counted once (the
-proportional set size of Linux), looked at twice a second; elsewhere, the peak of the largest.
+Memory is the proportional set size of all processes of a mode (Linux), sampled twice a second;
+elsewhere, the peak of the largest process.
 """
 
 from __future__ import annotations
@@ -32,15 +31,19 @@ GOALS = "Goals: at most 2.5 times the time of the first line, and 600 MB more th
 
 
 def main() -> None:
-    """Run each way once and print the table."""
+    """Run each mode once and print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=100_000)
-    parser.add_argument("--jobs", type=int, default=2, help="processes of the parallel way")
-    parser.add_argument("--way", choices=["floor", "idle", "fit", "script"], help=argparse.SUPPRESS)
+    parser.add_argument("--jobs", type=int, default=2, help="processes of the parallel mode")
+    parser.add_argument(
+        "--mode", choices=["floor", "idle", "fit", "script"], help=argparse.SUPPRESS
+    )
     parser.add_argument("paths", nargs="*", type=Path, help=argparse.SUPPRESS)
-    asked = parser.parse_args()
-    if asked.way:
-        {"floor": floor, "idle": idle, "fit": fit, "script": script}[asked.way](*asked.paths)
+    arguments = parser.parse_args()
+    if arguments.mode:
+        {"floor": floor, "idle": idle, "fit": fit, "script": script}[arguments.mode](
+            *arguments.paths
+        )
         return
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
@@ -51,8 +54,11 @@ def main() -> None:
             "OMP_NUM_THREADS": "1",
         }
         homes, valued, pipeline = (folder / name for name in ("homes.csv", "valued.csv", "model"))
-        repeat(MARKET / "to_value.csv", asked.rows, homes)
-        this, houseprice = [sys.executable, __file__, "--way"], [sys.executable, "-m", "houseprice"]
+        repeat(MARKET / "to_value.csv", arguments.rows, homes)
+        this, houseprice = (
+            [sys.executable, __file__, "--mode"],
+            [sys.executable, "-m", "houseprice"],
+        )
         measured([*houseprice, "train", "--quiet"], environment)
         measured([*this, "fit", pipeline], environment)
         ways: dict[str, list[str | Path]] = {
@@ -63,16 +69,16 @@ def main() -> None:
                     *houseprice, "predict", homes, "-o", valued, "--no-evidence", "--quiet",
                     "--jobs", str(jobs),
                 ]
-                for jobs in (1, asked.jobs)
+                for jobs in (1, arguments.jobs)
             },
             "pandas and a pipeline": [*this, "script", homes, valued, pipeline],
         }  # fmt: skip
         figures = {name: measured(command, environment) for name, command in ways.items()}
-        show(figures, asked.rows, homes.stat().st_size)
+        show(figures, arguments.rows, homes.stat().st_size)
 
 
 def repeat(sample: Path, n_rows: int, path: Path) -> None:
-    """Write the sample's rows again and again, until there are enough."""
+    """Write the rows of the sample repeatedly up to the given number."""
     header, *rows = sample.read_text(encoding="utf-8").splitlines(keepends=True)
     with path.open("w", encoding="utf-8") as file:
         file.write(header)
@@ -81,7 +87,7 @@ def repeat(sample: Path, n_rows: int, path: Path) -> None:
 
 
 def measured(command: list[str | Path], environment: dict[str, str]) -> tuple[float, float, float]:
-    """Run a command; give its seconds, its processor seconds and its peak of memory in MB.
+    """Return the seconds, CPU seconds and peak memory in MB of a command.
 
     Processor seconds are those of the command and, on Linux, of all processes under it.
     """
@@ -99,7 +105,7 @@ def measured(command: list[str | Path], environment: dict[str, str]) -> tuple[fl
         sys.exit(f"failed: {' '.join(map(str, command))}")
     # Kilobytes, but on a Mac bytes.
     unit = 2**20 if sys.platform == "darwin" else 2**10
-    # Workers are no children that the command waits for, so they are looked at while they live.
+    # The command does not wait for its workers, so they are sampled while they run.
     worked[child.pid] = usage.ru_utime + usage.ru_stime
     return seconds, sum(worked.values()), peak[0] or usage.ru_maxrss / unit
 
@@ -107,9 +113,9 @@ def measured(command: list[str | Path], environment: dict[str, str]) -> tuple[fl
 def look_on(
     process: int, peak: list[float], worked: dict[int, float], ended: threading.Event
 ) -> None:
-    """Keep the most memory in MB that a process and its descendants ever had together.
+    """Record the peak memory in MB of a process and its descendants.
 
-    And the processor seconds of each of them, as last seen.
+    Also records the CPU seconds of each of them.
     """
     while not ended.wait(0.5):
         members = family(process)
@@ -123,7 +129,7 @@ def family(first: int) -> set[int]:
     parents = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
-            # The name, in parentheses, may hold anything.
+            # The name, in parentheses, may contain spaces and parentheses.
             fields = stat.read_text(errors="replace").rpartition(")")[2].split()
         except OSError:
             continue
@@ -136,7 +142,7 @@ def family(first: int) -> set[int]:
 
 
 def processor_seconds(process: int) -> float:
-    """The time that a process has worked; 0 if it is gone."""
+    """The CPU seconds of a process; 0 if it has ended."""
     try:
         fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
     except OSError:
@@ -145,7 +151,7 @@ def processor_seconds(process: int) -> float:
 
 
 def proportional_mb(process: int) -> float:
-    """The memory of a process, what it shares divided among those who share it."""
+    """The proportional set size of a process."""
     try:
         lines = Path(f"/proc/{process}/smaps_rollup").read_text(encoding="ascii").splitlines()
     except OSError:
@@ -154,9 +160,9 @@ def proportional_mb(process: int) -> float:
 
 
 def show(figures: dict[str, tuple[float, float, float]], n_rows: int, size: int) -> None:
-    """Print the ways side by side."""
+    """Print the modes in one table."""
     table = Table(title=f"{n_rows:,} rows, {size / 2**20:,.0f} MB")
-    table.add_column("way")
+    table.add_column("mode")
     for name in ("seconds", "× first", "CPU seconds", "rows a second", "peak MB", "over idle"):
         table.add_column(name, justify="right")
     floor_seconds, idle_mb = figures[FLOOR][0], figures[IDLE][2]
@@ -169,13 +175,13 @@ def show(figures: dict[str, tuple[float, float, float]], n_rows: int, size: int)
 
 
 def floor(source: Path, target: Path) -> None:
-    """Read, split and write each row, and do nothing with it."""
+    """Read, split and write each row."""
     with source.open(newline="") as given, target.open("w", newline="") as written:
         csv.writer(written).writerows(csv.reader(given))
 
 
 def idle() -> None:
-    """Load all that a valuation needs, and value one house."""
+    """Load the model and value one house."""
     from houseprice.backend.factory import open_backend
     from houseprice.market.sales import read_rows
     from houseprice.settings import read_settings
@@ -184,7 +190,7 @@ def idle() -> None:
 
 
 def fit(target: Path) -> None:
-    """Fit the pipeline of the script on the market's sales."""
+    """Fit the pipeline of the script to the sales of the market."""
     import joblib
     import pandas as pd
     from sklearn.compose import make_column_selector, make_column_transformer
@@ -208,7 +214,7 @@ def fit(target: Path) -> None:
 
 
 def script(source: Path, target: Path, pipeline: Path) -> None:
-    """The script that one would write first."""
+    """Run the simple script."""
     import joblib
     import pandas as pd
 

@@ -1,17 +1,16 @@
 """Measure the valuation engine: ``python benchmarks/engine.py [--rows 1000000] [--quick]``.
 
-One house and a long table, beside what anybody would write first: a pandas frame through
-scikit-learn's imputers and one-hot encoder into boosted trees or a ridge regression, without range,
-checks or reasons. Everything is asked in turn in the same run, and timed in processor time of one
-thread, so that ratios hold on a busy machine. The table is the market's sample file over and over,
-made and read in pieces: no run holds all of it.
+One house and a long table, compared with a simple baseline: scikit-learn's imputers, one-hot
+encoder, and boosted trees or ridge regression on a pandas frame, without interval, checks or
+explanation. All variants alternate within a run and are measured in CPU time of one thread, so that
+ratios hold on a busy machine. The table repeats the market's sample file in chunks.
 """
 
 from __future__ import annotations
 
 import os
 
-os.environ.setdefault("OMP_NUM_THREADS", "1")  # before numpy: figures are of one thread
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before numpy: single-threaded measurements
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import argparse
@@ -44,8 +43,8 @@ from houseprice.model.explanation import Explainer
 from houseprice.model.store.store import LoadedModel, ModelStore
 from houseprice.model.training import ensure_model
 
-PIECE = 10_000
-AS_TEXT = {"dtype": object, "keep_default_na": False}  # quicker to make than pandas' own strings
+CHUNK_ROWS = 10_000
+AS_TEXT = {"dtype": object, "keep_default_na": False}  # faster to create than pandas strings
 GOALS = {"value and range, checked": 10.0, "all of it": 80.0}  # milliseconds of one house
 
 Action = Callable[[], object]
@@ -55,15 +54,15 @@ def main() -> None:
     """Run every measurement and print the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=1_000_000, help="rows of the long table")
-    parser.add_argument("--rounds", type=int, default=200, help="times that one house is asked")
+    parser.add_argument("--rounds", type=int, default=200, help="valuations of the single house")
     parser.add_argument("--quick", action="store_true", help="100,000 rows and 30 rounds")
     parser.add_argument("--memory", type=Path, metavar="MODELS", help=argparse.SUPPRESS)
-    asked = parser.parse_args()
+    arguments = parser.parse_args()
     market = load_market()
-    if asked.memory:
-        print(peak_memory(market, asked.memory, asked.rows))
+    if arguments.memory:
+        print(peak_memory(market, arguments.memory, arguments.rows))
         return
-    rows, rounds = (100_000, 30) if asked.quick else (asked.rows, asked.rounds)
+    rows, rounds = (100_000, 30) if arguments.quick else (arguments.rows, arguments.rounds)
     with tempfile.TemporaryDirectory() as models:
         loaded = ensure_model(market, ModelStore(Path(models)))
         trees, ridge = plain_pipelines(market)
@@ -75,7 +74,7 @@ def main() -> None:
 
 
 def one_house(market: Market, loaded: LoadedModel, plain: dict[str, Pipeline], rounds: int) -> None:
-    """Time one house after loading, every way in turn."""
+    """Time one house after loading, alternating the variants."""
     text = read_rows(market.sample_path)
     typed = pd.read_csv(market.sample_path)
     backend, model = LocalBackend(loaded, market), loaded.model
@@ -111,18 +110,18 @@ def one_house(market: Market, loaded: LoadedModel, plain: dict[str, Pipeline], r
             if turn >= 3:
                 times.setdefault(name, []).append(1e3 * seconds)
     middle = {name: statistics.median(each) for name, each in times.items()}
-    beside = middle["plain pipeline, boosted trees, price only"]
+    baseline = middle["plain pipeline, boosted trees, price only"]
     table = Table("one house, after loading", "median ms", "90 % within", "goal ms", "plain / this")
     for name, each in times.items():
         goal = f"{GOALS[name]:.0f}" if name in GOALS else ""
         within = np.quantile(each, 0.9)
-        ratio = f"{beside / middle[name]:.1f}"
+        ratio = f"{baseline / middle[name]:.1f}"
         table.add_row(name, f"{middle[name]:.2f}", f"{within:.2f}", goal, ratio)
     Console().print(table)
 
 
 def many_houses(market: Market, loaded: LoadedModel, plain: dict[str, Pipeline], rows: int) -> None:
-    """Time a long table, each piece every way in turn."""
+    """Time a long table, alternating the variants chunk by chunk."""
     backend, model = LocalBackend(loaded, market), loaded.model
     seconds = dict.fromkeys(
         ("read as text", "checks alone", "value and range alone", "value and range, checked",
@@ -131,22 +130,22 @@ def many_houses(market: Market, loaded: LoadedModel, plain: dict[str, Pipeline],
     )  # fmt: skip
 
     def timed(name: str, action: Action) -> object:
-        kept: list[object] = []
-        seconds[name] += processor_seconds(lambda: kept.append(action()))
-        return kept[0]
+        results: list[object] = []
+        seconds[name] += processor_seconds(lambda: results.append(action()))
+        return results[0]
 
     done = 0
-    as_text = pieces(market.sample_path, rows, **AS_TEXT)
-    as_plain = pieces(market.sample_path, rows)
+    as_text = chunks(market.sample_path, rows, **AS_TEXT)
+    as_plain = chunks(market.sample_path, rows)
     while done < rows:
-        piece = timed("read as text", lambda: next(as_text))
-        houses = timed("checks alone", lambda p=piece: validate(p, market.contract, model.domain_))
+        chunk = timed("read as text", lambda: next(as_text))
+        houses = timed("checks alone", lambda p=chunk: validate(p, market.contract, model.domain_))
         timed("value and range alone", lambda h=houses: model.value(h.houses))
-        timed("value and range, checked", lambda p=piece: backend.value(p))
+        timed("value and range, checked", lambda p=chunk: backend.value(p))
         typed = timed("read as plain pandas does", lambda: next(as_plain))
         for name, pipeline in plain.items():
             timed(f"plain pipeline, {name}, price only", lambda p=pipeline, t=typed: p.predict(t))
-        done += len(piece)
+        done += len(chunk)
     text, typed_text = seconds["read as text"], seconds["read as plain pandas does"]
     whole = {"value and range, checked, with reading": seconds["value and range, checked"] + text}
     for name in plain:
@@ -155,7 +154,7 @@ def many_houses(market: Market, loaded: LoadedModel, plain: dict[str, Pipeline],
     reading = whole["plain pipeline, boosted trees, price only, with reading"]
     without = seconds["plain pipeline, boosted trees, price only"]
     table = Table(
-        f"{done:,} rows in pieces of {PIECE:,}", "rows a processor second", "this / plain"
+        f"{done:,} rows in chunks of {CHUNK_ROWS:,}", "rows per CPU second", "this / plain"
     )
     for name, spent in seconds.items():
         table.add_row(name, f"{done / spent:,.0f}", f"{without / spent:.2f}")
@@ -165,7 +164,7 @@ def many_houses(market: Market, loaded: LoadedModel, plain: dict[str, Pipeline],
 
 
 def memory(models: str, rows: int) -> None:
-    """Value tables of two lengths, each in a process of its own, and print the peaks."""
+    """Value tables of two lengths, each in its own process, and print the memory peaks."""
     table = Table("rows valued, checked, with ranges", "peak memory MB")
     for count in (rows // 10, rows):
         answer = subprocess.run(
@@ -183,8 +182,8 @@ def peak_memory(market: Market, models: Path, rows: int) -> int:
     loaded = ModelStore(models).load(contract=market.contract)
     backend = LocalBackend(loaded, market)
     valued = sum(
-        int(backend.value(piece).valuations["predicted_price"].notna().sum())
-        for piece in pieces(market.sample_path, rows, **AS_TEXT)
+        int(backend.value(chunk).valuations["predicted_price"].notna().sum())
+        for chunk in chunks(market.sample_path, rows, **AS_TEXT)
     )
     assert valued == rows, f"{valued} of {rows} rows got a value"
     status = Path("/proc/self/status").read_text(encoding="ascii")
@@ -192,7 +191,7 @@ def peak_memory(market: Market, models: Path, rows: int) -> int:
 
 
 def plain_pipelines(market: Market) -> list[Pipeline]:
-    """Fit the plain pipelines on log prices, on the sales as pandas reads them."""
+    """Fit the baseline pipelines to log prices of the sales as pandas reads them."""
     sales = pd.read_csv(market.sales_path)
     facts = market.contract.market
     X = sales.drop(columns=[facts.id, facts.price.column])
@@ -216,18 +215,18 @@ def plain_pipelines(market: Market) -> list[Pipeline]:
     return [p.fit(X, np.log(sales[facts.price.column])) for p in (trees, ridge)]
 
 
-def pieces(path: Path, rows: int, **options: object) -> Iterator[pd.DataFrame]:
-    """Read a file over and over as if it were one long one, piece by piece."""
+def chunks(path: Path, rows: int, **options: object) -> Iterator[pd.DataFrame]:
+    """Yield chunks of a file that is repeated to the given length."""
     header, *lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
     endless = itertools.cycle(lines)
-    for start in range(0, rows, PIECE):
-        count = min(PIECE, rows - start)
+    for start in range(0, rows, CHUNK_ROWS):
+        count = min(CHUNK_ROWS, rows - start)
         text = header + "".join(itertools.islice(endless, count))
         yield pd.read_csv(io.StringIO(text), **options)
 
 
 def processor_seconds(action: Action) -> float:
-    """Processor time that an action takes."""
+    """Return the CPU seconds of an action."""
     start = time.process_time()
     action()
     return time.process_time() - start

@@ -2,9 +2,9 @@
 
 ``python benchmarks/explanations.py [--houses 40] [--orders 600]`` fits the model on the embedded
 market and compares the contributions of houses, evenly spaced among the sales, with the mean gain
-over many orders in which the house's facts replace those of the typical house. Each order is also
-walked backwards, which halves the noise of this reference; the noise is printed too. The second
-table says what the range of a what-if is worth, against models that each lack a fifth of the sales.
+over many orders in which the house's fields replace those of the typical house. Each order is also
+evaluated in reverse, which halves the noise of this reference; the noise is printed too. The second
+table compares the interval of a what-if with models that each lack one fifth of the sales.
 """
 
 from __future__ import annotations
@@ -34,19 +34,19 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options.add_argument("--houses", type=int, default=40)
     options.add_argument("--orders", type=int, default=600)
-    asked = options.parse_args()
+    arguments = options.parse_args()
     market = load_market()
     model = ValuationModel(market.contract).fit(market.houses, market.prices)
     base = typical_house(market)
     attribution = ShapleyExplainer(model, base)
-    places = np.linspace(0, len(market.houses) - 1, asked.houses).astype(np.intp)
+    places = np.linspace(0, len(market.houses) - 1, arguments.houses).astype(np.intp)
     houses = attribution.impute(market.houses.iloc[places])
     random = np.random.default_rng(0)
     halves = [
         np.array(
             [
                 shapley(
-                    model.regressor_.predict, house, attribution.base, asked.orders // 4, random
+                    model.regressor_.predict, house, attribution.base, arguments.orders // 4, random
                 )
                 for house in houses
             ]
@@ -125,7 +125,7 @@ def speed(explainer: Explainer, houses: pd.DataFrame) -> Table:
 
 
 def what_if_ranges(model: ValuationModel, houses: Floats, noise: EffectUncertainty) -> Table:
-    """Change one fact at a time to another house's, and ask the models of the folds."""
+    """Change one field at a time to that of another house, and value it with the fold models."""
     random = np.random.default_rng(0)
     one, other = random.integers(0, len(houses), (2, 4000))
     field = random.integers(0, houses.shape[1], 4000)
@@ -143,7 +143,7 @@ def what_if_ranges(model: ValuationModel, houses: Floats, noise: EffectUncertain
     half = noise.half_width(model.regressor_, before, after)
     kept = np.abs(delta) > 0.001
     clear = kept & (np.abs(delta) > half)
-    table = Table("What-if", "share", title=f"Ranges of {kept.sum():,} changes of one fact")
+    table = Table("What-if", "share", title=f"Ranges of {kept.sum():,} changes of one field")
     wrong = np.mean(np.sign(folds[:, clear]) != np.sign(delta[clear]))
     for name, figure in (
         (

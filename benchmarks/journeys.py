@@ -1,7 +1,7 @@
-"""How many of our files run on the way of one house: from the form, a CSV row and the API.
+"""Count our files that run for one house: from the form, a CSV row and the API.
 
-A file counts when one of its functions, or a page's script, runs between the request and the
-answer, in any thread. Each journey is made once before it is counted, so that caches are warm.
+A file counts when one of its functions, or a page's script, runs between request and
+response, in any thread. Each journey runs once before it is counted, so that caches are warm.
 
     python benchmarks/journeys.py            # the three figures
     python benchmarks/journeys.py --files    # with the names of the files
@@ -60,7 +60,7 @@ class Trace:
 
 
 def from_form() -> Trace:
-    """Change the living area on the house page; the page answers with another price."""
+    """Change the living area on the house page; the page shows another price."""
     app = AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=300).run()
     app.switch_page("pages/value/house.py").run()
     app.number_input(key="GrLivArea").set_value(1_900).run()
@@ -74,7 +74,7 @@ def from_form() -> Trace:
 
 
 def from_csv() -> Trace:
-    """Upload one row on the CSV page, and make the file that its download button gives.
+    """Upload one row on the CSV page, and create the file of its download button.
 
     What the page draws of the result in tabs (checks, totals, charts) is no part of the journey.
     """
@@ -103,7 +103,7 @@ def from_csv() -> Trace:
 
 @contextmanager
 def _page_parts(trace: Trace) -> Iterator[dict[str, Callable[[], bytes]]]:
-    """Pause at the first tabs, and collect what makes the file of each download button."""
+    """Pause at the first tabs, and collect the file callbacks of the download buttons."""
     drawn: dict[str, Callable[[], bytes]] = {}
     download_button, tabs = st.download_button, st.tabs
 
@@ -153,7 +153,7 @@ JOURNEYS: dict[str, tuple[str, int, Callable[[], Trace]]] = {
 
 
 def main() -> None:
-    """Print a line for each journey, and its files if asked."""
+    """Print a line for each journey, and its files with ``--files``."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--files", action="store_true", help="print the names of the files too")
     parser.add_argument("journeys", nargs="*", default=[*JOURNEYS], help=", ".join(JOURNEYS))
@@ -172,7 +172,7 @@ def main() -> None:
 
 
 def prepare() -> None:
-    """Train a model first if there is none: the test client waits for no training."""
+    """Train a model first if there is none: the test client does not wait for training."""
     from houseprice.market.sales import load_market
     from houseprice.model.store.store import ModelStore
     from houseprice.model.training import ensure_model

@@ -107,7 +107,7 @@ class Person:
 
 async def live(people: list[Person], number: int, every: float, until: float, to: Figures) -> None:
     """Simulate one user: change a field at intervals, each user at a different moment."""
-    chance = random.Random(number)  # noqa: S311 (no secret hangs on it)
+    chance = random.Random(number)  # noqa: S311 (not for security)
     await asyncio.sleep(every * number / len(people))
     while (started := time.perf_counter()) < until:
         await people[number].change(float(chance.randrange(900, 3_200)), to)

@@ -1,8 +1,8 @@
-"""Servers of a benchmark, and who asks them: each in a process of its own, over the loopback.
+"""Servers and clients of a benchmark, each in its own process, over the loopback interface.
 
-``python benchmarks/loopback.py`` is the asking process: it reads what to ask as JSON, keeps so many
-connections busy for so long (or asks at intervals, each time over a new connection), and writes the
-seconds that each answer took.
+``python benchmarks/loopback.py`` is the client: it reads the request as JSON, keeps a number of
+connections busy for some time (or sends requests at intervals, each over a new connection), and
+writes the seconds of each response.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ TICKS = os.sysconf("SC_CLK_TCK")
 
 @dataclass(frozen=True)
 class Server:
-    """A process that answers at a port, with all that it has started."""
+    """A server process with its descendants."""
 
     process: subprocess.Popen[bytes]
     port: int
 
     def processor_seconds(self) -> float:
-        """Processor time of the whole tree so far."""
+        """CPU seconds of the process tree so far."""
         return sum(_ticks(process) for process in _tree(self.process.pid)) / TICKS
 
     def peak_mb(self) -> float:
@@ -44,12 +44,12 @@ class Server:
 
 @dataclass(frozen=True)
 class Asking:
-    """A process that asks, until it is told to end or its time is over."""
+    """A client process that ends when it is stopped or its time is over."""
 
     process: subprocess.Popen[str]
 
     def seconds(self) -> tuple[list[float], float]:
-        """Wait for its end; the time of each answer, and of all from first to last."""
+        """Wait for its end; return the seconds of each response and the total duration."""
         found = json.loads(self.process.communicate()[0] or "null")
         if self.process.returncode or not found:
             raise RuntimeError("the asking process failed: see above")
@@ -60,7 +60,7 @@ class Asking:
 def serving(
     command: Sequence[str], port: int, path: str, environment: Mapping[str, str]
 ) -> Iterator[Server]:
-    """Start a server, wait until it answers a path with 200, and stop it in the end."""
+    """Start a server, wait until it responds to a path with 200, and stop it at the end."""
     log = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed below
     process = subprocess.Popen(
         command, env={**os.environ, **environment}, stdout=subprocess.DEVNULL, stderr=log
@@ -82,7 +82,7 @@ def serving(
 def asking(
     port: int, message: bytes, *, connections: int = 1, seconds: float, every: float = 0.0
 ) -> Asking:
-    """Start a process that asks; with ``every``, a new connection every so many seconds."""
+    """Start a client; with ``every``, it opens a new connection at this interval in seconds."""
     process = subprocess.Popen(
         [sys.executable, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
@@ -94,13 +94,13 @@ def asking(
 
 
 def request(method: str, path: str, body: bytes = b"", *, kind: str = "application/json") -> bytes:
-    """Write a request as it goes over the wire."""
+    """Return the bytes of a request."""
     head = f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: {kind}\r\n"
     return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
 
 
 def free_port() -> int:
-    """A port that nobody listens at."""
+    """Return an unused port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -143,7 +143,7 @@ def _exchange(connection: socket.socket, message: bytes) -> bool:
 
 
 def _taken(connection: socket.socket) -> bool:
-    """Read one answer to its end; return whether the connection stays."""
+    """Read one response; return whether the connection stays open."""
     data = connection.recv(65_536)
     while b"\r\n\r\n" not in data:
         more = connection.recv(65_536)
@@ -161,7 +161,7 @@ def _taken(connection: socket.socket) -> bool:
 
 
 def _keep_busy(port: int, message: bytes, connections: int, seconds: float) -> list[float]:
-    """Ask over each connection as soon as its last answer is there."""
+    """Send the next request over each connection as soon as its response is complete."""
     found: list[float] = []
     waiting = selectors.DefaultSelector()
     now = time.perf_counter()
@@ -189,7 +189,7 @@ def _keep_busy(port: int, message: bytes, connections: int, seconds: float) -> l
 
 
 def _look_in(port: int, message: bytes, every: float, seconds: float) -> list[float]:
-    """Ask at intervals, over new connections, so that each process of a server is met."""
+    """Send requests at intervals over new connections, so that they reach all workers."""
     found: list[float] = []
     end = time.perf_counter() + seconds
     while (started := time.perf_counter()) < end:
@@ -201,7 +201,7 @@ def _look_in(port: int, message: bytes, every: float, seconds: float) -> list[fl
 
 
 def main() -> None:
-    """Be the process that asks."""
+    """Run the client process."""
     port, message, connections, seconds, every = json.loads(sys.stdin.readline())
     started = time.perf_counter()
     if every:

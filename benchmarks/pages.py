@@ -175,11 +175,11 @@ def show(figures: Figures) -> None:
     )
     for (path, what), taken in figures.items():
         seconds, spent = statistics.median(taken.seconds), statistics.median(taken.processor_s)
-        goal, kept = "", True
+        goal, is_met = "", True
         if what in GOALS:
-            goal, kept = f"{GOALS[what]:g} s", seconds <= GOALS[what]
+            goal, is_met = f"{GOALS[what]:g} s", seconds <= GOALS[what]
         elif what == "a change" or what.startswith("tab"):
-            goal, kept = f"CPU {CHANGE_CPU_S:g} s", spent <= CHANGE_CPU_S
+            goal, is_met = f"CPU {CHANGE_CPU_S:g} s", spent <= CHANGE_CPU_S
         largest = max(taken.largest)
         table.add_row(
             PAGES[path],
@@ -190,7 +190,7 @@ def show(figures: Figures) -> None:
             f"{statistics.median(taken.received) / 1_000:,.0f}",
             f"{largest / 1_000:,.0f}",
             goal,
-            "" if kept and largest < CHART_MB * 1e6 else "missed",
+            "" if is_met and largest < CHART_MB * 1e6 else "missed",
         )
     CONSOLE.print(table)
     reference = Table("explainerdashboard 0.5.8, same sales", "s")

@@ -36,18 +36,18 @@ class Valued(NamedTuple):
     shared: SharedErrors
 
 
-def valued(market: Market, known: Places, asked: Places) -> Valued:
-    """Value some sales by a model of others."""
+def valued(market: Market, train: Places, test: Places) -> Valued:
+    """Value the test sales with a model of the training sales."""
     part = replace(
         market,
-        houses=market.houses.iloc[known].reset_index(drop=True),
-        prices=market.prices.iloc[known].reset_index(drop=True),
+        houses=market.houses.iloc[train].reset_index(drop=True),
+        prices=market.prices.iloc[train].reset_index(drop=True),
     )
     model = ValuationModel(market.contract).fit(part.houses, part.prices)
     return Valued(
-        model.value(market.houses.iloc[asked], LEVEL),
-        market.prices.to_numpy(np.float64)[asked],
-        market.houses[market.contract.market.roles.location].to_numpy(np.float64)[asked],
+        model.value(market.houses.iloc[test], LEVEL),
+        market.prices.to_numpy(np.float64)[test],
+        market.houses[market.contract.market.roles.location].to_numpy(np.float64)[test],
         SharedErrors.from_metrics(estimate_shared_errors(model, part)),
     )
 
@@ -100,10 +100,10 @@ def main() -> None:
     market = load_market()
     years = market.houses[market.contract.market.roles.sale_year].to_numpy(np.float64)
     for year in np.unique(years)[2:]:
-        known, asked = np.flatnonzero(years < year), np.flatnonzero(years == year)
-        report(f"{year:.0f}", [valued(market, known, asked)], 400)
+        train, test = np.flatnonzero(years < year), np.flatnonzero(years == year)
+        report(f"{year:.0f}", [valued(market, train, test)], 400)
     splits = KFold(5, shuffle=True, random_state=0).split(years)
-    report("Folds", [valued(market, known, asked) for known, asked in splits], 100)
+    report("Folds", [valued(market, train, test) for train, test in splits], 100)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Reference services for the API benchmark: an empty one, and one as tutorials write it.
+"""Reference services for the API benchmark: an empty one, and one as in tutorials.
 
 The second is Flask with a plain pipeline: a typed frame from the rows of the request,
 scikit-learn's imputers and one-hot encoder, and one price per row; no interval, validation or
@@ -34,7 +34,7 @@ OK = {"type": "http.response.start", "status": 200, "headers": [(b"content-lengt
 
 
 async def empty(scope: dict[str, Any], _: object, send: Any) -> None:  # noqa: ANN401 - ASGI's own
-    """Answer every request with two letters: the lower bound of a Python service."""
+    """Respond with two letters: the lower bound of a Python service."""
     if scope["type"] == "http":
         await send(OK)
         await send({"type": "http.response.body", "body": b"ok"})
@@ -60,7 +60,7 @@ def tutorial() -> Flask:
 
 
 def fit_plain_pipeline(market: Market, path: Path) -> None:
-    """Fit the tutorial pipeline on log prices, and save it with its column types."""
+    """Fit the tutorial pipeline to log prices, and save it with its column types."""
     facts = market.contract.market
     sales = pd.read_csv(market.sales_path)
     houses = sales.drop(columns=[facts.id, facts.price.column])

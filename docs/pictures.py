@@ -1,6 +1,6 @@
-"""Take the pictures of the README anew: ``make screenshots``.
+"""Update the screenshots of the README: ``make screenshots``.
 
-Starts the app by itself, at a free port. ``CHROMIUM`` may name the browser.
+Starts the app on a free port. ``CHROMIUM`` is the path of the browser, if not on the PATH.
 """
 
 from __future__ import annotations
@@ -21,22 +21,22 @@ from playwright.sync_api import Page, expect, sync_playwright
 ROOT = Path(__file__).parents[1]
 IMAGES = Path(__file__).parent / "images"
 SIZE = {"width": 1280, "height": 960}
-PATIENCE_S = 180  # enough to train a model first
-PICTURES = {
+TIMEOUT_S = 180  # enough to train a model first
+PAGES = {
     "house": ("/house?GrLivArea=2100&KitchenQual=Excellent", "light"),
-    "explore": ("/explore?section=Places", "light"),
-    "model": ("/model?model_tab=Sale+by+sale", "dark"),
+    "explore": ("/explore?section=Map", "light"),
+    "model": ("/model?model_tab=Predictions", "dark"),
 }
 
 
 def main() -> None:
-    """Save a picture of each page, all of one size."""
+    """Save a screenshot of each page, all of one size."""
     path = os.environ.get("CHROMIUM") or shutil.which("chromium")
     with serving() as address, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        for name, (page_address, look) in PICTURES.items():
-            page = browser.new_page(viewport=SIZE, color_scheme=look, reduced_motion="reduce")
-            page.goto(address + page_address)
+        for name, (path_and_query, theme) in PAGES.items():
+            page = browser.new_page(viewport=SIZE, color_scheme=theme, reduced_motion="reduce")
+            page.goto(address + path_and_query)
             settle(page)
             page.screenshot(path=IMAGES / f"{name}.png")
             page.close()
@@ -44,20 +44,20 @@ def main() -> None:
 
 
 def settle(page: Page) -> None:
-    """Wait until the page has all that it shows first."""
-    expect(page.get_by_role("heading", level=1)).to_be_visible(timeout=PATIENCE_S * 1_000)
+    """Wait until the page and its charts are complete."""
+    expect(page.get_by_role("heading", level=1)).to_be_visible(timeout=TIMEOUT_S * 1_000)
     page.wait_for_function(
         "() => document.querySelector('[data-test-script-state=notRunning]')"
         " && !document.querySelector('[data-testid=stSkeleton], [data-testid=stStatusWidget]')"
         " && [...document.querySelectorAll('[data-testid=stPlotlyChart]')]"
         "    .every(chart => !chart.offsetParent || chart.querySelector('.main-svg'))",
-        timeout=PATIENCE_S * 1_000,
+        timeout=TIMEOUT_S * 1_000,
     )
 
 
 @contextmanager
 def serving() -> Iterator[str]:
-    """Run the app; give its address."""
+    """Run the app and yield its URL."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -68,7 +68,7 @@ def serving() -> Iterator[str]:
         stdout=subprocess.DEVNULL,
     )
     address = f"http://127.0.0.1:{port}"
-    end = time.monotonic() + PATIENCE_S
+    end = time.monotonic() + TIMEOUT_S
     try:
         while not _answers(f"{address}/_stcore/health"):
             if app.poll() is not None or time.monotonic() > end:

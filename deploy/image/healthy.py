@@ -1,8 +1,7 @@
-"""The image's health check: succeeds when the app or the API answers in this container.
+"""Health check of the image: succeeds if the app or the API responds in this container.
 
-Run as ``python -I -S healthy.py``, with Python's own library and nothing else: it is started every
-few seconds. ``http.client`` and not ``urllib``, which would send the question through a proxy that
-the container's environment may name.
+Run as ``python -I -S healthy.py`` every few seconds, so it imports only the standard library.
+``http.client`` ignores the proxies of the environment, unlike ``urllib``.
 """
 
 import http.client
@@ -10,25 +9,25 @@ import os
 import sys
 
 PORTS = ("8501", "8000")
-"""Where the app and the API are, unless ``PORT`` says where."""
+"""Default ports of the app and the API; ``PORT`` overrides them."""
 
 PATHS = ("/_stcore/health", "/health")
-"""Of the app and the API; both say ok. The body counts: the app has its page for any other path."""
+"""Of the app and the API; the body is "ok". The app answers other paths with status 200, too."""
 
 
-def well(port: str, path: str) -> bool:
-    """Whether what listens there says ok."""
-    line = http.client.HTTPConnection("127.0.0.1", int(port), timeout=2)
+def is_healthy(port: str, path: str) -> bool:
+    """Whether the server at this port responds with ok."""
+    connection = http.client.HTTPConnection("127.0.0.1", int(port), timeout=2)
     try:
-        line.request("GET", path)
-        return line.getresponse().read(100) == b"ok"
+        connection.request("GET", path)
+        return connection.getresponse().read(100) == b"ok"
     except (OSError, http.client.HTTPException):
         return False
     finally:
-        line.close()
+        connection.close()
 
 
 if __name__ == "__main__":
-    named = os.environ.get("PORT")
-    ports = [named] if named else PORTS
-    sys.exit(not any(well(port, path) for port in ports for path in PATHS))
+    configured = os.environ.get("PORT")
+    ports = [configured] if configured else PORTS
+    sys.exit(not any(is_healthy(port, path) for port in ports for path in PATHS))

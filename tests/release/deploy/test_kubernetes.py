@@ -141,7 +141,7 @@ def test_a_pod_may_do_nothing_that_it_need_not(root: Path, cluster: Cluster, nam
 
 def test_the_network_lets_through_what_is_needed_and_nothing_else(cluster: Cluster) -> None:
     policies = {name: one["spec"] for name, one in cluster.of("NetworkPolicy").items()}
-    assert policies["nothing-else"] == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
+    assert policies["default-deny"] == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
     assert "egress" not in policies["houseprice-api"]
     assert "Egress" in policies["houseprice-api"]["policyTypes"]
     to_api, to_names = policies["houseprice-app"]["egress"]
