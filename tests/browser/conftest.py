@@ -13,7 +13,7 @@ import sys
 import time
 import urllib.request
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from playwright.sync_api import expect
@@ -60,22 +60,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def chromium() -> str:
+def chromium():
     """The path of Chromium."""
     return find_chromium() or pytest.fail(NO_CHROMIUM, pytrace=False)
 
 
 @pytest.fixture(scope="session")
-def browser_type_launch_args(
-    browser_type_launch_args: dict[str, Any], chromium: str
-) -> dict[str, Any]:
+def browser_type_launch_args(browser_type_launch_args, chromium):
     return browser_type_launch_args | {"executable_path": chromium, "args": SWITCHES}
 
 
 @pytest.fixture(scope="session")
-def base_url(
-    chromium: str, root: Path, model_dir: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[str]:
+def base_url(chromium, root, model_dir, tmp_path_factory):
     """The URL of a running app, so that ``page.goto("/csv")`` opens one of its pages."""
     log = tmp_path_factory.mktemp("app") / "server.log"
     with running_app(root, log, HOUSEPRICE_MODEL_DIR=str(model_dir)) as url:
@@ -114,7 +110,7 @@ def start(arguments: list[str], root: Path, log: Path, **settings: str) -> subpr
 
 
 @pytest.fixture
-def problems(page: Page, base_url: str) -> list[str]:
+def problems(page, base_url):
     """Errors and external requests of the page."""
     return record_problems(page, base_url)
 
@@ -142,7 +138,7 @@ def record_problems(page: Page, url: str) -> list[str]:
 
 
 @pytest.fixture
-def app(page: Page, problems: list[str]) -> Iterator[Page]:
+def app(page, problems):
     """A new browser page; the test fails if the page had a problem."""
     yield page
     assert problems == []

@@ -51,9 +51,7 @@ def wait_until_idle(page: Page) -> None:
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_a_page_has_no_accessibility_violation_in_both_themes_and_widths(
-    app: Page, path: str
-) -> None:
+def test_a_page_has_no_accessibility_violation_in_both_themes_and_widths(app, path):
     app.emulate_media(reduced_motion="reduce")
     app.goto(path)
     wait_until_idle(app)
@@ -75,7 +73,7 @@ def test_a_page_has_no_accessibility_violation_in_both_themes_and_widths(
     assert {where: what for where, what in violations.items() if what} == {}
 
 
-def test_the_form_works_with_the_keyboard_alone(app: Page) -> None:
+def test_the_form_works_with_the_keyboard_alone(app):
     app.goto("/house")
     value = app.get_by_test_id("stMetricValue").first
     expect(value).to_have_text(re.compile(r"^\$[\d,]+$"))

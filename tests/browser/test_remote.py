@@ -1,15 +1,12 @@
-"""The app with a server that answers in its place, and without it in the middle."""
+"""The app with a real server that is killed and started again."""
 
 from __future__ import annotations
 
-import csv
-import io
 import os
 import re
 import signal
 import subprocess
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -17,9 +14,6 @@ from playwright.sync_api import Page, expect
 from tests.browser.conftest import body_of, free_port, record_problems, running_app, start, stop
 from tests.hamlet import write_hamlet
 from tests.loopback import wait_until
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 AREA = "Floor area (sq m)"
 VALUE = re.compile(r"^€[\d,]+$")
@@ -64,7 +58,7 @@ class Server:
 
 
 @pytest.fixture(scope="module")
-def server(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def server(root, tmp_path_factory):
     served = Server(root, tmp_path_factory.mktemp("served"))
     try:
         served.start()
@@ -74,9 +68,7 @@ def server(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ser
 
 
 @pytest.fixture(scope="module")
-def remote_url(
-    chromium: str, root: Path, server: Server, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[str]:
+def remote_url(chromium, root, server, tmp_path_factory):
     """The address of an app whose values come from the server."""
     folder = tmp_path_factory.mktemp("asking")
     with running_app(
@@ -90,7 +82,7 @@ def remote_url(
 
 
 @pytest.fixture
-def remote(page: Page, remote_url: str, server: Server) -> Iterator[Page]:
+def remote(page, remote_url, server):
     """A fresh browser page, with the server there at first."""
     server.start()
     seen = record_problems(page, remote_url)
@@ -113,51 +105,7 @@ def enter_area(page: Page, area: str) -> None:
     expect(page).to_have_url(re.compile(f"size={area}"))
 
 
-def upload(page: Page, data: bytes) -> None:
-    page.get_by_test_id("stFileUploaderDropzoneInput").set_input_files(
-        {"name": "homes.csv", "mimeType": "text/csv", "buffer": data}
-    )
-
-
-def download(page: Page) -> list[list[str]]:
-    button = page.get_by_role("button", name=re.compile("^Download the valued table"))
-    expect(button).to_be_visible(timeout=30_000)
-    with page.expect_download() as event:
-        button.click()
-    text = Path(event.value.path()).read_text(encoding="utf-8-sig")
-    return list(csv.reader(io.StringIO(text, newline="")))
-
-
-def test_a_house_is_valued_and_explained_by_the_server(
-    remote: Page, remote_url: str, server: Server
-) -> None:
-    remote.goto(f"{remote_url}/house")
-    before = value_on(remote)
-    enter_area(remote, "250")
-    expect(remote.get_by_test_id("stMetricValue").first).not_to_have_text(before)
-    expect(remote.locator(".st-key-valuation").first).to_contain_text("confidence")
-    sidebar = remote.get_by_test_id("stSidebar")
-    expect(sidebar).to_contain_text(f"answered by the server at 127.0.0.1:{server.port}")
-    remote.get_by_role("tab", name="Explanation").click()
-    expect(remote.get_by_text("The typical house is worth")).to_be_visible()
-    remote.get_by_role("tab", name="Comparables").click()
-    expect(remote.get_by_test_id("stMetric").filter(has_text="Sold ")).to_have_count(5)
-
-
-def test_a_table_is_valued_by_the_server(remote: Page, remote_url: str, server: Server) -> None:
-    remote.goto(f"{remote_url}/csv")
-    upload(remote, (server.market / "to_value.csv").read_bytes())
-    header, *rows = download(remote)
-    price, low, high = (
-        header.index(name) for name in ("predicted_price", "price_low", "price_high")
-    )
-    assert len(rows) == 20
-    assert all(float(row[low]) < float(row[price]) < float(row[high]) for row in rows)
-
-
-def test_the_form_outlives_its_server_and_is_valued_when_it_is_back(
-    remote: Page, remote_url: str, server: Server
-) -> None:
+def test_the_form_outlives_its_server_and_is_valued_when_it_is_back(remote, remote_url, server):
     remote.goto(f"{remote_url}/house")
     before = value_on(remote)
     metric = remote.get_by_test_id("stMetricValue").first
@@ -182,20 +130,3 @@ def test_the_form_outlives_its_server_and_is_valued_when_it_is_back(
     expect(remote.get_by_role("spinbutton", name=AREA, exact=True)).to_have_value("250")
     expect(remote.get_by_test_id("stSidebar")).not_to_contain_text("Not answering")
     expect(remote.get_by_test_id("stAlert")).to_have_count(0)
-
-
-def test_an_upload_outlives_its_server_and_is_valued_when_it_is_back(
-    remote: Page, remote_url: str, server: Server
-) -> None:
-    remote.goto(f"{remote_url}/csv")
-    expect(remote.get_by_test_id("stFileUploader")).to_be_visible()
-    server.kill()
-    upload(remote, (server.market / "to_value.csv").read_bytes())
-    expect(remote.get_by_text("The table cannot be valued right now.")).to_be_visible()
-    expect(remote.get_by_text("is kept, so you do not have to upload it again")).to_be_visible()
-
-    server.start()
-    remote.locator(".st-key-again_csv").get_by_role("button").click()
-    header, *rows = download(remote)
-    assert len(rows) == 20
-    assert {row[header.index("status")] for row in rows} <= {"ok", "warning"}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,13 +15,13 @@ from tests.stub_server import StubServer, serve
 
 
 @pytest.fixture(scope="session")
-def hamlet(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def hamlet(tmp_path_factory):
     """A second market, which no code has ever heard of."""
     return write_hamlet(tmp_path_factory.mktemp("hamlet"))
 
 
 @pytest.fixture(scope="session")
-def our_server(hamlet: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def our_server(hamlet, tmp_path_factory):
     """The address of a server of our own, with a model of the second market."""
     from houseprice.api.app import create_app
     from houseprice.market.sales import load_market
@@ -57,7 +55,7 @@ class ForeignServer:
 
 
 @pytest.fixture
-def foreign_server() -> Iterator[ForeignServer]:
+def foreign_server():
     """A server of another maker."""
     server = ForeignServer()
     with serve(server.answer) as running:
@@ -67,9 +65,7 @@ def foreign_server() -> Iterator[ForeignServer]:
 
 
 @pytest.fixture
-def open_app(
-    root: Path, hamlet: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> Iterator[Callable[..., AppTest]]:
+def open_app(root, hamlet, monkeypatch, tmp_path):
     """Opens the app of the second market with settings of the test's choice."""
 
     def opened(page: str, url: str, **more: str) -> AppTest:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -15,7 +14,7 @@ TABS = ("Feature importance", "Partial dependence", "Interactions", "Feature sel
 
 
 @pytest.fixture
-def page(model_dir: Path) -> AppTest:
+def page(model_dir):
     del model_dir  # trained, and in the environment
     return open_page(PAGE)
 
@@ -26,7 +25,7 @@ def open_tab(page: AppTest, label: str) -> AppTest:
     return page
 
 
-def test_three_measures_of_importance_are_compared(page: AppTest) -> None:
+def test_three_measures_of_importance_are_compared(page):
     importance, contribution, ablation = charts(page)
     features = importance["layout"]["yaxis"]["categoryarray"]
     assert features == contribution["layout"]["yaxis"]["categoryarray"]
@@ -35,7 +34,7 @@ def test_three_measures_of_importance_are_compared(page: AppTest) -> None:
     assert "array" in importance["data"][0]["error_x"]
 
 
-def test_importance_is_in_percent_or_in_money(page: AppTest) -> None:
+def test_importance_is_in_percent_or_in_money(page):
     table = page.dataframe[0].value
     assert len(table) == 79
     assert list(table.columns) == ["label", "importance_pct", "spread_pct", "contribution_pct"]
@@ -45,7 +44,7 @@ def test_importance_is_in_percent_or_in_money(page: AppTest) -> None:
     assert "importance_money" in page.dataframe[0].value
 
 
-def test_only_the_open_tab_runs_and_describes_its_method(page: AppTest) -> None:
+def test_only_the_open_tab_runs_and_describes_its_method(page):
     for label, n_charts in zip(TABS, (3, 1, 2, 1), strict=True):
         open_tab(page, label)
         assert len(charts(page)) == n_charts
@@ -53,13 +52,13 @@ def test_only_the_open_tab_runs_and_describes_its_method(page: AppTest) -> None:
 
 
 @pytest.mark.parametrize("feature", ["Neighbourhood", "Overall quality", "Year built"])
-def test_the_effect_of_a_feature_is_reported_in_money(page: AppTest, feature: str) -> None:
+def test_the_effect_of_a_feature_is_reported_in_money(page, feature):
     open_tab(page, "Partial dependence").selectbox(key="effect_of").set_value(feature).run()
     assert not page.exception
     assert "rises by $" in texts(page)
 
 
-def test_the_house_valued_last_is_marked(page: AppTest) -> None:
+def test_the_house_valued_last_is_marked(page):
     n_traces = len(charts(open_tab(page, "Partial dependence"))[0]["data"])
     page.switch_page("pages/value/house.py").run()
     page.switch_page(PAGE).run()
@@ -68,7 +67,7 @@ def test_the_house_valued_last_is_marked(page: AppTest) -> None:
     assert json.dumps(charts(page)).count("last valued") or texts(page).count("last valued")
 
 
-def test_every_pair_of_features_has_a_chart_and_a_sentence(page: AppTest) -> None:
+def test_every_pair_of_features_has_a_chart_and_a_sentence(page):
     for pair in open_tab(page, "Interactions").selectbox(key="pair").options:
         page.selectbox(key="pair").set_value(pair).run()
         assert not page.exception
@@ -76,7 +75,7 @@ def test_every_pair_of_features_has_a_chart_and_a_sentence(page: AppTest) -> Non
         assert 2 <= len(charts(page)[1]["data"]) <= 3
 
 
-def test_selected_features_are_listed_by_the_size_of_the_model(page: AppTest) -> None:
+def test_selected_features_are_listed_by_the_size_of_the_model(page):
     open_tab(page, "Feature selection")
     page.segmented_control(key="n_facts").set_value(5).run()
     assert len(page.dataframe[0].value) == 5

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from tests.ui.conftest import ForeignServer
 from tests.ui.page import ROOT, charts, open_page, select_tab, texts
 
 PAGE = "pages/market/explore.py"
@@ -29,7 +26,7 @@ N_TABLES = {"Outliers": 2, "Data": 1}
 
 
 @pytest.fixture
-def page(model_dir: Path) -> AppTest:
+def page(model_dir):
     del model_dir  # trained, and in the environment
     return open_page(PAGE)
 
@@ -38,13 +35,13 @@ def open_tab(page: AppTest, label: str) -> AppTest:
     return select_tab(page, "section", label)
 
 
-def test_the_page_opens_with_all_sales_and_their_alerts(page: AppTest) -> None:
+def test_the_page_opens_with_all_sales_and_their_alerts(page):
     assert "All **1,460** sales" in texts(page)
     assert len(page.expander) >= 4
 
 
 @pytest.mark.parametrize("label", TABS)
-def test_a_tab_shows_its_own_charts_and_none_of_the_others(page: AppTest, label: str) -> None:
+def test_a_tab_shows_its_own_charts_and_none_of_the_others(page, label):
     open_tab(page, label)
     if label in N_CHARTS:
         assert len(charts(page)) == N_CHARTS[label]
@@ -55,7 +52,7 @@ def test_a_tab_shows_its_own_charts_and_none_of_the_others(page: AppTest, label:
         assert len(chart.proto.spec) < 1_500_000
 
 
-def test_filters_apply_to_the_page_until_they_are_reset(page: AppTest) -> None:
+def test_filters_apply_to_the_page_until_they_are_reset(page):
     assert page.button(key="only_reset").disabled
     page.multiselect(key="only_location").set_value(["Northridge"]).run()
     assert "**41 of 1,460** sales" in texts(page)
@@ -69,9 +66,7 @@ def test_filters_apply_to_the_page_until_they_are_reset(page: AppTest) -> None:
 
 
 @pytest.mark.parametrize("label", ["Map", "Places"])
-def test_a_link_restores_filters_and_tab_also_by_its_former_label(
-    model_dir: Path, label: str
-) -> None:
+def test_a_link_restores_filters_and_tab_also_by_its_former_label(model_dir, label):
     del model_dir
     app = open_page(PAGE, only_location=["Northridge", "Gilbert"], section=label)
     assert "**120 of 1,460** sales: Northridge or Gilbert." in texts(app)
@@ -80,7 +75,7 @@ def test_a_link_restores_filters_and_tab_also_by_its_former_label(
     assert on_map["data"][0]["text"] == ["Gilbert", "Northridge"]
 
 
-def test_every_former_label_leads_to_a_tab_of_its_page() -> None:
+def test_every_former_label_leads_to_a_tab_of_its_page():
     for path in ("pages/market/explore.py", "pages/market/drivers.py", "pages/model/card.py"):
         tables = {}
         for node in ast.parse((ROOT / path).read_text(encoding="utf-8")).body:
@@ -91,7 +86,7 @@ def test_every_former_label_leads_to_a_tab_of_its_page() -> None:
         assert set(tables["FORMER_LABELS"].values()) <= set(tables["TABS"]), path
 
 
-def test_filters_without_a_matching_sale_show_a_hint_and_no_chart(page: AppTest) -> None:
+def test_filters_without_a_matching_sale_show_a_hint_and_no_chart(page):
     page.multiselect(key="only_location").set_value(["Northridge"])
     page.slider(key="only_price").set_value((30_000, 60_000)).run()
     assert not page.exception
@@ -100,7 +95,7 @@ def test_filters_without_a_matching_sale_show_a_hint_and_no_chart(page: AppTest)
     assert not charts(page)
 
 
-def test_one_sale_is_enough_for_every_tab(page: AppTest) -> None:
+def test_one_sale_is_enough_for_every_tab(page):
     page.multiselect(key="only_location").set_value(["Bluestem"])
     page.slider(key="only_price").set_value((30_000, 130_000)).run()
     assert "**1 of 1,460** sales" in texts(page)
@@ -108,7 +103,7 @@ def test_one_sale_is_enough_for_every_tab(page: AppTest) -> None:
         open_tab(page, label)
 
 
-def test_every_feature_can_be_selected_by_its_label(page: AppTest) -> None:
+def test_every_feature_can_be_selected_by_its_label(page):
     open_tab(page, "Price by feature")
     options = page.selectbox(key="against").options
     assert len(options) == 79
@@ -117,14 +112,14 @@ def test_every_feature_can_be_selected_by_its_label(page: AppTest) -> None:
         assert not page.exception, feature
 
 
-def test_the_trend_is_by_month_quarter_or_year(page: AppTest) -> None:
+def test_the_trend_is_by_month_quarter_or_year(page):
     open_tab(page, "Trend")
     for period, count in (("Month", 55), ("Year", 5), ("Quarter", 19)):
         page.segmented_control(key="period").set_value(period).run()
         assert len(charts(page)[0]["data"][0]["customdata"]) == count
 
 
-def test_the_price_per_area_is_selected_for_all_tabs(page: AppTest) -> None:
+def test_the_price_per_area_is_selected_for_all_tabs(page):
     open_tab(page, "Distribution")
     assert "$163,000" in texts(page)
     page.segmented_control(key="measure").set_value("Per sq ft").run()
@@ -133,7 +128,7 @@ def test_the_price_per_area_is_selected_for_all_tabs(page: AppTest) -> None:
     assert charts(page)[0]["layout"]["yaxis"]["title"]["text"] == "Sale price per sq ft (USD)"
 
 
-def test_an_outlier_has_a_reason(page: AppTest) -> None:
+def test_an_outlier_has_a_reason(page):
     open_tab(page, "Outliers")
     prices, contradictions = (table.value for table in page.dataframe)
     assert prices["Reason"].iloc[0].startswith(("4", "5", "7"))
@@ -142,7 +137,7 @@ def test_an_outlier_has_a_reason(page: AppTest) -> None:
     assert page.button(key="far_off_table_open").disabled
 
 
-def test_a_valued_file_is_drawn_over_the_sales(page: AppTest) -> None:
+def test_a_valued_file_is_drawn_over_the_sales(page):
     open_tab(page, "Distribution")
     assert not page.toggle
     page.switch_page("pages/value/csv.py").run()
@@ -159,7 +154,7 @@ def test_a_valued_file_is_drawn_over_the_sales(page: AppTest) -> None:
     assert charts(page)[1]["layout"]["yaxis"]["title"]["text"] == "Sale price per sq ft (USD)"
 
 
-def test_the_data_has_labels_and_starts_with_price_and_location(page: AppTest) -> None:
+def test_the_data_has_labels_and_starts_with_price_and_location(page):
     open_tab(page, "Data")
     table = page.dataframe[0].value
     first = ["Sale", "Sale price (USD)", "Neighbourhood", "Living area above ground (sq ft)"]
@@ -169,8 +164,8 @@ def test_the_data_has_labels_and_starts_with_price_and_location(page: AppTest) -
 
 
 def test_without_positions_and_without_a_study_only_their_charts_are_missing(
-    open_app: Callable[..., AppTest], foreign_server: ForeignServer
-) -> None:
+    open_app, foreign_server
+):
     page = open_app(PAGE, foreign_server.url, protocol="regression")
     for label in TABS:
         open_tab(page, label)

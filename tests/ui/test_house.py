@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from houseprice.market.sales import Market
 from houseprice.ui.layout import escape
 
 PAGE = "pages/value/house.py"
 
 
 @pytest.fixture
-def app(root: Path, model_dir: Path) -> AppTest:
+def app(root, model_dir):
     del model_dir  # trained, and in the environment
     return AppTest.from_file(str(root / "streamlit_app.py"), default_timeout=60)
 
 
 @pytest.fixture
-def page(app: AppTest) -> AppTest:
+def page(app):
     return app.run().switch_page(PAGE).run()
 
 
@@ -42,9 +39,7 @@ def open_tab(page: AppTest, name: str) -> AppTest:
     return page.run()
 
 
-def test_the_form_has_every_field_and_opens_with_the_value_of_the_typical_house(
-    page: AppTest, market: Market
-) -> None:
+def test_the_form_has_every_field_and_opens_with_the_value_of_the_typical_house(page, market):
     keys = {widget.key for widget in [*page.number_input, *page.selectbox]}
     assert keys == set(market.contract.columns)
     assert value(page)
@@ -52,14 +47,14 @@ def test_the_form_has_every_field_and_opens_with_the_value_of_the_typical_house(
         assert part in text(page)
 
 
-def test_a_larger_house_has_a_higher_value_and_a_reset_restores_the_first(page: AppTest) -> None:
+def test_a_larger_house_has_a_higher_value_and_a_reset_restores_the_first(page):
     before = value(page)
     assert value(enter_area(page, 2600)) > before
     page.button(key="reset").click().run()
     assert value(page) == before
 
 
-def test_derived_fields_follow_a_changed_total(page: AppTest) -> None:
+def test_derived_fields_follow_a_changed_total(page):
     floors = [page.number_input(key=key).value for key in ("1stFlrSF", "2ndFlrSF")]
     assert floors.count(None) == 1
     enter_area(page, 2600)
@@ -67,7 +62,7 @@ def test_derived_fields_follow_a_changed_total(page: AppTest) -> None:
     assert f"{2600 - next(filter(None, floors)):,.0f} sq ft" in text(page)
 
 
-def test_an_invalid_field_shows_its_error_and_no_value(page: AppTest) -> None:
+def test_an_invalid_field_shows_its_error_and_no_value(page):
     enter_area(page, -5)
     assert not page.exception
     assert len(page.metric) == 0
@@ -77,7 +72,7 @@ def test_an_invalid_field_shows_its_error_and_no_value(page: AppTest) -> None:
     assert value(enter_area(page, 1600))
 
 
-def test_the_value_is_explained_against_the_typical_house(page: AppTest) -> None:
+def test_the_value_is_explained_against_the_typical_house(page):
     enter_area(page, 2600)
     open_tab(page, "Explanation")
     assert not page.error
@@ -85,7 +80,7 @@ def test_the_value_is_explained_against_the_typical_house(page: AppTest) -> None
     assert "Living area above ground: 2,600 sq ft instead of" in text(page)
 
 
-def test_comparables_are_shown_side_by_side_and_one_fills_the_form(page: AppTest) -> None:
+def test_comparables_are_shown_side_by_side_and_one_fills_the_form(page):
     before = value(page)
     open_tab(page, "Comparables")
     sold = [metric for metric in page.metric if metric.label.startswith("Sold ")]
@@ -101,7 +96,7 @@ def test_comparables_are_shown_side_by_side_and_one_fills_the_form(page: AppTest
     assert "This is sale" not in text(page)
 
 
-def test_scenarios_are_compared_by_what_differs_and_can_be_restored(page: AppTest) -> None:
+def test_scenarios_are_compared_by_what_differs_and_can_be_restored(page):
     before = value(page)
     for area in (1800, 2000, 2200):
         enter_area(page, area)
@@ -121,7 +116,7 @@ def test_scenarios_are_compared_by_what_differs_and_can_be_restored(page: AppTes
     assert value(page) == before
 
 
-def test_the_form_is_kept_when_the_page_changes(page: AppTest) -> None:
+def test_the_form_is_kept_when_the_page_changes(page):
     enter_area(page, 2345)
     page.selectbox(key="KitchenQual").set_value("Ex").run()
     before = value(page)
@@ -132,7 +127,7 @@ def test_the_form_is_kept_when_the_page_changes(page: AppTest) -> None:
     assert value(page) == before
 
 
-def test_a_link_opens_its_house_with_codes_or_labels_and_reports_the_rest(app: AppTest) -> None:
+def test_a_link_opens_its_house_with_codes_or_labels_and_reports_the_rest(app):
     for column, parameter in {
         "GrLivArea": "2100",
         "KitchenQual": "Excellent",
@@ -151,7 +146,7 @@ def test_a_link_opens_its_house_with_codes_or_labels_and_reports_the_rest(app: A
     assert value(page)
 
 
-def test_a_sale_fills_the_form_and_its_price_is_shown(page: AppTest, market: Market) -> None:
+def test_a_sale_fills_the_form_and_its_price_is_shown(page, market):
     page.session_state["find"] = True
     page.run()
     page.text_input(key="find_sale").set_value("692").run()
@@ -170,7 +165,7 @@ def test_a_sale_fills_the_form_and_its_price_is_shown(page: AppTest, market: Mar
     assert "This is sale " in text(page)
 
 
-def test_sales_are_searched_by_description(page: AppTest) -> None:
+def test_sales_are_searched_by_description(page):
     page.session_state["find"] = True
     page.run()
     page.selectbox(key="find_location").set_value(0).run()
@@ -180,7 +175,7 @@ def test_sales_are_searched_by_description(page: AppTest) -> None:
     assert "No sale matches" in page.info[0].value
 
 
-def test_the_report_is_offered_only_with_a_value(page: AppTest) -> None:
+def test_the_report_is_offered_only_with_a_value(page):
     page.session_state["report"] = True
     page.run()
     assert [button.label for button in page.get("download_button")] == ["Download the report"]

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from tests.loopback import free_port
-from tests.ui.conftest import ForeignServer
 from tests.ui.page import sidebar_texts, texts
 
 HOUSE, CSV = "pages/value/house.py", "pages/value/csv.py"
@@ -18,7 +16,7 @@ Open = Callable[..., AppTest]
 
 
 @pytest.fixture
-def house(open_app: Open, foreign_server: ForeignServer) -> AppTest:
+def house(open_app, foreign_server):
     app = open_app(HOUSE, foreign_server.url, protocol="regression")
     assert app.metric
     return app
@@ -28,9 +26,7 @@ def retry(app: AppTest, key: str) -> AppTest:
     return app.button(key=f"again_{key}").click().run()
 
 
-def test_the_form_is_kept_during_an_outage_and_valued_after_it(
-    house: AppTest, foreign_server: ForeignServer
-) -> None:
+def test_the_form_is_kept_during_an_outage_and_valued_after_it(house, foreign_server):
     house.number_input(key="size").set_value(250).run()
     value = house.metric[0].value
     foreign_server.broken = True
@@ -53,9 +49,7 @@ def test_the_form_is_kept_during_an_outage_and_valued_after_it(
     assert house.number_input(key="size").value == 250
 
 
-def test_an_invalid_field_is_reported_without_the_server(
-    house: AppTest, foreign_server: ForeignServer
-) -> None:
+def test_an_invalid_field_is_reported_without_the_server(house, foreign_server):
     foreign_server.broken = True
     house.number_input(key="size").set_value(-5).run()
     house.number_input(key="size").set_value(200).run()
@@ -64,9 +58,7 @@ def test_an_invalid_field_is_reported_without_the_server(
     assert ":red[" in texts(house)
 
 
-def test_a_house_rejected_by_the_server_marks_no_field(
-    house: AppTest, foreign_server: ForeignServer
-) -> None:
+def test_a_house_rejected_by_the_server_marks_no_field(house, foreign_server):
     foreign_server.refusing = True
     house.number_input(key="size").set_value(200).run()
     assert "It reports: not this one" in texts(house)
@@ -76,9 +68,7 @@ def test_a_house_rejected_by_the_server_marks_no_field(
     assert house.metric
 
 
-def test_an_upload_is_kept_during_an_outage_and_valued_after_it(
-    open_app: Open, foreign_server: ForeignServer, hamlet: Path
-) -> None:
+def test_an_upload_is_kept_during_an_outage_and_valued_after_it(open_app, foreign_server, hamlet):
     app = open_app(CSV, foreign_server.url, protocol="regression")
     foreign_server.broken = True
     data = (hamlet / "to_value.csv").read_bytes()
@@ -104,9 +94,7 @@ def test_an_upload_is_kept_during_an_outage_and_valued_after_it(
         ("pages/market/drivers.py", "Which features the values depend on"),
     ],
 )
-def test_a_page_works_without_a_server_where_it_needs_none(
-    open_app: Open, page: str, shown: str
-) -> None:
+def test_a_page_works_without_a_server_where_it_needs_none(open_app, page, shown):
     app = open_app(page, f"http://127.0.0.1:{free_port()}")
     assert not app.exception
     assert shown in texts(app)
@@ -114,9 +102,7 @@ def test_a_page_works_without_a_server_where_it_needs_none(
     assert app.button(key="again_sidebar")
 
 
-def test_the_form_works_before_the_server_starts(
-    open_app: Open, foreign_server: ForeignServer
-) -> None:
+def test_the_form_works_before_the_server_starts(open_app, foreign_server):
     foreign_server.broken = True
     app = open_app(HOUSE, foreign_server.url, protocol="regression")
     app.number_input(key="size").set_value(250).run()
@@ -127,9 +113,7 @@ def test_the_form_works_before_the_server_starts(
     assert app.metric[0].value.startswith("€")
 
 
-def test_an_invalid_url_and_its_key_are_on_no_page(
-    open_app: Open,
-) -> None:
+def test_an_invalid_url_and_its_key_are_on_no_page(open_app):
     app = open_app("pages/start/home.py", "http://user:sesame@127.0.0.1", key="open-barley")
     assert not app.exception
     assert "A setting of this app is invalid" in texts(app)

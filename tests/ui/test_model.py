@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from houseprice.ui.layout import NOT_SUPPORTED
-from tests.ui.conftest import ForeignServer
 from tests.ui.page import charts, metrics, open_page, select_tab, texts
 
 PAGE = "pages/model/card.py"
@@ -29,7 +27,7 @@ Open = Callable[..., AppTest]
 
 
 @pytest.fixture
-def page(model_dir: Path) -> AppTest:
+def page(model_dir):
     del model_dir  # trained, and in the environment
     return open_page(PAGE)
 
@@ -40,7 +38,7 @@ def open_tab(page: AppTest, label: str) -> AppTest:
     return page
 
 
-def test_metrics_have_a_meaning_and_a_standard(page: AppTest) -> None:
+def test_metrics_have_a_meaning_and_a_standard(page):
     assert metrics(page)["Median absolute error"].endswith(" %")
     table = page.dataframe[0].value.set_index("Metric")
     assert (table["Meaning"].str.len() > 20).all()
@@ -49,7 +47,7 @@ def test_metrics_have_a_meaning_and_a_standard(page: AppTest) -> None:
 
 
 @pytest.mark.parametrize("label", N_CHARTS)
-def test_only_the_open_tab_runs(page: AppTest, label: str) -> None:
+def test_only_the_open_tab_runs(page, label):
     found = charts(open_tab(page, label))
     assert len(found) == N_CHARTS[label]
     assert all(len(json.dumps(chart)) < 1_500_000 for chart in found)
@@ -57,13 +55,13 @@ def test_only_the_open_tab_runs(page: AppTest, label: str) -> None:
 
 
 @pytest.mark.parametrize("feature", ["Neighbourhood", "Year built", "Living area above ground"])
-def test_errors_are_shown_by_the_selected_feature(page: AppTest, feature: str) -> None:
+def test_errors_are_shown_by_the_selected_feature(page, feature):
     open_tab(page, "Residuals").selectbox(key="error_by").set_value(feature).run()
     assert not page.exception
     assert feature in texts(page)
 
 
-def test_experiments_are_searched_and_filtered(page: AppTest) -> None:
+def test_experiments_are_searched_and_filtered(page):
     open_tab(page, "Experiments")
     n_experiments = len(page.dataframe[0].value)
     page.text_input(key="tried_word").set_value("monotone").run()
@@ -72,9 +70,7 @@ def test_experiments_are_searched_and_filtered(page: AppTest) -> None:
     assert page.dataframe[0].value.empty
 
 
-def test_every_tab_reports_what_a_server_does_not_support(
-    open_app: Open, foreign_server: ForeignServer
-) -> None:
+def test_every_tab_reports_what_a_server_does_not_support(open_app, foreign_server):
     app = open_app(PAGE, foreign_server.url, protocol="regression")
     missing = {"Experiments": "no log of experiments"}
     missing |= dict.fromkeys(("Model performance", "Model card"), NOT_SUPPORTED["card"])
@@ -84,7 +80,7 @@ def test_every_tab_reports_what_a_server_does_not_support(
         assert "nan" not in text
 
 
-def test_every_tab_works_with_a_server_of_another_market(open_app: Open, our_server: str) -> None:
+def test_every_tab_works_with_a_server_of_another_market(open_app, our_server):
     app = open_app(PAGE, our_server)
     for label in N_CHARTS:
         # There is one version and no log of experiments.

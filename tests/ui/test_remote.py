@@ -23,12 +23,12 @@ Open = Callable[..., AppTest]
 
 
 @pytest.fixture
-def ours(open_app: Open, our_server: str) -> Callable[[str], AppTest]:
+def ours(open_app, our_server):
     return lambda page: open_app(page, our_server)
 
 
 @pytest.fixture
-def prices_only(open_app: Open, foreign_server) -> Callable[[str], AppTest]:
+def prices_only(open_app, foreign_server):
     return lambda page: open_app(page, foreign_server.url, protocol="regression")
 
 
@@ -43,7 +43,7 @@ def upload(app: AppTest, market: Path) -> AppTest:
 
 
 @pytest.mark.parametrize("page", [HOME, HOUSE, CSV, DRIVERS, CARD, EXPLORE])
-def test_a_page_works_with_a_server_and_names_it(ours, page: str) -> None:
+def test_a_page_works_with_a_server_and_names_it(ours, page):
     app = ours(page)
     assert not app.exception
     assert not app.error
@@ -52,7 +52,7 @@ def test_a_page_works_with_a_server_and_names_it(ours, page: str) -> None:
     assert "Model hamlet-" in sidebar_texts(app)
 
 
-def test_each_tab_of_the_house_page_works_with_a_server(ours) -> None:
+def test_each_tab_of_the_house_page_works_with_a_server(ours):
     app = ours(HOUSE)
     before = app.metric[0].value
     app.number_input(key="size").set_value(250).run()
@@ -65,7 +65,7 @@ def test_each_tab_of_the_house_page_works_with_a_server(ours) -> None:
     assert not app.error
 
 
-def test_a_table_is_valued_with_its_ranges(ours, hamlet: Path) -> None:
+def test_a_table_is_valued_with_its_ranges(ours, hamlet):
     app = upload(ours(CSV), hamlet)
     assert not app.error
     houses = app.dataframe[-1].value
@@ -73,7 +73,7 @@ def test_a_table_is_valued_with_its_ranges(ours, hamlet: Path) -> None:
     assert "the prices add up to €" in texts(app)
 
 
-def test_a_value_without_a_range_shows_none(prices_only) -> None:
+def test_a_value_without_a_range_shows_none(prices_only):
     app = prices_only(HOUSE)
     assert not app.exception
     assert app.metric[0].value.startswith("€")
@@ -84,13 +84,13 @@ def test_a_value_without_a_range_shows_none(prices_only) -> None:
 
 
 @pytest.mark.parametrize("name", UNSUPPORTED)
-def test_an_unsupported_tab_shows_a_message(prices_only, name: str) -> None:
+def test_an_unsupported_tab_shows_a_message(prices_only, name):
     app = tab(prices_only(HOUSE), name)
     assert not app.error
     assert UNSUPPORTED[name] in texts(app)
 
 
-def test_scenarios_are_compared_by_their_values_alone(prices_only) -> None:
+def test_scenarios_are_compared_by_their_values_alone(prices_only):
     app = prices_only(HOUSE)
     app.number_input(key="size").set_value(250).run()
     app.number_input(key="size").set_value(260).run()
@@ -104,9 +104,7 @@ def test_scenarios_are_compared_by_their_values_alone(prices_only) -> None:
     assert not app.error
 
 
-def test_a_table_without_ranges_has_no_such_columns_and_blanks_in_its_file(
-    prices_only, hamlet: Path
-) -> None:
+def test_a_table_without_ranges_has_no_such_columns_and_blanks_in_its_file(prices_only, hamlet):
     app = upload(prices_only(CSV), hamlet)
     assert not app.error
     assert {metric.label: metric.value for metric in app.metric}["Valued"] == "20"
@@ -129,7 +127,7 @@ def test_a_table_without_ranges_has_no_such_columns_and_blanks_in_its_file(
         (CARD, "This server does not have a model card."),
     ],
 )
-def test_a_page_shows_what_is_not_supported(prices_only, page: str, sentence: str) -> None:
+def test_a_page_shows_what_is_not_supported(prices_only, page, sentence):
     app = prices_only(page)
     assert not app.exception
     assert not app.error
@@ -137,5 +135,5 @@ def test_a_page_shows_what_is_not_supported(prices_only, page: str, sentence: st
     assert "None" not in texts(app)
 
 
-def test_remarks_about_the_server_are_in_the_sidebar(prices_only) -> None:
+def test_remarks_about_the_server_are_in_the_sidebar(prices_only):
     assert "gives predicted prices only" in sidebar_texts(prices_only(HOME))

@@ -1,1 +1,1 @@
-"""The page of how good the model is."""
+"""The page of the model's performance."""

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from houseprice.backend.base import CAPABILITIES, BackendInfo, Capability
+from houseprice.backend.base import CAPABILITIES, BackendInfo
 from houseprice.ui.layout import (
     NOT_SUPPORTED,
     accuracy_sentences,
@@ -47,16 +47,14 @@ def capability_page(capabilities: frozenset[str]) -> None:
     ("capabilities", "messages"),
     [(CAPABILITIES, []), (frozenset(), [NOT_SUPPORTED["explain"]])],
 )
-def test_a_missing_capability_has_a_message(
-    capabilities: frozenset[Capability], messages: list[str]
-) -> None:
+def test_a_missing_capability_has_a_message(capabilities, messages):
     page = AppTest.from_function(capability_page, kwargs={"capabilities": capabilities}).run()
     assert [block.value for block in page.info] == messages
     assert page.text[0].value == str(not messages)
     assert set(NOT_SUPPORTED) == CAPABILITIES
 
 
-def test_provenance_contains_what_the_backend_reports() -> None:
+def test_provenance_contains_what_the_backend_reports():
     assert provenance(FULL) == (
         "Values as of December 2020, from 240 sales in Hamlet. Model hamlet-1, answered by this "
         "computer. An estimate, not an appraisal."
@@ -73,7 +71,7 @@ def test_provenance_contains_what_the_backend_reports() -> None:
     assert as_of_note(None) == ""
 
 
-def test_only_measured_accuracy_is_reported() -> None:
+def test_only_measured_accuracy_is_reported():
     metrics = {"median_ape": 0.0531, "within_10": 0.78, "coverage_90": 0.901}
     assert accuracy_sentences(metrics) == [
         "Median absolute error **5.3 %**: half of the values are closer.",
@@ -85,7 +83,7 @@ def test_only_measured_accuracy_is_reported() -> None:
     assert measurement_note(BARE).endswith("does not report the accuracy of its values.")
 
 
-def test_markdown_in_text_of_a_user_is_escaped() -> None:
+def test_markdown_in_text_of_a_user_is_escaped():
     assert escape("*a*[b](c) $x$ <i>") == r"\*a\*\[b\]\(c\) \$x\$ \<i\>"
 
 
@@ -103,7 +101,7 @@ def failing_page(is_known: bool) -> None:
     ("is_known", "message"),
     [(True, escape("The server did not answer within 20 seconds.")), (False, "our fault")],
 )
-def test_an_error_is_a_message_without_details(is_known: bool, message: str) -> None:
+def test_an_error_is_a_message_without_details(is_known, message):
     page = AppTest.from_function(failing_page, kwargs={"is_known": is_known}).run()
     assert not page.exception
     assert message in page.error[0].value

@@ -20,7 +20,7 @@ HOUSE = {"size": 120, "quarter": "N"}
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(tmp_path_factory):
     path = tmp_path_factory.mktemp("one process")
     write_hamlet(path / "hamlet", n_sales=150)
     return path
@@ -68,7 +68,7 @@ def wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
     wait_until(answers)
 
 
-def test_pages_and_api_are_served_and_stopped_together(root: Path, folder: Path) -> None:
+def test_pages_and_api_are_served_and_stopped_together(root, folder):
     with app(root, folder, "--with-api") as (process, url):
         wait_for(f"{url}/_stcore/health", process)
         wait_for(f"{url}/api/ready", process)
@@ -89,14 +89,14 @@ def test_pages_and_api_are_served_and_stopped_together(root: Path, folder: Path)
     assert "ScriptRunContext" not in output
 
 
-def test_without_the_option_there_is_no_api(root: Path, folder: Path) -> None:
+def test_without_the_option_there_is_no_api(root, folder):
     with app(root, folder) as (process, url):
         wait_for(f"{url}/_stcore/health", process)
         # An unknown path of the pages answers with the pages.
         assert "html" in requests.get(f"{url}/api/health", timeout=PATIENCE_S).text
 
 
-def test_a_key_is_required_for_the_api_and_not_for_the_pages(root: Path, folder: Path) -> None:
+def test_a_key_is_required_for_the_api_and_not_for_the_pages(root, folder):
     key, entry = new_key("tester")
     with app(root, folder, "--with-api", HOUSEPRICE_SERVE_KEYS=entry) as (process, url):
         wait_for(f"{url}/_stcore/health", process)
@@ -110,7 +110,7 @@ def test_a_key_is_required_for_the_api_and_not_for_the_pages(root: Path, folder:
         assert with_key.status_code == 200
 
 
-def test_an_open_address_requires_a_key(root: Path, folder: Path) -> None:
+def test_an_open_address_requires_a_key(root, folder):
     with app(root, folder, "--with-api", "--address", "0.0.0.0") as (process, _):
         output = process.communicate(timeout=PATIENCE_S)[0].decode()
     assert process.returncode == 2
@@ -118,7 +118,7 @@ def test_an_open_address_requires_a_key(root: Path, folder: Path) -> None:
     assert "Traceback" not in output
 
 
-def test_a_setting_is_read_from_the_secrets(root: Path, tmp_path: Path) -> None:
+def test_a_setting_is_read_from_the_secrets(root, tmp_path):
     secrets = tmp_path / ".streamlit" / "secrets.toml"
     secrets.parent.mkdir()
     secrets.write_text('HOUSEPRICE_API_URL = "no address"\n', encoding="utf-8")

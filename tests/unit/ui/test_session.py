@@ -62,22 +62,22 @@ class StubBackend:
 
 
 @pytest.fixture
-def clock() -> Clock:
+def clock():
     return Clock()
 
 
 @pytest.fixture
-def stub() -> StubBackend:
+def stub():
     return StubBackend()
 
 
 @pytest.fixture
-def breaker(clock: Clock) -> CircuitBreaker:
+def breaker(clock):
     return CircuitBreaker(clock)
 
 
 @pytest.fixture
-def backend(stub: StubBackend, breaker: CircuitBreaker) -> GuardedBackend:
+def backend(stub, breaker):
     return GuardedBackend(stub, breaker)
 
 
@@ -89,9 +89,7 @@ def error_of(backend: GuardedBackend) -> type[HousePriceError] | None:
     return None
 
 
-def test_a_backend_that_is_down_is_called_once_per_interval(
-    backend: GuardedBackend, stub: StubBackend, clock: Clock
-) -> None:
+def test_a_backend_that_is_down_is_called_once_per_interval(backend, stub, clock):
     stub.error = DOWN
     for n_calls in (1, 2):
         assert [error_of(backend) for _ in range(5)] == [BackendUnavailable] * 5
@@ -99,9 +97,7 @@ def test_a_backend_that_is_down_is_called_once_per_interval(
         clock.now += RETRY_AFTER_S
 
 
-def test_the_repeated_error_has_the_same_message_and_reason(
-    backend: GuardedBackend, stub: StubBackend
-) -> None:
+def test_the_repeated_error_has_the_same_message_and_reason(backend, stub):
     stub.error = BackendTimeout("Too slow.", reason="slow", retry_after=7)
     error_of(backend)
     with pytest.raises(BackendTimeout, match=r"Too slow\.") as error:
@@ -109,9 +105,7 @@ def test_the_repeated_error_has_the_same_message_and_reason(
     assert (error.value.reason, error.value.retry_after) == ("slow", 7)
 
 
-def test_an_outage_lasts_from_the_first_error_to_the_next_answer(
-    backend: GuardedBackend, stub: StubBackend, breaker: CircuitBreaker, clock: Clock
-) -> None:
+def test_an_outage_lasts_from_the_first_error_to_the_next_answer(backend, stub, breaker, clock):
     assert breaker.outage is None
     stub.error = DOWN
     error_of(backend)
@@ -127,9 +121,7 @@ def test_an_outage_lasts_from_the_first_error_to_the_next_answer(
     assert breaker.outage is None
 
 
-def test_a_retry_on_request_does_not_wait(
-    backend: GuardedBackend, stub: StubBackend, breaker: CircuitBreaker
-) -> None:
+def test_a_retry_on_request_does_not_wait(backend, stub, breaker):
     stub.error = DOWN
     error_of(backend)
     stub.error = None
@@ -138,9 +130,7 @@ def test_a_retry_on_request_does_not_wait(
     assert error_of(backend) is None
 
 
-def test_only_one_call_goes_through_until_it_returns(
-    backend: GuardedBackend, stub: StubBackend, breaker: CircuitBreaker, clock: Clock
-) -> None:
+def test_only_one_call_goes_through_until_it_returns(backend, stub, breaker, clock):
     stub.error = DOWN
     error_of(backend)
     clock.now += RETRY_AFTER_S
@@ -159,9 +149,7 @@ def test_only_one_call_goes_through_until_it_returns(
         InputError("No table."),
     ],
 )
-def test_a_rejected_call_is_no_outage(
-    backend: GuardedBackend, stub: StubBackend, breaker: CircuitBreaker, error: HousePriceError
-) -> None:
+def test_a_rejected_call_is_no_outage(backend, stub, breaker, error):
     stub.error = error
     assert error_of(backend) is type(error)
     assert breaker.outage is None
@@ -169,9 +157,7 @@ def test_a_rejected_call_is_no_outage(
     assert stub.n_calls == 2
 
 
-def test_an_unsupported_call_does_not_end_an_outage(
-    backend: GuardedBackend, stub: StubBackend, breaker: CircuitBreaker, clock: Clock
-) -> None:
+def test_an_unsupported_call_does_not_end_an_outage(backend, stub, breaker, clock):
     stub.error = DOWN
     error_of(backend)
     clock.now += RETRY_AFTER_S
@@ -180,9 +166,7 @@ def test_an_unsupported_call_does_not_end_an_outage(
     assert breaker.outage
 
 
-def test_the_last_known_info_is_returned_during_an_outage(
-    backend: GuardedBackend, stub: StubBackend
-) -> None:
+def test_the_last_known_info_is_returned_during_an_outage(backend, stub):
     stub.version = "2"
     assert backend.info().model_version == "2"
     stub.error = DOWN
@@ -202,13 +186,11 @@ def test_the_last_known_info_is_returned_during_an_outage(
         ("card", ()),
     ],
 )
-def test_every_method_is_delegated(
-    backend: GuardedBackend, method: str, args: tuple[object, ...]
-) -> None:
+def test_every_method_is_delegated(backend, method, args):
     assert getattr(backend, method)(*args) == (method, *args)
 
 
-def test_a_failed_start_is_retried_and_a_backend_stays_open(stub: StubBackend) -> None:
+def test_a_failed_start_is_retried_and_a_backend_stays_open(stub):
     errors: list[HousePriceError | None] = [StoreError("A full disk."), None]
 
     def open_backend(progress: Progress) -> StubBackend:

@@ -45,7 +45,7 @@ def surfaces(of: dict[str, Any]) -> list[str]:
     return [of["backgroundColor"], of["secondaryBackgroundColor"]]
 
 
-def test_every_option_is_one_of_streamlit(root: Path) -> None:
+def test_every_option_is_one_of_streamlit(root):
     config = tomllib.loads((root / ".streamlit" / "config.toml").read_text(encoding="utf-8"))
     set_here = {f"{part}.{key}" for part in config for key in config[part] if part != "theme"}
     assert "runner.postScriptGC" in set_here
@@ -54,7 +54,7 @@ def test_every_option_is_one_of_streamlit(root: Path) -> None:
 
 
 @pytest.mark.parametrize("name", THEMES)
-def test_every_text_colour_is_readable_on_both_surfaces(root: Path, name: str) -> None:
+def test_every_text_colour_is_readable_on_both_surfaces(root, name):
     for part in (theme(root, name), theme(root, name)["sidebar"]):
         texts = {
             key: colour
@@ -70,14 +70,14 @@ def test_every_text_colour_is_readable_on_both_surfaces(root: Path, name: str) -
 
 
 @pytest.mark.parametrize("name", THEMES)
-def test_captions_are_readable_on_both_surfaces(root: Path, name: str) -> None:
+def test_captions_are_readable_on_both_surfaces(root, name):
     for part in (theme(root, name), theme(root, name)["sidebar"]):
         for surface in surfaces(part):
             assert contrast(part["textColor"], surface, CAPTION) >= MIN_TEXT
 
 
 @pytest.mark.parametrize("name", THEMES)
-def test_code_and_table_headers_are_readable_on_their_backgrounds(root: Path, name: str) -> None:
+def test_code_and_table_headers_are_readable_on_their_backgrounds(root, name):
     options = theme(root, name)
     assert contrast(options["codeTextColor"], options["codeBackgroundColor"]) >= MIN_TEXT
     header = contrast(
@@ -87,7 +87,7 @@ def test_code_and_table_headers_are_readable_on_their_backgrounds(root: Path, na
 
 
 @pytest.mark.parametrize("name", THEMES)
-def test_chart_colours_are_visible_on_the_background(root: Path, name: str) -> None:
+def test_chart_colours_are_visible_on_the_background(root, name):
     options = theme(root, name)
     colours = options["chartCategoricalColors"][:6]
     assert min(contrast(colour, options["backgroundColor"]) for colour in colours) >= MIN_MARK

@@ -5,8 +5,6 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from houseprice.market.contract import Contract
-from houseprice.market.sales import Market
 from houseprice.ui.charts.feature_importance import (
     contribution_chart,
     feature_selection_chart,
@@ -20,12 +18,12 @@ from houseprice.ui.drivers.importance_tabs import selected_features
 
 
 @pytest.fixture(scope="module")
-def contract(market: Market) -> Contract:
+def contract(market):
     return market.contract
 
 
 @pytest.fixture
-def groups() -> pd.DataFrame:
+def groups():
     return pd.DataFrame(
         {
             "group": ["quality", "location", "basement", "garage", "sale"],
@@ -40,7 +38,7 @@ def groups() -> pd.DataFrame:
 
 
 @pytest.fixture
-def features() -> pd.DataFrame:
+def features():
     contribution = [9.0, 1.0, 3.0, 2.0, 6.0, 5.0]
     return pd.DataFrame(
         {
@@ -62,13 +60,8 @@ def features() -> pd.DataFrame:
     [(True, "$14,400", "(USD)", "$"), (False, "8.0 % of the price", "(% of the price)", None)],
 )
 def test_permutation_importance_is_shown_in_either_unit(
-    features: pd.DataFrame,
-    contract: Contract,
-    in_money: bool,
-    amount: str,
-    unit: str,
-    prefix: str | None,
-) -> None:
+    features, contract, in_money, amount, unit, prefix
+):
     chart = permutation_chart(features, features, contract, in_money)
     assert f"Without “Size”, the mean error of the values would be larger by {amount}" in (
         chart.caption
@@ -77,17 +70,13 @@ def test_permutation_importance_is_shown_in_either_unit(
     assert chart.figure.layout.xaxis.tickprefix == prefix
 
 
-def test_the_caption_names_the_largest_contribution(
-    features: pd.DataFrame, contract: Contract
-) -> None:
+def test_the_caption_names_the_largest_contribution(features, contract):
     caption = contribution_chart(features, features, contract, in_money=True, n_bars=0).caption
     assert "“Size” changes a value by $16,200 on average" in caption
     assert "0 of 6 features" in caption
 
 
-def test_the_caption_of_groups_respects_their_spread(
-    groups: pd.DataFrame, contract: Contract
-) -> None:
+def test_the_caption_of_groups_respects_their_spread(groups, contract):
     caption = group_ablation_chart(groups, contract, in_money=False, n_bars=0).caption
     assert "Without “Quality” the error increases most, by 1.6 % of the price" in caption
     assert "difference from “Location” is within the spread" in caption
@@ -98,7 +87,7 @@ def test_the_caption_of_groups_respects_their_spread(
     assert "No group of features is indispensable" in caption
 
 
-def test_bars_within_their_spread_are_grey(groups: pd.DataFrame, contract: Contract) -> None:
+def test_bars_within_their_spread_are_grey(groups, contract):
     figure = group_ablation_chart(groups, contract, in_money=False, n_bars=0).figure
     significant, grey = figure.data
     assert list(significant.y) == ["Quality", "Location", "Basement"]
@@ -109,9 +98,7 @@ def test_bars_within_their_spread_are_grey(groups: pd.DataFrame, contract: Contr
     assert significant.customdata[0][0] == "quality"
 
 
-def test_the_measures_are_compared_where_they_differ_most(
-    features: pd.DataFrame, groups: pd.DataFrame
-) -> None:
+def test_the_measures_are_compared_where_they_differ_most(features, groups):
     first, difference, replacement = summary_sentences(features, groups)
     assert first == "“Size” is first by both measures of single features."
     # “Zone” and “Roof” differ more, but their importance is within its spread.
@@ -127,7 +114,7 @@ def test_the_measures_are_compared_where_they_differ_most(
 
 
 @pytest.fixture
-def fewer() -> pd.DataFrame:
+def fewer():
     return pd.DataFrame(
         {
             "n_fields": [5.0, 10.0, 79.0],
@@ -139,7 +126,7 @@ def fewer() -> pd.DataFrame:
     )
 
 
-def test_the_smallest_model_that_is_close_is_named(fewer: pd.DataFrame) -> None:
+def test_the_smallest_model_that_is_close_is_named(fewer):
     assert feature_selection_chart(fewer, "median_ape").caption == (
         "With 10 features, the median absolute error is 5.4 %, within 0.7 points of that with all "
         "79 (4.7 %). With 5 it is 7.1 %."
@@ -150,13 +137,13 @@ def test_the_smallest_model_that_is_close_is_named(fewer: pd.DataFrame) -> None:
     assert only == "Only models with all 79 features were trained."
 
 
-def test_feature_selection_is_drawn_in_the_selected_metric(fewer: pd.DataFrame) -> None:
+def test_feature_selection_is_drawn_in_the_selected_metric(fewer):
     line = feature_selection_chart(fewer, "within_10").figure.data[0]
     assert list(line.text) == ["66.0 %", "74.0 %", "81.0 %"]
     assert list(line.x) == [5, 10, 79]
 
 
-def test_the_most_stable_features_come_first(contract: Contract) -> None:
+def test_the_most_stable_features_come_first(contract):
     chosen = pd.DataFrame(
         {
             "n_fields": [5.0, 10.0, 10.0],

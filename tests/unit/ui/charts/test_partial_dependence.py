@@ -10,7 +10,6 @@ import plotly.graph_objects as go
 import pytest
 
 from houseprice.market.contract import Contract
-from houseprice.market.sales import Market
 from houseprice.ui.charts.panel import Chart
 from houseprice.ui.charts.partial_dependence import (
     Mark,
@@ -22,7 +21,7 @@ from houseprice.ui.drivers.effect_tabs import count_sales, name_pairs
 
 
 @pytest.fixture(scope="module")
-def contract(market: Market) -> Contract:
+def contract(market):
     return market.contract
 
 
@@ -70,13 +69,11 @@ def area_chart(
         ([1_000], [100_000], "All homes have the same value of this feature: here."),
     ],
 )
-def test_the_caption_gives_the_effect_in_money(
-    contract: Contract, values: list[float], prices: list[float], caption: str
-) -> None:
+def test_the_caption_gives_the_effect_in_money(contract, values, prices, caption):
     assert area_chart(contract, curve(values, prices)).caption.startswith(caption)
 
 
-def test_nominal_levels_are_compared_and_ordered_by_price(contract: Contract) -> None:
+def test_nominal_levels_are_compared_and_ordered_by_price(contract):
     field = contract.fields["Neighborhood"]
     frame = curve([0, 1, 2], [150_000, 100_000, 200_000])
     caption = effect_chart(frame, field, contract, 3).caption
@@ -87,7 +84,7 @@ def test_nominal_levels_are_compared_and_ordered_by_price(contract: Contract) ->
     assert list(ordered["sales"]) == [2, 0, 1]
 
 
-def test_each_sale_is_counted_at_the_nearest_value_or_beyond_the_curve(contract: Contract) -> None:
+def test_each_sale_is_counted_at_the_nearest_value_or_beyond_the_curve(contract):
     known = np.array([900.0, 1_000, 1_049, 1_051, 1_149, 1_151, np.nan])
     field = contract.fields["GrLivArea"]
     frame = count_sales(curve([1_000, 1_100], [1.0, 2.0]), field, known)
@@ -105,16 +102,14 @@ def test_each_sale_is_counted_at_the_nearest_value_or_beyond_the_curve(contract:
         (np.nan, 135_000, "this feature of it is unknown"),
     ],
 )
-def test_the_last_valued_house_is_compared_with_the_mean(
-    contract: Contract, value: float, price: float, text: str
-) -> None:
+def test_the_last_valued_house_is_compared_with_the_mean(contract, value, price, text):
     mark = Mark(value, contract.fields["GrLivArea"].format(value), price)
     frame = curve([1_000, 2_000], [100_000, 150_000])
     assert text in area_chart(contract, frame, mark=mark).caption
 
 
 @pytest.mark.parametrize("column", ["GrLivArea", "KitchenQual", "Neighborhood"])
-def test_the_chart_has_the_mean_the_house_and_single_homes(contract: Contract, column: str) -> None:
+def test_the_chart_has_the_mean_the_house_and_single_homes(contract, column):
     field, frame = contract.fields[column], market_curve(contract, column)
     mark = Mark(1.0, field.format(1.0), 111_000.0)
     figure = effect_chart(frame, field, contract, 3, mark).figure
@@ -129,7 +124,7 @@ def test_the_chart_has_the_mean_the_house_and_single_homes(contract: Contract, c
     assert not {"Last valued house", "Single homes"} & {trace.name for trace in plain.data}
 
 
-def test_the_number_of_sales_is_below_the_curve_or_in_the_label(contract: Contract) -> None:
+def test_the_number_of_sales_is_below_the_curve_or_in_the_label(contract):
     figure = area_chart(contract, market_curve(contract, "GrLivArea")).figure
     bars = next(trace for trace in figure.data if isinstance(trace, go.Bar))
     assert bars.yaxis == "y2"
@@ -158,9 +153,7 @@ def two_curves(low: list[float], high: list[float]) -> pd.DataFrame:
         ([100_000, 151_000], "much the same whatever “Kitchen quality” is"),
     ],
 )
-def test_the_direction_of_an_interaction_is_given_in_money_and_in_percent(
-    contract: Contract, high: list[float], text: str
-) -> None:
+def test_the_direction_of_an_interaction_is_given_in_money_and_in_percent(contract, high, text):
     area, kitchen = contract.fields["GrLivArea"], contract.fields["KitchenQual"]
     frame = two_curves([100_000, 150_000], high)
     caption = pair_chart(frame, area, kitchen, (1_000, 2_000), contract).caption
@@ -169,7 +162,7 @@ def test_the_direction_of_an_interaction_is_given_in_money_and_in_percent(
     assert text in caption
 
 
-def test_the_strongest_interaction_is_named(contract: Contract) -> None:
+def test_the_strongest_interaction_is_named(contract):
     interactions = pd.DataFrame(
         {"first_label": ["Age"], "second_label": ["Grade"], "strength": [1_582.0]}
     )
@@ -179,7 +172,7 @@ def test_the_strongest_interaction_is_named(contract: Contract) -> None:
     assert chart.figure.data[0].customdata[0][0] == "Age and Grade"
 
 
-def test_each_setting_is_a_line_for_numbers_and_points_for_levels(contract: Contract) -> None:
+def test_each_setting_is_a_line_for_numbers_and_points_for_levels(contract):
     area, kitchen = contract.fields["GrLivArea"], contract.fields["KitchenQual"]
     frame = two_curves([1.0, 2.0], [3.0, 4.0])
     lines = pair_chart(frame, area, kitchen, (1_000, 2_000), contract).figure

@@ -7,13 +7,10 @@ import pytest
 
 from houseprice.market.profile.selection import Selection
 from houseprice.market.profile.summaries import location_map
-from houseprice.market.sales import Market
 from houseprice.ui.charts.places import label_positions, location_map_chart
 
 
-def test_the_map_is_to_scale_and_the_area_of_a_circle_is_its_number_of_sales(
-    market: Market,
-) -> None:
+def test_the_map_is_to_scale_and_the_area_of_a_circle_is_its_number_of_sales(market):
     drawn = location_map_chart(location_map(Selection().apply(market)), market.contract).figure
     (places,) = drawn.data
     assert (drawn.layout.yaxis.scaleanchor, drawn.layout.yaxis.scaleratio) == ("x", 1)
@@ -23,7 +20,7 @@ def test_the_map_is_to_scale_and_the_area_of_a_circle_is_its_number_of_sales(
     assert {note.text for note in drawn.layout.annotations} == {"<b>N</b><br>↑", "2 km", "1 mi"}
 
 
-def test_a_label_is_drawn_only_where_it_covers_nothing() -> None:
+def test_a_label_is_drawn_only_where_it_covers_nothing():
     frame = pd.DataFrame(
         {"level": ["Old Town", "Mill", "Far away"], "east": [0.0, 0.0, 9.0], "north": [0.0, 0.0, 0]}
     )

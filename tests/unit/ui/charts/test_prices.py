@@ -8,16 +8,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from houseprice.market.contract import Contract
 from houseprice.market.profile import associations, summaries
-from houseprice.market.profile.selection import Sales, Selection, with_price_per_area
-from houseprice.market.sales import Market
+from houseprice.market.profile.selection import Selection, with_price_per_area
 from houseprice.ui.charts.data_quality import (
     association_matrix_chart,
     missing_values_chart,
     price_associations_chart,
 )
-from houseprice.ui.charts.panel import Chart
 from houseprice.ui.charts.places import location_map_chart, location_prices_chart
 from houseprice.ui.charts.prices import (
     contradictions_caption,
@@ -33,17 +30,17 @@ from houseprice.ui.explore.feature_tabs import price_chart
 
 
 @pytest.fixture(scope="module")
-def sales(market: Market) -> Sales:
+def sales(market):
     return Selection().apply(market)
 
 
 @pytest.fixture(scope="module")
-def contract(market: Market) -> Contract:
+def contract(market):
     return market.contract
 
 
 @pytest.fixture(scope="module")
-def charts(sales: Sales) -> dict[str, Chart]:
+def charts(sales):
     contract = sales.contract
     related = associations.price_associations(sales)
     matrix = associations.association_matrix(sales, list(related["column"].head(8)))
@@ -68,9 +65,7 @@ def charts(sales: Sales) -> dict[str, Chart]:
     }  # fmt: skip
 
 
-def test_no_chart_shows_a_column_code_or_names_a_colour(
-    charts: dict[str, Chart], market: Market
-) -> None:
+def test_no_chart_shows_a_column_code_or_names_a_colour(charts, market):
     codes = [column for column in market.contract.columns if column != column.capitalize()]
     for name, chart in charts.items():
         figure = chart.figure
@@ -91,13 +86,13 @@ def test_no_chart_shows_a_column_code_or_names_a_colour(
         ("GarageCars", "Garage places (cars)"),
     ],
 )
-def test_axes_have_units(charts: dict[str, Chart], name: str, title: str) -> None:
+def test_axes_have_units(charts, name, title):
     layout = charts[name].figure.layout
     axes = {axis.title.text: axis.tickprefix for axis in (layout.xaxis, layout.yaxis)}
     assert axes[title] == ("$" if "USD" in title else None)
 
 
-def test_all_data_is_drawn_from_the_frame(charts: dict[str, Chart], sales: Sales) -> None:
+def test_all_data_is_drawn_from_the_frame(charts, sales):
     assert len(charts["GrLivArea"].figure.data[0].x) == len(sales)
     box, frame = charts["KitchenQual"].figure.data[0], charts["KitchenQual"].frame
     assert list(box.y) == ["Fair (39)", "Typical (735)", "Good (586)", "Excellent (100)"]
@@ -106,14 +101,14 @@ def test_all_data_is_drawn_from_the_frame(charts: dict[str, Chart], sales: Sales
     assert box.x is None
 
 
-def test_months_start_at_the_top_and_few_years_are_a_line(charts: dict[str, Chart]) -> None:
+def test_months_start_at_the_top_and_few_years_are_a_line(charts):
     assert charts["MoSold"].figure.layout.yaxis.categoryarray[-1].startswith("January")
     assert charts["KitchenQual"].figure.layout.yaxis.categoryarray[-1].startswith("Excellent")
     assert charts["YrSold"].figure.data[0].mode == "lines+markers"
     assert charts["YearBuilt"].figure.data[0].mode == "markers"
 
 
-def test_a_long_label_is_wrapped() -> None:
+def test_a_long_label_is_wrapped():
     assert wrap_label("South and west of the State University") == (
         "South and west of the<br>State University"
     )
@@ -122,7 +117,7 @@ def test_a_long_label_is_wrapped() -> None:
 @pytest.mark.parametrize(
     ("end", "text"), [(300_000, "rises from"), (80_000, "falls from"), (101_000, "hardly changes")]
 )
-def test_a_trend_rises_falls_or_hardly_changes(contract: Contract, end: float, text: str) -> None:
+def test_a_trend_rises_falls_or_hardly_changes(contract, end, text):
     points = pd.DataFrame({"value": [1.0], "price": 1.0, "id": "1", "location": "Hill"})
     trend = pd.DataFrame({"value": [812.0, 2_436.0], "median": [100_000.0, end]})
     trend = trend.assign(lower_quarter=1.0, upper_quarter=2.0)
@@ -152,9 +147,7 @@ def test_a_trend_rises_falls_or_hardly_changes(contract: Contract, end: float, t
         ),
     ],
 )
-def test_levels_are_compared_only_if_known_and_frequent(
-    contract: Contract, medians: dict[str, float], sales: list[int], parts: list[str]
-) -> None:
+def test_levels_are_compared_only_if_known_and_frequent(contract, medians, sales, parts):
     frame = pd.DataFrame({"level": [*medians], "sales": sales, "median": [*medians.values()]})
     quantiles = ("lowest_tenth", "lower_quarter", "upper_quarter", "highest_tenth")
     frame = frame.assign(**dict.fromkeys(quantiles, 1.0))
@@ -162,7 +155,7 @@ def test_levels_are_compared_only_if_known_and_frequent(
     assert [part for part in parts if part not in caption] == []
 
 
-def test_the_distribution_is_summarized_by_its_quantiles(sales: Sales) -> None:
+def test_the_distribution_is_summarized_by_its_quantiles(sales):
     whole, per_area = (
         distribution_chart(summaries.price_distribution(each), each.prices, each.contract).caption
         for each in (sales, with_price_per_area(sales))
@@ -201,17 +194,13 @@ def test_the_distribution_is_summarized_by_its_quantiles(sales: Sales) -> None:
         ),
     ],
 )
-def test_locations_with_few_sales_are_not_compared(
-    contract: Contract, medians: dict[str, float], sales: list[int], caption: str
-) -> None:
+def test_locations_with_few_sales_are_not_compared(contract, medians, sales, caption):
     frame = pd.DataFrame({"level": [*medians], "sales": sales, "median": [*medians.values()]})
     frame = frame.assign(lower_quarter=1.0, upper_quarter=2.0, median_per_area=1.0)
     assert location_prices_chart(frame, contract).caption.endswith(caption)
 
 
-def test_the_caption_of_the_map_names_the_most_expensive_side(
-    sales: Sales, contract: Contract
-) -> None:
+def test_the_caption_of_the_map_names_the_most_expensive_side(sales, contract):
     frame = summaries.location_map(sales)
     assert location_map_chart(frame, contract).caption == (
         "The west is the most expensive side: the median price is about $128 per sq ft, and $117 "
@@ -222,9 +211,7 @@ def test_the_caption_of_the_map_names_the_most_expensive_side(
     assert location_map_chart(frame.head(2), contract).caption.startswith("Each circle")
 
 
-def test_periods_and_months_with_few_sales_are_not_compared(
-    market: Market, sales: Sales, contract: Contract
-) -> None:
+def test_periods_and_months_with_few_sales_are_not_compared(market, sales, contract):
     caption = trend_chart(summaries.price_by_period(sales), contract).caption
     assert "Q2 2010 (down 10 %)" in caption
     assert "Q3 2010" not in caption
@@ -239,7 +226,7 @@ def test_periods_and_months_with_few_sales_are_not_compared(
     assert only == "All of these homes were sold in January."
 
 
-def test_outliers_and_contradictions_are_counted(contract: Contract) -> None:
+def test_outliers_and_contradictions_are_counted(contract):
     frame = pd.DataFrame({"off": [-0.5, 0.4, 0.3], "place": "Hill", "id": ["1", "2", "3"]})
     frame = frame.assign(low=1.0, high=3.0, value=2.0, price=4.0)
     chart = price_outliers_chart(frame, 2, 30, contract)
@@ -254,7 +241,7 @@ def test_outliers_and_contradictions_are_counted(contract: Contract) -> None:
     assert contradictions_caption(frame.head(0), 30).startswith("No fields")
 
 
-def test_missing_values_are_counted(sales: Sales) -> None:
+def test_missing_values_are_counted(sales):
     frame = summaries.missing_values(sales)
     caption = missing_values_chart(frame, len(sales), 79).caption
     assert "75 of 79 features" in caption
@@ -265,7 +252,7 @@ def test_missing_values_are_counted(sales: Sales) -> None:
     )
 
 
-def test_the_strongest_associations_are_named(sales: Sales) -> None:
+def test_the_strongest_associations_are_named(sales):
     frame = associations.price_associations(sales)
     assert "“Overall quality” (0.81), “Neighbourhood”" in price_associations_chart(frame, 5).caption
     assert "Too few" in price_associations_chart(frame.head(0), 5).caption

@@ -6,18 +6,17 @@ import pandas as pd
 import pytest
 
 from houseprice.market.profile import summaries
-from houseprice.market.profile.selection import Sales, Selection
-from houseprice.market.sales import Market
+from houseprice.market.profile.selection import Selection
 from houseprice.ui.charts import uploads
 from houseprice.ui.charts.prices import distribution_chart, price_by_number_chart
 
 
 @pytest.fixture(scope="module")
-def sales(market: Market) -> Sales:
+def sales(market):
     return Selection().apply(market)
 
 
-def test_the_comparison_counts_every_house_and_every_sale(market: Market) -> None:
+def test_the_comparison_counts_every_house_and_every_sale(market):
     values = market.prices.sample(100, random_state=0).reset_index(drop=True) * 1.1
     frame = uploads.comparison(values, market.prices)
     assert frame["houses"].sum() == 100
@@ -31,7 +30,7 @@ def test_the_comparison_counts_every_house_and_every_sale(market: Market) -> Non
 @pytest.mark.parametrize(
     ("factor", "words"), [(1.2, "20 % more"), (0.9, "10 % less"), (1, "the same")]
 )
-def test_the_caption_compares_the_medians(market: Market, factor: float, words: str) -> None:
+def test_the_caption_compares_the_medians(market, factor, words):
     caption = uploads.comparison_chart(
         market.prices * factor, market.prices, market.contract
     ).caption
@@ -39,19 +38,19 @@ def test_the_caption_compares_the_medians(market: Market, factor: float, words: 
     assert "$163,000" in caption
 
 
-def test_an_overlay_counts_all_houses_even_beyond_the_sales(sales: Sales) -> None:
+def test_an_overlay_counts_all_houses_even_beyond_the_sales(sales):
     frame = summaries.price_distribution(sales)
     values = pd.Series([5_000.0, 163_000.0, 163_000.0, 2_000_000.0])
-    beside = uploads.count_in_bins(frame, values)
-    assert beside["houses"].sum() == 4
-    assert beside["sales"].sum() == len(sales)
-    assert beside["houses_scaled"].sum() == pytest.approx(len(sales))
-    merged = beside.merge(frame, on=["from", "to"], suffixes=("", "_before"))
+    counted = uploads.count_in_bins(frame, values)
+    assert counted["houses"].sum() == 4
+    assert counted["sales"].sum() == len(sales)
+    assert counted["houses_scaled"].sum() == pytest.approx(len(sales))
+    merged = counted.merge(frame, on=["from", "to"], suffixes=("", "_before"))
     assert (merged["sales"] == merged["sales_before"]).all()
     assert len(merged) == len(frame)
 
 
-def test_the_captions_of_an_overlay_compare_it_with_the_sales(sales: Sales) -> None:
+def test_the_captions_of_an_overlay_compare_it_with_the_sales(sales):
     contract, frame = sales.contract, summaries.price_distribution(sales)
     chart = distribution_chart(frame, sales.prices, contract)
     values = 1.1 * sales.prices
@@ -68,7 +67,7 @@ def test_the_captions_of_an_overlay_compare_it_with_the_sales(sales: Sales) -> N
     assert len(overlaid.figure.data[-1].x) == 3
 
 
-def test_every_band_of_confidence_is_drawn_and_in_the_caption() -> None:
+def test_every_band_of_confidence_is_drawn_and_in_the_caption():
     chart = uploads.confidence_chart(pd.Series([95.0, 92.0, 88.0, 50.0]))
     assert chart.caption == (
         "Confidence is high for 50 % of your houses, medium for 25 % and low for 25 %."

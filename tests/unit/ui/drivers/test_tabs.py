@@ -6,8 +6,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from houseprice.market.contract import Contract
-from houseprice.market.sales import Market
 from houseprice.model.study import NO_STUDY, Study
 from houseprice.ui.drivers.effect_tabs import (
     count_sales,
@@ -22,7 +20,7 @@ from houseprice.ui.drivers.importance_tabs import (
 
 
 @pytest.fixture(scope="module")
-def contract(market: Market) -> Contract:
+def contract(market):
     return market.contract
 
 
@@ -30,7 +28,7 @@ def curve(values: list[float], prices: list[float]) -> pd.DataFrame:
     return pd.DataFrame({"value": values, "label": "", "price": prices})
 
 
-def test_the_top_features_of_both_measures_are_in_the_order_of_the_first() -> None:
+def test_the_top_features_of_both_measures_are_in_the_order_of_the_first():
     features = pd.DataFrame(
         {
             "label": ["Size", "Age", "Grade", "Lot", "Zone", "Roof"],
@@ -41,7 +39,7 @@ def test_the_top_features_of_both_measures_are_in_the_order_of_the_first() -> No
     assert list(top_features(features, in_money=False, n=2)["label"]) == ["Size", "Age", "Zone"]
 
 
-def test_contributions_are_in_percent_of_the_average_price(contract: Contract) -> None:
+def test_contributions_are_in_percent_of_the_average_price(contract):
     tables = NO_STUDY.to_dict() | {
         "contributions": {"column": ["GrLivArea"], "label": ["x"], "contribution": [20_000.0]},
         "held_out": {
@@ -55,9 +53,7 @@ def test_contributions_are_in_percent_of_the_average_price(contract: Contract) -
     assert list(features["group"]) == ["size", "location"]
 
 
-def test_features_of_a_small_model_are_ordered_by_how_often_they_are_selected(
-    contract: Contract,
-) -> None:
+def test_features_of_a_small_model_are_ordered_by_how_often_they_are_selected(contract):
     chosen = pd.DataFrame(
         {
             "n_fields": [5.0, 10.0, 10.0],
@@ -71,9 +67,7 @@ def test_features_of_a_small_model_are_ordered_by_how_often_they_are_selected(
     assert list(features["group"]) == ["Size and rooms", "Location and lot"]
 
 
-def test_sales_are_counted_at_the_nearest_value_and_nominal_levels_ordered_by_price(
-    contract: Contract,
-) -> None:
+def test_sales_are_counted_at_the_nearest_value_and_nominal_levels_ordered_by_price(contract):
     known = np.array([900.0, 1_000, 1_049, 1_051, 1_149, 1_151, np.nan])
     counted = count_sales(curve([1_000, 1_100], [1.0, 2.0]), contract.fields["GrLivArea"], known)
     assert list(counted["sales"]) == [2, 2]
@@ -84,7 +78,7 @@ def test_sales_are_counted_at_the_nearest_value_and_nominal_levels_ordered_by_pr
     assert list(counted["sales"]) == [2, 0, 1]
 
 
-def test_representative_values_occur_in_the_sales(market: Market, contract: Contract) -> None:
+def test_representative_values_occur_in_the_sales(market, contract):
     area, known = contract.fields["GrLivArea"], market.houses["GrLivArea"].to_numpy()
     values = representative_values(area, known, curve([], []))
     assert list(values) == sorted(values)
@@ -96,7 +90,7 @@ def test_representative_values_occur_in_the_sales(market: Market, contract: Cont
     assert representative_values(location, known, by_price) == (2.0, 0.0, 1.0)
 
 
-def test_a_selection_is_returned_once() -> None:
+def test_a_selection_is_returned_once():
     steps = [((), None), (("a",), "a"), (("a",), None), (("b",), "b"), ((), None), (("b",), "b")]
     for selected, expected in steps:
         assert new_selection(selected, "selection") == expected

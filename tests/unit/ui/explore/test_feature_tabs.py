@@ -9,9 +9,8 @@ import pandas as pd
 import pytest
 
 from houseprice.market.profile.associations import association_matrix
-from houseprice.market.profile.selection import Sales, Selection
+from houseprice.market.profile.selection import Selection
 from houseprice.market.profile.summaries import field_profile
-from houseprice.market.sales import Market
 from houseprice.ui.charts import data_quality
 from houseprice.ui.charts.prices import field_summary
 from houseprice.ui.explore.feature_tabs import MAX_POINTS, pair_chart, price_chart, thin_out
@@ -21,12 +20,12 @@ PRICE = "SalePrice"
 
 
 @pytest.fixture(scope="module")
-def sales(market: Market) -> Sales:
+def sales(market):
     return Selection().apply(market)
 
 
 @pytest.mark.parametrize(("x", "y"), [*itertools.combinations((*OF_EACH_KIND, PRICE), 2)])
-def test_any_two_kinds_of_features_have_a_chart_and_a_caption(sales: Sales, x: str, y: str) -> None:
+def test_any_two_kinds_of_features_have_a_chart_and_a_caption(sales, x, y):
     pair = pair_chart(sales, x, y)
     assert pair is not None
     assert sales.field(x).label in pair.chart.caption
@@ -36,7 +35,7 @@ def test_any_two_kinds_of_features_have_a_chart_and_a_caption(sales: Sales, x: s
 
 
 @pytest.mark.parametrize("color", ["LotFrontage", "KitchenQual", "RoofStyle", "CentralAir"])
-def test_any_feature_can_colour_any_chart(sales: Sales, color: str) -> None:
+def test_any_feature_can_colour_any_chart(sales, color):
     label = sales.field(color).label
     for x, y in (("GrLivArea", PRICE), ("LotArea", "Street"), ("Street", "BldgType")):
         pair = pair_chart(sales, x, y, color)
@@ -45,7 +44,7 @@ def test_any_feature_can_colour_any_chart(sales: Sales, color: str) -> None:
         assert label in pair.chart.figure.to_json()
 
 
-def test_only_an_ordered_feature_can_colour_a_density(sales: Sales) -> None:
+def test_only_an_ordered_feature_can_colour_a_density(sales):
     ordered = pair_chart(sales, "GrLivArea", PRICE, "KitchenQual", dense=True)
     unordered = pair_chart(sales, "GrLivArea", PRICE, "Neighborhood", dense=True)
     assert ordered is not None
@@ -55,7 +54,7 @@ def test_only_an_ordered_feature_can_colour_a_density(sales: Sales) -> None:
     assert "“Neighbourhood” has no order" in unordered.chart.caption
 
 
-def test_a_point_has_the_id_of_its_sale(sales: Sales) -> None:
+def test_a_point_has_the_id_of_its_sale(sales):
     pair = pair_chart(sales, "GrLivArea", "YearBuilt", "Neighborhood")
     assert pair is not None
     ids = [row[0] for trace in pair.chart.figure.data for row in trace.customdata]
@@ -64,14 +63,14 @@ def test_a_point_has_the_id_of_its_sale(sales: Sales) -> None:
     assert [row[0] for row in chart.figure.data[0].customdata] == list(sales.ids)
 
 
-def test_the_cells_of_a_density_have_one_width(sales: Sales) -> None:
+def test_the_cells_of_a_density_have_one_width(sales):
     chart = price_chart(sales, sales.field("LotFrontage"), dense=True)
     widths = np.diff(chart.figure.data[0].x)
     assert widths == pytest.approx(np.full(len(widths), widths[0]))
     assert chart.figure.data[0].type == "heatmap"
 
 
-def test_too_many_points_are_sampled_in_the_same_way_each_time() -> None:
+def test_too_many_points_are_sampled_in_the_same_way_each_time():
     points = pd.DataFrame({"id": range(2 * MAX_POINTS)})
     sample = thin_out(points)
     assert len(sample) == MAX_POINTS
@@ -82,11 +81,11 @@ def test_too_many_points_are_sampled_in_the_same_way_each_time() -> None:
 @pytest.mark.parametrize(
     ("x", "y"), [("GrLivArea", "LotArea"), ("GrLivArea", "Street"), ("Street", "BldgType")]
 )
-def test_without_a_sale_there_is_no_chart(market: Market, x: str, y: str) -> None:
+def test_without_a_sale_there_is_no_chart(market, x, y):
     assert pair_chart(Selection(price=(1, 2)).apply(market), x, y, PRICE) is None
 
 
-def test_a_feature_is_summarised_in_a_line(sales: Sales) -> None:
+def test_a_feature_is_summarised_in_a_line(sales):
     frontage = field_summary(field_profile(sales, "LotFrontage"), sales.field("LotFrontage"), 0.409)
     for part in ("**1,201 of 1,460**", "259", "**21 ft**", "**313 ft**", "**69 ft**", "**0.41**"):
         assert part in frontage
@@ -97,7 +96,7 @@ def test_a_feature_is_summarised_in_a_line(sales: Sales) -> None:
         assert part in kitchen
 
 
-def test_a_matrix_has_each_pair_once_and_numbers_its_columns(sales: Sales) -> None:
+def test_a_matrix_has_each_pair_once_and_numbers_its_columns(sales):
     matrix = association_matrix(sales, [PRICE, "GrLivArea", "Neighborhood"])
     (heatmap,) = data_quality.association_matrix_chart(matrix).figure.data
     assert list(heatmap.x) == ["1", "2", "3"]

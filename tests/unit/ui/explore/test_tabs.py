@@ -7,8 +7,8 @@ import pytest
 
 from houseprice.market.profile import summaries
 from houseprice.market.profile.alerts import alerts
-from houseprice.market.profile.selection import Sales, Selection
-from houseprice.market.sales import Market, read_rows
+from houseprice.market.profile.selection import Selection
+from houseprice.market.sales import read_rows
 from houseprice.ui.charts.data_quality import alert_chart
 from houseprice.ui.charts.prices import price_outliers_chart
 from houseprice.ui.explore.filters import describe_filters
@@ -18,11 +18,11 @@ from houseprice.ui.explore.selected_sales import select_sales
 
 
 @pytest.fixture(scope="module")
-def sales(market: Market) -> Sales:
+def sales(market):
     return Selection().apply(market)
 
 
-def test_filters_are_described_by_labels(market: Market) -> None:
+def test_filters_are_described_by_labels(market):
     selection = Selection((9, 5), (100_000, 250_000), (("YearBuilt", 1950, 1970),))
     assert describe_filters(selection, market.contract) == [
         "Iowa DOT and railroad or College Creek",
@@ -34,18 +34,18 @@ def test_filters_are_described_by_labels(market: Market) -> None:
     assert describe_filters(Selection(), market.contract) == []
 
 
-def test_selected_sales_keep_their_order_and_unknown_ids_are_ignored(sales: Sales) -> None:
+def test_selected_sales_keep_their_order_and_unknown_ids_are_ignored(sales):
     assert list(select_sales(["7", "3", "no such sale"], sales).ids) == ["3", "7"]
 
 
-def test_a_bar_of_the_distribution_selects_the_sales_that_it_counts(sales: Sales) -> None:
+def test_a_bar_of_the_distribution_selects_the_sales_that_it_counts(sales):
     frame = summaries.price_distribution(sales)
     bar = frame.iloc[7]
     assert len(sales_in_bars(sales, (str(bar["from"]),))) == bar["sales"]
     assert len(sales_in_bars(sales, tuple(frame["from"].astype(str)))) == len(sales)
 
 
-def test_an_outlier_is_explained_by_its_side_and_the_range(sales: Sales) -> None:
+def test_an_outlier_is_explained_by_its_side_and_the_range(sales):
     frame = pd.DataFrame([{"id": "7", "place": "Hill", "price": 50_000.0, "value": 100_000.0}])
     frame = frame.assign(low=80_000.0, high=120_000.0, off=-0.5)
     (reason,) = outlier_reasons(frame, sales.contract)
@@ -54,7 +54,7 @@ def test_an_outlier_is_explained_by_its_side_and_the_range(sales: Sales) -> None
     assert [trace.customdata[0][0] for trace in chart.figure.data] == ["7", "7", "7"]
 
 
-def test_valued_houses_are_overlaid_as_if_sold_for_their_values(market: Market) -> None:
+def test_valued_houses_are_overlaid_as_if_sold_for_their_values(market):
     rows = read_rows(market.sample_path).head(11)
     values = pd.Series([None, *(100_000.0 + 10_000 * row for row in range(10))])
     overlay = overlay_houses("mine.csv", values, rows, market.contract)
@@ -70,7 +70,7 @@ def test_valued_houses_are_overlaid_as_if_sold_for_their_values(market: Market) 
     assert overlay_houses("mine.csv", no_values, rows, market.contract) is None
 
 
-def test_each_alert_has_a_chart_with_its_features(sales: Sales) -> None:
+def test_each_alert_has_a_chart_with_its_features(sales):
     for alert in alerts(sales):
         chart = alert_chart(alert, sales)
         assert chart.caption

@@ -52,7 +52,7 @@ class Reader(HTMLParser):
         self.text += data
 
 
-def test_it_contains_all_content() -> None:
+def test_it_contains_all_content():
     text = Reader(render_report(REPORT)).text
     for part in (
         *(REPORT.title, REPORT.subtitle, REPORT.value, *REPORT.uncertainty, *REPORT.reasons),
@@ -61,7 +61,7 @@ def test_it_contains_all_content() -> None:
         assert part in text
 
 
-def test_hostile_text_adds_no_element_and_no_attribute() -> None:
+def test_hostile_text_adds_no_element_and_no_attribute():
     hostile = Report(
         title=HOSTILE,
         subtitle=HOSTILE,
@@ -83,20 +83,20 @@ def test_hostile_text_adds_no_element_and_no_attribute() -> None:
     assert "\u202e" not in page.text
 
 
-def test_it_loads_and_runs_nothing() -> None:
+def test_it_loads_and_runs_nothing():
     page = render_report(REPORT).decode()
     assert "default-src 'none'" in page
     assert not re.search(r"https?:|url\(|@import|<script|<link|<img", page)
 
 
-def test_a_missing_part_leaves_no_empty_heading() -> None:
+def test_a_missing_part_leaves_no_empty_heading():
     text = Reader(
         render_report(replace(REPORT, scale=None, reasons=(), sales=(), warnings=()))
     ).text
     assert not [title for title in ("Why this value", "Similar sales", "Warnings") if title in text]
 
 
-def test_a_range_without_width_is_drawn() -> None:
+def test_a_range_without_width_is_drawn():
     point = replace(REPORT, scale=Scale(5.0, 5.0, 5.0, ("€5", "€5"), (5.0,)))
     assert "nan" not in render_report(point).decode()
 

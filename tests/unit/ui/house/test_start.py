@@ -14,16 +14,16 @@ from tests.hamlet import write_hamlet
 
 
 @pytest.fixture(scope="module")
-def hamlet(tmp_path_factory: pytest.TempPathFactory) -> Market:
+def hamlet(tmp_path_factory):
     return load_market(write_hamlet(tmp_path_factory.mktemp("hamlet")))
 
 
-def test_an_id_finds_its_sale_only(hamlet: Market) -> None:
+def test_an_id_finds_its_sale_only(hamlet):
     assert nearest_sales(hamlet, SaleQuery(sale_id=" H17 ", price=1.0)).tolist() == [17]
     assert not len(nearest_sales(hamlet, SaleQuery(sale_id="17")))
 
 
-def test_the_nearest_sale_comes_first(hamlet: Market) -> None:
+def test_the_nearest_sale_comes_first(hamlet):
     sale = hamlet.houses.iloc[40]
     query = SaleQuery(
         location=int(sale["quarter"]),
@@ -37,14 +37,14 @@ def test_the_nearest_sale_comes_first(hamlet: Market) -> None:
     assert set(hamlet.houses["quarter"].iloc[positions]) == {sale["quarter"]}
 
 
-def test_a_tenth_of_the_price_counts_as_much_as_ten_years(hamlet: Market) -> None:
+def test_a_tenth_of_the_price_counts_as_much_as_ten_years(hamlet):
     positions = nearest_sales(hamlet, SaleQuery(built=1950, price=90_000), len(hamlet.prices))
     prices, built = hamlet.prices.to_numpy(np.float64), hamlet.houses["built"].to_numpy()
     distance = np.abs(np.log(prices / 90_000)) + np.abs(built - 1950) / 100
     assert np.all(np.diff(distance[positions]) >= 0)
 
 
-def test_a_sale_without_the_field_comes_last(hamlet: Market) -> None:
+def test_a_sale_without_the_field_comes_last(hamlet):
     houses = hamlet.houses.copy()
     houses.loc[houses.index[0], "built"] = np.nan
     incomplete = Market(
@@ -54,14 +54,14 @@ def test_a_sale_without_the_field_comes_last(hamlet: Market) -> None:
     assert "built" not in describe_sale(hamlet.contract, houses.iloc[0])
 
 
-def test_a_sale_is_described(hamlet: Market) -> None:
+def test_a_sale_is_described(hamlet):
     sale = hamlet.houses.iloc[3]
     assert str(int(sale["sold"])) in sale_period(hamlet.contract, sale)
     text = describe_sale(hamlet.contract, sale)
     assert f"{sale['size']:.0f} sq m, built {sale['built']:.0f}" in text
 
 
-def test_a_link_carries_only_what_differs_with_labels_of_levels(hamlet: Market) -> None:
+def test_a_link_carries_only_what_differs_with_labels_of_levels(hamlet):
     defaults: dict[str, object] = dict.fromkeys(hamlet.contract.columns, 1)
     defaults |= {"grade": "C", "quarter": "N", "garden": "n", "month": "4", "boiler": None}
     row = defaults | {"size": 120, "quarter": "S", "boiler": 1990}

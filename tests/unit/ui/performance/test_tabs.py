@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from houseprice.market.profile import summaries
-from houseprice.market.sales import Market, load_experiments
+from houseprice.market.sales import load_experiments
 from houseprice.model.diagnostics import ErrorTrend
 from houseprice.model.ratio_study import ratio_study
 from houseprice.model.standards import metric_label
@@ -27,7 +27,6 @@ from houseprice.ui.charts.residuals import (
 from houseprice.ui.charts.style import BAND
 from houseprice.ui.performance.overview import metrics_frame, standard_met
 from houseprice.ui.performance.residuals import (
-    HeldOut,
     biased_features,
     error_chart,
     errors_by_price,
@@ -38,7 +37,7 @@ from houseprice.ui.performance.versions import filter_experiments
 
 
 @pytest.fixture(scope="module")
-def held_out(market: Market) -> HeldOut:
+def held_out(market):
     """A study in which values of large homes are too high, in another order than the sales."""
     price = market.prices.to_numpy(np.float64)
     noise = np.random.default_rng(0).normal(0, 0.08, len(price))
@@ -62,7 +61,7 @@ def held_out(market: Market) -> HeldOut:
     return join_study(study, market)
 
 
-def test_predictions_are_joined_with_their_own_sales(held_out: HeldOut, market: Market) -> None:
+def test_predictions_are_joined_with_their_own_sales(held_out, market):
     assert len(held_out.errors) == len(market.ids)
     for at in (0, 700):
         row = held_out.errors.iloc[at]
@@ -71,7 +70,7 @@ def test_predictions_are_joined_with_their_own_sales(held_out: HeldOut, market: 
         assert market.houses.loc[own, "GrLivArea"].iloc[0] == held_out.sales.values("GrLivArea")[at]
 
 
-def test_a_trend_of_the_error_is_reported_only_where_there_is_one(held_out: HeldOut) -> None:
+def test_a_trend_of_the_error_is_reported_only_where_there_is_one(held_out):
     assert biased_features(held_out).index[0] == "Living area above ground"
     fields = held_out.sales.contract.fields
     caption = error_chart(held_out, fields["GrLivArea"]).caption
@@ -84,7 +83,7 @@ def test_a_trend_of_the_error_is_reported_only_where_there_is_one(held_out: Held
 
 
 @pytest.mark.parametrize("column", ["GrLivArea", "YearBuilt", "KitchenQual", "Neighborhood"])
-def test_errors_are_drawn_in_percent_with_a_line_at_zero(held_out: HeldOut, column: str) -> None:
+def test_errors_are_drawn_in_percent_with_a_line_at_zero(held_out, column):
     field = held_out.sales.contract.fields[column]
     chart = error_chart(held_out, field)
     drawn, frame = chart.figure, chart.frame
@@ -94,41 +93,39 @@ def test_errors_are_drawn_in_percent_with_a_line_at_zero(held_out: HeldOut, colu
     assert len(frame)
 
 
-def test_each_sale_is_a_point_with_its_id(held_out: HeldOut, market: Market) -> None:
+def test_each_sale_is_a_point_with_its_id(held_out, market):
     drawn = predicted_vs_actual_chart(held_out.errors, market.contract).figure
     ids = [row[0] for trace in drawn.data for row in trace.customdata]
     assert sorted(ids) == sorted(market.ids.astype(str))
     assert [trace.marker.symbol for trace in drawn.data] == ["circle", "diamond"]
 
 
-def test_selected_sales_are_listed_and_unknown_ids_are_ignored(
-    held_out: HeldOut,
-) -> None:
+def test_selected_sales_are_listed_and_unknown_ids_are_ignored(held_out):
     table = selection_table(["3", "17", "no such sale"], held_out)
     assert list(table["Sale"]) == ["3", "17"]
     assert "Living area above ground (sq ft)" in table
     assert table["Sale price"].iloc[0] == 223_500
 
 
-def test_price_quintiles_are_in_ascending_order(held_out: HeldOut) -> None:
+def test_price_quintiles_are_in_ascending_order(held_out):
     prices = errors_by_price(held_out)
     assert prices["group"].iloc[0].startswith("$34,900")
     assert prices["group"].iloc[-1].endswith("$755,000")
 
 
 @pytest.fixture(scope="module")
-def study(held_out: HeldOut) -> pd.DataFrame:
+def study(held_out):
     errors = held_out.errors
     return ratio_study(errors["price"], errors["predicted_price"], n_resamples=20)
 
 
-def test_the_caption_names_the_statistics_outside_their_range(study: pd.DataFrame) -> None:
+def test_the_caption_names_the_statistics_outside_their_range(study):
     caption = ratio_study_chart(study.assign(met=[True] * 5 + [False])).caption
     assert caption.startswith("**5 of 6** statistics")
     assert caption.endswith(f"Outside the accepted range: {metric_label('vei')}.")
 
 
-def test_statistics_are_scaled_to_their_accepted_range(study: pd.DataFrame) -> None:
+def test_statistics_are_scaled_to_their_accepted_range(study):
     half = study.head(1).assign(value=0.95, low=0.94, high=5.0, met=True)
     drawn = ratio_study_chart(half).figure
     assert drawn.data[0].x[0] == pytest.approx(-0.5)
@@ -136,7 +133,7 @@ def test_statistics_are_scaled_to_their_accepted_range(study: pd.DataFrame) -> N
     assert {note.text for note in drawn.layout.annotations} == {"0.900", "1.100"}
 
 
-def test_charts_leave_the_colours_to_the_theme(study: pd.DataFrame, held_out: HeldOut) -> None:
+def test_charts_leave_the_colours_to_the_theme(study, held_out):
     levels = pd.DataFrame({"level": [0.5, 0.9], "observed": [0.5, 0.91], "width": [0.1, 0.3]})
     charts = [
         ratio_study_chart(study),
@@ -150,7 +147,7 @@ def test_charts_leave_the_colours_to_the_theme(study: pd.DataFrame, held_out: He
         assert all(trace.get("fillcolor") in (None, BAND) for trace in data)
 
 
-def test_calibration_is_judged_against_the_sampling_error() -> None:
+def test_calibration_is_judged_against_the_sampling_error():
     levels = pd.DataFrame({"level": [0.5, 0.9], "observed": [0.51, 0.91], "width": [0.1, 0.3]})
     assert "are well calibrated" in calibration_chart(levels, 1000).caption
     assert "are not quite calibrated" in calibration_chart(levels, 100_000).caption
@@ -164,16 +161,14 @@ def test_calibration_is_judged_against_the_sampling_error() -> None:
         (0.0, 0.0, 0.0, "one and two gave the same values"),
     ],
 )
-def test_a_version_is_better_only_where_the_interval_excludes_zero(
-    difference: float, low: float, high: float, caption: str
-) -> None:
+def test_a_version_is_better_only_where_the_interval_excludes_zero(difference, low, high, caption):
     groups = pd.DataFrame(
         {"group": ["All sales"], "sales": [100], "difference": [difference], "low": [low]}
     ).assign(high=high, closer=0.5)
     assert versions_chart(groups, "one", "two").caption.startswith(caption)
 
 
-def test_a_metric_is_compared_with_its_standard() -> None:
+def test_a_metric_is_compared_with_its_standard():
     assert standard_met("median_ape", 0.05) is True
     assert standard_met("mki", 0.9) is False
     assert standard_met("mae", 9_000.0) is None
@@ -182,7 +177,7 @@ def test_a_metric_is_compared_with_its_standard() -> None:
     assert table.loc["Vertical equity (MKI)", "Met"] == "no"
 
 
-def test_experiments_are_found_by_all_words_of_the_query(market: Market) -> None:
+def test_experiments_are_found_by_all_words_of_the_query(market):
     log = load_experiments(market)
     assert len(filter_experiments(log, "", "", only_kept=False)) == len(log)
     kept = filter_experiments(log, "Range: what foretells errors", "", only_kept=True)
