@@ -12,6 +12,7 @@ from houseprice.settings import Settings
 from tests.hamlet import write_hamlet
 from tests.loopback import served
 from tests.stub_server import StubServer, serve
+from tests.ui.page import open_page
 
 
 @pytest.fixture(scope="session")
@@ -32,6 +33,13 @@ def our_server(hamlet, tmp_path_factory):
     train(load_market(str(hamlet)), ModelStore(models))
     with served(create_app(Settings(market=str(hamlet), model_dir=models))) as port:
         yield f"http://127.0.0.1:{port}"
+
+
+@pytest.fixture
+def page(request, model_dir):
+    """The page that the module is about, with the trained model."""
+    del model_dir  # in the environment
+    return open_page(request.module.PAGE)
 
 
 class ForeignServer:

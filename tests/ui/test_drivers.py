@@ -7,16 +7,10 @@ import json
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from tests.ui.page import charts, open_page, select_tab, texts
+from tests.ui.page import charts, select_tab, texts
 
 PAGE = "pages/market/drivers.py"
 TABS = ("Feature importance", "Partial dependence", "Interactions", "Feature selection")
-
-
-@pytest.fixture
-def page(model_dir):
-    del model_dir  # trained, and in the environment
-    return open_page(PAGE)
 
 
 def open_tab(page: AppTest, label: str) -> AppTest:

@@ -25,12 +25,6 @@ N_CHARTS = {"Overview": 0, "Distribution": 1, "Map": 2, "Trend": 2, "Missing val
 N_TABLES = {"Outliers": 2, "Data": 1}
 
 
-@pytest.fixture
-def page(model_dir):
-    del model_dir  # trained, and in the environment
-    return open_page(PAGE)
-
-
 def open_tab(page: AppTest, label: str) -> AppTest:
     return select_tab(page, "section", label)
 

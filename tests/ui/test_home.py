@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from houseprice.ui.layout import escape
+from tests.ui.page import metrics, texts
 
 
 @pytest.fixture
@@ -16,30 +16,17 @@ def page(root, model_dir):
     return app
 
 
-def text(page: AppTest) -> str:
-    return "\n".join(str(block.value) for block in [*page.markdown, *page.caption])
-
-
-def test_the_title_names_the_market(page):
+def test_the_market_its_sales_the_accuracy_and_the_limits_are_shown(page):
     assert page.title[0].value == "What is a home in Ames, Iowa worth?"
-
-
-def test_the_market_is_summarized_from_its_sales(page):
-    metrics = {metric.label: metric.value for metric in page.metric}
-    assert metrics["Sales, 2006 to 2010"] == "1,460"
-    assert metrics["Median sale price"] == "$163,000"
-    assert metrics["Median price per sq ft"] == "$120"
-
-
-def test_the_accuracy_is_shown_with_its_model(page):
-    assert "Median absolute error **" in text(page)
-    assert "The 90 % range contains" in text(page)
-    assert escape("Model ames-") in text(page)
-
-
-def test_the_limits_are_shown(page):
-    for limit in ("July 2010", "one market", "an estimate, not an appraisal"):
-        assert limit in text(page)
+    shown = metrics(page)
+    assert shown["Sales, 2006 to 2010"] == "1,460"
+    assert shown["Median sale price"] == "$163,000"
+    assert shown["Median price per sq ft"] == "$120"
+    for text in (
+        *("Median absolute error **", "The 90 % range contains", "Model ames-"),
+        *("July 2010", "one market", "an estimate, not an appraisal"),
+    ):
+        assert text in texts(page)
 
 
 @pytest.mark.parametrize(

@@ -2,23 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
 from streamlit.testing.v1 import AppTest
 
 from houseprice.ui.layout import escape
+from tests.ui.page import open_page
 
 PAGE = "pages/value/house.py"
-
-
-@pytest.fixture
-def app(root, model_dir):
-    del model_dir  # trained, and in the environment
-    return AppTest.from_file(str(root / "streamlit_app.py"), default_timeout=60)
-
-
-@pytest.fixture
-def page(app):
-    return app.run().switch_page(PAGE).run()
 
 
 def value(page: AppTest) -> int:
@@ -127,16 +116,16 @@ def test_the_form_is_kept_when_the_page_changes(page):
     assert value(page) == before
 
 
-def test_a_link_opens_its_house_with_codes_or_labels_and_reports_the_rest(app):
-    for column, parameter in {
-        "GrLivArea": "2100",
-        "KitchenQual": "Excellent",
-        "OverallQual": "8",
-        "Neighborhood": "Atlantis",
-        "LotArea": "abc",
-    }.items():
-        app.query_params[column] = parameter
-    page = app.run().switch_page(PAGE).run()
+def test_a_link_opens_its_house_with_codes_or_labels_and_reports_the_rest(model_dir):
+    del model_dir
+    page = open_page(
+        PAGE,
+        GrLivArea="2100",
+        KitchenQual="Excellent",
+        OverallQual="8",
+        Neighborhood="Atlantis",
+        LotArea="abc",
+    )
     assert page.number_input(key="GrLivArea").value == 2100
     assert page.selectbox(key="KitchenQual").value == "Ex"
     assert page.selectbox(key="OverallQual").value == "8"

@@ -9,7 +9,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from houseprice.ui.layout import NOT_SUPPORTED
-from tests.ui.page import charts, metrics, open_page, select_tab, texts
+from tests.ui.page import charts, metrics, select_tab, texts
 
 PAGE = "pages/model/card.py"
 N_CHARTS = {
@@ -24,12 +24,6 @@ N_CHARTS = {
 }
 
 Open = Callable[..., AppTest]
-
-
-@pytest.fixture
-def page(model_dir):
-    del model_dir  # trained, and in the environment
-    return open_page(PAGE)
 
 
 def open_tab(page: AppTest, label: str) -> AppTest:

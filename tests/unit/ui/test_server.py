@@ -68,20 +68,27 @@ def wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
     wait_until(answers)
 
 
-def test_pages_and_api_are_served_and_stopped_together(root, folder):
-    with app(root, folder, "--with-api") as (process, url):
+def test_pages_and_api_are_served_and_stopped_together_and_only_the_api_requires_a_key(
+    root, folder
+):
+    key, entry = new_key("tester")
+    with app(root, folder, "--with-api", HOUSEPRICE_SERVE_KEYS=entry) as (process, url):
         wait_for(f"{url}/_stcore/health", process)
         wait_for(f"{url}/api/ready", process)
         assert requests.get(f"{url}/_stcore/health", timeout=PATIENCE_S).text == "ok"
         assert "<!doctype html>" in requests.get(url, timeout=PATIENCE_S).text.lower()
-        response = requests.post(
-            f"{url}/api/v1/valuations", json={"rows": [HOUSE]}, timeout=PATIENCE_S
-        )
+        address, body = f"{url}/api/v1/valuations", {"rows": [HOUSE]}
+        without = requests.post(address, json=body, timeout=PATIENCE_S)
+        assert without.status_code == 401
+        assert without.headers["Content-Type"].startswith("application/problem+json")
+        headers = {"X-API-Key": key}
+        response = requests.post(address, json=body, headers=headers, timeout=PATIENCE_S)
         assert response.status_code == 200
         value = response.json()["valuations"][0]
         assert value["price_low"] < value["predicted_price"] < value["price_high"]
         assert response.headers["X-Request-ID"]
-        assert requests.get(f"{url}/api/docs", timeout=PATIENCE_S).status_code == 200
+        docs = requests.get(f"{url}/api/docs", headers=headers, timeout=PATIENCE_S)
+        assert docs.status_code == 200
         process.terminate()
         output = process.communicate(timeout=PATIENCE_S)[0].decode()
     assert process.returncode in (0, -15)
@@ -94,20 +101,6 @@ def test_without_the_option_there_is_no_api(root, folder):
         wait_for(f"{url}/_stcore/health", process)
         # An unknown path of the pages answers with the pages.
         assert "html" in requests.get(f"{url}/api/health", timeout=PATIENCE_S).text
-
-
-def test_a_key_is_required_for_the_api_and_not_for_the_pages(root, folder):
-    key, entry = new_key("tester")
-    with app(root, folder, "--with-api", HOUSEPRICE_SERVE_KEYS=entry) as (process, url):
-        wait_for(f"{url}/_stcore/health", process)
-        wait_for(f"{url}/api/ready", process)
-        without = requests.get(f"{url}/api/v1/model", timeout=PATIENCE_S)
-        assert without.status_code == 401
-        assert without.headers["Content-Type"].startswith("application/problem+json")
-        with_key = requests.get(
-            f"{url}/api/v1/model", headers={"X-API-Key": key}, timeout=PATIENCE_S
-        )
-        assert with_key.status_code == 200
 
 
 def test_an_open_address_requires_a_key(root, folder):

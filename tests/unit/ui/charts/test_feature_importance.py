@@ -17,11 +17,6 @@ from houseprice.ui.charts.style import FAINT
 from houseprice.ui.drivers.importance_tabs import selected_features
 
 
-@pytest.fixture(scope="module")
-def contract(market):
-    return market.contract
-
-
 @pytest.fixture
 def groups():
     return pd.DataFrame(

@@ -20,11 +20,6 @@ from houseprice.ui.charts.partial_dependence import (
 from houseprice.ui.drivers.effect_tabs import count_sales, name_pairs
 
 
-@pytest.fixture(scope="module")
-def contract(market):
-    return market.contract
-
-
 def curve(values: list[float], prices: list[float], **columns: object) -> pd.DataFrame:
     frame = pd.DataFrame({"value": values, "label": "here", "price": prices})
     return frame.assign(low=prices, high=prices, sales=1).assign(**columns)

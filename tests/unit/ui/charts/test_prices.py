@@ -30,16 +30,6 @@ from houseprice.ui.explore.feature_tabs import price_chart
 
 
 @pytest.fixture(scope="module")
-def sales(market):
-    return Selection().apply(market)
-
-
-@pytest.fixture(scope="module")
-def contract(market):
-    return market.contract
-
-
-@pytest.fixture(scope="module")
 def charts(sales):
     contract = sales.contract
     related = associations.price_associations(sales)

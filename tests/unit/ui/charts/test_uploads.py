@@ -6,14 +6,8 @@ import pandas as pd
 import pytest
 
 from houseprice.market.profile import summaries
-from houseprice.market.profile.selection import Selection
 from houseprice.ui.charts import uploads
 from houseprice.ui.charts.prices import distribution_chart, price_by_number_chart
-
-
-@pytest.fixture(scope="module")
-def sales(market):
-    return Selection().apply(market)
 
 
 def test_the_comparison_counts_every_house_and_every_sale(market):

@@ -4,24 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-import pytest
 
 from houseprice.model.study import NO_STUDY, Study
 from houseprice.ui.drivers.effect_tabs import (
-    count_sales,
     new_selection,
     representative_values,
 )
 from houseprice.ui.drivers.importance_tabs import (
     importance_frame,
-    selected_features,
     top_features,
 )
-
-
-@pytest.fixture(scope="module")
-def contract(market):
-    return market.contract
 
 
 def curve(values: list[float], prices: list[float]) -> pd.DataFrame:
@@ -51,31 +43,6 @@ def test_contributions_are_in_percent_of_the_average_price(contract):
     features = importance_frame(importance, Study.from_dict(tables), contract)
     assert list(features["contribution_pct"]) == [10.0, 0.0]
     assert list(features["group"]) == ["size", "location"]
-
-
-def test_features_of_a_small_model_are_ordered_by_how_often_they_are_selected(contract):
-    chosen = pd.DataFrame(
-        {
-            "n_fields": [5.0, 10.0, 10.0],
-            "column": ["LotArea", "LotArea", "GrLivArea"],
-            "label": ["Lot area", "Lot area", "Living area"],
-            "folds": [1.0, 0.6, 1.0],
-        }
-    )
-    features = selected_features(chosen, 10, contract)
-    assert list(features["label"]) == ["Living area", "Lot area"]
-    assert list(features["group"]) == ["Size and rooms", "Location and lot"]
-
-
-def test_sales_are_counted_at_the_nearest_value_and_nominal_levels_ordered_by_price(contract):
-    known = np.array([900.0, 1_000, 1_049, 1_051, 1_149, 1_151, np.nan])
-    counted = count_sales(curve([1_000, 1_100], [1.0, 2.0]), contract.fields["GrLivArea"], known)
-    assert list(counted["sales"]) == [2, 2]
-    nominal = curve([0, 1, 2], [150_000, 100_000, 200_000])
-    known = np.array([1.0, 1.0, 2.0, np.nan])
-    counted = count_sales(nominal, contract.fields["Neighborhood"], known)
-    assert list(counted["value"]) == [1, 0, 2]
-    assert list(counted["sales"]) == [2, 0, 1]
 
 
 def test_representative_values_occur_in_the_sales(market, contract):

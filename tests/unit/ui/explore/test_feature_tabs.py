@@ -19,11 +19,6 @@ OF_EACH_KIND = ("LotFrontage", "GarageCars", "YearBuilt", "KitchenQual", "RoofSt
 PRICE = "SalePrice"
 
 
-@pytest.fixture(scope="module")
-def sales(market):
-    return Selection().apply(market)
-
-
 @pytest.mark.parametrize(("x", "y"), [*itertools.combinations((*OF_EACH_KIND, PRICE), 2)])
 def test_any_two_kinds_of_features_have_a_chart_and_a_caption(sales, x, y):
     pair = pair_chart(sales, x, y)

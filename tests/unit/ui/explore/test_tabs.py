@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pandas as pd
-import pytest
 
 from houseprice.market.profile import summaries
 from houseprice.market.profile.alerts import alerts
@@ -15,11 +14,6 @@ from houseprice.ui.explore.filters import describe_filters
 from houseprice.ui.explore.price_tabs import overlay_houses, sales_in_bars
 from houseprice.ui.explore.quality_tabs import outlier_reasons
 from houseprice.ui.explore.selected_sales import select_sales
-
-
-@pytest.fixture(scope="module")
-def sales(market):
-    return Selection().apply(market)
 
 
 def test_filters_are_described_by_labels(market):
