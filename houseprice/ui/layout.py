@@ -1,10 +1,10 @@
-"""The frame of every page: error handling, the backend in the sidebar, and texts about it."""
+"""The frame of every page: error handling, tabs, the backend in the sidebar, texts about it."""
 
 from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta, timezone
 
@@ -29,6 +29,7 @@ __all__ = [
     "page_frame",
     "provenance",
     "retry_button",
+    "show_tabs",
 ]
 
 logger = logging.getLogger(__name__)
@@ -138,6 +139,25 @@ def _retry_hint(error: HousePriceError) -> str:
 def retry_button(key: str) -> None:
     """Draw a button that reruns the page and calls the backend at once."""
     st.button("Try again", key=f"again_{key}", on_click=retry, icon=":material/refresh:")
+
+
+def show_tabs(
+    tabs: Mapping[str, Callable[[], None]], *, key: str, former_labels: Mapping[str, str]
+) -> None:
+    """Draw tabs by label and run only the open one; ``key`` is also its URL parameter.
+
+    ``former_labels`` maps labels of earlier releases to those of today, for saved links.
+    """
+    label = former_labels.get(st.query_params.get(key, ""))
+    if label:
+        # Streamlit reads the parameter before the script runs, so only the state can be corrected.
+        st.session_state[key] = label
+        del st.query_params[key]
+    containers = st.tabs(list(tabs), key=key, on_change="rerun", bind="query-params")
+    for (label, show), container in zip(tabs.items(), containers, strict=True):
+        if container.open:
+            with container, error_boundary(f"{key}_{label}"):
+                show()
 
 
 def is_supported(info: BackendInfo, capability: Capability) -> bool:

@@ -6,9 +6,8 @@ import streamlit as st
 
 from houseprice.ui.drivers.effect_tabs import show_interactions, show_partial_dependence
 from houseprice.ui.drivers.importance_tabs import show_feature_importance, show_feature_selection
-from houseprice.ui.layout import error_boundary, is_supported
+from houseprice.ui.layout import error_boundary, is_supported, show_tabs
 from houseprice.ui.session import backend, market
-from houseprice.ui.tabs import show_tabs
 
 TABS = {
     "Feature importance": show_feature_importance,

@@ -9,8 +9,8 @@ from houseprice.ui.explore.filters import filter_sales, show_filters
 from houseprice.ui.explore.price_tabs import show_distribution, show_map, show_trend
 from houseprice.ui.explore.quality_tabs import show_missing, show_outliers, show_overview
 from houseprice.ui.explore.selected_sales import show_sales
+from houseprice.ui.layout import show_tabs
 from houseprice.ui.session import market
-from houseprice.ui.tabs import show_tabs
 
 TABS = {
     "Overview": show_overview,

@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from houseprice.ui.layout import show_tabs
 from houseprice.ui.performance.overview import (
     show_calibration,
     show_performance,
@@ -14,7 +15,6 @@ from houseprice.ui.performance.residuals import (
 )
 from houseprice.ui.performance.versions import show_card, show_experiments, show_versions
 from houseprice.ui.session import backend, market
-from houseprice.ui.tabs import show_tabs
 
 info, contract = backend().info(), market().contract
 

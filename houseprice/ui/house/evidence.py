@@ -16,7 +16,8 @@ from houseprice.ui.house.start import describe_sale, sale_period
 from houseprice.ui.layout import escape, is_supported
 from houseprice.ui.session import ranked_columns
 
-__all__ = ["differing_fields", "show_comparables", "show_effect", "show_explanation"]
+__all__ = ["show_comparables", "show_effect", "show_explanation"]
+
 
 _MAX_STEPS = 10
 _MAX_FIELDS = 12
@@ -86,7 +87,7 @@ def show_comparables(
     _show_side_by_side(comparables, market)
 
 
-def differing_fields(
+def _sale_differences(
     house: pd.Series, sale: pd.Series, contract: Contract, columns: tuple[str, ...]
 ) -> pd.DataFrame:
     """Return the fields in which a house and a sale differ, as text, in the order of columns."""
@@ -112,7 +113,7 @@ def _show_sale(sale_id: str, house: pd.Series, market: Market) -> None:
             f"**{escape(f'Sale {sale_id}: {price}')}**, {escape(sale_period(contract, sale))}  \n"
             f"{escape(describe_sale(contract, sale))}"
         )
-        fields = differing_fields(house, sale, contract, ranked_columns())
+        fields = _sale_differences(house, sale, contract, ranked_columns())
         if not fields.empty:
             st.table(fields.head(_MAX_FIELDS).map(escape).set_index("Field"))
         if len(fields) > _MAX_FIELDS:

@@ -27,7 +27,6 @@ from houseprice.ui.session import ranked_columns
 __all__ = [
     "compare",
     "describe_changes",
-    "differing_fields",
     "show_scenarios",
 ]
 
@@ -73,7 +72,7 @@ def compare(backend: Backend, selected: Sequence[Scenario]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=[*names, "is_clear"])
 
 
-def differing_fields(
+def _scenario_differences(
     selected: Sequence[Scenario], contract: Contract, columns: Sequence[str]
 ) -> pd.DataFrame:
     """Return the fields in which scenarios differ, as text: a row per field, in that order.
@@ -143,7 +142,7 @@ def _show_side_by_side(backend: Backend, selected: Sequence[Scenario], contract:
         index=["Value", "Range", f"Difference from {names[0]}"],
         columns=names,
     )
-    fields = differing_fields(selected, contract, ranked_columns())
+    fields = _scenario_differences(selected, contract, ranked_columns())
     _show_table(pd.concat([values, fields.head(_MAX_FIELDS)]))
     if len(fields) > _MAX_FIELDS:
         with st.expander(f"{len(fields) - _MAX_FIELDS} less important fields differ too"):
