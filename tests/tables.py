@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from houseprice.backend.base import DEFAULT_INTERVAL, Backend, Progress
-from houseprice.tables.columns import output_columns
 from houseprice.tables.scoring import ScoredTable, ScoringOptions, value_rows
-from houseprice.tables.table import Table
+from houseprice.tables.table import Table, output_columns
 
 __all__ = ["value_table"]
 

@@ -27,10 +27,10 @@ from houseprice.api.problem_details import ApiError, error_responses
 from houseprice.api.telemetry import count_rows
 from houseprice.errors import HousePriceError, InputError
 from houseprice.files import MEGABYTE
-from houseprice.tables.columns import output_columns
 from houseprice.tables.reader import CHUNK_ROWS, CsvFile, open_csv
 from houseprice.tables.scoring import ScoringOptions
 from houseprice.tables.streaming import ValuedChunk, value_chunks
+from houseprice.tables.table import output_columns
 
 __all__ = ["router"]
 

@@ -10,7 +10,6 @@ The process runs :func:`houseprice.tables.converter.main`.
 
 from __future__ import annotations
 
-import gzip
 import io
 import json
 import os
@@ -18,8 +17,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import zipfile
-import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
@@ -30,82 +27,9 @@ import houseprice
 from houseprice.errors import HousePriceError, InputError
 from houseprice.files import MEGABYTE
 
-__all__ = ["MAX_MEMORY", "ConversionRequest", "ConvertedFile", "Kind", "detect_kind", "open_as_csv"]
+__all__ = ["MAX_MEMORY", "ConversionRequest", "ConvertedFile", "Kind", "open_as_csv"]
 
 Kind = Literal["text", "workbook", "parquet"]
-
-_ZIP = b"PK\x03\x04"
-_PARQUET = b"PAR1"
-_OTHER_ARCHIVES = {
-    "xl/workbook.bin": "a binary Excel workbook (.xlsb)",
-    "content.xml": "an OpenDocument file",
-}
-# Files without a table, by their first bytes.
-_REFUSED = {
-    b"PK\x05\x06": "an empty ZIP archive",
-    b"\xd0\xcf\x11\xe0": "an Excel workbook of the old kind, or one with a password",
-    b"\x1f\x8b": "a compressed file within a compressed file",
-    b"%PDF": "a PDF document",
-}
-
-
-def detect_kind(file: BinaryIO, name: str, *, only_text: bool = False) -> Kind:
-    """Detect the kind of a file by its first bytes; any unknown kind may be text.
-
-    Raises
-    ------
-    InputError
-        If no table can be read from such a file, or ``only_text`` and it is not text.
-    """
-    start = _first_bytes(file, name)
-    for magic, what in _REFUSED.items():
-        if start.startswith(magic):
-            raise _refusal(name, what)
-    kind: Kind = "text"
-    if start.startswith(_PARQUET):
-        kind = "parquet"
-    elif start.startswith(_ZIP):
-        _refuse_other_archives(file, name)
-        kind = "workbook"
-    if only_text and kind != "text":
-        what = "an Excel workbook" if kind == "workbook" else "a Parquet file"
-        raise InputError(f"{name} is {what}, not a CSV file. Save the table as CSV first.")
-    return kind
-
-
-def _first_bytes(file: BinaryIO, name: str) -> bytes:
-    try:
-        file.seek(0)
-        start = file.read(8)
-        file.seek(0)
-    except (EOFError, zlib.error, gzip.BadGzipFile):
-        raise InputError(f"{name} is a damaged gzip file. Compress it again.") from None
-    except OSError as error:
-        raise InputError(f"{name} can't be read ({error.strerror or error}).") from None
-    return start
-
-
-def _refuse_other_archives(file: BinaryIO, name: str) -> None:
-    try:
-        with zipfile.ZipFile(file) as archive:
-            members = set(archive.namelist())
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
-        raise InputError(
-            f"{name} is a damaged Excel workbook or ZIP archive. Save it again."
-        ) from None
-    for member, what in _OTHER_ARCHIVES.items():
-        if member in members:
-            raise _refusal(name, what)
-    if not any(member.startswith("xl/") for member in members):
-        raise _refusal(name, "a ZIP archive")
-
-
-def _refusal(name: str, what: str) -> InputError:
-    return InputError(
-        f"{name} is {what}, not a table that can be read. Save the table as CSV or Excel (.xlsx) "
-        "first."
-    )
-
 
 MAX_MEMORY = 2_000 * MEGABYTE
 """Bytes of memory that reading a workbook or a Parquet file may take."""

@@ -11,7 +11,7 @@ import pandas as pd
 from houseprice.errors import InputError
 from houseprice.market.contract import Contract
 from houseprice.market.problems import Problem
-from houseprice.tables.dialect import ambiguous_numbers, to_decimal_points
+from houseprice.tables.decimals import ambiguous_numbers, to_decimal_points
 from houseprice.tables.scoring import ScoredTable
 from houseprice.tables.table import Table
 

@@ -21,7 +21,7 @@ from houseprice.errors import InputError
 from houseprice.formatting import plural
 from houseprice.market.contract import Contract
 from houseprice.tables.conversion import ConversionRequest
-from houseprice.tables.dialect import fold_name
+from houseprice.tables.table import fold_name
 from houseprice.tables.writer import escape_formula
 
 if TYPE_CHECKING:

@@ -1,36 +1,178 @@
 """The layout of a CSV file and the positions of its chunks, found by reading it once.
 
-Each chunk starts at a record, so it can be read alone and by another process. Where a quoted cell
-may span lines, records are read one by one, exactly as the cells are read later; elsewhere counting
-lines is enough. So a chunk has the same rows, with the same numbers, for every reader.
+**Encoding**: a byte order mark decides; else UTF-8, or Windows-1252 with a note. The whole file is
+read in flat memory before anything else is done with it. So a file that is no text, is damaged or
+unpacks to too much is refused before any work.
+
+**Chunks**: each starts at a record, so it can be read alone and by another process. Where a quoted
+cell may span lines, records are read one by one, exactly as the cells are read later; elsewhere
+counting lines is enough. So a chunk has the same rows, with the same numbers, for every reader.
 """
 
 from __future__ import annotations
 
+import codecs
 import csv
+import gzip
+import io
+import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import BinaryIO
 
 from houseprice.errors import InputError
+from houseprice.files import MEGABYTE
 from houseprice.formatting import plural
 from houseprice.market.contract import Contract
-from houseprice.tables.columns import Header, canonical_names, read_header
-from houseprice.tables.dialect import Decimals, Scan, scan
+from houseprice.tables.decimals import Decimals
 from houseprice.tables.records import (
     BLOCK_LINES,
     MAX_COLUMNS,
+    MAX_LINE_CHARS,
     Lines,
     Shape,
     find_separator,
     read_records,
     refuse_long_cells,
 )
+from houseprice.tables.table import Header, canonical_names, read_header
 
-__all__ = ["Layout", "Span", "find_layout", "find_spans"]
+__all__ = ["Layout", "Scan", "Span", "find_layout", "find_spans", "scan"]
 
 _START_CHARS = 2**20
+_BLOCK = 2**20
+# The longer mark first: UTF-32 in little-endian order starts with the mark of UTF-16.
+_MARKS = {
+    codecs.BOM_UTF8: "utf-8",
+    codecs.BOM_UTF32_LE: "utf-32-le",
+    codecs.BOM_UTF32_BE: "utf-32-be",
+    codecs.BOM_UTF16_LE: "utf-16-le",
+    codecs.BOM_UTF16_BE: "utf-16-be",
+}
+_WITHOUT_MARK = {
+    "utf-8": None,
+    "cp1252": "Windows-1252 (Western European)",
+    "latin-1": "Latin-1 (Western European)",
+}
+# Characters of empty rows: blanks, line ends, separators, quotation marks.
+_EMPTY_ROW_CHARS = "".join(filter(str.isspace, map(chr, range(0x3001)))) + ',;\t|"'
+
+
+@dataclass(frozen=True)
+class Scan:
+    """The encoding and size of a file as text.
+
+    Attributes
+    ----------
+    codec : str
+        Python's name of the encoding, without the byte order mark.
+    mark : bytes
+        The byte order mark; empty if there is none.
+    note : str or None
+        A note for the user on the encoding.
+    lines : int
+        Number of lines; the last may lack a line ending.
+    tail : int
+        The byte after which there are only empty rows.
+    """
+
+    codec: str
+    mark: bytes
+    note: str | None = None
+    lines: int = 0
+    tail: int = 0
+
+    @contextmanager
+    def open(self, file: BinaryIO, start: int | None = None) -> Iterator[io.TextIOWrapper]:
+        """Read the text from its start, or from a byte; the file stays open."""
+        file.seek(len(self.mark) if start is None else start)
+        text = io.TextIOWrapper(file, self.codec, newline="")
+        try:
+            yield text
+        finally:
+            if not file.closed:
+                text.detach()
+
+
+def scan(file: BinaryIO, name: str, max_bytes: int | None = None) -> Scan:
+    """Detect the encoding of a file that can seek, and count its lines, in flat memory.
+
+    Without a byte order mark the file is UTF-8 if it is valid as such, which text in another
+    encoding hardly ever is; else Windows-1252, which spreadsheets of Western Europe and America
+    save, or Latin-1 if it has bytes that Windows-1252 leaves undefined.
+
+    Raises
+    ------
+    InputError
+        If it is empty, not text, damaged, or larger than ``max_bytes``.
+    """
+    start = next(_blocks(file, 0, name), b"")
+    for mark, codec in _MARKS.items():
+        if start.startswith(mark):
+            try:
+                return _scan_as(file, name, Scan(codec, mark), max_bytes)
+            except UnicodeDecodeError:
+                encoding = codec.upper().removesuffix("-LE").removesuffix("-BE")
+                raise InputError(
+                    f"{name} is marked as {encoding} text but is damaged. Save the table as CSV "
+                    "again."
+                ) from None
+    for codec, label in _WITHOUT_MARK.items():
+        note = label and (
+            f"The file is not UTF-8 text and was read as {label}. "
+            "If letters with accents look wrong, save it as “CSV UTF-8”."
+        )
+        try:
+            return _scan_as(file, name, Scan(codec, b"", note), max_bytes)
+        except UnicodeDecodeError:
+            continue
+    raise AssertionError("Latin-1 reads any bytes")
+
+
+def _scan_as(file: BinaryIO, name: str, candidate: Scan, max_bytes: int | None) -> Scan:
+    decoder = io.IncrementalNewlineDecoder(
+        codecs.getincrementaldecoder(candidate.codec)(), translate=False
+    )
+    size, line_ends, open_line, tail, is_empty = len(candidate.mark), 0, 0, 0, True
+    for data in _blocks(file, size, name):
+        size += len(data)
+        if max_bytes is not None and size > max_bytes:
+            raise InputError(
+                f"{name} holds more than {max_bytes // MEGABYTE:,} MB, and no more is read."
+            )
+        text = decoder.decode(data, final=not data)
+        if "\0" in text:
+            raise InputError(f"{name} is not a text file. Save the table as CSV first.")
+        # The decoder never splits a carriage return and its line feed.
+        line_ends += text.count("\n") + text.count("\r") - text.count("\r\n")
+        after = len(text) - 1 - max(text.rfind("\n"), text.rfind("\r"))
+        open_line = after if after < len(text) else open_line + after
+        if open_line > MAX_LINE_CHARS:
+            raise InputError(
+                f"{name} has a line of more than {MAX_LINE_CHARS:,} characters: no row of houses "
+                "is that long."
+            )
+        n_filled = len(text.rstrip(_EMPTY_ROW_CHARS))
+        tail = len(text[n_filled:].encode(candidate.codec)) + (0 if n_filled else tail)
+        is_empty = is_empty and not text.strip()
+    if is_empty:
+        raise InputError(f"{name} is empty.")
+    return replace(candidate, lines=line_ends + (open_line > 0), tail=size - tail)
+
+
+def _blocks(file: BinaryIO, start: int, name: str) -> Iterator[bytes]:
+    """Yield all bytes from a position on, and an empty block at the end."""
+    try:
+        file.seek(start)
+        while data := file.read(_BLOCK):
+            yield data
+    except (EOFError, zlib.error, gzip.BadGzipFile):
+        raise InputError(f"{name} is a damaged gzip file. Compress it again.") from None
+    except OSError as error:
+        raise InputError(f"{name} can't be read ({error.strerror or error}).") from None
+    yield b""
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,8 @@ from __future__ import annotations
 import gzip
 import io
 import sys
+import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -23,15 +25,13 @@ from houseprice.errors import InputError
 from houseprice.files import MEGABYTE
 from houseprice.market.contract import Contract
 from houseprice.settings import Settings
-from houseprice.tables.columns import canonical_names, has_valuation
 from houseprice.tables.conversion import (
     ConversionRequest,
     ConvertedFile,
     Kind,
-    detect_kind,
     open_as_csv,
 )
-from houseprice.tables.dialect import ambiguous_numbers, detect_decimals, to_decimal_points
+from houseprice.tables.decimals import ambiguous_numbers, detect_decimals, to_decimal_points
 from houseprice.tables.layout import Layout, Span, find_layout, find_spans
 from houseprice.tables.records import (
     MAX_CELL_CHARS,
@@ -42,7 +42,7 @@ from houseprice.tables.records import (
     read_blocks,
     row_problems,
 )
-from houseprice.tables.table import Table, drop_empty_columns
+from houseprice.tables.table import Table, canonical_names, drop_empty_columns, has_valuation
 from houseprice.tables.writer import is_escaped, is_formula, unescape_formula
 
 __all__ = ["CHUNK_ROWS", "MAX_UPLOAD_SECONDS", "CsvFile", "open_bytes", "open_csv", "read_table"]
@@ -55,6 +55,19 @@ MAX_UPLOAD_SECONDS = 300.0
 """Time for one uploaded file: to convert it, and to value it on the page."""
 
 _GZIP = b"\x1f\x8b"
+_ZIP = b"PK\x03\x04"
+_PARQUET = b"PAR1"
+_OTHER_ARCHIVES = {
+    "xl/workbook.bin": "a binary Excel workbook (.xlsb)",
+    "content.xml": "an OpenDocument file",
+}
+# Files without a table, by their first bytes.
+_REFUSED = {
+    b"PK\x05\x06": "an empty ZIP archive",
+    b"\xd0\xcf\x11\xe0": "an Excel workbook of the old kind, or one with a password",
+    b"\x1f\x8b": "a compressed file within a compressed file",
+    b"%PDF": "a PDF document",
+}
 _UNESCAPED_NOTE = (
     "The apostrophes that an earlier download put before texts such as =1+1 were removed."
 )
@@ -102,19 +115,20 @@ def open_csv(
     with ExitStack() as stack:
         file, is_compressed = stack.enter_context(open_bytes(source, name))
         max_unpacked = settings.max_unpacked_mb * MEGABYTE
-        request = ConversionRequest(
-            detect_kind(file, name, only_text=only_text),
-            name,
-            tuple(canonical_names(contract)),
-            max_rows,
-            MAX_COLUMNS,
-            MAX_CELL_CHARS,
-            max_unpacked,
-            max_bytes or max_unpacked,
-        )
+        kind = detect_kind(file, name, only_text=only_text)
         path = source if isinstance(source, Path) and not is_compressed else None
         converted = ConvertedFile(file, path)
-        if request.kind != "text":
+        if kind != "text":
+            request = ConversionRequest(
+                kind,
+                name,
+                tuple(canonical_names(contract)),
+                max_rows,
+                MAX_COLUMNS,
+                MAX_CELL_CHARS,
+                max_unpacked,
+                max_bytes or max_unpacked,
+            )
             seconds = None if max_rows is None else MAX_UPLOAD_SECONDS
             named = isinstance(source, Path)
             converted = stack.enter_context(open_as_csv(file, request, seconds, named=named))
@@ -122,9 +136,7 @@ def open_csv(
             max_bytes = max_unpacked
         layout = find_layout(converted.file, name, contract, max_bytes, converted.separator)
         layout = replace(layout, notes=(*converted.notes, *layout.notes))
-        opened = CsvFile(
-            converted.file, name, layout, contract, path=converted.path, kind=request.kind
-        )
+        opened = CsvFile(converted.file, name, layout, contract, path=converted.path, kind=kind)
         if contract is not None and layout.separator == ";":
             decimals, note = detect_decimals((chunk.cells for chunk in opened.chunks()), contract)
             notes = (*layout.notes, note) if note else layout.notes
@@ -300,6 +312,64 @@ def open_bytes(source: Path | bytes | BinaryIO, name: str) -> Iterator[tuple[Bin
             unpacked = stack.enter_context(gzip.GzipFile(fileobj=file, mode="rb"))
             file = cast(BinaryIO, unpacked)
         yield file, is_compressed
+
+
+def detect_kind(file: BinaryIO, name: str, *, only_text: bool = False) -> Kind:
+    """Detect the kind of a file by its first bytes; any unknown kind may be text.
+
+    Raises
+    ------
+    InputError
+        If no table can be read from such a file, or ``only_text`` and it is not text.
+    """
+    start = _first_bytes(file, name)
+    for magic, what in _REFUSED.items():
+        if start.startswith(magic):
+            raise _refusal(name, what)
+    kind: Kind = "text"
+    if start.startswith(_PARQUET):
+        kind = "parquet"
+    elif start.startswith(_ZIP):
+        _refuse_other_archives(file, name)
+        kind = "workbook"
+    if only_text and kind != "text":
+        what = "an Excel workbook" if kind == "workbook" else "a Parquet file"
+        raise InputError(f"{name} is {what}, not a CSV file. Save the table as CSV first.")
+    return kind
+
+
+def _first_bytes(file: BinaryIO, name: str) -> bytes:
+    try:
+        file.seek(0)
+        start = file.read(8)
+        file.seek(0)
+    except (EOFError, zlib.error, gzip.BadGzipFile):
+        raise InputError(f"{name} is a damaged gzip file. Compress it again.") from None
+    except OSError as error:
+        raise InputError(f"{name} can't be read ({error.strerror or error}).") from None
+    return start
+
+
+def _refuse_other_archives(file: BinaryIO, name: str) -> None:
+    try:
+        with zipfile.ZipFile(file) as archive:
+            members = set(archive.namelist())
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
+        raise InputError(
+            f"{name} is a damaged Excel workbook or ZIP archive. Save it again."
+        ) from None
+    for member, what in _OTHER_ARCHIVES.items():
+        if member in members:
+            raise _refusal(name, what)
+    if not any(member.startswith("xl/") for member in members):
+        raise _refusal(name, "a ZIP archive")
+
+
+def _refusal(name: str, what: str) -> InputError:
+    return InputError(
+        f"{name} is {what}, not a table that can be read. Save the table as CSV or Excel (.xlsx) "
+        "first."
+    )
 
 
 def read_table(

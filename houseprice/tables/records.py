@@ -22,13 +22,14 @@ from houseprice.errors import InputError
 from houseprice.formatting import plural
 from houseprice.market.parsing import shorten
 from houseprice.market.problems import Problem
-from houseprice.tables.dialect import MAX_LINE_CHARS, fold_name
+from houseprice.tables.table import fold_name
 from houseprice.tables.writer import csv_line
 
 __all__ = [
     "BLOCK_LINES",
     "MAX_CELL_CHARS",
     "MAX_COLUMNS",
+    "MAX_LINE_CHARS",
     "SEPARATORS",
     "Block",
     "Lines",
@@ -45,6 +46,8 @@ MAX_COLUMNS = 500
 """Columns that a table may have."""
 MAX_CELL_CHARS = 32_767
 """Characters that a cell may have: the limit of Excel."""
+MAX_LINE_CHARS = 2**25
+"""Characters that a line, or a row of several lines, may have: far beyond any row of houses."""
 BLOCK_LINES = 2_000
 """Lines that are read in the same way: one irregular line slows down so many."""
 SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "vertical bar"}
@@ -90,7 +93,7 @@ def find_separator(start: str, known_names: Collection[str]) -> str:
     start : str
         The start of the text, with the first record in it.
     known_names : collection of str
-        Column names, folded by :func:`houseprice.tables.dialect.fold_name`.
+        Column names, folded by :func:`houseprice.tables.table.fold_name`.
     """
 
     def score(separator: str) -> tuple[int, int]:

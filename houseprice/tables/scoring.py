@@ -24,8 +24,7 @@ from houseprice.backend.base import (
 )
 from houseprice.errors import BackendError
 from houseprice.market.problems import Problem, renumbered, rows_with_problems
-from houseprice.tables.columns import OutputColumns
-from houseprice.tables.table import Table
+from houseprice.tables.table import OutputColumns, Table
 
 __all__ = [
     "RowCounts",

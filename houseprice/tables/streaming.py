@@ -14,11 +14,10 @@ from typing import Protocol
 from houseprice.backend.base import VALUATION_COLUMNS, Backend, Progress
 from houseprice.market.problems import Problem
 from houseprice.progress import ProgressEstimate
-from houseprice.tables.columns import OutputColumns, output_columns
 from houseprice.tables.layout import Layout
 from houseprice.tables.reader import CHUNK_ROWS, CsvFile
 from houseprice.tables.scoring import RowCounts, ScoringOptions, count_rows, value_rows
-from houseprice.tables.table import Table
+from houseprice.tables.table import OutputColumns, Table, output_columns
 from houseprice.tables.writer import csv_line, csv_lines
 
 __all__ = [

@@ -1,16 +1,45 @@
-"""A table of houses in memory, and the template of one."""
+"""A table of houses in memory: its columns, matched to those of the contract, and the template.
+
+**Header**: a name that differs from the contract's only in case, blanks or punctuation matches it,
+with a note. The output keeps the header as in the file.
+
+**Output**: the columns of a valuation have fixed names. If the table has an old valuation, it is
+replaced. If it has another column with such a name ("status"), that column is renamed. Both with a
+note.
+"""
 
 from __future__ import annotations
 
+import functools
+import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import pandas as pd
 
+from houseprice.backend.base import VALUATION_COLUMNS
+from houseprice.errors import InputError
 from houseprice.formatting import plural
 from houseprice.market.contract import Contract
+from houseprice.market.parsing import shorten
 from houseprice.market.problems import Problem
 
-__all__ = ["Table", "drop_empty_columns", "template"]
+__all__ = [
+    "Header",
+    "OutputColumns",
+    "Table",
+    "canonical_names",
+    "drop_empty_columns",
+    "fold_name",
+    "has_valuation",
+    "output_columns",
+    "read_header",
+    "template",
+]
+
+_MAX_EXAMPLES = 5
+# A table with these columns was valued before: no spreadsheet has all of them by chance.
+_SIGNATURE = frozenset({"predicted_price", "model_version", "valued_at"})
 
 
 @dataclass(frozen=True)
@@ -25,7 +54,7 @@ class Table:
         The header cells exactly as in the file.
     cells : DataFrame, all text, shape (n_rows, n_columns)
         The cells exactly as in the file, with the unique column names of
-        :class:`houseprice.tables.columns.Header`.
+        :class:`Header`.
     rows : DataFrame, all text, shape (n_rows, at most n_columns)
         What is validated and valued: ``cells`` with decimal points for decimal commas, and without
         the unnamed columns at the right.
@@ -52,6 +81,188 @@ class Table:
     lines: tuple[str, ...] = ()
     separator: str = ","
     decimal: str = "."
+
+
+@dataclass(frozen=True)
+class Header:
+    """The columns of a table.
+
+    Attributes
+    ----------
+    cells : tuple of str
+        The header as in the file.
+    columns : tuple of str
+        Unique names: the contract's name if it matches one, else the header without blanks around
+        it, and "column 3" if it is blank.
+    n_named : int
+        Columns up to the last that has a name.
+    note : str or None
+        Which headers were matched to the contract's names.
+    """
+
+    cells: tuple[str, ...]
+    columns: tuple[str, ...]
+    n_named: int
+    note: str | None = None
+
+
+@functools.lru_cache(maxsize=4096)
+def fold_name(name: str) -> str:
+    """Reduce a column name to its letters and digits, in lower case.
+
+    >>> fold_name("Gr_Liv Area")
+    'grlivarea'
+    """
+    return "".join(char for char in name.casefold() if char.isalnum())
+
+
+def canonical_names(contract: Contract | None) -> dict[str, str]:
+    """Return the contract's column names by folded name, without those that fold alike."""
+    if contract is None:
+        return {}
+    names = [*contract.columns, contract.market.id, contract.market.price.column]
+    keys = [fold_name(name) for name in names]
+    return {
+        key: name for key, name in zip(keys, names, strict=True) if key and keys.count(key) == 1
+    }
+
+
+def read_header(cells: Sequence[str], name: str, contract: Contract | None) -> Header:
+    """Match the header of the file ``name`` to the contract.
+
+    Raises
+    ------
+    InputError
+        If two columns have one name, or the header is a row of houses.
+    """
+    headers = [cell.strip() for cell in cells]
+    canonical = canonical_names(contract)
+    exact = (
+        {*contract.columns, contract.market.id, contract.market.price.column} if contract else set()
+    )
+    matches = [
+        header if header in exact else canonical.get(fold_name(header)) for header in headers
+    ]
+    if contract is not None and not any(matches) and any(map(_is_number, headers)):
+        raise InputError(
+            f"The first row of {name} has numbers and no known column name, so the row with the "
+            "column names seems to be missing. Insert it at the top, as in the template."
+        )
+    columns = [match or header for match, header in zip(matches, headers, strict=True)]
+    _refuse_duplicates(columns, headers, name)
+    renamed = {
+        header: match
+        for match, header in zip(matches, headers, strict=True)
+        if match and match != header
+    }
+    n_named = max((number for number, each in enumerate(columns, start=1) if each), default=0)
+    for position, each in enumerate(columns):
+        if not each:
+            generated = f"column {position + 1}"
+            while generated in columns:
+                generated = f"{generated}, without a name"
+            columns[position] = generated
+    return Header(tuple(cells), tuple(columns), n_named or len(columns), _renaming_note(renamed))
+
+
+def _refuse_duplicates(columns: list[str], headers: list[str], name: str) -> None:
+    duplicates = sorted({each for each in columns if each and columns.count(each) > 1})
+    if not duplicates:
+        return
+    described = []
+    for each in duplicates:
+        pairs = zip(columns, headers, strict=True)
+        spellings = dict.fromkeys(header for column, header in pairs if column == each)
+        described.append(
+            shorten(each)
+            if len(spellings) == 1
+            else f"{each} ({' and '.join(map(shorten, spellings))})"
+        )
+    raise InputError(f"{name} has more than one column named {', '.join(described)}.")
+
+
+def _renaming_note(renamed: dict[str, str]) -> str | None:
+    if not renamed:
+        return None
+    examples = [f"{shorten(header)} as {name}" for header, name in renamed.items()][:_MAX_EXAMPLES]
+    n_more = len(renamed) - len(examples)
+    listed = ", ".join(examples) + (f" and {n_more:,} more" if n_more else "")
+    return f"Column names were read whatever their case and spacing: {listed}."
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return math.isfinite(float(text.replace(",", ".")))
+    except ValueError:
+        return False
+
+
+@dataclass(frozen=True)
+class OutputColumns:
+    """The user's columns in the output.
+
+    Attributes
+    ----------
+    positions : list of int
+        Their positions in the table.
+    names : list of str
+        Unique names, also among the columns of a valuation.
+    headers : tuple of str
+        Their header cells in a file.
+    replaced : tuple of str
+        Names of the columns of an old valuation.
+    renamed : bool
+        Whether a header differs from the user's.
+    notes : tuple of str
+    """
+
+    positions: list[int]
+    names: list[str]
+    headers: tuple[str, ...]
+    replaced: tuple[str, ...]
+    renamed: bool
+    notes: tuple[str, ...]
+
+
+def output_columns(columns: Iterable[str], headers: Sequence[str]) -> OutputColumns:
+    """Choose the columns of a table that the output keeps, and their names.
+
+    Parameters
+    ----------
+    columns : iterable of str
+        The names of the table's columns.
+    headers : sequence of str
+        Their header cells in the file.
+    """
+    names = list(columns)
+    replaced = VALUATION_COLUMNS if has_valuation(names) else ()
+    taken = {*names, *VALUATION_COLUMNS}
+    positions, output_names, output_headers, notes = [], [], [], []
+    for position, (name, header) in enumerate(zip(names, headers, strict=True)):
+        if name in replaced:
+            continue
+        new = name
+        while new in VALUATION_COLUMNS or (new != name and new in taken):
+            new = f"input_{new}"
+        if new != name:
+            notes.append(
+                f"Your column {name} is called {new} in the result, because the valuation has a "
+                f"column {name} too."
+            )
+        positions.append(position)
+        output_names.append(new)
+        output_headers.append(header if new == name else new)
+    renamed = bool(notes)
+    if len(positions) < len(names):
+        notes.insert(0, "The table was valued before: its old valuation was replaced.")
+    return OutputColumns(
+        positions, output_names, tuple(output_headers), replaced, renamed, tuple(notes)
+    )
+
+
+def has_valuation(columns: Iterable[str]) -> bool:
+    """Whether a table with these columns was valued before."""
+    return _SIGNATURE.issubset(columns)
 
 
 def drop_empty_columns(table: Table, n_named: int) -> Table:

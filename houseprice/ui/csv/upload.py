@@ -35,10 +35,9 @@ from houseprice.market.parsing import describe_range
 from houseprice.market.problems import Problem, concat_problems, slice_problems
 from houseprice.market.sales import read_rows
 from houseprice.progress import ProgressEstimate
-from houseprice.tables.columns import output_columns
 from houseprice.tables.reader import MAX_UPLOAD_SECONDS, read_table
 from houseprice.tables.scoring import ScoredTable, ScoringOptions, value_rows
-from houseprice.tables.table import Table
+from houseprice.tables.table import Table, output_columns
 from houseprice.ui.session import backend, market, settings
 
 if TYPE_CHECKING:

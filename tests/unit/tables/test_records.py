@@ -16,9 +16,8 @@ from houseprice.errors import InputError
 from houseprice.market.contract import Contract
 from houseprice.settings import Settings
 from houseprice.tables import records
-from houseprice.tables.dialect import MAX_LINE_CHARS
 from houseprice.tables.reader import open_csv, read_table
-from houseprice.tables.records import Lines, Shape, read_blocks
+from houseprice.tables.records import MAX_LINE_CHARS, Lines, Shape, read_blocks
 from houseprice.tables.table import Table
 
 # Lines good and bad in every way that matters to where a record ends.

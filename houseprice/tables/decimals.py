@@ -1,0 +1,125 @@
+"""The decimal sign of the numbers of a file.
+
+Spreadsheets that use a decimal comma separate cells by semicolons, so only such a file is examined,
+and as a whole, because "1,250" alone may be 1,250 or 1.25 (and so may "1.250"):
+
+- A number like "12,5" or "1.250,5" has a decimal comma for certain; "12.5" or "1,250.5" has a
+  decimal point.
+- If all certain numbers have a comma, every number of the file is read so. If all have a point,
+  every number is read as in any other file.
+- If no number is certain, or there are both kinds, an ambiguous number is an error of its row: a
+  question is better than a price that is wrong by a factor of a thousand.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import Literal
+
+import pandas as pd
+
+from houseprice.market.contract import Contract
+from houseprice.market.fields import Field
+from houseprice.market.problems import Problem
+
+__all__ = ["Decimals", "ambiguous_numbers", "detect_decimals", "to_decimal_points"]
+
+Decimals = Literal["point", "comma", "unclear"]
+
+# With D the decimal sign and T the sign between thousands.
+_CERTAIN = (
+    r"[+-]?(\d{1,3}(T\d{3})+D\d+|\d{1,3}(T\d{3}){2,}|\d*D(\d{1,2}|\d{4,})|(0\d*|\d{4,})?D\d{3})"
+)
+_COMMA = re.compile(_CERTAIN.replace("T", r"\.").replace("D", ","), re.ASCII)
+_POINT = re.compile(_CERTAIN.replace("T", ",").replace("D", r"\."), re.ASCII)
+_AMBIGUOUS = re.compile(r"[+-]?[1-9]\d{0,2}[.,]\d{3}", re.ASCII)
+_GROUPING_SPACE = re.compile(r"(?<=\d)[ '\u00a0\u202f’](?=\d{3})", re.ASCII)
+
+
+def detect_decimals(
+    chunks: Iterable[pd.DataFrame], contract: Contract
+) -> tuple[Decimals, str | None]:
+    """Detect the decimal sign of a file with semicolons, and return it with a note for the user.
+
+    Parameters
+    ----------
+    chunks : iterable of DataFrame, all text, columns named as in the contract
+        The rows of the file; only as many are read as needed.
+    contract : Contract
+    """
+    examples: dict[str, str] = {}
+    has_points = False
+    for rows in chunks:
+        for name, field in _number_fields(rows, contract):
+            for number in (_number(str(text), field) for text in rows[name].unique()):
+                has_points = has_points or bool(_POINT.fullmatch(number))
+                if name not in examples and _COMMA.fullmatch(number):
+                    examples[name] = number
+        if has_points and examples:
+            return "unclear", None
+    if has_points:
+        return "point", None
+    for name in contract.columns:
+        if name in examples:
+            return "comma", (
+                "Numbers were read with a decimal comma: "
+                f"{examples[name]} is {_with_point(examples[name])} with a decimal point."
+            )
+    return "unclear", None
+
+
+def to_decimal_points(rows: pd.DataFrame, contract: Contract) -> pd.DataFrame:
+    """Return rows with decimal points instead of decimal commas."""
+    replaced = {}
+    for name, field in _number_fields(rows, contract):
+        codes, distinct = rows[name].factorize()
+        texts = [_to_point(str(text), field) for text in distinct]
+        replaced[name] = pd.Series(texts, dtype="str").iloc[codes].set_axis(rows.index)
+    return rows.assign(**replaced)
+
+
+def ambiguous_numbers(rows: pd.DataFrame, contract: Contract) -> Iterator[Problem]:
+    """Yield an error for each number that can be read in two ways."""
+    for name, field in _number_fields(rows, contract):
+        numbers = {text: _number(text, field) for text in rows[name].unique().tolist()}
+        ambiguous = {text for text, number in numbers.items() if _AMBIGUOUS.fullmatch(number)}
+        if not ambiguous:
+            continue
+        for row, text in enumerate(rows[name], start=1):
+            if text in ambiguous:
+                whole, digits = re.split("[.,]", numbers[text])
+                yield Problem(
+                    row,
+                    name,
+                    "ambiguous_number",
+                    "error",
+                    f"{field.label}: «{text}» may be {whole},{digits} or {whole}.{digits}, "
+                    "because the file has semicolons between its cells.",
+                    text,
+                    f"{whole}{digits} or {whole}.{digits}0",
+                )
+
+
+def _number_fields(rows: pd.DataFrame, contract: Contract) -> Iterator[tuple[str, Field]]:
+    for name, field in contract.fields.items():
+        if field.is_numeric and name in rows.columns:
+            yield name, field
+
+
+def _number(text: str, field: Field) -> str:
+    """Return the number in a cell, without its unit and spaces between thousands."""
+    plain = text.strip()
+    if field.unit:
+        plain = plain.removesuffix(field.unit).strip()
+    return _GROUPING_SPACE.sub("", plain)
+
+
+def _to_point(text: str, field: Field) -> str:
+    number = _number(text, field)
+    decimal = _COMMA.fullmatch(number) or _AMBIGUOUS.fullmatch(number)
+    return _with_point(number) if decimal else text
+
+
+def _with_point(number: str) -> str:
+    return number.replace(".", "").replace(",", ".")
