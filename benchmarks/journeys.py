@@ -4,7 +4,7 @@ A file counts when one of its functions, or a page's script, runs between reques
 response, in any thread. Each journey runs once before it is counted, so that caches are warm.
 
     python benchmarks/journeys.py            # the three figures
-    python benchmarks/journeys.py --files    # with the names of the files
+    python benchmarks/journeys.py --files --only csv    # one of them, with the names of its files
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def from_form() -> Trace:
 def from_csv() -> Trace:
     """Upload one row on the CSV page, and create the file of its download button.
 
-    What the page draws of the result in tabs (checks, totals, charts) is no part of the journey.
+    What the page shows of the result (counts, total, charts, tabs) is no part of the journey.
     """
     from houseprice.market.sales import load_market
 
@@ -103,9 +103,9 @@ def from_csv() -> Trace:
 
 @contextmanager
 def _page_parts(trace: Trace) -> Iterator[dict[str, Callable[[], bytes]]]:
-    """Pause at the first tabs, and collect the file callbacks of the download buttons."""
+    """Pause when the result is shown, and collect the file callbacks of the download buttons."""
     drawn: dict[str, Callable[[], bytes]] = {}
-    download_button, tabs = st.download_button, st.tabs
+    download_button, header = st.download_button, st.header
 
     def draw(label: str, data: Callable[[], bytes], **options: object) -> bool:
         drawn[str(options.get("key"))] = data
@@ -113,13 +113,13 @@ def _page_parts(trace: Trace) -> Iterator[dict[str, Callable[[], bytes]]]:
 
     def pause(*labels: object, **options: object) -> object:
         trace.paused = True
-        return tabs(*labels, **options)  # type: ignore[arg-type]
+        return header(*labels, **options)  # type: ignore[arg-type]
 
-    st.download_button, st.tabs = draw, pause  # type: ignore[assignment]
+    st.download_button, st.header = draw, pause  # type: ignore[assignment]
     try:
         yield drawn
     finally:
-        st.download_button, st.tabs = download_button, tabs
+        st.download_button, st.header = download_button, header
 
 
 def from_api() -> Trace:
@@ -156,11 +156,11 @@ def main() -> None:
     """Print a line for each journey, and its files with ``--files``."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--files", action="store_true", help="print the names of the files too")
-    parser.add_argument("journeys", nargs="*", default=[*JOURNEYS], help=", ".join(JOURNEYS))
+    parser.add_argument("--only", choices=JOURNEYS, help="make this journey alone")
     arguments = parser.parse_args()
     prepare()
     print(f"{'journey':34} {'files':>5} {'limit':>5} {'functions':>9} {'calls':>7}")
-    for name in arguments.journeys:
+    for name in [arguments.only] if arguments.only else JOURNEYS:
         title, limit, run = JOURNEYS[name]
         trace = run()
         print(

@@ -42,6 +42,7 @@ _SLOW_WORKBOOK_ROWS = 50_000
 def show_result(result: ValuedUpload, market: Market) -> None:
     """Show the summary, the downloads and the tabs of a valued table."""
     contract = market.contract
+    st.header(f"Result for {escape(result.name)}", anchor=False)
     total = result.cached(
         "total",
         lambda: sum_portfolio(result.table, result.scored, contract, result.info.metrics),
@@ -93,7 +94,6 @@ def _show_rows(filter_key: str) -> None:
 
 def _show_summary(result: ValuedUpload, total: Portfolio | None, contract: Contract) -> None:
     summary, info = result.scored.summary, result.info
-    st.header(f"Result for {escape(result.name)}", anchor=False)
     with st.container(horizontal=True, key="csv_summary"):
         st.metric("Houses", f"{summary.rows:,}", border=True)
         st.metric("Valued", f"{summary.valued:,}", border=True)
