@@ -1,7 +1,5 @@
 """compose.yaml: by the schema of Compose, and by what we want of each container."""
 
-from __future__ import annotations
-
 import os
 import re
 import shutil
@@ -14,25 +12,25 @@ import pytest
 import yaml
 
 from houseprice.settings import Settings
-from tests.release.deploy.tools import find_tool
+from tests.release.deploy.processes import find_program
 
 OURS = ("api", "app")
 SERVICES = (*OURS, "proxy", "prometheus")
 
 
 @pytest.fixture
-def compose(root: Path) -> dict[str, Any]:
+def compose(root):
     loaded: dict[str, Any] = yaml.safe_load((root / "compose.yaml").read_text("utf-8"))
     return loaded
 
 
 @pytest.fixture(params=SERVICES)
-def service(request: pytest.FixtureRequest, compose: dict[str, Any]) -> dict[str, Any]:
+def service(request, compose):
     found: dict[str, Any] = compose["services"][request.param]
     return found
 
 
-def test_compose_takes_the_file(root: Path) -> None:
+def test_compose_takes_the_file(root):
     checker = shutil.which("check-jsonschema", path=str(Path(sys.executable).parent))
     assert checker
     command = [checker, "--builtin-schema", "vendor.compose-spec", str(root / "compose.yaml")]
@@ -40,13 +38,11 @@ def test_compose_takes_the_file(root: Path) -> None:
     assert done.returncode == 0, done.stdout
 
 
-def test_there_are_no_other_services(compose: dict[str, Any]) -> None:
+def test_there_are_no_other_services(compose):
     assert set(compose["services"]) == set(SERVICES)
 
 
-def test_a_container_can_write_to_a_limited_memory_disk_and_gain_nothing(
-    service: dict[str, Any],
-) -> None:
+def test_a_container_can_write_to_a_limited_memory_disk_and_gain_nothing(service):
     assert service["read_only"] is True
     assert service["cap_drop"] == ["ALL"]
     assert service["security_opt"] == ["no-new-privileges:true"]
@@ -60,12 +56,12 @@ def test_a_container_can_write_to_a_limited_memory_disk_and_gain_nothing(
     assert disks < int(limits["memory"].removesuffix("m"))
 
 
-def test_a_container_is_started_again_and_watched(service: dict[str, Any]) -> None:
+def test_a_container_is_started_again_and_watched(service):
     assert service["restart"] == "unless-stopped"
     assert "interval" in service["healthcheck"]
 
 
-def test_the_app_and_the_api_are_two_each_of_one_image(compose: dict[str, Any]) -> None:
+def test_the_app_and_the_api_are_two_each_of_one_image(compose):
     for name in OURS:
         service = compose["services"][name]
         assert service["deploy"]["replicas"] == 2
@@ -77,13 +73,13 @@ def test_the_app_and_the_api_are_two_each_of_one_image(compose: dict[str, Any]) 
     assert compose["networks"]["inside"] == {"internal": True}
 
 
-def test_who_needs_another_waits_until_it_is_healthy(compose: dict[str, Any]) -> None:
+def test_who_needs_another_waits_until_it_is_healthy(compose):
     services = compose["services"]
     assert services["app"]["depends_on"] == {"api": {"condition": "service_healthy"}}
     assert services["proxy"]["depends_on"] == {"app": {"condition": "service_healthy"}}
 
 
-def test_only_the_proxy_is_open_to_others(compose: dict[str, Any]) -> None:
+def test_only_the_proxy_is_open_to_others(compose):
     open_to = {
         port
         for service in compose["services"].values()
@@ -93,13 +89,13 @@ def test_only_the_proxy_is_open_to_others(compose: dict[str, Any]) -> None:
     assert open_to == {"80:80", "443:443"}
 
 
-def test_images_of_others_have_a_version_and_a_digest(compose: dict[str, Any]) -> None:
+def test_images_of_others_have_a_version_and_a_digest(compose):
     for name in set(SERVICES) - set(OURS):
         image = compose["services"][name]["image"]
         assert re.fullmatch(r"\$\{\w+_IMAGE:-[\w./-]+:v?\d[\w.-]+@sha256:[0-9a-f]{64}\}", image)
 
 
-def test_keys_come_by_name_and_are_required(root: Path, compose: dict[str, Any]) -> None:
+def test_keys_come_by_name_and_are_required(root, compose):
     for service in compose["services"].values():
         for name, value in service.get("environment", {}).items():
             if "KEY" in name:
@@ -109,13 +105,13 @@ def test_keys_come_by_name_and_are_required(root: Path, compose: dict[str, Any])
     assert not re.search(r":[0-9a-f]{64}", text.replace("@sha256:", "@"))
 
 
-def test_what_is_passed_on_is_a_setting_of_ours(compose: dict[str, Any]) -> None:
+def test_what_is_passed_on_is_a_setting_of_ours(compose):
     known = {f"HOUSEPRICE_{name.upper()}" for name in Settings.model_fields}
     for name in OURS:
         assert set(compose["services"][name]["environment"]) <= known
 
 
-def test_files_that_are_mounted_exist(root: Path, compose: dict[str, Any]) -> None:
+def test_files_that_are_mounted_exist(root, compose):
     mounted = [
         volume.partition(":")[0]
         for service in compose["services"].values()
@@ -126,10 +122,10 @@ def test_files_that_are_mounted_exist(root: Path, compose: dict[str, Any]) -> No
     assert all((root / path).is_file() for path in mounted)
 
 
-def test_caddy_takes_its_configuration_as_it_is(root: Path, tmp_path: Path) -> None:
+def test_caddy_takes_its_configuration_as_it_is(root, tmp_path):
     file = root / "deploy" / "caddy" / "Caddyfile"
     done = subprocess.run(
-        [find_tool("caddy"), "validate", "--config", str(file), "--adapter", "caddyfile"],
+        [find_program("caddy"), "validate", "--config", str(file), "--adapter", "caddyfile"],
         env={"PATH": os.environ["PATH"], "HOME": str(tmp_path)},
         capture_output=True,
         text=True,
@@ -138,7 +134,7 @@ def test_caddy_takes_its_configuration_as_it_is(root: Path, tmp_path: Path) -> N
     assert done.returncode == 0, done.stderr
 
 
-def test_the_proxy_finds_the_services_by_their_names(root: Path) -> None:
+def test_the_proxy_finds_the_services_by_their_names(root):
     text = (root / "deploy" / "caddy" / "Caddyfile").read_text("utf-8")
     for name, port in (("app", 8501), ("api", 8000)):
         assert f"{{$HOUSEPRICE_{name.upper()}_HOST:{name}}}" in text

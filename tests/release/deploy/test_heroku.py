@@ -1,12 +1,9 @@
 """What Heroku runs, as it would: a clone, its packages, a build, and a line of the Procfile."""
 
-from __future__ import annotations
-
 import os
 import re
 import socket
 import subprocess
-from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,8 +17,8 @@ from websockets.typing import Origin
 from houseprice.api.access import new_key
 from tests.hamlet import write_hamlet
 from tests.loopback import PATIENCE_S, free_port, get
-from tests.release.deploy.clones import bare_python, clone
-from tests.release.deploy.processes import Server, running
+from tests.release.deploy.clones import clone, make_environment
+from tests.release.deploy.processes import running
 
 ANYWHERE = "00000000"
 HOST = "houses-1234.herokuapp.com"
@@ -35,13 +32,13 @@ class Dyno:
     environment: dict[str, str]
 
     @property
-    def web(self) -> str:
+    def web(self):
         """The line of the process that gets the requests."""
         lines = (self.app / "Procfile").read_text("utf-8").splitlines()
         return dict(line.split(": ", 1) for line in lines)["web"]
 
     @contextmanager
-    def start(self, **settings: str) -> Iterator[Server]:
+    def start(self, **settings):
         port = free_port()
         environment = {**self.environment, "PORT": str(port), **settings}
         log = self.app.parent / f"web-{port}.log"
@@ -50,12 +47,12 @@ class Dyno:
 
 
 @pytest.fixture(scope="module")
-def dyno(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Dyno:
+def dyno(root, tmp_path_factory):
     """A clone after its build."""
     folder = tmp_path_factory.mktemp("heroku")
     app = clone(root, folder / "app")
     environment = {
-        "PATH": f"{bare_python(root, folder / 'python')}:/usr/bin:/bin",
+        "PATH": f"{make_environment(root, folder / 'python')}:/usr/bin:/bin",
         "HOME": str(app),
         "DYNO": "web.1",
         "WEB_CONCURRENCY": "2",
@@ -67,11 +64,11 @@ def dyno(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Dyno:
     return Dyno(app, environment)
 
 
-def versions(dyno: Dyno) -> list[str]:
+def versions(dyno):
     return sorted(path.name for path in (dyno.app / "models").glob("hamlet-*"))
 
 
-def test_the_build_leaves_a_model_and_the_app_starts_with_it(dyno: Dyno) -> None:
+def test_the_build_leaves_a_model_and_the_app_starts_with_it(dyno):
     before = versions(dyno)
     assert len(before) == 1
     with dyno.start() as server:
@@ -83,8 +80,8 @@ def test_the_build_leaves_a_model_and_the_app_starts_with_it(dyno: Dyno) -> None
     assert versions(dyno) == before
 
 
-def test_a_browser_is_let_in_by_the_name_that_the_router_has_for_the_app(dyno: Dyno) -> None:
-    def come_from(origin: str) -> None:
+def test_a_browser_is_let_in_by_the_name_that_the_router_has_for_the_app(dyno):
+    def come_from(origin):
         line = socket.create_connection(("127.0.0.1", server.port))
         with connect(f"ws://{HOST}/_stcore/stream", sock=line, origin=Origin(origin)):
             pass
@@ -96,7 +93,7 @@ def test_a_browser_is_let_in_by_the_name_that_the_router_has_for_the_app(dyno: D
             come_from("https://elsewhere.example.com")
 
 
-def test_the_service_starts_in_place_of_the_app_and_asks_for_a_key(dyno: Dyno) -> None:
+def test_the_service_starts_in_place_of_the_app_and_asks_for_a_key(dyno):
     key, entry = new_key("office")
     with dyno.start(WEB_COMMAND="serve", HOUSEPRICE_SERVE_KEYS=entry) as server:
         assert server.wait_for("/ready").json()["model_version"] == versions(dyno)[0]
@@ -106,13 +103,13 @@ def test_the_service_starts_in_place_of_the_app_and_asks_for_a_key(dyno: Dyno) -
         assert server.stop() in (0, -15)
 
 
-def test_the_service_does_not_start_without_a_key(dyno: Dyno) -> None:
+def test_the_service_does_not_start_without_a_key(dyno):
     with dyno.start(WEB_COMMAND="serve") as server:
         assert server.process.wait(PATIENCE_S) == 2
         assert "HOUSEPRICE_SERVE_WITHOUT_KEY" in server.log()
 
 
-def test_the_container_way_builds_the_projects_image_and_starts_its_own_command(root: Path) -> None:
+def test_the_container_way_builds_the_projects_image_and_starts_its_own_command(root):
     wanted = yaml.safe_load((root / "heroku.yml").read_text("utf-8"))
     assert wanted == {"build": {"docker": {"web": "Dockerfile"}}}
     image = (root / "Dockerfile").read_text("utf-8")

@@ -1,10 +1,7 @@
 """The Dockerfile: what a change must not take from the image."""
 
-from __future__ import annotations
-
 import re
 import tomllib
-from pathlib import Path
 
 import pytest
 
@@ -12,7 +9,7 @@ SECRET = re.compile(r"(KEY|TOKEN|PASSWORD|SECRET)", re.IGNORECASE)
 
 
 @pytest.fixture
-def steps(root: Path) -> list[tuple[str, str]]:
+def steps(root):
     """The instructions with what follows them, lines joined and comments left out."""
     text = (root / "Dockerfile").read_text("utf-8")
     lines = [line for line in text.splitlines() if not line.lstrip().startswith("#")]
@@ -23,13 +20,13 @@ def steps(root: Path) -> list[tuple[str, str]]:
     ]
 
 
-def stages(steps: list[tuple[str, str]]) -> list[list[tuple[str, str]]]:
+def stages(steps):
     """The instructions of each stage, from its FROM on."""
     cut = [number for number, (word, _) in enumerate(steps) if word == "FROM"]
     return [steps[start:end] for start, end in zip(cut, [*cut[1:], None], strict=True)]
 
 
-def test_the_base_is_one_argument_with_version_and_digest(steps: list[tuple[str, str]]) -> None:
+def test_the_base_is_one_argument_with_version_and_digest(steps):
     word, base = steps[0]
     assert word == "ARG"
     assert re.fullmatch(r"PYTHON_IMAGE=python:3\.\d+-slim@sha256:[0-9a-f]{64}", base)
@@ -41,39 +38,37 @@ def test_the_base_is_one_argument_with_version_and_digest(steps: list[tuple[str,
             names.add(name)
 
 
-def test_the_base_is_a_python_that_the_package_allows(
-    root: Path, steps: list[tuple[str, str]]
-) -> None:
+def test_the_base_is_a_python_that_the_package_allows(root, steps):
     project = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["project"]
     version = re.search(r"python:(3\.\d+)", steps[0][1])
     assert version
     assert f"Programming Language :: Python :: {version[1]}" in project["classifiers"]
 
 
-def test_it_does_not_run_as_root(steps: list[tuple[str, str]]) -> None:
+def test_it_does_not_run_as_root(steps):
     users = [rest for word, rest in stages(steps)[-1] if word == "USER"]
     assert len(users) == 1
     assert re.fullmatch(r"[1-9]\d{3,}:[1-9]\d{3,}", users[0])
 
 
-def test_it_has_a_health_check_and_starts_the_app(steps: list[tuple[str, str]]) -> None:
+def test_it_has_a_health_check_and_starts_the_app(steps):
     last = dict(stages(steps)[-1])
     assert "/opt/healthy.py" in last["HEALTHCHECK"]
     assert last["CMD"] == '["houseprice", "app"]'
 
 
-def test_packages_are_installed_before_the_code_is_copied(steps: list[tuple[str, str]]) -> None:
+def test_packages_are_installed_before_the_code_is_copied(steps):
     first, *_ = stages(steps)
     copied = [rest.split()[0] for word, rest in first if word == "COPY"]
     assert copied == ["requirements.txt"]
 
 
-def test_no_secret_goes_into_a_layer(steps: list[tuple[str, str]]) -> None:
+def test_no_secret_goes_into_a_layer(steps):
     assert [rest for word, rest in steps if word in {"ARG", "ENV"} and SECRET.search(rest)] == []
     assert [rest for word, rest in steps if word == "ADD"] == []
 
 
-def test_only_what_is_copied_goes_to_the_builder(root: Path, steps: list[tuple[str, str]]) -> None:
+def test_only_what_is_copied_goes_to_the_builder(root, steps):
     lines = (root / ".dockerignore").read_text("utf-8").splitlines()
     rules = [line for line in lines if line and not line.startswith("#")]
     assert rules[0] == "*"

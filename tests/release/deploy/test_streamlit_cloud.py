@@ -1,11 +1,7 @@
 """A clone where Streamlit apps are hosted: its packages, ``streamlit run``, and a visitor."""
 
-from __future__ import annotations
-
 import subprocess
-from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 from streamlit.proto.BackMsg_pb2 import BackMsg
@@ -13,20 +9,20 @@ from websockets.sync.client import connect
 
 from tests.hamlet import write_hamlet
 from tests.loopback import free_port, wait_until
-from tests.release.deploy.clones import bare_python, clone
-from tests.release.deploy.processes import Server, running
+from tests.release.deploy.clones import clone, make_environment
+from tests.release.deploy.processes import running
 
 MEMORY_MB = 1_000  # what such services promise at least
 
 
 @pytest.fixture(scope="module")
-def python(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def python(root, tmp_path_factory):
     """The folder of its commands."""
-    return bare_python(root, tmp_path_factory.mktemp("hosted") / "python")
+    return make_environment(root, tmp_path_factory.mktemp("hosted") / "python")
 
 
 @pytest.fixture
-def hosted(root: Path, tmp_path: Path) -> Path:
+def hosted(root, tmp_path):
     """A folder with the clone, whose secrets name a market, and a home."""
     (tmp_path / "home").mkdir()
     app = clone(root, tmp_path / "app")
@@ -38,7 +34,7 @@ def hosted(root: Path, tmp_path: Path) -> Path:
 
 
 @contextmanager
-def started(hosted: Path, python: Path) -> Iterator[Server]:
+def started(hosted, python):
     port = free_port()
     command = [str(python / "streamlit"), "run", "streamlit_app.py"]
     address = ["--server.port", str(port), "--server.address", "127.0.0.1"]
@@ -49,7 +45,7 @@ def started(hosted: Path, python: Path) -> Iterator[Server]:
         yield server
 
 
-def visit(server: Server, until: Callable[[], bool]) -> None:
+def visit(server, until):
     """Open the first page, and leave as soon as something has happened."""
     message = BackMsg()
     message.rerun_script.page_script_hash = ""
@@ -58,7 +54,7 @@ def visit(server: Server, until: Callable[[], bool]) -> None:
         wait_until(until)
 
 
-def test_the_project_is_not_installed_there(python: Path, tmp_path: Path) -> None:
+def test_the_project_is_not_installed_there(python, tmp_path):
     tried = subprocess.run(
         [python / "python", "-c", "import streamlit, houseprice"],
         check=False,
@@ -70,9 +66,7 @@ def test_the_project_is_not_installed_there(python: Path, tmp_path: Path) -> Non
     assert "No module named 'houseprice'" in tried.stderr
 
 
-def test_the_first_visit_makes_a_model_even_if_the_visitor_leaves(
-    hosted: Path, python: Path
-) -> None:
+def test_the_first_visit_makes_a_model_even_if_the_visitor_leaves(hosted, python):
     models = hosted / "home" / ".cache" / "houseprice" / "models"
     with started(hosted, python) as server:
         assert not models.exists()

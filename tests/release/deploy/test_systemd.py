@@ -1,12 +1,11 @@
 """The units for a plain machine: right in the eyes of systemd, closed, and able to answer."""
 
-from __future__ import annotations
-
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -15,8 +14,40 @@ from houseprice.api.access import new_key
 from houseprice.settings import Settings
 from tests.hamlet import write_hamlet
 from tests.loopback import free_port, get
-from tests.release.deploy.processes import Server, running
-from tests.release.deploy.units import COMMANDS, read_unit
+from tests.release.deploy.processes import running
+
+COMMANDS = "/opt/houseprice/bin"
+"""Where the units look for our command."""
+
+
+@dataclass(frozen=True)
+class Unit:
+    """The lines of a section Service, by key, each key with all of its values in order."""
+
+    values: Mapping[str, list[str]]
+
+    def __getitem__(self, key):
+        """The value that counts, where the last one does."""
+        return self.values[key][-1]
+
+    def environment(self, state):
+        """What the unit sets, with the state folders in another place than usual."""
+        pairs = (
+            value.replace("%S", str(state)).split("=", 1) for value in self.values["Environment"]
+        )
+        return dict(pairs)
+
+
+def read_unit(file):
+    """Read the section Service."""
+    values: dict[str, list[str]] = {}
+    text = file.read_text("utf-8").partition("[Service]")[2].partition("[Install]")[0]
+    for line in text.splitlines():
+        if line and not line.startswith("#"):
+            key, value = line.split("=", 1)
+            values.setdefault(key, []).append(value)
+    return Unit(values)
+
 
 NAMES = ("app", "api")
 MOST_EXPOSED = 15  # tenths, of a scale from 0 (nothing is open) to 100 (everything is)
@@ -33,13 +64,13 @@ main()
 
 
 @pytest.fixture(scope="module")
-def units(root: Path) -> Path:
+def units(root):
     """The folder of the units."""
     return root / "deploy" / "systemd"
 
 
 @pytest.fixture(scope="module")
-def machine(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def machine(root, tmp_path_factory):
     """A machine in a folder: a command, a state folder, a small market."""
     folder = tmp_path_factory.mktemp("machine")
     write_hamlet(folder / "hamlet", n_sales=150)
@@ -52,13 +83,13 @@ def machine(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def analyze() -> str:
+def analyze():
     """The path of ``systemd-analyze``, which needs no systemd at work."""
     return shutil.which("systemd-analyze") or pytest.skip("systemd-analyze is not on this machine")
 
 
 @contextmanager
-def started(units: Path, machine: Path, name: str, **settings: str) -> Iterator[Server]:
+def started(units, machine, name, **settings):
     """Run the command of a unit in its environment, with what its EnvironmentFile would add."""
     unit = read_unit(units / f"houseprice-{name}.service")
     state = machine / "lib"
@@ -78,7 +109,7 @@ def started(units: Path, machine: Path, name: str, **settings: str) -> Iterator[
         yield server
 
 
-def test_systemd_finds_nothing_wrong_with_them(units: Path, tmp_path: Path, analyze: str) -> None:
+def test_systemd_finds_nothing_wrong_with_them(units, tmp_path, analyze):
     copies = []
     for name in NAMES:
         text = (units / f"houseprice-{name}.service").read_text("utf-8")
@@ -92,14 +123,14 @@ def test_systemd_finds_nothing_wrong_with_them(units: Path, tmp_path: Path, anal
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_little_is_open_to_what_runs_there(units: Path, name: str, analyze: str) -> None:
+def test_little_is_open_to_what_runs_there(units, name, analyze):
     file = units / f"houseprice-{name}.service"
     command = [analyze, "security", "--offline=true", f"--threshold={MOST_EXPOSED}", "--no-pager"]
     said = subprocess.run([*command, file], check=False, capture_output=True, text=True)
     assert said.returncode == 0, said.stdout
 
 
-def test_there_is_a_user_for_them(units: Path) -> None:
+def test_there_is_a_user_for_them(units):
     declared = (units / "sysusers.conf").read_text("utf-8").splitlines()[-1].split()
     assert declared[:2] == ["u", "houseprice"]
     assert declared[-1] == "/var/lib/houseprice"
@@ -110,7 +141,7 @@ def test_there_is_a_user_for_them(units: Path) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_their_settings_exist_and_hold_no_secret(units: Path, name: str) -> None:
+def test_their_settings_exist_and_hold_no_secret(units, name):
     unit = read_unit(units / f"houseprice-{name}.service")
     ours = {key for key in unit.environment(Path()) if key.startswith("HOUSEPRICE_")}
     assert ours == {"HOUSEPRICE_ADDRESS", "HOUSEPRICE_MODEL_DIR"}
@@ -118,12 +149,12 @@ def test_their_settings_exist_and_hold_no_secret(units: Path, name: str) -> None
     assert unit["EnvironmentFile"] == f"-/etc/houseprice/{name}.env"
 
 
-def test_a_request_is_given_its_time_before_the_service_is_killed(units: Path) -> None:
+def test_a_request_is_given_its_time_before_the_service_is_killed(units):
     unit = read_unit(units / "houseprice-api.service")
     assert int(unit["TimeoutStopSec"]) > Settings().serve_timeout_s
 
 
-def test_both_start_share_one_model_and_stop_when_asked(units: Path, machine: Path) -> None:
+def test_both_start_share_one_model_and_stop_when_asked(units, machine):
     key, entry = new_key("office")
     models = machine / "lib" / "houseprice" / "models"
     with started(units, machine, "app") as app:

@@ -1,18 +1,13 @@
 """What a block of shell asks for: its commands, as far as they are ours, and its servers."""
 
-from __future__ import annotations
-
 import re
 import shlex
-from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
 import typer
 
 from houseprice.cli import cli
-
-__all__ = ["Offered", "Server", "commands", "logical_lines", "server_of", "wrong_with"]
 
 _HEREDOC = re.compile(r"(?<!<)<<(?!<)-?\s*(['\"]?)(?P<end>\w+)\1")
 _ASSIGNMENT = re.compile(r"\w+=.*", re.DOTALL)
@@ -46,7 +41,7 @@ _SERVERS = {
 }
 
 
-def logical_lines(text: str) -> Iterator[str]:
+def logical_lines(text):
     """Yield what the shell reads as one: with what a quote, a backslash or a ``<<`` joins to it."""
     lines = iter(text.splitlines())
     for line in lines:
@@ -59,7 +54,7 @@ def logical_lines(text: str) -> Iterator[str]:
         yield whole
 
 
-def commands(text: str) -> Iterator[list[str]]:
+def commands(text):
     """Yield the words of each command, without what stands before it."""
     for line in logical_lines(text):
         shell = shlex.shlex(
@@ -75,7 +70,7 @@ def commands(text: str) -> Iterator[list[str]]:
                 words = []
 
 
-def server_of(line: str) -> Server | None:
+def server_of(line):
     """Return what a logical line starts, if that is a server of ours."""
     found = list(commands(line))
     if len(found) != 1 or len(found[0]) < 2 or "--new-key" in line or "--help" in line:
@@ -91,7 +86,7 @@ class Offered(NamedTuple):
     environments: set[str]
 
     @classmethod
-    def by(cls, root: Path) -> Self:
+    def by(cls, root):
         """Read the Makefile and ``tox.ini``."""
         makefile = (root / "Makefile").read_text(encoding="utf-8")
         tox = (root / "tox.ini").read_text(encoding="utf-8")
@@ -103,7 +98,7 @@ class Offered(NamedTuple):
         )
 
 
-def wrong_with(words: Sequence[str], offered: Offered) -> str | None:
+def wrong_with(words, offered):
     """Say what is wrong with a command, as far as it is ours."""
     words = _as_ours(words)
     name = Path(words[0]).name if words else ""
@@ -120,7 +115,7 @@ def wrong_with(words: Sequence[str], offered: Offered) -> str | None:
     return None
 
 
-def _wrong_with_ours(words: Sequence[str]) -> str | None:
+def _wrong_with_ours(words):
     command: Any = typer.main.get_command(cli)
     path = "houseprice"
     for word in words:
@@ -136,14 +131,14 @@ def _wrong_with_ours(words: Sequence[str]) -> str | None:
     return None
 
 
-def _as_ours(words: Sequence[str]) -> list[str]:
+def _as_ours(words):
     """Read ``python -m houseprice`` as ``houseprice``."""
     if len(words) > 2 and words[1] == "-m" and Path(words[0]).name.startswith("python"):
         return list(words[2:])
     return list(words)
 
 
-def _bare(words: list[str]) -> list[str]:
+def _bare(words):
     first = 0
     while first < len(words) - 1 and (
         words[first] in _BEFORE_A_COMMAND or _ASSIGNMENT.fullmatch(words[first])
@@ -152,7 +147,7 @@ def _bare(words: list[str]) -> list[str]:
     return words[first:]
 
 
-def _is_whole(line: str) -> bool:
+def _is_whole(line):
     heredoc = _HEREDOC.search(line)
     if heredoc is not None:
         return line.splitlines()[-1].strip() == heredoc["end"]

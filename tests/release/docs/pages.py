@@ -1,14 +1,8 @@
 """The pages for people: their blocks of code, their headings and where they lead."""
 
-from __future__ import annotations
-
 import re
 import textwrap
-from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
-
-__all__ = ["Block", "anchors", "blocks", "links", "page_paths", "read_pages"]
 
 _FENCE = re.compile(r"(?P<indent>\s*)(?P<ticks>`{3,}|~{3,})\s*(?P<language>[\w+-]*).*")
 _NOT_RUN = re.compile(r"\s*<!--\s*not run:(?P<reason>.*)-->\s*")
@@ -38,23 +32,23 @@ class Block:
     reason: str | None
 
     @property
-    def place(self) -> str:
+    def place(self):
         """Where to look."""
         return f"{self.page}:{self.line}"
 
 
-def page_paths(root: Path) -> list[str]:
+def page_paths(root):
     """Return the pages that tell people what to type."""
     paths = [root / "README.md", root / "SECURITY.md", *sorted((root / "docs").rglob("*.md"))]
     return [path.relative_to(root).as_posix() for path in paths if path.is_file()]
 
 
-def read_pages(root: Path) -> dict[str, str]:
+def read_pages(root):
     """Return the text of each page by its path."""
     return {page: (root / page).read_text(encoding="utf-8") for page in page_paths(root)}
 
 
-def blocks(page: str, text: str) -> list[Block]:
+def blocks(page, text):
     """Return the fenced blocks of a page in order."""
     found, lines = [], text.splitlines()
     rest = iter(enumerate(lines, start=1))
@@ -74,14 +68,14 @@ def blocks(page: str, text: str) -> list[Block]:
     return found
 
 
-def links(text: str) -> Iterator[str]:
+def links(text):
     """Yield where the links of a page lead."""
     for line in _prose(text):
         for link in _LINK.finditer(re.sub(r"`[^`]*`", "", line)):
             yield link["target"]
 
 
-def anchors(text: str) -> set[str]:
+def anchors(text):
     """Return the names that a link can end in: those that GitHub gives to headings."""
     headings = filter(None, map(_HEADING.fullmatch, _prose(text)))
     return {
@@ -89,7 +83,7 @@ def anchors(text: str) -> set[str]:
     }
 
 
-def _prose(text: str) -> Iterator[str]:
+def _prose(text):
     ticks = None
     for line in text.splitlines():
         fence = _FENCE.fullmatch(line)

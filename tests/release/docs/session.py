@@ -1,7 +1,5 @@
 """One page in one shell: its blocks in order, in a copy of the project that nobody else uses."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import re
@@ -11,14 +9,10 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
 from tests.release.docs.commands import logical_lines, server_of
-from tests.release.docs.pages import Block
-
-__all__ = ["Session", "copy_of_the_project"]
 
 _AROUND = Path(__file__).with_name("session.sh")
 _LINES = 80  # of the output, which a message shows
@@ -34,7 +28,7 @@ _PORT = re.compile(
 )
 
 
-def copy_of_the_project(root: Path, folder: Path) -> Path:
+def copy_of_the_project(root, folder):
     """Copy the project with the Python that runs now as its ``.venv``."""
     shutil.copytree(root, folder, symlinks=True, ignore=_NOT_COPIED)
     place = folder / ".venv"
@@ -58,12 +52,12 @@ class Session:
         The user's own folder.
     """
 
-    def __init__(self, project: Path, home: Path) -> None:
+    def __init__(self, project, home):
         self._project = project
         self._home = home
         self._ports: dict[int, int] = {}
 
-    def run(self, blocks: Sequence[Block], seconds: float) -> str | None:
+    def run(self, blocks, seconds):
         """Run blocks in order; return what went wrong, with the end of what was printed.
 
         Parameters
@@ -100,18 +94,18 @@ class Session:
         return "\n".join([wrong, *said[-_LINES:]])
 
     @property
-    def ports(self) -> list[int]:
+    def ports(self):
         """The ports that stood in for those of the page."""
         return [*self._ports.values()]
 
-    def _script(self, blocks: Sequence[Block], servers: Path) -> str:
+    def _script(self, blocks, servers):
         parts = [f"servers={shlex.quote(str(servers))}", _AROUND.read_text(encoding="utf-8")]
         for block in blocks:
             parts += [f"block={shlex.quote(block.place)}", 'echo "--- $block"']
             parts += map(self._line, logical_lines(block.text))
         return "\n".join(parts) + "\n"
 
-    def _line(self, line: str) -> str:
+    def _line(self, line):
         """Put a logical line as it is run: at ports that are free, and with servers behind it."""
         line = _PORT.sub(lambda found: f"{found['before']}{self._free(int(found['port']))}", line)
         server = server_of(line)
@@ -126,7 +120,7 @@ class Session:
         command = _ASSIGNMENTS.sub(r"\g<0>exec ", command, count=1)
         return f"start {port} {server.path} {shlex.quote(command)}"
 
-    def _free(self, documented: int) -> int:
+    def _free(self, documented):
         """Return a port that is free, the same for the same documented one."""
         if documented not in self._ports:
             with socket.socket() as taken:
@@ -134,7 +128,7 @@ class Session:
                 self._ports[documented] = taken.getsockname()[1]
         return self._ports[documented]
 
-    def _environment(self) -> Mapping[str, str]:
+    def _environment(self):
         """What a new user has, and no way out of this computer."""
         passed = ("LANG", "LC_ALL", "TZ", "OMP_NUM_THREADS", "CHROMIUM")
         return {
@@ -148,7 +142,7 @@ class Session:
         }
 
 
-def _end(shell: subprocess.Popen[bytes], servers: Path) -> None:
+def _end(shell, servers):
     """Stop the shell and its servers, with all that they have started."""
     groups = [int(path.read_text()) for path in servers.glob("*.pid")]
     kill = partial(_signal, [shell.pid, *groups])
@@ -159,7 +153,7 @@ def _end(shell: subprocess.Popen[bytes], servers: Path) -> None:
     shell.wait()
 
 
-def _signal(groups: Sequence[int], number: signal.Signals) -> None:
+def _signal(groups, number):
     for group in groups:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(group, number)

@@ -1,7 +1,5 @@
 """Every command that a page tells people to type does what it says, in the order of the page."""
 
-from __future__ import annotations
-
 import os
 import shutil
 from pathlib import Path
@@ -26,7 +24,7 @@ RUN = {
 
 
 @pytest.fixture
-def session(model_dir: Path, tmp_path: Path) -> Session:
+def session(model_dir, tmp_path):
     """A shell in a copy of the project, whose user has a trained model and nothing else."""
     for program in ("bash", "curl"):
         if shutil.which(program) is None:
@@ -37,7 +35,7 @@ def session(model_dir: Path, tmp_path: Path) -> Session:
 
 
 @pytest.mark.parametrize("path", RUN)  # Playwright has a fixture of the name "page"
-def test_the_commands_of_a_page_work(path: str, session: Session) -> None:
+def test_the_commands_of_a_page_work(path, session):
     wrong = session.run(RUN[path], SECONDS)
     if wrong is not None:
         pytest.fail(f"{path}: {wrong}", pytrace=False)

@@ -1,7 +1,5 @@
 """What the pages say exists: commands, options, files, links; and what is not run has a reason."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 
@@ -19,19 +17,19 @@ OFFERED = Offered.by(ROOT)
 NAMED = re.compile(r"(?<![\w./:-])((?:[\w.-]+/)+[\w.-]*\w|[\w-]+\.(?:md|py|toml|ini|yml|yaml))")
 
 
-def variables(text: str) -> set[str]:
+def variables(text):
     return set(re.findall(r"\bHOUSEPRICE_[A-Z_]*[A-Z]\b", text))
 
 
-def place(block: Block) -> str:
+def place(block):
     return block.place
 
 
-def test_there_are_pages_with_commands() -> None:
+def test_there_are_pages_with_commands():
     assert {block.page for block in SHELL} >= {"README.md", "docs/api.md", "docs/evaluation.md"}
 
 
-def test_what_is_typed_stands_in_blocks_that_are_run() -> None:
+def test_what_is_typed_stands_in_blocks_that_are_run():
     """Another language, or an indented block, would go by the test of the commands."""
     others = [block.place for block in BLOCKS if block.language in {"bash", "console", "shell"}]
     indented = [
@@ -47,7 +45,7 @@ def test_what_is_typed_stands_in_blocks_that_are_run() -> None:
 @pytest.mark.parametrize(
     "block", [block for block in BLOCKS if block.reason is not None], ids=place
 )
-def test_what_is_not_run_has_a_reason_that_leads_somewhere(block: Block) -> None:
+def test_what_is_not_run_has_a_reason_that_leads_somewhere(block):
     assert block.language == "sh", "only blocks of sh are run"
     assert block.reason
     named = NAMED.findall(block.reason)
@@ -55,13 +53,13 @@ def test_what_is_not_run_has_a_reason_that_leads_somewhere(block: Block) -> None
 
 
 @pytest.mark.parametrize("block", SHELL, ids=place)
-def test_a_block_asks_for_what_there_is(block: Block) -> None:
+def test_a_block_asks_for_what_there_is(block):
     faults = [wrong_with(words, OFFERED) for words in commands(block.text)]
     assert [fault for fault in faults if fault] == []
 
 
 @pytest.mark.parametrize("path", PAGES)  # Playwright has a fixture of the name "page"
-def test_links_lead_to_pages_and_headings(path: str) -> None:
+def test_links_lead_to_pages_and_headings(path):
     lost = []
     for link in links(PAGES[path]):
         if re.match(r"[a-z]+:", link):
@@ -76,7 +74,7 @@ def test_links_lead_to_pages_and_headings(path: str) -> None:
     assert lost == []
 
 
-def test_every_variable_that_a_page_names_is_read_somewhere() -> None:
+def test_every_variable_that_a_page_names_is_read_somewhere():
     """By our settings, or by a file that sets up a deployment."""
     known = {f"HOUSEPRICE_{name.upper()}" for name in Settings.model_fields}
     for path in [ROOT / "compose.yaml", ROOT / "Dockerfile", *(ROOT / "deploy").rglob("*")]:
@@ -100,13 +98,13 @@ def test_every_variable_that_a_page_names_is_read_somewhere() -> None:
         ("pip install houseprice", None),
     ],
 )
-def test_a_slip_in_a_command_is_found(line: str, fault: str | None) -> None:
+def test_a_slip_in_a_command_is_found(line, fault):
     faults = [found for words in commands(line) if (found := wrong_with(words, OFFERED))]
     assert len(faults) == (fault is not None)
     assert fault is None or fault in faults[0]
 
 
-def test_a_block_is_read_with_its_place_and_its_reason() -> None:
+def test_a_block_is_read_with_its_place_and_its_reason():
     text = (
         "# A\n\n<!-- not run: too long -->\n```sh\nmake x\n```\n\n1. b\n\n   ```sh\n   ls\n   ```\n"
     )

@@ -1,11 +1,8 @@
 """A page that does not work is told, and nothing that it started stays behind."""
 
-from __future__ import annotations
-
 import shutil
 import socket
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -34,7 +31,7 @@ server.serve_forever()
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Path:
+def project(tmp_path):
     """A project whose ``houseprice`` is a server that answers with what it was asked."""
     command = tmp_path / "project" / ".venv" / "bin" / "houseprice"
     command.parent.mkdir(parents=True)
@@ -44,21 +41,21 @@ def project(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def session(project: Path, tmp_path: Path) -> Session:
+def session(project, tmp_path):
     (tmp_path / "home").mkdir()
     return Session(project, tmp_path / "home")
 
 
-def page(*texts: str) -> list[Block]:
+def page(*texts):
     return [Block("a.md", 3 + 10 * i, "sh", text, None) for i, text in enumerate(texts)]
 
 
-def test_blocks_of_a_page_run_in_order_in_one_shell(session: Session, project: Path) -> None:
+def test_blocks_of_a_page_run_in_order_in_one_shell(session, project):
     assert session.run(page("x=1\nmkdir sub\ncd sub", 'echo "$x" > "y"\n'), SECONDS) is None
     assert (project / "sub" / "y").read_text() == "1\n"
 
 
-def test_the_command_that_failed_is_told_with_its_output(session: Session) -> None:
+def test_the_command_that_failed_is_told_with_its_output(session):
     wrong = session.run(page("echo fine", "echo before\nls /nowhere\necho after"), SECONDS)
     assert wrong is not None
     assert "in the block at a.md:13: ls /nowhere" in wrong
@@ -66,13 +63,13 @@ def test_the_command_that_failed_is_told_with_its_output(session: Session) -> No
     assert "after" not in wrong
 
 
-def test_a_page_that_takes_too_long_is_stopped(session: Session) -> None:
+def test_a_page_that_takes_too_long_is_stopped(session):
     wrong = session.run(page("echo here; sleep 600"), 0.5)
     assert wrong is not None
     assert wrong.startswith("not done after 0.5 s")
 
 
-def test_a_server_is_waited_for_asked_replaced_and_stopped(session: Session, project: Path) -> None:
+def test_a_server_is_waited_for_asked_replaced_and_stopped(session, project):
     text = """
         houseprice serve   # on port 8000
         curl -s localhost:8000/first > first
@@ -99,7 +96,7 @@ def test_a_server_is_waited_for_asked_replaced_and_stopped(session: Session, pro
             assert asked.connect_ex(("127.0.0.1", port)) != 0
 
 
-def test_a_server_that_ends_is_told_with_its_last_words(session: Session) -> None:
+def test_a_server_that_ends_is_told_with_its_last_words(session):
     wrong = session.run(page("houseprice serve --fail"), SECONDS)
     assert wrong is not None
     assert "a.md:3: the server ended" in wrong

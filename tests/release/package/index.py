@@ -1,10 +1,8 @@
-"""A package index that asks everybody for name and password: ``python index.py PORT FOLDER``.
+"""A package index that requires a password: ``python index.py PORT FOLDER``.
 
-It is pypiserver, as a program of its own: what it imports warns, and a warning would fail a test.
-Name and password come from the environment, as twine's do.
+pypiserver runs as a process, because its imports emit warnings, which fail a test.
+Name and password come from the environment variables of twine.
 """
-
-from __future__ import annotations
 
 import os
 import sys
@@ -13,11 +11,11 @@ from wsgiref.simple_server import WSGIServer, make_server
 
 import pypiserver
 
-KNOWN = (os.environ["TWINE_USERNAME"], os.environ["TWINE_PASSWORD"])
+CREDENTIALS = (os.environ["TWINE_USERNAME"], os.environ["TWINE_PASSWORD"])
 
 
 class Threaded(ThreadingMixIn, WSGIServer):
-    """Answers several at once, as the installer asks."""
+    """Handles concurrent requests of the installer."""
 
     daemon_threads = True
 
@@ -26,7 +24,7 @@ if __name__ == "__main__":
     app = pypiserver.app(
         roots=[sys.argv[2]],
         authenticate=["update", "download", "list"],
-        auther=lambda name, password: (name, password) == KNOWN,
+        auther=lambda name, password: (name, password) == CREDENTIALS,
         disable_fallback=True,
     )
     with make_server("127.0.0.1", int(sys.argv[1]), app, Threaded) as server:

@@ -1,11 +1,9 @@
-"""A release goes to a package index and comes from it: a real one, on this computer."""
-
-from __future__ import annotations
+"""A release is published to a local package index and installed from it."""
 
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +12,6 @@ import requests
 
 import houseprice
 from tests.loopback import PATIENCE_S, free_port, wait_until
-from tests.release.package.alone import Alone, Release
 
 SERVER = Path(__file__).with_name("index.py")
 NAME, PASSWORD = "releaser", "correct-horse"
@@ -25,13 +22,13 @@ Make = Callable[..., subprocess.CompletedProcess[str]]
 
 @dataclass(frozen=True)
 class Index:
-    """Where it is, what it keeps, and who may come in."""
+    """A running package index, its folder and the settings to publish to it."""
 
     address: str
     packages: Path
     settings: dict[str, str]
 
-    def answers(self) -> bool:
+    def answers(self):
         try:
             return requests.get(f"http://{self.address}/", timeout=PATIENCE_S).ok
         except requests.ConnectionError:
@@ -39,7 +36,7 @@ class Index:
 
 
 @pytest.fixture
-def index(tmp_path: Path) -> Iterator[Index]:
+def index(tmp_path):
     packages = tmp_path / "packages"
     packages.mkdir()
     address = f"127.0.0.1:{free_port()}"
@@ -60,64 +57,56 @@ def index(tmp_path: Path) -> Iterator[Index]:
         process.wait(PATIENCE_S)
 
 
-def test_what_is_published_installs_from_there_predicts_and_serves(
-    make: Make,
-    release: Release,
-    index: Index,
-    install: Callable[[str, dict[str, str]], Alone],
-    model_dir: Path,
-) -> None:
-    sent = make("publish", release.folder, **index.settings)
-    assert sent.returncode == 0, sent.stdout + sent.stderr
-    assert PASSWORD not in sent.stdout + sent.stderr
+def test_a_published_release_installs_predicts_and_serves(make, release, index, install, model_dir):
+    result = make("publish", release.folder, **index.settings)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert PASSWORD not in result.stdout + result.stderr
     assert {path.name for path in index.packages.iterdir()} == {
         release.wheel.name,
         release.sdist.name,
     }
 
-    there = f"http://{NAME}:{PASSWORD}@{index.address}/simple/"
-    alone = install(f"houseprice[api]=={houseprice.__version__}", {"UV_INDEX": there})
-    houses = alone.embedded_houses(20)
-    valued = alone.run("houseprice", "predict", houses, HOUSEPRICE_MODEL_DIR=model_dir)
-    assert valued.returncode == 0, valued.stderr
-    assert len(valued.stdout.splitlines()) == 21
+    url_with_password = f"http://{NAME}:{PASSWORD}@{index.address}/simple/"
+    installation = install(
+        f"houseprice[api]=={houseprice.__version__}", {"UV_INDEX": url_with_password}
+    )
+    houses = installation.embedded_houses(20)
+    predicted = installation.run("houseprice", "predict", houses, HOUSEPRICE_MODEL_DIR=model_dir)
+    assert predicted.returncode == 0, predicted.stderr
+    assert len(predicted.stdout.splitlines()) == 21
 
-    with alone.serving("serve", healthy="/ready", HOUSEPRICE_MODEL_DIR=model_dir) as server:
+    with installation.serving("serve", healthy="/ready", HOUSEPRICE_MODEL_DIR=model_dir) as server:
         url = f"http://{server.address}/v1/valuations"
-        told = requests.post(url, json={"rows": [HOUSE]}, timeout=PATIENCE_S).json()
-    assert houseprice.__version__ in told["model_version"]
-    assert told["valuations"][0]["predicted_price"] > 0
-    assert "Traceback" not in server.said
+        response = requests.post(url, json={"rows": [HOUSE]}, timeout=PATIENCE_S).json()
+    assert houseprice.__version__ in response["model_version"]
+    assert response["valuations"][0]["predicted_price"] > 0
+    assert "Traceback" not in server.output
 
 
-def test_an_index_that_does_not_know_the_password_takes_nothing(
-    make: Make, release: Release, index: Index
-) -> None:
-    sent = make("publish", release.folder, **index.settings | {"TWINE_PASSWORD": "guessed-horse"})
-    assert sent.returncode != 0
-    assert "403" in sent.stdout + sent.stderr
-    assert "guessed-horse" not in sent.stdout + sent.stderr
+def test_a_wrong_password_is_refused(make, release, index):
+    result = make("publish", release.folder, **index.settings | {"TWINE_PASSWORD": "guessed-horse"})
+    assert result.returncode != 0
+    assert "403" in result.stdout + result.stderr
+    assert "guessed-horse" not in result.stdout + result.stderr
     assert [*index.packages.iterdir()] == []
 
 
 @pytest.mark.parametrize("missing", ["TWINE_REPOSITORY_URL", "TWINE_USERNAME", "TWINE_PASSWORD"])
-def test_without_an_address_a_name_or_a_password_it_says_what_to_set(
-    make: Make, tmp_path: Path, missing: str
-) -> None:
-    given = {
+def test_publish_names_the_missing_variable(make, tmp_path, missing):
+    settings = {
         "TWINE_REPOSITORY_URL": "http://127.0.0.1:9/",
         "TWINE_USERNAME": NAME,
         "TWINE_PASSWORD": PASSWORD,
     }
-    sent = make("publish", tmp_path, **given | {missing: ""})
-    assert sent.returncode != 0
-    assert sent.stderr.splitlines()[0] == (
+    result = make("publish", tmp_path, **settings | {missing: ""})
+    assert result.returncode != 0
+    assert result.stderr.splitlines()[0] == (
         f"Set TWINE_REPOSITORY_URL, TWINE_USERNAME and TWINE_PASSWORD first: {missing} is not set."
     )
-    assert PASSWORD not in sent.stdout + sent.stderr
+    assert PASSWORD not in result.stdout + result.stderr
 
 
-def test_without_a_release_it_says_to_make_one(make: Make, tmp_path: Path, index: Index) -> None:
-    sent = make("publish", tmp_path, **index.settings)
-    assert sent.returncode != 0
-    assert "run make dist first" in sent.stderr
+def test_publish_without_a_release_names_make_dist(make, tmp_path, index):
+    result = make("publish", tmp_path, **index.settings)
+    assert result.returncode != 0
+    assert "run make dist first" in result.stderr

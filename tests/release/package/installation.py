@@ -1,9 +1,6 @@
-"""A release, and what is installed from it alone: programs, and servers that run."""
-
-from __future__ import annotations
+"""A built release, and an environment in which it is installed."""
 
 import subprocess
-from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,56 +9,54 @@ import requests
 
 from tests.loopback import PATIENCE_S, free_port, wait_until
 
-__all__ = ["Alone", "Release", "Serving"]
-
 
 @dataclass(frozen=True)
 class Release:
-    """What `make dist` leaves."""
+    """The files of ``make dist``."""
 
     folder: Path
 
     @property
-    def wheel(self) -> Path:
+    def wheel(self):
         (path,) = self.folder.glob("*.whl")
         return path
 
     @property
-    def sdist(self) -> Path:
+    def sdist(self):
         (path,) = self.folder.glob("*.tar.gz")
         return path
 
 
 @dataclass(frozen=True)
-class Alone:
-    """An environment beside nothing else, and a working folder that is no project's."""
+class Installation:
+    """An environment with only the package, and a working folder outside the source tree."""
 
     folder: Path
 
     @property
-    def python(self) -> Path:
+    def python(self):
         return self.folder / "env" / "bin" / "python"
 
     @property
-    def working_folder(self) -> Path:
-        path = self.folder / "elsewhere"
+    def working_folder(self):
+        path = self.folder / "working_folder"
         path.mkdir(exist_ok=True)
         return path
 
-    def embedded_houses(self, n_rows: int) -> Path:
-        """The first houses of the file that the installed market brings."""
-        (brought,) = self.folder.glob("env/lib/*/site-packages/houseprice/market/*/to_value.csv")
+    def embedded_houses(self, n_rows):
+        """Write the first houses of the installed market to a file."""
+        (sample,) = self.folder.glob("env/lib/*/site-packages/houseprice/market/*/to_value.csv")
         path = self.working_folder / "houses.csv"
-        path.write_text("".join(brought.read_text("utf-8").splitlines(True)[: n_rows + 1]))
+        path.write_text("".join(sample.read_text("utf-8").splitlines(True)[: n_rows + 1]))
         return path
 
-    def environment(self, **settings: object) -> dict[str, str]:
-        """Nothing of ours: no path to the tree, no settings but these."""
+    def environment(self, **settings):
+        """Return an environment without a path to the source tree, with only these settings."""
         home = {"HOME": str(self.folder), "PATH": "/usr/bin:/bin", "OMP_NUM_THREADS": "1"}
         return home | {name: str(value) for name, value in settings.items()}
 
-    def run(self, *command: object, **settings: object) -> subprocess.CompletedProcess[str]:
-        """Run a program of the environment to its end."""
+    def run(self, *command, **settings):
+        """Run a program of the environment."""
         return subprocess.run(
             [self.python.with_name(str(command[0])), *map(str, command[1:])],
             cwd=self.working_folder,
@@ -73,19 +68,19 @@ class Alone:
         )
 
     @contextmanager
-    def serving(self, *command: str, healthy: str, **settings: object) -> Iterator[Serving]:
-        """Run a server of the environment, from when it answers until the end of the block."""
+    def serving(self, *command, healthy, **settings):
+        """Run a server of the environment and wait until it responds."""
         port, log = free_port(), self.folder / f"{command[0]}.log"
-        with log.open("wb") as written:
+        with log.open("wb") as output:
             process = subprocess.Popen(
                 [self.python.with_name("houseprice"), *command],
                 cwd=self.working_folder,
                 env=self.environment(PORT=port, **settings),
                 stdin=subprocess.DEVNULL,
-                stdout=written,
+                stdout=output,
                 stderr=subprocess.STDOUT,
             )
-        server = Serving(process, f"127.0.0.1:{port}", log)
+        server = RunningServer(process, f"127.0.0.1:{port}", log)
         try:
             wait_until(lambda: server.answers(healthy))
             yield server
@@ -95,19 +90,19 @@ class Alone:
 
 
 @dataclass(frozen=True)
-class Serving:
-    """A server that runs."""
+class RunningServer:
+    """A running server."""
 
     process: subprocess.Popen[bytes]
     address: str
     log: Path
 
     @property
-    def said(self) -> str:
+    def output(self):
         return self.log.read_text("utf-8")
 
-    def answers(self, path: str) -> bool:
-        assert self.process.poll() is None, self.said
+    def answers(self, path):
+        assert self.process.poll() is None, self.output
         try:
             return requests.get(f"http://{self.address}{path}", timeout=PATIENCE_S).ok
         except requests.ConnectionError:
