@@ -8,12 +8,14 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta, timezone
 
+import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from houseprice.backend.base import BackendInfo, Capability
 from houseprice.errors import BackendError, HousePriceError, NotSupported, SettingsError, StoreError
 from houseprice.formatting import percent
+from houseprice.tables.writer import to_csv
 from houseprice.ui.session import Outage, backend, cached_info, outage, retry
 
 __all__ = [
@@ -22,6 +24,7 @@ __all__ = [
     "answered_by",
     "as_of_note",
     "as_of_sentence",
+    "download",
     "error_boundary",
     "escape",
     "is_supported",
@@ -139,6 +142,20 @@ def _retry_hint(error: HousePriceError) -> str:
 def retry_button(key: str) -> None:
     """Draw a button that reruns the page and calls the backend at once."""
     st.button("Try again", key=f"again_{key}", on_click=retry, icon=":material/refresh:")
+
+
+def download(label: str, frame: pd.DataFrame, *, key: str) -> None:
+    """Show a download button for a frame; the CSV is written only when the button is clicked."""
+    st.download_button(
+        label,
+        lambda: to_csv(frame, escape_formulas=True, newline="\r\n", bom=True),
+        file_name=f"{key}.csv",
+        mime="text/csv",
+        key=key,
+        on_click="ignore",
+        type="tertiary",
+        icon=":material/download:",
+    )
 
 
 def show_tabs(

@@ -5,22 +5,21 @@ import streamlit as st
 from houseprice.formatting import duration, join_words
 from houseprice.tables.reader import MAX_UPLOAD_SECONDS
 from houseprice.tables.records import MAX_COLUMNS
-from houseprice.tables.table import template
-from houseprice.ui.charts.panel import download
 from houseprice.ui.csv.results import show_result
 from houseprice.ui.csv.upload import (
     UPLOAD_KEY,
     FailedUpload,
     column_guide,
     discard_removed,
+    example,
     process_upload,
     retry_upload,
     sample,
     upload_result,
     value_bytes,
 )
-from houseprice.ui.layout import escape, retry_button
-from houseprice.ui.session import market, settings, typical
+from houseprice.ui.layout import download, escape, retry_button
+from houseprice.ui.session import market, settings
 
 contract = market().contract
 required = [field.label for field in contract.fields.values() if field.required]
@@ -37,7 +36,7 @@ with left:
         "**1. Prepare a table.** The template has every column and a typical house as an example. "
         "Leave blank what you do not know. You can keep columns of your own, such as an address."
     )
-    download("Download the template (CSV)", template(contract, typical()), key="houses_template")
+    download("Download the template (CSV)", example(), key="houses_template")
     sample_data, n_sample = sample()
     use_sample = n_sample > 0 and st.button(
         f"Try it with {n_sample:,} houses", key="csv_sample", icon=":material/play_arrow:"
@@ -64,7 +63,7 @@ with right:
     progress_area = st.container()
 
 with st.expander("Columns and accepted values"):
-    guide = column_guide(contract)
+    guide = column_guide()
     st.dataframe(
         guide, hide_index=True, key="csv_guide", alt="Each column with its accepted values"
     )

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import streamlit as st
 
-from houseprice.tables.writer import to_csv
+from houseprice.ui.layout import download
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-__all__ = ["Chart", "download", "panel", "plain_text", "readable_headers"]
+__all__ = ["Chart", "panel", "plain_text", "readable_headers"]
 
 
 @dataclass(frozen=True)
@@ -72,20 +72,6 @@ def plain_text(caption: str) -> str:
 def _selected_ids(points: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
     rows = (point.get("customdata") for point in points)
     return tuple(dict.fromkeys(str(row[0]) for row in rows if row))
-
-
-def download(label: str, frame: pd.DataFrame, *, key: str) -> None:
-    """Show a download button for a frame; the CSV is written only when the button is clicked."""
-    st.download_button(
-        label,
-        lambda: to_csv(frame, escape_formulas=True, newline="\r\n", bom=True),
-        file_name=f"{key}.csv",
-        mime="text/csv",
-        key=key,
-        on_click="ignore",
-        type="tertiary",
-        icon=":material/download:",
-    )
 
 
 def readable_headers(frame: pd.DataFrame, headers: Mapping[str, str] | None = None) -> pd.DataFrame:

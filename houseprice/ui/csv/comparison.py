@@ -15,10 +15,10 @@ from houseprice.model.standards import column_labels, detailed_label, format_met
 from houseprice.tables.drift import DriftReport, detect_drift
 from houseprice.tables.portfolio import Portfolio
 from houseprice.tables.price_comparison import PriceComparison, compare_prices
-from houseprice.ui.charts.panel import download, panel, readable_headers
+from houseprice.ui.charts.panel import panel, readable_headers
 from houseprice.ui.charts.uploads import prices_chart
 from houseprice.ui.csv.upload import ValuedUpload
-from houseprice.ui.layout import escape
+from houseprice.ui.layout import download, escape
 from houseprice.ui.session import backend
 
 __all__ = ["drift_frame", "equity_frame", "show_accuracy", "show_drift", "show_totals"]

@@ -23,9 +23,9 @@ from houseprice.tables.corrections import (
     invalid_cells,
     uncorrectable_rows,
 )
-from houseprice.ui.charts.panel import download, readable_headers
+from houseprice.ui.charts.panel import readable_headers
 from houseprice.ui.csv.upload import ValuedUpload, revalue
-from houseprice.ui.layout import escape
+from houseprice.ui.layout import download, escape
 
 __all__ = ["cell_groups", "show_problems"]
 

@@ -29,7 +29,6 @@ from houseprice.errors import (
 )
 from houseprice.files import MEGABYTE
 from houseprice.formatting import duration
-from houseprice.market.contract import Contract
 from houseprice.market.fields import Field
 from houseprice.market.parsing import describe_range
 from houseprice.market.problems import Problem, concat_problems, slice_problems
@@ -37,8 +36,8 @@ from houseprice.market.sales import read_rows
 from houseprice.progress import ProgressEstimate
 from houseprice.tables.reader import MAX_UPLOAD_SECONDS, read_table
 from houseprice.tables.scoring import ScoredTable, ScoringOptions, value_rows
-from houseprice.tables.table import Table, output_columns
-from houseprice.ui.session import backend, market, settings
+from houseprice.tables.table import Table, output_columns, template
+from houseprice.ui.session import backend, market, settings, typical
 
 if TYPE_CHECKING:
     from streamlit.runtime.uploaded_file_manager import UploadedFile
@@ -50,6 +49,7 @@ __all__ = [
     "ValuedUpload",
     "column_guide",
     "discard_removed",
+    "example",
     "process_upload",
     "retry_upload",
     "revalue",
@@ -280,8 +280,15 @@ def sample() -> tuple[bytes, int]:
         return b"", 0
 
 
-def column_guide(contract: Contract) -> pd.DataFrame:
-    """Return a table of what each column means and which values it accepts."""
+@st.cache_resource(show_spinner=False)
+def example() -> pd.DataFrame:
+    """Return the template of the market's columns with the typical house; read-only."""
+    return template(market().contract, typical())
+
+
+@st.cache_resource(show_spinner=False)
+def column_guide() -> pd.DataFrame:
+    """Return a table of what each column means and which values it accepts; read-only."""
     return pd.DataFrame(
         [
             {
@@ -291,7 +298,7 @@ def column_guide(contract: Contract) -> pd.DataFrame:
                 "Accepted values": _accepted_values(field),
                 "Help": field.help,
             }
-            for column, field in contract.fields.items()
+            for column, field in market().contract.fields.items()
         ]
     )
 

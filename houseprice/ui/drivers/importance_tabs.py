@@ -8,8 +8,8 @@ import streamlit as st
 from houseprice.market.contract import Contract
 from houseprice.model.study import Study
 from houseprice.ui.charts import feature_importance as charts
-from houseprice.ui.charts.panel import download, panel, readable_headers
-from houseprice.ui.layout import is_supported
+from houseprice.ui.charts.panel import panel, readable_headers
+from houseprice.ui.layout import download, is_supported
 from houseprice.ui.session import backend, study_of
 
 __all__ = [

@@ -20,11 +20,11 @@ from houseprice.market.profile.alerts import (
 )
 from houseprice.market.profile.selection import Sales
 from houseprice.ui.charts import data_quality
-from houseprice.ui.charts.panel import download, panel
+from houseprice.ui.charts.panel import panel
 from houseprice.ui.charts.prices import contradictions_caption, price_outliers_chart
 from houseprice.ui.explore.filters import alerts_of
 from houseprice.ui.explore.selected_sales import open_sale_button, table_height
-from houseprice.ui.layout import error_boundary, is_supported
+from houseprice.ui.layout import download, error_boundary, is_supported
 from houseprice.ui.session import backend, market, study_of
 
 __all__ = ["outlier_reasons", "show_missing", "show_outliers", "show_overview"]

@@ -11,10 +11,9 @@ import streamlit as st
 from houseprice.formatting import plural
 from houseprice.market.contract import Contract
 from houseprice.market.profile.selection import Sales
-from houseprice.ui.charts.panel import download
 from houseprice.ui.charts.style import axis_title, price_title
 from houseprice.ui.house.form import open_sale
-from houseprice.ui.layout import escape
+from houseprice.ui.layout import download, escape
 
 __all__ = [
     "SELECTION_HINT",

@@ -21,8 +21,8 @@ from houseprice.model.standards import (
     short_label,
 )
 from houseprice.ui.charts import performance as charts
-from houseprice.ui.charts.panel import download, panel
-from houseprice.ui.layout import escape, is_supported, measurement_note
+from houseprice.ui.charts.panel import panel
+from houseprice.ui.layout import download, escape, is_supported, measurement_note
 from houseprice.ui.session import backend, study_of
 
 __all__ = [

@@ -14,9 +14,9 @@ from houseprice.market.contract import Contract
 from houseprice.market.sales import EXPERIMENT_METRICS, Market, load_experiments
 from houseprice.model.gate import compare_versions, incomparable_reason
 from houseprice.model.standards import short_label
-from houseprice.ui.charts.panel import download, panel
+from houseprice.ui.charts.panel import panel
 from houseprice.ui.charts.performance import versions_chart
-from houseprice.ui.layout import escape, is_supported, provenance
+from houseprice.ui.layout import download, escape, is_supported, provenance
 from houseprice.ui.performance.overview import card_of
 from houseprice.ui.session import study_of
 
