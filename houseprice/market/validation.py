@@ -245,7 +245,8 @@ def _missing_columns(missing: set[str], contract: Contract) -> Iterator[Problem]
 
 
 def _unknown_columns(rows: pd.DataFrame, contract: Contract) -> Iterator[Problem]:
-    names = [str(name) for name in rows.columns.tolist() if name not in _known_columns(contract)]
+    known = _known_columns(contract)
+    names = [str(name) for name in rows.columns.tolist() if name not in known]
     if names:
         message = f"Not used, and kept as they are: {', '.join(names)}."
         yield Problem(None, None, "unknown_columns", "note", message)
