@@ -72,7 +72,7 @@ def run_in_processes(function: Callable[[T], R], items: Iterable[T], n_jobs: int
             for future in done:
                 yield future.result()
     finally:
-        # Not to wait for what nobody needs any more, for example after Ctrl-C.
+        # Don't wait for results that are not needed any more, for example after Ctrl-C.
         for process in set(multiprocessing.active_children()) - others:
             process.terminate()
         executor.shutdown(cancel_futures=True)

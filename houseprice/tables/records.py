@@ -182,7 +182,7 @@ class Lines:
 
 
 def read_records(lines: Lines, separator: str) -> Iterator[Record]:
-    """Split lines into records; a shorten cell may contain separators and line breaks.
+    """Split lines into records; a quoted cell may contain separators and line breaks.
 
     Only the lines of the records that are consumed are read.
 
@@ -205,7 +205,7 @@ def read_records(lines: Lines, separator: str) -> Iterator[Record]:
                     f"A quotation mark on line {first:,} is opened and never closed, so the "
                     "rest of the file can't be read. Close it or remove it."
                 ) from None
-            # The shorten cell may span intact rows: only its first line is given up.
+            # The quoted cell may span intact rows: only its first line is given up.
             broken = lines.truncate_record()
             yield Record(first, broken, broken.rstrip("\r\n").split(separator), is_valid=False)
         else:

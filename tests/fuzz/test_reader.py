@@ -23,7 +23,7 @@ from tests.fuzz.breaking import BrokenTable, broken_tables, damaged
 from tests.fuzz.conftest import fuzz_settings
 from tests.hamlet import hamlet_sales
 from tests.tables import value_table
-from tests.unit.tables.conftest import Surveyor
+from tests.unit.tables.conftest import LinearBackend
 
 LIMITS = Settings(max_upload_mb=1, max_unpacked_mb=1, max_rows=500)
 SALES = hamlet_sales(12).assign(remark=["a,b", 'say "no"', "line\nbreak", "é", "=1", ""] * 2)
@@ -31,8 +31,8 @@ CSV = SALES.to_csv(index=False).encode()
 
 
 @pytest.fixture(scope="module")
-def surveyor(contract):
-    return Surveyor(contract)
+def backend(contract):
+    return LinearBackend(contract)
 
 
 def assert_consistent(scored: ScoredTable, n_rows: int) -> None:
@@ -52,10 +52,10 @@ def assert_consistent(scored: ScoredTable, n_rows: int) -> None:
 
 @fuzz_settings(40)
 @given(data=st.data())
-def test_every_row_of_a_broken_table_is_answered(data, contract, surveyor):
+def test_every_row_of_a_broken_table_is_answered(data, contract, backend):
     broken: BrokenTable = data.draw(broken_tables(contract))
     table = read_table(broken.data, "homes.csv", Settings(), contract)
-    scored = value_table(table, surveyor)
+    scored = value_table(table, backend)
     assert_consistent(scored, len(broken.rows))
     for row, (given_row, cells) in enumerate(
         zip(broken.rows, scored.inputs.to_numpy().tolist(), strict=True)
@@ -68,12 +68,12 @@ def test_every_row_of_a_broken_table_is_answered(data, contract, surveyor):
 
 @fuzz_settings(15)
 @given(data=st.data())
-def test_a_broken_table_streams_as_it_is_read_whole(data, contract, surveyor):
+def test_a_broken_table_streams_as_it_is_read_whole(data, contract, backend):
     broken: BrokenTable = data.draw(broken_tables(contract))
-    scored = value_table(read_table(broken.data, "homes.csv", Settings(), contract), surveyor)
+    scored = value_table(read_table(broken.data, "homes.csv", Settings(), contract), backend)
     out = io.BytesIO()
     with open_csv(broken.data, "homes.csv", Settings(), contract) as source:
-        streamed = value_stream(source, surveyor, out, ScoringOptions(), rows=2)
+        streamed = value_stream(source, backend, out, ScoringOptions(), rows=2)
     assert streamed.counts.rows == len(scored.valuations)
     assert streamed.counts.errors == scored.summary.errors
     text = out.getvalue().decode(source.layout.text.codec)[bool(source.layout.text.mark) :]
@@ -87,26 +87,26 @@ def test_a_broken_table_streams_as_it_is_read_whole(data, contract, surveyor):
 
 @fuzz_settings(3)
 @given(data=st.data())
-def test_every_download_of_a_broken_table_can_be_valued_again(data, contract, surveyor):
+def test_every_download_of_a_broken_table_can_be_valued_again(data, contract, backend):
     broken: BrokenTable = data.draw(broken_tables(contract))
-    scored = value_table(read_table(broken.data, "homes.csv", Settings(), contract), surveyor)
+    scored = value_table(read_table(broken.data, "homes.csv", Settings(), contract), backend)
     for download in (
         to_csv(scored.frame, escape_formulas=True, newline="\r\n", bom=True),
         to_excel(scored, contract),
         to_parquet(scored),
     ):
         table = read_table(download, "again", Settings(), contract)
-        again = value_table(table, surveyor)
+        again = value_table(table, backend)
         assert again.inputs.to_numpy().tolist() == scored.inputs.to_numpy().tolist()
 
 
 @fuzz_settings(80)
 @given(data=st.data(), encoding=st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "cp1252"]))
-def test_a_damaged_csv_file_is_read_or_refused_with_a_message(data, encoding, contract, surveyor):
+def test_a_damaged_csv_file_is_read_or_refused_with_a_message(data, encoding, contract, backend):
     content = data.draw(damaged(CSV.decode().encode(encoding)))
     with contextlib.suppress(InputError):
         table = read_table(content, "homes.csv", LIMITS, contract)
-        assert_consistent(value_table(table, surveyor), len(table.cells))
+        assert_consistent(value_table(table, backend), len(table.cells))
 
 
 @fuzz_settings(40)

@@ -1,6 +1,4 @@
-"""A small market, and a backend that values its houses by one rule."""
-
-from __future__ import annotations
+"""A small market, and a backend that values its houses with one formula."""
 
 from datetime import UTC, date, datetime
 
@@ -21,12 +19,12 @@ from houseprice.settings import Settings
 from tests.hamlet import write_hamlet
 
 
-class Surveyor:
-    """A backend for which each square metre is worth 1,000.125, and which remembers its calls."""
+class LinearBackend:
+    """A backend that values a square metre at 1,000.125, and records its calls."""
 
     def __init__(self, contract: Contract) -> None:
         self.contract = contract
-        self.asked: list[pd.DataFrame] = []
+        self.calls: list[pd.DataFrame] = []
         self.evidence: list[bool] = []
         self.capabilities = CAPABILITIES
 
@@ -51,7 +49,7 @@ class Surveyor:
         evidence: bool = False,
         progress: Progress | None = None,
     ) -> ValuationResult:
-        self.asked.append(rows)
+        self.calls.append(rows)
         self.evidence.append(evidence)
         checked = validate(rows, self.contract)
         price = np.where(checked.valid, checked.houses["size"] * 1000.125, np.nan)
@@ -77,15 +75,15 @@ class Surveyor:
 
 
 @pytest.fixture(scope="session")
-def contract(tmp_path_factory: pytest.TempPathFactory) -> Contract:
+def contract(tmp_path_factory):
     return load_contract(write_hamlet(tmp_path_factory.mktemp("hamlet")))
 
 
 @pytest.fixture
-def surveyor(contract: Contract) -> Surveyor:
-    return Surveyor(contract)
+def backend(contract):
+    return LinearBackend(contract)
 
 
 @pytest.fixture(scope="session")
-def limits() -> Settings:
+def limits():
     return Settings()

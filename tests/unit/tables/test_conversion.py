@@ -1,12 +1,9 @@
-"""The market's own file in each encoding and format: whatever it came in, it is worth the same."""
-
-from __future__ import annotations
+"""A file is valued alike in every encoding and format."""
 
 import csv
 import gzip
 import io
 from collections.abc import Callable
-from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -23,7 +20,7 @@ from tests.tables import value_table
 ROWS = 40
 
 
-def written(rows: list[list[str]], separator: str = ",", newline: str = "\n") -> str:
+def csv_text(rows: list[list[str]], separator: str = ",", newline: str = "\n") -> str:
     text = io.StringIO(newline="")
     csv.writer(text, delimiter=separator, lineterminator=newline).writerows(rows)
     return text.getvalue()
@@ -53,52 +50,52 @@ def _numbers(column: pd.Series) -> pd.Series:
 
 
 def decimal_commas(rows: list[list[str]]) -> bytes:
-    return written([[cell.replace(".", ",") for cell in row] for row in rows], ";").encode()
+    return csv_text([[cell.replace(".", ",") for cell in row] for row in rows], ";").encode()
 
 
 def windows_1252(rows: list[list[str]]) -> bytes:
-    return written([[*rows[0], "é"], *([*row, "ü"] for row in rows[1:])]).encode("cp1252")
+    return csv_text([[*rows[0], "é"], *([*row, "ü"] for row in rows[1:])]).encode("cp1252")
 
 
-def with_emptiness(rows: list[list[str]]) -> bytes:
-    return (written([[*row, ""] for row in rows]) + "\n\n").encode()
+def with_empty_cells(rows: list[list[str]]) -> bytes:
+    return (csv_text([[*row, ""] for row in rows]) + "\n\n").encode()
 
 
-def spelled_otherwise(rows: list[list[str]]) -> bytes:
-    return written([[f" {name.upper()} " for name in rows[0]], *rows[1:]]).encode()
+def other_spelling(rows: list[list[str]]) -> bytes:
+    return csv_text([[f" {name.upper()} " for name in rows[0]], *rows[1:]]).encode()
 
 
 FORMATS: dict[str, Callable[[list[list[str]]], bytes]] = {
-    "UTF-8 with a mark": lambda rows: written(rows).encode("utf-8-sig"),
-    "UTF-16": lambda rows: written(rows, "\t").encode("utf-16"),
-    "UTF-16 of the other kind": lambda rows: b"\xfe\xff" + written(rows).encode("utf-16-be"),
+    "UTF-8 with a byte order mark": lambda rows: csv_text(rows).encode("utf-8-sig"),
+    "UTF-16": lambda rows: csv_text(rows, "\t").encode("utf-16"),
+    "UTF-16, big-endian": lambda rows: b"\xfe\xff" + csv_text(rows).encode("utf-16-be"),
     "Windows-1252": windows_1252,
-    "semicolons": lambda rows: written(rows, ";").encode(),
+    "semicolons": lambda rows: csv_text(rows, ";").encode(),
     "decimal commas": decimal_commas,
-    "tabs and CR LF": lambda rows: written(rows, "\t", "\r\n").encode(),
-    "vertical bars": lambda rows: written(rows, "|").encode(),
-    "gzip": lambda rows: gzip.compress(written(rows).encode()),
-    "empty rows and columns": with_emptiness,
-    "other spellings": spelled_otherwise,
+    "tabs and CR LF": lambda rows: csv_text(rows, "\t", "\r\n").encode(),
+    "vertical bars": lambda rows: csv_text(rows, "|").encode(),
+    "gzip": lambda rows: gzip.compress(csv_text(rows).encode()),
+    "empty rows and columns": with_empty_cells,
+    "other spellings": other_spelling,
     "Excel": workbook,
     "Parquet": parquet,
 }  # fmt: skip
 
 
 @pytest.fixture(scope="module")
-def rows(market: Market) -> list[list[str]]:
+def rows(market):
     text = market.sample_path.read_text(encoding="utf-8")
     return list(csv.reader(io.StringIO(text, newline="")))[: ROWS + 1]
 
 
 @pytest.fixture(scope="module")
-def backend(market: Market, model_dir: Path) -> LocalBackend:
+def backend(market, model_dir):
     return LocalBackend(ModelStore(model_dir).load(), market)
 
 
 @pytest.fixture(scope="module")
-def plain(market: Market, backend: LocalBackend, rows: list[list[str]]) -> ScoredTable:
-    return valued(written(rows).encode(), market, backend)
+def plain(market, backend, rows):
+    return valued(csv_text(rows).encode(), market, backend)
 
 
 def valued(data: bytes, market: Market, backend: LocalBackend) -> ScoredTable:
@@ -106,20 +103,16 @@ def valued(data: bytes, market: Market, backend: LocalBackend) -> ScoredTable:
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_a_file_is_worth_the_same_in_every_format(
-    name: str, market: Market, backend: LocalBackend, rows: list[list[str]], plain: ScoredTable
-) -> None:
+def test_a_file_is_valued_alike_in_every_format(name, market, backend, rows, plain):
     scored = valued(FORMATS[name](rows), market, backend)
-    same = [column for column in plain.valuations if column != "valued_at"]
-    told = plain.valuations["status"] != "error"
-    assert told.sum() > ROWS / 2
-    pd.testing.assert_frame_equal(scored.valuations[same], plain.valuations[same])
+    columns = [column for column in plain.valuations if column != "valued_at"]
+    has_value = plain.valuations["status"] != "error"
+    assert has_value.sum() > ROWS / 2
+    pd.testing.assert_frame_equal(scored.valuations[columns], plain.valuations[columns])
 
 
 @pytest.mark.parametrize("name", ["Excel", "Parquet"])
-def test_where_only_csv_is_taken_other_formats_are_refused(
-    name: str, rows: list[list[str]]
-) -> None:
+def test_other_formats_are_refused_where_only_csv_is_allowed(name, rows):
     with (
         pytest.raises(InputError, match=r"an? \w+ \w+, not a CSV file"),
         open_csv(FORMATS[name](rows), "homes", Settings(), only_text=True),

@@ -1,6 +1,4 @@
-"""Mending changes the cells that were changed, and nothing else."""
-
-from __future__ import annotations
+"""A correction changes the edited cells, and nothing else."""
 
 import pandas as pd
 import pytest
@@ -20,7 +18,6 @@ from houseprice.tables.corrections import (
 from houseprice.tables.reader import read_table
 from houseprice.tables.table import Table
 from tests.tables import value_table
-from tests.unit.tables.conftest import Surveyor
 
 TEXT = """key,size,quarter,grade,note
 a,120,N,B,"keep, this"
@@ -34,11 +31,9 @@ def read(text: str, limits: Settings, contract: Contract) -> Table:
     return read_table(text.encode(), "houses.csv", limits, contract)
 
 
-def test_each_wrong_cell_is_listed_once_as_it_stands_in_the_file(
-    limits: Settings, contract: Contract, surveyor: Surveyor
-) -> None:
+def test_each_invalid_cell_is_listed_once_as_in_the_file(limits, contract, backend):
     table = read(TEXT, limits, contract)
-    frame = invalid_cells(table, value_table(table, surveyor), contract)
+    frame = invalid_cells(table, value_table(table, backend), contract)
     assert [*zip(frame["row"], frame["field"], frame["read"], strict=True)] == [
         (2, "Floor area", "-5"),
         (3, "Floor area", "many"),
@@ -49,22 +44,20 @@ def test_each_wrong_cell_is_listed_once_as_it_stands_in_the_file(
     assert frame["corrected"].equals(frame["read"])
 
 
-def test_a_mended_table_is_valued_and_all_else_stays(
-    limits: Settings, contract: Contract, surveyor: Surveyor
-) -> None:
+def test_a_corrected_table_is_valued_and_all_other_cells_are_unchanged(limits, contract, backend):
     table = read(TEXT, limits, contract)
-    before = invalid_cells(table, value_table(table, surveyor), contract)
+    before = invalid_cells(table, value_table(table, backend), contract)
     after = before.assign(corrected=["150", "90", "S", "Hill"])
-    mended = apply_edits(table, collect_edits(before, after), contract)
-    scored = value_table(mended, surveyor)
+    corrected = apply_edits(table, collect_edits(before, after), contract)
+    scored = value_table(corrected, backend)
     assert scored.summary.errors == 0
     assert scored.inputs["note"].tolist() == ["keep, this", "", "=1+1", ""]
     assert scored.inputs["size"].tolist() == ["120", "150", "90", "80"]
     assert table.cells["size"].tolist() == ["120", "-5", "many", "80"]
-    assert invalid_cells(mended, scored, contract).empty
+    assert invalid_cells(corrected, scored, contract).empty
 
 
-def test_the_levels_to_choose_from_are_those_of_the_contract(contract: Contract) -> None:
+def test_the_allowed_values_are_the_levels_of_the_contract(contract):
     assert allowed_values(contract, "quarter") == {
         "N": "North bank",
         "S": "South bank",
@@ -73,13 +66,13 @@ def test_the_levels_to_choose_from_are_those_of_the_contract(contract: Contract)
     assert allowed_values(contract, "size") == allowed_values(contract, "note") == {}
 
 
-def test_a_cell_that_was_emptied_is_blank(contract: Contract) -> None:
+def test_a_cleared_cell_is_blank(contract):
     before = pd.DataFrame({"row": [1], "column": ["size"], "corrected": ["x"]})
     assert collect_edits(before, before.assign(corrected=[None])) == {(1, "size"): ""}
     assert collect_edits(before, before) == {}
 
 
-def test_a_list_of_cells_that_lost_a_row_is_refused(contract: Contract) -> None:
+def test_an_edited_list_with_other_rows_is_refused(contract):
     before = pd.DataFrame({"row": [1, 2], "column": ["size", "size"], "corrected": ["x", "y"]})
     with pytest.raises(InputError, match="has changed"):
         collect_edits(before, before.iloc[:1])
@@ -88,9 +81,7 @@ def test_a_list_of_cells_that_lost_a_row_is_refused(contract: Contract) -> None:
 
 
 @pytest.mark.parametrize("cell", [(0, "size"), (5, "size"), (1, "nowhere")])
-def test_a_cell_that_is_not_there_is_refused(
-    cell: tuple[int, str], limits: Settings, contract: Contract
-) -> None:
+def test_a_cell_outside_the_table_is_refused(cell, limits, contract):
     with pytest.raises(InputError, match="has no cell"):
         apply_edits(read(TEXT, limits, contract), {cell: "1"}, contract)
 
@@ -100,41 +91,35 @@ COMMAS = "key;size;quarter\na;120,5;N\nb;x;N\nc;99,25;S\n"
 
 @pytest.mark.parametrize("typed", ["80,5", "80.5"])
 def test_in_a_file_with_decimal_commas_a_number_may_be_typed_either_way(
-    typed: str, limits: Settings, contract: Contract, surveyor: Surveyor
-) -> None:
+    typed, limits, contract, backend
+):
     table = apply_edits(read(COMMAS, limits, contract), {(2, "size"): typed}, contract)
     assert table.rows["size"].tolist() == ["120.5", "80.5", "99.25"]
     assert table.cells["size"].tolist() == ["120,5", "80,5", "99,25"]
-    assert value_table(table, surveyor).summary.errors == 0
+    assert value_table(table, backend).summary.errors == 0
 
 
-def test_a_number_that_could_be_read_in_two_ways_is_judged_anew(
-    limits: Settings, contract: Contract, surveyor: Surveyor
-) -> None:
+def test_an_ambiguous_number_is_checked_again_after_a_correction(limits, contract, backend):
     table = read("key;size;quarter\na;1.250;N\nb;1.300;N\n", limits, contract)
-    assert value_table(table, surveyor).summary.valued == 0
+    assert value_table(table, backend).summary.valued == 0
     once = apply_edits(table, {(1, "size"): "125"}, contract)
-    assert value_table(once, surveyor).valuations["status"].tolist() == ["ok", "error"]
+    assert value_table(once, backend).valuations["status"].tolist() == ["ok", "error"]
     again = apply_edits(once, {(2, "size"): "1.301"}, contract)
     assert [(p.row, p.code, p.read) for p in again.problems] == [(2, "ambiguous_number", "1.301")]
 
 
-def test_rows_whose_cells_cannot_be_told_apart_are_not_offered(
-    limits: Settings, contract: Contract, surveyor: Surveyor
-) -> None:
+def test_rows_with_a_wrong_number_of_cells_are_uncorrectable(limits, contract, backend):
     table = read("key,size,quarter\na,-1,N,5\nb,-1,N\n", limits, contract)
-    scored = value_table(table, surveyor)
+    scored = value_table(table, backend)
     assert uncorrectable_rows(scored) == (1,)
     assert invalid_cells(table, scored, contract)["row"].tolist() == [2]
-    mended = apply_edits(table, {(2, "size"): "90"}, contract)
-    assert value_table(mended, surveyor).valuations["status"].tolist() == ["error", "ok"]
+    corrected = apply_edits(table, {(2, "size"): "90"}, contract)
+    assert value_table(corrected, backend).valuations["status"].tolist() == ["error", "ok"]
 
 
-def test_without_a_column_that_is_needed_no_cell_mends_anything(
-    limits: Settings, contract: Contract, surveyor: Surveyor
-) -> None:
+def test_without_a_required_column_no_row_is_correctable(limits, contract, backend):
     table = read("key,size\na,-1\n", limits, contract)
-    scored = value_table(table, surveyor)
+    scored = value_table(table, backend)
     assert uncorrectable_rows(scored) == (1,)
     assert invalid_cells(table, scored, contract).empty
 
@@ -145,15 +130,13 @@ def test_without_a_column_that_is_needed_no_cell_mends_anything(
         st.text(max_size=8),
     )
 )
-def test_only_the_named_cells_change(
-    limits: Settings, contract: Contract, new: dict[tuple[int, str], str]
-) -> None:
+def test_only_the_named_cells_change(limits, contract, new):
     table = read(TEXT, limits, contract)
-    mended = apply_edits(table, new, contract)
+    corrected = apply_edits(table, new, contract)
     for column in table.cells.columns:
         for row in range(1, 5):
-            asked = new.get((row, column))
-            for before, after in ((table.cells, mended.cells), (table.rows, mended.rows)):
+            edit = new.get((row, column))
+            for before, after in ((table.cells, corrected.cells), (table.rows, corrected.rows)):
                 old = before[column].iloc[row - 1]
-                assert after[column].iloc[row - 1] == (old if asked is None else asked)
-    assert mended.cells.dtypes.equals(table.cells.dtypes)
+                assert after[column].iloc[row - 1] == (old if edit is None else edit)
+    assert corrected.cells.dtypes.equals(table.cells.dtypes)

@@ -1,9 +1,6 @@
-"""A table that is unlike the sales is told, and one that is like them is not."""
-
-from __future__ import annotations
+"""A table that differs from the sales is reported, and one like them is not."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -12,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from houseprice.market.problems import Problem
-from houseprice.market.sales import Market, load_market
+from houseprice.market.sales import load_market
 from houseprice.settings import Settings
 from houseprice.tables.drift import (
     DRIFT_COLUMNS,
@@ -29,7 +26,7 @@ from tests.hamlet import hamlet_sales, write_hamlet
 
 
 @pytest.fixture(scope="module")
-def hamlet(tmp_path_factory: pytest.TempPathFactory) -> Market:
+def hamlet(tmp_path_factory):
     return load_market(write_hamlet(tmp_path_factory.mktemp("drift")))
 
 
@@ -46,7 +43,7 @@ def row(found: DriftReport, column: str) -> pd.Series:
     return found.fields.set_index("column").loc[column]
 
 
-def test_other_houses_of_the_same_market_are_alike(hamlet: Market) -> None:
+def test_other_houses_of_the_market_are_alike(hamlet):
     found = detect_drift(table_of(houses()), hamlet)
     assert found.enough
     assert found.sentences == ()
@@ -55,12 +52,12 @@ def test_other_houses_of_the_same_market_are_alike(hamlet: Market) -> None:
     assert set(found.fields["verdict"]) == {"alike"}
 
 
-def test_the_real_sample_of_the_embedded_market_is_alike(market: Market) -> None:
+def test_the_sample_of_the_embedded_market_is_alike(market):
     table = read_table(market.sample_path, "houses.csv", Settings(), market.contract)
     assert detect_drift(table, market).sentences == ()
 
 
-def test_a_size_in_another_unit_is_told_with_both_medians(hamlet: Market) -> None:
+def test_a_size_in_another_unit_is_reported_with_both_medians(hamlet):
     feet = houses(size=hamlet_sales(120, seed=11)["size"] * 3)
     found = detect_drift(table_of(feet), hamlet)
     assert [each.partition(":")[0] for each in found.sentences] == ["Floor area"]
@@ -73,32 +70,32 @@ def test_a_size_in_another_unit_is_told_with_both_medians(hamlet: Market) -> Non
     assert "differ from the sales of Hamlet in 1 field of 10" in found.summary
 
 
-def test_one_quarter_alone_is_told_with_its_shares(hamlet: Market) -> None:
+def test_a_single_quarter_is_reported_with_its_shares(hamlet):
     found = detect_drift(table_of(houses(quarter="H")), hamlet)
     assert found.sentences[0].startswith("Quarter: «Hill» are 100 % of the houses here and")
     quarter = row(found, "quarter")
     assert quarter["levels_apart"] > max(0.2, quarter["by_chance"])
 
 
-def test_blanks_that_the_sales_do_not_have_are_told(hamlet: Market) -> None:
+def test_blanks_that_the_sales_do_not_have_are_reported(hamlet):
     found = detect_drift(table_of(houses(grade="").astype({"grade": "str"})), hamlet)
     assert found.sentences == ("Grade: unknown for 100 % of the houses here and 0 % of the sales.",)
 
 
-def test_a_blank_that_means_that_there_is_none_is_known(hamlet: Market) -> None:
-    given = houses().astype({"beds": "str"})
-    given.loc[given["garden"] == "n", "beds"] = ""
-    found = detect_drift(table_of(given), hamlet)
+def test_a_blank_that_means_none_is_not_counted_as_missing(hamlet):
+    frame = houses().astype({"beds": "str"})
+    frame.loc[frame["garden"] == "n", "beds"] = ""
+    found = detect_drift(table_of(frame), hamlet)
     assert row(found, "beds")["blank_here"] == 0.0
     assert found.sentences == ()
 
 
-def test_a_blank_that_is_filled_from_other_facts_is_not_known(hamlet: Market) -> None:
+def test_a_blank_that_is_imputed_is_counted_as_missing(hamlet):
     found = detect_drift(table_of(houses(boiler="").astype({"boiler": "str"})), hamlet)
     assert row(found, "boiler")["blank_here"] == 1.0
 
 
-def test_the_age_of_a_part_that_a_house_does_not_have_is_not_asked_for(market: Market) -> None:
+def test_the_year_of_a_missing_garage_is_not_counted_as_missing(market):
     table = read_table(market.sample_path, "houses.csv", Settings(), market.contract)
     garage = row(detect_drift(table, market), "GarageYrBlt")
     assert garage["blank_sales"] == 0.0
@@ -108,7 +105,7 @@ def test_the_age_of_a_part_that_a_house_does_not_have_is_not_asked_for(market: M
     assert garage["blank_here"] == 1.0
 
 
-def test_a_column_that_is_not_there_is_not_compared(hamlet: Market) -> None:
+def test_a_missing_column_is_not_compared(hamlet):
     found = detect_drift(table_of(houses().drop(columns=["grade", "boiler"])), hamlet)
     assert found.sentences == ()
     verdicts = found.fields.set_index("column")["verdict"]
@@ -116,44 +113,44 @@ def test_a_column_that_is_not_there_is_not_compared(hamlet: Market) -> None:
     assert "all 8 fields" in found.summary
 
 
-def test_wrong_cells_count_neither_as_blank_nor_as_known(hamlet: Market) -> None:
-    given = houses().astype({"grade": "str"})
-    given.loc[:40, "grade"] = "nonsense"
-    assert row(detect_drift(table_of(given), hamlet), "grade")["blank_here"] == 0.0
+def test_invalid_cells_are_not_counted_as_blank(hamlet):
+    frame = houses().astype({"grade": "str"})
+    frame.loc[:40, "grade"] = "nonsense"
+    assert row(detect_drift(table_of(frame), hamlet), "grade")["blank_here"] == 0.0
 
 
 @pytest.mark.parametrize(("n", "enough"), [(0, False), (1, False), (29, False), (30, True)])
-def test_a_few_houses_are_not_compared(n: int, enough: bool, hamlet: Market) -> None:
+def test_too_few_houses_are_not_compared(n, enough, hamlet):
     found = detect_drift(table_of(houses(MIN_HOUSES).head(n)), hamlet)
     assert (found.n_houses, found.enough) == (n, enough)
     assert found.fields.empty == (not enough)
     assert found.summary
 
 
-def test_rows_that_could_not_be_read_do_not_count(hamlet: Market) -> None:
+def test_unreadable_rows_are_not_counted(hamlet):
     table = table_of(houses(35))
     broken = tuple(Problem(i, None, "wrong_cell_count", "error", "…") for i in range(1, 11))
     assert detect_drift(replace(table, problems=broken), hamlet).n_houses == 25
 
 
-def test_a_kind_of_house_that_no_sale_had_is_named(tmp_path: Path) -> None:
+def test_a_level_without_sales_is_named(tmp_path):
     folder = write_hamlet(tmp_path / "hamlet")
     sales = pd.read_csv(folder / "sales.csv", keep_default_na=False)
     sales[sales["quarter"] != "S"].to_csv(folder / "sales.csv", index=False)
-    given = houses(100, quarter=["S"] * 8 + ["N"] * 46 + ["H"] * 46)
-    found = detect_drift(table_of(given), load_market(folder))
+    frame = houses(100, quarter=["S"] * 8 + ["N"] * 46 + ["H"] * 46)
+    found = detect_drift(table_of(frame), load_market(folder))
     assert "Quarter: 8 % are of a category that no sale had (South bank)." in found.sentences
     assert row(found, "quarter")["new_levels"] == "South bank"
 
 
 @settings(max_examples=40)
 @given(seed=st.integers(0, 10_000), n=st.integers(MIN_HOUSES, 200))
-def test_chance_alone_is_hardly_ever_told(hamlet: Market, seed: int, n: int) -> None:
-    given = hamlet_sales(n, seed=seed).drop(columns="paid")
-    assert len(detect_drift(table_of(given), hamlet).sentences) <= 1
+def test_random_samples_are_hardly_ever_reported(hamlet, seed, n):
+    frame = hamlet_sales(n, seed=seed).drop(columns="paid")
+    assert len(detect_drift(table_of(frame), hamlet).sentences) <= 1
 
 
-def test_measures_are_multiples_of_what_is_worth_telling() -> None:
+def test_measures_are_multiples_of_their_thresholds():
     assert blank_drift(0.30, 0.10, 10_000) == pytest.approx(2.0)
     assert blank_drift(0.0, 0.5, 100) < 0
     shift, weight = middle_drift(np.arange(101.0) + 150, np.arange(101.0))

@@ -1,13 +1,10 @@
-"""Any piece of a file can be read alone, and is the same piece."""
-
-from __future__ import annotations
+"""Any chunk of a file can be read alone, with the same result."""
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from houseprice.errors import InputError
-from houseprice.market.contract import Contract
 from houseprice.settings import Settings
 from houseprice.tables.layout import Span
 from houseprice.tables.reader import CsvFile, open_csv
@@ -26,10 +23,10 @@ LINES = [
     "",
     "90,A,S,1980,Käse €",
 ]
-CLOSING = '"90",A,S,1980,here'  # ends whatever quotation mark was left open
+CLOSING = '"90",A,S,1980,here'  # closes a quotation mark that was left open
 
 
-def same(one: Table, other: Table) -> bool:
+def equal(one: Table, other: Table) -> bool:
     return (
         one.lines == other.lines
         and one.start == other.start
@@ -38,13 +35,13 @@ def same(one: Table, other: Table) -> bool:
     )
 
 
-def cut(opened: CsvFile, rows: int, chars: int) -> list[Span]:
-    """Cut a file, and make sure that its spans are its pieces."""
+def split(opened: CsvFile, rows: int, chars: int) -> list[Span]:
+    """Split a file into spans, and assert that they read as its chunks."""
     spans = list(opened.spans(rows, chars))
-    pieces = list(opened.chunks(rows, chars))
-    assert len(spans) == len(pieces)
+    chunks = list(opened.chunks(rows, chars))
+    assert len(spans) == len(chunks)
     assert all(
-        same(opened.read_chunk(span), piece) for span, piece in zip(spans, pieces, strict=True)
+        equal(opened.read_chunk(span), chunk) for span, chunk in zip(spans, chunks, strict=True)
     )
     return spans
 
@@ -56,31 +53,29 @@ def cut(opened: CsvFile, rows: int, chars: int) -> list[Span]:
     st.integers(1, 4),
     st.sampled_from([1, 40, 10_000]),
 )
-def test_each_span_reads_as_its_piece(
-    contract: Contract, lines: list[str], ending: str, rows: int, chars: int
-) -> None:
+def test_each_span_reads_as_its_chunk(contract, lines, ending, rows, chars):
     data = ending.join([HEADER, *lines, CLOSING]).encode()
     with open_csv(data, "homes.csv", Settings(), contract) as opened:
-        spans = cut(opened, rows, chars)
+        spans = split(opened, rows, chars)
     assert [span.number for span in spans] == list(range(len(spans)))
     assert [span.row for span in spans][1:] == [span.row + span.rows for span in spans][:-1]
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32", "cp1252"])
-def test_a_span_starts_at_the_right_byte_in_any_encoding(contract: Contract, encoding: str) -> None:
+def test_spans_are_located_in_any_encoding(contract, encoding):
     text = "\n".join(["", HEADER, *(line for line in LINES if line), CLOSING, ",,", ""])
     with open_csv(text.encode(encoding), "homes.csv", Settings(), contract) as opened:
-        assert len(cut(opened, 2, 10_000)) == 5
+        assert len(split(opened, 2, 10_000)) == 5
 
 
-def test_a_broken_mark_is_told_by_what_stands_in_later_pieces(contract: Contract) -> None:
+def test_broken_quotes_are_detected_from_later_chunks(contract):
     lines = [HEADER, '"6,A,S,1980,z', "90,A,S,1980,here", "80,A,S,1980,there", CLOSING]
     with open_csv("\n".join(lines).encode(), "homes.csv", Settings(), contract) as opened:
         first = next(opened.spans(1))
         assert opened.read_chunk(first).problems[0].code == "broken_quotes"
 
 
-def test_a_line_of_a_piece_is_told_by_its_number_in_the_file(contract: Contract) -> None:
+def test_an_error_in_a_chunk_names_the_line_of_the_file(contract):
     data = "\n".join([HEADER, *["90,A,S,1980,here"] * 3, f"90,A,S,1980,{'x' * 32_768}"]).encode()
     with open_csv(data, "homes.csv", Settings(), contract) as opened:
         *_, last = opened.spans(2)

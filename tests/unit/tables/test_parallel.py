@@ -1,7 +1,7 @@
-"""Several processes value a file as one does, also if some of them are killed."""
+"""A file is valued in chunks, by one process or several, and can be interrupted and resumed."""
 
-from __future__ import annotations
-
+import gzip
+import io
 import multiprocessing
 import os
 import signal
@@ -13,41 +13,160 @@ from pathlib import Path
 
 import pytest
 
+from houseprice.backend.base import Progress
 from houseprice.backend.factory import open_backend
-from houseprice.errors import HousePriceError, InputError, StoreError
+from houseprice.errors import BackendUnavailable, HousePriceError, InputError, StoreError
+from houseprice.market.contract import Contract
 from houseprice.market.sales import load_market
 from houseprice.settings import Settings
-from houseprice.tables.parallel import ChunkTask, ModelReference, WorkerPool
+from houseprice.tables.parallel import (
+    ChunkTask,
+    FileOptions,
+    ModelReference,
+    WorkerPool,
+    value_to_file,
+)
 from houseprice.tables.processes import n_processors
 from houseprice.tables.reader import CsvFile, open_csv
 from houseprice.tables.scoring import ScoringOptions
-from houseprice.tables.streaming import value_chunks
+from houseprice.tables.streaming import StreamResult, value_chunks, value_stream
+from tests.unit.tables.conftest import LinearBackend
 
+TEXT = "size;quarter;why\n" + "19,5;S;x\n-5;S;y\n90;S\n" * 4 + "\n"
+OPTIONS = FileOptions(rows=5)
+RESUME = FileOptions(rows=5, resume=True)
+
+
+class FailingBackend(LinearBackend):
+    """A backend that is unavailable after a number of calls."""
+
+    def __init__(self, contract: Contract, n_calls: int) -> None:
+        super().__init__(contract)
+        self.n_calls = n_calls
+
+    def value(self, rows, **options):
+        if len(self.calls) == self.n_calls:
+            raise BackendUnavailable("The backend is down.")
+        return super().value(rows, **options)
+
+
+@pytest.fixture
+def homes(tmp_path):
+    path = tmp_path / "homes.csv"
+    path.write_text(TEXT, encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def output(homes):
+    return homes.with_name("out.csv")
+
+
+def valued(
+    homes: Path,
+    backend: LinearBackend,
+    options: FileOptions = OPTIONS,
+    progress: Progress | None = None,
+) -> StreamResult:
+    output = homes.with_name("out.csv")
+    with open_csv(homes, homes.name, Settings(), backend.contract) as source:
+        return value_to_file(source, homes, output, backend, options, progress=progress)
+
+
+def interrupt(homes: Path, contract: Contract, n_calls: int) -> None:
+    with pytest.raises(BackendUnavailable):
+        valued(homes, FailingBackend(contract, n_calls))
+    assert not homes.with_name("out.csv").exists()
+
+
+def without_time(data: bytes) -> list[bytes]:
+    return [line.rpartition(b";")[0] for line in data.splitlines()]
+
+
+# -------------------------------------------------------------------------------------- one process
+def test_the_output_equals_that_of_a_stream(homes, output, backend, contract):
+    out = io.BytesIO()
+    with open_csv(homes, homes.name, Settings(), contract) as source:
+        streamed = value_stream(source, backend, out, FileOptions())
+    result = valued(homes, backend)
+    assert without_time(output.read_bytes()) == without_time(out.getvalue())
+    assert result == streamed
+    assert sorted(path.name for path in homes.parent.iterdir()) == ["homes.csv", "out.csv"]
+
+
+def test_a_resumed_run_equals_one_that_was_never_interrupted(homes, output, backend, contract):
+    interrupt(homes, contract, 2)
+    updates = []
+    resumed = valued(homes, backend, RESUME, lambda *update: updates.append(update))
+    assert len(backend.calls) == 1
+    assert updates[0] == (10 / 12, "10 houses valued")
+    assert updates[-1][0] == 1.0
+    data = output.read_bytes()
+    assert resumed == valued(homes, backend)
+    assert without_time(output.read_bytes()) == without_time(data)
+    assert len({line.rpartition(b";")[2] for line in data.splitlines()}) == 3  # header, error, time
+
+
+@pytest.mark.parametrize(
+    ("text", "options"),
+    [
+        (TEXT.replace("-5", "-6"), RESUME),
+        (TEXT, replace(RESUME, interval=0.8)),
+        (TEXT, replace(RESUME, evidence=True)),
+        (TEXT, replace(RESUME, rows=6)),
+    ],
+    ids=["input", "interval", "evidence", "rows"],
+)
+def test_another_input_or_option_values_all_rows(homes, backend, contract, text, options):
+    interrupt(homes, contract, 2)
+    homes.write_text(text, encoding="utf-8")
+    valued(homes, backend, options)
+    assert sum(map(len, backend.calls)) == 12 - 4  # rows with too few cells are not sent
+
+
+def test_a_compressed_file_can_be_resumed(homes, backend, contract):
+    homes.write_bytes(gzip.compress(TEXT.encode()))
+    interrupt(homes, contract, 1)
+    assert valued(homes, backend, RESUME).counts.rows == 12
+    assert len(backend.calls) == 2
+
+
+def test_a_file_that_changes_while_it_is_valued_is_refused(homes, output, backend):
+    def touch(share, _):
+        if share > 0:
+            os.utime(homes, (1, 1))
+
+    with pytest.raises(InputError, match="changed while it was valued"):
+        valued(homes, backend, progress=touch)
+    assert not output.exists()
+
+
+# -------------------------------------------------------------------------------- several processes
 ROWS = 3
-OPTIONS = ScoringOptions(valued_at=datetime(2021, 5, 6, 7, 8, 9, tzinfo=UTC))
+SCORING = ScoringOptions(valued_at=datetime(2021, 5, 6, 7, 8, 9, tzinfo=UTC))
 LINES = ["90,N,A", "80,S,", '70,E,"B"', "-5,S,A", "60,N", '50,S,"A\n', '40,N,A"', "30,E,B"]
 
 
 @pytest.fixture(scope="module")
-def settings(place: Path) -> Settings:
+def settings(place):
     """Settings of a market with a model."""
     return Settings(market=str(place / "hamlet"), model_dir=place / "models")
 
 
 @pytest.fixture(scope="module")
-def expected(settings: Settings, place: Path) -> tuple[ModelReference, list[bytes]]:
+def expected(settings, place):
     """The model, and the chunks that one process writes."""
     market = load_market(settings.market)
     backend = open_backend(settings, market=market)
     (place / "homes.csv").write_text("\n".join(["size,quarter,grade", *LINES * 4]))
     with open_csv(place / "homes.csv", "homes.csv", settings, market.contract) as source:
-        chunks = list(value_chunks(source, backend, OPTIONS, rows=ROWS))
+        chunks = list(value_chunks(source, backend, SCORING, rows=ROWS))
     model = ModelReference.of(settings, backend.info().model_version)
     return model, [chunk.data for chunk in chunks]
 
 
 @pytest.fixture
-def source(place: Path, settings: Settings, expected: object) -> Iterator[CsvFile]:
+def source(place, settings, expected):
     contract = load_market(settings.market).contract
     with open_csv(place / "homes.csv", "homes.csv", settings, contract) as opened:
         yield opened
@@ -66,11 +185,11 @@ def tasks(
 
 
 @pytest.fixture
-def kill_workers() -> Callable[[], bool]:
+def kill_workers():
     """Kill all processes that the test has started, and return whether there were any."""
     others = set(multiprocessing.active_children())
 
-    def kill() -> bool:
+    def kill():
         workers = set(multiprocessing.active_children()) - others
         for worker in workers:
             assert worker.pid is not None
@@ -82,38 +201,32 @@ def kill_workers() -> Callable[[], bool]:
 
 
 def test_the_chunks_are_those_of_one_process_even_if_workers_are_killed(
-    source: CsvFile,
-    expected: tuple[ModelReference, list[bytes]],
-    kill_workers: Callable[[], bool],
-    tmp_path: Path,
-) -> None:
+    source, expected, kill_workers, tmp_path
+):
     model, data = expected
     before = dict(os.environ)
     killed = []
 
-    def kill_once(number: int) -> None:
+    def kill_once(number):
         if number >= 5 and not killed and kill_workers():
             killed.append(number)
 
-    done = list(WorkerPool(model, 2).value(OPTIONS, partial(tasks, source, tmp_path, kill_once)))
+    done = list(WorkerPool(model, 2).value(SCORING, partial(tasks, source, tmp_path, kill_once)))
     assert killed
     assert [(tmp_path / str(number)).read_bytes() for number in range(len(data))] == data
     assert {chunk.size for chunk in done} <= set(map(len, data))
     assert dict(os.environ) == before
 
 
-def test_a_chunk_that_kills_its_workers_is_given_up(
-    source: CsvFile,
-    expected: tuple[ModelReference, list[bytes]],
-    kill_workers: Callable[[], bool],
-    tmp_path: Path,
-) -> None:
-    def deadly(number: int) -> None:
+def test_a_chunk_that_kills_its_workers_is_not_retried_forever(
+    source, expected, kill_workers, tmp_path
+):
+    def kill(number):
         if number:
             kill_workers()
 
     with pytest.raises(HousePriceError, match="were killed 3 times before a chunk was finished"):
-        list(WorkerPool(expected[0], 2).value(OPTIONS, partial(tasks, source, tmp_path, deadly)))
+        list(WorkerPool(expected[0], 2).value(SCORING, partial(tasks, source, tmp_path, kill)))
 
 
 @pytest.mark.parametrize(
@@ -124,34 +237,25 @@ def test_a_chunk_that_kills_its_workers_is_given_up(
         ("source", InputError, "can't be read"),
     ],
 )
-def test_the_error_of_a_task_is_raised(
-    source: CsvFile,
-    expected: tuple[ModelReference, list[bytes]],
-    tmp_path: Path,
-    change: str,
-    error: type[Exception],
-    message: str,
-) -> None:
+def test_the_error_of_a_task_is_raised(source, expected, tmp_path, change, error, message):
     model = replace(expected[0], version="hamlet-0-0") if change == "version" else expected[0]
     (task, *_) = tasks(source, tmp_path, lambda _: None)
     if change == "target":
         task = replace(task, target=tmp_path / "no" / "part")
     elif change == "source":
-        task = replace(task, source=tmp_path / "gone.csv")
+        task = replace(task, source=tmp_path / "missing.csv")
     with pytest.raises(error, match=message):
-        list(WorkerPool(model, 2).value(OPTIONS, lambda: [task]))
+        list(WorkerPool(model, 2).value(SCORING, lambda: [task]))
 
 
-def test_an_error_in_finding_the_tasks_is_raised(
-    expected: tuple[ModelReference, list[bytes]],
-) -> None:
-    def no_tasks() -> Iterator[ChunkTask]:
+def test_an_error_in_finding_the_tasks_is_raised(expected):
+    def no_tasks():
         raise InputError("A quotation mark is never closed.")
         yield
 
     with pytest.raises(InputError, match="never closed"):
-        list(WorkerPool(expected[0], 2).value(OPTIONS, no_tasks))
+        list(WorkerPool(expected[0], 2).value(SCORING, no_tasks))
 
 
-def test_there_is_at_least_one_processor() -> None:
+def test_there_is_at_least_one_processor():
     assert n_processors() >= 1

@@ -1,11 +1,9 @@
-"""A Parquet file is read with nothing lost, or refused in one sentence; and written typed."""
-
-from __future__ import annotations
+"""A Parquet file is read without loss or refused with a message, and written with types."""
 
 import io
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
-from pathlib import Path
+from itertools import chain
 
 import numpy as np
 import pandas as pd
@@ -14,30 +12,28 @@ import pytest
 from pyarrow import parquet
 
 from houseprice.errors import InputError
-from houseprice.market.contract import Contract
 from houseprice.settings import Settings
 from houseprice.tables.conversion import ConversionRequest
 from houseprice.tables.parquet import as_text, parquet_to_csv, to_parquet
 from houseprice.tables.reader import open_csv, read_table
 from tests.tables import value_table
-from tests.unit.tables.conftest import Surveyor
 
-MOMENT = datetime(2010, 7, 1, 12, 30, 5, 250_000)  # noqa: DTZ001 - without a time zone on purpose
+MOMENT = datetime.fromisoformat("2010-07-01T12:30:05.250")
 
 
-def packed(columns: dict[str, object], **options: object) -> bytes:
+def parquet_file(columns: dict[str, object], **options: object) -> bytes:
     file = io.BytesIO()
     parquet.write_table(pa.table(columns), file, **options)
     return file.getvalue()
 
 
 def converted(data: bytes, **limits: int | None) -> list[str]:
-    most = {"max_rows": None, "max_columns": 9, "max_cell_chars": 99, "max_unpacked": 2**20,
+    defaults = {"max_rows": None, "max_columns": 9, "max_cell_chars": 99, "max_unpacked": 2**20,
             "max_text": 2**20}  # fmt: skip
     out = io.BytesIO()
     assert (
         parquet_to_csv(
-            io.BytesIO(data), out, ConversionRequest("parquet", "x", (), **{**most, **limits})
+            io.BytesIO(data), out, ConversionRequest("parquet", "x", (), **{**defaults, **limits})
         )
         == []
     )
@@ -57,7 +53,10 @@ def converted(data: bytes, **limits: int | None) -> list[str]:
         (pa.array([True, None, False]), ["TRUE", "", "FALSE"]),
         (pa.array([Decimal("12.50"), None]), ["12.50", ""]),
         (pa.array([date(2010, 7, 1)]), ["2010-07-01"]),
-        (pa.array([datetime(2010, 7, 1), MOMENT]), ["2010-07-01", "2010-07-01 12:30:05.25"]),  # noqa: DTZ001
+        (
+            pa.array([datetime.fromisoformat("2010-07-01"), MOMENT]),
+            ["2010-07-01", "2010-07-01 12:30:05.25"],
+        ),
         (pa.array([datetime(2010, 7, 1, 9, tzinfo=UTC)]), ["2010-07-01 09:00:00Z"]),
         (pa.array([time(12, 30)]), ["12:30:00"]),
         (pa.array([timedelta(hours=1), None]), ["1:00:00", ""]),
@@ -68,21 +67,21 @@ def converted(data: bytes, **limits: int | None) -> list[str]:
         (pa.array(["a\0b"]), ["a\ufffdb"]),
     ],
 )
-def test_values_of_any_type_are_text_with_nothing_lost(values: pa.Array, texts: list[str]) -> None:
+def test_values_of_any_type_are_converted_to_text_without_loss(values, texts):
     assert as_text(values).to_pylist() == texts
 
 
-def test_the_csv_is_one_that_is_read_back_the_same() -> None:
-    assert converted(packed({"a": ['x,"y"', None], "b;c": [1, 2]})) == [
+def test_cells_are_quoted_where_csv_needs_it():
+    assert converted(parquet_file({"a": ['x,"y"', None], "b;c": [1, 2]})) == [
         "a,b;c",
         '"x,""y""",1',
         ",2",
     ]
-    assert converted(packed({"a": ["", "x"]})) == ["a", '""', "x"]
+    assert converted(parquet_file({"a": ["", "x"]})) == ["a", '""', "x"]
 
 
-def test_a_table_of_typed_columns_is_read_as_text(contract: Contract) -> None:
-    data = packed(
+def test_a_table_of_typed_columns_is_read_as_text(contract):
+    data = parquet_file(
         {
             "size": [80.0, 90.5, None],
             "quarter": pa.array(["N", "S", "N"]).dictionary_encode(),
@@ -98,45 +97,51 @@ def test_a_table_of_typed_columns_is_read_as_text(contract: Contract) -> None:
     assert table.notes == ()
 
 
-def test_row_groups_come_in_pieces(tmp_path: Path, contract: Contract) -> None:
+def test_row_groups_are_read_in_chunks_of_any_size(tmp_path, contract):
     path = tmp_path / "homes.parquet"
     path.write_bytes(
-        packed({"size": list(range(1, 101)), "quarter": ["N"] * 100}, row_group_size=7)
+        parquet_file({"size": list(range(1, 101)), "quarter": ["N"] * 100}, row_group_size=7)
     )
     with open_csv(path, path.name, Settings(), contract) as opened:
-        pieces = [piece.cells["size"].tolist() for piece in opened.chunks(40)]
-    assert [len(piece) for piece in pieces] == [40, 40, 20]
-    assert sum(pieces, []) == [str(number) for number in range(1, 101)]  # noqa: RUF017
+        chunks = [chunk.cells["size"].tolist() for chunk in opened.chunks(40)]
+    assert [len(chunk) for chunk in chunks] == [40, 40, 20]
+    assert list(chain.from_iterable(chunks)) == [str(number) for number in range(1, 101)]
 
 
 TWO = {"size": [80, 90], "quarter": ["N", "S" * 40]}
 
 
 @pytest.mark.parametrize(
-    ("data", "limits", "sentence"),
+    ("data", "limits", "message"),
     [
-        (packed(TWO), {"max_rows": 1}, "x has more than 1 rows. Split it into parts."),
-        (packed(TWO), {"max_columns": 1}, "x has 2 columns; at most 1 are read."),
-        (packed(TWO), {"max_cell_chars": 39}, "Row 2 of x has a cell of 40 characters"),
-        (packed({"a": ["b" * 99] * 20_000}), {"max_text": 2**20}, "x holds more than 1 MB"),
-        (packed({"a": list(range(200_000))}), {"max_unpacked": 2**20}, "x holds more than 1 MB"),
-        (packed({"a": pa.array([], pa.int64())}), {}, "x has a header but no houses under it."),
-        (packed({"a": [b"\xff"]}), {}, "x is a Parquet file that is damaged."),
-        (packed(TWO)[:-20], {}, "x is a Parquet file that is damaged."),
+        (parquet_file(TWO), {"max_rows": 1}, "x has more than 1 rows. Split it into parts."),
+        (parquet_file(TWO), {"max_columns": 1}, "x has 2 columns; at most 1 are read."),
+        (parquet_file(TWO), {"max_cell_chars": 39}, "Row 2 of x has a cell of 40 characters"),
+        (parquet_file({"a": ["b" * 99] * 20_000}), {"max_text": 2**20}, "x holds more than 1 MB"),
+        (
+            parquet_file({"a": list(range(200_000))}),
+            {"max_unpacked": 2**20},
+            "x holds more than 1 MB",
+        ),
+        (
+            parquet_file({"a": pa.array([], pa.int64())}),
+            {},
+            "x has a header but no houses under it.",
+        ),
+        (parquet_file({"a": [b"\xff"]}), {}, "x is a Parquet file that is damaged."),
+        (parquet_file(TWO)[:-20], {}, "x is a Parquet file that is damaged."),
         (b"PAR1PAR1", {}, "x is a Parquet file that is damaged."),
     ],
 )
-def test_what_is_no_table_or_over_a_limit_is_refused_in_one_sentence(
-    data: bytes, limits: dict[str, int], sentence: str
-) -> None:
-    with pytest.raises(InputError) as refused:
+def test_a_file_without_a_table_or_over_a_limit_is_refused_with_a_message(data, limits, message):
+    with pytest.raises(InputError) as error:
         converted(data, **limits)
-    assert sentence in str(refused.value)
+    assert message in str(error.value)
 
 
-def test_a_valued_table_is_written_with_its_types(surveyor: Surveyor, contract: Contract) -> None:
+def test_a_valued_table_is_written_with_its_types(backend, contract):
     data = b"size,quarter, ,=x\n80,N,,=1\nbig,N,,b\n"
-    valued = value_table(read_table(data, "homes.csv", Settings(), contract), surveyor)
+    valued = value_table(read_table(data, "homes.csv", Settings(), contract), backend)
     frame = pd.read_parquet(io.BytesIO(to_parquet(valued)))
     assert frame.columns[:4].tolist() == ["size", "quarter", "column 3", "=x"]
     assert frame["=x"].tolist() == ["=1", "b"]

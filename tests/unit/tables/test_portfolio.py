@@ -1,6 +1,4 @@
-"""All houses of a table together."""
-
-from __future__ import annotations
+"""Houses valued together."""
 
 from dataclasses import replace
 
@@ -12,9 +10,9 @@ from houseprice.settings import Settings
 from houseprice.tables.portfolio import Portfolio, sum_portfolio
 from houseprice.tables.reader import read_table
 from tests.tables import value_table
-from tests.unit.tables.conftest import Surveyor
+from tests.unit.tables.conftest import LinearBackend
 
-MEASURED = {
+DEPENDENCE = {
     "shared_error_years": 4.0,
     "shared_error_time": 0.01,
     "shared_error_area": 0.02,
@@ -24,21 +22,24 @@ HEADER = "key,size,quarter\n"
 MANY = HEADER + "".join(f"h{i},{50 + i},{'NSH'[i % 3]}\n" for i in range(60)) + "bad,-1,N\n"
 
 
-def together(
-    text: str, limits: Settings, contract: Contract, surveyor: Surveyor, *, ranged: bool = True
+def portfolio(
+    text: str,
+    limits: Settings,
+    contract: Contract,
+    backend: LinearBackend,
+    *,
+    with_ranges: bool = True,
 ) -> Portfolio | None:
     table = read_table(text.encode(), "houses.csv", limits, contract)
-    scored = value_table(table, surveyor)
-    if not ranged:
+    scored = value_table(table, backend)
+    if not with_ranges:
         blank = dict.fromkeys(("price_low", "price_high", "fsd", "interval"), np.nan)
         scored = replace(scored, valuations=scored.valuations.assign(**blank))
-    return sum_portfolio(table, scored, contract, MEASURED)
+    return sum_portfolio(table, scored, contract, DEPENDENCE)
 
 
-def test_the_sum_is_of_the_houses_with_a_value(
-    limits: Settings, contract: Contract, surveyor: Surveyor
-) -> None:
-    found = together(MANY, limits, contract, surveyor)
+def test_houses_with_a_value_are_summed(limits, contract, backend):
+    found = portfolio(MANY, limits, contract, backend)
     assert found is not None
     assert found.houses == 60
     assert found.total == pytest.approx(sum(50 + i for i in range(60)) * 1000.125, rel=1e-6)
@@ -53,10 +54,8 @@ def test_the_sum_is_of_the_houses_with_a_value(
     assert found.parts["share"].gt(0).all()
 
 
-def test_areas_stand_by_their_sum_and_their_ranges_are_relatively_wider(
-    limits: Settings, contract: Contract, surveyor: Surveyor
-) -> None:
-    found = together(MANY, limits, contract, surveyor)
+def test_areas_are_sorted_by_their_sum_and_have_wider_ranges(limits, contract, backend):
+    found = portfolio(MANY, limits, contract, backend)
     assert found is not None
     areas = found.by_location
     assert areas["location"].tolist() == ["Hill", "South bank", "North bank"]
@@ -66,19 +65,15 @@ def test_areas_stand_by_their_sum_and_their_ranges_are_relatively_wider(
     assert areas["low"].sum() < found.low
 
 
-def test_one_house_has_its_own_range(
-    limits: Settings, contract: Contract, surveyor: Surveyor
-) -> None:
-    found = together(HEADER + "a,100,N\n", limits, contract, surveyor)
+def test_the_range_of_one_house_is_its_own(limits, contract, backend):
+    found = portfolio(HEADER + "a,100,N\n", limits, contract, backend)
     assert found is not None
     assert found.sentence.startswith("1 house is valued at €100,")
     assert (found.low, found.high) == pytest.approx((90_011.25, 110_013.75), rel=0.02)
 
 
-def test_without_ranges_there_is_a_sum_alone(
-    limits: Settings, contract: Contract, surveyor: Surveyor
-) -> None:
-    found = together(MANY, limits, contract, surveyor, ranged=False)
+def test_without_ranges_only_the_sum_is_given(limits, contract, backend):
+    found = portfolio(MANY, limits, contract, backend, with_ranges=False)
     assert found is not None
     assert found.low is found.high is found.level is None
     assert "no ranges" in found.sentence
@@ -87,17 +82,13 @@ def test_without_ranges_there_is_a_sum_alone(
     assert found.by_location["low"].isna().all()
 
 
-def test_a_model_that_measured_nothing_is_told(
-    limits: Settings, contract: Contract, surveyor: Surveyor
-) -> None:
+def test_a_model_without_measured_errors_is_reported(limits, contract, backend):
     table = read_table(MANY.encode(), "houses.csv", limits, contract)
-    found = sum_portfolio(table, value_table(table, surveyor), contract, {})
+    found = sum_portfolio(table, value_table(table, backend), contract, {})
     assert found is not None
     assert "conservative figures were used" in found.why
 
 
-def test_without_a_valued_house_there_is_no_portfolio(
-    limits: Settings, contract: Contract, surveyor: Surveyor
-) -> None:
-    assert together(HEADER + "a,-1,N\n", limits, contract, surveyor) is None
-    assert together("key,size\na,100\n", limits, contract, surveyor) is None
+def test_without_a_valued_house_there_is_no_portfolio(limits, contract, backend):
+    assert portfolio(HEADER + "a,-1,N\n", limits, contract, backend) is None
+    assert portfolio("key,size\na,100\n", limits, contract, backend) is None

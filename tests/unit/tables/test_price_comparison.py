@@ -1,6 +1,4 @@
-"""Values beside the prices of the same table."""
-
-from __future__ import annotations
+"""Values compared with the prices in the same table."""
 
 from dataclasses import replace
 
@@ -17,16 +15,16 @@ from houseprice.tables.reader import read_table
 from houseprice.tables.table import Table
 from tests.hamlet import hamlet_sales, write_hamlet
 from tests.tables import value_table
-from tests.unit.tables.conftest import Surveyor
+from tests.unit.tables.conftest import LinearBackend
 
 
 @pytest.fixture(scope="module")
-def hamlet(tmp_path_factory: pytest.TempPathFactory) -> Market:
-    return load_market(write_hamlet(tmp_path_factory.mktemp("against")))
+def hamlet(tmp_path_factory):
+    return load_market(write_hamlet(tmp_path_factory.mktemp("comparison")))
 
 
 def priced(n: int, seed: int = 11) -> pd.DataFrame:
-    """Houses that sell for about what the surveyor says: 1,000.125 for each square metre."""
+    """Houses sold at about the value of the backend: 1,000.125 for a square metre."""
     sales = hamlet_sales(n, seed=seed)
     share = np.random.default_rng(seed).uniform(0.9, 1.15, n)
     return sales.assign(
@@ -40,11 +38,11 @@ def table_of(frame: pd.DataFrame, market: Market) -> Table:
 
 
 def compared(frame: pd.DataFrame, market: Market) -> PriceComparison | None:
-    surveyor, table = Surveyor(market.contract), table_of(frame, market)
-    return compare_prices(table, value_table(table, surveyor), market, surveyor)
+    backend, table = LinearBackend(market.contract), table_of(frame, market)
+    return compare_prices(table, value_table(table, backend), market, backend)
 
 
-def test_the_figures_are_those_of_an_evaluation(hamlet: Market) -> None:
+def test_the_figures_equal_those_of_an_evaluation(hamlet):
     frame = priced(80)
     found = compared(frame, hamlet)
     assert found is not None
@@ -60,7 +58,7 @@ def test_the_figures_are_those_of_an_evaluation(hamlet: Market) -> None:
     assert found.houses["row"].tolist() == list(range(1, 81))
 
 
-def test_rows_without_a_value_or_a_price_are_left_out_and_keep_their_number(hamlet: Market) -> None:
+def test_rows_without_a_value_or_a_price_are_omitted_and_the_others_keep_their_number(hamlet):
     frame = priced(50).astype({"paid": "str", "size": "str"})
     frame.loc[3, "size"] = "-1"
     frame.loc[5, "paid"] = ""
@@ -75,14 +73,14 @@ def test_rows_without_a_value_or_a_price_are_left_out_and_keep_their_number(haml
     assert first["inside"] == (first["price_low"] <= first["price"] <= first["price_high"])
 
 
-def test_sales_that_values_are_learned_from_are_told_to_flatter(hamlet: Market) -> None:
+def test_training_sales_are_reported_as_too_accurate(hamlet):
     found = compared(hamlet_sales(240).head(40), hamlet)
     assert found is not None
     assert found.learned == 40
     assert "better than they are" in found.sentences[1]
 
 
-def test_a_few_houses_have_figures_and_a_caution_but_no_report(hamlet: Market) -> None:
+def test_a_few_houses_have_figures_and_a_warning_but_no_report(hamlet):
     found = compared(priced(10), hamlet)
     assert found is not None
     assert found.compared == 10
@@ -92,38 +90,36 @@ def test_a_few_houses_have_figures_and_a_caution_but_no_report(hamlet: Market) -
 
 
 @pytest.mark.parametrize("change", [{"paid": ""}, {"size": "-1"}, None])
-def test_without_both_there_is_nothing_to_compare(
-    change: dict[str, str] | None, hamlet: Market
-) -> None:
+def test_without_values_or_prices_there_is_no_comparison(change, hamlet):
     frame = priced(40)
     assert (
         compared(frame.assign(**change) if change else frame.drop(columns="paid"), hamlet) is None
     )
 
 
-def test_without_ranges_there_are_figures_and_no_report(hamlet: Market) -> None:
-    surveyor, table = Surveyor(hamlet.contract), table_of(priced(60), hamlet)
-    scored = value_table(table, surveyor)
+def test_without_ranges_there_are_figures_and_no_report(hamlet):
+    backend, table = LinearBackend(hamlet.contract), table_of(priced(60), hamlet)
+    scored = value_table(table, backend)
     blank = scored.valuations.assign(price_low=np.nan, price_high=np.nan)
-    asked = len(surveyor.asked)
-    found = compare_prices(table, replace(scored, valuations=blank), hamlet, surveyor)
+    n_calls = len(backend.calls)
+    found = compare_prices(table, replace(scored, valuations=blank), hamlet, backend)
     assert found is not None
     assert found.report is None
     assert found.houses["inside"].isna().all()
     assert not found.equity.empty
-    assert len(surveyor.asked) == asked
+    assert len(backend.calls) == n_calls
 
 
-class Forgetful(Surveyor):
-    """Gives no ranges when it is asked again."""
+class RangelessBackend(LinearBackend):
+    """A backend that returns no ranges."""
 
     def value(self, rows, **options):
-        answer = super().value(rows, **options)
-        return replace(answer, valuations=answer.valuations.assign(price_low=np.nan))
+        result = super().value(rows, **options)
+        return replace(result, valuations=result.valuations.assign(price_low=np.nan))
 
 
-def test_a_backend_that_loses_ranges_on_the_way_is_told(hamlet: Market) -> None:
+def test_a_backend_that_stops_returning_ranges_is_reported(hamlet):
     table = table_of(priced(60), hamlet)
-    scored = value_table(table, Surveyor(hamlet.contract))
+    scored = value_table(table, LinearBackend(hamlet.contract))
     with pytest.raises(BackendError, match="returned no ranges"):
-        compare_prices(table, scored, hamlet, Forgetful(hamlet.contract))
+        compare_prices(table, scored, hamlet, RangelessBackend(hamlet.contract))

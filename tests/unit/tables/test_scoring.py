@@ -1,6 +1,4 @@
-"""Every row of a table comes back once, in its order, with a value or with a reason."""
-
-from __future__ import annotations
+"""Every row of a table is returned once, in order, with a value or a reason."""
 
 import csv
 import io
@@ -37,18 +35,18 @@ def value(text: str | bytes, backend: object, contract: Contract) -> ScoredTable
 
 
 @pytest.fixture
-def scored(surveyor: object, contract: Contract) -> ScoredTable:
-    return value(HOUSES, surveyor, contract)
+def scored(backend, contract):
+    return value(HOUSES, backend, contract)
 
 
-def test_the_users_columns_come_first_and_untouched(scored: ScoredTable) -> None:
+def test_input_columns_come_first_and_unchanged(scored):
     frame = scored.frame
-    given = ["size", "grade", "quarter", "built", "address"]
-    assert list(frame.columns) == [*given, *VALUATION_COLUMNS]
+    columns = ["size", "grade", "quarter", "built", "address"]
+    assert list(frame.columns) == [*columns, *VALUATION_COLUMNS]
     assert frame["address"].tolist() == ["1, High St", "two", "", "four", "five", "six"]
 
 
-def test_each_row_is_answered_in_its_place(scored: ScoredTable) -> None:
+def test_each_row_has_a_result_in_its_place(scored):
     assert scored.frame["row"].tolist() == [1, 2, 3, 4, 5, 6]
     statuses = ["ok", "error", "error", "error", "warning", "error"]
     assert scored.frame["status"].tolist() == statuses
@@ -63,23 +61,23 @@ def test_each_row_is_answered_in_its_place(scored: ScoredTable) -> None:
     assert rows == sorted(rows)
 
 
-def test_a_row_that_could_not_be_read_is_not_valued_and_says_why(scored: ScoredTable) -> None:
+def test_an_unreadable_row_has_a_reason_and_no_value(scored):
     row = scored.valuations.iloc[5]
     assert row["reason_codes"] == "wrong_cell_count"
     assert "Cells beyond the header: surplus" in row["message"]
 
 
-def test_money_has_two_decimals_at_the_most_and_an_error_row_is_blank(scored: ScoredTable) -> None:
+def test_money_has_at_most_two_decimals_and_an_error_row_is_blank(scored):
     rows = list(csv.DictReader(io.StringIO(to_csv(scored.frame, escape_formulas=False).decode())))
     assert rows[0]["predicted_price"] == "90011.25"
     assert rows[0]["price_high"] == "99012.38"
     assert (rows[0]["interval"], rows[0]["fsd"], rows[0]["confidence"]) == ("0.9", "0.0612", "93.9")
-    for broken in (1, 2, 3, 5):
-        filled = {name for name in VALUATION_COLUMNS if rows[broken][name]}
+    for row in (1, 2, 3, 5):
+        filled = {name for name in VALUATION_COLUMNS if rows[row][name]}
         assert filled <= {"row", "status", "reason_codes", "message"}
 
 
-def test_the_summary_counts_rows_and_adds_up_money(scored: ScoredTable) -> None:
+def test_the_summary_counts_rows_and_sums_values(scored):
     summary = scored.summary
     counts = (summary.rows, summary.valued, summary.warnings, summary.errors)
     assert counts == (6, 2, 1, 4)
@@ -88,84 +86,72 @@ def test_the_summary_counts_rows_and_adds_up_money(scored: ScoredTable) -> None:
     assert summary.median == pytest.approx(90011.25)
 
 
-def test_a_code_counts_once_a_row(surveyor: object, contract: Contract) -> None:
-    scored = value(f"size,grade,quarter,built\n-1,A,S,-1\n{GOOD}\n", surveyor, contract)
+def test_a_code_is_counted_once_per_row(backend, contract):
+    scored = value(f"size,grade,quarter,built\n-1,A,S,-1\n{GOOD}\n", backend, contract)
     assert scored.summary.errors_by_code == {"below_limit": 1}
 
 
-def test_a_table_in_which_no_row_can_be_read_has_no_value(
-    surveyor: object, contract: Contract
-) -> None:
-    scored = value("size,quarter\n1\n2\n", surveyor, contract)
+def test_a_table_of_unreadable_rows_has_no_value(backend, contract):
+    scored = value("size,quarter\n1\n2\n", backend, contract)
     assert scored.frame["status"].tolist() == ["error", "error"]
     assert scored.summary.total == 0
 
 
-def test_a_table_that_was_valued_before_gets_a_new_valuation(
-    scored: ScoredTable, surveyor: object, contract: Contract
-) -> None:
-    again = value(to_csv(scored.frame, escape_formulas=False), surveyor, contract)
+def test_a_table_that_was_valued_before_gets_a_new_valuation(scored, backend, contract):
+    again = value(to_csv(scored.frame, escape_formulas=False), backend, contract)
     assert list(again.frame.columns) == list(scored.frame.columns)
     assert again.frame["status"].tolist()[0] == "ok"
     assert again.notes == ("The table was valued before: its old valuation was replaced.",)
-    assert not set(VALUATION_COLUMNS) & set(surveyor.asked[-1].columns)
+    assert not set(VALUATION_COLUMNS) & set(backend.calls[-1].columns)
 
 
-def test_a_column_of_the_users_own_with_a_valuations_name_is_kept_under_another(
-    surveyor: object, contract: Contract
-) -> None:
+def test_an_input_column_named_like_an_output_column_is_renamed(backend, contract):
     text = f"size,grade,quarter,built,status,input_status\n{GOOD},sold,x\n"
-    scored = value(text, surveyor, contract)
+    scored = value(text, backend, contract)
     assert scored.frame["input_input_status"].tolist() == ["sold"]
     assert scored.frame["input_status"].tolist() == ["x"]
     assert scored.frame["status"].tolist() == ["ok"]
     assert "status is called input_input_status" in scored.notes[0]
 
 
-def test_nameless_and_padded_headers_come_out_as_they_were(
-    surveyor: object, contract: Contract
-) -> None:
-    scored = value(f",, size,grade,quarter,built\n1,2,{GOOD}\n", surveyor, contract)
+def test_nameless_and_padded_headers_are_preserved(backend, contract):
+    scored = value(f",, size,grade,quarter,built\n1,2,{GOOD}\n", backend, contract)
     assert list(scored.frame.columns[:3]) == ["", "", " size"]
     assert scored.summary.valued == 1
 
 
-def test_decimal_commas_are_valued_and_come_out_as_they_were(
-    surveyor: object, contract: Contract
-) -> None:
-    scored = value("size;grade;quarter;built\n90,5;A;S;1980\n", surveyor, contract)
+def test_decimal_commas_are_valued_and_preserved(backend, contract):
+    scored = value("size;grade;quarter;built\n90,5;A;S;1980\n", backend, contract)
     assert scored.frame.loc[0, "predicted_price"] == pytest.approx(90511.31)
     assert scored.frame.loc[0, "size"] == "90,5"
 
 
-def test_a_table_is_valued_with_the_evidence_where_there_is_any(
-    surveyor: object, contract: Contract
-) -> None:
-    value(HOUSES, surveyor, contract)
-    surveyor.capabilities = frozenset()
-    value(HOUSES, surveyor, contract)
-    assert surveyor.evidence == [True, False]
+def test_evidence_is_requested_if_the_backend_has_it(backend, contract):
+    value(HOUSES, backend, contract)
+    backend.capabilities = frozenset()
+    value(HOUSES, backend, contract)
+    assert backend.evidence == [True, False]
 
 
-def test_progress_reaches_whoever_waits(surveyor: object, contract: Contract) -> None:
+def test_progress_of_the_backend_is_forwarded(backend, contract):
     table = read_table(HOUSES.encode(), "homes.csv", Settings(), contract)
-    seen: list[tuple[float, str]] = []
-    value_table(table, surveyor, progress=lambda share, what: seen.append((share, what)))
-    assert seen == [(1.0, "done")]
+    updates = []
+    value_table(table, backend, progress=lambda *update: updates.append(update))
+    assert updates == [(1.0, "done")]
 
 
-def test_a_backend_that_loses_rows_is_found_out(surveyor: object, contract: Contract) -> None:
-    class Careless:
-        info = surveyor.info
+def test_a_backend_that_drops_rows_is_refused(backend, contract):
+    class DroppingBackend:
+        info = backend.info
 
-        def value(self, rows: pd.DataFrame, **_: object) -> ValuationResult:
+        def value(self, rows, **_):
             return ValuationResult(pd.DataFrame(columns=[*VALUATION_COLUMNS, *rows.columns]), ())
 
     with pytest.raises(BackendError, match="1 houses were requested and 0 values returned"):
-        value(f"size,grade,quarter,built\n{GOOD}\n", Careless(), contract)
+        value(f"size,grade,quarter,built\n{GOOD}\n", DroppingBackend(), contract)
 
 
-def test_the_template_is_a_house_that_passes_the_checks(contract: Contract) -> None:
+def test_the_template_is_a_valid_house(contract):
     sales = validate(hamlet_sales(5), contract)
     table = template(contract, sales.houses.iloc[2])
     assert list(table.columns) == ["key", *contract.columns]

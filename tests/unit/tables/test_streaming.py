@@ -1,11 +1,8 @@
-"""Each row comes back as it stood, byte for byte, with its valuation behind it."""
-
-from __future__ import annotations
+"""Each row is returned byte for byte as in the file, followed by its valuation."""
 
 import csv
 import gzip
 import io
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,7 +21,7 @@ from tests.tables import value_table
 
 HEADER = "size,grade,quarter,built,address"
 GOOD = "90,A,S,1980,here"
-CLOSING = '"90",A,S,1980,here'  # ends whatever quotation mark was left open
+CLOSING = '"90",A,S,1980,here'  # closes a quotation mark that was left open
 CELLS = st.sampled_from(
     [
         "90",
@@ -48,7 +45,9 @@ BROKEN = st.sampled_from(
     ["", ",", "90,A", '"6" x,A,S,1980,z', '"6,A,S,1980,z', f"{GOOD},more", f"{GOOD},,"]
 )
 OPTIONS = ScoringOptions()
-shared = settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+few_examples = settings(
+    max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 
 
 def stream(
@@ -81,42 +80,40 @@ def rows(draw: st.DrawFn) -> str:
     return line.getvalue().removesuffix("\r\n")
 
 
-@shared
+@few_examples
 @given(
     st.lists(rows(), max_size=7), st.sampled_from(["\n", "\r\n"]), st.booleans(), st.integers(1, 4)
 )
-def test_every_row_comes_back_once_in_order_and_sound_ones_byte_for_byte(
-    surveyor: Backend, contract: Contract, lines: list[str], ending: str, last: bool, piece: int
-) -> None:
+def test_every_row_is_returned_once_in_order_and_valid_ones_byte_for_byte(
+    backend, contract, lines, ending, last, n_rows
+):
     text = ending.join([HEADER, *lines, CLOSING]) + (ending if last else "")
-    data, streamed = stream(text, surveyor, contract, rows=piece)
-    assert stream(text, surveyor, contract)[0] == data
+    data, streamed = stream(text, backend, contract, rows=n_rows)
+    assert stream(text, backend, contract)[0] == data
     found = rows_of(data.decode())
     assert found[0] == [*HEADER.split(","), *VALUATION_COLUMNS]
     table = read_table(text.encode(), "homes.csv", Settings(), contract)
     assert [row[:5] for row in found[1:]] == table.cells.to_numpy().tolist()
     assert [row[5] for row in found[1:]] == [str(1 + row) for row in range(len(table.cells))]
     assert {len(row) for row in found} == {5 + len(VALUATION_COLUMNS)}
-    odd = {problem.row for problem in table.problems}
+    rows_with_problems = {problem.row for problem in table.problems}
     with open_csv(text.encode(), "homes.csv", Settings(), contract) as source:
-        given_lines = [line for part in source.chunks() for line in part.lines]
-    place = data.index(b",valued_at")
+        given_lines = [line for chunk in source.chunks() for line in chunk.lines]
+    offset = data.index(b",valued_at")
     for number, line in enumerate(given_lines, start=1):
         body = line.rstrip("\r\n")
-        assert number in odd or body in text
-        place = data.index(f"{body},{number},".encode(), place + 1)
-        assert data[place - 1 : place] in (b"\r", b"\n")
+        assert number in rows_with_problems or body in text
+        offset = data.index(f"{body},{number},".encode(), offset + 1)
+        assert data[offset - 1 : offset] in (b"\r", b"\n")
     assert streamed.counts.rows == len(table.cells)
 
 
-@shared
+@few_examples
 @given(st.lists(rows(), max_size=7), st.integers(1, 4))
-def test_the_page_and_the_stream_say_the_same(
-    surveyor: Backend, contract: Contract, lines: list[str], piece: int
-) -> None:
+def test_a_stream_equals_the_table_valued_in_one_step(backend, contract, lines, n_rows):
     text = "\n".join([HEADER, *lines, CLOSING, ""])
-    scored = value_table(read_table(text.encode(), "homes.csv", Settings(), contract), surveyor)
-    data, streamed = stream(text, surveyor, contract, rows=piece)
+    scored = value_table(read_table(text.encode(), "homes.csv", Settings(), contract), backend)
+    data, streamed = stream(text, backend, contract, rows=n_rows)
     assert rows_of(data.decode()) == rows_of(to_csv(scored.frame, escape_formulas=False).decode())
     assert streamed.notes == scored.notes
     assert streamed.problems == tuple(p for p in scored.problems if p.row is None)
@@ -136,59 +133,55 @@ def test_the_page_and_the_stream_say_the_same(
 )
 @pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
 @pytest.mark.parametrize("ending", ["\n", "\r\n", "\r"])
-def test_encoding_separator_and_line_endings_stay_those_of_the_file(
-    surveyor: Backend, contract: Contract, encoding: str, separator: str, ending: str
-) -> None:
-    strange = "Café\x81" if encoding == "latin-1" else "Café – 5 €"
-    lines = ["size,quarter,grade,built,remark", f"90,S,A,1980,{strange}", '90,S,"A",1980,""', "1,2"]
+def test_encoding_separator_and_line_endings_are_preserved(
+    backend, contract, encoding, separator, ending
+):
+    remark = "Café\x81" if encoding == "latin-1" else "Café – 5 €"
+    lines = ["size,quarter,grade,built,remark", f"90,S,A,1980,{remark}", '90,S,"A",1980,""', "1,2"]
     text = ending.join(lines).replace(",", separator)
-    data, _ = stream(text.encode(encoding), surveyor, contract, rows=1)
+    data, _ = stream(text.encode(encoding), backend, contract, rows=1)
     written = data.decode(encoding)
     assert data.startswith(text.encode(encoding)[:20])
     for line in text.split(ending)[:3]:
         assert line + separator in written
     assert written.count(ending) == 4
     assert written.endswith(ending)
-    answered = rows_of(written, separator)
-    assert [row[6] for row in answered[1:]] == ["ok", "ok", "error"]
-    assert answered[1][7] == "90011.25"
+    output = rows_of(written, separator)
+    assert [row[6] for row in output[1:]] == ["ok", "ok", "error"]
+    assert output[1][7] == "90011.25"
 
 
 @pytest.mark.parametrize(
     ("size", "price", "level"), [("90,5", "90511,31", "0,9"), ("90.5", "90511.31", "0.9")]
 )
-def test_our_numbers_have_the_decimal_sign_of_the_file(
-    surveyor: Backend, contract: Contract, size: str, price: str, level: str
-) -> None:
+def test_output_numbers_have_the_decimal_sign_of_the_file(backend, contract, size, price, level):
     text = f"size;quarter;grade;built\n{size};S;A;1980\n"
-    data, _ = stream(text, surveyor, contract)
+    data, _ = stream(text, backend, contract)
     header, valued = rows_of(data.decode(), ";")
     assert valued[0] == size
     assert valued[header.index("predicted_price")] == price
     assert valued[header.index("interval")] == level
-    again, _ = stream(data, surveyor, contract)
+    again, _ = stream(data, backend, contract)
     assert rows_of(again.decode(), ";")[1][:-1] == valued[:-1]
 
 
-def test_a_sign_that_the_encoding_lacks_is_lost_in_our_words_alone(
-    surveyor: Backend, contract: Contract
-) -> None:
+def test_input_cells_are_preserved_if_the_encoding_lacks_a_character_of_a_message(
+    backend, contract
+):
     text = f"{HEADER}\n90,Ä,S,1980,\x81\n"
-    data, _ = stream(text.encode("latin-1"), surveyor, contract)
+    data, _ = stream(text.encode("latin-1"), backend, contract)
     assert b"90,\xc4,S,1980,\x81,1,error," in data
 
 
-def test_a_packed_file_comes_back_unpacked(surveyor: Backend, contract: Contract) -> None:
+def test_the_output_of_a_compressed_file_is_not_compressed(backend, contract):
     text = f"{HEADER}\n{GOOD}\n"
-    assert stream(gzip.compress(text.encode()), surveyor, contract) == stream(
-        text, surveyor, contract
+    assert stream(gzip.compress(text.encode()), backend, contract) == stream(
+        text, backend, contract
     )
 
 
-def test_empty_columns_at_the_right_come_back_and_are_nothing_to_say(
-    surveyor: Backend, contract: Contract
-) -> None:
-    data, streamed = stream(f"{HEADER},,\n{GOOD},,\n{GOOD}\n", surveyor, contract)
+def test_empty_columns_at_the_right_are_preserved_without_a_message(backend, contract):
+    data, streamed = stream(f"{HEADER},,\n{GOOD},,\n{GOOD}\n", backend, contract)
     lines = data.decode().splitlines()
     assert lines[0].startswith(f"{HEADER},,,row,")
     assert lines[1].startswith(f"{GOOD},,,1,ok")
@@ -196,82 +189,74 @@ def test_empty_columns_at_the_right_come_back_and_are_nothing_to_say(
     assert not any("column 6" in problem.message for problem in streamed.problems)
 
 
-def test_a_file_that_was_valued_before_gets_a_new_valuation(
-    surveyor: Backend, contract: Contract
-) -> None:
+def test_the_valuation_of_an_earlier_run_is_replaced(backend, contract):
     text = f'{HEADER}\r\n{GOOD}\r\n-5,A,S,1980,"x,y"\r\n'
-    first, _ = stream(text, surveyor, contract)
-    again, streamed = stream(first, surveyor, contract, rows=1)
+    first, _ = stream(text, backend, contract)
+    again, streamed = stream(first, backend, contract, rows=1)
     assert again == first
     assert streamed.notes == ("The table was valued before: its old valuation was replaced.",)
 
 
-def test_a_column_with_a_valuations_name_gets_another_and_its_rows_stay(
-    surveyor: Backend, contract: Contract
-) -> None:
+def test_an_input_column_named_like_an_output_column_is_renamed(backend, contract):
     text = 'size,grade,quarter,built,"status"\n90,A,S,1980,"sold"\n'
-    data, streamed = stream(text, surveyor, contract)
+    data, streamed = stream(text, backend, contract)
     header, line = data.decode().splitlines()
     assert header.startswith("size,grade,quarter,built,input_status,row,status,")
     assert line.startswith('90,A,S,1980,"sold",1,ok,')
     assert "status is called input_status" in streamed.notes[0]
 
 
-def test_what_holds_for_the_whole_table_is_said_once(surveyor: Backend, contract: Contract) -> None:
+def test_problems_of_the_whole_table_are_reported_once(backend, contract):
     data, streamed = stream(
-        "size;quarter;why\n" + "9,5;S;x\n" * 5 + "\n\n", surveyor, contract, rows=2
+        "size;quarter;why\n" + "9,5;S;x\n" * 5 + "\n\n", backend, contract, rows=2
     )
     assert [problem.code for problem in streamed.problems] == ["missing_columns", "unknown_columns"]
     assert [note.split(" ")[0] for note in streamed.notes] == ["2", "Numbers"]
     assert len(data.splitlines()) == 6
 
 
-def test_evidence_is_given_if_asked_for(surveyor: Backend, contract: Contract) -> None:
+def test_evidence_is_requested_on_option(backend, contract):
     text = f"{HEADER}\n{GOOD}\n"
-    stream(text, surveyor, contract)
-    stream(text, surveyor, contract, ScoringOptions(evidence=True))
-    assert surveyor.evidence == [False, True]
+    stream(text, backend, contract)
+    stream(text, backend, contract, ScoringOptions(evidence=True))
+    assert backend.evidence == [False, True]
 
 
-def test_progress_tells_rows_and_never_more_than_all(surveyor: Backend, contract: Contract) -> None:
-    told: list[tuple[float, str]] = []
+def test_progress_increases_to_one_and_counts_rows(backend, contract):
+    updates = []
     stream(
         f"{HEADER}\n" + f"{GOOD}\n" * 5,
-        surveyor,
+        backend,
         contract,
         rows=2,
-        progress=lambda *now: told.append(now),
+        progress=lambda *update: updates.append(update),
     )
-    shares = [share for share, _ in told]
+    shares = [share for share, _ in updates]
     assert shares == sorted(shares)
     assert shares[-1] == 1.0
-    assert told[-1][1].startswith("5 houses valued")
+    assert updates[-1][1].startswith("5 houses valued")
 
 
-def test_no_more_rows_than_asked_for_are_in_hand_at_a_time(
-    surveyor: Backend, contract: Contract
-) -> None:
-    stream(f"{HEADER}\n" + f"{GOOD}\n" * 11, surveyor, contract, rows=4)
-    assert [len(rows) for rows in surveyor.asked] == [4, 4, 3]
+def test_no_chunk_has_more_rows_than_requested(backend, contract):
+    stream(f"{HEADER}\n" + f"{GOOD}\n" * 11, backend, contract, rows=4)
+    assert [len(rows) for rows in backend.calls] == [4, 4, 3]
 
 
-def test_nothing_is_written_of_a_file_without_houses(surveyor: Backend, contract: Contract) -> None:
+def test_nothing_is_written_for_a_file_without_houses(backend, contract):
     out = io.BytesIO()
     with (
         pytest.raises(InputError, match="a header but no houses"),
         open_csv(f"{HEADER}\n\n".encode(), "homes.csv", Settings(), contract) as source,
     ):
-        value_stream(source, surveyor, out, OPTIONS)
+        value_stream(source, backend, out, OPTIONS)
     assert out.getvalue() == b""
 
 
-def test_whoever_pulls_gets_the_same_bytes_part_by_part(
-    surveyor: Backend, contract: Contract, tmp_path: Path
-) -> None:
+def test_joined_chunks_equal_the_stream(backend, contract, tmp_path):
     text = f"{HEADER}\n" + f"{GOOD}\n" * 5
     path = tmp_path / "homes.csv"
     path.write_text(text, encoding="utf-8")
     with open_csv(path, path.name, Settings(), contract) as source:
-        parts = list(value_chunks(source, surveyor, OPTIONS, rows=2))
-    assert [part.counts.rows for part in parts] == [2, 2, 1]
-    assert b"".join(part.data for part in parts) == stream(text, surveyor, contract)[0]
+        chunks = list(value_chunks(source, backend, OPTIONS, rows=2))
+    assert [chunk.counts.rows for chunk in chunks] == [2, 2, 1]
+    assert b"".join(chunk.data for chunk in chunks) == stream(text, backend, contract)[0]

@@ -1,6 +1,4 @@
-"""Column names are taken as they are meant, and come out as they were."""
-
-from __future__ import annotations
+"""Columns are matched whatever their spelling, and written with their original names."""
 
 import pytest
 
@@ -19,20 +17,20 @@ def cells(table: Table) -> list[list[str]]:
     return table.cells.to_numpy().tolist()
 
 
-def test_blanks_around_a_column_name_do_not_matter_and_come_out_again() -> None:
+def test_blanks_around_a_column_name_are_ignored_and_preserved():
     table = read(" size ,quarter\t\n90,N\n")
     assert list(table.rows.columns) == ["size", "quarter"]
     assert table.headers == (" size ", "quarter\t")
 
 
-def test_columns_without_a_name_are_told_apart() -> None:
+def test_columns_without_a_name_are_distinguished():
     table = read(",size,,column 1\n0,90,x,y\n")
     assert table.headers == ("", "size", "", "column 1")
     assert table.cells.columns.is_unique
     assert cells(table) == [["0", "90", "x", "y"]]
 
 
-def test_a_column_without_a_name_at_the_right_is_kept_for_what_stands_in_it() -> None:
+def test_a_column_without_a_name_is_kept_if_it_has_values():
     table = read("a,,b,,\n1,2,3,x,\n4,5,6,,\n")
     assert table.headers == ("a", "", "b", "")
     assert list(table.rows.columns) == ["a", "column 2", "b"]
@@ -42,7 +40,7 @@ def test_a_column_without_a_name_at_the_right_is_kept_for_what_stands_in_it() ->
 @pytest.mark.parametrize(
     "spelling", ["Ground Floor", "GROUND_FLOOR", "ground-floor", "Groundfloor"]
 )
-def test_case_and_spacing_of_a_column_name_do_not_matter(contract: Contract, spelling: str) -> None:
+def test_case_and_spacing_of_a_column_name_are_ignored(contract, spelling):
     table = read(f"size;{spelling}\n90;45,5\n", contract)
     assert table.headers == ("size", spelling)
     assert table.rows.to_dict("records") == [{"size": "90", "ground floor": "45.5"}]
@@ -50,24 +48,24 @@ def test_case_and_spacing_of_a_column_name_do_not_matter(contract: Contract, spe
     assert table.notes[0] == note
 
 
-def test_many_column_names_are_told_by_the_first_few(contract: Contract) -> None:
+def test_the_first_few_of_many_renamed_columns_are_listed(contract):
     table = read("SIZE,GRADE,QUARTER,GARDEN,BEDS,BUILT,SOLD\n" + "1," * 6 + "1\n", contract)
     assert table.notes[0].endswith("GARDEN as garden, BEDS as beds and 2 more.")
 
 
-def test_two_spellings_of_one_column_are_refused_by_name(contract: Contract) -> None:
-    sentence = r"more than one column named ground floor \(ground floor and Ground_Floor\)"
-    with pytest.raises(InputError, match=sentence):
+def test_two_spellings_of_one_column_are_refused(contract):
+    message = r"more than one column named ground floor \(ground floor and Ground_Floor\)"
+    with pytest.raises(InputError, match=message):
         read("size,ground floor,Ground_Floor\n1,2,3\n", contract)
 
 
-def test_a_missing_header_is_told(contract: Contract) -> None:
+def test_a_missing_header_is_refused(contract):
     with pytest.raises(InputError, match="the row with the column names seems to be missing"):
         read("90,A,S,1980\n80,A,S,1990\n", contract)
     assert read("what,else,1990\n1,2,3\n").headers == ("what", "else", "1990")
     assert read("size,1990\n1,2\n", contract).headers == ("size", "1990")
 
 
-def test_two_columns_of_one_name_are_refused_by_name() -> None:
+def test_two_columns_of_one_name_are_refused():
     with pytest.raises(InputError, match="more than one column named quarter, size"):
         read("size,quarter,size ,quarter\n1,2,3,4\n")
