@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import Any
+from unittest.mock import DEFAULT, Mock, patch
 
 import streamlit as st
 from streamlit.testing.v1 import AppTest
@@ -92,8 +93,9 @@ def from_csv() -> Trace:
 
     upload(1)
     trace = Trace()
-    with _page_parts(trace) as files, trace.recording():
+    with _paused_at_result(trace) as buttons, trace.recording():
         upload(2)
+        files = {call.kwargs["key"]: call.args[1] for call in buttons.call_args_list}
         trace.paused = False
         content = files["csv_download"]()
     if len(content.splitlines()) < 2:
@@ -102,24 +104,18 @@ def from_csv() -> Trace:
 
 
 @contextmanager
-def _page_parts(trace: Trace) -> Iterator[dict[str, Callable[[], bytes]]]:
-    """Pause when the result is shown, and collect the file callbacks of the download buttons."""
-    drawn: dict[str, Callable[[], bytes]] = {}
-    download_button, header = st.download_button, st.header
+def _paused_at_result(trace: Trace) -> Iterator[Mock]:
+    """Pause when the header of the result is shown, and record the download buttons."""
 
-    def draw(label: str, data: Callable[[], bytes], **options: object) -> bool:
-        drawn[str(options.get("key"))] = data
-        return download_button(label, data, **options)  # type: ignore[arg-type]
-
-    def pause(*labels: object, **options: object) -> object:
+    def pause(*_: object, **__: object) -> object:
         trace.paused = True
-        return header(*labels, **options)  # type: ignore[arg-type]
+        return DEFAULT  # the mock goes on to the wrapped function
 
-    st.download_button, st.header = draw, pause  # type: ignore[assignment]
-    try:
-        yield drawn
-    finally:
-        st.download_button, st.header = download_button, header
+    with (
+        patch.object(st, "header", wraps=st.header, side_effect=pause),
+        patch.object(st, "download_button", wraps=st.download_button) as buttons,
+    ):
+        yield buttons
 
 
 def from_api() -> Trace:

@@ -157,7 +157,7 @@ def test_api_requests_are_balanced_and_survive_a_killed_api(stack):
 
 
 def test_the_proxy_refuses_files_over_the_limit(stack):
-    address = f"{stack.local_url}/_stcore/upload_file/nobody/nothing"
+    address = f"{stack.local_url}/_stcore/upload_file/unknown-session/unknown-file"
     with client(stack) as visitor:
         assert visitor.put(address, data=b"." * ((UPLOAD_MB + 1) * MEBIBYTE)).status_code == 413
         assert visitor.put(address, data=iter([b"of no length"])).status_code == 411

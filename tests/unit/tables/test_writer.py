@@ -52,7 +52,7 @@ def write_file(path: Path, data: bytes) -> None:
 def tables(draw: st.DrawFn, cell: st.SearchStrategy[str]) -> list[list[str]]:
     """Draw a header of different names, and rows, the last of which is not empty."""
     width = draw(st.integers(1, 5))
-    # Without a contract, nothing but the header tells which separator is meant.
+    # Without a contract, the separator is detected from the header alone.
     letters = st.characters(categories=["L", "Nd", "P", "S"], exclude_characters=";|")
     names = st.text(letters, min_size=1, max_size=8)
     header = draw(st.lists(names, min_size=width, max_size=width, unique=True))
