@@ -222,7 +222,11 @@ class Backend(ABC):
 
     @_optional("comparables")
     def comparables(self, rows: pd.DataFrame, k: int = 5) -> pd.DataFrame:
-        """Return the k sales most similar to one house (see :mod:`.model.comparables`)."""
+        """Return the k sales most similar to one house, with adjusted prices.
+
+        The columns are those of :func:`houseprice.model.comparables.adjust_prices`; the adjusted
+        prices are NaN if a server does not report them.
+        """
         raise NotImplementedError
 
     @_optional("what_if")

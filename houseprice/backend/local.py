@@ -24,7 +24,7 @@ from houseprice.errors import InputError, ModelError
 from houseprice.market.sales import Market, typical_house
 from houseprice.market.validation import validate
 from houseprice.model.card import Card
-from houseprice.model.comparables import Comparables
+from houseprice.model.comparables import Comparables, adjust_prices
 from houseprice.model.explanation import Explainer, Explanation
 from houseprice.model.importance import partial_dependence
 from houseprice.model.store.store import LoadedModel, ModelStore
@@ -98,10 +98,12 @@ class LocalBackend(Backend):
         return self._explainer.explain(self._one(rows))[0]
 
     def comparables(self, rows: pd.DataFrame, k: int = 5) -> pd.DataFrame:
-        """Return the k sales most similar to one house."""
-        house = self._one(rows).iloc[0]
+        """Return the k sales most similar to one house, with adjusted prices."""
+        house = self._one(rows)
         own_ids = self._ids(rows, np.array([0]))
-        return self._comparables.table(house, k, own_ids[0] if own_ids else None)
+        sales = self._comparables.table(house.iloc[0], k, own_ids[0] if own_ids else None)
+        sale_values = self._model.predict(self._market.houses.iloc[sales["row"]])
+        return adjust_prices(sales, float(self._model.predict(house)[0]), sale_values)
 
     def what_if(self, before: pd.DataFrame, after: pd.DataFrame) -> ValueChange:
         """Return how the value changes between two states of one house."""

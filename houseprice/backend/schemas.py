@@ -112,6 +112,10 @@ class ComparableOut(ResponseModel):
     same_location: bool
     circumstances: str
     differences: str
+    adjustment: Number | None = Field(None, description="What turns price into adjusted_price")
+    adjusted_price: Money | None = Field(
+        None, description="Price times the value of the house over the value of the sale"
+    )
 
 
 class ValuationOut(ResponseModel):

@@ -2,7 +2,7 @@
 
 Similarity is an importance-weighted distance over the fields known before the sale. Sales of the
 same market area come first, as long as they are near enough. A predicted price takes no part,
-because sales selected by it only repeat it.
+because sales selected by it only repeat it; their prices are then adjusted by the model.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from houseprice.market.contract import Contract, Field
 from houseprice.market.sales import Market
 from houseprice.model.features import to_matrix
 
-__all__ = ["Comparables", "HouseDistance", "NearestSales"]
+__all__ = ["Comparables", "HouseDistance", "NearestSales", "adjust_prices"]
 
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
@@ -195,6 +195,31 @@ class Comparables:
             for field, value in circumstances
             if not np.isnan(value) and value != field.start_value
         )
+
+
+def adjust_prices(sales: pd.DataFrame, value: float, sale_values: Floats) -> pd.DataFrame:
+    """Adjust the prices of comparables to the house that they are compared with.
+
+    The adjusted sale price is the price times the ratio of the values that the model gives to the
+    house and to the sale. This is the sales comparison approach (IAAO, Standard on Mass Appraisal
+    of Real Property, 2017, section 4.3) with the differences priced by the model.
+
+    Parameters
+    ----------
+    sales : DataFrame of shape (n_sales, ...)
+        As :meth:`Comparables.table` returns it.
+    value : float
+        The predicted price of the house.
+    sale_values : ndarray of shape (n_sales,)
+        The predicted prices of the sales, each with its own date and circumstances.
+
+    Returns
+    -------
+    DataFrame of shape (n_sales, ... + 2)
+        Also ``adjustment`` and ``adjusted_price``, in whole cents: price plus adjustment.
+    """
+    adjusted = (sales["price"] * (value / sale_values)).round(2)
+    return sales.assign(adjustment=(adjusted - sales["price"]).round(2), adjusted_price=adjusted)
 
 
 def _smallest(key: Singles, k: int) -> NDArray[np.intp]:

@@ -150,7 +150,7 @@ def test_even_the_longest_report_is_one_page(app):
         scale=Scale(2.0, 1.0, 3.0, ("$1", "$3"), (1.5,) * 5),
         reasons=(long,) * many,
         fields=((long, long),) * many,
-        sales=(("$181,000", "93 %", "September 2009", long),) * many,
+        sales=(("$181,000", "$182,300", "93 %", "September 2009", long),) * many,
         warnings=(long,) * many,
         limits=("It is no appraisal.",) * 3,
         footer=long,

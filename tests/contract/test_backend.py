@@ -127,6 +127,15 @@ def test_comparables_are_real_sales_and_not_the_house(
     paid = hamlet.prices.set_axis(hamlet.ids)
     assert table["price"].tolist() == paid[table["id"]].tolist()
     assert table["similarity"].between(0, 100).all()
+    value = value_one(full, rows.iloc[[3]])
+    sale_values = full.value(
+        read_rows(hamlet.sales_path).set_index("key").loc[table["id"]].reset_index()
+    ).valuations
+    adjusted = table["price"] * value / sale_values["predicted_price"]
+    assert table["adjusted_price"].tolist() == pytest.approx(adjusted.tolist(), abs=0.011)
+    assert (table["price"] + table["adjustment"]).tolist() == pytest.approx(
+        adjusted.tolist(), abs=0.02
+    )
 
 
 def test_a_what_if_is_the_difference_of_two_values(full: Backend, rows: pd.DataFrame) -> None:

@@ -76,9 +76,12 @@ def test_comparables_are_shown_side_by_side_and_one_fills_the_form(page):
     assert len(sold) == 5
     assert all(metric.value.startswith("$") for metric in sold)
     assert "% similar" in text(page)
+    assert text(page).count(r"adjusted \(") == 5
+    assert "Adjusted to this house" in text(page)
     use = next(button for button in page.button if str(button.key).startswith("like_use_"))
     use.click().run()
     assert f"This is sale {str(use.key).rpartition('_')[2]}" in text(page)
+    assert str(use.key) not in {str(button.key) for button in page.button}
     open_tab(page, "Compare")
     page.button(key="scenario_0").click().run()
     assert value(page) == before

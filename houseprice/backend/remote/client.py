@@ -131,14 +131,16 @@ class RemoteBackend(Backend):
         return explanation.explanation()
 
     def comparables(self, rows: pd.DataFrame, k: int = 5) -> pd.DataFrame:
-        """Return the k sales most similar to one house."""
+        """Return the k sales most similar to one house, with adjusted prices."""
         self._require("comparables")
         if k < 1:
             raise ModelError(f"the number of comparable sales must be 1 or more, not {k}")
         sales = self._endpoints.value_one(rows, {"comparables": k}).comparables
         if sales is None:
             raise self._endpoints.missing_part("the comparable sales")
-        return _to_frame(sales, ComparableOut).astype({"price_per_area": np.float64})
+        # Null without an area, and from a server that does not adjust prices.
+        optional = ("price_per_area", "adjustment", "adjusted_price")
+        return _to_frame(sales, ComparableOut).astype(dict.fromkeys(optional, np.float64))
 
     def what_if(self, before: pd.DataFrame, after: pd.DataFrame) -> ValueChange:
         """Return how the value changes between two states of one house."""

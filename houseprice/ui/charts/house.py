@@ -173,6 +173,15 @@ def comparables_chart(
         hovertemplate=hover,
     )
     drawn.add_scatter(
+        x=np.full(len(comparables), house["area"]),
+        y=comparables["adjusted_price"],
+        mode="markers",
+        marker={"size": 16, "symbol": "line-ew-open", "line": {"width": 2}},
+        customdata=np.column_stack([comparables["id"].astype(str), titles + ", adjusted"]),
+        name="Adjusted sale prices",
+        hovertemplate=hover,
+    )
+    drawn.add_scatter(
         x=others["area"],
         y=others["price"],
         mode="markers",
@@ -193,7 +202,7 @@ def comparables_chart(
     drawn.update_yaxes(
         title={"text": price_title(contract)},
         **money_axis(contract),
-        range=_limits([value, low, high, *comparables["price"]]),
+        range=_limits([value, low, high, *comparables["price"], *comparables["adjusted_price"]]),
     )
     headers = {
         "id": "Sale",
@@ -201,6 +210,7 @@ def comparables_chart(
         "price_per_area": "Price per area",
         "same_location": "Same location",
         "circumstances": "Unusual circumstances",
+        "adjusted_price": "Adjusted sale price",
     }
     caption = _comparables_caption(comparables, house, contract)
     return Chart(drawn, comparables.drop(columns="row"), caption, headers)
@@ -216,12 +226,21 @@ def _comparables_caption(comparables: pd.DataFrame, house: pd.Series, contract: 
     )
     n_above = int((comparables["price"] > value).sum())
     above = {0: "none", len(comparables): "all"}.get(n_above, str(n_above))
-    shown = contract.money(value, display_step(value, float(house["fsd"])))
-    return (
+    step = display_step(value, float(house["fsd"]))
+    shown = contract.money(value, step)
+    caption = (
         f"The {len(comparables)} most similar sales sold for {low} to {high}; {above} of them sold "
         f"for more than the value of {shown}, and {n_near or 'none'} of them "
         f"{'is' if n_near == 1 else 'are'} in the same {location}."
     )
+    adjusted = comparables["adjusted_price"].dropna()
+    if adjusted.empty:
+        return caption
+    low, high, median = (
+        contract.money(float(price), step)
+        for price in (adjusted.min(), adjusted.max(), adjusted.median())
+    )
+    return f"{caption} Adjusted to this house, they are {low} to {high}, the median **{median}**."
 
 
 def _limits(values: Sequence[float]) -> list[float]:

@@ -9,14 +9,15 @@ from houseprice.backend.base import Backend, ValuationResult
 from houseprice.market.contract import Contract
 from houseprice.market.sales import Market
 from houseprice.market.validation import validate
+from houseprice.model.explanation import format_difference
 from houseprice.ui.charts.house import comparables_chart, effect_chart, waterfall_chart
 from houseprice.ui.charts.panel import panel
-from houseprice.ui.house.form import fill_with_sale
+from houseprice.ui.house.form import fill_with_sale, started_from
 from houseprice.ui.house.start import describe_sale, sale_period
 from houseprice.ui.layout import escape, is_supported
 from houseprice.ui.session import ranked_columns
 
-__all__ = ["show_comparables", "show_effect", "show_explanation"]
+__all__ = ["find_comparables", "show_comparables", "show_effect", "show_explanation"]
 
 
 _MAX_STEPS = 10
@@ -61,6 +62,15 @@ def show_effect(backend: Backend, rows: pd.DataFrame, contract: Contract, defaul
     )
 
 
+def find_comparables(
+    backend: Backend, rows: pd.DataFrame, contract: Contract, sale_id: str | None
+) -> pd.DataFrame:
+    """Return the comparables of a house; the sale that it was started from is not one of them."""
+    if sale_id is not None:
+        rows = rows.assign(**{contract.market.id: sale_id})
+    return backend.comparables(rows)
+
+
 def show_comparables(
     backend: Backend, rows: pd.DataFrame, result: ValuationResult, market: Market
 ) -> None:
@@ -68,7 +78,7 @@ def show_comparables(
     if not is_supported(backend.info(), "comparables"):
         return
     contract = market.contract
-    comparables = backend.comparables(rows)
+    comparables = find_comparables(backend, rows, contract, started_from())
     house = validate(rows, contract).houses.iloc[0]
     ids = market.ids.astype("str")
     area = contract.market.roles.area
@@ -82,7 +92,9 @@ def show_comparables(
         _show_sale(selected[0], house, market)
     else:
         st.caption(
-            "Select a point to compare its sale. The value is not computed from these sales."
+            "Select a point to compare its sale. The adjusted sale price is the price times the "
+            "value of this house over that of the sale, so the model prices the differences. The "
+            "value itself is not computed from these sales."
         )
     _show_side_by_side(comparables, market)
 
@@ -131,6 +143,10 @@ def _show_side_by_side(comparables: pd.DataFrame, market: Market) -> None:
             st.metric(
                 f"Sold {sale['sold']}", contract.money(sale["price"]), help=f"Sale {sale['id']}"
             )
+            if not pd.isna(sale["adjusted_price"]):
+                adjusted = contract.money(sale["adjusted_price"], 100)
+                difference = format_difference(contract.market.price, sale["adjustment"], 100)
+                st.markdown(escape(f"{adjusted} adjusted ({difference})"))
             per_area = escape(contract.money(sale["price_per_area"]))
             st.caption(f"{per_area} per {area.unit}  \n{sale['similarity']:.0f} % similar")
             if sale["circumstances"]:

@@ -24,7 +24,8 @@ from houseprice.formatting import display_step, percent
 from houseprice.market.contract import Contract
 from houseprice.market.validation import validate
 from houseprice.model.valuation import confidence_band
-from houseprice.ui.house.form import house_frame
+from houseprice.ui.house.evidence import find_comparables
+from houseprice.ui.house.form import house_frame, started_from
 from houseprice.ui.layout import answered_by, as_of_sentence, escape
 
 if TYPE_CHECKING:
@@ -60,7 +61,10 @@ class Scale:
 
 @dataclass(frozen=True)
 class Report:
-    """The content of the report, as text; ``sales`` are price, similarity, date, differences."""
+    """The content of the report, as text.
+
+    ``sales`` are price, adjusted price, similarity, date, differences.
+    """
 
     title: str
     subtitle: str
@@ -69,7 +73,7 @@ class Report:
     scale: Scale | None = None
     reasons: tuple[str, ...] = ()
     fields: tuple[tuple[str, str], ...] = ()
-    sales: tuple[tuple[str, str, str, str], ...] = ()
+    sales: tuple[tuple[str, str, str, str, str], ...] = ()
     warnings: tuple[str, ...] = ()
     limits: tuple[str, ...] = _LIMITS
     footer: str = ""
@@ -109,6 +113,7 @@ def build_report(
     contract: Contract,
     columns: Sequence[str],
     title: str = "",
+    sale_id: str | None = None,
     today: date | None = None,
 ) -> Report:
     """Collect the content of the report; parts that the backend can't provide are left out."""
@@ -124,7 +129,7 @@ def build_report(
             reasons = backend.explain(rows).top_drivers(6)
     if "comparables" in info.capabilities:
         with _left_out_on_error("comparables"):
-            sales = backend.comparables(rows)
+            sales = find_comparables(backend, rows, contract, sale_id)
     scale = None
     uncertainty: tuple[str, ...] = ("The server does not give a range.",)
     if not pd.isna(valuation["price_low"]):
@@ -174,10 +179,11 @@ def _uncertainty(valuation: pd.Series, labels: tuple[str, str]) -> tuple[str, ..
     return tuple(sentences)
 
 
-def _sale_cells(sale: pd.Series, contract: Contract) -> tuple[str, str, str, str]:
+def _sale_cells(sale: pd.Series, contract: Contract) -> tuple[str, str, str, str, str]:
     differences = [str(sale["circumstances"]), *str(sale["differences"]).split("; ")[:2]]
     return (
         contract.money(sale["price"]),
+        "" if pd.isna(sale["adjusted_price"]) else contract.money(sale["adjusted_price"], 100),
         f"{sale['similarity']:.0f} %",
         str(sale["sold"]),
         "; ".join(filter(None, differences)),
@@ -203,9 +209,12 @@ def show_report(
         live=True,
         persist_state="session",
     ).strip()
+    sale_id = started_from()
     st.download_button(
         "Download the report",
-        lambda: render_report(build_report(backend, row, result, contract, columns, title)),
+        lambda: render_report(
+            build_report(backend, row, result, contract, columns, title, sale_id)
+        ),
         file_name="house_value.html",
         mime="text/html",
         key="report_file",

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import date
 from html.parser import HTMLParser
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -27,7 +28,7 @@ REPORT = Report(
     scale=Scale(181_000.0, 165_000.0, 198_000.0, ("€165,000", "€198,000"), (170_000.0, 205_000.0)),
     reasons=("Floor area: 150 sq m, +€12,000",),
     fields=(("Floor area", "150 sq m"),),
-    sales=(("€170,000", "93 %", "June 2019", "Grade: Good instead of Grand"),),
+    sales=(("€170,000", "€175,000", "93 %", "June 2019", "Grade: Good instead of Grand"),),
     warnings=("Garden beds: 20 is outside the range of the sales.",),
     limits=("It is no appraisal.",),
     footer="Model hamlet-1.",
@@ -70,7 +71,7 @@ def test_hostile_text_adds_no_element_and_no_attribute():
         scale=Scale(2.0, 1.0, 3.0, (HOSTILE, HOSTILE)),
         reasons=(HOSTILE,),
         fields=((HOSTILE, HOSTILE),),
-        sales=((HOSTILE, HOSTILE, HOSTILE, HOSTILE),),
+        sales=((HOSTILE,) * 5,),
         warnings=(HOSTILE,),
         limits=(HOSTILE,),
         footer=HOSTILE,
@@ -128,7 +129,12 @@ class FailingBackend(Backend):
 
     def comparables(self, *_: object, **__: object) -> pd.DataFrame:
         self.fail("comparables")
-        sale = {"price": 170_000.0, "similarity": 93.0, "sold": "June 2019"}
+        sale = {
+            "price": 170_000.0,
+            "adjusted_price": np.nan,
+            "similarity": 93.0,
+            "sold": "June 2019",
+        }
         return pd.DataFrame([sale | {"circumstances": "", "differences": "Grade: Good"}])
 
     def fail(self, method: str) -> None:
