@@ -40,6 +40,7 @@ __all__ = [
     "House",
     "HouseList",
     "Houses",
+    "NextFactsRequest",
     "RequestModel",
     "ValuationRequest",
     "WhatIfRequest",
@@ -134,6 +135,15 @@ class EffectsRequest(RequestModel):
     field: Annotated[str, WithJsonSchema(FIELD_SCHEMA)]
     house: House | None = Field(
         None, description="The house to vary; without one, the average over the sales."
+    )
+
+
+class NextFactsRequest(RequestModel):
+    """A house whose range should become narrower."""
+
+    house: House
+    k: Annotated[int, BeforeValidator(_to_integer)] = Field(
+        5, ge=1, description="Largest number of fields to return."
     )
 
 

@@ -62,10 +62,12 @@ def _document(app: FastAPI, market: Market, settings: Settings) -> dict[str, Any
     # The empty entry means that no key is needed: whether one is, depends on the server's settings.
     document["security"] = [{}, *({name: []} for name in _SECURITY)]
     area = contract.market.roles.area
+    required = [name for name, field in contract.fields.items() if field.required]
     examples: dict[str, Any] = {
         "/v1/valuations": {"rows": [house], "interval": 0.9},
         "/v1/what-if": {"before": house, "after": {**house, area: round(1.1 * house[area])}},
         "/v1/effects": {"field": area, "house": house},
+        "/v1/next-facts": {"house": {name: house[name] for name in required}, "k": 5},
     }
     for path, example in examples.items():
         body = document["paths"][path]["post"]["requestBody"]["content"]["application/json"]

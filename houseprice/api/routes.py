@@ -15,6 +15,7 @@ from pydantic import BaseModel, Field
 from houseprice.api.active_model import ServedModel
 from houseprice.api.bodies import (
     EffectsRequest,
+    NextFactsRequest,
     ValuationRequest,
     WhatIfRequest,
     document_body,
@@ -34,6 +35,7 @@ from houseprice.backend.schemas import (
     EffectsOut,
     ImportanceOut,
     ModelOut,
+    NextFactsOut,
     StudyOut,
     ValuationsOut,
     VersionOut,
@@ -167,6 +169,24 @@ async def effects(request: Request) -> Response:
         return to_records(backend.effect(body.field, house))
 
     return json_response({"points": await engine.run(vary)})
+
+
+@router.post(
+    "/v1/next-facts",
+    tags=["questions"],
+    summary="The unknown fields that would narrow the range of one house most",
+    responses={200: {"model": NextFactsOut}, **error_responses(body=True)},
+    openapi_extra=document_body(NextFactsRequest),
+)
+async def next_facts(request: Request) -> Response:
+    """Return the width of the 90 % range now, and as expected once each field is known."""
+    engine = get_engine(request)
+    body = parse_request(NextFactsRequest, await read_json_body(request))
+
+    def rank(backend: Backend) -> list[dict[str, Any]]:
+        return to_records(backend.next_facts(house_frame(body.house, engine.contract), body.k))
+
+    return json_response({"facts": await engine.run(rank)})
 
 
 # ---------------------------------------------------------------------- the model and its market

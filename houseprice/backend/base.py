@@ -60,6 +60,7 @@ Capability = Literal[
     "comparables",
     "what_if",
     "effect",
+    "next_facts",
     "importance",
     "card",
     "study",
@@ -74,6 +75,7 @@ _DESCRIPTIONS: dict[Capability, str] = {
     "comparables": "comparable sales",
     "what_if": "the effect of a change",
     "effect": "the price along a field",
+    "next_facts": "the fields that would narrow a range",
     "importance": "the importance of fields",
     "card": "a model card",
     "study": "a study of its model",
@@ -237,6 +239,14 @@ class Backend(ABC):
     @_optional("effect")
     def effect(self, column: str, rows: pd.DataFrame | None = None) -> pd.DataFrame:
         """Return the price along the values of a field: market average, or for one house."""
+        raise NotImplementedError
+
+    @_optional("next_facts")
+    def next_facts(self, rows: pd.DataFrame, k: int = 5) -> pd.DataFrame:
+        """Return the unknown fields of one house that would narrow its range most.
+
+        See :meth:`houseprice.model.valuation.ValuationModel.next_facts`.
+        """
         raise NotImplementedError
 
     @_optional("importance")

@@ -119,6 +119,10 @@ class LocalBackend(Backend):
         house = self._one(rows).iloc[0]
         return ice_curve(self._model, house, column, self._market.houses, self._uncertainty)
 
+    def next_facts(self, rows: pd.DataFrame, k: int = 5) -> pd.DataFrame:
+        """Return the unknown fields of one house that would narrow its range most."""
+        return self._model.next_facts(self._one(rows), k)
+
     def importance(self) -> pd.DataFrame:
         """Return the permutation importance of each field on held-out sales."""
         return self._loaded.importance.copy()

@@ -36,6 +36,8 @@ __all__ = [
     "ExplanationOut",
     "ImportanceOut",
     "ModelOut",
+    "NextFactOut",
+    "NextFactsOut",
     "Number",
     "ProblemOut",
     "ResponseModel",
@@ -186,6 +188,20 @@ class EffectsOut(ResponseModel):
     """The price along the values of one field."""
 
     points: list[EffectPointOut]
+
+
+class NextFactOut(ResponseModel):
+    """An unknown field, and the width of the 90 % range over the value without and with it."""
+
+    field: str
+    width_now: Number = Field(gt=0)
+    width_then: Number = Field(gt=0, description="Expected width once the field is known")
+
+
+class NextFactsOut(ResponseModel):
+    """The unknown fields that would narrow the range most, first the one that narrows it most."""
+
+    facts: list[NextFactOut]
 
 
 def to_records(frame: pd.DataFrame) -> list[dict[str, Any]]:

@@ -153,11 +153,7 @@ class ValuationModel(RegressorMixin, BaseEstimator):
         check_level(interval)
         matrix = to_matrix(houses, self.contract)
         std = self.imputation_variance_.std(matrix)
-        design = self.regressor_.design(matrix)
-        predictions = self.regressor_.member_predictions(design)
-        log_price = self.regressor_.blend(predictions)
-        features = difficulty_features(log_price, predictions, design)
-        difficulty = self.conformal_.difficulty(features)
+        log_price, difficulty = self._log_price_and_difficulty(matrix)
         price = self._clipped(np.exp(log_price))
         low, high = self._limits(log_price, self.conformal_.margins(difficulty, std, interval))
         low68, high68 = self._limits(log_price, self.conformal_.margins(difficulty, std, 0.68))
@@ -170,6 +166,43 @@ class ValuationModel(RegressorMixin, BaseEstimator):
             columns=_VALUE_COLUMNS,
             index=houses.index if isinstance(houses, pd.DataFrame) else None,
         )
+
+    def next_facts(self, house: pd.DataFrame | Floats, k: int = 5) -> pd.DataFrame:
+        """Return the unknown fields of one house that would narrow its 90 % range most.
+
+        Fields that are known only at a sale are left out, and so are those that would not narrow
+        the range.
+
+        Returns
+        -------
+        DataFrame of shape (at most k, 3)
+            field (column), width_now and width_then (width of the range over the value; expected
+            once the field is known), first the field that narrows the range most.
+        """
+        if k < 1:
+            raise ModelError(f"the number of fields must be 1 or more, not {k}")
+        matrix = to_matrix(house, self.contract)
+        unknown = [
+            i
+            for i, field in enumerate(self.contract.fields.values())
+            if np.isnan(matrix[0, i]) and not field.at_sale
+        ]
+        # The first scenario is the house as it is, each further one has one field known.
+        scenarios = np.repeat(matrix, len(unknown) + 1, axis=0)
+        scenarios[np.arange(1, len(scenarios)), unknown] = 0.0
+        std = self.imputation_variance_.std(scenarios)
+        log_price, difficulty = self._log_price_and_difficulty(matrix)
+        low, high = self._limits(log_price, self.conformal_.margins(difficulty, std, 0.9))
+        now, *then = ((high - low) / self._clipped(np.exp(log_price))).tolist()
+        facts = pd.DataFrame(
+            {
+                "field": [self.contract.columns[i] for i in unknown],
+                "width_now": now,
+                "width_then": np.array(then, dtype=np.float64),
+            }
+        )
+        narrowing: pd.DataFrame = facts[facts["width_then"] < now]
+        return narrowing.sort_values("width_then", kind="stable", ignore_index=True).head(k)
 
     def held_out_values(self, interval: float = 0.9) -> pd.DataFrame:
         """Value each sale of the fit by the models that were fitted without it.
@@ -184,6 +217,13 @@ class ValuationModel(RegressorMixin, BaseEstimator):
         low, high = self._limits(log_price, self.conformal_.out_of_fold_margins(interval))
         price = self._clipped(np.exp(log_price))
         return pd.DataFrame({"predicted_price": price, "price_low": low, "price_high": high})
+
+    def _log_price_and_difficulty(self, houses: Floats) -> tuple[Floats, Floats]:
+        design = self.regressor_.design(houses)
+        predictions = self.regressor_.member_predictions(design)
+        log_price = self.regressor_.blend(predictions)
+        features = difficulty_features(log_price, predictions, design)
+        return log_price, self.conformal_.difficulty(features)
 
     def _limits(self, log_price: Floats, margins: tuple[Floats, Floats]) -> tuple[Floats, Floats]:
         below, above = margins

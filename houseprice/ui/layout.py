@@ -44,6 +44,7 @@ NOT_SUPPORTED: Mapping[Capability, str] = {
     "comparables": "This server does not find comparables.",
     "what_if": "This server does not report the uncertainty of the difference of two values.",
     "effect": "This server does not report the effect of a single field on the value.",
+    "next_facts": "This server does not report which fields would narrow a range.",
     "importance": "This server does not report feature importance.",
     "card": "This server does not have a model card.",
     "study": "This server does not have a study of its model.",

@@ -157,6 +157,23 @@ def test_the_effect_for_one_house_includes_its_value(full: Backend, rows: pd.Dat
     assert (curve["low"] <= curve["price"]).all()
 
 
+def test_next_facts_are_the_unknown_fields_that_narrow_the_range_most(
+    full: Backend, rows: pd.DataFrame
+) -> None:
+    one = rows.iloc[[3]].drop(columns=["grade", "built", "boiler", "garden", "beds"])
+    facts = full.next_facts(one)
+    assert facts.columns.tolist() == ["field", "width_now", "width_then"]
+    assert facts["field"].iloc[0] == "grade"
+    assert set(facts["field"]) <= {"grade", "built", "boiler", "garden", "beds"}
+    assert facts["width_then"].is_monotonic_increasing
+    assert (facts["width_then"] < facts["width_now"]).all()
+    value = full.value(one.reset_index(drop=True)).valuations.iloc[0]
+    width = (value["price_high"] - value["price_low"]) / value["predicted_price"]
+    assert facts["width_now"].tolist() == pytest.approx([width] * len(facts))
+    pd.testing.assert_frame_equal(full.next_facts(one, k=1), facts.head(1))
+    assert full.next_facts(rows.iloc[[3]]).empty
+
+
 def test_an_invalid_house_has_no_explanation(full: Backend, rows: pd.DataFrame) -> None:
     wrong = rows.iloc[[3]].assign(size="-5")
     with pytest.raises(InputError, match="Floor area"):
@@ -210,6 +227,7 @@ CALLS: dict[Capability, Callable[[Backend, pd.DataFrame], object]] = {
     "comparables": lambda backend, one: backend.comparables(one),
     "what_if": lambda backend, one: backend.what_if(one, one),
     "effect": lambda backend, one: backend.effect("size", one),
+    "next_facts": lambda backend, one: backend.next_facts(one),
     "importance": lambda backend, one: backend.importance(),
     "card": lambda backend, one: backend.card(),
     "study": lambda backend, one: backend.study(),

@@ -238,6 +238,8 @@ REFUSED: dict[str, Callable[[Backend, pd.DataFrame], object]] = {
     "what-if from an invalid house": lambda b, rows: b.what_if(
         rows.head(1).assign(quarter="Q"), rows.head(1)
     ),
+    "next facts of an invalid house": lambda b, rows: b.next_facts(rows.head(1).assign(size="-5")),
+    "zero next facts": lambda b, rows: b.next_facts(rows.head(1), k=0),
     "unknown field": lambda b, rows: b.effect("colour"),
     "effect for a faulty house": lambda b, rows: b.effect("size", rows.head(1).assign(size="")),
     "interval too low": lambda b, rows: b.value(rows, interval=0.49),

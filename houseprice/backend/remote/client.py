@@ -30,7 +30,13 @@ from houseprice.backend.remote.endpoints import Endpoints, ValuedChunk, concat
 from houseprice.backend.remote.parity import check_same_market, compare_golden_rows, parity_remarks
 from houseprice.backend.remote.responses import HttpStatusError
 from houseprice.backend.remote.transport import REQUEST_ROWS, Message, Transport
-from houseprice.backend.schemas import ComparableOut, EffectPointOut, ImportanceOut, ModelOut
+from houseprice.backend.schemas import (
+    ComparableOut,
+    EffectPointOut,
+    ImportanceOut,
+    ModelOut,
+    NextFactOut,
+)
 from houseprice.errors import BackendUnavailable, InputError, ModelError
 from houseprice.market.contract import Contract
 from houseprice.model.card import Card
@@ -156,6 +162,13 @@ class RemoteBackend(Backend):
         if rows is None:
             return points.drop(columns="is_own")
         return points.drop(columns="each").astype({"is_own": bool})
+
+    def next_facts(self, rows: pd.DataFrame, k: int = 5) -> pd.DataFrame:
+        """Return the unknown fields of one house that would narrow its range most."""
+        self._require("next_facts")
+        if k < 1:
+            raise ModelError(f"the number of fields must be 1 or more, not {k}")
+        return _to_frame(self._endpoints.next_facts(rows, k), NextFactOut)
 
     def importance(self) -> pd.DataFrame:
         """Return the permutation importance of each field on held-out sales."""

@@ -35,6 +35,8 @@ from houseprice.backend.schemas import (
     EffectsOut,
     ImportanceOut,
     ModelOut,
+    NextFactOut,
+    NextFactsOut,
     StudyOut,
     ValuationOut,
     ValuationsOut,
@@ -53,6 +55,7 @@ _MODEL = TypeAdapter(ModelOut)
 _VALUATIONS = TypeAdapter(ValuationsOut)
 _CHANGE = TypeAdapter(ChangeOut)
 _EFFECTS = TypeAdapter(EffectsOut)
+_NEXT_FACTS = TypeAdapter(NextFactsOut)
 _IMPORTANCE = TypeAdapter(list[ImportanceOut])
 _VERSIONS = TypeAdapter(list[VersionOut])
 _STUDY = TypeAdapter(StudyOut)
@@ -163,6 +166,10 @@ class Endpoints:
         """Return the price along the values of a field."""
         house = None if rows is None else self._house(rows)
         return self._post("/v1/effects", {"field": column, "house": house}, _EFFECTS).points
+
+    def next_facts(self, rows: pd.DataFrame, k: int) -> list[NextFactOut]:
+        """Return the unknown fields of one house that would narrow its range most."""
+        return self._post("/v1/next-facts", {"house": self._house(rows), "k": k}, _NEXT_FACTS).facts
 
     def missing_part(self, name: str) -> BackendInvalidResponse:
         """Return the error for an answer without a requested part."""

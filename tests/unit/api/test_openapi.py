@@ -20,7 +20,7 @@ from houseprice.market.sales import Market
 from houseprice.settings import Settings
 from tests.loopback import served
 
-PATHS = {"/v1/valuations", "/v1/what-if", "/v1/effects"}
+PATHS = {"/v1/valuations", "/v1/what-if", "/v1/effects", "/v1/next-facts"}
 
 
 @pytest.fixture(scope="module")

@@ -164,6 +164,7 @@ def test_effects_are_of_the_market_or_of_one_house(api: TestClient, town_rows: l
     [
         ("what-if", {"before": {"size": -5}}, "invalid_house", "Floor area: -5 is below"),
         ("what-if", {"after": {"size": -5}}, "invalid_house", "Floor area: -5 is below"),
+        ("next-facts", {"house": {"size": -5}}, "invalid_house", "Floor area: -5 is below"),
         ("effects", {"house": {"sise": 1}}, "invalid_house", "Did you mean size (Floor area)?"),
         ("effects", {"field": "sise"}, "invalid_request", "Did you mean size (Floor area)?"),
     ],
@@ -172,7 +173,12 @@ def test_a_question_about_an_invalid_house_or_field_is_refused(
     api: TestClient, town_rows: list[Row], path: str, changes: Row, code: str, hint: str
 ) -> None:
     house = town_rows[0]
-    body: Row = {"before": house, "after": house} if path == "what-if" else {"field": "size"}
+    bodies: Row = {
+        "what-if": {"before": house, "after": house},
+        "effects": {"field": "size"},
+        "next-facts": {},
+    }
+    body = bodies[path]
     for name, change in changes.items():
         body[name] = {**house, **change} if isinstance(change, dict) else change
     response = api.post(f"/v1/{path}", json=body)

@@ -405,6 +405,7 @@ CALLS: dict[Capability, Callable[[RemoteBackend, pd.DataFrame], object]] = {
     "comparables": lambda backend, one: backend.comparables(one),
     "what_if": lambda backend, one: backend.what_if(one, one),
     "effect": lambda backend, one: backend.effect("size"),
+    "next_facts": lambda backend, one: backend.next_facts(one),
     "importance": lambda backend, one: backend.importance(),
     "card": lambda backend, one: backend.card(),
     "study": lambda backend, one: backend.study(),
