@@ -103,8 +103,9 @@ def house_schema(contract: Contract, example: dict[str, Any] | None = None) -> d
     schema: dict[str, Any] = {
         "title": "House",
         "description": (
-            f"{market.title}: one house. An unknown field is null or left out, and widens the "
-            "range. A number may be sent as text, and a level by its label."
+            f'{market.title}: one house. An unknown field is null or left out, or "unknown" '
+            "if it is required, and widens the range. A number may be sent as text, and a level by "
+            "its label."
         ),
         "type": "object",
         "properties": properties,
@@ -132,7 +133,7 @@ def _property_schema(field: Field, contract: Contract, example: object) -> dict[
     else:
         schema, values = _level_schema(field)
     if field.required:
-        blank = "It is required."
+        blank = 'It is required: a number or level, or "unknown".'
     elif field.absent_when:
         blank = "It may be left out if other fields say that there is none."
     elif field.follows:
@@ -151,10 +152,12 @@ def _numeric_schema(field: Field, contract: Contract) -> tuple[dict[str, Any], s
     if field.kind == "year":
         upper = min(upper, contract.market.as_of.year)
     schema: dict[str, Any] = {
-        "type": kind if field.required else [kind, "null"],
+        "type": [kind, "string" if field.required else "null"],
         "minimum": _number(lower),
         "maximum": _number(upper),
     }
+    if field.required:
+        schema["pattern"] = "^unknown$"
     return (schema | {"x-unit": field.unit}, f"In {field.unit}.") if field.unit else (schema, "")
 
 
@@ -162,7 +165,7 @@ def _level_schema(field: Field) -> tuple[dict[str, Any], str]:
     labels = {level.code: level.label for level in field.levels}
     levels = [code if code == label else f"{code}: {label}" for code, label in labels.items()]
     order = "From worst to best: " if field.kind == "ordinal" and field.sign == "+" else "One of: "
-    schema = {"enum": [*labels, *([] if field.required else [None])], "x-meanings": labels}
+    schema = {"enum": [*labels, "unknown" if field.required else None], "x-meanings": labels}
     return schema, f"{order}{'; '.join(levels)}."
 
 

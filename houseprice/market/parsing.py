@@ -39,6 +39,8 @@ Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
 BLANKS = frozenset({"", "na", "n/a", "#n/a", "nan", "null"})
+UNKNOWNS = frozenset({"unknown", "not known", "n/k", "?"})
+"""Words that state that a fact is not known, whereas a blank may have been forgotten."""
 BOOLEANS = {"false": False, "true": True}
 MAX_EXACT = 1e15
 MAX_NUMBER_CHARS = 40
@@ -65,30 +67,34 @@ class CellFinding:
 
 
 class ParsedCell(NamedTuple):
-    """A clean value (NaN where there is none) and the finding, if any."""
+    """A clean value (NaN where there is none), the finding, and whether it is stated as unknown."""
 
     value: float
     finding: CellFinding | None = None
+    unknown: bool = False
 
     @property
     def blank(self) -> bool:
         """Whether there is neither a value nor an error, so that it is filled like a blank."""
         has_error = self.finding is not None and self.finding.severity == "error"
-        return math.isnan(self.value) and not has_error
+        return math.isnan(self.value) and not has_error and not self.unknown
 
 
 _BLANK = ParsedCell(math.nan)
+_UNKNOWN = ParsedCell(math.nan, unknown=True)
 
 
 class ParsedTable(NamedTuple):
     """The parsed columns of a table.
 
-    ``clean`` (float64) and ``given`` (bool) have shape (n_fields, n_rows). ``given`` is true where
-    a cell is not blank, usable or not; ``missing`` holds the fields without a column.
+    ``clean`` (float64), ``blank`` and ``unknown`` (bool) have shape (n_fields, n_rows). ``blank``
+    is true where a cell is blank and ``unknown`` where it says that the fact is not known;
+    ``missing`` holds the fields without a column.
     """
 
     clean: Floats
-    given: Flags
+    blank: Flags
+    unknown: Flags
     missing: set[str]
     problems: list[Problem]
 
@@ -99,18 +105,19 @@ class ParsedTable(NamedTuple):
 def parse_columns(rows: pd.DataFrame, contract: Contract) -> ParsedTable:
     """Parse the columns that the contract names; others are ignored."""
     parse = _parse_cells if len(rows) <= MAX_ROWS_BY_CELL else _parse_distinct
-    clean, given, problems = parse(rows, contract)
+    clean, blank, unknown, problems = parse(rows, contract)
     missing = set(contract.fields).difference(rows.columns.tolist())
-    return ParsedTable(clean, given, missing, problems)
+    return ParsedTable(clean, blank, unknown, missing, problems)
 
 
 def parse_column(
     field: Field, column: pd.Series, as_of: date
-) -> tuple[Floats, Flags, list[Problem]]:
-    """Parse one column: its clean values, where a value is given, and the problems."""
+) -> tuple[Floats, Flags, Flags, list[Problem]]:
+    """Parse one column: its clean values, where it is blank or unknown, and the problems."""
     codes, distinct = _factorize(column)
     values: list[float] = []
-    given: list[bool] = []
+    blank: list[bool] = []
+    unknown: list[bool] = []
     findings: dict[int, CellFinding] = {}
     lower, upper = _digit_range(field, as_of)
     for number, raw in enumerate(distinct):
@@ -119,34 +126,42 @@ def parse_column(
             value = float(raw) if len(raw) < MAX_NUMBER_CHARS else math.nan
             if lower <= value <= upper:
                 values.append(value)
-                given.append(True)
+                blank.append(False)
+                unknown.append(False)
                 continue
         cell = parse_cell(field, raw, as_of)
         values.append(cell.value)
-        given.append(not cell.blank)
+        blank.append(cell.blank)
+        unknown.append(cell.unknown)
         if cell.finding:
             findings[number] = cell.finding
     values.append(np.nan)  # a missing value has the code -1
-    given.append(False)
+    blank.append(True)
+    unknown.append(False)
     with_finding = np.flatnonzero(np.isin(codes, list(findings))).tolist() if findings else []
     problems = [_problem(field, i, findings[codes[i]]) for i in with_finding]
-    return np.array(values)[codes], np.array(given)[codes], problems
+    return np.array(values)[codes], np.array(blank)[codes], np.array(unknown)[codes], problems
 
 
-def _parse_distinct(rows: pd.DataFrame, contract: Contract) -> tuple[Floats, Flags, list[Problem]]:
+def _parse_distinct(
+    rows: pd.DataFrame, contract: Contract
+) -> tuple[Floats, Flags, Flags, list[Problem]]:
     clean = np.full((len(contract.fields), len(rows)), np.nan)
-    given = np.zeros(clean.shape, dtype=bool)
+    blank = np.ones(clean.shape, dtype=bool)
+    unknown = np.zeros(clean.shape, dtype=bool)
     problems: list[Problem] = []
     present = set(rows.columns.tolist())
     for i, (name, field) in enumerate(contract.fields.items()):
         if name in present:
-            parsed = parse_column(field, rows[name], contract.market.as_of)
-            clean[i], given[i] = parsed[:2]
-            problems += parsed[2]
-    return clean, given, problems
+            column = parse_column(field, rows[name], contract.market.as_of)
+            clean[i], blank[i], unknown[i] = column[:3]
+            problems += column[3]
+    return clean, blank, unknown, problems
 
 
-def _parse_cells(rows: pd.DataFrame, contract: Contract) -> tuple[Floats, Flags, list[Problem]]:
+def _parse_cells(
+    rows: pd.DataFrame, contract: Contract
+) -> tuple[Floats, Flags, Flags, list[Problem]]:
     block = _object_block(rows)
     null = pd.isna(block).T.tolist()
     cells_of = zip(block.T.tolist(), null, strict=True)
@@ -162,8 +177,9 @@ def _parse_cells(rows: pd.DataFrame, contract: Contract) -> tuple[Floats, Flags,
         cells += own
         problems += [_problem(field, i, cell.finding) for i, cell in enumerate(own) if cell.finding]
     clean = np.array([cell.value for cell in cells], dtype=np.float64)
-    given = np.array([not cell.blank for cell in cells], dtype=bool)
-    return clean.reshape(shape), given.reshape(shape), problems
+    blank = np.array([cell.blank for cell in cells], dtype=bool)
+    unknown = np.array([cell.unknown for cell in cells], dtype=bool)
+    return clean.reshape(shape), blank.reshape(shape), unknown.reshape(shape), problems
 
 
 def _object_block(rows: pd.DataFrame) -> NDArray[np.object_]:
@@ -243,9 +259,13 @@ def parse_cell(field: Field, raw: object, as_of: date) -> ParsedCell:
     text = raw.strip() if isinstance(raw, str) else _text(raw)
     if field.levels:
         return _parse_level(field, text)
-    if text.casefold() in BLANKS:
-        return _BLANK
-    return _parse_number(field, text, as_of)
+    return _no_value(text) or _parse_number(field, text, as_of)
+
+
+def _no_value(text: str) -> ParsedCell | None:
+    """Return the cell of a text that means a blank or an unknown fact; None for any other."""
+    word = text.casefold()
+    return _BLANK if word in BLANKS else _UNKNOWN if word in UNKNOWNS else None
 
 
 def _text(raw: object) -> str:
@@ -325,7 +345,7 @@ def _parse_level(field: Field, text: str) -> ParsedCell:
         text = spelling = text.partition(".")[0]
     position = field.spellings.get(spelling)
     if position is None:
-        return _BLANK if text.casefold() in BLANKS else ParsedCell(math.nan, _no_level(field, text))
+        return _no_value(text) or ParsedCell(math.nan, _no_level(field, text))
     is_exact = text in field.exact_spellings
     return ParsedCell(float(position), None if is_exact else _read_as(field, text, float(position)))
 

@@ -49,9 +49,9 @@ MAX_SUGGESTIONS = 100
 _SEVERITIES = ("error", "warning", "note")
 _SCALARS = {str, int, float, bool, type(None)}
 _FILL_MESSAGES = {
-    "blank_absent": "is blank and the house has none of it",
-    "blank_follows": "is blank and follows from the other fields",
-    "blank_start": "is blank and starts at the usual case",
+    "blank_absent": "is not given and the house has none of it",
+    "blank_follows": "is not given and follows from the other fields",
+    "blank_start": "is not given and starts at the usual case",
 }
 
 
@@ -97,17 +97,17 @@ def validate(
     if not rows.columns.is_unique:
         repeated = sorted(set(rows.columns[rows.columns.duplicated()].astype(str)))
         raise InputError(f"The table has more than one column named {', '.join(repeated)}.")
-    values, given, missing, problems = parse_columns(rows, contract)
+    values, blank, unknown, missing, problems = parse_columns(rows, contract)
     columns = dict(zip(contract.columns, values, strict=True))
     problems.extend(_missing_columns(missing, contract))
     problems.extend(_unknown_columns(rows, contract))
-    blank = np.isnan(values) & ~given
-    blanks = {contract.columns[i]: blank[i] for i in np.flatnonzero(blank.any(axis=1))}
+    required = np.array([[field.required] for field in contract.fields.values()])
+    to_fill = unknown | (blank & ~required)
+    blanks = {contract.columns[i]: to_fill[i] for i in np.flatnonzero(to_fill.any(axis=1))}
     problems.extend(_fill_blanks(columns, blanks, missing, contract))
     problems.extend(_typical_blanks(columns, blanks, missing, contract))
-    for name, where in blanks.items():
-        if contract.fields[name].required:
-            problems.extend(_blank_required(contract.fields[name], where))
+    for i in np.flatnonzero((blank & required).any(axis=1)).tolist():
+        problems.extend(_blank_required(contract.fields[contract.columns[i]], blank[i]))
     problems.extend(_broken_rules(columns, contract))
     if domain is not None:
         problems.extend(domain.problems(values, contract))
@@ -141,8 +141,8 @@ def validate_prices(values: pd.Series, contract: Contract) -> tuple[pd.Series, t
         range=price.range,
         required=True,
     )
-    prices, given, problems = parse_column(field, values, contract.market.as_of)
-    problems.extend(_blank_required(field, np.isnan(prices) & ~given))
+    prices, blank, unknown, problems = parse_column(field, values, contract.market.as_of)
+    problems.extend(_blank_required(field, blank | unknown))
     return pd.Series(prices, name=price.column), tuple(problems)
 
 
@@ -165,8 +165,6 @@ def _fill_blanks(
         progress = False
         for name, where in blanks.items():
             field = contract.fields[name]
-            if field.required:
-                continue
             for code, proposal in _proposals(field, columns, contract):
                 filled = where & np.isnan(columns[name]) & ~np.isnan(proposal)
                 if not filled.any():
@@ -206,21 +204,22 @@ def _typical_blanks(
 ) -> Iterator[Problem]:
     for name, where in blanks.items():
         field = contract.fields[name]
-        if field.required or name in missing:
+        if name in missing:
             continue
         among = ""
         if field.typical_by is not None:
             label = contract.fields[field.typical_by].label.lower()
             among = f" among houses with the same {label}"
         message = (
-            f"{field.label} is blank: the typical value{among} was used, and the range is wider."
+            f"{field.label} is not known: the typical value{among} was used, and the range is "
+            "wider."
         )
         for i in np.flatnonzero(where & np.isnan(columns[name])).tolist():
             yield Problem(i + 1, name, "blank_typical", "warning", message, "")
 
 
 def _blank_required(field: Field, blank: Flags) -> Iterator[Problem]:
-    message = f"{field.label} is blank, and there is no value without it."
+    message = f"{field.label} is blank. Write “unknown” if it is not known."
     for i in np.flatnonzero(blank).tolist():
         yield Problem(i + 1, field.column, "required", "error", message, "", field.help)
 

@@ -61,7 +61,8 @@ def test_a_field_is_documented_as_in_the_contract(document: dict[str, Any], town
     size = house["properties"]["size"]
     assert size["title"] == "Floor area"
     assert "sq m" in size["description"]
-    assert (size["type"], size["minimum"], size["maximum"]) == ("number", 10, 1000)
+    assert (size["type"], size["minimum"], size["maximum"]) == (["number", "string"], 10, 1000)
+    assert size["pattern"] == "^unknown$"
     assert house["properties"]["built"]["type"] == ["integer", "null"]
     grade = house["properties"]["grade"]
     assert grade["enum"] == ["NA", "C", "B", "A", None]

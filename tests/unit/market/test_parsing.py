@@ -19,6 +19,7 @@ TEXTS = [
     "big",
     "inf",
     "NA",
+    "Unknown",
     "true",
     "Fine",
     "north  BANK",
@@ -45,7 +46,8 @@ def test_a_short_table_is_parsed_like_the_same_rows_of_a_long_one(contract, odd_
     few = parse_columns(odd_rows, contract)
     many = parse_columns(pd.concat([odd_rows] * times, ignore_index=True), contract)
     np.testing.assert_array_equal(np.tile(few.clean, times), many.clean)
-    np.testing.assert_array_equal(np.tile(few.given, times), many.given)
+    np.testing.assert_array_equal(np.tile(few.blank, times), many.blank)
+    np.testing.assert_array_equal(np.tile(few.unknown, times), many.unknown)
     repeated = {
         replace(problem, row=problem.row + shift * len(odd_rows))
         for problem in few.problems
@@ -62,8 +64,9 @@ def test_a_column_is_parsed_alike_alone_and_in_a_table(contract, odd_rows, colum
     alone = parse_column(contract.fields[column], odd_rows[column], contract.market.as_of)
     number = contract.columns.index(column)
     np.testing.assert_array_equal(alone[0], together.clean[number])
-    np.testing.assert_array_equal(alone[1], together.given[number])
-    assert alone[2] == [problem for problem in together.problems if problem.field == column]
+    np.testing.assert_array_equal(alone[1], together.blank[number])
+    np.testing.assert_array_equal(alone[2], together.unknown[number])
+    assert alone[3] == [problem for problem in together.problems if problem.field == column]
 
 
 @pytest.mark.parametrize("n_rows", [20, 200])
@@ -76,10 +79,10 @@ def test_numbers_are_parsed_alike_as_text_and_as_numbers(contract, n_rows):
         assert not other.problems
 
 
-def test_a_missing_column_has_no_given_values(contract):
+def test_a_missing_column_is_blank(contract):
     table = parse_columns(hamlet_sales(5).drop(columns="grade"), contract)
     grade = contract.columns.index("grade")
     assert table.missing == {"grade"}
     assert np.isnan(table.clean[grade]).all()
-    assert not table.given[grade].any()
-    assert table.given.sum() == 5 * (len(contract.columns) - 1)
+    assert table.blank[grade].all()
+    assert table.blank.sum() == 5

@@ -160,6 +160,23 @@ def test_a_blank_is_filled_as_the_contract_says_or_stays_unknown(
     assert ("same quarter" in problem.message) == (code == "blank_typical")
 
 
+@pytest.mark.parametrize("word", ["unknown", " Unknown ", "NOT KNOWN", "n/k", "?"])
+def test_a_fact_that_is_stated_as_unknown_is_no_error_and_filled_like_a_blank(contract, word):
+    required = validated(contract, size=word, **{"ground floor": ""})
+    assert required.valid.all()
+    assert required.houses.loc[0, ["size", "ground floor"]].isna().all()
+    assert {problem.reason_code for problem in required.problems} == {
+        "blank_typical:size",
+        "blank_typical:ground floor",
+    }
+    for field in ("quarter", "grade", "beds", "month"):
+        stated, blank = validated(contract, **{field: word}), validated(contract, **{field: ""})
+        pd.testing.assert_frame_equal(stated.houses, blank.houses)
+        assert stated.valid.all()
+        if not contract.fields[field].required:
+            assert stated.problems == blank.problems
+
+
 def test_an_impossible_value_that_means_unknown_is_filled_like_a_blank(contract):
     result = validated(contract, boiler="2207")
     assert [problem.code for problem in result.problems] == ["beyond_limit", "blank_follows"]
