@@ -30,7 +30,7 @@ TABS = {
     "Predictions": lambda: show_predictions(info),
     "Residuals": lambda: show_residuals(info),
     "Equity (ratio study)": show_equity,
-    "Interval calibration": lambda: show_calibration(info),
+    "Interval calibration": lambda: show_calibration(info, contract),
     "Versions": lambda: show_versions(backend(), info, contract),
     "Experiments": lambda: show_experiments(market()),
     "Model card": lambda: show_card(info),

@@ -17,7 +17,7 @@ N_CHARTS = {
     "Predictions": 1,
     "Residuals": 1,
     "Equity (ratio study)": 3,
-    "Interval calibration": 2,
+    "Interval calibration": 4,
     "Versions": 0,
     "Experiments": 0,
     "Model card": 0,

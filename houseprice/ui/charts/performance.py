@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pandas as pd
 
-from houseprice.formatting import percent
+from houseprice.formatting import join_words, percent
 from houseprice.model.standards import column_labels, format_metric, metric_label
 from houseprice.ui.charts.panel import Chart
 from houseprice.ui.charts.style import BAND, REFERENCE_LINE, error_bars, figure, wrap_label
@@ -16,11 +16,13 @@ __all__ = [
     "baselines_chart",
     "calibration_chart",
     "confidence_chart",
+    "group_coverage_chart",
     "ratio_study_chart",
     "versions_chart",
 ]
 
 _AXIS_LIMIT = 2.4
+_Z_95 = 1.96
 _INTERVAL = {"low": "From (90 % interval)", "high": "To (90 % interval)"}
 
 
@@ -115,7 +117,7 @@ def calibration_chart(frame: pd.DataFrame, n_sales: int) -> Chart:
         "<br>Mean width %{customdata[0]:.0f} % of the value<extra></extra>",
     )
     levels = np.linspace(level.min(), level.max(), 30)
-    sampling_error = 1.96 * np.sqrt(levels * (1 - levels) / n_sales)
+    sampling_error = _Z_95 * np.sqrt(levels * (1 - levels) / n_sales)
     edge = {"mode": "lines", "line": {"width": 0}, "hoverinfo": "skip"}
     drawn.add_scatter(x=100 * levels, y=100 * (levels - sampling_error), showlegend=False, **edge)
     drawn.add_scatter(
@@ -136,7 +138,7 @@ def calibration_chart(frame: pd.DataFrame, n_sales: int) -> Chart:
     drawn.update_layout(showlegend=True)
     shown = frame.iloc[int((level - 0.9).abs().argmin())]
     off = (observed - level).abs()
-    calibrated = (off <= 1.96 * np.sqrt(level * (1 - level) / n_sales)).all()
+    calibrated = (off <= _Z_95 * np.sqrt(level * (1 - level) / n_sales)).all()
     caption = (
         f"Ranges with a nominal coverage of {percent(shown['level'], 0)} contain "
         f"**{percent(shown['observed'])}** of the prices. From {percent(level.min(), 0)} to "
@@ -149,6 +151,57 @@ def calibration_chart(frame: pd.DataFrame, n_sales: int) -> Chart:
         "width": "Mean width (share of the value)",
     }
     return Chart(drawn, frame, caption, headers)
+
+
+def group_coverage_chart(groups: pd.DataFrame, by: str) -> Chart:
+    """The coverage of the 90 % range in each group (``Report.by_price``), with its 95 % interval.
+
+    The interval of a share is Wilson's (1927), which holds for small groups too.
+    """
+    share, n = groups["coverage_90"], groups["sales"]
+    z2 = _Z_95**2
+    middle = (share + z2 / (2 * n)) / (1 + z2 / n)
+    half = _Z_95 * np.sqrt(share * (1 - share) / n + z2 / (4 * n**2)) / (1 + z2 / n)
+    frame = groups.assign(low=middle - half, high=middle + half)
+    points = 100 * frame[["coverage_90", "low", "high"]]
+    drawn = figure(rows=len(frame) + 1)
+    drawn.add_scatter(
+        x=points["coverage_90"],
+        y=[
+            f"{wrap_label(name)} ({count:,})"
+            for name, count in zip(groups["group"], n, strict=True)
+        ],
+        error_x=error_bars(points["coverage_90"], points["low"], points["high"]),
+        mode="markers",
+        marker={"size": 11},
+        customdata=points[["low", "high"]].assign(width=100 * groups["width_90"]),
+        hovertemplate="<b>%{y}</b><br>Coverage %{x:.1f} % (%{customdata[0]:.1f} to "
+        "%{customdata[1]:.1f} %)<br>Mean width %{customdata[2]:.0f} % of the value<extra></extra>",
+    )
+    drawn.add_vline(x=90, line=REFERENCE_LINE)
+    drawn.update_xaxes(title_text="Coverage of the 90 % interval", ticksuffix=" %")
+    drawn.update_yaxes(type="category", autorange="reversed")
+    headers = {
+        "group": by.capitalize(),
+        "low": "Coverage from (95 % interval)",
+        "high": "Coverage to (95 % interval)",
+        **column_labels(("coverage_90", "width_90", "median_ape", "within_10"), "share"),
+    }
+    columns = ["group", "sales", "coverage_90", "low", "high", "width_90"]
+    return Chart(drawn, frame[columns], _group_coverage_caption(frame, by), headers)
+
+
+def _group_coverage_caption(frame: pd.DataFrame, by: str) -> str:
+    lowest = frame.iloc[int(frame["coverage_90"].to_numpy().argmin())]
+    caption = (
+        f"The 90 % range contains the fewest prices at {lowest['group']}: "
+        f"**{percent(lowest['coverage_90'])}** of {lowest['sales']:,} sales."
+    )
+    low = frame["high"] < 0.9
+    if not low.any():
+        return f"{caption} By {by}, no coverage is below 90 % by more than chance allows."
+    names = join_words(frame.loc[low, "group"].astype(str))
+    return f"{caption} It is below 90 % by more than chance allows at {names}."
 
 
 def confidence_chart(bands: pd.DataFrame, fine_bands: pd.DataFrame) -> Chart:

@@ -41,7 +41,7 @@ def show_feature_importance(contract: Contract) -> None:
     study = study_of(info.model_version) if is_supported(info, "study") else None
     if study is not None and study.contributions.empty:
         st.info(
-            "This model was stored without a study. Train it again: houseprice train.",
+            "This version was stored without a study, so it has one measure only.",
             icon=":material/info:",
         )
         study = None
@@ -171,7 +171,8 @@ def show_feature_selection(contract: Contract) -> None:
     st.caption(
         "**Method.** In each of several sets of sales, a model ranks the features. A new model is "
         "trained on the first of them only, and values sales that neither it nor the ranking has "
-        "used. Additional features cost little effort: the form fills in typical values."
+        "used. Only some of the sales are valued like this, so the error with all features differs "
+        "slightly from that on the page Model performance, which is of all sales."
     )
 
 

@@ -33,15 +33,16 @@ __all__ = [
     "show_performance",
     "show_ratio_study",
     "standard_met",
+    "verdict",
 ]
 
 _MAIN_METRICS = (
-    "median_ape", "within_10", "within_20", "coverage_90", "width_90", "median_ratio", "cod", "prd",
-    "prb",
+    "median_ape", "within_10", "coverage_90", "width_90", "median_ratio", "cod", "prd", "prb",
+    "mki",
 )  # fmt: skip
 _OTHER_METRICS = (
-    "within_5", "mean_ape", "bias", "mae", "rmse", "rmsle", "r2", "coverage_68", "width_68",
-    "coverage_80", "width_80", "mki", "vei",
+    "within_5", "within_20", "mean_ape", "bias", "mae", "rmse", "rmsle", "r2", "coverage_68",
+    "width_68", "coverage_80", "width_80", "vei",
 )  # fmt: skip
 
 
@@ -50,6 +51,7 @@ def show_performance(info: BackendInfo, contract: Contract) -> None:
     st.markdown(escape(measurement_note(info)))
     metrics, symbol = info.metrics, contract.market.price.symbol
     if metrics:
+        st.markdown(verdict(metrics))
         with st.grid("auto", min_column_width=250):
             for name in (name for name in _MAIN_METRICS if name in metrics):
                 _show_metric(name, metrics[name], symbol)
@@ -67,9 +69,29 @@ def show_performance(info: BackendInfo, contract: Contract) -> None:
         _show_baselines(card_of(info.model_version).data.get("report"))
 
 
+def verdict(metrics: Mapping[str, float]) -> str:
+    """Return in Markdown which standards the metrics meet, those that they do not meet first."""
+    names = [name for name in (*_MAIN_METRICS, *_OTHER_METRICS) if name in metrics]
+    failed = [
+        f"**{metric_label(name)}** {_format(name, metrics[name])}, standard {_standard(name)}"
+        for name in names
+        if standard_met(name, metrics[name]) is False
+    ]
+    met = [metric_label(name) for name in names if standard_met(name, metrics[name])]
+    n_standards = len(met) + len(failed)
+    if not n_standards:
+        return ""
+    lines = [f"### {len(met)} of {n_standards} standards are met"]
+    if failed:
+        lines.append(f":material/close: Not met: {'; '.join(failed)}.")
+    if met:
+        lines.append(f":material/check: Met: {', '.join(met)}.")
+    return "\n\n".join(lines)
+
+
 def _show_metric(name: str, value: float, symbol: str) -> None:
     with st.container(border=True, height="stretch"):
-        st.metric(short_label(name), format_metric(name, value, symbol).replace("-", "−"))
+        st.metric(short_label(name), _format(name, value, symbol))
         st.markdown(escape(metric_help(name)))
         st.space("stretch")
         if name in STANDARDS:
@@ -92,8 +114,12 @@ def standard_met(name: str, value: float) -> bool | None:
 def _standard(name: str) -> str:
     if name not in STANDARDS:
         return ""
-    low, high = (format_metric(name, end, "") for end in STANDARDS[name])
+    low, high = (_format(name, end) for end in STANDARDS[name])
     return f"up to {high}" if STANDARDS[name][0] == 0 else f"{low} to {high}"
+
+
+def _format(name: str, value: float, symbol: str = "") -> str:
+    return format_metric(name, value, symbol).replace("-", "−")
 
 
 def metrics_frame(metrics: Mapping[str, float], symbol: str) -> pd.DataFrame:
@@ -103,7 +129,7 @@ def metrics_frame(metrics: Mapping[str, float], symbol: str) -> pd.DataFrame:
         [
             {
                 "Metric": metric_label(name),
-                "Value": format_metric(name, metrics[name], symbol),
+                "Value": _format(name, metrics[name], symbol),
                 "Standard": _standard(name),
                 "Met": met[standard_met(name, metrics[name])],
                 "Meaning": metric_help(name),
@@ -136,9 +162,15 @@ def baseline_frame(report: Mapping[str, Any]) -> pd.DataFrame:
     return pd.concat([frame.head(1), frame.iloc[1:].sort_values("median_ape")], ignore_index=True)
 
 
-def show_calibration(info: BackendInfo) -> None:
-    """Show the coverage of the intervals, and the error by confidence."""
+def show_calibration(info: BackendInfo, contract: Contract) -> None:
+    """Show the coverage of the intervals, overall and by group, and the error by confidence."""
     _show_coverage(info)
+    location = contract.fields[contract.market.roles.location].label.lower()
+    for by, table in (("price", "ranges_by_price"), (location, "ranges_by_location")):
+        groups = _report_table(info, table)
+        if len(groups):
+            st.subheader(f"Coverage by {by}", anchor=False)
+            panel(charts.group_coverage_chart(groups, by), key=f"model_{table}")
     bands = _report_table(info, "confidence_bands")
     if bands.empty:
         return
@@ -159,7 +191,7 @@ def _show_coverage(info: BackendInfo) -> None:
         return
     study = study_of(info.model_version)
     if study.calibration.empty:
-        st.info("This version was trained without a study. Train a new one: houseprice train.")
+        st.info("This version was trained without a study. The next version will have one.")
         return
     n_sales = len(study.held_out)
     panel(charts.calibration_chart(study.calibration, n_sales), key="model_calibration")

@@ -44,9 +44,8 @@ def show_versions(backend: Backend, info: BackendInfo, contract: Contract) -> No
     )
     if len(versions) < 2:
         st.info(
-            "There is only one version, so there is nothing to compare. Train another one with "
-            "`houseprice train`, for example after new sales or a change of the contract. All "
-            "versions are kept; `houseprice models` lists them.",
+            "There is only one version, so there is nothing to compare. A new version is trained "
+            "after new sales or a change of the contract, and all versions are kept.",
             icon=":material/model_training:",
         )
         return
@@ -186,4 +185,8 @@ def show_card(info: BackendInfo) -> None:
         icon=":material/download:",
     )
     # The page has a title of its own, so the headings of the card go down one level.
-    st.markdown(re.sub(r"^#", "##", card.markdown, flags=re.MULTILINE))
+    text = re.sub(r"^#", "##", card.markdown, flags=re.MULTILINE)
+    text, _, version = text.partition("\n### Version\n")
+    st.markdown(text)
+    with st.expander("Version and checksums"):
+        st.markdown(version)

@@ -16,6 +16,7 @@ from houseprice.model.standards import metric_label
 from houseprice.model.study import NO_STUDY, Study
 from houseprice.ui.charts.performance import (
     calibration_chart,
+    group_coverage_chart,
     ratio_study_chart,
     versions_chart,
 )
@@ -25,7 +26,7 @@ from houseprice.ui.charts.residuals import (
     predicted_vs_actual_chart,
 )
 from houseprice.ui.charts.style import BAND
-from houseprice.ui.performance.overview import metrics_frame, standard_met
+from houseprice.ui.performance.overview import metrics_frame, standard_met, verdict
 from houseprice.ui.performance.residuals import (
     biased_features,
     error_chart,
@@ -175,6 +176,24 @@ def test_a_metric_is_compared_with_its_standard():
     table = metrics_frame({"mki": 0.9, "mae": 9_000.0}, "$").set_index("Metric")
     assert table.loc["Mean absolute error (MAE)", "Value"] == "$9,000"
     assert table.loc["Vertical equity (MKI)", "Met"] == "no"
+
+
+def test_the_verdict_names_what_fails_before_what_passes():
+    text = verdict({"median_ape": 0.05, "mki": 0.9, "mae": 9_000.0})
+    assert text.startswith("### 1 of 2 standards are met")
+    failed, met = text.index("Vertical equity (MKI)** 0.900"), text.index("Median absolute error")
+    assert failed < met
+    assert "Not met" not in verdict({"median_ape": 0.05})
+    assert verdict({"mae": 9_000.0}) == ""
+
+
+def test_a_coverage_is_low_only_where_chance_does_not_explain_it():
+    groups = pd.DataFrame({"group": ["Small", "Large"], "sales": [10, 1_000], "width_90": 0.3})
+    caption = group_coverage_chart(groups.assign(coverage_90=[0.8, 0.85]), "price").caption
+    assert caption.endswith("more than chance allows at Large.")
+    assert "**80.0 %** of 10 sales" in caption
+    caption = group_coverage_chart(groups.assign(coverage_90=[0.8, 0.89]), "price").caption
+    assert "no coverage is below 90 %" in caption
 
 
 def test_experiments_are_found_by_all_words_of_the_query(market):
