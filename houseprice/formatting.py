@@ -15,6 +15,7 @@ __all__ = [
     "percent",
     "plural",
     "quantity",
+    "round_down",
     "rounding_step",
 ]
 
@@ -74,11 +75,15 @@ def duration(seconds: float) -> str:
 def rounding_step(half_width: float) -> float:
     """The step to round a value to, given the half-width of its 68 % interval.
 
-    The largest of 1, 2, 5, 10... that is at most a tenth of it: no digit claims more than is known.
+    It is at most a tenth of it, and at least 1: no digit claims more than is known.
     """
-    tenth = max(half_width / 10, 1.0)
-    power = 10.0 ** math.floor(math.log10(tenth))
-    return max(step * power for step in (1, 2, 5) if step * power <= tenth)
+    return round_down(max(half_width / 10, 1.0))
+
+
+def round_down(amount: float) -> float:
+    """Round a positive number down to 1, 2 or 5 times a power of ten."""
+    power = 10.0 ** math.floor(math.log10(amount))
+    return max(step * power for step in (1, 2, 5) if step * power <= amount)
 
 
 def display_step(value: float, fsd: float) -> float:

@@ -11,12 +11,13 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from houseprice.errors import ModelError
+from houseprice.formatting import quantity, round_down
 from houseprice.market.contract import Field
 from houseprice.model.blend import BlendRegressor
 from houseprice.model.explanation import format_difference, rounding_step
 from houseprice.model.valuation import ValuationModel
 
-__all__ = ["EffectUncertainty", "ValueChange", "effect_grid", "ice_curve", "what_if"]
+__all__ = ["EffectUncertainty", "ValueChange", "effect_grid", "ice_curve", "step_effect", "what_if"]
 
 Floats = NDArray[np.float64]
 
@@ -167,6 +168,53 @@ def effect_grid(field: Field, values: Floats, n_values: int = 25) -> Floats:
     if (distinct % 1 == 0).all():
         step = max(1.0, step)
     return np.arange(np.ceil(lower / step), np.floor(upper / step) + 1) * step
+
+
+def step_effect(curve: pd.DataFrame, field: Field, known: Floats) -> tuple[str, float]:
+    """Return one step of a field as text, and the price difference that it makes.
+
+    A step is the next level, one more of a count, ten years, or a round number of about a fifth of
+    the interquartile range of the sales. It starts at the value of the house, or at the median of
+    the sales. Levels without an order are compared at the quartiles of the sales, by price.
+
+    Parameters
+    ----------
+    curve : DataFrame
+        That of ``Backend.effect``, for one house or the market.
+    field : Field
+    known : ndarray of shape (n_sales,)
+        The values of all sales, NaN where unknown.
+    """
+    known = known[np.isfinite(known)]
+    curve = curve.sort_values("price" if field.kind == "nominal" else "value")
+    values, prices = curve["value"].to_numpy(np.float64), curve["price"].to_numpy(np.float64)
+    own = values[curve["is_own"].to_numpy(bool)] if "is_own" in curve else values[:0]
+    if field.kind == "nominal":
+        share = np.array([(known == value).sum() for value in values]).cumsum() / len(known)
+        first, last = (int(np.searchsorted(share, quartile)) for quartile in (0.25, 0.75))
+    else:
+        start = float(own[0] if len(own) else np.median(known))
+        if field.is_numeric:
+            return _number_step(values, prices, field, start, known)
+        last = min(int(np.searchsorted(values, start, side="right")), len(values) - 1)
+        first = max(last - 1, 0)
+    labels = [field.format(values[position]) for position in (last, first)]
+    return f"{labels[0]} instead of {labels[1]}", float(prices[last] - prices[first])
+
+
+def _number_step(
+    values: Floats, prices: Floats, field: Field, start: float, known: Floats
+) -> tuple[str, float]:
+    step = {"count": 1.0, "year": 10.0}.get(field.kind)
+    if step is None:
+        positive = known[known > 0] if np.quantile(known, 0.25) == 0 else known
+        low, high = np.quantile(positive, [0.25, 0.75])
+        step = round_down(float(high - low or known.max() or 1.0) / 5)
+    # A step that ends within the curve: at its end it is the last one.
+    start = max(min(start, values[-1] - step), values[0])
+    before, after = np.interp([start, start + step], values, prices)
+    text = "10 years later" if field.kind == "year" else f"{quantity(step, field.unit)} more"
+    return text, float(after - before)
 
 
 def _field(model: ValuationModel, column: str) -> Field:

@@ -8,6 +8,7 @@ import plotly.graph_objects as go
 
 from houseprice.formatting import join_words, percent
 from houseprice.market.contract import Contract
+from houseprice.model.explanation import format_difference
 from houseprice.ui.charts.panel import Chart
 from houseprice.ui.charts.style import FAINT, figure, money_axis, money_hover, wrap_label
 
@@ -18,6 +19,7 @@ __all__ = [
     "group_ablation_chart",
     "permutation_chart",
     "selection_caption",
+    "step_chart",
     "summary_sentences",
 ]
 
@@ -30,6 +32,51 @@ METRICS = {
 }
 _NEAR = 0.01
 """Two models with a smaller difference of the median error are called close."""
+
+
+def step_chart(steps: pd.DataFrame, contract: Contract, subject: str) -> Chart:
+    """The price difference of one step of each feature, the largest first.
+
+    ``steps`` has label, step (text) and difference (money); ``subject`` says whose price it is.
+    """
+    order = steps["difference"].abs().sort_values(ascending=False, kind="stable").index
+    ordered = steps.loc[order].reset_index(drop=True)
+    texts = [format_difference(contract.market.price, d, 100) for d in ordered["difference"]]
+    names = [
+        f"{wrap_label(label, 22)}<br><i>{wrap_label(step, 28)}</i>"
+        for label, step in zip(ordered["label"], ordered["step"], strict=True)
+    ]
+    drawn = figure(100 + 46 * len(ordered))
+    drawn.add_bar(
+        x=ordered["difference"],
+        y=names,
+        orientation="h",
+        text=texts,
+        textposition="outside",
+        cliponaxis=False,
+        customdata=ordered[["label", "step"]],
+        hovertemplate="%{customdata[0]}: %{customdata[1]}<br>%{text}<extra></extra>",
+    )
+    low, high = min(ordered["difference"].min(), 0.0), max(ordered["difference"].max(), 0.0)
+    margin = 0.3 * (high - low)  # room for the amounts at the bars
+    drawn.update_xaxes(
+        title_text=f"Difference in value ({contract.market.price.currency})",
+        range=[low - margin if low else 0.0, high + margin],
+        **money_axis(contract) | {"nticks": 4},
+    )
+    drawn.update_yaxes(type="category", autorange="reversed")
+    drawn.update_layout(bargap=0.35)
+    first = ordered.iloc[0]
+    caption = (
+        f"{subject}, one step of **{first['label']}** makes the largest difference: "
+        f"{first['step']} is **{texts[0]}**."
+    )
+    if len(ordered) > 1:
+        second = ordered.iloc[1]
+        caption += f" Next is {second['label']}: {second['step']}, {texts[1]}."
+    currency = contract.market.price.currency
+    headers = {"label": "Feature", "difference": f"Difference in value ({currency})"}
+    return Chart(drawn, ordered, caption, headers)
 
 
 def permutation_chart(

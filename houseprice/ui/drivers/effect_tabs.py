@@ -21,6 +21,8 @@ from houseprice.ui.session import backend, market, ranked_columns, study_of, typ
 
 __all__ = [
     "count_sales",
+    "house_effect",
+    "market_effect",
     "name_pairs",
     "new_selection",
     "representative_values",
@@ -42,7 +44,7 @@ def show_partial_dependence(contract: Contract) -> None:
     field = contract.fields[columns[label]]
     st.caption(field.help)
     known = market().houses[field.column].to_numpy(np.float64)
-    curve = count_sales(_market_effect(field.column), field, known)
+    curve = count_sales(market_effect(field.column), field, known)
     mark = _last_house(field, contract)
     n_known = int(np.isfinite(known).sum())
     chart = charts.effect_chart(curve, field, contract, n_known, mark)
@@ -159,7 +161,7 @@ def _pair_curves(first: Field, second: Field) -> pd.DataFrame:
     for value in _representative_values(second):
         try:
             row = {**typical_row(), second.column: second.code(value)}
-            curve = _house_effect(first.column, row)
+            curve = house_effect(first.column, row)
         except InputError:
             continue  # such a house would violate a rule of the market
         curves.append(curve[["value", "label", "price"]].assign(setting=second.format(value)))
@@ -171,7 +173,7 @@ def _pair_curves(first: Field, second: Field) -> pd.DataFrame:
 
 def _representative_values(field: Field) -> tuple[float, ...]:
     known = market().houses[field.column].to_numpy(np.float64)
-    return representative_values(field, known, _market_effect(field.column))
+    return representative_values(field, known, market_effect(field.column))
 
 
 def representative_values(
@@ -192,11 +194,13 @@ def representative_values(
     return tuple(dict.fromkeys(values))
 
 
-def _market_effect(column: str) -> pd.DataFrame:
+def market_effect(column: str) -> pd.DataFrame:
+    """Return the mean value along a feature; cached."""
     return _cached_effect(backend().info().model_version, column, None)
 
 
-def _house_effect(column: str, row: Mapping[str, object]) -> pd.DataFrame:
+def house_effect(column: str, row: Mapping[str, object]) -> pd.DataFrame:
+    """Return the value of a house along a feature; cached."""
     return _cached_effect(backend().info().model_version, column, tuple(row.items()))
 
 

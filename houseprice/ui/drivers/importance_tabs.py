@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
 import pandas as pd
 import streamlit as st
 
 from houseprice.market.contract import Contract
+from houseprice.market.sales import typical_house
 from houseprice.model.study import Study
+from houseprice.model.what_if import step_effect
 from houseprice.ui.charts import feature_importance as charts
 from houseprice.ui.charts.panel import panel, readable_headers
+from houseprice.ui.charts.style import MIN_SALES
+from houseprice.ui.drivers.effect_tabs import house_effect, market_effect
+from houseprice.ui.house.form import last_valued_row
 from houseprice.ui.layout import download, is_supported
-from houseprice.ui.session import backend, study_of
+from houseprice.ui.session import backend, market, ranked_columns, study_of
 
 __all__ = [
     "importance_frame",
@@ -20,6 +29,8 @@ __all__ = [
     "top_features",
 ]
 
+_MARKET, _AREA, _OWN = "The market", "An area", "My house"
+_N_STEPS = 12
 _TOP = 9  # features of each measure in the charts
 _MAX_BARS = 15
 _METRICS = {
@@ -30,7 +41,72 @@ _METRICS = {
 
 
 def show_feature_importance(contract: Contract) -> None:
-    """Show the importance of each feature by the measures that the backend supports."""
+    """Show what one step of each feature is worth, and behind a button the other measures."""
+    if "effect" not in backend().info().capabilities:
+        _show_methods(contract)
+        return
+    _show_steps(contract)
+    with st.expander("Compare methods", key="methods", on_change="rerun") as methods:
+        if methods.open:
+            _show_methods(contract)
+
+
+def _show_steps(contract: Contract) -> None:
+    scope = st.segmented_control(
+        "Show it for", (_MARKET, _AREA, _OWN), default=_MARKET, required=True, key="steps_for",
+        bind="query-params",
+    )  # fmt: skip
+    row: Mapping[str, object] | None = None
+    subject = "On average over the homes of the market"
+    if scope == _AREA:
+        location = contract.fields[contract.market.roles.location]
+        counts = market().houses[location.column].map(location.format).value_counts()
+        label = st.selectbox(
+            location.label, sorted(counts.index[counts >= MIN_SALES]), key="steps_area",
+            bind="query-params",
+        )  # fmt: skip
+        row = _typical_of_area(location.labels.index(label))
+        subject = f"For the typical house of {label}"
+    elif scope == _OWN:
+        row = last_valued_row()
+        subject = "For the house that you valued last"
+        if row is None:
+            st.info("Value a house first, then it is shown here.", icon=":material/home:")
+            st.page_link("pages/value/house.py", label="Value a house")
+            return
+    columns = [column for column in ranked_columns() if not contract.fields[column].at_sale]
+    panel(charts.step_chart(_steps(columns[:_N_STEPS], row), contract, subject), key="steps")
+    st.caption(
+        "**Method.** The value with one step of a feature less the value without it; all other "
+        "features are unchanged (partial dependence). The most important features are shown. Steps "
+        "of numbers start at the house or at the median of the sales; levels without an order are "
+        "compared at the quartiles of the sales."
+    )
+
+
+def _steps(columns: Sequence[str], row: Mapping[str, object] | None) -> pd.DataFrame:
+    """Return label, step and difference of each feature, for a house or the market."""
+    fields = market().contract.fields
+    steps = []
+    for column in columns:
+        curve = market_effect(column) if row is None else house_effect(column, row)
+        known = market().houses[column].to_numpy(np.float64)
+        steps.append((fields[column].label, *step_effect(curve, fields[column], known)))
+    return pd.DataFrame(steps, columns=["label", "step", "difference"])
+
+
+@st.cache_resource(show_spinner=False, max_entries=64)
+def _typical_of_area(location: int) -> Mapping[str, object]:
+    """Return the raw fields of the typical house of an area."""
+    sales = market()
+    column = sales.contract.market.roles.location
+    there = sales.houses[column].to_numpy(np.float64) == location
+    area = replace(sales, houses=sales.houses[there], prices=sales.prices[there])
+    house = sales.contract.with_codes(typical_house(area).to_frame().T).iloc[0]
+    return {str(name): None if pd.isna(value) else value for name, value in house.items()}
+
+
+def _show_methods(contract: Contract) -> None:
     info = backend().info()
     if not is_supported(info, "importance"):
         st.markdown("See how features are associated with the price in the sales themselves:")

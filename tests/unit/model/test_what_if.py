@@ -1,10 +1,11 @@
 """The effect of changed fields on a value, and how certain it is."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from houseprice.errors import ModelError
-from houseprice.model.what_if import EffectUncertainty, effect_grid, ice_curve, what_if
+from houseprice.model.what_if import EffectUncertainty, effect_grid, ice_curve, step_effect, what_if
 
 
 @pytest.fixture(scope="module")
@@ -113,3 +114,26 @@ def test_effects_are_evaluated_at_round_numbers_and_at_all_levels_and_few_counts
         ("beds", [5.0, np.nan, 2], [2, 5]),
     ):
         np.testing.assert_array_equal(effect_grid(fields[column], np.array(values)), expected)
+
+
+def effect_curve(values, prices, **columns):
+    return pd.DataFrame({"value": values, "price": prices, **columns})
+
+
+@pytest.mark.parametrize(
+    ("column", "curve", "known", "expected"),
+    [
+        # A fifth of the interquartile range of 100, from the median.
+        ("size", effect_curve([100.0, 300.0], [0.0, 2_000.0]), [100, 150, 200, 250, 300], 200.0),
+        ("beds", effect_curve([0.0, 1.0, 3.0], [0.0, 50.0, 60.0]), [0, 0, 1], 50.0),
+        # The last step of a house at the end of the curve.
+        ("built", effect_curve([1990.0, 2000.0, 2010.0], [1.0, 2.0, 9.0], is_own=[0, 0, 1]),
+         [1990, 2010], 7.0),
+        ("grade", effect_curve([0.0, 1.0, 2.0], [10.0, 30.0, 90.0]), [0, 1, 1, 2], 60.0),
+        ("quarter", effect_curve([0.0, 1.0, 2.0], [90.0, 10.0, 30.0]), [0, 0, 1, 1, 2, 2], 80.0),
+    ],
+)  # fmt: skip
+def test_a_step_of_a_field_is_priced_along_its_curve(hamlet, column, curve, known, expected):
+    text, difference = step_effect(curve, hamlet.contract.fields[column], np.array(known, float))
+    assert difference == pytest.approx(expected)
+    assert text.endswith((" more", " later")) or " instead of " in text
