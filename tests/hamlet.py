@@ -146,12 +146,30 @@ label = "Age when sold"
 expression = "max(sold - built, 0)"
 sign = "-"
 
-[[rules]]
+[[components]]
+code = "garden_facts_disagree"
+label = "garden"
+fields = ["garden"]
+extras = ["beds"]
+absent = { garden = ["n"] }
+
+[[orders]]
 code = "sold_before_built"
-check = "sold >= built"
-fields = ["sold", "built"]
-message = "The house was sold before it was built."
-expected = "a year of sale in or after the year built"
+earlier = "built"
+later = "sold"
+
+[[wholes]]
+code = "ground_floor_too_large"
+whole = "size"
+parts = ["ground floor"]
+complete = false
+
+[[rules]]
+code = "plain_on_the_hill"
+check = "quarter != 'H' or grade != 'C' or size < 900"
+fields = ["quarter", "grade", "size"]
+message = "A large plain house can't be on the hill."
+expected = "another grade or quarter"
 """
 
 

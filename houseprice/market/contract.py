@@ -26,9 +26,11 @@ from houseprice.errors import MarketError
 from houseprice.formatting import money
 from houseprice.market.expressions import Expression, ExpressionError
 from houseprice.market.fields import ContractModel, Field, Level, Sign
+from houseprice.market.rules import Component, ConsistencyRule, Order, Rule, Whole
 
 __all__ = [
     "CONTRACT_FILE",
+    "Component",
     "Contract",
     "Derived",
     "Dialect",
@@ -40,9 +42,11 @@ __all__ = [
     "Level",
     "Limit",
     "MarketMetadata",
+    "Order",
     "Price",
     "Roles",
     "Rule",
+    "Whole",
     "load_contract",
 ]
 
@@ -159,16 +163,6 @@ class Derived(ContractModel):
     scale: Literal["log"] | None = None
 
 
-class Rule(ContractModel):
-    """A condition on two or more fields; a house that breaks it gets a warning."""
-
-    code: str
-    check: str
-    fields: tuple[str, ...]
-    message: str
-    expected: str
-
-
 class Price(ContractModel):
     """The target column, and how money is written."""
 
@@ -224,6 +218,9 @@ class Contract(ContractModel):
     groups: tuple[Group, ...]
     fields: dict[str, Field]
     derived: dict[str, Derived] = Setting(default_factory=dict)
+    components: tuple[Component, ...] = ()
+    orders: tuple[Order, ...] = ()
+    wholes: tuple[Whole, ...] = ()
     rules: tuple[Rule, ...] = ()
     dialects: dict[str, Dialect] = Setting(default_factory=dict)
     gate: Gate | None = None
@@ -245,9 +242,37 @@ class Contract(ContractModel):
         return self._expressions("follows")
 
     @cached_property
-    def rule_checks(self) -> tuple[Expression, ...]:
-        """The checks of :attr:`rules`, in their order: 0 where a house breaks one."""
-        return tuple(Expression(rule.check, self.fields) for rule in self.rules)
+    def consistency_rules(self) -> tuple[ConsistencyRule, ...]:
+        """All rules about several fields."""
+        absent = {name for component in self.components for name in component.fields}
+        return (
+            *(component.compile(self.fields) for component in self._whole_components),
+            *(order.compile(self.fields) for order in self.orders),
+            *(
+                whole.compile(self.fields, may_be_absent=whole.whole in absent)
+                for whole in self.wholes
+            ),
+            *(rule.compile(self.fields) for rule in self.rules),
+        )
+
+    @property
+    def _whole_components(self) -> list[Component]:
+        """The components, of which the parts of their wholes are extras."""
+        return [component.with_parts(self.wholes) for component in self.components]
+
+    @cached_property
+    def absences(self) -> dict[str, dict[str, str]]:
+        """By button label ("No garage"): the cells, by column, of a house without the component."""
+        absences: dict[str, dict[str, str]] = {}
+        for component in self._whole_components:
+            label = f"No {component.label}"
+            absences[label] = component.absence(self.fields) | absences.get(label, {})
+        return absences
+
+    def absences_for(self, code: str) -> tuple[str, ...]:
+        """Return the labels of :attr:`absences` that can resolve a contradiction of this code."""
+        components = [rule for rule in self.components if rule.code == code]
+        return tuple(dict.fromkeys(f"No {component.label}" for component in components))
 
     @cached_property
     def features(self) -> dict[str, Expression]:
@@ -304,10 +329,11 @@ class Contract(ContractModel):
         for name, part in self.derived.items():
             with _error_prefix(f"derived.{name}"):
                 Expression(part.expression, self.fields)
-        for number, rule in enumerate(self.rules):
-            with _error_prefix(f"rules.{number}"):
-                Expression(rule.check, self.fields)
-                self._check_names(rule.fields)
+        for table in ("components", "orders", "wholes", "rules"):
+            for number, rule in enumerate(getattr(self, table)):
+                with _error_prefix(f"{table}.{number}"):
+                    self._check_names(rule.columns)
+                    rule.compile(self.fields)
         for name, dialect in self.dialects.items():
             with _error_prefix(f"dialects.{name}"):
                 self._check_names(dialect.columns)

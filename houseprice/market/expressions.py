@@ -222,14 +222,15 @@ class Expression:
         """Evaluate on columns of equal length: floats in, floats out (true 1, false 0)."""
         if self.names and len(columns[self.names[0]]) == 1:
             house = {name: columns[name].item() for name in self.names}
-            value = self._evaluate_house(house)
+            value = self.evaluate_house(house)
             return np.array([value if math.isfinite(value) else np.nan])
         with np.errstate(all="ignore"):
             result = self._evaluate_columns(columns)
         return np.where(np.isfinite(result), result, np.nan)
 
     @cached_property
-    def _evaluate_house(self) -> Step[float]:
+    def evaluate_house(self) -> Step[float]:
+        """Evaluates on the numbers of one house; the result may be infinite."""
         return _Compiler(self.text, self._fields, SCALARS).run()
 
     def __repr__(self) -> str:

@@ -43,6 +43,8 @@ class Problem:
         What was read, shortened for display.
     expected : str or None
         What would be accepted.
+    fields : tuple of str
+        All columns of a contradiction; empty for other problems.
     """
 
     row: int | None
@@ -52,6 +54,7 @@ class Problem:
     message: str
     read: str | None = None
     expected: str | None = None
+    fields: tuple[str, ...] = ()
 
     @property
     def reason_code(self) -> str:

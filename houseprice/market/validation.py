@@ -9,7 +9,7 @@ NaN here.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Number
 from typing import Any, Self
@@ -30,6 +30,7 @@ from houseprice.market.parsing import (
     shorten,
 )
 from houseprice.market.problems import Problem
+from houseprice.market.rules import ConsistencyRule, Contradiction, Fact
 
 __all__ = [
     "Domain",
@@ -104,11 +105,13 @@ def validate(
     required = np.array([[field.required] for field in contract.fields.values()])
     to_fill = unknown | (blank & ~required)
     blanks = {contract.columns[i]: to_fill[i] for i in np.flatnonzero(to_fill.any(axis=1))}
-    problems.extend(_fill_blanks(columns, blanks, missing, contract))
+    assumed: dict[str, Flags] = {}
+    problems.extend(_fill_blanks(columns, blanks, missing, assumed, contract))
     problems.extend(_typical_blanks(columns, blanks, missing, contract))
     for i in np.flatnonzero((blank & required).any(axis=1)).tolist():
         problems.extend(_blank_required(contract.fields[contract.columns[i]], blank[i]))
-    problems.extend(_broken_rules(columns, contract))
+    given = ~(blank | unknown)
+    problems.extend(_contradictions(columns, given, assumed, contract))
     if domain is not None:
         problems.extend(domain.problems(values, contract))
     houses = pd.DataFrame(np.ascontiguousarray(values.T), columns=list(contract.columns))
@@ -153,9 +156,10 @@ def _fill_blanks(
     columns: Mapping[str, Floats],
     blanks: Mapping[str, Flags],
     missing: set[str],
+    assumed: dict[str, Flags],
     contract: Contract,
 ) -> Iterator[Problem]:
-    """Fill blanks in place and yield a note for each.
+    """Fill blanks in place, collect which ones are ``assumed``, and yield a note for each.
 
     A whole missing column is filled alike but reported once, by :func:`_missing_columns`.
     """
@@ -171,6 +175,8 @@ def _fill_blanks(
                     continue
                 progress = True
                 columns[name][filled] = proposal[filled]
+                if code == "blank_start":
+                    assumed[name] = filled
                 if name in missing:
                     continue
                 for i in np.flatnonzero(filled).tolist():
@@ -255,16 +261,66 @@ def _known_columns(contract: Contract) -> set[str]:
     return {*contract.columns, contract.market.id, contract.market.price.column}
 
 
-def _broken_rules(columns: Mapping[str, Floats], contract: Contract) -> Iterator[Problem]:
-    for rule, expression in zip(contract.rules, contract.rule_checks, strict=True):
-        for i in np.flatnonzero(expression.evaluate(columns) == 0.0).tolist():
-            fields = [contract.fields[name] for name in rule.fields]
-            read = ", ".join(
-                f"{field.label} {field.format(columns[field.column][i])}" for field in fields
-            )
-            yield Problem(
-                i + 1, rule.fields[0], rule.code, "warning", rule.message, read, rule.expected
-            )
+def _contradictions(
+    columns: Mapping[str, Floats], given: Flags, assumed: Mapping[str, Flags], contract: Contract
+) -> Iterator[Problem]:
+    """Yield a warning for each rule that a row breaks.
+
+    Values deduced from others count as facts, those assumed don't: nobody gave them.
+    """
+    known = dict(columns)
+    known.update({name: np.where(at, np.nan, columns[name]) for name, at in assumed.items()})
+    position = {name: number for number, name in enumerate(contract.columns)}
+    for i, rules in _broken_rules(columns, known, contract).items():
+        reported: list[set[str]] = []
+        for rule in rules:
+            values = columns if rule.uses_assumed else known
+            facts = {
+                name: Fact(
+                    contract.fields[name], values[name].item(i), bool(given[position[name], i])
+                )
+                for name in rule.columns
+                if not np.isnan(values[name][i])
+            }
+            found = rule.describe(facts)
+            names = {fact.field.column for fact in found.facts if fact.given}
+            if names and not _is_implied(names, reported):
+                reported.append(names)
+                yield _contradiction(i + 1, rule, found)
+
+
+def _broken_rules(
+    columns: Mapping[str, Floats], known: Mapping[str, Floats], contract: Contract
+) -> dict[int, list[ConsistencyRule]]:
+    """Return the rules that each row breaks, in their order, by the position of the row."""
+    broken: dict[int, list[ConsistencyRule]] = {}
+    if len(columns[contract.columns[0]]) == 1:
+        house = {name: column.item() for name, column in columns.items()}
+        known_of_house = {name: column.item() for name, column in known.items()}
+        for rule in contract.consistency_rules:
+            values = house if rule.uses_assumed else known_of_house
+            if rule.condition.evaluate_house(values) == 0.0:
+                broken.setdefault(0, []).append(rule)
+        return broken
+    for rule in contract.consistency_rules:
+        result = rule.condition.evaluate(columns if rule.uses_assumed else known)
+        for i in np.flatnonzero(result == 0.0).tolist():
+            broken.setdefault(i, []).append(rule)
+    return broken
+
+
+def _is_implied(names: set[str], reported: Iterable[set[str]]) -> bool:
+    """Whether a contradiction of given fields follows from one that is reported already."""
+    return any(other <= names or (len(names) == 1 and names <= other) for other in reported)
+
+
+def _contradiction(row: int, rule: ConsistencyRule, found: Contradiction) -> Problem:
+    """Report a contradiction at the first given field of its rule."""
+    read = ", ".join(f"{fact.field.label} {fact.field.format(fact.value)}" for fact in found.facts)
+    given = [fact.field.column for fact in found.facts if fact.given]
+    field = min(given, key=rule.columns.index)
+    fields = tuple(fact.field.column for fact in found.facts)
+    return Problem(row, field, rule.code, "warning", found.message, read, found.expected, fields)
 
 
 # ------------------------------------------------------------------------------------------ domain

@@ -15,6 +15,7 @@ import pandas as pd
 from houseprice.market.contract import Contract
 from houseprice.market.fields import Field
 from houseprice.market.problems import Problem, Severity
+from houseprice.market.rules import ConsistencyRule
 from houseprice.tables.scoring import ScoredTable
 from houseprice.tables.table import Table
 
@@ -35,15 +36,15 @@ About = Literal["table", "number", "whole", "year", "level", "blank", "absent", 
 class Check:
     """One check.
 
-    ``about`` is the kind of columns that it examines ("table" for the table itself). ``fields`` are
-    the columns themselves, if it needs these and all of them.
+    ``about`` is the kind of columns that it examines ("table" for the table itself). ``rule`` is
+    the rule of the contract that it applies, if it does.
     """
 
     code: str
     title: str
     what_to_do: str
     about: About = "table"
-    fields: tuple[str, ...] = ()
+    rule: ConsistencyRule | None = None
 
     @classmethod
     def unknown(cls, code: str) -> Check:
@@ -52,7 +53,7 @@ class Check:
 
     def not_applicable(self, contract: Contract, columns: Collection[str]) -> str:
         """Say why the check does not apply to a table; empty if it applies."""
-        missing = [name for name in self.fields if name not in columns]
+        missing = self.rule.missing(columns) if self.rule else []
         if missing:
             labels = ", ".join(contract.fields[name].label for name in missing)
             return f"The table has no column for: {labels}."
@@ -66,16 +67,12 @@ class Check:
 
 def available_checks(contract: Contract) -> tuple[Check, ...]:
     """Return the checks of a market's tables, those of the table and its rows first."""
-    rules = [
-        Check(
-            rule.code,
-            rule.message.rstrip("."),
-            f"Check both fields. Expected: {rule.expected}.",
-            fields=rule.fields,
-        )
-        for rule in contract.rules
-    ]
-    return (*_TABLE, *_CELLS, *_BLANKS, *rules)
+    rules: dict[str, Check] = {}
+    for rule in contract.consistency_rules:
+        what_to_do = f"Check these fields. Expected: {rule.expected}."
+        check = Check(rule.code, rule.title, what_to_do, rule=rule)
+        rules.setdefault(rule.code, check)
+    return (*_TABLE, *_CELLS, *_BLANKS, *rules.values())
 
 
 def _applies_to(field: Field, about: str) -> bool:

@@ -76,7 +76,10 @@ class FinishedChunk:
         """Parse a line of :meth:`to_json`."""
         fields = json.loads(line)
         fields["counts"] = RowCounts(**fields["counts"])
-        fields["problems"] = tuple(Problem(**problem) for problem in fields["problems"])
+        fields["problems"] = tuple(
+            Problem(**{**problem, "fields": tuple(problem["fields"])})
+            for problem in fields["problems"]
+        )
         return cls(**fields)
 
 

@@ -179,19 +179,19 @@ def price_outliers(sales: Sales, held_out: pd.DataFrame) -> pd.DataFrame:
 
 
 def contradictions(market: Market, sales: Sales) -> pd.DataFrame:
-    """Find the sales that break a rule of the contract: id, message, read, expected.
+    """Find the sales that break a rule of the contract: id, message, expected.
 
     A row per sale and rule, in the order of the sales.
     """
-    rules = {rule.code for rule in market.contract.rules}
+    rules = {rule.code for rule in market.contract.consistency_rules}
     ids = market.ids.astype(str).to_numpy()
     selected = set(sales.ids.astype(str))
     rows = [
-        (ids[problem.row - 1], problem.message, problem.read or "", problem.expected or "")
+        (ids[problem.row - 1], problem.message, problem.expected or "")
         for problem in market.problems
         if problem.code in rules and problem.row is not None and ids[problem.row - 1] in selected
     ]
-    return pd.DataFrame(rows, columns=["id", "message", "read", "expected"])
+    return pd.DataFrame(rows, columns=["id", "message", "expected"])
 
 
 def unusual_conditions(sales: Sales) -> pd.Series:

@@ -49,7 +49,6 @@ _HEADERS = {
     "off": "Price / value - 1",
     "reach": "Distance, in widths of the range",
     "message": "Problem",
-    "read": "Values",
     "expected": "Expected",
 }
 

@@ -9,6 +9,7 @@ import pytest
 from houseprice.errors import MarketError
 from houseprice.market.contract import Limit, load_contract
 from houseprice.market.sales import load_market
+from houseprice.market.validation import validate
 from tests.hamlet import CONTRACT, write_hamlet
 
 
@@ -59,6 +60,17 @@ def test_the_hash_is_that_of_the_file_and_the_gate_is_optional(contract, tmp_pat
     assert contract.gate is None
 
 
+def test_the_cells_of_a_house_without_a_component_are_derived_from_the_rules(contract, market):
+    assert contract.absences == {"No garden": {"garden": "n", "beds": "0"}}
+    assert contract.absences_for("garden_facts_disagree") == ("No garden",)
+    assert contract.absences_for("sold_before_built") == ()
+    ames = market.contract
+    assert ames.absences["No garage"]["GarageYrBlt"] == ""
+    for label, cells in ames.absences.items():
+        result = validate(pd.DataFrame([cells], dtype=object), ames)
+        assert not [problem for problem in result.problems if problem.fields], label
+
+
 @pytest.mark.parametrize(
     ("old", "new", "key", "reason"),
     [
@@ -69,6 +81,9 @@ def test_the_hash_is_that_of_the_file_and_the_gate_is_optional(contract, tmp_pat
         ('label = "Garden beds"', 'label = "Garden"', "fields", "share the label Garden"),
         ('code = "B"', 'code = "c"', "fields.grade", "same spelling"),
         ("check = ", 'chek = "1"\ncheck = ', "rules.0.chek", "not permitted"),
+        ('later = "sold"', 'later = "solt"', "orders.0", "no field solt"),
+        ('parts = ["ground floor"]', 'parts = ["grade"]', "wholes.0", "grade must be a numeric"),
+        ('absent = { garden = ["n"] }', "", "components.0", "garden has no level NA for absent"),
         ('location = "quarter"', 'location = "size"', "market.roles", "field with levels"),
         ('area = "size"', 'area = "sise"', "market.roles", "no field sise"),
         ('area = "size"', 'area = "grade"', "market.roles", "area must be a numeric field"),
