@@ -75,7 +75,7 @@ def measure_pages(chromium: Browser, address: str, figures: dict[str, list[float
 
     def by_click() -> None:
         page.get_by_role("link", name="Value a house").first.click()
-        expect(page.get_by_role("spinbutton", name=AREA)).to_be_visible()
+        expect(page.get_by_label(AREA, exact=True)).to_be_visible()
 
     figures["form usable, by a click"].append(timed(by_click))
     page.goto(f"{address}/csv")
@@ -92,7 +92,7 @@ def measure_pages(chromium: Browser, address: str, figures: dict[str, list[float
 def visit(page: Page, address: str) -> None:
     """Open the form by its address and wait until it is usable and shows a value."""
     page.goto(f"{address}/house")
-    expect(page.get_by_role("spinbutton", name=AREA)).to_be_visible(timeout=60_000)
+    expect(page.get_by_label(AREA, exact=True)).to_be_visible(timeout=60_000)
     expect(page.get_by_test_id("stMetricValue").first).to_be_visible(timeout=60_000)
 
 
@@ -100,7 +100,7 @@ def change(page: Page, area: int) -> float:
     """Enter another living area; return the seconds until another value is shown."""
     metric = page.get_by_test_id("stMetricValue").first
     before = metric.inner_text()
-    field = page.get_by_role("spinbutton", name=AREA)
+    field = page.get_by_label(AREA, exact=True)
     field.fill(str(area))
 
     def enter() -> None:

@@ -51,7 +51,7 @@ class Person:
     socket: ClientConnection
     page: str = ""
     fragment: str = ""
-    numbers: dict[str, tuple[str, float]] = field(default_factory=dict)
+    texts: dict[str, tuple[str, str]] = field(default_factory=dict)
     value: str = ""
 
     async def open_form(self, figures: Figures) -> None:
@@ -59,18 +59,18 @@ class Person:
         message = BackMsg()
         message.rerun_script.page_name = "house"
         figures.first_ms.append(await self._ask(message, figures))
-        if AREA not in self.numbers or not self.value:
+        if AREA not in self.texts or not self.value:
             raise RuntimeError("the form did not come with a value")
 
     async def change(self, area: float, figures: Figures) -> None:
         """Enter another living area, and wait for the new value."""
-        widget, _ = self.numbers[AREA]
-        self.numbers[AREA] = (widget, area)
+        widget, _ = self.texts[AREA]
+        self.texts[AREA] = (widget, f"{area:.0f}")
         message = BackMsg()
         state = message.rerun_script
         state.page_script_hash, state.fragment_id = self.page, self.fragment
-        for name, number in self.numbers.values():
-            state.widget_states.widgets.add(id=name, double_value=number)
+        for name, text in self.texts.values():
+            state.widget_states.widgets.add(id=name, string_value=text)
         self.value = ""
         figures.change_ms.append(await self._ask(message, figures))
         if not self.value:
@@ -95,11 +95,11 @@ class Person:
         if message_in.WhichOneof("type") != "delta":
             return
         element = message_in.delta.new_element
-        if element.WhichOneof("type") == "number_input":
-            number = element.number_input
-            start = number.value if number.set_value else number.default
-            self.numbers[number.label] = (number.id, start)
-            if number.label == AREA:
+        if element.WhichOneof("type") == "text_input":
+            text = element.text_input
+            start = text.value if text.set_value else text.default
+            self.texts[text.label] = (text.id, start)
+            if text.label == AREA:
                 self.fragment = message_in.delta.fragment_id
         elif element.WhichOneof("type") == "metric" and not self.value:
             self.value = element.metric.body

@@ -146,7 +146,7 @@ def change(visitor: Visitor, path: str) -> None:
     if path == "/house":
         page.get_by_role("tab").first.click()
         settle(page)
-        area = page.get_by_role("spinbutton", name=AREA)
+        area = page.get_by_label(AREA, exact=True)
         for size in ("1700", "2600"):
             area.fill(size)
             visitor.timed(path, "a change", lambda: seen(page, lambda: area.press("Enter")))

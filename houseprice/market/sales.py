@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -20,10 +19,10 @@ __all__ = [
     "EXPERIMENTS_FILE",
     "EXPERIMENT_METRICS",
     "Market",
-    "form_defaults",
     "load_experiments",
     "load_market",
     "market_folder",
+    "median_values",
     "read_rows",
     "typical_house",
 ]
@@ -201,34 +200,23 @@ def _explained_by_level(values: Floats, prices: Floats) -> float:
     return float(between.var() / price.var())
 
 
-def form_defaults(
-    contract: Contract, house: pd.Series, least_important_first: Sequence[str]
-) -> dict[str, object]:
-    """Convert a clean house to raw values (number, code or None), blank where a field follows.
+def median_values(market: Market) -> pd.Series:
+    """Return the median sale by field: the lower median of a number, the mode of nominal levels.
 
-    A field that follows from others stays blank, so that it is computed again when one of them
-    changes (a total and its parts). Of fields that follow from each other the more important one
-    has a value.
+    Unlike :func:`typical_house`, it is no consistent house: each value stands for itself.
     """
-    row: dict[str, object] = {
-        column: _raw(contract, column, float(house[column])) for column in contract.columns
-    }
-    for column in least_important_first:
-        if column in contract.follows_rules and row[column] is not None:
-            without = {**row, column: None}
-            clean = validate(pd.DataFrame([without], dtype=object), contract).houses.iloc[0]
-            if np.allclose(clean, house, equal_nan=True):
-                row = without
-    return row
+    fields = market.contract.fields.values()
+    return pd.Series(
+        {
+            field.column: _mode(values) if field.kind == "nominal" else _lower_median(values)
+            for field in fields
+            if (values := market.houses[field.column].dropna().to_numpy()).size
+        }
+    ).reindex(list(market.contract.columns))
 
 
-def _raw(contract: Contract, column: str, value: float) -> object:
-    field = contract.fields[column]
-    if np.isnan(value):
-        return None
-    if field.levels:
-        return field.codes[int(value)]
-    return int(value) if value.is_integer() else value
+def _lower_median(values: Floats) -> float:
+    return float(np.quantile(values, 0.5, method="lower"))
 
 
 EXPERIMENTS_FILE = "experiments.csv"

@@ -12,12 +12,11 @@ import gc
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import wraps
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, cast
 
 import pandas as pd
@@ -35,7 +34,7 @@ from houseprice.errors import (
 )
 from houseprice.market.profile.associations import price_associations
 from houseprice.market.profile.selection import Selection
-from houseprice.market.sales import Market, form_defaults, load_market, typical_house
+from houseprice.market.sales import Market, load_market, median_values, typical_house
 from houseprice.model.study import Study
 from houseprice.settings import Settings, read_settings
 
@@ -56,7 +55,7 @@ __all__ = [
     "settings",
     "study_of",
     "typical",
-    "typical_row",
+    "typical_values",
     "warm_up",
 ]
 
@@ -85,21 +84,16 @@ def typical() -> pd.Series:
     return typical_house(market())
 
 
+@st.cache_resource(show_spinner=False)
+def typical_values() -> pd.Series:
+    """Return the typical value of each field; read-only."""
+    return median_values(market())
+
+
 @st.cache_resource(show_spinner=False, max_entries=8)
 def study_of(version: str) -> Study:
     """Return the study of a version of the model; read-only."""
     return backend().study(version or None)
-
-
-def typical_row() -> Mapping[str, Any]:
-    """Return what the form of a house starts with: the typical house of the market."""
-    return _typical_row(ranked_columns())
-
-
-@st.cache_resource(show_spinner=False, max_entries=8)
-def _typical_row(ranked: tuple[str, ...]) -> Mapping[str, Any]:
-    row = form_defaults(market().contract, typical(), ranked[::-1])
-    return MappingProxyType(row)
 
 
 def ranked_columns() -> tuple[str, ...]:

@@ -1,99 +1,88 @@
-"""Value a house: a form that starts from the typical house or a real sale, and its valuation."""
-
-from collections.abc import Mapping
+"""Value a house: a form in which every field may be unknown, and the value of what is given."""
 
 import streamlit as st
 
-from houseprice.backend.base import ValuationResult
 from houseprice.market.validation import validate
 from houseprice.ui.house.evidence import show_comparables, show_effect, show_explanation
 from houseprice.ui.house.form import (
+    TABS,
     HouseForm,
-    fill_form,
-    house_frame,
-    read_link,
-    remember,
+    first_fields,
+    focus_requested_field,
     show_link,
-    show_result,
-    started_from,
+    show_next_facts,
 )
 from houseprice.ui.house.owner_report import show_report
 from houseprice.ui.house.scenarios import show_scenarios
 from houseprice.ui.house.start import fill_with_random_sale, show_search, start_note
-from houseprice.ui.layout import error_boundary
-from houseprice.ui.session import backend, market, ranked_columns, typical_row
+from houseprice.ui.house.state import (
+    TAB,
+    fill_form,
+    given_fields,
+    house_frame,
+    link_messages,
+    open_address,
+    raw_row,
+    remember,
+    started_from,
+    write_address,
+)
+from houseprice.ui.house.value_card import show_result
+from houseprice.ui.layout import error_boundary, escape, scroll_to_open_tab
+from houseprice.ui.session import backend, market, ranked_columns, typical_values
 
-N_IMPORTANT, N_REPORTED = 10, 14
+N_REPORTED = 14
 
 contract = market().contract
-
-
-def show_valuation(row: Mapping[str, object]) -> ValuationResult | None:
-    """Value a house and show the result; return None if the backend failed, which is shown too."""
-    with value_area, error_boundary("value"):
-        result = backend().value(house_frame(row))
-        sale_id = started_from()
-        note = start_note(market(), row, sale_id) if sale_id else ""
-        show_result(result, contract, backend().info(), note)
-        return result
-    return None
-
-
-link_problems = read_link(contract, st.query_params.to_dict())
-form = HouseForm(contract, typical_row())
+open_address(contract, TABS)
+given = given_fields()
+row = raw_row(given, contract)
+rows = house_frame(row)
 
 st.title("Value a house")
 st.markdown(
-    "The form starts with the typical house of the market. Change the fields that you know: the "
-    "value is updated at once, and the address of this page contains the house."
+    "Enter what you know of the house, in any order. What you leave out is unknown: the range "
+    "contains what it may be, and gets narrower with each field. The address of this page contains "
+    "the house."
 )
-for message in link_problems:
-    st.warning(f"Part of the link could not be read. {message}", icon=":material/link_off:")
+for message in link_messages():
+    st.warning(f"Part of the link could not be read. {escape(message)}", icon=":material/link_off:")
 
 actions = st.container(horizontal=True)
-value_area = st.container()
-entered = form.entered()
-if entered is not None:
-    # The value reaches the browser before the eighty widgets of the form.
-    result = show_valuation(entered)
-details, explanation, comparables, what_if, compare = st.tabs(
-    ["Details", "Explanation", "Comparables", "What-if", "Compare"],
-    key="house_tab",
-    on_change="rerun",
-)
-ranked = ranked_columns()
-important = [column for column in ranked if not contract.fields[column].at_sale][:N_IMPORTANT]
-with details:
-    st.subheader("Most important fields")
-    form.draw(important)
-    st.subheader("Other fields")
-    for tab, group in zip(
-        st.tabs([group.title for group in contract.groups]), contract.groups, strict=True
-    ):
-        with tab:
-            st.caption(group.help)
-            form.draw(
-                column
-                for column, field in contract.fields.items()
-                if field.group == group.key and column not in important
-            )
-
-rows = house_frame(form.row)
-if entered is None:
-    result = show_valuation(form.row)
-elif form.row != entered:
-    # The browser's back button changed the form meanwhile: the value must not belong to another.
-    st.rerun()
+result = None
+with error_boundary("value"):
+    result = backend().value(rows)
+    sale_id = started_from()
+    note = start_note(market(), given, sale_id) if sale_id else ""
+    show_result(result, contract, backend().info(), note)
 
 if result is None:
-    value_area.caption("The form keeps your house. You can continue to change it.")
+    st.caption("The form keeps your house. You can continue to change it.")
     no_value = "There is no value at the moment. The form keeps your house."
-    form.show_problems(validate(rows, contract).problems)
+elif result.valuations["status"].iloc[0] == "error":
+    no_value = "There is no value yet. See the errors above."
 else:
-    remember(form.row, result)
-    form.show_problems(result.problems)
-    has_errors = result.valuations["status"].iloc[0] == "error"
-    no_value = "There is no value yet. See the errors above." if has_errors else ""
+    no_value = ""
+    remember()
+
+details, explanation, comparables, what_if, compare = st.tabs(TABS, key=TAB, on_change="rerun")
+scroll_to_open_tab()
+ranked = ranked_columns()
+important = first_fields(contract, ranked)
+# Only the open tab is drawn and computed.
+if details.open:
+    with details:
+        checked = validate(rows, contract)
+        problems = checked.problems if result is None else result.problems
+        form = HouseForm(contract, checked.houses.iloc[0], typical_values(), problems)
+        st.subheader("Most important fields")
+        form.draw(important)
+        with error_boundary("next_facts"):
+            if not no_value:
+                show_next_facts(backend(), rows, contract)
+        st.subheader("Other fields")
+        form.draw_groups(without=important)
+    focus_requested_field()
 
 with actions, error_boundary("actions"):
     with st.popover(
@@ -112,19 +101,20 @@ with actions, error_boundary("actions"):
         "Reset",
         key="reset",
         on_click=fill_form,
-        args=(form.defaults,),
+        args=({},),
         icon=":material/restart_alt:",
-        help="Resets the form to the typical house.",
+        help="Makes every field unknown.",
     )
-    show_link(form)
+    show_link(contract, given)
     if result is not None and not no_value:
         with st.popover(
             "Report", icon=":material/print:", key="report", on_change="rerun"
         ) as report:
             if report.open:
-                show_report(backend(), form.row, result, contract, ranked[:N_REPORTED])
+                columns = [column for column in ranked if column in given][:N_REPORTED]
+                show_report(backend(), row, result, contract, columns)
 
-# Only the open tab is computed; without a value there is nothing to explain.
+# Without a value there is nothing to explain.
 for tab in (explanation, comparables, what_if, compare):
     if tab.open and no_value:
         tab.info(no_value)
@@ -141,3 +131,5 @@ if result is not None and not no_value:
     if compare.open:
         with compare, error_boundary("compare"):
             show_scenarios(backend(), contract)
+
+write_address(contract, TABS)

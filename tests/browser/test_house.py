@@ -24,7 +24,7 @@ def enter_area(page: Page, area: str) -> int:
     """Enter a living area and return the new value."""
     metric = page.get_by_test_id("stMetricValue").first
     before = metric.inner_text()
-    field = page.get_by_role("spinbutton", name=AREA)
+    field = page.get_by_role("textbox", name=AREA)
     field.fill(area)
     field.press("Enter")
     expect(metric).not_to_have_text(before)
@@ -46,7 +46,7 @@ def test_the_address_opens_the_house_in_another_browser(app):
     assert app.context.browser
     other = app.context.browser.new_context().new_page()
     other.goto(app.url)
-    expect(other.get_by_role("spinbutton", name=AREA)).to_have_value("2600")
+    expect(other.get_by_role("textbox", name=AREA)).to_have_value("2600")
     assert dollars(other) == value
     other.context.close()
 
@@ -67,7 +67,7 @@ def test_each_tab_shows_its_content(app):
     expect(app.get_by_role("cell", name="2,600 sq ft")).to_be_visible()
     app.get_by_role("button", name="Restore").last.click()
     app.get_by_role("tab", name="Details").click()
-    expect(app.get_by_role("spinbutton", name=AREA)).not_to_have_value("2600")
+    expect(app.get_by_role("textbox", name=AREA)).not_to_have_value("2600")
 
 
 def test_a_shared_link_opens_the_same_house_in_another_browser(app):

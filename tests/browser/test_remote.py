@@ -99,7 +99,7 @@ def value_on(page: Page) -> str:
 
 
 def enter_area(page: Page, area: str) -> None:
-    field = page.get_by_role("spinbutton", name=AREA, exact=True)
+    field = page.get_by_role("textbox", name=AREA, exact=True)
     field.fill(area)
     field.press("Enter")
     expect(page).to_have_url(re.compile(f"size={area}"))
@@ -120,13 +120,13 @@ def test_the_form_outlives_its_server_and_is_valued_when_it_is_back(remote, remo
     expect(remote.get_by_test_id("stSidebar")).to_contain_text(
         re.compile(r"Not answering since \d\d:\d\d")
     )
-    expect(remote.get_by_role("spinbutton", name=AREA, exact=True)).to_have_value("180")
+    expect(remote.get_by_role("textbox", name=AREA, exact=True)).to_have_value("180")
     enter_area(remote, "250")
-    expect(remote.get_by_role("spinbutton", name=AREA, exact=True)).to_have_value("250")
+    expect(remote.get_by_role("textbox", name=AREA, exact=True)).to_have_value("250")
 
     server.start()
     remote.locator(".st-key-again_value").get_by_role("button").click()
     expect(metric).to_have_text(value)
-    expect(remote.get_by_role("spinbutton", name=AREA, exact=True)).to_have_value("250")
+    expect(remote.get_by_role("textbox", name=AREA, exact=True)).to_have_value("250")
     expect(remote.get_by_test_id("stSidebar")).not_to_contain_text("Not answering")
     expect(remote.get_by_test_id("stAlert")).to_have_count(0)

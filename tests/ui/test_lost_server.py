@@ -27,7 +27,7 @@ def retry(app: AppTest, key: str) -> AppTest:
 
 
 def test_the_form_is_kept_during_an_outage_and_valued_after_it(house, foreign_server):
-    house.number_input(key="size").set_value(250).run()
+    house.text_input(key="size").input("250").run()
     value = house.metric[0].value
     foreign_server.broken = True
     house.selectbox(key="grade").set_value("A").run()
@@ -35,7 +35,7 @@ def test_the_form_is_kept_during_an_outage_and_valued_after_it(house, foreign_se
     assert not house.metric
     assert "got no answer from it in time" in texts(house)
     assert "Not answering since" in sidebar_texts(house)
-    assert house.number_input(key="size").value == 250
+    assert house.text_input(key="size").value == "250"
     assert house.selectbox(key="grade").value == "A"
 
     retry(house, "value")
@@ -46,21 +46,21 @@ def test_the_form_is_kept_during_an_outage_and_valued_after_it(house, foreign_se
     assert house.metric[0].value == value
     assert not house.error
     assert "Not answering" not in sidebar_texts(house)
-    assert house.number_input(key="size").value == 250
+    assert house.text_input(key="size").value == "250"
 
 
 def test_an_invalid_field_is_reported_without_the_server(house, foreign_server):
     foreign_server.broken = True
-    house.number_input(key="size").set_value(-5).run()
-    house.number_input(key="size").set_value(200).run()
+    house.text_input(key="size").input("-5").run()
+    house.text_input(key="size").input("200").run()
     assert "got no answer from it in time" in texts(house)
-    house.number_input(key="size").set_value(-5).run()
+    house.text_input(key="size").input("-5").run()
     assert ":red[" in texts(house)
 
 
 def test_a_house_rejected_by_the_server_marks_no_field(house, foreign_server):
     foreign_server.refusing = True
-    house.number_input(key="size").set_value(200).run()
+    house.text_input(key="size").input("200").run()
     assert "It reports: not this one" in texts(house)
     assert "marked in red" not in texts(house)
     foreign_server.refusing = False
@@ -89,7 +89,7 @@ def test_an_upload_is_kept_during_an_outage_and_valued_after_it(open_app, foreig
     [
         ("pages/start/home.py", "trained on 240 real sales"),
         ("pages/market/explore.py", "240"),
-        (HOUSE, "The form starts with the typical house"),
+        (HOUSE, "Enter what you know of the house"),
         (CSV, "Prepare a table"),
         ("pages/market/drivers.py", "Which features the values depend on"),
     ],
@@ -105,11 +105,11 @@ def test_a_page_works_without_a_server_where_it_needs_none(open_app, page, shown
 def test_the_form_works_before_the_server_starts(open_app, foreign_server):
     foreign_server.broken = True
     app = open_app(HOUSE, foreign_server.url, protocol="regression")
-    app.number_input(key="size").set_value(250).run()
+    app.text_input(key="size").input("250").run()
     assert app.error
     foreign_server.broken = False
     retry(app, "value")
-    assert app.number_input(key="size").value == 250
+    assert app.text_input(key="size").value == "250"
     assert app.metric[0].value.startswith("€")
 
 

@@ -55,7 +55,7 @@ def test_a_page_works_with_a_server_and_names_it(ours, page):
 def test_each_tab_of_the_house_page_works_with_a_server(ours):
     app = ours(HOUSE)
     before = app.metric[0].value
-    app.number_input(key="size").set_value(250).run()
+    app.text_input(key="size").input("250").run()
     assert app.metric[0].value != before
     assert "confidence" in texts(app)
     assert "worth" in texts(tab(app, "Explanation"))
@@ -92,8 +92,8 @@ def test_an_unsupported_tab_shows_a_message(prices_only, name):
 
 def test_scenarios_are_compared_by_their_values_alone(prices_only):
     app = prices_only(HOUSE)
-    app.number_input(key="size").set_value(250).run()
-    app.number_input(key="size").set_value(260).run()
+    app.text_input(key="size").input("250").run()
+    app.text_input(key="size").input("260").run()
     tab(app, "Compare")
     table = app.table[0].value
     first, second = table.loc["Difference from Baseline", ["Scenario 1", "Scenario 2"]]

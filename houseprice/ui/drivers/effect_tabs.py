@@ -15,9 +15,9 @@ from houseprice.market.fields import Field
 from houseprice.market.validation import validate
 from houseprice.ui.charts import partial_dependence as charts
 from houseprice.ui.charts.panel import panel
-from houseprice.ui.house.form import house_frame, last_valued_row
+from houseprice.ui.house.state import house_frame, last_valued_row
 from houseprice.ui.layout import is_supported
-from houseprice.ui.session import backend, market, ranked_columns, study_of, typical_row
+from houseprice.ui.session import backend, market, ranked_columns, study_of, typical
 
 __all__ = [
     "count_sales",
@@ -157,11 +157,12 @@ def _show_pair(pairs: pd.DataFrame, contract: Contract) -> None:
 
 def _pair_curves(first: Field, second: Field) -> pd.DataFrame:
     """Return the curve of the first feature for the typical house with values of the second."""
+    fields = market().contract.fields
+    house = {name: field.code(float(typical()[name])) for name, field in fields.items()}
     curves = []
     for value in _representative_values(second):
         try:
-            row = {**typical_row(), second.column: second.code(value)}
-            curve = house_effect(first.column, row)
+            curve = house_effect(first.column, {**house, second.column: second.code(value)})
         except InputError:
             continue  # such a house would violate a rule of the market
         curves.append(curve[["value", "label", "price"]].assign(setting=second.format(value)))

@@ -17,7 +17,7 @@ from houseprice.ui.charts import feature_importance as charts
 from houseprice.ui.charts.panel import panel, readable_headers
 from houseprice.ui.charts.style import MIN_SALES
 from houseprice.ui.drivers.effect_tabs import house_effect, market_effect
-from houseprice.ui.house.form import last_valued_row
+from houseprice.ui.house.state import last_valued_row
 from houseprice.ui.layout import download, is_supported
 from houseprice.ui.session import backend, market, ranked_columns, study_of
 

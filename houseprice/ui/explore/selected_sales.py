@@ -12,7 +12,7 @@ from houseprice.formatting import plural
 from houseprice.market.contract import Contract
 from houseprice.market.profile.selection import Sales
 from houseprice.ui.charts.style import axis_title, price_title
-from houseprice.ui.house.form import open_sale
+from houseprice.ui.house.state import open_sale
 from houseprice.ui.layout import download, escape
 
 __all__ = [

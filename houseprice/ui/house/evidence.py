@@ -12,8 +12,8 @@ from houseprice.market.validation import validate
 from houseprice.model.explanation import format_difference
 from houseprice.ui.charts.house import comparables_chart, effect_chart, waterfall_chart
 from houseprice.ui.charts.panel import panel
-from houseprice.ui.house.form import fill_with_sale, started_from
 from houseprice.ui.house.start import describe_sale, sale_period
+from houseprice.ui.house.state import fill_with_sale, started_from
 from houseprice.ui.layout import escape, is_supported
 from houseprice.ui.session import ranked_columns
 
@@ -31,7 +31,9 @@ def show_explanation(backend: Backend, rows: pd.DataFrame, contract: Contract) -
     explanation = backend.explain(rows)
     steps = explanation.waterfall(_MAX_STEPS)
     if steps.empty:
-        st.markdown("This is the typical house. Change a field to see its contribution.")
+        st.markdown(
+            "This house does not differ from the typical one. Enter a field to see what it adds."
+        )
         return
     panel(waterfall_chart(explanation, steps, contract), key="explanation")
     st.caption(

@@ -1,76 +1,88 @@
-"""The form of one house: its widgets, its link, its value, and the states valued so far."""
+"""The form of one house: its fields, what to add next, and the way from a problem to its field."""
 
 from __future__ import annotations
 
+import json
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from types import MappingProxyType
-from typing import Any
-from urllib.parse import urlencode
 
-import numpy as np
 import pandas as pd
 import streamlit as st
-from streamlit.delta_generator import DeltaGenerator
 
-from houseprice.backend.base import BackendInfo, ValuationResult
-from houseprice.formatting import display_step, money, percent, plural
-from houseprice.market.contract import Contract
+from houseprice.backend.base import Backend
+from houseprice.formatting import percent, plural
+from houseprice.market.contract import Contract, Group
 from houseprice.market.fields import Field
-from houseprice.market.parsing import describe_range, parse_cell
+from houseprice.market.parsing import describe_range
 from houseprice.market.problems import Problem
-from houseprice.market.sales import form_defaults
-from houseprice.model.valuation import confidence_band
-from houseprice.ui.layout import NOT_SUPPORTED, escape, provenance, retry_button
-from houseprice.ui.session import market, ranked_columns, typical_row
+from houseprice.ui.house.state import TAB, enter, given_fields, house_link, link_parameters
+from houseprice.ui.layout import escape
 
 __all__ = [
+    "TABS",
     "HouseForm",
-    "Scenario",
-    "clear_scenarios",
-    "fill_form",
-    "fill_with_sale",
-    "house_frame",
-    "house_link",
-    "last_valued_row",
-    "link_parameters",
-    "open_sale",
-    "read_link",
-    "remember",
-    "sale_row",
-    "scenarios",
+    "first_fields",
+    "focus_requested_field",
+    "go_to_field",
     "show_link",
-    "show_result",
-    "started_from",
+    "show_next_facts",
 ]
 
+TABS = ("Details", "Explanation", "Comparables", "What-if", "Compare")
+N_FIRST = 10
+"""Number of fields that are always shown."""
+
 _N_COLUMNS = 3
-_FORM_PAGE = "pages/value/house.py"
-_STARTED_FROM, _SCENARIOS, _COUNT = "house_started_from", "scenarios", "scenarios_count"
-_MAX_SCENARIOS = 20
+_FOCUS, _OPEN_GROUPS = "house_focus", "house_open_groups"
+_COLOURS = {"error": "red", "warning": "orange", "note": "gray"}
+# The widget may be drawn after the script: look for it for two seconds.
+_FOCUS_SCRIPT = """<script>
+/* {count} */
+(() => {{
+  const end = performance.now() + 2000;
+  const look = () => {{
+    const field = document.querySelector({selector});
+    if (field) {{
+      field.closest("[data-testid=stElementContainer]").scrollIntoView({{ block: "center" }});
+      field.focus({{ preventScroll: true }});
+      field.select();
+    }} else if (performance.now() < end) requestAnimationFrame(look);
+  }};
+  look();
+}})();
+</script>"""
+
+
+def first_fields(contract: Contract, ranked: Sequence[str], limit: int = N_FIRST) -> list[str]:
+    """Return the fields to ask for first: the required ones, then by importance."""
+    fields = [contract.fields[column] for column in ranked]
+    known = [field for field in fields if not field.at_sale]
+    return [field.column for field in sorted(known, key=lambda field: not field.required)][:limit]
 
 
 class HouseForm:
-    """Draws the fields of one house and collects the entered values.
+    """Draws fields of one house, each with its problems.
 
-    ``defaults`` and ``row`` hold, by column, a number, the code of a level, or None for a blank.
+    ``clean`` is the house as the contract reads it, with the values that follow from others;
+    ``typical`` holds the typical value of each field. Both are clean houses.
     """
 
-    def __init__(self, contract: Contract, defaults: Mapping[str, Any]) -> None:
-        self.contract = contract
-        self.defaults = defaults
-        self.row: dict[str, object] = dict.fromkeys(contract.columns)
-        self._containers: dict[str, DeltaGenerator] = {}
-
-    def entered(self) -> dict[str, object] | None:
-        """Return the entered values before the form is drawn; None on the first visit.
-
-        This way the value reaches the browser before the many widgets of the form.
-        """
-        if all(column in st.session_state for column in self.contract.columns):
-            return {column: st.session_state[column] for column in self.contract.columns}
-        return None
+    def __init__(
+        self,
+        contract: Contract,
+        clean: pd.Series,
+        typical: pd.Series,
+        problems: Iterable[Problem] = (),
+    ) -> None:
+        self._contract = contract
+        self._clean = clean
+        self._typical = typical
+        self._given = given_fields()
+        self._problems: dict[str, list[Problem]] = {}
+        for problem in problems:
+            if problem.field and not problem.code.startswith("blank_"):
+                self._problems.setdefault(problem.field, []).append(problem)
 
     def draw(self, columns: Iterable[str]) -> None:
         """Draw fields in rows of three."""
@@ -78,56 +90,85 @@ class HouseForm:
         for start in range(0, len(names), _N_COLUMNS):
             row = names[start : start + _N_COLUMNS]
             for container, column in zip(st.columns(_N_COLUMNS), row, strict=False):
-                self._containers[column] = container
                 with container:
-                    self.row[column] = self._widget(self.contract.fields[column])
+                    self._draw_field(self._contract.fields[column])
 
-    def show_problems(self, problems: Iterable[Problem]) -> None:
-        """Show each problem next to its field; warnings only where there are no errors."""
-        problems = list(problems)
-        severity = "error" if any(p.severity == "error" for p in problems) else "warning"
-        colour = {"error": "red", "warning": "orange"}[severity]
-        lines: dict[str, list[str]] = {}
-        for problem in problems:
-            if problem.severity == severity and problem.field in self._containers:
-                text = f":small[:{colour}[{escape(problem.sentence)}]]"
-                lines.setdefault(problem.field, []).append(text)
-        for column, texts in lines.items():
-            self._containers[column].markdown("  \n".join(texts))
+    def draw_groups(self, without: Iterable[str]) -> None:
+        """Draw the groups of the contract, the fields of the open ones only."""
+        drawn = set(without)
+        for group in self._contract.groups:
+            columns = [
+                column
+                for column, field in self._contract.fields.items()
+                if field.group == group.key and column not in drawn
+            ]
+            if columns:
+                self._draw_group(group, columns)
 
-    def _widget(self, field: Field) -> object:
-        default = self.defaults[field.column]
-        placeholder = "derived from other fields" if field.follows else "unknown"
+    def _draw_group(self, group: Group, columns: Sequence[str]) -> None:
+        key = _group_key(group.key)
+        st.session_state.setdefault(key, group.key in st.session_state.get(_OPEN_GROUPS, ()))
+        expander = st.expander(group.title, key=key, on_change=_keep_open_groups, args=(group.key,))
+        if expander.open:
+            with expander:
+                n_given = sum(column in self._given for column in columns)
+                st.caption(f"{group.help} {n_given} of {plural(len(columns), 'field')} given.")
+                self.draw(columns)
+
+    def _draw_field(self, field: Field) -> None:
+        given = self._given.get(field.column, None if field.levels else "")
+        # An assignment replaces what is being typed: only where the value is another.
+        if st.session_state.get(field.column) != given or field.column not in st.session_state:
+            st.session_state[field.column] = given
         if field.levels:
-            return st.selectbox(
+            st.selectbox(
                 field.label,
                 field.codes,
-                index=None if default is None else field.codes.index(default),
+                index=None,
                 format_func=lambda code: field.labels[field.codes.index(code)],
-                placeholder=placeholder,
+                placeholder=self._derived(field) or "Unknown",
                 help=_level_help(field),
                 key=field.column,
-                bind="query-params",
-                persist_state="session",
+                on_change=_store,
+                args=(field.column,),
             )
-        # No limits on the widget: a browser would reject a number without an explanation.
-        return st.number_input(
-            f"{field.label} ({field.unit})" if field.unit else field.label,
-            value=default,
-            step=_step(field, default),
-            placeholder=placeholder,
-            help=f"{field.help} Expected: {describe_range(field)}.",
-            key=field.column,
-            bind="query-params",
-            persist_state="session",
-        )
+        else:
+            # A text, so that the validator reads it as in a file and says what it could not read.
+            st.text_input(
+                f"{field.label} ({field.unit})" if field.unit else field.label,
+                placeholder=self._derived(field) or self._typically(field),
+                help=f"{field.help} Expected: {describe_range(field)}.",
+                key=field.column,
+                on_change=_store,
+                args=(field.column,),
+            )
+        for problem in self._problems.get(field.column, ()):
+            st.markdown(f":small[:{_COLOURS[problem.severity]}[{escape(problem.sentence)}]]")
+
+    def _derived(self, field: Field) -> str:
+        value = float(self._clean[field.column])
+        is_derived = field.column not in self._given and not math.isnan(value)
+        return f"{field.format(value)} (derived)" if is_derived else ""
+
+    def _typically(self, field: Field) -> str:
+        value = float(self._typical[field.column])
+        if math.isnan(value):
+            return "unknown"
+        return f"typically {field.format(value).removesuffix(field.unit).strip()}"
 
 
-def _step(field: Field, default: object) -> float:
-    """Tens where sizes go into the thousands; a float where the default is one."""
-    assert field.range is not None
-    step = 10 if field.kind == "number" and field.range[1] >= 1_000 else 1
-    return float(step) if isinstance(default, float) else step
+def _store(column: str) -> None:
+    enter(column, st.session_state[column])
+
+
+def _group_key(group: str) -> str:
+    return f"group_{group}"
+
+
+def _keep_open_groups(group: str) -> None:
+    # Streamlit forgets the state of an expander in a tab that is not drawn.
+    is_open = {group} if st.session_state[_group_key(group)] else set()
+    st.session_state[_OPEN_GROUPS] = (st.session_state.get(_OPEN_GROUPS, set()) - {group}) | is_open
 
 
 def _level_help(field: Field) -> str:
@@ -135,65 +176,64 @@ def _level_help(field: Field) -> str:
     return "\n".join([field.help, "", *lines]) if lines else field.help
 
 
-def house_frame(row: Mapping[str, object]) -> pd.DataFrame:
-    """Return one house as a frame of one row, built as one block: 79 columns would be slow."""
-    values = np.array([list(row.values())], dtype=object)
-    return pd.DataFrame(values, columns=list(row), copy=False)
+# ------------------------------------------------------------------------------- the way to a field
 
 
-def read_link(contract: Contract, parameters: Mapping[str, str]) -> list[str]:
-    """Normalize the query parameters of a link; return a message for each unreadable field.
-
-    The widgets accept only their own labels and plain numbers, and ignore anything else silently.
-    Codes and other spellings of a level are replaced by its label here.
-    """
-    labels: dict[str, str] = {}
-    messages = []
-    for column, text in parameters.items():
-        field = contract.fields.get(column)
-        if field is None or not text:
-            continue
-        cell = parse_cell(field, text, contract.market.as_of)
-        if field.levels and not math.isnan(cell.value):
-            if text not in field.labels:
-                labels[column] = field.labels[int(cell.value)]
-        elif cell.finding and not _is_number(text):
-            messages.append(escape(cell.finding.message))
-    if labels:
-        st.query_params.update(labels)
-        st.rerun()
-    return messages
+def go_to_field(field: Field, label: str, key: str) -> None:
+    """Draw a button that opens the tab and group of a field and puts the cursor into it."""
+    st.button(
+        label,
+        key=f"go_{key}_{field.column}",
+        on_click=_request_focus,
+        args=(field.column, field.group),
+        type="tertiary",
+        icon=":material/arrow_forward:",
+    )
 
 
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
+def _request_focus(column: str, group: str) -> None:
+    st.session_state[TAB] = TABS[0]
+    st.session_state[_group_key(group)] = True
+    st.session_state[_OPEN_GROUPS] = st.session_state.get(_OPEN_GROUPS, set()) | {group}
+    count, _ = st.session_state.get(_FOCUS, (0, None))
+    st.session_state[_FOCUS] = (count + 1, column)
 
 
-def link_parameters(
-    row: Mapping[str, object], defaults: Mapping[str, object], contract: Contract
-) -> dict[str, str]:
-    """Return the query parameters of a house: labels of levels, without default values."""
-    parameters = {}
-    for column, field in contract.fields.items():
-        value = row[column]
-        if value != defaults[column] and value is not None:
-            parameters[column] = (
-                field.labels[field.codes.index(str(value))] if field.levels else f"{value}"
-            )
-    return parameters
+def focus_requested_field() -> None:
+    """Scroll to the field that a button asked for and put the cursor into it, once."""
+    count, column = st.session_state.get(_FOCUS, (0, None))
+    if column is None:
+        return
+    st.session_state[_FOCUS] = (count, None)
+    name = re.sub(r"[^a-zA-Z0-9_-]", "-", column)  # as Streamlit makes a class of a key
+    selector = json.dumps(f".st-key-{name} input")
+    st.html(
+        _FOCUS_SCRIPT.format(count=count, selector=selector), unsafe_allow_javascript=True, width=1
+    )
 
 
-def house_link(url: str, parameters: Mapping[str, str]) -> str:
-    """Return the URL of a page with query parameters in place of those that it has."""
-    base = url.partition("#")[0].partition("?")[0]
-    return f"{base}?{urlencode(parameters)}" if parameters else base
+def show_next_facts(backend: Backend, rows: pd.DataFrame, contract: Contract) -> None:
+    """List the unknown fields that would narrow the range of this house most."""
+    if "next_facts" not in backend.info().capabilities:
+        return
+    facts = backend.next_facts(rows)
+    if facts.empty:
+        return
+    width = percent(float(facts["width_now"].iloc[0]), 0)
+    st.markdown(
+        f"**What to add next**  \n:small[The 90 % range is {width} of the value wide. These fields "
+        "would narrow it most.]"
+    )
+    with st.container(horizontal=True, key="next_facts"):
+        for name, then in zip(facts["field"], facts["width_then"], strict=True):
+            field = contract.fields[name]
+            go_to_field(field, f"{escape(field.label)}: to {percent(float(then), 0)}", "next")
 
 
-def show_link(form: HouseForm) -> None:
+# --------------------------------------------------------------------------------------------- link
+
+
+def show_link(contract: Contract, given: Mapping[str, str]) -> None:
     """Show the link to the house behind a button; the code block has a copy button."""
     with st.popover("Share", icon=":material/share:", key="share", on_change="rerun") as popover:
         if not popover.open:
@@ -202,199 +242,9 @@ def show_link(form: HouseForm) -> None:
         if url is None:
             st.markdown("Copy the address of this page from your browser: it contains the house.")
             return
-        parameters = link_parameters(form.row, form.defaults, form.contract)
-        st.markdown(
-            "This link opens the same house."
-            if parameters
-            else "This is the typical house, so the link opens the form with its defaults."
-        )
-        st.code(house_link(url, parameters), language=None, wrap_lines=True)
+        st.markdown("This link opens the same house." if given else "No field is given yet.")
+        st.code(house_link(url, link_parameters(given, contract)), language=None, wrap_lines=True)
         st.caption(
-            f"The link itself contains the house ({plural(len(parameters), 'field')} that "
-            f"{'differs' if len(parameters) == 1 else 'differ'} from the typical house); nothing "
-            "is stored. Use the button in its corner to copy it."
+            f"The link itself contains the house ({plural(len(given), 'given field')}); nothing is "
+            "stored. Use the button in its corner to copy it."
         )
-
-
-def started_from() -> str | None:
-    """Return the id of the sale that the form was last filled with, if any."""
-    sale_id = st.session_state.get(_STARTED_FROM)
-    return None if sale_id is None else str(sale_id)
-
-
-def open_sale(sale_id: str) -> None:
-    """Go to the form with one of the market's sales, from another page."""
-    row = sale_row(sale_id)
-    if row is None:
-        return
-    st.session_state[_STARTED_FROM] = sale_id
-    # Widgets that were shown before keep their state between pages; others read the URL.
-    for column, value in row.items():
-        if column in st.session_state:
-            st.session_state[column] = value
-    parameters = link_parameters(row, typical_row(), market().contract)
-    st.switch_page(_FORM_PAGE, query_params=parameters)
-
-
-def fill_with_sale(sale_id: str) -> None:
-    """Fill the form of this page with one of the market's sales, as an ``on_click`` callback."""
-    row = sale_row(sale_id)
-    if row is not None:
-        fill_form(row, sale_id)
-
-
-def fill_form(row: Mapping[str, object], sale_id: str | None = None) -> None:
-    """Fill the form of this page with a house, and remember the sale that it comes from."""
-    st.session_state[_STARTED_FROM] = sale_id
-    for column, value in _without_new_blanks(row).items():
-        st.session_state[column] = value
-
-
-def sale_row(sale_id: str) -> Mapping[str, object] | None:
-    """Return what the form holds for one of the market's sales; None if there is no such sale.
-
-    Unknown fields of the sale are those of the typical house, as for any field left unchanged.
-    """
-    return _sale_row(sale_id, ranked_columns())
-
-
-@st.cache_resource(show_spinner=False, max_entries=64)
-def _sale_row(sale_id: str, ranked: tuple[str, ...]) -> Mapping[str, object] | None:
-    sales, defaults = market(), typical_row()
-    is_sale = sales.ids.astype("str").to_numpy() == sale_id
-    if not is_sale.any():
-        return None
-    house = sales.houses.iloc[int(is_sale.argmax())]
-    row = form_defaults(sales.contract, house, ranked[::-1])
-    for column, field in sales.contract.fields.items():
-        value = float(house[column])
-        if row[column] is None and defaults[column] is not None and not np.isnan(value):
-            number = int(value) if value.is_integer() else value
-            row[column] = field.codes[int(value)] if field.levels else number
-    return MappingProxyType(_without_new_blanks(row))
-
-
-def _without_new_blanks(row: Mapping[str, object]) -> dict[str, object]:
-    """Replace blanks by defaults: a field with a default value can't be cleared."""
-    defaults = typical_row()
-    return {
-        column: defaults[column] if value is None else value
-        for column, value in row.items()
-        if column in defaults
-    }
-
-
-def show_result(result: ValuationResult, contract: Contract, info: BackendInfo, note: str) -> None:
-    """Show a value with its range and confidence, or its errors; then a note in Markdown."""
-    problems = {
-        severity: [problem for problem in result.problems if problem.severity == severity]
-        for severity in ("error", "warning", "note")
-    }
-    with st.container(border=True, key="valuation"):
-        if result.valuations["status"].iloc[0] == "error":
-            _show_errors(problems["error"])
-        else:
-            _show_value(result.valuations.iloc[0], contract, info)
-        if note:
-            st.markdown(f":material/history: {note}")
-    for severity, noun, icon in (
-        ("warning", "warning", ":material/warning:"),
-        ("note", "imputed field", ":material/info:"),
-    ):
-        if problems[severity]:
-            with st.expander(plural(len(problems[severity]), noun), icon=icon):
-                for problem in problems[severity]:
-                    st.markdown(f"- {escape(problem.message)}")
-
-
-def _show_value(valuation: pd.Series, contract: Contract, info: BackendInfo) -> None:
-    symbol = contract.market.price.symbol
-    value, fsd = valuation["predicted_price"], valuation["fsd"]
-    step = display_step(value, fsd)
-    left, middle, right = st.columns([3, 4, 4], vertical_alignment="center")
-    with left:
-        st.metric("Estimated value", money(value, symbol, step))
-    with middle:
-        if pd.isna(valuation["price_low"]):
-            st.markdown(f"**No range**  \n:small[{NOT_SUPPORTED['range']}]")
-        else:
-            low, high = (
-                money(valuation[name], symbol, step) for name in ("price_low", "price_high")
-            )
-            st.markdown(
-                f"**{low} to {high}**  \n:small[{percent(valuation['interval'], 0)} range: it "
-                "contains the sale price of that share of such houses.]"
-            )
-    with right:
-        if not pd.isna(fsd):
-            st.markdown(
-                f"**{confidence_band(valuation['confidence']).capitalize()} confidence**, "
-                f"{valuation['confidence']:.0f} of 100  \n:small[Two sale prices in three are "
-                f"within {percent(fsd, 0)} of the value.]"
-            )
-    st.caption(f"Unchanged fields are those of the typical house. {escape(provenance(info))}")
-
-
-def _show_errors(problems: Sequence[Problem]) -> None:
-    st.subheader("No value yet", anchor=False)
-    text = "  \n".join(escape(problem.message) for problem in problems)
-    st.error(text, icon=":material/edit_note:")
-    if any(problem.field for problem in problems):
-        st.caption("Correct the fields marked in red.")
-    else:
-        # No field is at fault as far as we know: the server refused the house.
-        retry_button("refused")
-
-
-@dataclass(frozen=True)
-class Scenario:
-    """A valued state of the form, and the sale that it started from."""
-
-    number: int
-    row: Mapping[str, Any]
-    result: ValuationResult
-    sale_id: str | None = None
-
-    @property
-    def name(self) -> str:
-        """The name of the scenario; that of the first one is fixed."""
-        return f"Scenario {self.number}" if self.number else "Baseline"
-
-    @property
-    def value(self) -> float:
-        """The unrounded value."""
-        return float(self.result.valuations["predicted_price"].iloc[0])
-
-    @property
-    def step(self) -> float:
-        """The step to round the value to."""
-        return display_step(self.value, float(self.result.valuations["fsd"].iloc[0]))
-
-
-def remember(row: Mapping[str, Any], result: ValuationResult) -> None:
-    """Keep a valued state of the form, if it differs from the last one."""
-    kept: list[Scenario] = st.session_state.setdefault(_SCENARIOS, [])
-    is_valued = result.valuations["status"].iloc[0] != "error"
-    if is_valued and (not kept or dict(kept[-1].row) != dict(row)):
-        number = st.session_state.get(_COUNT, 0)
-        st.session_state[_COUNT] = number + 1
-        kept.append(Scenario(number, dict(row), result, started_from()))
-        # The baseline stays: it is what differences refer to.
-        del kept[1 : max(1, len(kept) - _MAX_SCENARIOS + 1)]
-
-
-def scenarios() -> Sequence[Scenario]:
-    """Return the scenarios of this visitor, the oldest first."""
-    return tuple(st.session_state.get(_SCENARIOS, ()))
-
-
-def last_valued_row() -> Mapping[str, Any] | None:
-    """Return the last valued house as the form held it, if there is one."""
-    kept = scenarios()
-    return kept[-1].row if kept else None
-
-
-def clear_scenarios() -> None:
-    """Forget the scenarios of this visitor."""
-    st.session_state[_SCENARIOS] = []
-    st.session_state[_COUNT] = 0

@@ -25,7 +25,7 @@ from houseprice.market.contract import Contract
 from houseprice.market.validation import validate
 from houseprice.model.valuation import confidence_band
 from houseprice.ui.house.evidence import find_comparables
-from houseprice.ui.house.form import house_frame, started_from
+from houseprice.ui.house.state import house_frame, started_from
 from houseprice.ui.layout import answered_by, as_of_sentence, escape
 
 if TYPE_CHECKING:

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import streamlit as st
 
 from houseprice.backend.base import Backend
+from houseprice.formatting import display_step
 from houseprice.market.contract import Contract
 from houseprice.market.validation import validate
 from houseprice.ui.charts.house import scenarios_chart
 from houseprice.ui.charts.panel import panel
-from houseprice.ui.house.form import (
+from houseprice.ui.house.state import (
     Scenario,
     clear_scenarios,
     fill_form,
     house_frame,
+    raw_row,
     scenarios,
 )
 from houseprice.ui.layout import NOT_SUPPORTED, escape
@@ -28,6 +29,7 @@ __all__ = [
     "compare",
     "describe_changes",
     "show_scenarios",
+    "value_scenarios",
 ]
 
 _SELECTED = "compared"
@@ -37,39 +39,74 @@ _MAX_CHANGES = 4
 
 
 def describe_changes(
-    before: Mapping[str, Any], after: Mapping[str, Any], contract: Contract
+    before: Mapping[str, str], after: Mapping[str, str], contract: Contract
 ) -> str:
-    """Return the fields that differ between two states of the form, at most four of them."""
-    old, new = (validate(house_frame(row), contract).houses.iloc[0] for row in (before, after))
-    changes = [
-        f"{field.label}: {field.format(float(old[column]))} → {field.format(float(new[column]))}"
-        for column, field in contract.fields.items()
-        if before[column] != after[column]
-    ]
+    """Return the given fields that differ between two states of the form, at most four of them."""
+    old, new = (_houses([given], contract).iloc[0] for given in (before, after))
+    changes = []
+    for column, field in contract.fields.items():
+        if before.get(column) != after.get(column):
+            texts = (
+                field.format(float(house[column])) if column in given else "unknown"
+                for given, house in ((before, old), (after, new))
+            )
+            changes.append(f"{field.label}: {' → '.join(texts)}")
     n_more = len(changes) - _MAX_CHANGES
     shown = "; ".join(changes[:_MAX_CHANGES])
     return f"{shown}; and {n_more} more" if n_more > 0 else shown
 
 
-def compare(backend: Backend, selected: Sequence[Scenario]) -> pd.DataFrame:
-    """Return the values of scenarios with their ranges, and differences from the first.
+def value_scenarios(backend: Backend, kept: Sequence[Scenario], contract: Contract) -> pd.DataFrame:
+    """Return the values of scenarios with their ranges.
 
-    The columns are name, value, low, high, difference, difference_low, difference_high (in money,
-    NaN where unknown) and is_clear.
+    The columns are name, value, low and high (money, NaN where unknown), and the ``step`` to round
+    the value to.
+    """
+    rows = _raw_rows([scenario.given for scenario in kept], contract)
+    valuations = backend.value(rows).valuations
+    values = valuations["predicted_price"].to_numpy(np.float64)
+    return pd.DataFrame(
+        {
+            "name": [scenario.name for scenario in kept],
+            "value": values,
+            "low": valuations["price_low"],
+            "high": valuations["price_high"],
+            "step": [
+                display_step(value, float(fsd))
+                for value, fsd in zip(values, valuations["fsd"], strict=True)
+            ],
+        }
+    )
+
+
+def compare(
+    backend: Backend, selected: Sequence[Scenario], values: pd.DataFrame, contract: Contract
+) -> pd.DataFrame:
+    """Add to the values of scenarios their differences from the first.
+
+    The new columns are difference, difference_low, difference_high (money, NaN where unknown) and
+    is_clear.
     """
     with_ranges = "what_if" in backend.info().capabilities
-    first = selected[0]
+    first = house_frame(raw_row(selected[0].given, contract))
     rows = []
-    for scenario in selected:
-        valuation = scenario.result.valuations.iloc[0]
-        low, high = float(valuation["price_low"]), float(valuation["price_high"])
-        difference = (scenario.value - first.value, float("nan"), float("nan"), True)
-        if scenario is not first and with_ranges:
-            change = backend.what_if(house_frame(first.row), house_frame(scenario.row))
+    for number, scenario in enumerate(selected):
+        delta = float(values["value"].iloc[number] - values["value"].iloc[0])
+        difference = (delta, float("nan"), float("nan"), True)
+        if number and with_ranges:
+            change = backend.what_if(first, house_frame(raw_row(scenario.given, contract)))
             difference = (change.delta, change.low, change.high, change.is_clear)
-        rows.append((scenario.name, scenario.value, low, high, *difference))
-    names = ["name", "value", "low", "high", "difference", "difference_low", "difference_high"]
-    return pd.DataFrame(rows, columns=[*names, "is_clear"])
+        rows.append(difference)
+    names = ["difference", "difference_low", "difference_high", "is_clear"]
+    return values.join(pd.DataFrame(rows, columns=names, index=values.index))
+
+
+def _raw_rows(houses: Sequence[Mapping[str, str]], contract: Contract) -> pd.DataFrame:
+    return pd.concat([house_frame(raw_row(given, contract)) for given in houses], ignore_index=True)
+
+
+def _houses(houses: Sequence[Mapping[str, str]], contract: Contract) -> pd.DataFrame:
+    return validate(_raw_rows(houses, contract), contract).houses
 
 
 def _scenario_differences(
@@ -79,8 +116,7 @@ def _scenario_differences(
 
     Fields derived from others are included.
     """
-    rows = pd.concat([house_frame(each.row) for each in selected], ignore_index=True)
-    houses = validate(rows, contract).houses
+    houses = _houses([scenario.given for scenario in selected], contract)
     fields = {
         contract.fields[column].label: [
             contract.fields[column].format(float(value)) for value in houses[column]
@@ -97,14 +133,18 @@ def show_scenarios(backend: Backend, contract: Contract) -> None:
     if len(kept) < 2:
         st.markdown("Change a field: each valued state of the house is kept here to compare.")
         return
+    values = value_scenarios(backend, kept, contract)
     st.subheader("Side by side")
     selected = _select(kept)
     if len(selected) < 2:
         st.info("Select two or more scenarios.")
     else:
-        _show_side_by_side(backend, selected, contract)
+        shown = values[values["name"].isin([scenario.name for scenario in selected])]
+        _show_side_by_side(selected, compare(backend, selected, shown, contract), contract)
+        if "what_if" not in backend.info().capabilities:
+            st.caption(NOT_SUPPORTED["what_if"])
     st.subheader("All scenarios")
-    _show_list(kept, contract)
+    _show_list(kept, values, contract)
 
 
 def _select(kept: Sequence[Scenario]) -> list[Scenario]:
@@ -128,15 +168,17 @@ def _select(kept: Sequence[Scenario]) -> list[Scenario]:
     return [by_number[number] for number in sorted(numbers)]
 
 
-def _show_side_by_side(backend: Backend, selected: Sequence[Scenario], contract: Contract) -> None:
-    frame = compare(backend, selected)
-    panel(scenarios_chart(frame, contract, [s.step for s in selected]), key="scenarios_compared")
-    names = [scenario.name for scenario in selected]
-    pairs = list(zip(selected, (row for _, row in frame.iterrows()), strict=True))
+def _show_side_by_side(
+    selected: Sequence[Scenario], frame: pd.DataFrame, contract: Contract
+) -> None:
+    steps = frame.pop("step").tolist()
+    panel(scenarios_chart(frame, contract, steps), key="scenarios_compared")
+    names = list(frame["name"])
+    pairs = list(zip(steps, (row for _, row in frame.iterrows()), strict=True))
     values = pd.DataFrame(
         [
-            [contract.money(scenario.value, scenario.step) for scenario in selected],
-            [_range_text(row, contract, scenario.step) for scenario, row in pairs],
+            [contract.money(row["value"], step) for step, row in pairs],
+            [_range_text(row, contract, step) for step, row in pairs],
             ["", *(_difference_text(row, contract) for _, row in pairs[1:])],
         ],
         index=["Value", "Range", f"Difference from {names[0]}"],
@@ -147,8 +189,6 @@ def _show_side_by_side(backend: Backend, selected: Sequence[Scenario], contract:
     if len(fields) > _MAX_FIELDS:
         with st.expander(f"{len(fields) - _MAX_FIELDS} less important fields differ too"):
             _show_table(fields.iloc[_MAX_FIELDS:])
-    if "what_if" not in backend.info().capabilities:
-        st.caption(NOT_SUPPORTED["what_if"])
 
 
 def _show_table(table: pd.DataFrame) -> None:
@@ -174,22 +214,23 @@ def _difference_text(row: pd.Series, contract: Contract) -> str:
     return f"{difference} ({low} to {high}{'' if row['is_clear'] else '; not significant'})"
 
 
-def _show_list(kept: Sequence[Scenario], contract: Contract) -> None:
+def _show_list(kept: Sequence[Scenario], values: pd.DataFrame, contract: Contract) -> None:
     for position in range(len(kept) - 1, -1, -1):
-        scenario = kept[position]
+        scenario, row = kept[position], values.iloc[position]
         text, value, action = st.columns([6, 2, 2], vertical_alignment="center")
         changes = (
-            describe_changes(kept[position - 1].row, scenario.row, contract)
+            describe_changes(kept[position - 1].given, scenario.given, contract)
             if position
             else "as first valued"
         )
         text.markdown(f"**{escape(scenario.name)}**: {escape(changes)}")
-        value.markdown(f"**{escape(contract.money(scenario.value, scenario.step))}**")
+        if not pd.isna(row["value"]):
+            value.markdown(f"**{escape(contract.money(row['value'], row['step']))}**")
         action.button(
             "Restore",
             key=f"scenario_{scenario.number}",
             on_click=fill_form,
-            args=(scenario.row, scenario.sale_id),
+            args=(scenario.given, scenario.sale_id),
             type="tertiary",
             icon=":material/undo:",
             disabled=position == len(kept) - 1,

@@ -17,7 +17,7 @@ from houseprice.formatting import plural
 from houseprice.market.contract import Contract
 from houseprice.market.sales import Market
 from houseprice.ui.charts.style import axis_title
-from houseprice.ui.house.form import fill_with_sale, sale_row
+from houseprice.ui.house.state import fill_with_sale, sale_fields
 from houseprice.ui.layout import escape
 from houseprice.ui.session import backend, market, study_of
 
@@ -101,9 +101,9 @@ def fill_with_random_sale() -> None:
     fill_with_sale(random.choice(market().ids.astype("str").to_list()))  # noqa: S311 - no secret
 
 
-def start_note(market: Market, row: Mapping[str, object], sale_id: str) -> str:
+def start_note(market: Market, given: Mapping[str, str], sale_id: str) -> str:
     """Return, in Markdown, the sale that the house started from and its price; "" if unknown."""
-    start = sale_row(sale_id)
+    start = sale_fields(market, sale_id)
     if start is None:
         return ""
     contract = market.contract
@@ -111,7 +111,7 @@ def start_note(market: Market, row: Mapping[str, object], sale_id: str) -> str:
     price = escape(contract.money(float(market.prices.iloc[position])))
     period = escape(sale_period(contract, market.houses.iloc[position]))
     sold_for = f"**{price}**{' in ' if period else ''}{period}"
-    n_changed = sum(row[column] != value for column, value in start.items())
+    n_changed = sum(given.get(column) != start.get(column) for column in contract.columns)
     name = f"sale {escape(sale_id)}"
     note = (
         f"Started from {name}, which sold for {sold_for}; {plural(n_changed, 'field')} changed."

@@ -26,7 +26,7 @@ from houseprice.model.study import Study
 from houseprice.ui.charts import residuals as charts
 from houseprice.ui.charts.panel import Chart, panel
 from houseprice.ui.charts.style import axis_title
-from houseprice.ui.house.form import open_sale
+from houseprice.ui.house.state import open_sale
 from houseprice.ui.layout import is_supported
 from houseprice.ui.session import market, ranked_columns, study_of
 

@@ -9,12 +9,11 @@ import pytest
 from houseprice.errors import MarketError
 from houseprice.market.sales import (
     EXPERIMENT_METRICS,
-    form_defaults,
     load_experiments,
     load_market,
+    median_values,
     typical_house,
 )
-from houseprice.market.validation import validate
 from tests.hamlet import write_hamlet
 
 HEADERS = {
@@ -95,30 +94,13 @@ def test_an_invalid_file_of_experiments_is_an_error(tmp_path):
         load_experiments(hamlet)
 
 
-@pytest.fixture
-def row(market):
-    return form_defaults(market.contract, typical_house(market), market.contract.columns)
-
-
-def test_form_defaults_are_validated_as_the_same_house(market, row):
-    result = validate(pd.DataFrame([row], dtype=object), market.contract)
-    np.testing.assert_allclose(result.houses.loc[0], typical_house(market))
-    assert {problem.severity for problem in result.problems} <= {"note"}
-
-
-def test_only_fields_that_follow_stay_blank(market, row):
-    blank = {column for column, value in row.items() if value is None}
-    assert blank
-    assert blank <= set(market.contract.follows_rules)
-
-
-def test_of_two_fields_that_follow_from_each_other_the_more_important_has_a_value(market):
-    columns, house = market.contract.columns, typical_house(market)
-    first = form_defaults(market.contract, house, ["1stFlrSF", "2ndFlrSF"])
-    second = form_defaults(market.contract, house, ["2ndFlrSF", "1stFlrSF"])
-    assert (first["1stFlrSF"], first["2ndFlrSF"] is None) == (None, False)
-    assert (second["1stFlrSF"] is None, second["2ndFlrSF"]) == (False, None)
-    assert set(first) == set(columns)
+def test_median_values_are_values_of_sales(market):
+    values = median_values(market)
+    assert list(values.index) == list(market.contract.columns)
+    for column, value in values.items():
+        assert value in market.houses[column].to_numpy()
+    area = market.contract.market.roles.area
+    assert abs(values[area] - market.houses[area].median()) < 1
 
 
 def test_the_typical_house_is_a_sale_with_at_sale_fields_at_their_start(market):

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from houseprice.market.sales import Market, load_market
-from houseprice.ui.house.form import house_link, link_parameters
 from houseprice.ui.house.start import SaleQuery, describe_sale, nearest_sales, sale_period
+from houseprice.ui.house.state import house_link, link_parameters, read_link, sale_fields
 from tests.hamlet import write_hamlet
 
 
@@ -61,13 +61,28 @@ def test_a_sale_is_described(hamlet):
     assert f"{sale['size']:.0f} sq m, built {sale['built']:.0f}" in text
 
 
-def test_a_link_carries_only_what_differs_with_labels_of_levels(hamlet):
-    defaults: dict[str, object] = dict.fromkeys(hamlet.contract.columns, 1)
-    defaults |= {"grade": "C", "quarter": "N", "garden": "n", "month": "4", "boiler": None}
-    row = defaults | {"size": 120, "quarter": "S", "boiler": 1990}
-    parameters = link_parameters(row, defaults, hamlet.contract)
-    assert parameters == {"size": "120", "quarter": "South bank", "boiler": "1990"}
+def test_a_link_carries_only_what_is_given_with_labels_of_levels(hamlet):
+    given = {"size": "1,20", "quarter": "S", "boiler": "1990"}
+    parameters = link_parameters(given, hamlet.contract)
+    assert parameters == {"size": "1,20", "quarter": "South bank", "boiler": "1990"}
     url = house_link("http://here/house?size=7#top", parameters)
     assert url.startswith("http://here/house?")
     assert parse_qs(urlsplit(url).query) == {name: [text] for name, text in parameters.items()}
     assert house_link("http://here/house?size=7", {}) == "http://here/house"
+    assert read_link(parameters, hamlet.contract) == (given, ())
+
+
+def test_a_link_with_foreign_parts_keeps_the_others(hamlet):
+    parameters = {"quarter": "Moon", "Flor area": "90", "size": "?", "boiler": "old"}
+    given, messages = read_link(parameters, hamlet.contract)
+    assert given == {"boiler": "old"}
+    assert "Moon" in messages[0]
+    assert "Did you mean size?" in messages[1]
+
+
+def test_a_sale_gives_only_its_known_fields(hamlet):
+    sale_id = str(hamlet.ids.iloc[3])
+    given = sale_fields(hamlet, sale_id)
+    assert given is not None
+    assert set(given) == set(hamlet.houses.columns[hamlet.houses.iloc[3].notna()])
+    assert sale_fields(hamlet, "no such sale") is None
