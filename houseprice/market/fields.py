@@ -41,9 +41,9 @@ class Field(ContractModel):
 
     ``range`` holds the legal limits of a numeric kind, inclusive. A blank becomes, in this order:
     zero or the level "NA" where ``absent_when`` is true, the value of ``follows``, the fixed
-    ``start``, and last the typical value that the model learned (of the houses with the same
-    ``typical_by`` level, if given). ``sign`` is the monotone constraint: more, or a better level,
-    never lowers ("+") or never raises ("-") the price.
+    ``start``, and last what the model estimates from the known fields (the levels of the field
+    ``typical_by`` have typical values of their own). ``sign`` is the monotone constraint: more, or
+    a better level, never lowers ("+") or never raises ("-") the price.
     """
 
     column: str

@@ -2,7 +2,7 @@
 
 The form, an uploaded file, JSON and the sales for training all pass through :func:`validate`. An
 error costs its own row alone. Blanks are filled as far as the contract decides them, and every
-fill is reported; typical values are learned inside a model's training data, so such blanks stay
+fill is reported; the other blanks are estimated by a model from its training data, so they stay
 NaN here.
 """
 
@@ -212,12 +212,8 @@ def _typical_blanks(
         field = contract.fields[name]
         if name in missing:
             continue
-        among = ""
-        if field.typical_by is not None:
-            label = contract.fields[field.typical_by].label.lower()
-            among = f" among houses with the same {label}"
         message = (
-            f"{field.label} is not known: the typical value{among} was used, and the range is "
+            f"{field.label} is not known: it is estimated from the known fields, and the range is "
             "wider."
         )
         for i in np.flatnonzero(where & np.isnan(columns[name])).tolist():
@@ -243,7 +239,7 @@ def _missing_columns(missing: set[str], contract: Contract) -> Iterator[Problem]
         yield Problem(None, None, "missing_required_columns", "error", message, None, expected)
     if others:
         message = (
-            f"{len(others)} columns are missing, and typical values were used, with wider ranges: "
+            f"{len(others)} columns are missing and estimated from the others, with wider ranges: "
             f"{', '.join(others)}."
         )
         yield Problem(None, None, "missing_columns", "warning", message)

@@ -9,5 +9,6 @@
     explanation, comparables    contributions, what-if, similar sales
     valuation                   ValuationModel: prices with intervals
     conformal, aggregate        intervals of one house and of a portfolio
+    imputation                  unknown fields from the known ones
     features, members, blend    what learns
 """

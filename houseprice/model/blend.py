@@ -83,11 +83,11 @@ class BlendRegressor(RegressorMixin, BaseEstimator):
     def fit(self, houses: pd.DataFrame, log_prices: Floats) -> Self:
         """Fit on clean houses and the logarithm of their prices."""
         log_prices = np.asarray(log_prices, dtype=np.float64)
-        matrix = FeatureBuilder(self.contract).fit(houses).transform(houses)
+        matrix = FeatureBuilder(self.contract).fit(houses, log_prices).transform(houses)
         outliers = outlier_mask(matrix, log_prices, self.outlier_threshold, self.random_state)
         self.inlier_mask_ = ~outliers
         houses, y = houses[self.inlier_mask_], log_prices[self.inlier_mask_]
-        self.features_ = FeatureBuilder(self.contract).fit(houses)
+        self.features_ = FeatureBuilder(self.contract).fit(houses, y)
         matrix = self.features_.transform(houses)
         self.scaler_ = StandardScaler().fit(matrix)
         X = self.scaler_.transform(matrix)

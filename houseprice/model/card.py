@@ -205,7 +205,7 @@ def _statements(market: MarketMetadata) -> dict[str, list[str]]:
             "Two models learn from the sales, and their predictions are averaged.",
             "One is additive: it sums the effect of each feature, in percent of the price.",
             "The other compares a home with similar sales.",
-            "Fields that are not given are imputed with typical values and widen the interval.",
+            "Unknown fields are estimated from the known ones and widen the interval.",
             (
                 "The interval comes from errors on held-out sales: where errors on similar homes "
                 "are large, it is wide."

@@ -28,26 +28,23 @@ from sklearn.utils.validation import check_is_fitted
 from houseprice.cluster import run_sequentially
 from houseprice.errors import ModelError
 from houseprice.market.contract import Contract
+from houseprice.market.validation import validate
 from houseprice.model.blend import BlendRegressor, difficulty_features
 
 __all__ = [
     "LEVELS",
     "ConformalInterval",
     "Fold",
-    "ImputationVariance",
     "calibrate",
     "check_level",
     "fit_folds",
     "mask_fields",
-    "optional_fields",
 ]
 
 Floats = NDArray[np.float64]
 
 LEVELS = (0.5, 0.95)
 """The lowest and the highest level of an interval."""
-
-_FOLD_HOUSES = 100  # houses of each fold that the variance of imputation is measured on
 
 
 class ConformalInterval(BaseEstimator):
@@ -71,8 +68,6 @@ class ConformalInterval(BaseEstimator):
         Residual over scale of the sales as recorded; below zero where they sold for less.
     masked_scores_ : ndarray, sorted
         The same of sales with masked fields.
-    imputation_weight_ : float
-        Weight of the standard deviation that missing fields cause.
     out_of_fold_difficulty_ : ndarray of shape (n_sales,)
         The difficulty of each sale, predicted from the other folds.
     """
@@ -114,7 +109,6 @@ class ConformalInterval(BaseEstimator):
         """
         size = np.abs(residuals)
         target = np.minimum(size, np.quantile(size, 0.99)) + self.floor
-        self.imputation_weight_ = 1.0
         self.out_of_fold_difficulty_, masked_difficulty = np.empty((2, len(residuals)))
         for fold in np.unique(folds):
             held_out = folds == fold
@@ -124,23 +118,11 @@ class ConformalInterval(BaseEstimator):
                 masked_difficulty[held_out] = self._predict(model, masked[0][held_out])
         self._model = self._fit_difficulty(features, target)
         self._sales = residuals, imputation_std, folds
+        self.scores_ = self.masked_scores_ = np.sort(self._out_of_fold_scores())
         if masked is not None:
-            self.masked_scores_ = self._fit_masked(masked_difficulty, *masked[1:])
-        self.scores_ = np.sort(self._out_of_fold_scores())
-        if masked is None:
-            self.masked_scores_ = self.scores_
+            scale = np.hypot(masked_difficulty, masked[2])
+            self.masked_scores_ = np.sort(masked[1] / scale)
         return self
-
-    def _fit_masked(self, difficulty: Floats, residuals: Floats, imputation_std: Floats) -> Floats:
-        """Learn the weight of `imputation_std`, and return the sorted scores."""
-        size = np.abs(residuals)
-
-        def misfit(weight: float) -> float:
-            scale = np.hypot(difficulty, weight * imputation_std)
-            return float(np.mean(np.log(scale)) + np.log(np.mean(size / scale)))
-
-        self.imputation_weight_ = min(np.arange(0.5, 3.01, 0.1).tolist(), key=misfit)
-        return np.sort(residuals / self._scale(difficulty, imputation_std))
 
     def difficulty(self, features: Floats) -> Floats:
         """Predict the size of errors in log price, missing fields apart, shape (n_houses,)."""
@@ -153,13 +135,13 @@ class ConformalInterval(BaseEstimator):
         """Return the margins below and above that hold the price with probability `level`.
 
         In log price, two arrays of shape (n_houses,); ``scores`` replace those of all sales. The
-        scores of masked sales count in proportion to the part of the scale that missing fields
-        cause.
+        scores of masked sales count in proportion to the part of the scale that unknown fields
+        cause; an unknown field never narrows the interval.
         """
         check_level(level)
         tails = _tails(self.scores_ if scores is None else scores, level)
-        scale = self._scale(difficulty, imputation_std)
-        share = 1.0 - (difficulty / scale) ** 2
+        scale = np.hypot(difficulty, imputation_std)
+        share = imputation_std / scale
         below, above = (
             scale * (recorded + share * (max(recorded, masked) - recorded))
             for recorded, masked in zip(tails, _tails(self.masked_scores_, level), strict=True)
@@ -183,11 +165,7 @@ class ConformalInterval(BaseEstimator):
 
     def _out_of_fold_scores(self) -> Floats:
         residuals, imputation_std, _ = self._sales
-        return residuals / self._scale(self.out_of_fold_difficulty_, imputation_std)
-
-    def _scale(self, difficulty: Floats, imputation_std: Floats) -> Floats:
-        scale: Floats = np.hypot(difficulty, self.imputation_weight_ * imputation_std)
-        return scale
+        return residuals / np.hypot(self.out_of_fold_difficulty_, imputation_std)
 
     def _fit_difficulty(
         self, features: Floats, target: Floats
@@ -258,80 +236,20 @@ def _fit_fold(
     return Fold(regressor.fit(houses.iloc[rows], log_prices[rows]), held_out)
 
 
-@dataclass(frozen=True)
-class ImputationVariance:
-    """The variance of the log price that missing fields cause.
-
-    Attributes
-    ----------
-    variance : ndarray of shape (n_fields,)
-        Of each field when it alone is missing; zero for fields that the model never imputes.
-    correlation : float
-        Of the errors of two missing fields, from 0 to 1. They are not independent: a house with a
-        better kitchen than the imputed one tends to have a better basement too.
-    """
-
-    variance: Floats
-    correlation: float
-
-    @classmethod
-    def from_folds(cls, folds: Sequence[Fold], houses: pd.DataFrame, contract: Contract) -> Self:
-        """Measure how values move when fields of held-out houses are masked, alone and together."""
-        optional = optional_fields(contract)
-        alone, together = [], []
-        for fold in folds:
-            known = houses.iloc[fold.held_out[:_FOLD_HOUSES]].to_numpy(np.float64)
-            log_price = fold.regressor.predict(known)
-            variance = np.zeros(known.shape[1])
-            for i in optional:
-                variance[i] = _masking_effect(fold.regressor, known, log_price, [i])
-            alone.append(variance)
-            together.append(_masking_effect(fold.regressor, known, log_price, optional))
-        variance = np.mean(alone, axis=0)
-        independent, common = variance.sum(), np.sqrt(variance).sum() ** 2
-        excess = np.mean(together) - independent
-        correlation = excess / (common - independent) if common > independent else 0.0
-        return cls(variance, float(np.clip(correlation, 0.0, 1.0)))
-
-    def std(self, houses: Floats) -> Floats:
-        """Return the standard deviation of the log price of each house, shape (n_houses,)."""
-        missing = np.isnan(houses)
-        if not missing.any():
-            return np.zeros(len(houses))
-        independent = missing @ self.variance
-        common = (missing @ np.sqrt(self.variance)) ** 2
-        deviation: Floats = np.sqrt(independent + self.correlation * (common - independent))
-        return deviation
-
-
-def _masking_effect(
-    regressor: BlendRegressor, houses: Floats, log_price: Floats, fields: list[int]
-) -> float:
-    """Return the mean square change of the log price when fields are masked."""
-    masked = houses.copy()
-    masked[:, fields] = np.nan
-    return float(np.mean((regressor.predict(masked) - log_price) ** 2))
-
-
-def optional_fields(contract: Contract) -> list[int]:
-    """Return the positions of the fields that the model may have to impute."""
-    return [
-        i
-        for i, field in enumerate(contract.fields.values())
-        if not field.required and field.start is None
-    ]
-
-
 def mask_fields(
-    houses: pd.DataFrame, contract: Contract, random: np.random.Generator
+    houses: pd.DataFrame, contract: Contract, order: Sequence[int], random: np.random.Generator
 ) -> pd.DataFrame:
-    """Mask optional fields at random: 10, 30, 60 or 100 % of those of each house."""
-    matrix = houses.to_numpy(np.float64, copy=True)
-    share = random.choice([0.1, 0.3, 0.6, 1.0], size=(len(matrix), 1))
-    optional = np.zeros(matrix.shape[1], dtype=bool)
-    optional[optional_fields(contract)] = True
-    matrix[(random.random(matrix.shape) < share) & optional] = np.nan
-    return pd.DataFrame(matrix, columns=houses.columns, index=houses.index)
+    """Make fields of clean houses unknown, as users leave them, and apply the contract's rules.
+
+    Each house keeps between none and all of its fields, few as often as many (the number is
+    log-uniform). Half of the houses keep the first fields in ``order``, the others random ones.
+    """
+    n_houses, n_fields = houses.shape
+    n_known = np.floor((n_fields + 1.0) ** random.random(n_houses)) - 1.0
+    ranks = np.argsort(random.random(houses.shape), axis=1)
+    ranks[::2, list(order)] = np.arange(n_fields)
+    masked = houses.where(ranks < n_known[:, np.newaxis])
+    return validate(contract.with_codes(masked), contract).houses.set_axis(houses.index)
 
 
 def calibrate(
@@ -340,31 +258,35 @@ def calibrate(
     houses: pd.DataFrame,
     log_prices: Floats,
     random_state: int,
-) -> tuple[ConformalInterval, ImputationVariance, pd.DataFrame]:
+) -> tuple[ConformalInterval, pd.DataFrame]:
     """Learn intervals from the out-of-fold predictions of the sales.
 
     ``regressor`` is fitted on all sales. Its design has the features of the difficulty: it depends
-    on no price, and the designs of the folds differ in width. ``random_state`` decides which fields
-    are masked. The frame has a row per sale: ``fold``, ``log_price`` and ``difficulty`` (both
-    predicted without the sale), and the ``imputation_std`` of its missing fields.
+    on no price, and the designs of the folds differ in width. Unknown fields are imputed by the
+    model of the fold. ``random_state`` decides which fields are masked. The frame has a row per
+    sale: ``fold``, ``log_price`` and ``difficulty`` (both predicted without the sale), and the
+    ``imputation_std`` of its unknown fields.
     """
-    imputation_variance = ImputationVariance.from_folds(folds, houses, regressor.contract)
     fold = np.empty(len(houses), dtype=np.intp)
     for number, part in enumerate(folds):
         fold[part.held_out] = number
 
     def out_of_fold(sales: pd.DataFrame) -> tuple[Floats, Floats, Floats]:
         predictions = np.empty((len(sales), len(regressor.weights)))
+        imputed, std = sales.to_numpy(np.float64, copy=True), np.empty(len(sales))
         for part in folds:
-            design = part.regressor.design(sales.iloc[part.held_out])
-            predictions[part.held_out] = part.regressor.member_predictions(design)
+            rows = part.held_out
+            imputed[rows], std[rows] = part.regressor.features_.imputer_.impute(imputed[rows])
+            design = part.regressor.design(imputed[rows])
+            predictions[rows] = part.regressor.member_predictions(design)
         log_price = regressor.blend(predictions)
-        features = difficulty_features(log_price, predictions, regressor.design(sales))
-        return log_price, features, imputation_variance.std(sales.to_numpy(np.float64))
+        features = difficulty_features(log_price, predictions, regressor.design(imputed))
+        return log_price, features, std
 
     log_price, features, std = out_of_fold(houses)
     random = np.random.default_rng(random_state)
-    masked = out_of_fold(mask_fields(houses, regressor.contract, random))
+    order = regressor.features_.imputer_.most_informative()
+    masked = out_of_fold(mask_fields(houses, regressor.contract, order, random))
     conformal = ConformalInterval(feature_weights=regressor.difficulty_weights()).fit(
         features,
         log_prices - log_price,
@@ -380,4 +302,4 @@ def calibrate(
             "imputation_std": std,
         }
     )
-    return conformal, imputation_variance, frame
+    return conformal, frame

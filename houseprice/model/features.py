@@ -17,10 +17,11 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from houseprice.errors import ModelError
-from houseprice.market.contract import Contract, Field
+from houseprice.market.contract import Contract
 from houseprice.market.expressions import Expression
+from houseprice.model.imputation import GaussianCopulaImputer
 
-__all__ = ["FeatureBuilder", "TypicalValueImputer", "to_matrix"]
+__all__ = ["FeatureBuilder", "to_matrix"]
 
 Floats = NDArray[np.float64]
 
@@ -49,18 +50,19 @@ class FeatureBuilder(TransformerMixin, BaseEstimator):
     shared_ : ndarray of bool, shape (n_columns,)
         Fields that also enter derived features without a sign, so that only the sum of their
         columns can be monotone.
-    imputer_ : TypicalValueImputer
+    imputer_ : GaussianCopulaImputer
     """
 
     def __init__(self, contract: Contract, min_frequency: int = 8) -> None:
         self.contract = contract
         self.min_frequency = min_frequency
 
-    def fit(self, houses: pd.DataFrame, y: Floats | None = None) -> Self:
-        """Learn from clean houses the typical values and the levels that are frequent enough."""
+    def fit(self, houses: pd.DataFrame, y: Floats) -> Self:
+        """Learn from clean houses and their log prices how to impute, and the frequent levels."""
         fields = self.contract.fields
-        self.imputer_ = TypicalValueImputer(self.contract).fit(houses)
-        imputed = self.imputer_.fill(to_matrix(houses, self.contract))
+        matrix = to_matrix(houses, self.contract)
+        self.imputer_ = GaussianCopulaImputer(self.contract, self.min_frequency).fit(matrix, y)
+        imputed = self.imputer_.fill(matrix)
         self._expressions = [
             (Expression(feature.expression, fields), feature.scale == "log")
             for feature in self.contract.derived.values()
@@ -137,67 +139,6 @@ class FeatureBuilder(TransformerMixin, BaseEstimator):
         self.shared_ = np.array([name in shared for name in self.feature_names_])
 
 
-class TypicalValueImputer(BaseEstimator):
-    """Impute missing values: a fixed start, else the median or the most frequent level.
-
-    Parameters
-    ----------
-    contract : Contract
-        A field's ``start`` takes precedence; ``typical_by`` names the field whose levels have a
-        typical value each.
-
-    Attributes
-    ----------
-    statistics_ : ndarray of shape (n_fields,)
-        The market's typical value of each field.
-    tables_ : dict of int to (int, ndarray of shape (n_levels,))
-        By field: the position of its ``typical_by`` field, and the typical value at each level.
-    """
-
-    def __init__(self, contract: Contract) -> None:
-        self.contract = contract
-
-    def fit(self, houses: pd.DataFrame, y: object = None) -> Self:
-        """Learn the typical values of clean houses."""
-        columns = self.contract.columns
-        matrix = houses[list(columns)].to_numpy(np.float64)
-        fields = self.contract.fields
-        self.statistics_ = np.array(
-            [_typical_value(field, matrix[:, i]) for i, field in enumerate(fields.values())]
-        )
-        self.tables_: dict[int, tuple[int, Floats]] = {}
-        for i, field in enumerate(fields.values()):
-            if field.typical_by is None or field.start is not None:
-                continue
-            within = columns.index(field.typical_by)
-            table = np.full(len(fields[field.typical_by].codes), self.statistics_[i])
-            for level in range(len(table)):
-                values = matrix[matrix[:, within] == level, i]
-                if np.isfinite(values).any():
-                    table[level] = _typical_value(field, values)
-            self.tables_[i] = (within, table)
-        return self
-
-    def fill(self, matrix: Floats) -> Floats:
-        """Impute the missing values of a matrix of houses in place, and return it."""
-        check_is_fitted(self)
-        missing = np.isnan(matrix)
-        if not missing.any():
-            return matrix
-        # A field that others look up their value by is imputed before them.
-        for i in sorted(np.flatnonzero(missing.any(axis=0)).tolist(), key=self._depth):
-            rows = missing[:, i]
-            if i in self.tables_:
-                within, table = self.tables_[i]
-                matrix[rows, i] = table[matrix[rows, within].astype(np.intp)]
-            else:
-                matrix[rows, i] = self.statistics_[i]
-        return matrix
-
-    def _depth(self, i: int) -> int:
-        return 1 + self._depth(self.tables_[i][0]) if i in self.tables_ else 0
-
-
 def to_matrix(houses: pd.DataFrame | Floats, contract: Contract) -> Floats:
     """Return houses as a new float matrix with the contract's columns, or raise ModelError."""
     if isinstance(houses, np.ndarray):
@@ -210,17 +151,6 @@ def to_matrix(houses: pd.DataFrame | Floats, contract: Contract) -> Floats:
             raise ModelError(f"houses lack the columns {', '.join(missing)}")
         houses = houses[list(contract.columns)]
     return houses.to_numpy(np.float64, copy=True)
-
-
-def _typical_value(field: Field, values: Floats) -> float:
-    if field.start_value is not None:
-        return field.start_value
-    known = values[np.isfinite(values)]
-    if known.size == 0:
-        return 0.0 if field.levels or field.range is None else field.range[0]
-    if field.levels:
-        return float(np.bincount(known.astype(np.intp)).argmax())
-    return float(np.quantile(known, 0.5, method="lower" if field.kind != "number" else "linear"))
 
 
 def _indicator_table(levels: Floats, n_levels: int, min_frequency: int) -> Floats:

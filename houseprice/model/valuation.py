@@ -54,8 +54,6 @@ class ValuationModel(RegressorMixin, BaseEstimator):
     regressor_ : BlendRegressor
         Fitted on all sales.
     conformal_ : ConformalInterval
-    imputation_variance_ : ImputationVariance
-        The uncertainty that missing fields cause.
     domain_ : Domain
         The values that the sales cover.
     out_of_fold_ : DataFrame of shape (n_sales, 4)
@@ -117,7 +115,7 @@ class ValuationModel(RegressorMixin, BaseEstimator):
             part = min(done + 1, n_fits)
             report(0.95 * done / n_fits, f"Fitting the model, part {part} of {n_fits}")
         report(0.95, "Calibrating the intervals")
-        self.conformal_, self.imputation_variance_, self.out_of_fold_ = calibrate(
+        self.conformal_, self.out_of_fold_ = calibrate(
             self.folds_, self.regressor_, houses, y, self.random_state
         )
         report(1.0, "Fitted")
@@ -152,8 +150,8 @@ class ValuationModel(RegressorMixin, BaseEstimator):
         check_is_fitted(self, "regressor_")
         check_level(interval)
         matrix = to_matrix(houses, self.contract)
-        std = self.imputation_variance_.std(matrix)
-        log_price, difficulty = self._log_price_and_difficulty(matrix)
+        imputed, std = self.regressor_.features_.imputer_.impute(matrix)
+        log_price, difficulty = self._log_price_and_difficulty(imputed)
         price = self._clipped(np.exp(log_price))
         low, high = self._limits(log_price, self.conformal_.margins(difficulty, std, interval))
         low68, high68 = self._limits(log_price, self.conformal_.margins(difficulty, std, 0.68))
@@ -187,11 +185,11 @@ class ValuationModel(RegressorMixin, BaseEstimator):
             for i, field in enumerate(self.contract.fields.values())
             if np.isnan(matrix[0, i]) and not field.at_sale
         ]
-        # The first scenario is the house as it is, each further one has one field known.
-        scenarios = np.repeat(matrix, len(unknown) + 1, axis=0)
-        scenarios[np.arange(1, len(scenarios)), unknown] = 0.0
-        std = self.imputation_variance_.std(scenarios)
-        log_price, difficulty = self._log_price_and_difficulty(matrix)
+        imputer = self.regressor_.features_.imputer_
+        once_known = imputer.std_once_known(matrix[0])[unknown]
+        imputed, std = imputer.impute(matrix)
+        std = np.append(std, once_known)
+        log_price, difficulty = self._log_price_and_difficulty(imputed)
         low, high = self._limits(log_price, self.conformal_.margins(difficulty, std, 0.9))
         now, *then = ((high - low) / self._clipped(np.exp(log_price))).tolist()
         facts = pd.DataFrame(

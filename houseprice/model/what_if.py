@@ -95,9 +95,10 @@ def what_if(
     changes: Mapping[str, float],
     uncertainty: EffectUncertainty,
 ) -> ValueChange:
-    """Value a clean house with some fields changed, all else equal.
+    """Value a clean house with some fields changed, all other known fields equal.
 
-    ``changes`` are clean values by column, NaN for a missing value. ModelError is raised if there
+    ``changes`` are clean values by column, NaN for an unknown value. Unknown fields are imputed
+    from the known ones before and after the change. ModelError is raised if there
     is no such field, or a value is not legal for it.
     """
     before = house[list(model.contract.columns)].to_numpy(np.float64)[np.newaxis]
@@ -123,8 +124,9 @@ def ice_curve(
 ) -> pd.DataFrame:
     """Value one house at each of several values of a field, all else equal.
 
-    This is its individual conditional expectation (Goldstein et al. 2015). The values are the
-    :func:`effect_grid` of the sales and the house's own.
+    Unknown fields have the values that are imputed for the house itself. This is its individual
+    conditional expectation (Goldstein et al. 2015). The values are the :func:`effect_grid` of the
+    sales and the house's own.
 
     A row per value: value, label (formatted value), price (in whole cents), low and high (the
     90 % interval of the difference from the house's own value, around the price), is_own.
@@ -132,7 +134,8 @@ def ice_curve(
     field = _field(model, column)
     position = model.contract.columns.index(column)
     before = house[list(model.contract.columns)].to_numpy(np.float64)[np.newaxis]
-    own = float(model.regressor_.features_.imputer_.fill(before.copy())[0, position])
+    before = model.regressor_.features_.imputer_.fill(before.copy())
+    own = float(before[0, position])
     grid = effect_grid(field, sales[column].to_numpy(np.float64), n_values=40)
     grid = np.union1d(grid, own)
     after = np.tile(before, (len(grid), 1))
@@ -224,7 +227,7 @@ def _field(model: ValuationModel, column: str) -> Field:
 
 
 def _check_legal(field: Field, value: float) -> None:
-    if np.isnan(value) and not field.required:
+    if np.isnan(value):
         return
     lower, upper = field.range or (0.0, float(len(field.levels) - 1))
     if not lower <= value <= upper or (field.levels and value != int(value)):

@@ -162,7 +162,7 @@ _CELLS = (
 _BLANKS = (
     Check(
         "blank_typical",
-        "Blanks filled with the typical value",
+        "Blanks estimated from the known fields",
         "Fill the cells in if you know the values: ranges get narrower.",
     ),
     Check("blank_absent", "Blanks because the feature is absent", "", "absent"),

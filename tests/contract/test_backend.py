@@ -174,6 +174,29 @@ def test_next_facts_are_the_unknown_fields_that_narrow_the_range_most(
     assert full.next_facts(rows.iloc[[3]]).empty
 
 
+def test_a_house_without_known_fields_has_a_value_and_all_that_belongs_to_it(
+    full: Backend, rows: pd.DataFrame
+) -> None:
+    unknown = pd.DataFrame(
+        [dict.fromkeys(rows.columns.drop("key"), "unknown")], columns=rows.columns.drop("key")
+    )
+    value = full.value(unknown, evidence=True).valuations.iloc[0]
+    known = full.value(rows.head(1)).valuations.iloc[0]
+    assert value["status"] == "warning"
+    assert value["fsd"] > 2 * known["fsd"]
+    assert len(value["comparables"]) == 5
+    explanation = full.explain(unknown)
+    total = explanation.base_price + explanation.contributions["contribution"].sum()
+    assert round(total, 2) == pytest.approx(round(value["predicted_price"], 2))
+    assert len(full.comparables(unknown)) == 5
+    assert full.effect("size", unknown)["is_own"].sum() == 1
+    change = full.what_if(unknown, unknown.assign(size="290"))
+    assert change.delta > 0
+    facts = full.next_facts(unknown)
+    assert facts["field"].iloc[0] in {"size", "ground floor"}
+    assert facts["width_then"].iloc[0] < 0.8 * facts["width_now"].iloc[0]
+
+
 def test_an_invalid_house_has_no_explanation(full: Backend, rows: pd.DataFrame) -> None:
     wrong = rows.iloc[[3]].assign(size="-5")
     with pytest.raises(InputError, match="Floor area"):

@@ -254,7 +254,7 @@ def _formatted(frame: pd.DataFrame, sales: Sales, names: list[str]) -> list[list
 
 _NOTES: dict[AlertKind, str] = {
     "not_known": (
-        "A valuation imputes the typical value of a missing feature and widens the range. Before "
+        "A valuation estimates a missing feature from the known ones and widens the range. Before "
         "you interpret missing values, find out why they were not recorded."
     ),
     "alike": (

@@ -80,9 +80,9 @@ def show_missing(sales: Sales) -> None:
         key="not_known",
     )
     st.caption(
-        "**Not known**: the feature was not recorded; a valuation imputes the typical value and "
-        "widens the range. **The home has none**: this is known, as with the garage quality of a "
-        "home without a garage."
+        "**Not known**: the feature was not recorded; a valuation estimates it from the known "
+        "features and widens the range. **The home has none**: this is known, as with the garage "
+        "quality of a home without a garage."
     )
 
 

@@ -158,7 +158,7 @@ def test_a_blank_is_filled_as_the_contract_says_or_stays_unknown(
     severity = "warning" if code == "blank_typical" else "note"
     assert (problem.field, problem.code, problem.severity) == (field, code, severity)
     np.testing.assert_array_equal(result.houses.loc[0, field], clean)
-    assert ("same quarter" in problem.message) == (code == "blank_typical")
+    assert ("range is wider" in problem.message) == (code == "blank_typical")
 
 
 @pytest.mark.parametrize("word", ["unknown", " Unknown ", "NOT KNOWN", "n/k", "?"])
