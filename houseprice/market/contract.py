@@ -8,6 +8,7 @@ forms, files, charts and the API all read these objects and repeat nothing.
 from __future__ import annotations
 
 import hashlib
+import re
 import tomllib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -25,8 +26,9 @@ from pydantic import FiniteFloat, ValidationError, model_validator
 from houseprice.errors import MarketError
 from houseprice.formatting import money
 from houseprice.market.expressions import Expression, ExpressionError
-from houseprice.market.fields import ContractModel, Field, Level, Sign
+from houseprice.market.fields import ContractModel, Field, Level, Sign, fold_name, singular
 from houseprice.market.rules import Component, ConsistencyRule, Order, Rule, Whole
+from houseprice.market.units import conversion, is_unit
 
 __all__ = [
     "CONTRACT_FILE",
@@ -49,6 +51,11 @@ __all__ = [
     "Whole",
     "load_contract",
 ]
+
+_BRACKET = re.compile(r"(?P<name>.*?)\s*[(\[](?P<unit>[^()\[\]]*)[)\]]\s*")
+_LAST_WORDS = re.compile(
+    r"(?P<name>.*?)[\s_,.-]+(?P<unit>((sq|square)[\s_.]*)?[^\W_]+\.?)\s*", re.IGNORECASE
+)
 
 CONTRACT_FILE = "market.toml"
 """Name of the contract in the folder of its market."""
@@ -232,6 +239,55 @@ class Contract(ContractModel):
         return tuple(self.fields)
 
     @cached_property
+    def headers(self) -> dict[str, str]:
+        """The column by each accepted header, folded: its name, its label and its aliases.
+
+        A name has precedence over a label, and a label over an alias; a header that would mean two
+        columns means none. R puts an X before a name that starts with a digit.
+        """
+        market = self.market
+        fields = self.fields.items()
+        price = {market.price.column: (market.price.label,)}
+        ranks: list[list[tuple[str, str]]] = [
+            [(name, name) for name in (*self.columns, market.id, market.price.column)],
+            [(f"X{name}", name) for name in self.columns if name[0].isdigit()],
+            [(field.label, name) for name, field in fields],
+            [(alias, name) for name, field in fields for alias in field.aliases],
+            [(alias, name) for name, aliases in price.items() for alias in aliases],
+        ]
+        ranks += [[(singular(fold_name(header)), name) for header, name in rank] for rank in ranks]
+        headers: dict[str, str] = {}
+        for rank in ranks:
+            folded = dict.fromkeys((fold_name(header), name) for header, name in rank)
+            keys = [key for key, _ in folded]
+            headers |= {
+                key: name
+                for key, name in folded
+                if key and key not in headers and keys.count(key) == 1
+            }
+        return headers
+
+    def match_header(self, header: str) -> tuple[str, str] | None:
+        """Return the column that a header means and the unit that it names, or None.
+
+        "Lot area (m²)" and "Lot_Area_m2" may mean the area of the lot, with cells in m².
+        """
+        key = fold_name(header)
+        column = self.headers.get(key) or self.headers.get(singular(key))
+        if column is not None:
+            return column, ""
+        match = _BRACKET.fullmatch(header) or _LAST_WORDS.fullmatch(header)
+        column = self.headers.get(fold_name(match["name"])) if match else None
+        field = self.fields.get(column or "")
+        if match is None or column is None or field is None:
+            return None
+        unit = match["unit"].strip()
+        if conversion(unit, field.unit) is not None:
+            return column, "" if conversion(unit, field.unit) == 1.0 else unit
+        # Other remarks in brackets, such as "(number)", do no harm.
+        return (column, "") if header.rstrip().endswith((")", "]")) and not is_unit(unit) else None
+
+    @cached_property
     def absent_rules(self) -> dict[str, Expression]:
         """By field: the condition under which a blank means that there is none of it."""
         return self._expressions("absent_when")
@@ -355,8 +411,8 @@ class Contract(ContractModel):
                 raise ValueError(f"{role} must be a numeric field")
 
     def _check_imputation(self, field: Field) -> None:
-        if field.absent_when and not field.is_numeric and "NA" not in field.codes:
-            raise ValueError("absent_when needs a level NA")
+        if field.absent_when and not field.is_numeric and not field.absent_code:
+            raise ValueError("absent_when needs a level NA or None")
         if field.typical_by and not self._has_levels(field.typical_by):
             raise ValueError(f"typical_by: {field.typical_by!r} is not a field with levels")
         self._check_typical_by_cycle(field.column)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import re
 from collections.abc import Callable
 from functools import cached_property, partial
 from typing import Annotated, Literal, Self
@@ -12,12 +14,16 @@ from pydantic import Field as Setting
 
 from houseprice.formatting import field_value
 
-__all__ = ["ContractModel", "Field", "Kind", "Level", "Sign", "normalize"]
+__all__ = ["ContractModel", "Field", "Kind", "Level", "Sign", "fold_name", "normalize", "singular"]
 
 Kind = Literal["number", "count", "year", "ordinal", "nominal", "flag"]
 Sign = Literal["+", "-"]
 Latitude = Annotated[float, Setting(ge=-90, le=90)]
 Longitude = Annotated[float, Setting(ge=-180, le=180)]
+
+_ABSENT_CODES = ("NA", "None")
+# Marks between words, but not within a number, a grade ("B-") or a negative number.
+_MARK = re.compile(r"(?<=[^\W\d_])[._-]+(?=[^\W_])|(?<=\d)[._-]+(?=[^\W\d_])")
 
 
 class ContractModel(BaseModel):
@@ -40,10 +46,12 @@ class Field(ContractModel):
     """One column of a house.
 
     ``range`` holds the legal limits of a numeric kind, inclusive. A blank becomes, in this order:
-    zero or the level "NA" where ``absent_when`` is true, the value of ``follows``, the fixed
-    ``start``, and last what the model estimates from the known fields (the levels of the field
-    ``typical_by`` have typical values of their own). ``sign`` is the monotone constraint: more, or
-    a better level, never lowers ("+") or never raises ("-") the price.
+    zero or the level "NA" (or "None") where ``absent_when`` is true, the value of ``follows``, the
+    fixed ``start``, and last what the model estimates from the known fields (the levels of the
+    field ``typical_by`` have typical values of their own). ``sign`` is the monotone constraint:
+    more, or a better level, never lowers ("+") or never raises ("-") the price. ``aliases`` are
+    other headers of its column in a file, and ``unknown`` holds the numbers that mean that the
+    value is not known.
     """
 
     column: str
@@ -63,6 +71,8 @@ class Field(ContractModel):
     typical_by: str | None = None
     at_sale: bool = False
     beyond: Literal["unknown"] | None = None
+    unknown: tuple[float, ...] = ()
+    aliases: tuple[str, ...] = ()
 
     @cached_property
     def is_numeric(self) -> bool:
@@ -81,12 +91,28 @@ class Field(ContractModel):
 
     @cached_property
     def spellings(self) -> dict[str, int]:
-        """Position of a level by each accepted spelling, normalized."""
-        return {
+        """Position of a level by each accepted spelling, normalized.
+
+        "None" is the level for "has none of it", if there is one and no other is called so.
+        """
+        spellings = {
             spelling: position
             for position, level in enumerate(self.levels)
             for spelling in _spellings(level)
         }
+        if self.absent_code in self.codes:
+            spellings.setdefault("none", self.codes.index(self.absent_code))
+        singulars = [singular(spelling) for spelling in spellings]
+        return {
+            word: position
+            for word, position in zip(singulars, spellings.values(), strict=True)
+            if singulars.count(word) == 1
+        } | spellings
+
+    @cached_property
+    def absent_code(self) -> str:
+        """The code of the level for "has none of it"; empty if there is none."""
+        return next((code for code in _ABSENT_CODES if code in self.codes), "")
 
     @cached_property
     def exact_spellings(self) -> dict[str, int]:
@@ -104,8 +130,8 @@ class Field(ContractModel):
 
     @cached_property
     def absent(self) -> float:
-        """The clean value for "there is none of it": zero, or the position of the level NA."""
-        return 0.0 if self.is_numeric else float(self.codes.index("NA"))
+        """The clean value for "there is none of it": zero, or the position of that level."""
+        return 0.0 if self.is_numeric else float(self.codes.index(self.absent_code))
 
     @cached_property
     def start_value(self) -> float | None:
@@ -150,6 +176,8 @@ class Field(ContractModel):
             raise ValueError(f"a {self.kind} needs two levels or more, and no range or unit")
         if self.kind == "flag" and len(self.levels) != 2:
             raise ValueError("a flag has exactly two levels: no, then yes")
+        if self.unknown:
+            raise ValueError("unknown holds numbers, and this field has levels")
         if self.start is not None and self.start not in self.codes:
             raise ValueError(f"start must be one of {', '.join(self.codes)}")
         spellings = [spelling for level in self.levels for spelling in _spellings(level)]
@@ -163,8 +191,27 @@ class Field(ContractModel):
 
 
 def normalize(spelling: str) -> str:
-    """Remove what does not matter in a spelling: case and white space."""
-    return "".join(spelling.split()).casefold()
+    """Remove what does not matter in a spelling: case, white space, and marks between words.
+
+    >>> normalize("North_Ames"), normalize("B-"), normalize("1.5 Fin"), normalize("0-5")
+    ('northames', 'b-', '1.5fin', '0-5')
+    """
+    return _MARK.sub("", "".join(spelling.split()).casefold())
+
+
+def singular(word: str) -> str:
+    """Remove the plural of a normalized word."""
+    return word.removesuffix("s") if len(word) > 3 else word
+
+
+@functools.lru_cache(maxsize=4096)
+def fold_name(name: str) -> str:
+    """Reduce a column name to its letters and digits, in lower case.
+
+    >>> fold_name("Gr_Liv Area")
+    'grlivarea'
+    """
+    return "".join(char for char in name.casefold() if char.isalnum())
 
 
 def _spellings(level: Level) -> set[str]:

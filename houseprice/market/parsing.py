@@ -1,8 +1,8 @@
 """Raw cells parsed as fields: a clean value, or a finding that says why there is none.
 
-Harmless spellings are accepted ("1,250", "7.0" for a whole number, the case of a level); anything
-else is a finding with what was read and what would be accepted. Nothing is guessed. A column is
-parsed once per distinct value.
+Harmless spellings are accepted ("1,250 sqft", "7.0" for a whole number, the case of a level);
+anything else is a finding with what was read and what would be accepted. Nothing is guessed. A
+column is parsed once per distinct value.
 """
 
 from __future__ import annotations
@@ -21,8 +21,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from houseprice.market.contract import Contract
-from houseprice.market.fields import Field, normalize
+from houseprice.market.fields import Field, normalize, singular
 from houseprice.market.problems import Problem, Severity
+from houseprice.market.units import conversion, is_unit, split_quantity
 
 __all__ = [
     "CellFinding",
@@ -38,7 +39,10 @@ __all__ = [
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
-BLANKS = frozenset({"", "na", "n/a", "#n/a", "nan", "null"})
+BLANKS = frozenset({
+    "", "-", "–", "—", "na", "n.a.", "n/a", "#n/a", "#na", "<na>", "nan", "nat", "none", "null",
+})  # fmt: skip
+"""Words for a missing value, if no level of the field is called so."""
 UNKNOWNS = frozenset({"unknown", "not known", "n/k", "?"})
 """Words that state that a fact is not known, whereas a blank may have been forgotten."""
 BOOLEANS = {"false": False, "true": True}
@@ -243,7 +247,7 @@ def _hashable(values: NDArray[np.object_]) -> NDArray[np.object_]:
 
 def _digit_range(field: Field, as_of: date) -> tuple[float, float]:
     """Return the limits within which digits alone are a clean value; none for levels."""
-    if field.range is None:
+    if field.range is None or field.unknown:
         return math.inf, -math.inf
     lower, upper = field.range
     return lower, min(upper, MAX_EXACT, as_of.year if field.kind == "year" else math.inf)
@@ -257,15 +261,13 @@ def parse_cell(field: Field, raw: object, as_of: date) -> ParsedCell:
     if isinstance(raw, int | float) and not field.levels and _is_legal(field, raw, as_of):
         return ParsedCell(raw + 0.0)  # -0.0 is 0.0
     text = raw.strip() if isinstance(raw, str) else _text(raw)
-    if field.levels:
-        return _parse_level(field, text)
-    return _no_value(text) or _parse_number(field, text, as_of)
-
-
-def _no_value(text: str) -> ParsedCell | None:
-    """Return the cell of a text that means a blank or an unknown fact; None for any other."""
     word = text.casefold()
-    return _BLANK if word in BLANKS else _UNKNOWN if word in UNKNOWNS else None
+    if word not in field.spellings:
+        if word in BLANKS:
+            return _BLANK
+        if word in UNKNOWNS:
+            return _UNKNOWN
+    return _parse_level(field, text) if field.levels else _parse_number(field, text, as_of)
 
 
 def _text(raw: object) -> str:
@@ -281,7 +283,7 @@ def _text(raw: object) -> str:
 
 
 def _is_legal(field: Field, number: float, as_of: date) -> bool:
-    if isinstance(number, bool) or not abs(number) < MAX_EXACT:
+    if isinstance(number, bool) or not abs(number) < MAX_EXACT or number in field.unknown:
         return False
     return _illegal(field, float(number), "", as_of) is None
 
@@ -289,12 +291,23 @@ def _is_legal(field: Field, number: float, as_of: date) -> bool:
 def _parse_number(field: Field, text: str, as_of: date) -> ParsedCell:
     if len(text) > MAX_NUMBER_CHARS:
         return _number_error(field, text, "too_long", f"{len(text):,} characters are not a number.")
-    plain = text
+    plain, factor = text, 1.0
     if not (text.isdecimal() and text.isascii()) and not _PLAIN.fullmatch(text):
-        plain = _strip_unit_and_grouping(field, text)
+        number, unit = split_quantity(text)
+        plain = _strip_grouping(number)
         if not _PLAIN.fullmatch(plain) and not _INFINITE.fullmatch(plain):
             return _number_error(field, text, "not_a_number", f"«{shorten(text)}» is not a number.")
-    value = float(plain)
+        wanted = field.unit or field.label
+        known = conversion(unit, wanted)
+        if known is None and not is_unit(unit):
+            return _number_error(field, text, "not_a_number", f"«{shorten(text)}» is not a number.")
+        if known is None:
+            reason = f"«{shorten(text)}» is not in {wanted}."
+            return _number_error(field, text, "wrong_unit", reason)
+        factor = known
+    value = float(plain) * factor
+    if value in field.unknown:
+        return _UNKNOWN
     if math.isinf(value):
         return _number_error(field, text, "not_finite", f"{shorten(text)} is not a finite number.")
     illegal = _illegal(field, value, text, as_of)
@@ -307,10 +320,9 @@ def _parse_number(field: Field, text: str, as_of: date) -> ParsedCell:
     return ParsedCell(value, None if plain == text else _read_as(field, text, value))
 
 
-def _strip_unit_and_grouping(field: Field, text: str) -> str:
-    plain = text.removesuffix(field.unit).strip() if field.unit else text
-    grouped = _GROUPED.fullmatch(plain)
-    return plain.replace(grouped.group(1), "") if grouped else plain
+def _strip_grouping(number: str) -> str:
+    grouped = _GROUPED.fullmatch(number)
+    return number.replace(grouped.group(1), "") if grouped else number
 
 
 def _illegal(field: Field, value: float, text: str, as_of: date) -> tuple[str, str] | None:
@@ -343,9 +355,9 @@ def _parse_level(field: Field, text: str) -> ParsedCell:
     if _WHOLE.fullmatch(text):
         # A code such as 60 comes as "60.0" from a column that pandas took for numbers.
         text = spelling = text.partition(".")[0]
-    position = field.spellings.get(spelling)
+    position = field.spellings.get(spelling, field.spellings.get(singular(spelling)))
     if position is None:
-        return _no_value(text) or ParsedCell(math.nan, _no_level(field, text))
+        return ParsedCell(math.nan, _no_level(field, text))
     is_exact = text in field.exact_spellings
     return ParsedCell(float(position), None if is_exact else _read_as(field, text, float(position)))
 

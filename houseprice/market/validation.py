@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from houseprice.errors import InputError
 from houseprice.market.contract import Contract
-from houseprice.market.fields import Field, normalize
+from houseprice.market.fields import Field, fold_name
 from houseprice.market.parsing import (
     MAX_SHOWN_CHARS,
     Flags,
@@ -141,6 +141,7 @@ def validate_prices(values: pd.Series, contract: Contract) -> tuple[pd.Series, t
         help=price.label,
         group="",
         kind="number",
+        unit=price.currency,
         range=price.range,
         required=True,
     )
@@ -420,10 +421,9 @@ def unknown_fields(rows: Sequence[Mapping[str, Any]], contract: Contract) -> tup
 
 def suggest_field(name: str, contract: Contract) -> str | None:
     """Return the column whose name or label is closest to a name, if any is close."""
-    spellings = {normalize(field.label): column for column, field in contract.fields.items()}
-    spellings |= {normalize(column): column for column in contract.columns}
-    near = difflib.get_close_matches(normalize(name[:MAX_SHOWN_CHARS]), spellings, n=1, cutoff=0.6)
-    return spellings[near[0]] if near else None
+    headers = {key: column for key, column in contract.headers.items() if column in contract.fields}
+    near = difflib.get_close_matches(fold_name(name[:MAX_SHOWN_CHARS]), headers, n=1, cutoff=0.6)
+    return headers[near[0]] if near else None
 
 
 def _unknown_field(row: int, name: str, suggestion: str | None, contract: Contract) -> Problem:

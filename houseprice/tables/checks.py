@@ -117,6 +117,12 @@ _CELLS = (
     Check("required", "Blanks in required fields", "Fill the cells in.", "blank"),
     Check("not_a_number", "Text instead of a number", "Write a number.", "number"),
     Check(
+        "wrong_unit",
+        "Numbers with a unit of another kind",
+        "Write the number in the unit of the field.",
+        "number",
+    ),
+    Check(
         "ambiguous_number",
         "Numbers that can be read in two ways",
         "Write them without a mark between thousands, or with another decimal.",

@@ -1,14 +1,15 @@
 """The decimal sign of the numbers of a file.
 
-Spreadsheets that use a decimal comma separate cells by semicolons, so only such a file is examined,
-and as a whole, because "1,250" alone may be 1,250 or 1.25 (and so may "1.250"):
+A file is examined as a whole, because "1,250" alone may be 1,250 or 1.25 (and so may "1.250"):
 
 - A number like "12,5" or "1.250,5" has a decimal comma for certain; "12.5" or "1,250.5" has a
   decimal point.
 - If all certain numbers have a comma, every number of the file is read so. If all have a point,
   every number is read as in any other file.
 - If no number is certain, or there are both kinds, an ambiguous number is an error of its row: a
-  question is better than a price that is wrong by a factor of a thousand.
+  question is better than a price that is wrong by a factor of a thousand. Only with commas between
+  cells it has a decimal point then, because spreadsheets that use a decimal comma write semicolons
+  or tabs.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import pandas as pd
 from houseprice.market.contract import Contract
 from houseprice.market.fields import Field
 from houseprice.market.problems import Problem
+from houseprice.market.units import split_quantity
 
 __all__ = ["Decimals", "ambiguous_numbers", "detect_decimals", "to_decimal_points"]
 
@@ -38,26 +40,29 @@ _GROUPING_SPACE = re.compile(r"(?<=\d)[ '\u00a0\u202f’](?=\d{3})", re.ASCII)
 
 
 def detect_decimals(
-    chunks: Iterable[pd.DataFrame], contract: Contract
+    chunks: Iterable[pd.DataFrame], contract: Contract, separator: str
 ) -> tuple[Decimals, str | None]:
-    """Detect the decimal sign of a file with semicolons, and return it with a note for the user.
+    """Detect the decimal sign of a file, and return it with a note for the user.
 
     Parameters
     ----------
     chunks : iterable of DataFrame, all text, columns named as in the contract
         The rows of the file; only as many are read as needed.
     contract : Contract
+    separator : str
+        The cell separator.
     """
     examples: dict[str, str] = {}
     has_points = False
+    otherwise: Decimals = "point" if separator == "," else "unclear"
     for rows in chunks:
-        for name, field in _number_fields(rows, contract):
-            for number in (_number(str(text), field) for text in rows[name].unique()):
+        for name, _ in _number_fields(rows, contract):
+            for number in (_number(str(text)) for text in rows[name].unique()):
                 has_points = has_points or bool(_POINT.fullmatch(number))
                 if name not in examples and _COMMA.fullmatch(number):
                     examples[name] = number
-        if has_points and examples:
-            return "unclear", None
+        if has_points and (examples or separator == ","):
+            return otherwise, None
     if has_points:
         return "point", None
     for name in contract.columns:
@@ -66,15 +71,15 @@ def detect_decimals(
                 "Numbers were read with a decimal comma: "
                 f"{examples[name]} is {_with_point(examples[name])} with a decimal point."
             )
-    return "unclear", None
+    return otherwise, None
 
 
 def to_decimal_points(rows: pd.DataFrame, contract: Contract) -> pd.DataFrame:
     """Return rows with decimal points instead of decimal commas."""
     replaced = {}
-    for name, field in _number_fields(rows, contract):
+    for name, _ in _number_fields(rows, contract):
         codes, distinct = rows[name].factorize()
-        texts = [_to_point(str(text), field) for text in distinct]
+        texts = [_to_point(str(text)) for text in distinct]
         replaced[name] = pd.Series(texts, dtype="str").iloc[codes].set_axis(rows.index)
     return rows.assign(**replaced)
 
@@ -82,7 +87,7 @@ def to_decimal_points(rows: pd.DataFrame, contract: Contract) -> pd.DataFrame:
 def ambiguous_numbers(rows: pd.DataFrame, contract: Contract) -> Iterator[Problem]:
     """Yield an error for each number that can be read in two ways."""
     for name, field in _number_fields(rows, contract):
-        numbers = {text: _number(text, field) for text in rows[name].unique().tolist()}
+        numbers = {text: _number(text) for text in rows[name].unique().tolist()}
         ambiguous = {text for text, number in numbers.items() if _AMBIGUOUS.fullmatch(number)}
         if not ambiguous:
             continue
@@ -95,7 +100,7 @@ def ambiguous_numbers(rows: pd.DataFrame, contract: Contract) -> Iterator[Proble
                     "ambiguous_number",
                     "error",
                     f"{field.label}: «{text}» may be {whole},{digits} or {whole}.{digits}, "
-                    "because the file has semicolons between its cells.",
+                    "and the file does not show whether it has decimal commas.",
                     text,
                     f"{whole}{digits} or {whole}.{digits}0",
                 )
@@ -107,18 +112,17 @@ def _number_fields(rows: pd.DataFrame, contract: Contract) -> Iterator[tuple[str
             yield name, field
 
 
-def _number(text: str, field: Field) -> str:
+def _number(text: str) -> str:
     """Return the number in a cell, without its unit and spaces between thousands."""
-    plain = text.strip()
-    if field.unit:
-        plain = plain.removesuffix(field.unit).strip()
-    return _GROUPING_SPACE.sub("", plain)
+    return _GROUPING_SPACE.sub("", split_quantity(text.strip()).number)
 
 
-def _to_point(text: str, field: Field) -> str:
-    number = _number(text, field)
+def _to_point(text: str) -> str:
+    number = _number(text)
     decimal = _COMMA.fullmatch(number) or _AMBIGUOUS.fullmatch(number)
-    return _with_point(number) if decimal else text
+    return (
+        f"{_with_point(number)} {split_quantity(text.strip()).unit}".rstrip() if decimal else text
+    )
 
 
 def _with_point(number: str) -> str:

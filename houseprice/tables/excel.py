@@ -20,8 +20,9 @@ from houseprice.backend.base import VALUATION_COLUMNS
 from houseprice.errors import InputError
 from houseprice.formatting import plural
 from houseprice.market.contract import Contract
+from houseprice.market.fields import fold_name
 from houseprice.tables.conversion import ConversionRequest
-from houseprice.tables.table import fold_name
+from houseprice.tables.layout import HEADER_RECORDS, find_header
 from houseprice.tables.writer import escape_formula
 
 if TYPE_CHECKING:
@@ -34,8 +35,6 @@ if TYPE_CHECKING:
 
 __all__ = ["cell_text", "to_excel", "workbook_to_csv"]
 
-_HEADER_ROWS = 30
-"""First rows of a sheet, among which the header is searched."""
 _MAX_SHEETS_LISTED = 5
 _MIDNIGHT = time()
 
@@ -169,16 +168,9 @@ def _visible_sheets(book: CalamineWorkbook) -> Iterator[CalamineSheet]:
 
 
 def _find_header(sheet: CalamineSheet, known_names: frozenset[str]) -> _SheetTable | None:
-    """Find the row with the most known names, else the first that is at least half as wide."""
-    top = list(islice(_rows(sheet), _HEADER_ROWS))
-    widths = [sum(bool(cell.strip()) for cell in row) for row in top]
-    if not any(widths):
-        return None
-    n_known = [sum(fold_name(cell) in known_names for cell in row) for row in top]
-    if any(n_known):
-        return _SheetTable(sheet, n_known.index(max(n_known)), max(n_known))
-    header = next(number for number, width in enumerate(widths) if 2 * width >= max(widths))
-    return _SheetTable(sheet, header, 0)
+    rows = list(islice(_rows(sheet), HEADER_RECORDS))
+    header = find_header(rows, lambda cell: fold_name(cell) in known_names)
+    return _SheetTable(sheet, *header) if header else None
 
 
 def _rows(sheet: CalamineSheet) -> Iterator[list[str]]:

@@ -4,6 +4,9 @@
 read in flat memory before anything else is done with it. So a file that is no text, is damaged or
 unpacks to too much is refused before any work.
 
+**Header**: of the first rows, the one with the most known column names, else the first that is at
+least half as wide as the widest. What stands above it (a title, comments, "sep=;") is left out.
+
 **Chunks**: each starts at a record, so it can be read alone and by another process. Where a quoted
 cell may span lines, records are read one by one, exactly as the cells are read later; elsewhere
 counting lines is enough. So a chunk has the same rows, with the same numbers, for every reader.
@@ -15,9 +18,10 @@ import codecs
 import csv
 import gzip
 import io
+import re
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import BinaryIO
@@ -31,17 +35,30 @@ from houseprice.tables.records import (
     BLOCK_LINES,
     MAX_COLUMNS,
     MAX_LINE_CHARS,
+    SEPARATORS,
     Lines,
+    Record,
     Shape,
-    find_separator,
     read_records,
     refuse_long_cells,
 )
-from houseprice.tables.table import Header, canonical_names, read_header
+from houseprice.tables.table import Header, read_header
 
-__all__ = ["Layout", "Scan", "Span", "find_layout", "find_spans", "scan"]
+__all__ = [
+    "HEADER_RECORDS",
+    "Layout",
+    "Scan",
+    "Span",
+    "find_header",
+    "find_layout",
+    "find_spans",
+    "scan",
+]
 
 _START_CHARS = 2**20
+HEADER_RECORDS = 30
+"""First rows of a table, among which the header is searched."""
+_SEPARATOR_LINE = re.compile(r"\s*\"?sep=([,;|\t])\"?[,;|\t\s]*", re.IGNORECASE)
 _BLOCK = 2**20
 # The longer mark first: UTF-32 in little-endian order starts with the mark of UTF-16.
 _MARKS = {
@@ -76,6 +93,8 @@ class Scan:
         Number of lines; the last may lack a line ending.
     tail : int
         The byte after which there are only empty rows.
+    has_quotes : bool
+        Whether there is a quotation mark anywhere.
     """
 
     codec: str
@@ -83,6 +102,7 @@ class Scan:
     note: str | None = None
     lines: int = 0
     tail: int = 0
+    has_quotes: bool = False
 
     @contextmanager
     def open(self, file: BinaryIO, start: int | None = None) -> Iterator[io.TextIOWrapper]:
@@ -136,6 +156,7 @@ def _scan_as(file: BinaryIO, name: str, candidate: Scan, max_bytes: int | None) 
         codecs.getincrementaldecoder(candidate.codec)(), translate=False
     )
     size, line_ends, open_line, tail, is_empty = len(candidate.mark), 0, 0, 0, True
+    has_quotes = False
     for data in _blocks(file, size, name):
         size += len(data)
         if max_bytes is not None and size > max_bytes:
@@ -157,9 +178,11 @@ def _scan_as(file: BinaryIO, name: str, candidate: Scan, max_bytes: int | None) 
         n_filled = len(text.rstrip(_EMPTY_ROW_CHARS))
         tail = len(text[n_filled:].encode(candidate.codec)) + (0 if n_filled else tail)
         is_empty = is_empty and not text.strip()
+        has_quotes = has_quotes or '"' in text
     if is_empty:
         raise InputError(f"{name} is empty.")
-    return replace(candidate, lines=line_ends + (open_line > 0), tail=size - tail)
+    n_lines = line_ends + (open_line > 0)
+    return replace(candidate, lines=n_lines, tail=size - tail, has_quotes=has_quotes)
 
 
 def _blocks(file: BinaryIO, start: int, name: str) -> Iterator[bytes]:
@@ -191,6 +214,8 @@ class Layout:
         The first and last line with houses, counted from 1.
     decimals : {"point", "comma", "unclear"}
         The decimal sign of its numbers.
+    skip_spaces : bool
+        Whether there are blanks before quotation marks.
     notes : tuple of str
         What was assumed or left out, a sentence each.
     """
@@ -202,6 +227,7 @@ class Layout:
     first_line: int
     last_line: int
     decimals: Decimals = "point"
+    skip_spaces: bool = False
     notes: tuple[str, ...] = ()
 
     @property
@@ -238,10 +264,11 @@ def find_layout(
     text_scan = scan(file, name, max_bytes)
     with text_scan.open(file) as text:
         start = text.read(_START_CHARS)
-    separator = separator or find_separator(start.lstrip("\r\n"), canonical_names(contract))
+    top = _find_top(start, contract, separator)
     with text_scan.open(file) as text:
         lines = Lines(text)
-        record = next(each for each in read_records(lines, separator) if each.text.strip("\r\n"))
+        records = list(islice(read_records(lines, top.shape), top.header + 1))
+    record = records[-1]
     if not record.is_valid:
         raise InputError(f"The header of {name} has a quotation mark in the middle of a name.")
     if len(record.cells) > MAX_COLUMNS:
@@ -251,28 +278,103 @@ def find_layout(
     refuse_long_cells(record, name)
     header = read_header(record.cells, name, contract)
 
-    n_empty_lines, n_empty_rows = _trailing_empty_rows(file, text_scan, separator)
+    n_empty_lines, n_empty_rows = _trailing_empty_rows(file, text_scan, top.shape)
     last_line = text_scan.lines - n_empty_lines
     if last_line <= lines.number:
         raise InputError(f"{name} has a header but no houses under it.")
     empty_rows = plural(n_empty_rows, "empty row")
     notes = (
         text_scan.note,
+        _note_above(records[:-1], lines.number + 1),
         header.note,
         f"{empty_rows} at the end of the file left out." if n_empty_rows else None,
     )
     return Layout(
         text_scan,
-        separator,
+        top.shape.separator,
         header,
         record.text,
         lines.number + 1,
         last_line,
+        skip_spaces=top.shape.skip_spaces,
         notes=tuple(note for note in notes if note),
     )
 
 
-def _trailing_empty_rows(file: BinaryIO, text_scan: Scan, separator: str) -> tuple[int, int]:
+@dataclass(frozen=True)
+class _Top:
+    """The first rows of a text: how they are separated, and which one is the header, from 0.
+
+    ``widths`` are the cells of the first row and of the header.
+    """
+
+    shape: Shape
+    header: int
+    n_known: int
+    widths: tuple[int, int]
+
+
+def _find_top(start: str, contract: Contract | None, separator: str | None) -> _Top:
+    """Choose the separator with the most known names in the header, then with the most cells.
+
+    Only the header counts: houses have decimal commas and addresses.
+    """
+    named = _SEPARATOR_LINE.match(start.partition("\n")[0])
+    separators = [separator] if separator else [named[1]] if named else list(SEPARATORS)
+    tops = [_read_top(start, contract, each) for each in separators]
+    return max(tops, key=lambda top: (top.n_known, top.widths))
+
+
+def _read_top(start: str, contract: Contract | None, separator: str) -> _Top:
+    lines = Lines(io.StringIO(start, newline=""))
+    shape = Shape(
+        "", (), separator, f'{separator} "' in "".join(start.splitlines()[:HEADER_RECORDS])
+    )
+    records: list[Record] = []
+    with suppress(InputError):
+        records.extend(islice(read_records(lines, shape), HEADER_RECORDS))
+    rows = [[] if _is_note(record) else record.cells for record in records]
+    header, n_known = find_header(rows, _knows(contract)) or (0, 0)
+    first = next((record for record in records if not record.is_empty), None)
+    widths = (len(first.cells) if first and first.is_valid else 0, len(rows[header]) if rows else 0)
+    return _Top(shape, header, n_known, widths)
+
+
+def _knows(contract: Contract | None) -> Callable[[str], bool]:
+    return lambda header: contract is not None and contract.match_header(header) is not None
+
+
+def _is_note(record: Record) -> bool:
+    """Whether a record can't be the header: a comment in one cell, or the line of the separator."""
+    is_comment = record.text.lstrip().startswith("#") and sum(map(bool, record.cells)) == 1
+    return is_comment or _SEPARATOR_LINE.fullmatch(record.text) is not None
+
+
+def find_header(rows: list[list[str]], is_known: Callable[[str], bool]) -> tuple[int, int] | None:
+    """Return the number of the header among the first rows, from 0, and its number of known names.
+
+    It is the row with the most known names, else the first at least half as wide as the widest;
+    None if all rows are empty.
+    """
+    widths = [sum(bool(cell.strip()) for cell in row) for row in rows]
+    if not any(widths):
+        return None
+    n_known = [sum(map(is_known, row)) for row in rows]
+    if any(n_known):
+        return n_known.index(max(n_known)), max(n_known)
+    return next(number for number, width in enumerate(widths) if 2 * width >= max(widths)), 0
+
+
+def _note_above(records: list[Record], first_line: int) -> str | None:
+    if all(record.is_empty for record in records):
+        return None
+    if len(records) == 1 and _SEPARATOR_LINE.fullmatch(records[0].text):
+        return f"The line “{records[0].text.strip()}” names the separator and is no house."
+    n_above = plural(first_line - 2, "line")
+    return f"{n_above} above the column names left out. House 1 is on line {first_line:,}."
+
+
+def _trailing_empty_rows(file: BinaryIO, text_scan: Scan, shape: Shape) -> tuple[int, int]:
     """Count the lines and the records that are empty up to the end of the file.
 
     Only what follows the last letter or digit is read. The quotation marks after it show whether
@@ -283,15 +385,15 @@ def _trailing_empty_rows(file: BinaryIO, text_scan: Scan, separator: str) -> tup
             lines = Lines(text)
             lines.put_back([before + text.readline()])
             try:
-                return _count_empty_records(lines, separator)
+                return _count_empty_records(lines, shape)
             except InputError:
                 continue
     return 0, 0
 
 
-def _count_empty_records(lines: Lines, separator: str) -> tuple[int, int]:
+def _count_empty_records(lines: Lines, shape: Shape) -> tuple[int, int]:
     n_records, last_full_line, last_line = 0, lines.number, 0
-    for record in read_records(lines, separator):
+    for record in read_records(lines, shape):
         last_line = lines.number
         if record.is_empty:
             n_records += 1
@@ -351,21 +453,18 @@ def find_spans(lines: Lines, layout: Layout, shape: Shape, rows: int, chars: int
 def _block(lines: Lines, shape: Shape, most: int) -> list[str]:
     """Take as many records as :func:`~houseprice.tables.records.read_blocks` does."""
     batch = lines.take(min(most, BLOCK_LINES))
-    if not batch or '"' not in "".join(batch) or _is_record_per_line(batch, shape.separator):
+    if not batch or '"' not in "".join(batch) or _is_record_per_line(batch, shape):
         return batch
     lines.put_back(batch)
-    records = islice(read_records(lines, shape.separator), len(batch))
+    records = islice(read_records(lines, shape), len(batch))
     return [record.text for record in records]
 
 
-def _is_record_per_line(batch: list[str], separator: str) -> bool:
+def _is_record_per_line(batch: list[str], shape: Shape) -> bool:
     """Whether each line is a record: no quoted cell spans lines."""
     with_quotes = [line for line in batch if '"' in line]
     try:
-        return all(
-            sum(1 for _ in csv.reader([line], delimiter=separator, strict=True)) == 1
-            for line in with_quotes
-        )
+        return all(sum(1 for _ in shape.reader([line])) == 1 for line in with_quotes)
     except csv.Error:
         return False
 

@@ -12,9 +12,10 @@ import io
 import sys
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -42,7 +43,7 @@ from houseprice.tables.records import (
     read_blocks,
     row_problems,
 )
-from houseprice.tables.table import Table, canonical_names, drop_empty_columns, has_valuation
+from houseprice.tables.table import Table, drop_empty_columns, has_valuation
 from houseprice.tables.writer import is_escaped, is_formula, unescape_formula
 
 __all__ = ["CHUNK_ROWS", "MAX_UPLOAD_SECONDS", "CsvFile", "open_bytes", "open_csv", "read_table"]
@@ -122,7 +123,7 @@ def open_csv(
             request = ConversionRequest(
                 kind,
                 name,
-                tuple(canonical_names(contract)),
+                tuple(contract.headers if contract else ()),
                 max_rows,
                 MAX_COLUMNS,
                 MAX_CELL_CHARS,
@@ -137,8 +138,11 @@ def open_csv(
         layout = find_layout(converted.file, name, contract, max_bytes, converted.separator)
         layout = replace(layout, notes=(*converted.notes, *layout.notes))
         opened = CsvFile(converted.file, name, layout, contract, path=converted.path, kind=kind)
-        if contract is not None and layout.separator == ";":
-            decimals, note = detect_decimals((chunk.cells for chunk in opened.chunks()), contract)
+        if contract is not None and (layout.separator != "," or layout.text.has_quotes):
+            # Few files with commas between cells have decimal commas: their first rows decide.
+            n_chunks = 1 if layout.separator == "," else None
+            cells = (chunk.cells for chunk in islice(opened.chunks(), n_chunks))
+            decimals, note = detect_decimals(cells, contract, layout.separator)
             notes = (*layout.notes, note) if note else layout.notes
             opened.layout = replace(layout, decimals=decimals, notes=notes)
         yield opened
@@ -235,7 +239,8 @@ class CsvFile:
 
     @property
     def _shape(self) -> Shape:
-        return Shape(self.name, self.layout.header.columns, self.layout.separator)
+        layout = self.layout
+        return Shape(self.name, layout.header.columns, layout.separator, layout.skip_spaces)
 
     def _read(self, lines: Lines, n_rows: int, chars: int, start: int) -> Table:
         layout, header = self.layout, self.layout.header
@@ -252,7 +257,7 @@ class CsvFile:
         cells = _to_frame(blocks, header.columns)
         by_row = row_problems(misfits, len(header.columns), header.n_named, layout.separator)
         problems = list(by_row.values())
-        rows = cells.iloc[:, : header.n_named]
+        rows = _with_units(cells.iloc[:, : header.n_named], header.units)
         if self._contract is not None and layout.decimals == "comma":
             rows = to_decimal_points(rows, self._contract)
         elif self._contract is not None and layout.decimals == "unclear":
@@ -273,6 +278,16 @@ class CsvFile:
             layout.separator,
             layout.decimal,
         )
+
+
+def _with_units(rows: pd.DataFrame, units: Mapping[str, str]) -> pd.DataFrame:
+    """Write the unit of a header after each number of its column."""
+    return rows.assign(
+        **{
+            column: rows[column].str.replace(r"(?<=\d)\s*$", f" {unit}", regex=True)
+            for column, unit in units.items()
+        }
+    )
 
 
 def _to_frame(blocks: list[pa.Table], columns: tuple[str, ...]) -> pd.DataFrame:

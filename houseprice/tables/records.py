@@ -9,9 +9,8 @@ What :mod:`csv` refuses is kept as in the file, so that no cell of the user is l
 from __future__ import annotations
 
 import csv
-import io
 from collections import deque
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -22,7 +21,6 @@ from houseprice.errors import InputError
 from houseprice.formatting import plural
 from houseprice.market.parsing import shorten
 from houseprice.market.problems import Problem
-from houseprice.tables.table import fold_name
 from houseprice.tables.writer import csv_line
 
 __all__ = [
@@ -35,7 +33,6 @@ __all__ = [
     "Lines",
     "Record",
     "Shape",
-    "find_separator",
     "read_blocks",
     "read_records",
     "refuse_long_cells",
@@ -80,31 +77,6 @@ class Record:
     def is_empty(self) -> bool:
         """Whether all cells are blank."""
         return not any(cell.strip() for cell in self.cells)
-
-
-def find_separator(start: str, known_names: Collection[str]) -> str:
-    """Choose the separator that splits the first record into the most known column names.
-
-    Without a known name, it is the separator that occurs most often outside quotation marks. Only
-    the first record counts: houses have decimal commas and addresses.
-
-    Parameters
-    ----------
-    start : str
-        The start of the text, with the first record in it.
-    known_names : collection of str
-        Column names, folded by :func:`houseprice.tables.table.fold_name`.
-    """
-
-    def score(separator: str) -> tuple[int, int]:
-        lines = io.StringIO(start, newline="")
-        try:
-            header = next(csv.reader(lines, delimiter=separator, strict=True))
-        except csv.Error:
-            return -1, 0
-        return sum(fold_name(cell) in known_names for cell in header), len(header)
-
-    return max(SEPARATORS, key=score)
 
 
 class Lines:
@@ -181,7 +153,26 @@ class Lines:
         return first
 
 
-def read_records(lines: Lines, separator: str) -> Iterator[Record]:
+@dataclass(frozen=True)
+class Shape:
+    """The columns and the separator of each record, and the name of the file in messages.
+
+    ``skip_spaces``: a quotation mark may have blanks between the separator and it.
+    """
+
+    name: str
+    columns: Sequence[str]
+    separator: str
+    skip_spaces: bool = False
+
+    def reader(self, lines: Iterable[str]) -> Iterator[list[str]]:
+        """Read records in strict mode."""
+        return csv.reader(
+            lines, delimiter=self.separator, skipinitialspace=self.skip_spaces, strict=True
+        )
+
+
+def read_records(lines: Lines, shape: Shape) -> Iterator[Record]:
     """Split lines into records; a quoted cell may contain separators and line breaks.
 
     Only the lines of the records that are consumed are read.
@@ -191,7 +182,7 @@ def read_records(lines: Lines, separator: str) -> Iterator[Record]:
     InputError
         If a quotation mark is opened and never closed, which swallows the rest of the text.
     """
-    reader = csv.reader(lines, delimiter=separator, strict=True)
+    reader = shape.reader(lines)
     while True:
         lines.start_record()
         first = lines.number + 1
@@ -207,7 +198,9 @@ def read_records(lines: Lines, separator: str) -> Iterator[Record]:
                 ) from None
             # The quoted cell may span intact rows: only its first line is given up.
             broken = lines.truncate_record()
-            yield Record(first, broken, broken.rstrip("\r\n").split(separator), is_valid=False)
+            yield Record(
+                first, broken, broken.rstrip("\r\n").split(shape.separator), is_valid=False
+            )
         else:
             yield Record(first, lines.record, cells)
 
@@ -231,15 +224,6 @@ class Block:
     misfits: dict[int, Record] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class Shape:
-    """The columns and the separator of each record, and the name of the file in messages."""
-
-    name: str
-    columns: Sequence[str]
-    separator: str
-
-
 def read_blocks(lines: Lines, shape: Shape, most: int) -> Iterator[Block]:
     """Read at most so many records, in blocks."""
     while most > 0:
@@ -250,7 +234,7 @@ def read_blocks(lines: Lines, shape: Shape, most: int) -> Iterator[Block]:
         block = _read_by_arrow(batch, shape) or _read_by_csv(batch, shape, first)
         if block is None:
             lines.put_back(batch)
-            records = islice(read_records(lines, shape.separator), len(batch))
+            records = islice(read_records(lines, shape), len(batch))
             block = _read_record_by_record(records, shape)
         most -= len(block.lines)
         yield block
@@ -297,7 +281,7 @@ def _read_by_arrow(batch: list[str], shape: Shape) -> Block | None:
 def _read_by_csv(batch: list[str], shape: Shape, first: int) -> Block | None:
     """Read lines that are one record each; return None if they are not, or one is very long."""
     try:
-        rows = list(csv.reader(batch, delimiter=shape.separator, strict=True))
+        rows = list(shape.reader(batch))
     except csv.Error:
         return None
     if len(rows) != len(batch) or max(map(len, batch)) > MAX_CELL_CHARS:

@@ -1,7 +1,7 @@
 """A table of houses in memory: its columns, matched to those of the contract, and the template.
 
-**Header**: a name that differs from the contract's only in case, blanks or punctuation matches it,
-with a note. The output keeps the header as in the file.
+**Header**: a name, label or alias of the contract matches, whatever its case, blanks and
+punctuation, with a note. The output keeps the header as in the file.
 
 **Output**: the columns of a valuation have fixed names. If the table has an old valuation, it is
 replaced. If it has another column with such a name ("status"), that column is renamed. Both with a
@@ -10,10 +10,9 @@ note.
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import pandas as pd
 
@@ -21,6 +20,7 @@ from houseprice.backend.base import VALUATION_COLUMNS
 from houseprice.errors import InputError
 from houseprice.formatting import plural
 from houseprice.market.contract import Contract
+from houseprice.market.fields import fold_name
 from houseprice.market.parsing import shorten
 from houseprice.market.problems import Problem
 
@@ -28,9 +28,7 @@ __all__ = [
     "Header",
     "OutputColumns",
     "Table",
-    "canonical_names",
     "drop_empty_columns",
-    "fold_name",
     "has_valuation",
     "output_columns",
     "read_header",
@@ -98,33 +96,15 @@ class Header:
         Columns up to the last that has a name.
     note : str or None
         Which headers were matched to the contract's names.
+    units : dict of str to str
+        The unit of the cells by column, where the header names another one than the contract.
     """
 
     cells: tuple[str, ...]
     columns: tuple[str, ...]
     n_named: int
     note: str | None = None
-
-
-@functools.lru_cache(maxsize=4096)
-def fold_name(name: str) -> str:
-    """Reduce a column name to its letters and digits, in lower case.
-
-    >>> fold_name("Gr_Liv Area")
-    'grlivarea'
-    """
-    return "".join(char for char in name.casefold() if char.isalnum())
-
-
-def canonical_names(contract: Contract | None) -> dict[str, str]:
-    """Return the contract's column names by folded name, without those that fold alike."""
-    if contract is None:
-        return {}
-    names = [*contract.columns, contract.market.id, contract.market.price.column]
-    keys = [fold_name(name) for name in names]
-    return {
-        key: name for key, name in zip(keys, names, strict=True) if key and keys.count(key) == 1
-    }
+    units: dict[str, str] = field(default_factory=dict)
 
 
 def read_header(cells: Sequence[str], name: str, contract: Contract | None) -> Header:
@@ -136,12 +116,15 @@ def read_header(cells: Sequence[str], name: str, contract: Contract | None) -> H
         If two columns have one name, or the header is a row of houses.
     """
     headers = [cell.strip() for cell in cells]
-    canonical = canonical_names(contract)
-    exact = (
-        {*contract.columns, contract.market.id, contract.market.price.column} if contract else set()
-    )
+    matched = [contract.match_header(header) if contract else None for header in headers]
+    matches = [match[0] if match else None for match in matched]
+    # A label or an alias gives way to the name itself.
+    named = {
+        match for match, header in zip(matches, headers, strict=True) if _is_name(header, match)
+    }
     matches = [
-        header if header in exact else canonical.get(fold_name(header)) for header in headers
+        match if match not in named or _is_name(header, match) else None
+        for match, header in zip(matches, headers, strict=True)
     ]
     if contract is not None and not any(matches) and any(map(_is_number, headers)):
         raise InputError(
@@ -162,7 +145,14 @@ def read_header(cells: Sequence[str], name: str, contract: Contract | None) -> H
             while generated in columns:
                 generated = f"{generated}, without a name"
             columns[position] = generated
-    return Header(tuple(cells), tuple(columns), n_named or len(columns), _renaming_note(renamed))
+    units = {match[0]: match[1] for match in matched if match and match[1]}
+    return Header(
+        tuple(cells), tuple(columns), n_named or len(columns), _renaming_note(renamed), units
+    )
+
+
+def _is_name(header: str, column: str | None) -> bool:
+    return column is not None and fold_name(header) == fold_name(column)
 
 
 def _refuse_duplicates(columns: list[str], headers: list[str], name: str) -> None:
@@ -187,7 +177,7 @@ def _renaming_note(renamed: dict[str, str]) -> str | None:
     examples = [f"{shorten(header)} as {name}" for header, name in renamed.items()][:_MAX_EXAMPLES]
     n_more = len(renamed) - len(examples)
     listed = ", ".join(examples) + (f" and {n_more:,} more" if n_more else "")
-    return f"Column names were read whatever their case and spacing: {listed}."
+    return f"Column names were matched: {listed}."
 
 
 def _is_number(text: str) -> bool:

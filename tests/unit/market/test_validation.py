@@ -76,6 +76,7 @@ def test_a_valid_house_has_no_problems(contract):
         ("size", "0,120", 120),
         ("size", "120 sq m", 120),
         ("size", "1'000", 1000),
+        ("size", "€120", 120),
         ("grade", " grand", 3),
         ("grade", "fine", 2),
         ("quarter", "NORTH  bank", 0),
@@ -85,7 +86,7 @@ def test_a_valid_house_has_no_problems(contract):
 def test_a_harmless_spelling_is_accepted_and_an_unusual_one_noted(contract, field, raw, clean):
     result = validated(contract, **{field: raw})
     assert result.houses.loc[0, field] == clean
-    noted = raw in {"0,120", "120 sq m", "1'000", " grand", "fine", "NORTH  bank"}
+    noted = raw in {"0,120", "120 sq m", "€120", "1'000", " grand", "fine", "NORTH  bank"}
     expected = [(field, "read_as", "note")] if noted else []
     assert [(each.field, each.code, each.severity) for each in result.problems] == expected
 
@@ -97,6 +98,8 @@ def test_a_harmless_spelling_is_accepted_and_an_unusual_one_noted(contract, fiel
         ("size", -5, "below_limit"),
         ("size", "99999", "above_limit"),
         ("size", "big", "not_a_number"),
+        ("size", "120 ft", "wrong_unit"),
+        ("size", "#REF!", "not_a_number"),
         ("size", True, "not_a_number"),
         ("size", "1,25", "not_a_number"),
         ("size", "12_0", "not_a_number"),

@@ -25,7 +25,7 @@ def sizes(contract: Contract, *spellings: str, separator: str = ";") -> tuple[li
         ("-0,125", "-0.125"),
         (",5", ".5"),
         ("1250,000", "1250.000"),
-        ("90,5 sq m", "90.5"),
+        ("90,5 sq m", "90.5 sq m"),
         ("1.250.000", "1250000"),
     ],
 )
@@ -58,10 +58,16 @@ def test_both_suggested_spellings_are_unambiguous(contract):
 
 
 @pytest.mark.parametrize("separator", [",", "\t", "|"])
-def test_decimal_commas_are_not_read_with_other_separators(contract, separator):
+def test_decimal_commas_are_read_with_any_separator(contract, separator):
     rows, table = sizes(contract, "1,250", "90,5", separator=separator)
-    assert rows == ["1,250", "90,5"]
+    assert rows == ["1.250", "90.5"]
     assert table.problems == ()
+
+
+def test_with_commas_between_cells_an_ambiguous_number_has_a_decimal_point(contract):
+    for texts in (["1,250"], ["1,250", "90,5", "90.5"]):
+        rows, table = sizes(contract, *texts, separator=",")
+        assert (rows, table.problems) == (texts, ())
 
 
 def test_text_columns_are_unchanged(contract):

@@ -44,7 +44,7 @@ def test_case_and_spacing_of_a_column_name_are_ignored(contract, spelling):
     table = read(f"size;{spelling}\n90;45,5\n", contract)
     assert table.headers == ("size", spelling)
     assert table.rows.to_dict("records") == [{"size": "90", "ground floor": "45.5"}]
-    note = f"Column names were read whatever their case and spacing: {spelling} as ground floor."
+    note = f"Column names were matched: {spelling} as ground floor."
     assert table.notes[0] == note
 
 
