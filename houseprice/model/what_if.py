@@ -178,7 +178,8 @@ def step_effect(curve: pd.DataFrame, field: Field, known: Floats) -> tuple[str, 
 
     A step is the next level, one more of a count, ten years, or a round number of about a fifth of
     the interquartile range of the sales. It starts at the value of the house, or at the median of
-    the sales. Levels without an order are compared at the quartiles of the sales, by price.
+    the sales. Without an order, the levels at the quartiles of the sales by price are compared, or
+    the two most common ones.
 
     Parameters
     ----------
@@ -193,8 +194,11 @@ def step_effect(curve: pd.DataFrame, field: Field, known: Floats) -> tuple[str, 
     values, prices = curve["value"].to_numpy(np.float64), curve["price"].to_numpy(np.float64)
     own = values[curve["is_own"].to_numpy(bool)] if "is_own" in curve else values[:0]
     if field.kind == "nominal":
-        share = np.array([(known == value).sum() for value in values]).cumsum() / len(known)
+        counts = np.array([(known == value).sum() for value in values])
+        share = counts.cumsum() / len(known)
         first, last = (int(np.searchsorted(share, quartile)) for quartile in (0.25, 0.75))
+        if first == last and len(values) > 1:
+            first, last = sorted(np.argsort(-counts, kind="stable")[:2].tolist())
     else:
         start = float(own[0] if len(own) else np.median(known))
         if field.is_numeric:

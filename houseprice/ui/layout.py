@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta, timezone
+from pathlib import Path
 
 import pandas as pd
 import streamlit as st
@@ -32,11 +33,13 @@ __all__ = [
     "page_frame",
     "provenance",
     "retry_button",
-    "scroll_to_open_tab",
     "show_tabs",
 ]
 
 logger = logging.getLogger(__name__)
+
+# One style sheet, because its rules depend on the elements of Streamlit.
+_STYLE = Path(__file__).with_name("style.css")
 
 NOT_SUPPORTED: Mapping[Capability, str] = {
     "range": "This server gives values without a range or a confidence.",
@@ -50,43 +53,6 @@ NOT_SUPPORTED: Mapping[Capability, str] = {
     "card": "This server does not have a model card.",
     "study": "This server does not have a study of its model.",
 }
-
-
-# The rules are in one place, because each depends on the elements of Streamlit.
-_STYLE = """<style>
-/* The value stays in view; its background is that of the page in either theme. */
-[data-testid=stLayoutWrapper]:has(> .st-key-valuation) {
-  position: sticky; top: 0; z-index: 90;
-}
-.stApp :has(.st-key-valuation), .st-key-valuation { background-color: inherit; }
-@media (max-width: 640px) {
-  [data-testid=stLayoutWrapper]:has(> .st-key-valuation) { top: 3.5rem; }
-  .st-key-valuation { padding: 0.5rem 1rem; }
-  .st-key-valuation [data-testid=stHorizontalBlock],
-  .st-key-valuation [data-testid=stVerticalBlock] { gap: 0.25rem; }
-  .st-key-valuation p br, .st-key-valuation p span[style*=font-size],
-  .st-key-valuation [data-testid=stMetricLabel] { display: none; }
-}
-/* The button of a help text is a tab stop only while its field has the focus. */
-@media (hover: hover) {
-  [data-testid=stElementContainer]:not(:hover, :focus-within) label .stTooltipIcon button {
-    visibility: hidden;
-  }
-  label .stTooltipIcon svg { visibility: visible; }
-}
-</style>"""
-# On a phone, the open tab of a link may be outside of the bar of tabs.
-_SHOW_OPEN_TAB = """<script>
-(() => {
-  const end = performance.now() + 3000;
-  const look = () => {
-    const tab = document.querySelector("[data-testid=stTab][aria-selected=true]");
-    if (tab) tab.scrollIntoView({ block: "nearest", inline: "center" });
-    else if (performance.now() < end) requestAnimationFrame(look);
-  };
-  look();
-})();
-</script>"""
 
 
 @contextmanager
@@ -211,16 +177,10 @@ def show_tabs(
         st.session_state[key] = label
         del st.query_params[key]
     containers = st.tabs(list(tabs), key=key, on_change="rerun", bind="query-params")
-    scroll_to_open_tab()
     for (label, show), container in zip(tabs.items(), containers, strict=True):
         if container.open:
             with container, error_boundary(f"{key}_{label}"):
                 show()
-
-
-def scroll_to_open_tab() -> None:
-    """Scroll the bar of tabs to the open one, once after the page is opened."""
-    st.html(_SHOW_OPEN_TAB, unsafe_allow_javascript=True, width=1)
 
 
 def is_supported(info: BackendInfo, capability: Capability) -> bool:

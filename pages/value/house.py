@@ -28,7 +28,7 @@ from houseprice.ui.house.state import (
     write_address,
 )
 from houseprice.ui.house.value_card import show_result
-from houseprice.ui.layout import error_boundary, escape, scroll_to_open_tab
+from houseprice.ui.layout import error_boundary, escape
 from houseprice.ui.session import backend, market, ranked_columns, typical_values
 
 N_REPORTED = 14
@@ -66,7 +66,6 @@ else:
     remember()
 
 details, explanation, comparables, what_if, compare = st.tabs(TABS, key=TAB, on_change="rerun")
-scroll_to_open_tab()
 ranked = ranked_columns()
 important = first_fields(contract, ranked)
 # Only the open tab is drawn and computed.

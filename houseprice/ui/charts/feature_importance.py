@@ -43,22 +43,24 @@ def step_chart(steps: pd.DataFrame, contract: Contract, subject: str) -> Chart:
     ordered = steps.loc[order].reset_index(drop=True)
     texts = [format_difference(contract.market.price, d, 100) for d in ordered["difference"]]
     names = [
-        f"{wrap_label(label, 22)}<br><i>{wrap_label(step, 28)}</i>"
+        f"{wrap_label(label)}<br><i>{wrap_label(step, 30)}</i>"
         for label, step in zip(ordered["label"], ordered["step"], strict=True)
     ]
-    drawn = figure(100 + 46 * len(ordered))
+    n_lines = max(name.count("<br>") + 1 for name in names)
+    drawn = figure(100 + (8 + 17 * n_lines) * len(names))
     drawn.add_bar(
         x=ordered["difference"],
         y=names,
         orientation="h",
         text=texts,
         textposition="outside",
+        textfont={"size": 13},
         cliponaxis=False,
         customdata=ordered[["label", "step"]],
         hovertemplate="%{customdata[0]}: %{customdata[1]}<br>%{text}<extra></extra>",
     )
     low, high = min(ordered["difference"].min(), 0.0), max(ordered["difference"].max(), 0.0)
-    margin = 0.3 * (high - low)  # room for the amounts at the bars
+    margin = 0.45 * (high - low)  # room for the amounts at the bars
     drawn.update_xaxes(
         title_text=f"Difference in value ({contract.market.price.currency})",
         range=[low - margin if low else 0.0, high + margin],

@@ -79,8 +79,8 @@ def _show_steps(contract: Contract) -> None:
     st.caption(
         "**Method.** The value with one step of a feature less the value without it; all other "
         "features are unchanged (partial dependence). The most important features are shown. Steps "
-        "of numbers start at the house or at the median of the sales; levels without an order are "
-        "compared at the quartiles of the sales."
+        "start at the house or at the median of the sales; levels without an order are compared at "
+        "the quartiles of the sales by price."
     )
 
 
@@ -102,8 +102,8 @@ def _typical_of_area(location: int) -> Mapping[str, object]:
     column = sales.contract.market.roles.location
     there = sales.houses[column].to_numpy(np.float64) == location
     area = replace(sales, houses=sales.houses[there], prices=sales.prices[there])
-    house = sales.contract.with_codes(typical_house(area).to_frame().T).iloc[0]
-    return {str(name): None if pd.isna(value) else value for name, value in house.items()}
+    house = typical_house(area)
+    return {name: each.code(float(house[name])) for name, each in sales.contract.fields.items()}
 
 
 def _show_methods(contract: Contract) -> None:

@@ -146,9 +146,9 @@ def _show_side_by_side(comparables: pd.DataFrame, market: Market) -> None:
                 f"Sold {sale['sold']}", contract.money(sale["price"]), help=f"Sale {sale['id']}"
             )
             if not pd.isna(sale["adjusted_price"]):
-                adjusted = contract.money(sale["adjusted_price"], 100)
-                difference = format_difference(contract.market.price, sale["adjustment"], 100)
-                st.markdown(escape(f"{adjusted} adjusted ({difference})"))
+                adjusted = escape(contract.money(sale["adjusted_price"], 100))
+                change = format_difference(contract.market.price, sale["adjustment"], 100)
+                st.markdown(f"Adjusted **{adjusted}**  \n:small[{escape(change)} for differences]")
             per_area = escape(contract.money(sale["price_per_area"]))
             st.caption(f"{per_area} per {area.unit}  \n{sale['similarity']:.0f} % similar")
             if sale["circumstances"]:
