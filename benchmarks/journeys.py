@@ -64,11 +64,11 @@ def from_form() -> Trace:
     """Change the living area on the house page; the page shows another price."""
     app = AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=300).run()
     app.switch_page("pages/value/house.py").run()
-    app.number_input(key="GrLivArea").set_value(1_900).run()
+    app.text_input(key="GrLivArea").input("1900").run()
     before = app.metric[0].value
     trace = Trace()
     with trace.recording():
-        app.number_input(key="GrLivArea").set_value(2_600).run()
+        app.text_input(key="GrLivArea").input("2600").run()
     if app.exception or app.metric[0].value == before:
         raise AssertionError("the page gave no new price")
     return trace

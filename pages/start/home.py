@@ -1,9 +1,17 @@
 """Home: where to start, the market at a glance, the accuracy of the values and their limits."""
 
+from collections.abc import Sequence
+
+import pandas as pd
 import streamlit as st
 
+from houseprice.formatting import display_step, percent
 from houseprice.market.profile.selection import Selection
 from houseprice.market.profile.summaries import overview, price_by_location, price_by_period
+from houseprice.market.validation import validate
+from houseprice.ui.house.form import HouseForm, first_fields
+from houseprice.ui.house.state import given_fields, house_frame, open_form, raw_row
+from houseprice.ui.house.value_card import show_value
 from houseprice.ui.layout import (
     accuracy_sentences,
     as_of_note,
@@ -11,7 +19,42 @@ from houseprice.ui.layout import (
     escape,
     measurement_note,
 )
-from houseprice.ui.session import backend, cached_info, market
+from houseprice.ui.session import (
+    backend,
+    cached_info,
+    market,
+    ranked_columns,
+    typical,
+    typical_values,
+)
+
+N_ASKED = 4
+
+
+def example_sentence(columns: Sequence[str]) -> str:
+    """Return, in Markdown, the value of the typical house by these fields alone."""
+    fields = [contract.fields[column] for column in columns]
+    house = {field.column: field.code(float(typical()[field.column])) for field in fields}
+    valuation = backend().value(house_frame(raw_row(house, contract))).valuations.iloc[0]
+    price, step = valuation["predicted_price"], display_step(*valuation[["predicted_price", "fsd"]])
+    described = "; ".join(
+        f"{field.label}: {field.format(float(typical()[field.column]))}" for field in fields
+    )
+    limits = [contract.money(valuation[name], step) for name in ("price_low", "price_high")]
+    limits_text = (
+        ""
+        if pd.isna(valuation["price_low"])
+        else f", {' to '.join(limits)} ({percent(valuation['interval'], 0)} range)"
+    )
+    value = contract.money(price, step)
+    return f"**Example:** {escape(described)}. Value **{escape(value)}**{escape(limits_text)}."
+
+
+def extremes(frame: pd.DataFrame, column: str, name: str, step: float) -> str:
+    """Return the rows with the lowest and the highest amount: "$90 (Here) to $150 (There)"."""
+    rows = (frame.loc[frame[column].idxmin()], frame.loc[frame[column].idxmax()])
+    return " to ".join(f"{contract.money(row[column], step)} ({row[name]})" for row in rows)
+
 
 contract = market().contract
 sales = Selection().apply(market())
@@ -20,6 +63,9 @@ area = contract.fields[contract.market.roles.area]
 location = contract.fields[contract.market.roles.location]
 quarters, places = price_by_period(sales), price_by_location(sales)
 info = cached_info()
+given = given_fields()
+first = first_fields(contract, ranked_columns())
+asked = [column for column in first if contract.fields[column].required] or first[:N_ASKED]
 with_range = " with its range" if info is None or "range" in info.capabilities else ""
 
 st.title(f"What is a home in {contract.market.title} worth?")
@@ -29,6 +75,21 @@ st.markdown(
     f"{summary.last_year}, which you can explore."
 )
 
+st.header("An instant valuation", anchor=False)
+with st.container(border=True), error_boundary("instant"):
+    rows = house_frame(raw_row(given, contract))
+    checked = validate(rows, contract)
+    form = HouseForm(contract, checked.houses.iloc[0], typical_values(), checked.problems)
+    form.draw(asked, "instant", per_row=N_ASKED)
+    if not checked.valid[0]:
+        st.error("Correct the fields marked in red.", icon=":material/edit_note:")
+    elif given:
+        show_value(backend().value(rows).valuations.iloc[0], contract)
+    else:
+        st.markdown(example_sentence(asked))
+    if st.button("Add more fields", icon=":material/real_estate_agent:", key="go_instant"):
+        open_form()
+
 st.header("Where to start", anchor=False)
 STARTS = (
     (
@@ -36,7 +97,7 @@ STARTS = (
         ":material/real_estate_agent:",
         "Value a house",
         "Open the form",
-        "Start from the typical house, change the fields that you know, and see the value change.",
+        "Enter what you know, or start from a real sale. Each field narrows the range.",
     ),
     (
         "pages/value/csv.py",
@@ -63,43 +124,42 @@ for column, (page, icon, title, action, text) in zip(st.columns(3), STARTS, stri
 
 st.space("small")
 st.header("The market at a glance", anchor=False)
-with st.grid(2, min_column_width=220):
-    st.metric(
+busiest = quarters.loc[quarters["sales"].idxmax()]
+GLANCE = (
+    (
         f"Sales, {summary.first_year} to {summary.last_year}",
         f"{summary.sales:,}",
-        help="Bars: number of sales by quarter.",
-        border=True,
-        chart_data=quarters["sales"],
-        chart_type="bar",
-        height="stretch",
-    )
-    st.metric(
+        quarters["sales"],
+        "bar",
+        f"By quarter. Most in {busiest['period']}: {busiest['sales']:,}.",
+    ),
+    (
         "Median sale price",
         contract.money(summary.median_price, 500),
-        help="Half of the homes sold for less, half for more. Line: by quarter.",
-        border=True,
-        chart_data=quarters["median"],
-        height="stretch",
-    )
-    st.metric(
+        quarters["median"],
+        "line",
+        f"By quarter, {extremes(quarters, 'median', 'period', 500)}.",
+    ),
+    (
         f"Median price per {area.unit}",
         contract.money(summary.median_price_per_area),
-        help=f"By {area.label.lower()}. Bars: by {location.label.lower()}.",
-        border=True,
-        chart_data=places["median_per_area"],
-        chart_type="bar",
-        height="stretch",
-    )
-    st.metric(
-        f"Median by {location.label.lower()}",
-        f"{contract.money(places['median'].min() / 1000)}k to "
-        f"{contract.money(places['median'].max() / 1000)}k",
-        help=f"The lowest and the highest median price of {len(places)} locations.",
-        border=True,
-        chart_data=places["median"],
-        chart_type="bar",
-        height="stretch",
-    )
+        places["median_per_area"],
+        "bar",
+        f"By {location.label.lower()}, {extremes(places, 'median_per_area', 'level', 1)}.",
+    ),
+    (
+        f"Median {location.label.lower()}",
+        contract.money(places["median"].median(), 500),
+        places["median"],
+        "bar",
+        f"Of {len(places)} locations, {extremes(places, 'median', 'level', 500)}.",
+    ),
+)
+with st.grid(2, min_column_width=220):
+    for label, value, data, chart, takeaway in GLANCE:
+        with st.container(border=True, height="stretch"):
+            st.metric(label, value, chart_data=data, chart_type=chart)
+            st.caption(escape(takeaway))
 
 st.page_link(
     "pages/market/drivers.py", label="See what drives these prices", icon=":material/bar_chart:"

@@ -75,7 +75,7 @@ if details.open:
         problems = checked.problems if result is None else result.problems
         form = HouseForm(contract, checked.houses.iloc[0], typical_values(), problems)
         st.subheader("Most important fields")
-        form.draw(important)
+        form.draw(important, "first")
         with error_boundary("next_facts"):
             if not no_value:
                 show_next_facts(backend(), rows, contract)
@@ -120,7 +120,7 @@ for tab in (explanation, comparables, what_if, compare):
 if result is not None and not no_value:
     if explanation.open:
         with explanation, error_boundary("explanation"):
-            show_explanation(backend(), rows, contract)
+            show_explanation(backend(), rows, result, contract)
     if comparables.open:
         with comparables, error_boundary("comparables"):
             show_comparables(backend(), rows, result, market())

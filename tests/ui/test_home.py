@@ -29,6 +29,19 @@ def test_the_market_its_sales_the_accuracy_and_the_limits_are_shown(page):
         assert text in texts(page)
 
 
+def test_a_house_is_valued_at_once_and_opened_in_the_form(page, market):
+    assert "**Example:**" in texts(page)
+    required = {column for column, field in market.contract.fields.items() if field.required}
+    assert {widget.key for widget in [*page.text_input, *page.selectbox]} == required
+    page.text_input(key="GrLivArea").input("1,800").run()
+    value = metrics(page)["Estimated value"]
+    assert " to $" in texts(page).replace("\\", "")
+    page.button(key="go_instant").click().run()
+    assert page.title[0].value == "Value a house"
+    assert page.text_input(key="GrLivArea").value == "1,800"
+    assert metrics(page)["Estimated value"] == value
+
+
 @pytest.mark.parametrize(
     ("action", "title"),
     [

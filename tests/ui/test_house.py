@@ -95,6 +95,21 @@ def test_an_invalid_field_shows_its_error_and_no_value_and_a_way_to_it(page):
     assert value(page)
 
 
+def test_a_contradiction_is_beside_its_fields_and_fixed_by_one_click(model_dir):
+    del model_dir
+    page = open_page(PAGE, GarageCars="0", GarageArea="400")
+    page.session_state["group_garage"] = True
+    page.run()
+    beside = [block.value for block in page.markdown if ":orange[There is no garage" in block.value]
+    assert len(beside) == 2
+    assert "There is no garage" in page.warning[0].value
+    page.button(key="absent_problem_No garage").click().run()
+    assert not page.warning
+    assert page.text_input(key="GarageArea").value == "0"
+    assert page.selectbox(key="GarageType").value == "NA"
+    assert "absent_first_No garage" not in {button.key for button in page.button}
+
+
 def test_the_next_field_to_add_is_offered(page):
     enter_area(page, 1600)
     offered = [button for button in page.button if str(button.key).startswith("go_next_")]

@@ -32,8 +32,13 @@ __all__ = ["comparables_chart", "effect_chart", "scenarios_chart", "waterfall_ch
 _PHONE_TICKS = 5
 
 
-def waterfall_chart(explanation: Explanation, steps: pd.DataFrame, contract: Contract) -> Chart:
-    """From the typical house to this one, a bar per field (``Explanation.waterfall``)."""
+def waterfall_chart(
+    explanation: Explanation, steps: pd.DataFrame, contract: Contract, step: float
+) -> Chart:
+    """From the typical house to this one, a bar per field (``Explanation.waterfall``).
+
+    Both values are rounded to ``step``, as everywhere on the page.
+    """
     base, price = explanation.base_price, explanation.price
     contributions = steps["contribution"]
     # Up and down have a meaning here, so this chart names its colours, the same in both themes.
@@ -48,9 +53,9 @@ def waterfall_chart(explanation: Explanation, steps: pd.DataFrame, contract: Con
         x=[base, *contributions, price],
         measure=["absolute", *["relative"] * len(steps), "total"],
         text=[
-            contract.money(base, 100),
+            contract.money(base, step),
             *(_signed(amount, contract) for amount in contributions),
-            contract.money(price, 100),
+            contract.money(price, step),
         ],
         textposition="outside",
         cliponaxis=False,
@@ -67,8 +72,8 @@ def waterfall_chart(explanation: Explanation, steps: pd.DataFrame, contract: Con
     drawn.update_xaxes(**money_axis(contract) | {"nticks": _PHONE_TICKS}, range=limits)
     drawn.update_yaxes(autorange="reversed")
     caption = (
-        f"The typical house is worth {contract.money(base, 100)}, this one "
-        f"{contract.money(price, 100)}. Largest contributions: "
+        f"The typical house is worth {contract.money(base, step)}, this one "
+        f"{contract.money(price, step)}. Largest contributions: "
         f"{'; '.join(explanation.top_drivers(3))}."
     )
     headers = {

@@ -6,6 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from houseprice.backend.base import Backend, ValuationResult
+from houseprice.formatting import display_step
 from houseprice.market.contract import Contract
 from houseprice.market.sales import Market
 from houseprice.market.validation import validate
@@ -24,7 +25,9 @@ _MAX_STEPS = 10
 _MAX_FIELDS = 12
 
 
-def show_explanation(backend: Backend, rows: pd.DataFrame, contract: Contract) -> None:
+def show_explanation(
+    backend: Backend, rows: pd.DataFrame, result: ValuationResult, contract: Contract
+) -> None:
     """Show the contribution of each field to the value, from the typical house to this one."""
     if not is_supported(backend.info(), "explain"):
         return
@@ -35,7 +38,8 @@ def show_explanation(backend: Backend, rows: pd.DataFrame, contract: Contract) -
             "This house does not differ from the typical one. Enter a field to see what it adds."
         )
         return
-    panel(waterfall_chart(explanation, steps, contract), key="explanation")
+    step = display_step(*result.valuations[["predicted_price", "fsd"]].iloc[0])
+    panel(waterfall_chart(explanation, steps, contract, step), key="explanation")
     st.caption(
         "The contributions (Shapley values) add up to the value. They explain how the model values "
         "this house, not what an alteration would earn. The axis does not start at zero."

@@ -22,6 +22,7 @@ from houseprice.ui.layout import escape
 __all__ = [
     "TABS",
     "HouseForm",
+    "enter_absence",
     "first_fields",
     "focus_requested_field",
     "go_to_field",
@@ -33,21 +34,24 @@ TABS = ("Details", "Explanation", "Comparables", "What-if", "Compare")
 N_FIRST = 10
 """Number of fields that are always shown."""
 
-_N_COLUMNS = 3
 _FOCUS, _OPEN_GROUPS = "house_focus", "house_open_groups"
 _COLOURS = {"error": "red", "warning": "orange", "note": "gray"}
-# The widget may be drawn after the script: look for it for two seconds.
+# The widget may be drawn after the script, and a group that opens moves its fields: look for it
+# for two seconds, and again when the page has settled.
 _FOCUS_SCRIPT = """<script>
 /* {count} */
 (() => {{
   const end = performance.now() + 2000;
-  const look = () => {{
+  const go = () => {{
     const field = document.querySelector({selector});
-    if (field) {{
-      field.closest("[data-testid=stElementContainer]").scrollIntoView({{ block: "center" }});
-      field.focus({{ preventScroll: true }});
-      field.select();
-    }} else if (performance.now() < end) requestAnimationFrame(look);
+    if (!field) return false;
+    field.scrollIntoView({{ block: "center" }});
+    field.focus({{ preventScroll: true }});
+    return true;
+  }};
+  const look = () => {{
+    if (go()) setTimeout(go, 500);
+    else if (performance.now() < end) requestAnimationFrame(look);
   }};
   look();
 }})();
@@ -79,17 +83,23 @@ class HouseForm:
         self._clean = clean
         self._typical = typical
         self._given = given_fields()
-        self._problems: dict[str, list[Problem]] = {}
+        self._problems: dict[str | None, list[Problem]] = {}
         for problem in problems:
-            if problem.field and not problem.code.startswith("blank_"):
-                self._problems.setdefault(problem.field, []).append(problem)
+            if not problem.code.startswith("blank_"):
+                for column in problem.fields or (problem.field,):
+                    self._problems.setdefault(column, []).append(problem)
 
-    def draw(self, columns: Iterable[str]) -> None:
-        """Draw fields in rows of three."""
+    def draw(self, columns: Iterable[str], key: str, *, per_row: int = 3) -> None:
+        """Draw fields in rows, and buttons for what the house may not have."""
         names = list(columns)
-        for start in range(0, len(names), _N_COLUMNS):
-            row = names[start : start + _N_COLUMNS]
-            for container, column in zip(st.columns(_N_COLUMNS), row, strict=False):
+        with st.container(horizontal=True):
+            for label, cells in self._contract.absences.items():
+                is_entered = all(self._given.get(name, "") == cell for name, cell in cells.items())
+                if not is_entered and not cells.keys().isdisjoint(names):
+                    enter_absence(self._contract, label, key)
+        for start in range(0, len(names), per_row):
+            row = names[start : start + per_row]
+            for container, column in zip(st.columns(per_row), row, strict=False):
                 with container:
                     self._draw_field(self._contract.fields[column])
 
@@ -113,7 +123,7 @@ class HouseForm:
             with expander:
                 n_given = sum(column in self._given for column in columns)
                 st.caption(f"{group.help} {n_given} of {plural(len(columns), 'field')} given.")
-                self.draw(columns)
+                self.draw(columns, group.key)
 
     def _draw_field(self, field: Field) -> None:
         given = self._given.get(field.column, None if field.levels else "")
@@ -157,8 +167,20 @@ class HouseForm:
         return f"typically {field.format(value).removesuffix(field.unit).strip()}"
 
 
+def enter_absence(contract: Contract, label: str, key: str) -> None:
+    """Draw a button that enters that the house has none of a component ("No garage")."""
+    st.button(
+        label,
+        key=f"absent_{key}_{label}",
+        on_click=enter,
+        args=(contract.absences[label],),
+        icon=":material/block:",
+        type="tertiary",
+    )
+
+
 def _store(column: str) -> None:
-    enter(column, st.session_state[column])
+    enter({column: (st.session_state[column] or "").strip()})
 
 
 def _group_key(group: str) -> str:

@@ -36,6 +36,7 @@ __all__ = [
     "link_messages",
     "link_parameters",
     "open_address",
+    "open_form",
     "open_sale",
     "raw_row",
     "read_link",
@@ -66,9 +67,9 @@ def given_fields() -> Mapping[str, str]:
     return dict(st.session_state.get(_GIVEN, {}))
 
 
-def enter(column: str, text: str | None) -> None:
-    """Set one field of the house; without a text it is unknown."""
-    given = {**given_fields(), column: (text or "").strip()}
+def enter(fields: Mapping[str, str]) -> None:
+    """Set fields of the house; one without a text is unknown."""
+    given = {**given_fields(), **fields}
     contract = market().contract
     st.session_state[_GIVEN] = {name: given[name] for name in contract.columns if given.get(name)}
     st.session_state[_MESSAGES] = []
@@ -128,6 +129,11 @@ def fill_with_sale(sale_id: str) -> None:
 def open_sale(sale_id: str) -> None:
     """Go to the form with one of the market's sales, from another page."""
     fill_with_sale(sale_id)
+    open_form()
+
+
+def open_form() -> None:
+    """Go to the form with the house of the visitor, from another page."""
     st.switch_page(_FORM_PAGE, query_params=link_parameters(given_fields(), market().contract))
 
 

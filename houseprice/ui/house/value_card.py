@@ -13,11 +13,11 @@ from houseprice.market.contract import Contract
 from houseprice.market.problems import Problem
 from houseprice.model.explanation import format_difference
 from houseprice.model.valuation import confidence_band
-from houseprice.ui.house.form import go_to_field
+from houseprice.ui.house.form import enter_absence, go_to_field
 from houseprice.ui.house.state import given_fields
 from houseprice.ui.layout import NOT_SUPPORTED, escape, provenance, retry_button
 
-__all__ = ["show_result", "value_change"]
+__all__ = ["show_result", "show_value", "value_change"]
 
 _LAST, _CHANGE = "house_last_value", "house_value_change"
 _CHANGE_STEP = 100.0
@@ -40,7 +40,7 @@ def show_result(result: ValuationResult, contract: Contract, info: BackendInfo, 
         if result.valuations["status"].iloc[0] == "error":
             _show_errors(errors, contract)
         else:
-            _show_value(result.valuations.iloc[0], contract)
+            show_value(result.valuations.iloc[0], contract)
     if note:
         st.markdown(f":material/history: {note}")
     st.caption(escape(provenance(info)))
@@ -54,7 +54,8 @@ def show_result(result: ValuationResult, contract: Contract, info: BackendInfo, 
     )
 
 
-def _show_value(valuation: pd.Series, contract: Contract) -> None:
+def show_value(valuation: pd.Series, contract: Contract) -> None:
+    """Show a value with its range, its confidence and its change, in three columns."""
     price, given = contract.market.price, given_fields()
     value, fsd = float(valuation["predicted_price"]), valuation["fsd"]
     step = display_step(value, fsd)
@@ -110,8 +111,13 @@ def _sentences(problems: Sequence[Problem]) -> str:
 
 
 def _show_ways(problems: Sequence[Problem], contract: Contract) -> None:
-    columns = dict.fromkeys(problem.field for problem in problems)
+    columns = dict.fromkeys(
+        column for each in problems for column in each.fields or (each.field or "",)
+    )
     fields = [contract.fields[column] for column in columns if column in contract.fields]
+    fixes = dict.fromkeys(label for each in problems for label in contract.absences_for(each.code))
     with st.container(horizontal=True):
+        for label in fixes:
+            enter_absence(contract, label, "problem")
         for field in fields:
             go_to_field(field, f"Go to {escape(field.label)}", "problem")
