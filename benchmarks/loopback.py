@@ -58,12 +58,20 @@ class Asking:
 
 @contextmanager
 def serving(
-    command: Sequence[str], port: int, path: str, environment: Mapping[str, str]
+    command: Sequence[str],
+    port: int,
+    path: str,
+    environment: Mapping[str, str],
+    folder: Path | None = None,
 ) -> Iterator[Server]:
     """Start a server, wait until it responds to a path with 200, and stop it at the end."""
     log = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed below
     process = subprocess.Popen(
-        command, env={**os.environ, **environment}, stdout=subprocess.DEVNULL, stderr=log
+        command,
+        cwd=folder,
+        env={**os.environ, **environment},
+        stdout=subprocess.DEVNULL,
+        stderr=log,
     )
     try:
         end = time.monotonic() + PATIENCE_S

@@ -12,19 +12,18 @@ from __future__ import annotations
 import argparse
 import os
 import re
-import shutil
 import statistics
 import sys
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from app import browser
 from loopback import Server, free_port, serving
-from playwright.sync_api import Browser, Page, WebSocket, expect, sync_playwright
+from playwright.sync_api import Browser, Page, WebSocket, expect
 from rich.console import Console
 from rich.table import Table
 
@@ -38,7 +37,6 @@ PAGES = {
     "/model": "Model performance",
 }
 AREA = "Living area above ground (sq ft)"
-SWITCHES = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 GOALS = {"first paint, warm": 1.0}  # seconds; on a change the goal is of processor time
 CHANGE_CPU_S = 0.3
 CHART_MB = 1.5
@@ -197,16 +195,6 @@ def show(figures: Figures) -> None:
     for what, seconds in REFERENCE.items():
         reference.add_row(what, seconds)
     CONSOLE.print(reference)
-
-
-@contextmanager
-def browser() -> Iterator[Browser]:
-    """Start headless Chromium."""
-    path = os.environ.get("CHROMIUM") or shutil.which("chromium")
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=path, args=SWITCHES)
-        yield chromium
-        chromium.close()
 
 
 def main() -> None:
