@@ -51,6 +51,37 @@ def test_the_address_opens_the_house_in_another_browser(app):
     other.context.close()
 
 
+def test_back_and_forward_restore_house_and_tab(app):
+    app.goto("/house")
+    empty = dollars(app)
+    value = enter_area(app, "2600")
+    app.get_by_role("tab", name="Comparables").click()
+    expect(app).to_have_url(re.compile("house_tab=Comparables"))
+    area, details = app.get_by_role("textbox", name=AREA), app.get_by_role("tab", name="Details")
+    app.go_back()
+    expect(details).to_have_attribute("aria-selected", "true")
+    expect(area).to_have_value("2600")
+    app.go_back()
+    expect(area).to_have_value("")
+    assert dollars(app) == empty
+    app.go_forward()
+    expect(area).to_have_value("2600")
+    assert dollars(app) == value
+
+
+def test_a_problem_leads_to_its_field_and_the_value_stays_in_view(app):
+    app.goto("/house?GarageYrBlt=soon&house_tab=Compare")
+    app.get_by_role("button", name="Go to Year the garage was built").click()
+    field = app.get_by_role("textbox", name="Year the garage was built")
+    expect(field).to_be_focused()
+    expect(field).to_be_in_viewport()
+    field.fill("1962")
+    field.press("Enter")
+    dollars(app)
+    app.get_by_text("The sale", exact=True).scroll_into_view_if_needed()
+    expect(app.get_by_test_id("stMetricValue").first).to_be_in_viewport()
+
+
 def test_each_tab_shows_its_content(app):
     app.goto("/house")
     dollars(app)

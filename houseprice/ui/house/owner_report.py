@@ -20,7 +20,7 @@ import streamlit as st
 
 from houseprice.backend.base import Backend, ValuationResult
 from houseprice.errors import HousePriceError
-from houseprice.formatting import display_step, percent
+from houseprice.formatting import display_step, percent, plural
 from houseprice.market.contract import Contract
 from houseprice.market.validation import validate
 from houseprice.model.valuation import confidence_band
@@ -139,6 +139,10 @@ def build_report(
         labels = contract.money(low, step), contract.money(high, step)
         scale = Scale(value, low, high, labels, tuple(sales["price"].astype(float)))
         uncertainty = _uncertainty(valuation, labels)
+    n_given = sum(value not in (None, "unknown") for value in row.values())
+    uncertainty += (
+        f"{n_given} of {plural(len(row), 'fact')} given; the others count as not known.",
+    )
     as_of = f"Estimated value as of {info.as_of:%B %Y}" if info.as_of else "Estimated value"
     return Report(
         title=title or "The value of a house",
@@ -152,7 +156,11 @@ def build_report(
             for column in columns
         ),
         sales=tuple(_sale_cells(sale, contract) for _, sale in sales.iterrows()),
-        warnings=tuple(p.message for p in result.problems if p.severity == "warning"),
+        warnings=tuple(
+            problem.message
+            for problem in result.problems
+            if problem.severity == "warning" and problem.code != "blank_typical"
+        ),
         footer=f"{as_of_sentence(info)} {answered_by(info)}",
     )
 

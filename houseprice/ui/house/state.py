@@ -68,10 +68,9 @@ def given_fields() -> Mapping[str, str]:
 
 
 def enter(fields: Mapping[str, str]) -> None:
-    """Set fields of the house; one without a text is unknown."""
-    given = {**given_fields(), **fields}
+    """Set fields of the house; a blank and the word "unknown" make one unknown."""
     contract = market().contract
-    st.session_state[_GIVEN] = {name: given[name] for name in contract.columns if given.get(name)}
+    st.session_state[_GIVEN] = read_link({**given_fields(), **fields}, contract)[0]
     st.session_state[_MESSAGES] = []
 
 
