@@ -20,7 +20,6 @@ __all__ = [
     "permutation_chart",
     "selection_caption",
     "step_chart",
-    "summary_sentences",
 ]
 
 ROW_HEIGHT = 36
@@ -231,68 +230,6 @@ def _headers(contract: Contract, measure: str) -> dict[str, str]:
         "spread_pct": "Spread (% of the price)",
         "spread_money": f"Spread ({currency})",
     }
-
-
-def summary_sentences(features: pd.DataFrame, groups: pd.DataFrame) -> list[str]:
-    """Compare the three measures, in percent of the price.
-
-    ``features`` has label, group, importance_pct, spread_pct and contribution_pct; ``groups`` has
-    group, title, n_fields and loss_pct.
-    """
-    sentences = [_first_sentence(features), _difference_sentence(features)]
-    return [*sentences, *_replacement_sentences(features, groups)]
-
-
-def _first_sentence(features: pd.DataFrame) -> str:
-    by_importance, by_contribution = (
-        str(features["label"].iloc[int(features[column].argmax())])
-        for column in ("importance_pct", "contribution_pct")
-    )
-    if by_importance == by_contribution:
-        return f"“{by_importance}” is first by both measures of single features."
-    return (
-        f"“{by_importance}” is first by permutation importance, “{by_contribution}” by "
-        "contribution."
-    )
-
-
-def _difference_sentence(features: pd.DataFrame) -> str:
-    columns = {"importance_pct": "importance", "contribution_pct": "contribution"}
-    ranks = features[list(columns)].rank(ascending=False, method="first").rename(columns=columns)
-    # The rank of an importance within its spread means nothing.
-    significant = features["importance_pct"] > features["spread_pct"]
-    ranks = ranks.assign(label=features["label"])[significant & (ranks.min(axis=1) <= 10)]
-    gap = ranks["importance"] - ranks["contribution"]
-    if not gap.abs().max() >= 2:
-        return "Both measures rank the features nearly the same."
-    row = ranks.iloc[int(gap.abs().argmax())]
-    importance, contribution = int(row["importance"]), int(row["contribution"])
-    sentence = (
-        f"The measures differ most for “{row['label']}”, number {contribution} by contribution and "
-        f"number {importance} by permutation importance: "
-    )
-    if importance > contribution:
-        return sentence + "a large contribution does not always make values more accurate."
-    return sentence + "for most homes it contributes little, but for some it matters."
-
-
-def _replacement_sentences(features: pd.DataFrame, groups: pd.DataFrame) -> list[str]:
-    """How much other features replace a group, where they replace most."""
-    if groups.empty:
-        return []
-    single = groups["group"].map(features.groupby("group")["importance_pct"].sum())
-    replaced = (single - groups["loss_pct"]).where(groups["n_fields"] > 1)
-    if not replaced.max() > 0:
-        return []
-    position = int(replaced.argmax())
-    group, total = groups.iloc[position], float(single.iloc[position])
-    sentence = (
-        f"The permutation importance of the {group['n_fields']:.0f} features of "
-        f"“{group['title']}” adds up to {total:.1f} % of the price; a model trained without all of "
-        f"them loses {max(group['loss_pct'], 0):.1f} %, because it learns to use the other "
-        "features instead."
-    )
-    return [sentence]
 
 
 def feature_selection_chart(frame: pd.DataFrame, metric: str) -> Chart:

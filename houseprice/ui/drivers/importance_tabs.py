@@ -131,14 +131,15 @@ def _show_methods(contract: Contract) -> None:
         chart = charts.permutation_chart(importance, importance.head(_MAX_BARS), contract, in_money)
         panel(chart, key="importance")
     else:
-        _show_measures(importance_frame(importance, study, contract), study, contract, in_money)
+        _show_measures(importance_frame(importance, study), study, contract, in_money)
     st.caption(
         "**Method.** *Permutation importance:* sales are valued by a model that was not trained on "
         "them; then the values of one feature are shuffled among these homes, and they are valued "
         "again. *Contribution:* how much the feature adds to or subtracts from the value of a home "
         "compared to the typical home, as a mean absolute value (SHAP). *Group ablation:* models "
-        "are trained again without a group of features. The thin line shows the spread between "
-        "sets of sales. A grey bar is shorter than its spread, so the effect may be zero."
+        "are trained again without a group of features, so that others replace it. The thin line "
+        "shows the spread between sets of sales. A grey bar is shorter than its spread, so the "
+        "effect may be zero."
     )
 
 
@@ -148,17 +149,15 @@ def _importance(model_version: str) -> pd.DataFrame:
     return backend().importance()
 
 
-def importance_frame(importance: pd.DataFrame, study: Study, contract: Contract) -> pd.DataFrame:
-    """Add to the permutation importance of each feature its group and its contribution.
+def importance_frame(importance: pd.DataFrame, study: Study) -> pd.DataFrame:
+    """Add to the permutation importance of each feature its contribution.
 
     The contribution is in money, and in percent of the average price.
     """
     by_column = study.contributions.set_index("column")["contribution"].astype("float64")
     contribution = importance["column"].map(by_column).fillna(0.0)
     average = float(study.held_out["price"].mean()) if len(study.held_out) else float("nan")
-    fields = contract.fields
     return importance.assign(
-        group=[fields[column].group if column in fields else "" for column in importance["column"]],
         contribution_money=contribution,
         contribution_pct=100 * contribution / average,
     )
@@ -178,8 +177,6 @@ def top_features(features: pd.DataFrame, in_money: bool, n: int = _TOP) -> pd.Da
 def _show_measures(
     features: pd.DataFrame, study: Study, contract: Contract, in_money: bool
 ) -> None:
-    sentences = charts.summary_sentences(features, study.groups)
-    st.markdown("\n".join(f"- {sentence}" for sentence in sentences))
     top = top_features(features, in_money)
     groups = study.groups.sort_values(f"loss_{_unit(in_money)}", ascending=False)
     n_bars = max(len(top), len(groups))

@@ -11,7 +11,7 @@ from houseprice.ui.charts.feature_importance import (
     group_ablation_chart,
     permutation_chart,
     selection_caption,
-    summary_sentences,
+    step_chart,
 )
 from houseprice.ui.charts.style import FAINT
 from houseprice.ui.drivers.importance_tabs import selected_features
@@ -93,19 +93,22 @@ def test_bars_within_their_spread_are_grey(groups, contract):
     assert significant.customdata[0][0] == "quality"
 
 
-def test_the_measures_are_compared_where_they_differ_most(features, groups):
-    first, difference, replacement = summary_sentences(features, groups)
-    assert first == "“Size” is first by both measures of single features."
-    # “Zone” and “Roof” differ more, but their importance is within its spread.
-    assert "“Age”, number 6 by contribution and number 2 by permutation" in difference
-    assert "the 5 features of “Quality” adds up to 11.0 % of the price" in replacement
-    assert "loses 1.6 %" in replacement
-    same = features.assign(contribution_pct=features["importance_pct"])
-    assert summary_sentences(same, groups.head(0))[1:] == [
-        "Both measures rank the features nearly the same."
-    ]
-    reverse = features.assign(contribution_pct=features["importance_pct"].to_numpy()[::-1])
-    assert "“Roof” by contribution" in summary_sentences(reverse, groups)[0]
+def test_steps_are_ranked_by_size_and_the_caption_names_the_largest(contract):
+    steps = pd.DataFrame(
+        {
+            "label": ["Size", "Kitchens", "Age"],
+            "step": ["100 sq ft more", "1 more", "10 years later"],
+            "difference": [4_000.0, -6_000.0, 50.0],
+        }
+    )
+    chart = step_chart(steps, contract, "On average")
+    assert list(chart.figure.data[0].text) == ["−$6,000", "+$4,000", "$0"]
+    assert chart.caption == (
+        "On average, one step of **Kitchens** makes the largest difference: 1 more is **−$6,000**. "
+        "Next is Size: 100 sq ft more, +$4,000."
+    )
+    low, high = chart.figure.layout.xaxis.range
+    assert low < -6_000 < 4_000 < high
 
 
 @pytest.fixture

@@ -31,7 +31,7 @@ def test_the_top_features_of_both_measures_are_in_the_order_of_the_first():
     assert list(top_features(features, in_money=False, n=2)["label"]) == ["Size", "Age", "Zone"]
 
 
-def test_contributions_are_in_percent_of_the_average_price(contract):
+def test_contributions_are_in_percent_of_the_average_price():
     tables = NO_STUDY.to_dict() | {
         "contributions": {"column": ["GrLivArea"], "label": ["x"], "contribution": [20_000.0]},
         "held_out": {
@@ -40,9 +40,8 @@ def test_contributions_are_in_percent_of_the_average_price(contract):
         },
     }
     importance = pd.DataFrame({"column": ["GrLivArea", "LotArea"], "label": ["x", "y"]})
-    features = importance_frame(importance, Study.from_dict(tables), contract)
+    features = importance_frame(importance, Study.from_dict(tables))
     assert list(features["contribution_pct"]) == [10.0, 0.0]
-    assert list(features["group"]) == ["size", "location"]
 
 
 def test_representative_values_occur_in_the_sales(market, contract):
