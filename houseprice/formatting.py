@@ -17,6 +17,7 @@ __all__ = [
     "quantity",
     "round_down",
     "rounding_step",
+    "signed_percent",
 ]
 
 
@@ -41,6 +42,11 @@ def money(amount: float, symbol: str, step: float = 1.0) -> str:
 def percent(share: float, digits: int = 1) -> str:
     """Format a share as a percentage: 0.0512 is "5.1 %"."""
     return f"{decimal(100 * share, digits)} %"
+
+
+def signed_percent(share: float, digits: int = 1) -> str:
+    """Format a relative change with its sign: 0.021 is "+2.1 %"."""
+    return f"{round(100 * share, digits) + 0.0:+.{digits}f} %".replace("-", "−")
 
 
 def decimal(value: float, digits: int) -> str:

@@ -15,6 +15,7 @@ from typing import NamedTuple
 from pydantic import Field as Setting
 from pydantic import NonNegativeFloat
 
+from houseprice.formatting import join_words
 from houseprice.market.expressions import Expression
 from houseprice.market.fields import ContractModel, Field
 
@@ -154,9 +155,8 @@ class Component(ContractModel):
         none = [fact for fact in none if self._lacks(fact)]
         none = [fact for fact in none if fact.given] or none
         verb = "contradicts" if len(some) == 1 else "contradict"
-        message = (
-            f"There is no {self.label} according to {_join(none)}, but {_join(some)} {verb} this."
-        )
+        against, by = join_words(map(str, none)), join_words(map(str, some))
+        message = f"There is no {self.label} according to {against}, but {by} {verb} this."
         return Contradiction((*none, *some), message, self._expected)
 
     def _lacks(self, fact: Fact) -> bool:
@@ -269,7 +269,9 @@ class Whole(ContractModel):
             f"{whole.field.label} {at_least}{sum_text}, or "
             f"{self._sum_of_parts(fields)} {at_most}{whole.field.format(whole.value)}"
         )
-        return Contradiction((whole, *parts), f"{_join(parts)} {verb} {whole}.", expected)
+        return Contradiction(
+            (whole, *parts), f"{join_words(map(str, parts))} {verb} {whole}.", expected
+        )
 
     def _sum_of_parts(self, fields: Fields) -> str:
         together = " together" if len(self.parts) > 1 else ""
@@ -299,7 +301,7 @@ class Rule(ContractModel):
         )
 
     def _describe(self, facts: Mapping[str, Fact]) -> Contradiction:
-        message = f"{self.message.rstrip('.')}: {_join(facts.values())}."
+        message = f"{self.message.rstrip('.')}: {join_words(map(str, facts.values()))}."
         return Contradiction(tuple(facts.values()), message, self.expected)
 
 
@@ -308,9 +310,4 @@ def _quote(column: str) -> str:
 
 
 def _labels(columns: Iterable[str], fields: Fields) -> str:
-    return _join(fields[name].label for name in columns)
-
-
-def _join(items: Iterable[object]) -> str:
-    *others, last = map(str, items)
-    return f"{', '.join(others)} and {last}" if others else last
+    return join_words(fields[name].label for name in columns)

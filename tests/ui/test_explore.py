@@ -16,13 +16,23 @@ TABS = (
     "Price by feature",
     "Map",
     "Trend",
+    "Compare",
+    "Group by",
     "Correlations",
     "Outliers",
     "Missing values",
     "Data",
 )
-N_CHARTS = {"Overview": 0, "Distribution": 1, "Map": 2, "Trend": 2, "Missing values": 1}
-N_TABLES = {"Outliers": 2, "Data": 1}
+N_CHARTS = {
+    "Overview": 1,
+    "Distribution": 1,
+    "Map": 2,
+    "Trend": 3,
+    "Compare": 2,
+    "Group by": 1,
+    "Missing values": 1,
+}
+N_TABLES = {"Outliers": 2, "Data": 1, "Compare": 1}
 
 
 def open_tab(page: AppTest, label: str) -> AppTest:
@@ -89,10 +99,17 @@ def test_filters_without_a_matching_sale_show_a_hint_and_no_chart(page):
     assert not charts(page)
 
 
-def test_one_sale_is_enough_for_every_tab(page):
-    page.multiselect(key="only_location").set_value(["Bluestem"])
-    page.slider(key="only_price").set_value((30_000, 130_000)).run()
-    assert "**1 of 1,460** sales" in texts(page)
+def test_two_sales_are_listed_without_a_chart(page):
+    page.multiselect(key="only_location").set_value(["Bluestem"]).run()
+    assert "**2 of 1,460** sales" in texts(page)
+    assert "too few for charts" in texts(page)
+    assert not charts(page)
+    assert len(page.dataframe[0].value) == 2
+
+
+def test_ten_sales_are_enough_for_every_tab(page):
+    page.multiselect(key="only_location").set_value(["Northpark Villa", "Bluestem"]).run()
+    assert "**11 of 1,460** sales" in texts(page)
     for label in TABS:
         open_tab(page, label)
 
@@ -108,9 +125,10 @@ def test_every_feature_can_be_selected_by_its_label(page):
 
 def test_the_trend_is_by_month_quarter_or_year(page):
     open_tab(page, "Trend")
-    for period, count in (("Month", 55), ("Year", 5), ("Quarter", 19)):
+    for period, count in (("Month", 52), ("Year", 5), ("Quarter", 18)):
         page.segmented_control(key="period").set_value(period).run()
-        assert len(charts(page)[0]["data"][0]["customdata"]) == count
+        _, medians, _ = charts(page)
+        assert len(medians["data"][0]["customdata"]) == count
 
 
 def test_the_price_per_area_is_selected_for_all_tabs(page):
@@ -119,7 +137,55 @@ def test_the_price_per_area_is_selected_for_all_tabs(page):
     page.segmented_control(key="measure").set_value("Per sq ft").run()
     assert "$120" in texts(page)
     open_tab(page, "Trend")
-    assert charts(page)[0]["layout"]["yaxis"]["title"]["text"] == "Sale price per sq ft (USD)"
+    assert charts(page)[1]["layout"]["yaxis"]["title"]["text"] == "Sale price per sq ft (USD)"
+
+
+def test_the_price_index_leaves_out_thin_periods_and_claims_no_change_by_chance(page):
+    open_tab(page, "Trend")
+    index = charts(page)[0]
+    line = index["data"][0]
+    assert [period[0] for period in line["customdata"]][-1] == "Q2 2010"
+    assert "prices did not change measurably" in texts(page)
+    assert "1 period with fewer than 10 sales left out" in texts(page)
+
+
+def test_two_segments_are_compared_like_for_like(page):
+    open_tab(page, "Compare")
+    assert list(page.dataframe[0].value.columns) == ["North Ames", "College Creek"]
+    page.selectbox(key="compare_other").set_value("Crawford").run()
+    assert "the same house costs" in texts(page)
+    page.selectbox(key="compare_other").set_value("North Ames").run()
+    assert "Select two different segments" in texts(page)
+    page.selectbox(key="compare_by").set_value("Central air conditioning").run()
+    assert not page.exception
+    assert list(page.dataframe[0].value.columns) == ["Yes", "No"]
+
+
+def test_prices_are_grouped_by_two_features(page):
+    open_tab(page, "Group by")
+    page.selectbox(key="group_rows").set_value("Bedrooms").run()
+    page.selectbox(key="group_columns").set_value("Full baths").run()
+    table = charts(page)[0]["data"][0]
+    assert table["y"] == [str(number) for number in (0, 1, 2, 3, 4, 5, 6, 8)]
+    assert table["x"] == ["0", "1", "2", "3"]
+    assert "Of the pairs with 10 sales or more" in texts(page)
+
+
+def test_excluded_sales_are_in_no_chart_until_the_filters_are_reset(page):
+    page.text_input(key="only_without").set_value("524 1299 x9").run()
+    assert "**1,458 of 1,460** sales: without 2 excluded sales." in texts(page)
+    assert "There is no sale x9." in texts(page)
+    page.button(key="only_reset").click().run()
+    assert "All **1,460** sales" in texts(page)
+
+
+def test_a_link_with_unknown_filters_names_them(model_dir):
+    del model_dir
+    app = open_page(PAGE, only_location=["Nowhere"], only_price=["9", "x"], only_pools="1")
+    problems = texts(app)
+    for name in ("Nowhere", "9, x", "only_pools"):
+        assert name in problems
+    assert "All **1,460** sales" in texts(app)
 
 
 def test_an_outlier_has_a_reason(page):

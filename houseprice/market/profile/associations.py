@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from houseprice.market.fields import Field
 from houseprice.market.profile.selection import Sales, most_frequent
 from houseprice.market.profile.summaries import price_by_level
 
@@ -23,7 +24,6 @@ __all__ = [
     "associated_pairs",
     "association",
     "association_matrix",
-    "density_cells",
     "distribution_by_level",
     "group_by_field",
     "level_shares",
@@ -188,7 +188,6 @@ def _bergsma(one: _Variable, other: _Variable) -> float:
 
 MAX_GROUPS = 5
 """Groups of a colour scale that people can distinguish; the rest are "others"."""
-BINS = 30
 
 
 def pair_points(sales: Sales, one: str, other: str, third: str | None = None) -> pd.DataFrame:
@@ -203,23 +202,6 @@ def pair_points(sales: Sales, one: str, other: str, third: str | None = None) ->
         }
     )
     return frame[frame["one"].notna() & frame["other"].notna()].reset_index(drop=True)
-
-
-def density_cells(points: pd.DataFrame, x: str, y: str, third: str | None = None) -> pd.DataFrame:
-    """Bin points in a grid: x, y (bin centers), sales and the median of a third column."""
-    bins, centers = [], []
-    for name in (x, y):
-        values = points[name].to_numpy(np.float64)
-        edges = np.linspace(values.min(), np.nextafter(values.max(), np.inf), BINS + 1)
-        index = np.clip(np.searchsorted(edges, values, side="right") - 1, 0, BINS - 1)
-        bins.append(index)
-        centers.append((edges[:-1] + edges[1:]) / 2)
-    grouped = points.groupby(bins)
-    frame = pd.DataFrame({"sales": grouped.size()})
-    frame["third"] = grouped[third].median() if third else np.nan
-    frame.insert(0, "x", centers[0][frame.index.get_level_values(0)])
-    frame.insert(1, "y", centers[1][frame.index.get_level_values(1)])
-    return frame.reset_index(drop=True)
 
 
 def group_by_field(sales: Sales, column: str) -> tuple[NDArray[np.object_], tuple[str, ...]]:
@@ -281,8 +263,13 @@ def level_shares(sales: Sales, row: str, column: str, third: str | None = None) 
     third_values = grouped["third"].mean() if as_share else grouped["third"].median()
     table["third"] = third_values.to_numpy()
     for name, field in (("row", sales.field(row)), ("column", sales.field(column))):
-        table[name] = [field.format(value) for value in table[name]]
+        table[name] = _ordered_labels(field, table[name].to_numpy(np.float64))
     return table
+
+
+def _ordered_labels(field: Field, values: Floats) -> pd.Categorical[str]:
+    labels = dict.fromkeys(field.format(value) for value in np.unique(values))
+    return pd.Categorical([field.format(value) for value in values], list(labels))
 
 
 def _third_values(sales: Sales, third: str) -> NDArray[np.float64]:

@@ -71,12 +71,14 @@ class Selection:
     """Filters on the sales of a market; the default selects all.
 
     ``locations`` are positions of levels. The limits of ``price`` and of ``ranges`` (column,
-    lowest, highest) are inclusive; a sale where such a field is unknown is not selected.
+    lowest, highest) are inclusive; a sale where such a field is unknown is not selected. Sales
+    with an id in ``excluded`` are left out.
     """
 
     locations: tuple[int, ...] = ()
     price: tuple[float, float] | None = None
     ranges: tuple[tuple[str, float, float], ...] = ()
+    excluded: tuple[str, ...] = ()
 
     def apply(self, market: Market) -> Sales:
         """Select the sales of a market that pass every filter."""
@@ -87,6 +89,8 @@ class Selection:
             keep &= market.prices.between(*self.price)
         for column, lowest, highest in self.ranges:
             keep &= market.houses[column].between(lowest, highest)
+        if self.excluded:
+            keep &= ~market.ids.astype(str).isin(self.excluded).to_numpy()
         sales = Sales(market.contract, market.houses, market.prices, market.ids)
         return sales.where(keep)
 

@@ -24,6 +24,7 @@ __all__ = [
     "location_map",
     "missing_values",
     "overview",
+    "period_numbers",
     "price_by_level",
     "price_by_location",
     "price_by_period",
@@ -148,7 +149,7 @@ def price_by_period(sales: Sales, months: int = 3) -> pd.DataFrame:
 
     A period has 1, 3 or 12 months; one without a sale is left out.
     """
-    frame = _spread(sales.prices, _period_numbers(sales, months))
+    frame = _spread(sales.prices, period_numbers(sales, months))
     frame = frame[frame.index.notna()]
     starts = [_start(number, months) for number in frame.index]
     frame.insert(0, "start", pd.DatetimeIndex(starts))
@@ -158,7 +159,7 @@ def price_by_period(sales: Sales, months: int = 3) -> pd.DataFrame:
 
 def select_periods(sales: Sales, months: int, periods: Collection[str]) -> tuple[str, ...]:
     """Return the ids of the sales in some periods, named as :func:`by_period` names them."""
-    numbers = _period_numbers(sales, months)
+    numbers = period_numbers(sales, months)
     named = {n: _period(_start(n, months), months) for n in np.unique(numbers[~np.isnan(numbers)])}
     selected = np.isin(numbers, [number for number, name in named.items() if name in periods])
     return tuple(sales.ids[selected].astype(str))
@@ -191,7 +192,7 @@ def _spread(prices: pd.Series, keys: NDArray[np.float64]) -> pd.DataFrame:
     return frame
 
 
-def _period_numbers(sales: Sales, months: int) -> NDArray[np.float64]:
+def period_numbers(sales: Sales, months: int) -> NDArray[np.float64]:
     """The period of each sale, counted from the year 0; NaN where its date is unknown."""
     roles = sales.contract.market.roles
     year, month = sales.values(roles.sale_year), sales.values(roles.sale_month)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import pandas as pd
+import plotly.graph_objects as go
 
-from houseprice.formatting import percent, plural, rounding_step
+from houseprice.formatting import percent, plural, rounding_step, signed_percent
 from houseprice.market.contract import Contract
 from houseprice.market.fields import Field
+from houseprice.market.profile.like_for_like import MIN_GROUP, Comparison
 from houseprice.market.profile.summaries import FieldProfile
 from houseprice.ui.charts.panel import Chart
 from houseprice.ui.charts.style import (
@@ -28,7 +31,6 @@ from houseprice.ui.charts.style import (
     number_axis,
     price_title,
 )
-from houseprice.ui.charts.two_fields import heatmap_trace
 
 __all__ = [
     "FEW_YEARS",
@@ -36,6 +38,8 @@ __all__ = [
     "distribution_chart",
     "field_summary",
     "format_value",
+    "index_caption",
+    "index_chart",
     "price_by_level_chart",
     "price_by_number_chart",
     "price_by_year_chart",
@@ -105,27 +109,20 @@ def price_by_number_chart(
     trend: pd.DataFrame,
     field: Field,
     contract: Contract,
-    cells: pd.DataFrame | None = None,
 ) -> Chart:
-    """Prices along a number: a sample of the points, and their trend.
-
-    With ``cells``, their density is drawn in place of the points.
-    """
+    """Prices along a number: a sample of the points, and their trend."""
     drawn = figure(460)
-    if cells is not None:
-        drawn.add_heatmap(**heatmap_trace(cells, None, contract))
-    else:
-        add_sale_dots(
-            drawn,
-            sample,
-            "Sale %{customdata[0]}, %{customdata[1]}<br>"
-            f"{money_hover(contract, 'y')}<br>%{{x:,}} {field.unit}",
-        )
+    add_sale_dots(
+        drawn,
+        sample,
+        "Sale %{customdata[0]}, %{customdata[1]}<br>"
+        f"{money_hover(contract, 'y')}<br>%{{x:,}} {field.unit}",
+    )
     if len(trend) > 1:
         hover = f"Median price {money_hover(contract, 'y')}<br>at %{{x:,}} {field.unit}"
         line = {"name": "Median price of similar homes", "hovertemplate": f"{hover}<extra></extra>"}
         interquartile_band(drawn, trend["value"], trend, line)
-        drawn.update_layout(showlegend=cells is None)
+        drawn.update_layout(showlegend=True)
     drawn.update_xaxes(title_text=axis_title(field), **number_axis(field))
     drawn.update_yaxes(title_text=price_title(contract), rangemode="tozero", **money_axis(contract))
     headers = {"value": axis_title(field), "price": price_title(contract)}
@@ -220,8 +217,12 @@ def price_by_year_chart(
 
 
 def trend_chart(frame: pd.DataFrame, contract: Contract) -> Chart:
-    """Median prices over time, over the middle half of prices (``price_by_period``)."""
+    """Median prices over time, over the middle half of prices (``price_by_period``).
+
+    Periods with few sales are left out.
+    """
     drawn = figure(400)
+    caption, frame = _period_caption(frame, contract), frame[frame["sales"] >= MIN_SALES]
     line = {
         "name": "Median price",
         "mode": "lines+markers",
@@ -233,25 +234,95 @@ def trend_chart(frame: pd.DataFrame, contract: Contract) -> Chart:
     drawn.update_layout(showlegend=True)
     drawn.update_xaxes(title_text="Time of sale")
     drawn.update_yaxes(title_text=price_title(contract), rangemode="tozero", **money_axis(contract))
-    return Chart(drawn, frame, _period_caption(frame, contract))
+    return Chart(drawn, frame, caption)
 
 
 def _period_caption(frame: pd.DataFrame, contract: Contract) -> str:
     large = frame[frame["sales"] >= MIN_SALES]
     if len(large) < 2:
-        return "Too few of these sales to show a trend over time."
-    first, last = large.iloc[0], large.iloc[-1]
-    change = last["median"] / first["median"] - 1
-    moved = f"{'up' if change > 0 else 'down'} {percent(abs(change), 0)}"
-    if abs(change) < MIN_CHANGE:
-        moved = "hardly changed"
+        return "Too few of these sales to show medians over time."
     low, high = extremes(large, "median")
-    note = f" Periods with fewer than {MIN_SALES} sales are not compared."
     return (
-        f"The median price{_per_unit(contract)} was {price_text(first['median'], contract)} in "
-        f"{first['period']} and {price_text(last['median'], contract)} in {last['period']} "
-        f"({moved}); it was between {price_text(low['median'], contract)} and "
-        f"{price_text(high['median'], contract)}.{note if len(large) < len(frame) else ''}"
+        f"The median price{_per_unit(contract)} was lowest in {low['period']} "
+        f"({price_text(low['median'], contract)}, {low['sales']:,} sales) and highest in "
+        f"{high['period']} ({price_text(high['median'], contract)}, {high['sales']:,} sales). A "
+        "median depends on which homes were sold; the price index does not."
+    )
+
+
+def index_chart(comparisons: Mapping[str, Comparison]) -> Chart:
+    """Price indices over time by name, like for like, with their 95 % confidence bands.
+
+    A period with few sales has no index. A single index has the number of sales below it.
+    """
+    drawn = figure(430)
+    compared = {name: each.compared for name, each in comparisons.items() if len(each.compared) > 1}
+    for (name, frame), dash in zip(compared.items(), ("solid", "dash"), strict=False):
+        drawn.add_scatter(
+            x=frame["start"],
+            y=100 * frame["index"],
+            mode="lines+markers",
+            name=name,
+            line={"width": 3, "dash": dash},
+            customdata=frame[["period", "sales"]].assign(
+                low=100 * frame["low"], high=100 * frame["high"]
+            ),
+            hovertemplate="<b>%{customdata[0]}</b><br>Index %{y:.1f} (%{customdata[2]:.1f} to "
+            "%{customdata[3]:.1f})<br>%{customdata[1]:,} sales<extra></extra>",
+        )
+    for frame in compared.values():
+        edge = {"mode": "lines", "line": {"width": 0}, "hoverinfo": "skip", "showlegend": False}
+        drawn.add_scatter(x=frame["start"], y=100 * frame["low"], **edge)
+        high = 100 * frame["high"]
+        drawn.add_scatter(x=frame["start"], y=high, fill="tonexty", fillcolor=BAND, **edge)
+    drawn.update_yaxes(title_text="Price index", tickformat=".0f")
+    if len(comparisons) == 1:
+        _add_sales_bars(drawn, next(iter(comparisons.values())).frame)
+    drawn.update_layout(showlegend=len(comparisons) > 1)
+    drawn.update_xaxes(title_text="Time of sale")
+    parts = [comparisons[name].frame.assign(segment=name) for name in compared]
+    captions = [index_caption(comparison, name) for name, comparison in comparisons.items()]
+    headers = {"index": "Price index", "low": "Index from", "high": "Index to"}
+    frame = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+    return Chart(drawn, frame, "  \n".join(captions), headers)
+
+
+def _add_sales_bars(drawn: go.Figure, frame: pd.DataFrame) -> None:
+    drawn.add_bar(
+        x=frame["start"],
+        y=frame["sales"],
+        yaxis="y2",
+        customdata=frame[["period"]],
+        marker={"color": FAINT, "line": {"width": 0}},
+        hovertemplate="<b>%{customdata[0]}</b><br>%{y:,} sales<extra></extra>",
+    )
+    title = {"text": "Sales", "standoff": 16, "font": {"size": 13}}
+    drawn.update_layout(
+        yaxis={"domain": [0.36, 1]},
+        yaxis2={"domain": [0, 0.26], "title": title, "tickformat": ",d", "zeroline": False},
+    )
+    drawn.update_xaxes(anchor="y2")
+
+
+def index_caption(comparison: Comparison, name: str = "") -> str:
+    """Return how much prices changed like for like, with the confidence and what it rests on."""
+    start = f"{name}: like" if name else "Like"
+    frame = comparison.compared
+    if len(frame) < 2:
+        return f"{start} for like, too few of these sales to compare periods."
+    first, last = frame.iloc[0], frame.iloc[-1]
+    change = last["index"] - 1
+    low, high = (signed_percent(last[end] - 1) for end in ("low", "high"))
+    moved = f"prices {'rose' if change > 0 else 'fell'} {percent(abs(change))}"
+    if last["low"] <= 1 <= last["high"]:
+        moved = f"prices did not change measurably ({signed_percent(change)})"
+    left_out = len(comparison.frame) - len(frame)
+    note = f" {plural(left_out, 'period')} with fewer than {MIN_GROUP} sales left out."
+    return (
+        f"{start} for like, {moved} from {first['period']} to {last['period']} (95 % confidence: "
+        f"{low} to {high}). The features of the homes explain "
+        f"{percent(comparison.explained, 0)} of the differences in price."
+        f"{note if left_out else ''}"
     )
 
 
@@ -284,26 +355,17 @@ def seasonality_chart(frame: pd.DataFrame, contract: Contract) -> Chart:
     drawn.layout.yaxis.update(rangemode="tozero", **money_axis(contract))
     drawn.update_yaxes(automargin=True, zeroline=False, tickfont={"size": 13})
     drawn.update_xaxes(title_text=field.label, type="category", anchor="y2")
-    return Chart(drawn, frame, _season_caption(frame, contract), {"level": field.label})
+    return Chart(drawn, frame, _season_caption(frame), {"level": field.label})
 
 
-def _season_caption(by_month: pd.DataFrame, contract: Contract) -> str:
+def _season_caption(by_month: pd.DataFrame) -> str:
     low, high = extremes(by_month, "sales")
     n_sales = by_month["sales"].sum()
     if len(by_month) < 2:
         return f"All of these homes were sold in {high['level']}."
-    sales = (
+    return (
         f"Most homes are sold in {high['level']} ({percent(high['sales'] / n_sales, 0)} of the "
         f"sales), fewest in {low['level']} ({percent(low['sales'] / n_sales, 0)})."
-    )
-    large = by_month[by_month["sales"] >= MIN_SALES]
-    if len(large) < 2:
-        return sales
-    cheapest, dearest = extremes(large, "median")
-    return (
-        f"{sales} The median price{_per_unit(contract)} is between "
-        f"{price_text(cheapest['median'], contract)} in {cheapest['level']} and "
-        f"{price_text(dearest['median'], contract)} in {dearest['level']}."
     )
 
 

@@ -1,4 +1,4 @@
-"""Charts of two fields, a third one as the colour: points, density, boxes, heat map."""
+"""Charts of two fields, a third one as the colour: points, boxes, heat map."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from houseprice.formatting import join_words, percent
+from houseprice.formatting import join_words, percent, rounding_step
 from houseprice.market.contract import Contract
 from houseprice.market.fields import Field
 from houseprice.ui.charts.panel import Chart
@@ -30,9 +30,7 @@ from houseprice.ui.charts.style import (
 __all__ = [
     "boxes_chart",
     "colour_caption",
-    "density_figure",
     "heatmap_chart",
-    "heatmap_trace",
     "pair_caption",
     "points_figure",
 ]
@@ -45,6 +43,8 @@ STRENGTHS = (
     (0.0, "hardly any"),
 )
 """The name of an association, from which strength on."""
+_MAX_LABELLED = 8
+"""Columns of a heat map whose cells have room for a text."""
 JITTER = 0.25
 """Points of whole numbers are spread by so much, so that they do not overlap."""
 
@@ -80,43 +80,6 @@ def points_figure(
         **value_axis(fields[1], contract), **_integer_axis(points["other"], fields[1])
     )
     return drawn
-
-
-def density_figure(
-    cells: pd.DataFrame, fields: tuple[Field, Field], third: Field | None, contract: Contract
-) -> go.Figure:
-    """The number of sales or the median of the third field by cell (``density_cells``)."""
-    drawn = figure(500)
-    drawn.add_heatmap(**heatmap_trace(cells, third, contract))
-    drawn.update_xaxes(**value_axis(fields[0], contract))
-    drawn.update_yaxes(**value_axis(fields[1], contract))
-    return drawn
-
-
-def heatmap_trace(
-    cells: pd.DataFrame, third: Field | None, contract: Contract
-) -> dict[str, object]:
-    """The settings of a heat map trace (``density_cells``)."""
-    column = "third" if third else "sales"
-    lowest, highest = colour_limits(cells["third"]) if third else (0.0, float(cells["sales"].max()))
-    colour = f"<br>{third.label}: %{{z:,.0f}}" if third else ""
-    grid = cells.assign(x=_centres(cells["x"]), y=_centres(cells["y"]))
-    table, counts = (
-        grid.pivot_table(index="y", columns="x", values=name, dropna=False, observed=False)
-        for name in (column, "sales")
-    )
-    return {
-        "x": table.columns.to_numpy(np.float64),
-        "y": table.index.to_numpy(np.float64),
-        "z": table.to_numpy(),
-        "customdata": counts.to_numpy(),
-        "hoverongaps": False,
-        "hovertemplate": f"about %{{x:,.0f}} and %{{y:,.0f}}<br>%{{customdata:,}} sales{colour}"
-        "<extra></extra>",
-        "zmin": lowest,
-        "zmax": highest,
-        "colorbar": field_colour_scale(third, contract) if third else colour_scale("Sales"),
-    }
 
 
 def _add_coloured_points(
@@ -183,15 +146,6 @@ def _integer_axis(values: pd.Series, field: Field) -> dict[str, object]:
     """Few whole numbers get a tick each, and none between."""
     few = field.kind == "count" and values.max() - values.min() <= 12
     return {"dtick": 1} if few else {}
-
-
-def _centres(values: pd.Series) -> pd.Categorical:
-    """The centres of cells as categories with all centres between them, for cells of one width."""
-    centres = np.unique(values.to_numpy(np.float64))
-    step = float(np.diff(centres).min()) if centres.size > 1 else 1.0
-    n_cells = round((centres[-1] - centres[0]) / step) + 1
-    codes = ((values - centres[0]) / step).round().astype(int)
-    return pd.Categorical.from_codes(codes, centres[0] + step * np.arange(n_cells))
 
 
 def boxes_chart(
@@ -292,23 +246,22 @@ def heatmap_chart(
         limits = colour_limits(frame["third"])
         bar, texts = (
             field_colour_scale(third, contract, title),
-            table.map(lambda value: _format_rounded(third, value)),
+            table.map(lambda value: _cell_text(third, value, contract)),
         )
-    drawn = figure(rows=len(table) + 8)
+    texts = (texts + counts.map("<br>({:,.0f})".format)).where(counts.notna(), "")
+    drawn = figure(rows=round(1.4 * len(table)) + 8)
     drawn.add_heatmap(
         z=table.to_numpy(),
         x=[wrap_label(name, 16) for name in table.columns],
         y=[wrap_label(name) for name in table.index],
-        customdata=counts.to_numpy(),
         text=texts.to_numpy(),
         zmin=limits[0],
         zmax=limits[1],
         xgap=2,
         ygap=2,
         hoverongaps=False,
-        texttemplate="%{text}" if in_shares and len(table.columns) <= 6 else None,
-        hovertemplate=f"%{{y}}, %{{x}}<br>%{{customdata:,}} sales<br>{title}: %{{text}}"
-        "<extra></extra>",
+        texttemplate="%{text}" if len(table.columns) <= _MAX_LABELLED else None,
+        hovertemplate=f"%{{y}}, %{{x}}<br>{title}: %{{text}} sales<extra></extra>",
         colorbar=bar,
     )
     drawn.update_xaxes(title_text=fields[1].label, type="category", showgrid=False)
@@ -321,7 +274,24 @@ def heatmap_chart(
         f"The most frequent pair is “{most['row']}” with “{most['column']}”: {most['sales']:,} of "
         f"{n_sales:,} sales ({percent(most['sales'] / n_sales, 0)})."
     )
+    if third and third.column == contract.market.price.column:
+        caption = f"{_cell_caption(frame, third, contract)} {caption}"
     return Chart(drawn, frame if third else frame.drop(columns="third"), caption)
+
+
+def _cell_caption(frame: pd.DataFrame, third: Field, contract: Contract) -> str:
+    large = frame[frame["sales"] >= MIN_SALES]
+    if len(large) < 2:
+        return f"No two pairs have {MIN_SALES} sales or more."
+    low, high = (
+        f"{_cell_text(third, row['third'], contract)} for “{row['row']}” with “{row['column']}” "
+        f"({row['sales']:,} sales)"
+        for row in extremes(large, "third")
+    )
+    return (
+        f"Of the pairs with {MIN_SALES} sales or more, the median of “{third.label}” is lowest, "
+        f"{low}, and highest, {high}."
+    )
 
 
 def _ordered_levels(frame: pd.DataFrame, name: str, field: Field) -> list[str]:
@@ -329,10 +299,12 @@ def _ordered_levels(frame: pd.DataFrame, name: str, field: Field) -> list[str]:
     sales = frame.groupby(name)["sales"].sum().sort_values(ascending=False, kind="stable")
     if field.kind == "nominal":
         return list(sales.index)
-    return [label for label in field.labels if label in sales.index]
+    return [str(label) for label in frame[name].cat.categories if label in sales.index]
 
 
-def _format_rounded(field: Field, value: float) -> str:
+def _cell_text(field: Field, value: float, contract: Contract) -> str:
+    if field.column == contract.market.price.column and not math.isnan(value):
+        return contract.money(value, rounding_step(0.05 * value))
     return field.format(value if math.isnan(value) else round(value))
 
 

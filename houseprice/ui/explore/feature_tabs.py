@@ -30,7 +30,6 @@ __all__ = [
 MAX_POINTS = 4_000
 """More points hide each other and slow the page down, so a random sample of them is drawn."""
 
-POINTS, DENSITY = "Points", "Density"
 MATRIX, LIST = "Matrix", "List"
 NO_COLOR = "No colour"
 _MAX_BARS = 15
@@ -41,11 +40,10 @@ def show_price_by_feature(sales: Sales) -> None:
     """Show one feature and the price, then any two features; selected points list their sales."""
     ranked = [*price_associations(sales)["column"], *sales.contract.columns]
     columns = {sales.contract.fields[column].label: column for column in dict.fromkeys(ranked)}
-    selected = _show_price_chart(sales, columns)
+    # The captions of the charts explain how to select, so there is no further hint.
+    show_selected(_show_price_chart(sales, columns), sales, "picked", hint=None)
     st.subheader("Any two features", anchor=False)
-    selected += _show_pair_chart(sales, columns)
-    # The captions above explain how to select, so there is no further hint.
-    show_selected(tuple(dict.fromkeys(selected)), sales, "picked", hint=None)
+    show_selected(_show_pair_chart(sales, columns), sales, "picked_of_pair", hint=None)
 
 
 def _show_price_chart(sales: Sales, columns: dict[str, str]) -> tuple[str, ...]:
@@ -65,25 +63,19 @@ def _show_price_chart(sales: Sales, columns: dict[str, str]) -> tuple[str, ...]:
     profile = summaries.field_profile(sales, field.column)
     st.markdown(price_charts.field_summary(profile, field, association).replace("$", "\\$"))
     has_points = field.kind == "number"
-    dense = has_points and _choose_density(len(sales), "against_as")
-    chart = price_chart(sales, field, dense)
-    selected = panel(chart, key="price_against", picks=has_points and not dense)
-    if has_points and not dense:
+    chart = price_chart(sales, field)
+    selected = panel(chart, key="price_against", picks=has_points)
+    if has_points:
         _show_points_note(len(chart.frame))
     return selected
 
 
-def price_chart(sales: Sales, field: Field, dense: bool = False) -> Chart:
-    """Chart a feature and the price: points (or their density), years, or a box per level."""
+def price_chart(sales: Sales, field: Field) -> Chart:
+    """Chart a feature and the price: points, years, or a box per level."""
     contract, column = sales.contract, field.column
     if field.kind == "number":
         frame, trend = summaries.price_points(sales, column), summaries.price_trend(sales, column)
-        cells = (
-            associations.density_cells(frame, "value", "price") if dense and len(frame) else None
-        )
-        return price_charts.price_by_number_chart(
-            frame, thin_out(frame), trend, field, contract, cells
-        )
+        return price_charts.price_by_number_chart(frame, thin_out(frame), trend, field, contract)
     if field.kind == "year":
         frame, trend = summaries.price_by_year(sales, column), summaries.price_trend(sales, column)
         return price_charts.price_by_year_chart(frame, trend, field, contract)
@@ -113,9 +105,7 @@ def _show_pair_chart(sales: Sales, columns: dict[str, str]) -> tuple[str, ...]:
     if x == y:
         st.info("Select two different features.")
         return ()
-    numeric = sales.field(x).is_numeric and sales.field(y).is_numeric
-    dense = numeric and _choose_density(len(sales), "pair_as")
-    pair = pair_chart(sales, x, y, options.get(color_label), dense)
+    pair = pair_chart(sales, x, y, options.get(color_label))
     if pair is None:
         st.info("No sale has both features. Select other features.")
         return ()
@@ -133,27 +123,18 @@ class PairChart:
     has_points: bool = False
 
 
-def pair_chart(
-    sales: Sales, x: str, y: str, color: str | None = None, dense: bool = False
-) -> PairChart | None:
-    """Chart two features (columns, or the price), coloured by a third.
-
-    ``dense`` draws the number of sales instead of points. Returns None if no sale has both.
-    """
+def pair_chart(sales: Sales, x: str, y: str, color: str | None = None) -> PairChart | None:
+    """Chart two features (columns, or the price), coloured by a third; None if no sale has both."""
     fields = sales.field(x), sales.field(y)
     caption = two_fields.pair_caption(*fields, associations.association(sales, x, y))
     color_note = ""
-    numeric = all(field.is_numeric for field in fields)
-    if color and numeric and dense and not _is_ordered(sales.field(color)):
-        color_note = f"“{sales.field(color).label}” has no order, so it cannot colour a density."
-        color = None
-    elif color:
+    if color:
         strengths = tuple(associations.association(sales, color, column) for column in (x, y))
         color_note = two_fields.colour_caption(
             sales.field(color), fields, (strengths[0], strengths[1])
         )
-    if numeric:
-        pair = _points_chart(sales, fields, color, dense)
+    if all(field.is_numeric for field in fields):
+        pair = _points_chart(sales, fields, color)
     elif any(field.is_numeric for field in fields):
         pair = _box_chart(sales, fields, color)
     else:
@@ -164,19 +145,12 @@ def pair_chart(
     return replace(pair, chart=replace(pair.chart, caption=caption))
 
 
-def _points_chart(
-    sales: Sales, fields: tuple[Field, Field], color: str | None, dense: bool
-) -> PairChart | None:
+def _points_chart(sales: Sales, fields: tuple[Field, Field], color: str | None) -> PairChart | None:
     contract, color_field = sales.contract, sales.field(color) if color else None
     x, y = fields
     points = associations.pair_points(sales, x.column, y.column, color)
     if points.empty:
         return None
-    if dense:
-        cells = associations.density_cells(points, "one", "other", "third" if color else None)
-        figure = two_fields.density_figure(cells, fields, color_field, contract)
-        headers = {"x": axis_title(x), "y": axis_title(y), **_color_headers(color_field)}
-        return PairChart(Chart(figure, cells, "", headers))
     group_names = None
     if color_field and not _is_ordered(color_field):
         groups, group_names = associations.group_by_field(sales, color_field.column)
@@ -238,11 +212,6 @@ def _select_feature(
         bind="query-params",
         persist_state="session",
     )
-
-
-def _choose_density(n_sales: int, key: str) -> bool:
-    default = DENSITY if n_sales > MAX_POINTS else POINTS
-    return choose_option("Show sales as", (POINTS, DENSITY), default, key) == DENSITY
 
 
 def _show_points_note(n_sales: int) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -13,10 +13,11 @@ import pandas as pd
 import streamlit as st
 from numpy.typing import NDArray
 
-from houseprice.formatting import join_words
+from houseprice.formatting import join_words, plural
 from houseprice.market.contract import Contract
 from houseprice.market.profile import associations
 from houseprice.market.profile.alerts import Alert, alerts
+from houseprice.market.profile.like_for_like import Comparison, price_index
 from houseprice.market.profile.selection import Sales, Selection, with_price_per_area
 from houseprice.market.sales import Market
 from houseprice.ui.charts.style import axis_title
@@ -27,12 +28,15 @@ __all__ = [
     "choose_option",
     "choose_price_measure",
     "describe_filters",
+    "exclude_sales",
     "filter_sales",
+    "index_of",
     "price_associations",
     "show_filters",
 ]
 
 _MAX_LOCATIONS_NAMED = 4
+_EXCLUDED = "only_without"
 _SLIDER_STEPS = 100  # enough to aim, few enough to hit round numbers
 
 
@@ -60,6 +64,7 @@ def show_filters(market: Market) -> Selection:
         st.subheader("Filters")
         present = np.unique(market.houses[location.column].dropna().to_numpy()).astype(int)
         codes = {location.labels[code]: int(code) for code in present}
+        problems = _link_problems(codes, sliders)
         selected = st.multiselect(
             location.label,
             sorted(codes),
@@ -86,20 +91,73 @@ def show_filters(market: Market) -> Selection:
                 price = (float(low), float(high))
             else:
                 ranges.append((slider.column, float(low), float(high)))
+        excluded = tuple(
+            st.text_input(
+                "Excluded sales",
+                key=_EXCLUDED,
+                placeholder="None",
+                bind="query-params",
+                persist_state="session",
+                help="Numbers of sales, separated by spaces. To exclude sales, select them in a "
+                "chart.",
+            ).split()
+        )
         st.button(
             "Reset",
             key="only_reset",
             icon=":material/filter_alt_off:",
             on_click=partial(_reset, sliders),
-            disabled=not (selected or price or ranges),
+            disabled=not (selected or price or ranges or excluded),
             width="stretch",
             help="Remove all filters",
         )
-    return Selection(tuple(codes[label] for label in selected), price, tuple(ranges))
+    known = set(market.ids.astype(str))
+    problems += [f"There is no sale {number}." for number in excluded if number not in known]
+    if problems:
+        st.warning(escape(" ".join(problems)), icon=":material/filter_alt_off:")
+    excluded = tuple(number for number in dict.fromkeys(excluded) if number in known)
+    return Selection(tuple(codes[label] for label in selected), price, tuple(ranges), excluded)
+
+
+def _link_problems(locations: Collection[str], sliders: Sequence[_Slider]) -> list[str]:
+    """Name the filters of a link that can't be applied; Streamlit drops them without a word."""
+    keys = {"only_location", _EXCLUDED, *(slider.key for slider in sliders)}
+    problems = [
+        f"The link has an unknown filter, {name}."
+        for name in st.query_params
+        if name.startswith("only_") and name not in keys
+    ]
+    problems += [
+        f"The link names a location without sales, {name}."
+        for name in st.query_params.get_all("only_location")
+        if name not in locations
+    ]
+    for slider in sliders:
+        ends = st.query_params.get_all(slider.key)
+        if ends and not _is_range(ends, slider):
+            covered = f"two numbers from {slider.low} to {slider.high}"
+            text = f"The filter {slider.label} of the link, {', '.join(ends)}, is not {covered}."
+            problems.append(text)
+    return problems
+
+
+def _is_range(ends: Sequence[str], slider: _Slider) -> bool:
+    try:
+        low, high = map(float, ends)
+    except ValueError:
+        return False
+    return slider.low <= low <= high <= slider.high
+
+
+def exclude_sales(ids: Collection[str]) -> None:
+    """Exclude sales from every chart, in addition to those that are excluded."""
+    excluded = str(st.session_state.get(_EXCLUDED) or "").split()
+    st.session_state[_EXCLUDED] = " ".join(dict.fromkeys([*excluded, *ids]))
 
 
 def _reset(sliders: Sequence[_Slider]) -> None:
     st.session_state["only_location"] = []
+    st.session_state[_EXCLUDED] = ""
     for slider in sliders:
         st.session_state[slider.key] = (slider.low, slider.high)
 
@@ -149,8 +207,8 @@ def filter_sales(selection: Selection, market: Market) -> Sales:
         st.markdown(f"**{len(sales):,} of {total:,}** sales: {'; '.join(filters)}.")
     else:
         st.markdown(
-            f"All **{total:,}** sales. Filter them in the sidebar; the URL of the page includes "
-            "the filters."
+            f"All **{total:,}** sales. Filter them in the sidebar; the URL of the page has the "
+            "filters and choices: bookmark it to save this view."
         )
     return sales
 
@@ -173,6 +231,8 @@ def describe_filters(selection: Selection, contract: Contract) -> list[str]:
         start = field.format(low).removesuffix(field.unit).strip()
         ends = f"{escape(start)} to {escape(field.format(high))}"
         filters.append(f"{escape(field.label.lower())} {ends}")
+    if selection.excluded:
+        filters.append(f"without {plural(len(selection.excluded), 'excluded sale')}")
     return filters
 
 
@@ -195,6 +255,12 @@ def alerts_of(sales: Sales) -> tuple[Alert, ...]:
 def price_associations(sales: Sales) -> pd.DataFrame:
     """Return the association of each feature with the price, cached for all visitors."""
     return associations.price_associations(sales)
+
+
+@st.cache_data(show_spinner=False, max_entries=32, hash_funcs={Sales: _fingerprint})
+def index_of(sales: Sales, months: int) -> Comparison:
+    """Return the like-for-like price index of the sales, cached for all visitors."""
+    return price_index(sales, months)
 
 
 def choose_option(label: str, options: Sequence[str], default: str, key: str) -> str:

@@ -17,7 +17,7 @@ from houseprice.ui.charts import uploads as upload_charts
 from houseprice.ui.charts.panel import panel
 from houseprice.ui.charts.places import location_map_chart, location_prices_chart
 from houseprice.ui.csv.upload import ValuedUpload, upload_result
-from houseprice.ui.explore.filters import choose_option, choose_price_measure
+from houseprice.ui.explore.filters import choose_option, choose_price_measure, index_of
 from houseprice.ui.explore.selected_sales import show_selected
 from houseprice.ui.layout import escape
 
@@ -181,7 +181,7 @@ def _show_location_map(sales: Sales) -> tuple[str, ...]:
 
 
 def show_trend(sales: Sales) -> None:
-    """Show prices and numbers of sales over time, and by month of the year."""
+    """Show the price index, medians and numbers of sales over time, and by month of the year."""
     with st.container(horizontal=True):
         measured = choose_price_measure(sales)
         months = _PERIODS[choose_option("Period", tuple(_PERIODS), "Quarter", "period")]
@@ -189,6 +189,14 @@ def show_trend(sales: Sales) -> None:
         st.info(_NO_AREA)
         return
     contract = measured.contract
+    index = price_charts.index_chart({"": index_of(sales, months)})
+    panel(index, key="price_index")
+    st.caption(
+        "The index is the price of the same house, 100 in the first period: a hedonic regression "
+        "of the logarithm of price on the features of the homes and the period of sale. Band: "
+        "95 % confidence of the difference from the first period."
+    )
+    st.subheader("Median prices", anchor=False)
     frame = summaries.price_by_period(measured, months)
     selected = panel(price_charts.trend_chart(frame, contract), key="price_over_time", picks=True)
     show_selected(summaries.select_periods(sales, months, selected), sales, "picked_periods")

@@ -1,4 +1,4 @@
-"""The tabs Overview, Outliers and Missing values: what to know before using the sales."""
+"""The tabs Overview, Outliers and Missing values: findings, and what to know before using them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from houseprice.formatting import percent, rounding_step
+from houseprice.formatting import join_words, percent, plural, rounding_step
 from houseprice.market.contract import Contract
 from houseprice.market.profile import summaries
 from houseprice.market.profile.alerts import (
@@ -18,16 +18,23 @@ from houseprice.market.profile.alerts import (
     price_outliers,
     unusual_conditions,
 )
+from houseprice.market.profile.like_for_like import MIN_GROUP
 from houseprice.market.profile.selection import Sales
 from houseprice.ui.charts import data_quality
 from houseprice.ui.charts.panel import panel
-from houseprice.ui.charts.prices import contradictions_caption, price_outliers_chart
-from houseprice.ui.explore.filters import alerts_of
+from houseprice.ui.charts.prices import (
+    contradictions_caption,
+    index_chart,
+    price_outliers_chart,
+    price_text,
+)
+from houseprice.ui.charts.style import extremes
+from houseprice.ui.explore.filters import alerts_of, index_of, price_associations
 from houseprice.ui.explore.selected_sales import open_sale_button, table_height
-from houseprice.ui.layout import download, error_boundary, is_supported
+from houseprice.ui.layout import download, error_boundary, escape, is_supported
 from houseprice.ui.session import backend, market, study_of
 
-__all__ = ["outlier_reasons", "show_missing", "show_outliers", "show_overview"]
+__all__ = ["market_findings", "outlier_reasons", "show_missing", "show_outliers", "show_overview"]
 
 _MAX_BARS = 15
 _ICONS: dict[AlertKind, str] = {
@@ -54,7 +61,12 @@ _HEADERS = {
 
 
 def show_overview(sales: Sales) -> None:
-    """Show the data quality alerts, those of most features first, each with its chart."""
+    """Show findings about the market with the price index, then the data quality alerts."""
+    index = index_of(sales, 3)
+    st.markdown("\n".join(f"- {escape(finding)}" for finding in market_findings(sales)))
+    if len(index.compared) > 1:
+        panel(index_chart({"": index}), key="overview_index")
+    st.subheader("Data quality", anchor=False)
     alerts = alerts_of(sales)
     if len(sales) < MIN_SALES:
         st.info(f"At least {MIN_SALES} sales are needed to check the data quality.")
@@ -70,6 +82,35 @@ def show_overview(sales: Sales) -> None:
         if expander.open:
             with expander:
                 panel(data_quality.alert_chart(alert, sales), key=f"alert_{alert.kind}_chart")
+
+
+def market_findings(sales: Sales) -> list[str]:
+    """Return what the sales say about the market, a sentence each."""
+    contract, known = sales.contract, summaries.overview(sales)
+    area = contract.fields[contract.market.roles.area]
+    quartiles = sales.prices.quantile([0.25, 0.75])
+    low, high = (price_text(float(end), contract) for end in quartiles)
+    per_area = price_text(known.median_price_per_area, contract)
+    prices = (
+        f"The median of {plural(known.sales, 'sale')} from {known.first_year} to "
+        f"{known.last_year} is {price_text(known.median_price, contract)} ({per_area} per "
+        f"{area.unit or 'unit of area'}); half of the prices are between {low} and {high}."
+    )
+    findings = [prices]
+    locations = summaries.price_by_location(sales)
+    locations = locations[locations["sales"] >= MIN_GROUP]
+    if len(locations) > 1:
+        cheapest, dearest = extremes(locations, "median")
+        findings.append(
+            f"Location: the median price is from {price_text(cheapest['median'], contract)} in "
+            f"{cheapest['level']} to {price_text(dearest['median'], contract)} in "
+            f"{dearest['level']}."
+        )
+    closest = price_associations(sales).head(3)
+    if len(closest):
+        names = [f"{row.field} ({row.strength:.2f})" for row in closest.itertuples()]
+        findings.append(f"Most closely associated with the price: {join_words(names)}.")
+    return findings
 
 
 def show_missing(sales: Sales) -> None:

@@ -12,6 +12,7 @@ from houseprice.formatting import plural
 from houseprice.market.contract import Contract
 from houseprice.market.profile.selection import Sales
 from houseprice.ui.charts.style import axis_title, price_title
+from houseprice.ui.explore.filters import exclude_sales
 from houseprice.ui.house.state import open_sale
 from houseprice.ui.layout import download, escape
 
@@ -64,6 +65,13 @@ def show_selected(
             st.caption("Select a row to open that house in the form.")
         else:
             open_sale_button(str(selected.ids.iloc[row]), key)
+        st.button(
+            "Exclude from all charts",
+            key=f"{key}_exclude",
+            icon=":material/playlist_remove:",
+            on_click=exclude_sales,
+            args=(selected.ids.astype(str).tolist(),),
+        )
         _show_downloads(selected, key)
 
 

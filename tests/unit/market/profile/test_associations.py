@@ -86,14 +86,6 @@ def test_the_price_is_treated_as_a_number_field(sales):
     assert tie == pytest.approx(frame.loc["GrLivArea", "strength"])
 
 
-def test_density_cells_count_every_point_once(sales):
-    points = associations.pair_points(sales, "LotFrontage", "YearBuilt", PRICE)
-    assert len(points) == 1201
-    cells = associations.density_cells(points, "one", "other", "third")
-    assert cells["sales"].sum() == 1201
-    assert cells["third"].between(sales.prices.min(), sales.prices.max()).all()
-
-
 def test_rare_levels_are_grouped_as_others(sales):
     group, names = associations.group_by_field(sales, "Neighborhood")
     assert len(names) == 6

@@ -203,11 +203,10 @@ def test_the_caption_of_the_map_names_the_most_expensive_side(sales, contract):
 
 def test_periods_and_months_with_few_sales_are_not_compared(market, sales, contract):
     caption = trend_chart(summaries.price_by_period(sales), contract).caption
-    assert "Q2 2010 (down 10 %)" in caption
+    assert "highest in Q4 2007" in caption
     assert "Q3 2010" not in caption
     assert seasonality_chart(summaries.price_by_level(sales, "MoSold"), contract).caption == (
-        "Most homes are sold in June (17 % of the sales), fewest in February (4 %). The median "
-        "price is between $147,000 in April and $186,000 in September."
+        "Most homes are sold in June (17 % of the sales), fewest in February (4 %)."
     )
     january = Selection(ranges=(("YrSold", 2006, 2006), ("MoSold", 0, 0))).apply(market)
     assert "Too few" in trend_chart(summaries.price_by_period(january), contract).caption

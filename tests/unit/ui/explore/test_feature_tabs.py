@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 
-import numpy as np
 import pandas as pd
 import pytest
 
@@ -39,16 +38,6 @@ def test_any_feature_can_colour_any_chart(sales, color):
         assert label in pair.chart.figure.to_json()
 
 
-def test_only_an_ordered_feature_can_colour_a_density(sales):
-    ordered = pair_chart(sales, "GrLivArea", PRICE, "KitchenQual", dense=True)
-    unordered = pair_chart(sales, "GrLivArea", PRICE, "Neighborhood", dense=True)
-    assert ordered is not None
-    assert unordered is not None
-    assert "Kitchen quality" in ordered.chart.figure.data[0].colorbar.title.text
-    assert unordered.chart.figure.data[0].colorbar.title.text == "Sales"
-    assert "“Neighbourhood” has no order" in unordered.chart.caption
-
-
 def test_a_point_has_the_id_of_its_sale(sales):
     pair = pair_chart(sales, "GrLivArea", "YearBuilt", "Neighborhood")
     assert pair is not None
@@ -56,13 +45,6 @@ def test_a_point_has_the_id_of_its_sale(sales):
     assert sorted(ids) == sorted(sales.ids)
     chart = price_chart(sales, sales.field("GrLivArea"))
     assert [row[0] for row in chart.figure.data[0].customdata] == list(sales.ids)
-
-
-def test_the_cells_of_a_density_have_one_width(sales):
-    chart = price_chart(sales, sales.field("LotFrontage"), dense=True)
-    widths = np.diff(chart.figure.data[0].x)
-    assert widths == pytest.approx(np.full(len(widths), widths[0]))
-    assert chart.figure.data[0].type == "heatmap"
 
 
 def test_too_many_points_are_sampled_in_the_same_way_each_time():
