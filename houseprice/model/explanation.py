@@ -138,7 +138,8 @@ class Explainer:
         field, base = self._fields[k], self._attribution.base[k]
         text = field.format(imputed)
         if np.isnan(value):
-            text = f"not known, taken as {text}"
+            estimate = float(f"{imputed:.3g}") if field.kind == "number" else round(imputed)
+            text = f"not known, taken as {field.format(estimate)}"
         if imputed == base:
             return f"{field.label}: {text}, as in the typical house"
         difference = format_difference(self._currency, amount, rounding_step(self.base_price))
