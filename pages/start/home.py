@@ -40,14 +40,12 @@ def example_sentence(columns: Sequence[str]) -> str:
     described = "; ".join(
         f"{field.label}: {field.format(float(typical()[field.column]))}" for field in fields
     )
-    limits = [contract.money(valuation[name], step) for name in ("price_low", "price_high")]
-    limits_text = (
-        ""
-        if pd.isna(valuation["price_low"])
-        else f", {' to '.join(limits)} ({percent(valuation['interval'], 0)} range)"
-    )
+    limits = ""
+    if not pd.isna(valuation["price_low"]):
+        low, high = (contract.money(valuation[name], step) for name in ("price_low", "price_high"))
+        limits = f", {low} to {high} ({percent(valuation['interval'], 0)} range)"
     value = contract.money(price, step)
-    return f"**Example:** {escape(described)}. Value **{escape(value)}**{escape(limits_text)}."
+    return f"**Example:** {escape(described)}. Value **{escape(value)}**{escape(limits)}."
 
 
 def extremes(frame: pd.DataFrame, column: str, name: str, step: float) -> str:
