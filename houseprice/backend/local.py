@@ -21,14 +21,16 @@ from houseprice.backend.base import (
     valuation_frame,
 )
 from houseprice.errors import InputError, ModelError
+from houseprice.market.problems import Problem, renumbered
 from houseprice.market.sales import Market, typical_house
-from houseprice.market.validation import validate
+from houseprice.market.validation import problem_order, validate
 from houseprice.model.card import Card
 from houseprice.model.comparables import Comparables, adjust_prices
 from houseprice.model.explanation import Explainer, Explanation
 from houseprice.model.importance import partial_dependence
 from houseprice.model.store.store import LoadedModel, ModelStore
 from houseprice.model.study import Study
+from houseprice.model.valuation import MAX_CONFIDENCE_OUTSIDE
 from houseprice.model.what_if import EffectUncertainty, ValueChange, ice_curve, what_if
 
 __all__ = ["LocalBackend"]
@@ -78,11 +80,16 @@ class LocalBackend(Backend):
         """Validate and value raw rows."""
         checked = validate(rows, self._contract, self._model.domain_)
         valid_rows = np.flatnonzero(checked.valid)
-        parts = []
+        parts: list[pd.DataFrame] = []
+        unlike: list[Problem] = []
         for chunk in chunks(len(valid_rows), CHUNK_ROWS):
             positions = valid_rows[chunk]
             houses = checked.houses.iloc[positions]
             part = self._model.value(houses, interval=interval)
+            is_low = (part["confidence"] <= MAX_CONFIDENCE_OUTSIDE).to_numpy()
+            unlike += renumbered(
+                self._model.unlike_sales(houses[is_low]), positions[is_low].tolist()
+            )
             if evidence:
                 part["comparables"] = self._comparable_ids(houses, self._ids(rows, positions))
                 part["top_drivers"] = self._explainer.top_drivers(houses)
@@ -90,8 +97,12 @@ class LocalBackend(Backend):
             report_valued(progress, chunk.stop, len(valid_rows))
         values = parts[0] if len(parts) == 1 else pd.concat(parts) if parts else pd.DataFrame()
         version, now = self._loaded.manifest.model_version, datetime.now(UTC)
-        frame = valuation_frame(checked.valid, checked.problems, values, version, now)
-        return ValuationResult(frame, checked.problems)
+        problems = checked.problems
+        if unlike:
+            order = problem_order(self._contract.columns)
+            problems = tuple(sorted([*problems, *unlike], key=order))
+        frame = valuation_frame(checked.valid, problems, values, version, now)
+        return ValuationResult(frame, problems)
 
     def explain(self, rows: pd.DataFrame) -> Explanation:
         """Explain the value of one house in money."""

@@ -130,7 +130,9 @@ class ValuationOut(ResponseModel):
     price_high: Money
     interval: float = Field(ge=0.5, le=0.95)
     fsd: Number = Field(description="Half-width of the 68 % range, relative to the value")
-    confidence: Number = Field(description="100 x (1 - fsd)")
+    confidence: Number = Field(
+        description="100 x (1 - fsd), at most 84 outside of what the sales cover"
+    )
     comparable_ids: list[str] | None = None
     top_drivers: list[str] | None = None
     explanation: ExplanationOut | None = None

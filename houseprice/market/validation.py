@@ -350,14 +350,14 @@ class Domain:
 
     def problems(self, houses: Floats, contract: Contract) -> Iterator[Problem]:
         """Yield a warning for each value outside; ``houses`` has shape (n_fields, n_rows)."""
-        outside = self._outside(houses, contract)
+        outside = self.outside(houses, contract)
         for i in np.flatnonzero(outside.any(axis=1)).tolist():
             field = contract.fields[contract.columns[i]]
             for j in np.flatnonzero(outside[i]).tolist():
                 yield self._problem(field, j + 1, float(houses[i, j]))
 
-    def _outside(self, houses: Floats, contract: Contract) -> Flags:
-        """Return a mask of the values outside; an unknown value never is."""
+    def outside(self, houses: Floats, contract: Contract) -> Flags:
+        """Return a mask of the values outside, of the same shape; an unknown value never is."""
         lower = np.array([self.lower.get(name, -np.inf) for name in contract.columns])
         upper = np.array([self.upper.get(name, np.inf) for name in contract.columns])
         outside: NDArray[np.bool_] = houses < lower[:, np.newaxis]
@@ -382,8 +382,11 @@ class Domain:
             message = f"{field.label}: no sale in this market had «{read}»."
             return Problem(row, field.column, "unseen_level", "warning", message, read)
         lower, upper = self.lower[field.column], self.upper[field.column]
-        covered = f"{field.format(lower)} to {field.format(upper)}"
-        message = f"{field.label}: {read} is outside what the sales cover ({covered})."
+        limit = f"above {field.format(upper)}" if value > upper else f"below {field.format(lower)}"
+        message = (
+            f"{field.label}: {read} is outside what the sales cover (none is {limit}). The range "
+            "is wider and the confidence low."
+        )
         return Problem(row, field.column, "outside_sales", "warning", message, read)
 
 

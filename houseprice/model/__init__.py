@@ -10,5 +10,6 @@
     valuation                   ValuationModel: prices with intervals
     conformal, aggregate        intervals of one house and of a portfolio
     imputation                  unknown fields from the known ones
+    extrapolation               the distance of a house from the sales
     features, members, blend    what learns
 """

@@ -15,6 +15,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import check_is_fitted
 
 from houseprice.market.contract import Contract, Field
+from houseprice.model.extrapolation import Extrapolation
 from houseprice.model.features import FeatureBuilder, to_matrix
 from houseprice.model.members import RelevanceKernelRegressor, SplineElasticNet
 
@@ -60,6 +61,8 @@ class BlendRegressor(RegressorMixin, BaseEstimator):
     features_ : FeatureBuilder
     scaler_ : StandardScaler
     members_ : tuple of two fitted regressors
+    extrapolation_ : Extrapolation
+        How far houses are beyond the sales.
     inlier_mask_ : ndarray of bool, shape (n_sales,)
         The sales that were fitted.
     excluded_fields_ : list of str
@@ -86,8 +89,12 @@ class BlendRegressor(RegressorMixin, BaseEstimator):
         matrix = FeatureBuilder(self.contract).fit(houses, log_prices).transform(houses)
         outliers = outlier_mask(matrix, log_prices, self.outlier_threshold, self.random_state)
         self.inlier_mask_ = ~outliers
+        all_houses = to_matrix(houses, self.contract)
         houses, y = houses[self.inlier_mask_], log_prices[self.inlier_mask_]
         self.features_ = FeatureBuilder(self.contract).fit(houses, y)
+        self.extrapolation_ = Extrapolation(self.contract).fit(
+            self.features_.imputer_.fill(all_houses), log_prices
+        )
         matrix = self.features_.transform(houses)
         self.scaler_ = StandardScaler().fit(matrix)
         X = self.scaler_.transform(matrix)

@@ -206,6 +206,7 @@ def _statements(market: MarketMetadata) -> dict[str, list[str]]:
             "One is additive: it sums the effect of each feature, in percent of the price.",
             "The other compares a home with similar sales.",
             "Unknown fields are estimated from the known ones and widen the interval.",
+            "The interval also widens, and the confidence is low, beyond what the sales cover.",
             (
                 "The interval comes from errors on held-out sales: where errors on similar homes "
                 "are large, it is wide."

@@ -90,7 +90,8 @@ class ConformalInterval(BaseEstimator):
         residuals: Floats,
         imputation_std: Floats,
         folds: NDArray[np.intp],
-        masked: tuple[Floats, Floats, Floats] | None = None,
+        extrapolation: Floats,
+        masked: tuple[Floats, Floats, Floats, Floats] | None = None,
     ) -> Self:
         """Learn from the out-of-fold residuals of sales.
 
@@ -104,8 +105,11 @@ class ConformalInterval(BaseEstimator):
             Standard deviation of the log price that missing fields cause.
         folds : ndarray of int, shape (n_sales,)
             The fold that each sale was held out in; difficulties are predicted across the same.
-        masked : tuple of three arrays, optional
-            Features, residuals and imputation_std of the same sales with masked fields.
+        extrapolation : ndarray of shape (n_sales,)
+            As :meth:`houseprice.model.extrapolation.Extrapolation.measure` returns it.
+        masked : tuple of four arrays, optional
+            Features, residuals, imputation_std and extrapolation of the same sales with masked
+            fields.
         """
         size = np.abs(residuals)
         target = np.minimum(size, np.quantile(size, 0.99)) + self.floor
@@ -117,17 +121,18 @@ class ConformalInterval(BaseEstimator):
             if masked is not None:
                 masked_difficulty[held_out] = self._predict(model, masked[0][held_out])
         self._model = self._fit_difficulty(features, target)
+        self.out_of_fold_difficulty_ = np.hypot(self.out_of_fold_difficulty_, extrapolation)
         self._sales = residuals, imputation_std, folds
         self.scores_ = self.masked_scores_ = np.sort(self._out_of_fold_scores())
         if masked is not None:
-            scale = np.hypot(masked_difficulty, masked[2])
+            scale = np.hypot(np.hypot(masked_difficulty, masked[3]), masked[2])
             self.masked_scores_ = np.sort(masked[1] / scale)
         return self
 
-    def difficulty(self, features: Floats) -> Floats:
-        """Predict the size of errors in log price, missing fields apart, shape (n_houses,)."""
+    def difficulty(self, features: Floats, extrapolation: Floats) -> Floats:
+        """Predict the size of errors in log price, unknown fields apart, shape (n_houses,)."""
         check_is_fitted(self, "scores_")
-        return self._predict(self._model, features)
+        return np.hypot(self._predict(self._model, features), extrapolation)
 
     def margins(
         self, difficulty: Floats, imputation_std: Floats, level: float, scores: Floats | None = None
@@ -271,28 +276,31 @@ def calibrate(
     for number, part in enumerate(folds):
         fold[part.held_out] = number
 
-    def out_of_fold(sales: pd.DataFrame) -> tuple[Floats, Floats, Floats]:
+    def out_of_fold(sales: pd.DataFrame) -> tuple[Floats, Floats, Floats, Floats]:
         predictions = np.empty((len(sales), len(regressor.weights)))
-        imputed, std = sales.to_numpy(np.float64, copy=True), np.empty(len(sales))
+        imputed = sales.to_numpy(np.float64, copy=True)
+        std, extrapolation = np.empty((2, len(sales)))
         for part in folds:
             rows = part.held_out
             imputed[rows], std[rows] = part.regressor.features_.imputer_.impute(imputed[rows])
+            extrapolation[rows], _ = part.regressor.extrapolation_.measure(imputed[rows])
             design = part.regressor.design(imputed[rows])
             predictions[rows] = part.regressor.member_predictions(design)
         log_price = regressor.blend(predictions)
         features = difficulty_features(log_price, predictions, regressor.design(imputed))
-        return log_price, features, std
+        return log_price, features, std, extrapolation
 
-    log_price, features, std = out_of_fold(houses)
+    log_price, features, std, extrapolation = out_of_fold(houses)
     random = np.random.default_rng(random_state)
     order = regressor.features_.imputer_.most_informative()
-    masked = out_of_fold(mask_fields(houses, regressor.contract, order, random))
+    masked_log_price, *masked = out_of_fold(mask_fields(houses, regressor.contract, order, random))
     conformal = ConformalInterval(feature_weights=regressor.difficulty_weights()).fit(
         features,
         log_prices - log_price,
         std,
         fold,
-        masked=(masked[1], log_prices - masked[0], masked[2]),
+        extrapolation,
+        masked=(masked[0], log_prices - masked_log_price, masked[1], masked[2]),
     )
     frame = pd.DataFrame(
         {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, Self
 
 import numpy as np
@@ -12,18 +13,23 @@ from sklearn.utils.validation import check_is_fitted
 
 from houseprice.errors import ModelError
 from houseprice.market.contract import Contract
+from houseprice.market.problems import Problem
 from houseprice.market.validation import Domain
 from houseprice.model.blend import BlendRegressor, difficulty_features
 from houseprice.model.conformal import Fold, calibrate, check_level, fit_folds
+from houseprice.model.extrapolation import UNLIKE
 from houseprice.model.features import to_matrix
 from houseprice.progress import Progress, subprogress
 
-__all__ = ["CONFIDENCE_BANDS", "ValuationModel", "confidence_band"]
+__all__ = ["CONFIDENCE_BANDS", "MAX_CONFIDENCE_OUTSIDE", "ValuationModel", "confidence_band"]
 
 Floats = NDArray[np.float64]
 
 CONFIDENCE_BANDS = (("low", 0.0), ("medium", 85.0), ("high", 92.0))
 """Confidence bands with their lower limits, where the observed error clearly changes."""
+
+MAX_CONFIDENCE_OUTSIDE = 84.0
+"""The highest confidence of a house outside of what the sales cover, which is low."""
 
 _VALUE_COLUMNS = pd.Index(
     ["predicted_price", "price_low", "price_high", "interval", "fsd", "confidence"]
@@ -140,7 +146,8 @@ class ValuationModel(RegressorMixin, BaseEstimator):
         -------
         DataFrame of shape (n_houses, 6)
             predicted_price, price_low, price_high (money), interval, fsd (the forecast standard
-            deviation: half the 68 % interval over the price) and confidence (100 (1 - fsd)).
+            deviation: half the 68 % interval over the price) and confidence (100 (1 - fsd), at
+            most MAX_CONFIDENCE_OUTSIDE for a house outside of what the sales cover).
 
         Raises
         ------
@@ -150,13 +157,17 @@ class ValuationModel(RegressorMixin, BaseEstimator):
         check_is_fitted(self, "regressor_")
         check_level(interval)
         matrix = to_matrix(houses, self.contract)
+        is_outside = self.domain_.outside(matrix.T, self.contract).any(axis=0)
         imputed, std = self.regressor_.features_.imputer_.impute(matrix)
-        log_price, difficulty = self._log_price_and_difficulty(imputed)
+        log_price, difficulty, is_unlike = self._assess(imputed)
         price = self._clipped(np.exp(log_price))
         low, high = self._limits(log_price, self.conformal_.margins(difficulty, std, interval))
         low68, high68 = self._limits(log_price, self.conformal_.margins(difficulty, std, 0.68))
         fsd = (high68 - low68) / (2.0 * price)
         confidence = 100.0 * np.clip(1.0 - fsd, 0.0, 1.0)
+        confidence[is_outside | is_unlike] = np.minimum(
+            confidence[is_outside | is_unlike], MAX_CONFIDENCE_OUTSIDE
+        )
         level = np.full(len(price), interval)
         # From one array: six columns one by one take longer than the figures of a single house.
         return pd.DataFrame(
@@ -189,7 +200,7 @@ class ValuationModel(RegressorMixin, BaseEstimator):
         once_known = imputer.std_once_known(matrix[0])[unknown]
         imputed, std = imputer.impute(matrix)
         std = np.append(std, once_known)
-        log_price, difficulty = self._log_price_and_difficulty(imputed)
+        log_price, difficulty, _ = self._assess(imputed)
         low, high = self._limits(log_price, self.conformal_.margins(difficulty, std, 0.9))
         now, *then = ((high - low) / self._clipped(np.exp(log_price))).tolist()
         facts = pd.DataFrame(
@@ -216,12 +227,23 @@ class ValuationModel(RegressorMixin, BaseEstimator):
         price = self._clipped(np.exp(log_price))
         return pd.DataFrame({"predicted_price": price, "price_low": low, "price_high": high})
 
-    def _log_price_and_difficulty(self, houses: Floats) -> tuple[Floats, Floats]:
+    def unlike_sales(self, houses: pd.DataFrame | Floats) -> Iterator[Problem]:
+        """Yield a warning for each house whose fields no sale has in combination."""
+        matrix = to_matrix(houses, self.contract)
+        known = ~np.isnan(matrix)
+        imputed = self.regressor_.features_.imputer_.fill(matrix)
+        problems: Iterator[Problem] = self.regressor_.extrapolation_.problems(imputed, known)
+        return problems
+
+    def _assess(self, houses: Floats) -> tuple[Floats, Floats, NDArray[np.bool_]]:
+        """Return log price, difficulty, and whether imputed houses are unlike all sales."""
         design = self.regressor_.design(houses)
         predictions = self.regressor_.member_predictions(design)
         log_price = self.regressor_.blend(predictions)
         features = difficulty_features(log_price, predictions, design)
-        return log_price, self.conformal_.difficulty(features)
+        extrapolation, unlikeness = self.regressor_.extrapolation_.measure(houses)
+        difficulty = self.conformal_.difficulty(features, extrapolation)
+        return log_price, difficulty, unlikeness.max(axis=1) > UNLIKE
 
     def _limits(self, log_price: Floats, margins: tuple[Floats, Floats]) -> tuple[Floats, Floats]:
         below, above = margins

@@ -158,6 +158,11 @@ _CELLS = (
         "number",
     ),
     Check(
+        "unlike_sales",
+        "Combinations that no sale has",
+        "Check for typos. If they are right, trust these values less.",
+    ),
+    Check(
         "unseen_level",
         "Categories that no sale had",
         "Check for typos. If they are right, trust these values less.",
@@ -182,7 +187,7 @@ Verdict = Literal["issue", "tip", "passed", "not applicable"]
 FINDING_COLUMNS = ("code", "severity", "title", "rows", "first_rows", "detail", "what_to_do")
 _FIRST = 5
 _VERDICTS: dict[Severity, Verdict] = {"error": "issue", "warning": "tip", "note": "passed"}
-_OF_SALES = ("outside_sales", "unseen_level")
+_OF_SALES = ("outside_sales", "unlike_sales", "unseen_level")
 
 
 @dataclass(frozen=True)

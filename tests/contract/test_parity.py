@@ -113,7 +113,7 @@ def test_prices_and_errors_are_the_same_through_foreign_protocols(
     errors = [[each for each in a.problems if each.severity == "error"] for a in (theirs, ours)]
     assert errors[0] == errors[1]
     # Only the model knows the range of the sales.
-    needs_model = {"outside_sales", "unseen_level"}
+    needs_model = {"outside_sales", "unlike_sales", "unseen_level"}
     known = [each for each in ours.problems if each.code not in needs_model]
     assert list(theirs.problems) == known
 
@@ -128,7 +128,7 @@ def test_a_house_that_only_the_server_refuses_does_not_affect_others(
     wider = hamlet.contract.model_copy(update={"fields": {**hamlet.contract.fields, "size": size}})
     theirs = open_foreign(protocol, wider).value(rows).valuations
     ours = local.value(rows).valuations
-    assert theirs["reason_codes"].iloc[2] == "refused_by_server"
+    assert "refused_by_server" in theirs["reason_codes"].iloc[2].split(";")
     assert pd.isna(ours["predicted_price"].iloc[2])
     np.testing.assert_allclose(theirs["predicted_price"], ours["predicted_price"], rtol=1e-9)
 

@@ -14,11 +14,11 @@ from houseprice.model.conformal import (
 
 @pytest.fixture(scope="module")
 def errors():
-    """Features, residuals, no imputation and folds: errors grow with the first feature."""
+    """Features, residuals, no imputation, folds, no extrapolation; errors grow with a feature."""
     random = np.random.default_rng(5)
     features = random.normal(size=(2000, 4))
     residuals = random.normal(size=2000) * 0.3 * np.exp(0.4 * features[:, 0])
-    return features, residuals, np.zeros(2000), random.integers(0, 5, 2000)
+    return features, residuals, np.zeros(2000), random.integers(0, 5, 2000), np.zeros(2000)
 
 
 @pytest.fixture(scope="module")
@@ -32,8 +32,8 @@ def half_width(fitted, difficulty, std, level):
 
 @pytest.mark.parametrize("level", [0.5, 0.8, 0.95])
 def test_unseen_residuals_are_covered_equally_in_easy_and_hard_houses(fitted, errors, level):
-    features, residuals, std, _ = (part[1000:] for part in errors)
-    difficulty = fitted.difficulty(features)
+    features, residuals, std, _, none = (part[1000:] for part in errors)
+    difficulty = fitted.difficulty(features, none)
     assert np.corrcoef(np.log(difficulty), features[:, 0])[0, 1] > 0.9
     inside = np.abs(residuals) <= half_width(fitted, difficulty, std, level)
     assert inside.mean() == pytest.approx(level, abs=0.04)
@@ -46,21 +46,27 @@ def test_a_feature_with_a_larger_weight_is_penalised_less(errors):
     for weight in (1.0, 3.0):
         weights = np.array([weight, 1.0, 1.0, 1.0])
         fitted = ConformalInterval(feature_weights=weights).fit(*errors)
-        spread[weight] = np.log(fitted.difficulty(errors[0])).std()
+        spread[weight] = np.log(fitted.difficulty(errors[0], 0.0)).std()
     assert spread[3.0] > 1.3 * spread[1.0]
 
 
 def test_features_beyond_all_sales_do_not_widen_the_interval_without_limit(fitted):
     far, farther = (np.array([[value, 0.0, 0.0, 0.0]]) for value in (50.0, 1e9))
-    assert fitted.difficulty(farther) == fitted.difficulty(far)
+    assert fitted.difficulty(farther, np.zeros(1)) == fitted.difficulty(far, np.zeros(1))
+
+
+def test_extrapolation_adds_to_the_difficulty(fitted, errors):
+    features = errors[0][:3]
+    plain, farther = (fitted.difficulty(features, np.full(3, beyond)) for beyond in (0.0, 0.5))
+    np.testing.assert_allclose(farther, np.hypot(plain, 0.5))
 
 
 def test_missing_fields_widen_the_interval_by_scores_of_their_own(errors):
-    features, residuals, std, _ = errors
+    features, residuals, std, _, none = errors
     masked_std = np.full(len(residuals), 0.6)
     masked = residuals + np.random.default_rng(6).normal(size=len(residuals)) * 0.8
-    fitted = ConformalInterval(alpha=0.01).fit(*errors, (features, masked, masked_std))
-    difficulty = fitted.difficulty(features)
+    fitted = ConformalInterval(alpha=0.01).fit(*errors, (features, masked, masked_std, none))
+    difficulty = fitted.difficulty(features, none)
     half = half_width(fitted, difficulty, masked_std, 0.9)
     assert (half > half_width(fitted, difficulty, std, 0.9)).all()
     assert np.mean(np.abs(masked) <= half) == pytest.approx(0.9, abs=0.03)
@@ -73,7 +79,7 @@ def test_levels_outside_50_to_95_percent_and_an_unfitted_interval_are_refused(er
     for level in (0.5, 0.95):
         check_level(level)
     with pytest.raises(NotFittedError):
-        ConformalInterval().difficulty(errors[0])
+        ConformalInterval().difficulty(errors[0], errors[4])
 
 
 def test_masking_keeps_few_and_many_fields_the_most_informative_first_or_at_random(hamlet):
