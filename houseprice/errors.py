@@ -7,6 +7,7 @@
     ├── MarketError                 a market's contract or sales can't be used
     ├── FetchError                  a market's files can't be downloaded
     ├── InputError                  the user's input can't be read as a whole
+    │   └── UnknownColumns          a table has no column that a valuation uses
     ├── ModelError                  a model can't be trained or used
     │   └── StoreError              a stored model can't be found, verified or written
     └── BackendError                the backend could not value houses
@@ -38,6 +39,7 @@ __all__ = [
     "NotSupported",
     "SettingsError",
     "StoreError",
+    "UnknownColumns",
 ]
 
 
@@ -79,6 +81,10 @@ class FetchError(HousePriceError):
 
 class InputError(HousePriceError):
     """The user's input can't be read at all (empty file, wrong format, over a limit)."""
+
+
+class UnknownColumns(InputError):
+    """A table has no column that a valuation uses; its columns can be mapped by hand."""
 
 
 class ModelError(HousePriceError):

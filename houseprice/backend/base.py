@@ -303,11 +303,11 @@ def valuation_frame(
     """
     by_row, general = _group_by_row(problems)
     status = np.where(valid, "warning" if general else "ok", "error").tolist()
-    codes, messages = [_codes(general)] * len(valid), [""] * len(valid)
+    codes, messages = [_codes(general)] * len(valid), [_short_message(general)] * len(valid)
     for row, row_problems in by_row.items():
         status[row - 1] = "warning" if valid[row - 1] else "error"
         codes[row - 1] = _codes(general + row_problems)
-        messages[row - 1] = _message(row_problems)
+        messages[row - 1] = " ".join(filter(None, (_message(row_problems), messages[row - 1])))
     timestamp = valued_at.isoformat(timespec="seconds")
     columns: dict[str, object] = {"row": np.arange(1, len(valid) + 1)}
     for column in NUMBER_COLUMNS:
@@ -369,6 +369,11 @@ def _group_by_row(
 
 def _codes(problems: Sequence[Problem]) -> str:
     return ";".join(dict.fromkeys(problem.reason_code for problem in problems))
+
+
+def _short_message(problems: Sequence[Problem]) -> str:
+    """Return the messages without what they list after a colon, which is said once per table."""
+    return " ".join(f"{each.message.partition(': ')[0].rstrip('.')}." for each in problems)
 
 
 def _message(problems: Sequence[Problem]) -> str:

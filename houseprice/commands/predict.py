@@ -6,9 +6,12 @@ cluster (``--dask``).
 
 from __future__ import annotations
 
+import gzip
 import math
 import sys
-from contextlib import ExitStack, closing
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -24,8 +27,8 @@ if TYPE_CHECKING:
     from houseprice.settings import Settings
     from houseprice.tables.distributed import ClusterOptions, FileJob
     from houseprice.tables.reader import CsvFile
-    from houseprice.tables.scoring import RowCounts
-    from houseprice.tables.streaming import StreamResult
+    from houseprice.tables.scoring import RowCounts, ScoringOptions
+    from houseprice.tables.streaming import Sink, StreamResult
 
 __all__ = ["EVIDENCE_ROWS", "PARALLEL_ROWS", "predict"]
 
@@ -36,12 +39,15 @@ PARALLEL_ROWS = 100_000
 PARALLEL_BYTES = 20_000_000
 """Bytes from which a file is likely to have as many rows."""
 
+_SEPARATORS = {".csv": "", ".txt": "", ".tsv": "\t"}
+_COLUMNAR = (".xlsx", ".parquet")
+
 Source = Annotated[
     Path,
     typer.Argument(
         metavar="IN.csv",
-        help="Houses, one per row; .csv.gz too. With --dask also a pattern of names, such as "
-        "'in/*.csv'.",
+        help="Houses, one per row: CSV, Excel, OpenDocument or Parquet, also compressed by gzip. "
+        "With --dask also a pattern of names, such as 'in/*.csv'.",
     ),
 ]
 Output = Annotated[
@@ -50,7 +56,8 @@ Output = Annotated[
         "--output",
         "-o",
         metavar="OUT.csv",
-        help="By default standard output. With --dask the folder of the results.",
+        help="The ending names the format: .csv, .txt, .tsv (each also with .gz), .xlsx or "
+        ".parquet. By default standard output. With --dask the folder of the results.",
     ),
 ]
 Interval = Annotated[
@@ -90,6 +97,16 @@ Whole = Annotated[
         "a valuation needs.",
     ),
 ]
+MappingFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--map",
+        metavar="FILE",
+        help='A mapping of the columns, as TOML: [columns] "their header" = "OurColumn", and '
+        '[values] OurColumn = "unknown" or another value for all rows.',
+        show_default=False,
+    ),
+]
 Strict = Annotated[bool, typer.Option("--strict", help="Exit with 1 if a row has no value.")]
 
 
@@ -102,6 +119,7 @@ def predict(  # noqa: PLR0913, PLR0917 - a parameter for each option
     jobs: Jobs = None,
     resume: Resume = None,
     whole: Whole = False,
+    mapping: MappingFile = None,
     dask: Dask = None,
     strict: Strict = False,
     quiet: Quiet = False,
@@ -115,25 +133,29 @@ def predict(  # noqa: PLR0913, PLR0917 - a parameter for each option
     """
     console = Console.from_context(context, quiet=quiet)
     if dask is not None:
-        if jobs is not None or resume is not None or whole:
+        if jobs is not None or resume is not None or whole or mapping is not None:
             raise typer.BadParameter(
-                "--jobs, --resume and --whole are for work without a cluster.", param_hint="--dask"
+                "--jobs, --resume, --whole and --map are for work without a cluster.",
+                param_hint="--dask",
             )
         max_rows = EVIDENCE_ROWS if evidence is None else sys.maxsize if evidence else 0
         counts, failed = _value_on_cluster(console, dask, source, output, interval, max_rows)
         if failed or (strict and counts.errors):
             raise typer.Exit(1)
         return
-    _check_paths(source, output)
+    _check_paths(source, output, resume=resume)
     if whole:
-        if strict or resume is not None:
+        if strict or resume is not None or mapping is not None:
             raise typer.BadParameter(
-                "the server's answer is not read, so --strict and --resume can't be used with it.",
+                "the server's answer is not read, so --strict, --resume and --map can't be used "
+                "with it.",
                 param_hint="--whole",
             )
+        if output is not None and output.suffix.lower() in (".gz", *_COLUMNAR):
+            raise typer.BadParameter("the server answers with a CSV file.", param_hint="-o")
         _send_whole(source, output, interval, evidence=bool(evidence))
         return
-    result = _value_here(console, source, output, interval, evidence, jobs, resume=resume)
+    result = _value_here(console, source, output, interval, evidence, jobs, mapping, resume=resume)
     for note in result.notes:
         console.info(note)
     for problem in result.problems:
@@ -143,12 +165,17 @@ def predict(  # noqa: PLR0913, PLR0917 - a parameter for each option
         raise typer.Exit(1)
 
 
-def _check_paths(source: Path, output: Path | None) -> None:
+def _check_paths(source: Path, output: Path | None, *, resume: bool | None) -> None:
     """Refuse, before any work, a missing input, or an output that can't be written."""
     if not source.is_file():
         raise typer.BadParameter(f"there is no file {source}.", param_hint="IN.csv")
     if output is None:
         return
+    _refuse_ending(output)
+    if resume is not None and output.suffix.lower() in (".gz", *_COLUMNAR):
+        raise typer.BadParameter(
+            "only a .csv, .txt or .tsv result can be resumed.", param_hint="--resume"
+        )
     if output.exists():
         if output.samefile(source):
             raise typer.BadParameter(
@@ -158,6 +185,22 @@ def _check_paths(source: Path, output: Path | None) -> None:
             raise typer.BadParameter(f"{output} is not an ordinary file.", param_hint="-o")
     elif not output.resolve().parent.is_dir():
         raise typer.BadParameter(f"there is no folder {output.resolve().parent}.", param_hint="-o")
+
+
+def _refuse_ending(output: Path) -> None:
+    """Refuse an ending that names a format that is not written; a name without one is CSV."""
+    ending = output.suffix.lower()
+    if ending == ".gz":
+        ending = Path(output.stem).suffix.lower()
+        endings = {"", *_SEPARATORS}
+    else:
+        endings = {"", *_SEPARATORS, *_COLUMNAR}
+    if ending not in endings:
+        raise typer.BadParameter(
+            f"{output.name}: {ending} files are not written. Use .csv, .txt, .tsv, .csv.gz, .xlsx "
+            "or .parquet.",
+            param_hint="-o",
+        )
 
 
 def _report_counts(console: Console, rows: str, counts: RowCounts, **fields: int) -> None:
@@ -182,11 +225,13 @@ def _value_here(
     interval: float,
     evidence: bool | None,
     jobs: int | None,
+    mapping_path: Path | None,
     *,
     resume: bool | None,
 ) -> StreamResult:
     """Value a file into another, or to standard output."""
     settings = read_settings()
+    ending = output.suffix.lower() if output else ""
     if jobs is None and n_processors() == 1:
         jobs = 1
     if output and jobs != 1 and not settings.api_url and path.stat().st_size > PARALLEL_BYTES:
@@ -194,27 +239,30 @@ def _value_here(
         start_server("houseprice.tables.parallel")
     from houseprice.backend.factory import open_backend
     from houseprice.market.sales import load_market
+    from houseprice.tables.mapping import NO_MAPPING, ColumnMapping
     from houseprice.tables.parallel import FileOptions, ModelReference, WorkerPool, value_to_file
     from houseprice.tables.reader import CHUNK_ROWS, open_csv
     from houseprice.tables.scoring import ScoringOptions
     from houseprice.tables.streaming import value_stream
-    from houseprice.tables.writer import atomic_file
 
     with console.progress(f"Reading {path.name}") as progress:
         market = load_market(settings.market)
-        with open_csv(path, path.name, settings, market.contract) as source:
+        mapping = ColumnMapping.load(mapping_path, market.contract) if mapping_path else NO_MAPPING
+        with open_csv(path, path.name, settings, market.contract, mapping=mapping) as source:
+            source.layout = replace(
+                source.layout, output_separator=_output_separator(output, source.layout.separator)
+            )
             backend = open_backend(settings, progress, market)
             is_small = source.layout.most_rows <= EVIDENCE_ROWS
             options = ScoringOptions(interval, _wants_evidence(backend, evidence, is_small))
-            if output is None or source.layout.most_rows <= CHUNK_ROWS:
+            is_one_file = ending in (".gz", *_COLUMNAR)
+            if output is None or is_one_file or source.layout.most_rows <= CHUNK_ROWS:
                 options = ScoringOptions(interval, options.evidence, datetime.now(UTC))
-                with ExitStack() as stack:
-                    out = (
-                        stack.enter_context(atomic_file(output))
-                        if output
-                        else typer.get_binary_stream("stdout")
-                    )
-                    result = value_stream(source, backend, out, options, progress=progress)
+                with _open_result(output) as out:
+                    if ending in _COLUMNAR:
+                        result = _value_whole(source, backend, out, options, ending, progress)
+                    else:
+                        result = value_stream(source, backend, out, options, progress=progress)
             else:
                 n_jobs = _n_jobs(source, settings, jobs)
                 model = ModelReference.of(settings, backend.info().model_version)
@@ -224,7 +272,9 @@ def _value_here(
                         path,
                         output,
                         backend,
-                        FileOptions(interval, options.evidence, resume=resume),
+                        FileOptions(
+                            interval, options.evidence, resume=resume, mapping=mapping.to_toml()
+                        ),
                         pool=WorkerPool(model, n_jobs) if n_jobs > 1 else None,
                         progress=progress,
                         report=console.info,
@@ -238,6 +288,59 @@ def _value_here(
             "features that move each value most were left out. Request them with --evidence."
         )
     return result
+
+
+@contextmanager
+def _open_result(output: Path | None) -> Iterator[Sink]:
+    """Open what the result is written to; a file is complete or does not exist."""
+    from houseprice.tables.writer import atomic_file
+
+    if output is None:
+        yield typer.get_binary_stream("stdout")
+        return
+    with atomic_file(output) as file:
+        if output.suffix.lower() == ".gz":
+            with gzip.GzipFile(fileobj=file, mode="wb", filename="", mtime=0) as zipped:
+                yield zipped
+        else:
+            yield file
+
+
+def _output_separator(output: Path | None, separator: str) -> str:
+    """Return the separator that an ending names; that of the file where it names none."""
+    if output is None:
+        return ""
+    ending = output.suffix.lower()
+    ending = Path(output.stem).suffix.lower() if ending == ".gz" else ending
+    if ending == ".csv" and separator == "\t":
+        return ","
+    return _SEPARATORS.get(ending, "")
+
+
+def _value_whole(
+    source: CsvFile,
+    backend: Backend,
+    out: Sink,
+    options: ScoringOptions,
+    ending: str,
+    progress: Progress,
+) -> StreamResult:
+    """Value a file into a workbook or a Parquet file, in memory."""
+    from houseprice.tables.excel import to_excel
+    from houseprice.tables.parquet import to_parquet
+    from houseprice.tables.scoring import ScoredTable, value_rows
+    from houseprice.tables.streaming import StreamResult
+    from houseprice.tables.table import output_columns
+
+    table = next(source.chunks(sys.maxsize, sys.maxsize))
+    columns = output_columns(table.cells.columns, table.headers)
+    valuations, problems = value_rows(table, columns, backend, options, progress)
+    scored = ScoredTable.of(table, columns, valuations, problems)
+    contract = source.contract
+    assert contract is not None
+    out.write(to_excel(scored, contract) if ending == ".xlsx" else to_parquet(scored))
+    of_table = tuple(problem for problem in problems if problem.row is None)
+    return StreamResult(scored.summary, of_table, scored.notes)
 
 
 def _wants_evidence(backend: Backend, evidence: bool | None, is_small: bool) -> bool:

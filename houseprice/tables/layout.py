@@ -20,17 +20,19 @@ import gzip
 import io
 import re
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import BinaryIO
 
-from houseprice.errors import InputError
+from houseprice.errors import InputError, UnknownColumns
 from houseprice.files import MEGABYTE
 from houseprice.formatting import plural
 from houseprice.market.contract import Contract
+from houseprice.market.parsing import shorten
 from houseprice.tables.decimals import Decimals
+from houseprice.tables.mapping import NO_MAPPING, ColumnMapping
 from houseprice.tables.records import (
     BLOCK_LINES,
     MAX_COLUMNS,
@@ -56,6 +58,8 @@ __all__ = [
 ]
 
 _START_CHARS = 2**20
+_MAX_LISTED = 10
+MatchHeader = Callable[[str], tuple[str, str] | None]
 HEADER_RECORDS = 30
 """First rows of a table, among which the header is searched."""
 _SEPARATOR_LINE = re.compile(r"\s*\"?sep=([,;|\t])\"?[,;|\t\s]*", re.IGNORECASE)
@@ -216,6 +220,8 @@ class Layout:
         The decimal sign of its numbers.
     skip_spaces : bool
         Whether there are blanks before quotation marks.
+    output_separator : str
+        The separator of the result; empty for that of the file.
     notes : tuple of str
         What was assumed or left out, a sentence each.
     """
@@ -228,6 +234,7 @@ class Layout:
     last_line: int
     decimals: Decimals = "point"
     skip_spaces: bool = False
+    output_separator: str = ""
     notes: tuple[str, ...] = ()
 
     @property
@@ -253,6 +260,7 @@ def find_layout(
     contract: Contract | None,
     max_bytes: int | None = None,
     separator: str | None = None,
+    mapping: ColumnMapping = NO_MAPPING,
 ) -> Layout:
     """Find the layout of a file that can seek; an unknown separator is detected.
 
@@ -264,7 +272,7 @@ def find_layout(
     text_scan = scan(file, name, max_bytes)
     with text_scan.open(file) as text:
         start = text.read(_START_CHARS)
-    top = _find_top(start, contract, separator)
+    top = _find_top(start, mapping.matcher(contract), separator)
     with text_scan.open(file) as text:
         lines = Lines(text)
         records = list(islice(read_records(lines, top.shape), top.header + 1))
@@ -276,7 +284,12 @@ def find_layout(
             f"{name} has {len(record.cells):,} columns; at most {MAX_COLUMNS:,} are read."
         )
     refuse_long_cells(record, name)
-    header = read_header(record.cells, name, contract)
+    header = read_header(record.cells, name, contract, mapping)
+    if contract is not None and not {*header.columns, *header.fixed} & {*contract.columns}:
+        raise UnknownColumns(
+            f"{name} has no column that a valuation uses: {_listed(header.cells)}. Name the "
+            "columns as in the template, or map them by hand: on the page, or with --map FILE."
+        )
 
     n_empty_lines, n_empty_rows = _trailing_empty_rows(file, text_scan, top.shape)
     last_line = text_scan.lines - n_empty_lines
@@ -314,18 +327,18 @@ class _Top:
     widths: tuple[int, int]
 
 
-def _find_top(start: str, contract: Contract | None, separator: str | None) -> _Top:
+def _find_top(start: str, match: MatchHeader, separator: str | None) -> _Top:
     """Choose the separator with the most known names in the header, then with the most cells.
 
     Only the header counts: houses have decimal commas and addresses.
     """
     named = _SEPARATOR_LINE.match(start.partition("\n")[0])
     separators = [separator] if separator else [named[1]] if named else list(SEPARATORS)
-    tops = [_read_top(start, contract, each) for each in separators]
+    tops = [_read_top(start, match, each) for each in separators]
     return max(tops, key=lambda top: (top.n_known, top.widths))
 
 
-def _read_top(start: str, contract: Contract | None, separator: str) -> _Top:
+def _read_top(start: str, match: MatchHeader, separator: str) -> _Top:
     lines = Lines(io.StringIO(start, newline=""))
     shape = Shape(
         "", (), separator, f'{separator} "' in "".join(start.splitlines()[:HEADER_RECORDS])
@@ -334,14 +347,10 @@ def _read_top(start: str, contract: Contract | None, separator: str) -> _Top:
     with suppress(InputError):
         records.extend(islice(read_records(lines, shape), HEADER_RECORDS))
     rows = [[] if _is_note(record) else record.cells for record in records]
-    header, n_known = find_header(rows, _knows(contract)) or (0, 0)
+    header, n_known = find_header(rows, lambda header: match(header) is not None) or (0, 0)
     first = next((record for record in records if not record.is_empty), None)
     widths = (len(first.cells) if first and first.is_valid else 0, len(rows[header]) if rows else 0)
     return _Top(shape, header, n_known, widths)
-
-
-def _knows(contract: Contract | None) -> Callable[[str], bool]:
-    return lambda header: contract is not None and contract.match_header(header) is not None
 
 
 def _is_note(record: Record) -> bool:
@@ -363,6 +372,12 @@ def find_header(rows: list[list[str]], is_known: Callable[[str], bool]) -> tuple
     if any(n_known):
         return n_known.index(max(n_known)), max(n_known)
     return next(number for number, width in enumerate(widths) if 2 * width >= max(widths)), 0
+
+
+def _listed(headers: Sequence[str]) -> str:
+    names = ", ".join(shorten(header.strip()) for header in headers[:_MAX_LISTED] if header.strip())
+    n_more = len(headers) - _MAX_LISTED
+    return f"{names} and {n_more:,} more" if n_more > 0 else names
 
 
 def _note_above(records: list[Record], first_line: int) -> str | None:

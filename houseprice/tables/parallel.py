@@ -144,11 +144,13 @@ def value_spans(model: ModelReference, options: ScoringOptions, task: ChunkTask)
 class FileOptions(ScoringOptions):
     """How a large file is valued: the rows of a chunk, and whether to resume an earlier run.
 
-    For ``resume``, see :func:`houseprice.tables.resume.checkpoint`.
+    For ``resume``, see :func:`houseprice.tables.resume.checkpoint`. ``mapping`` is the text of a
+    mapping by hand: an earlier run with another one is not resumed.
     """
 
     rows: int = CHUNK_ROWS
     resume: bool | None = None
+    mapping: str = ""
 
 
 def value_to_file(
@@ -287,7 +289,7 @@ class WorkerPool:
 def _resumable_task(path: Path, backend: Backend, options: FileOptions) -> Task:
     info = backend.info()
     model = [info.backend, info.market_title, info.model_version, info.package_version]
-    values = [options.interval, options.evidence, options.rows]
+    values = [options.interval, options.evidence, options.rows, options.mapping]
     return Task(digest(path), json.dumps(model), json.dumps(values))
 
 

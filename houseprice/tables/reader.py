@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import re
 import sys
 import zipfile
 import zlib
@@ -25,6 +26,7 @@ import pyarrow as pa
 from houseprice.errors import InputError
 from houseprice.files import MEGABYTE
 from houseprice.market.contract import Contract
+from houseprice.market.fields import fold_name
 from houseprice.settings import Settings
 from houseprice.tables.conversion import (
     ConversionRequest,
@@ -34,6 +36,7 @@ from houseprice.tables.conversion import (
 )
 from houseprice.tables.decimals import ambiguous_numbers, detect_decimals, to_decimal_points
 from houseprice.tables.layout import Layout, Span, find_layout, find_spans
+from houseprice.tables.mapping import NO_MAPPING, ColumnMapping
 from houseprice.tables.records import (
     MAX_CELL_CHARS,
     MAX_COLUMNS,
@@ -58,16 +61,35 @@ MAX_UPLOAD_SECONDS = 300.0
 _GZIP = b"\x1f\x8b"
 _ZIP = b"PK\x03\x04"
 _PARQUET = b"PAR1"
+_OLD_OFFICE = b"\xd0\xcf\x11\xe0"
 _OTHER_ARCHIVES = {
-    "xl/workbook.bin": "a binary Excel workbook (.xlsb)",
-    "content.xml": "an OpenDocument file",
+    "word/document.xml": "a Word document",
+    "ppt/presentation.xml": "a PowerPoint presentation",
 }
+_SPREADSHEET = b"application/vnd.oasis.opendocument.spreadsheet"
 # Files without a table, by their first bytes.
 _REFUSED = {
     b"PK\x05\x06": "an empty ZIP archive",
-    b"\xd0\xcf\x11\xe0": "an Excel workbook of the old kind, or one with a password",
     b"\x1f\x8b": "a compressed file within a compressed file",
     b"%PDF": "a PDF document",
+    b"\x89PNG": "an image",
+    b"GIF8": "an image",
+    b"\xff\xd8\xff": "an image",
+    b"SQLite format 3": "an SQLite database",
+    b"ARROW1": "an Arrow (Feather) file",
+    b"\x89HDF": "an HDF5 file",
+    b"7z\xbc\xaf": "a 7-Zip archive",
+    b"Rar!": "a RAR archive",
+    b"BZh": "a file compressed by bzip2",
+    b"\xfd7zXZ": "a file compressed by xz",
+    b"\x28\xb5\x2f\xfd": "a file compressed by Zstandard",
+    b"{\\rtf": "a rich text document",
+}
+# The start of texts without a table.
+_REFUSED_TEXTS = {
+    r"<\?xml": "an XML file",
+    r"<(!doctype|!--|[a-z]+[\s>])": "a web page",
+    r"\{\s*[\"}]|\[\s*[\[{]": "a JSON file",
 }
 _UNESCAPED_NOTE = (
     "The apostrophes that an earlier download put before texts such as =1+1 were removed."
@@ -84,6 +106,7 @@ def open_csv(
     *,
     max_rows: int | None = None,
     only_text: bool = False,
+    mapping: ColumnMapping = NO_MAPPING,
 ) -> Iterator[CsvFile]:
     """Open a table with a header row, of any size, and find its layout.
 
@@ -107,6 +130,8 @@ def open_csv(
         Limit of the rows of a workbook or a Parquet file.
     only_text : bool
         Refuse workbooks and Parquet files.
+    mapping : ColumnMapping
+        Columns that were mapped by hand.
 
     Raises
     ------
@@ -123,7 +148,10 @@ def open_csv(
             request = ConversionRequest(
                 kind,
                 name,
-                tuple(contract.headers if contract else ()),
+                (
+                    *(contract.headers if contract else ()),
+                    *(fold_name(header) for header in mapping.columns),
+                ),
                 max_rows,
                 MAX_COLUMNS,
                 MAX_CELL_CHARS,
@@ -135,7 +163,9 @@ def open_csv(
             converted = stack.enter_context(open_as_csv(file, request, seconds, named=named))
         elif is_compressed and max_bytes is None:
             max_bytes = max_unpacked
-        layout = find_layout(converted.file, name, contract, max_bytes, converted.separator)
+        layout = find_layout(
+            converted.file, name, contract, max_bytes, converted.separator, mapping
+        )
         layout = replace(layout, notes=(*converted.notes, *layout.notes))
         opened = CsvFile(converted.file, name, layout, contract, path=converted.path, kind=kind)
         if contract is not None and (layout.separator != "," or layout.text.has_quotes):
@@ -176,7 +206,7 @@ class CsvFile:
         self.path = path
         self.kind = kind
         self._file = file
-        self._contract = contract
+        self.contract = contract
 
     def chunks(
         self, rows: int | Callable[[], int] = CHUNK_ROWS, chars: int = CHUNK_CHARS
@@ -258,12 +288,14 @@ class CsvFile:
         by_row = row_problems(misfits, len(header.columns), header.n_named, layout.separator)
         problems = list(by_row.values())
         rows = _with_units(cells.iloc[:, : header.n_named], header.units)
-        if self._contract is not None and layout.decimals == "comma":
-            rows = to_decimal_points(rows, self._contract)
-        elif self._contract is not None and layout.decimals == "unclear":
+        lacking = {name: value for name, value in header.fixed.items() if name not in rows}
+        rows = rows.assign(**lacking)
+        if self.contract is not None and layout.decimals == "comma":
+            rows = to_decimal_points(rows, self.contract)
+        elif self.contract is not None and layout.decimals == "unclear":
             problems += [
                 problem
-                for problem in ambiguous_numbers(rows, self._contract)
+                for problem in ambiguous_numbers(rows, self.contract)
                 if problem.row not in by_row
             ]
         return Table(
@@ -341,9 +373,15 @@ def detect_kind(file: BinaryIO, name: str, *, only_text: bool = False) -> Kind:
     for magic, what in _REFUSED.items():
         if start.startswith(magic):
             raise _refusal(name, what)
+    text = start.decode("utf-8", "ignore").replace("\0", "").lstrip("\ufeff \t\r\n")
+    for pattern, what in _REFUSED_TEXTS.items():
+        if re.match(pattern, text, re.IGNORECASE):
+            raise _refusal(name, what)
     kind: Kind = "text"
     if start.startswith(_PARQUET):
         kind = "parquet"
+    elif start.startswith(_OLD_OFFICE):
+        kind = "workbook"
     elif start.startswith(_ZIP):
         _refuse_other_archives(file, name)
         kind = "workbook"
@@ -356,7 +394,7 @@ def detect_kind(file: BinaryIO, name: str, *, only_text: bool = False) -> Kind:
 def _first_bytes(file: BinaryIO, name: str) -> bytes:
     try:
         file.seek(0)
-        start = file.read(8)
+        start = file.read(256)
         file.seek(0)
     except (EOFError, zlib.error, gzip.BadGzipFile):
         raise InputError(f"{name} is a damaged gzip file. Compress it again.") from None
@@ -369,6 +407,9 @@ def _refuse_other_archives(file: BinaryIO, name: str) -> None:
     try:
         with zipfile.ZipFile(file) as archive:
             members = set(archive.namelist())
+            is_open_document = (
+                "mimetype" in members and archive.read("mimetype").strip() == _SPREADSHEET
+            )
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
         raise InputError(
             f"{name} is a damaged Excel workbook or ZIP archive. Save it again."
@@ -376,8 +417,9 @@ def _refuse_other_archives(file: BinaryIO, name: str) -> None:
     for member, what in _OTHER_ARCHIVES.items():
         if member in members:
             raise _refusal(name, what)
-    if not any(member.startswith("xl/") for member in members):
-        raise _refusal(name, "a ZIP archive")
+    if not is_open_document and not any(member.startswith("xl/") for member in members):
+        what = "an OpenDocument file" if "content.xml" in members else "a ZIP archive"
+        raise _refusal(name, what)
 
 
 def _refusal(name: str, what: str) -> InputError:
@@ -388,7 +430,11 @@ def _refusal(name: str, what: str) -> InputError:
 
 
 def read_table(
-    data: bytes | Path, name: str, settings: Settings, contract: Contract | None = None
+    data: bytes | Path,
+    name: str,
+    settings: Settings,
+    contract: Contract | None = None,
+    mapping: ColumnMapping = NO_MAPPING,
 ) -> Table:
     """Read an uploaded table whole.
 
@@ -402,6 +448,8 @@ def read_table(
     settings : Settings
         ``max_upload_mb`` and ``max_rows``; ``max_unpacked_mb`` for workbooks and Parquet files.
     contract : Contract, optional
+    mapping : ColumnMapping
+        Columns that were mapped by hand.
 
     Raises
     ------
@@ -418,7 +466,9 @@ def read_table(
             f"{name} has {size / MEGABYTE:,.1f} MB; at most {settings.max_upload_mb:,} are read."
         )
     max_rows = settings.max_rows
-    with open_csv(data, name, settings, contract, max_bytes, max_rows=max_rows) as opened:
+    with open_csv(
+        data, name, settings, contract, max_bytes, max_rows=max_rows, mapping=mapping
+    ) as opened:
         table = next(opened.chunks(max_rows + 1, sys.maxsize))
         if len(table.cells) > max_rows:
             raise InputError(f"{name} has more than {max_rows:,} rows. Split it into parts.")

@@ -118,7 +118,8 @@ def value_chunk(
     """Value one chunk of a file with this layout."""
     columns = output_columns(layout.header.columns, layout.header.cells)
     valuations, problems = value_rows(chunk, columns, backend, options, progress)
-    added = csv_lines(valuations[list(VALUATION_COLUMNS)], layout.separator, decimal=layout.decimal)
+    separator = layout.output_separator or layout.separator
+    added = csv_lines(valuations[list(VALUATION_COLUMNS)], separator, decimal=layout.decimal)
     data = _encode("".join(_output_lines(chunk, added, columns, layout)), layout)
     if not chunk.start:
         data = layout.text.mark + _encode(_header_line(layout, columns), layout) + data
@@ -127,25 +128,30 @@ def value_chunk(
 
 
 def _header_line(layout: Layout, columns: OutputColumns) -> str:
-    if columns.renamed or len(columns.positions) < len(layout.header.cells):
-        header = csv_line(columns.headers, layout.separator)
+    separator = layout.output_separator or layout.separator
+    if (
+        columns.renamed
+        or len(columns.positions) < len(layout.header.cells)
+        or separator != layout.separator
+    ):
+        header = csv_line(columns.headers, separator)
     else:
         header = layout.header_text.rstrip("\r\n")
-    added = csv_line(VALUATION_COLUMNS, layout.separator)
-    return f"{header}{layout.separator}{added}{layout.line_ending}"
+    added = csv_line(VALUATION_COLUMNS, separator)
+    return f"{header}{separator}{added}{layout.line_ending}"
 
 
 def _output_lines(
     chunk: Table, added: list[str], columns: OutputColumns, layout: Layout
 ) -> Iterator[str]:
     """Yield the user's lines with the cells of the valuation before the line ending."""
-    separator = layout.separator
+    separator = layout.output_separator or layout.separator
     bodies = [line.rstrip("\r\n") for line in chunk.lines]
     endings = [
         line[len(body) :] or layout.line_ending
         for line, body in zip(chunk.lines, bodies, strict=True)
     ]
-    if len(columns.positions) < chunk.cells.shape[1]:
+    if len(columns.positions) < chunk.cells.shape[1] or separator != layout.separator:
         bodies = csv_lines(chunk.cells.iloc[:, columns.positions], separator)
     for body, cells, ending in zip(bodies, added, endings, strict=True):
         yield f"{body}{separator}{cells}{ending}"

@@ -11,7 +11,7 @@ note.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import pandas as pd
@@ -23,6 +23,7 @@ from houseprice.market.contract import Contract
 from houseprice.market.fields import fold_name
 from houseprice.market.parsing import shorten
 from houseprice.market.problems import Problem
+from houseprice.tables.mapping import NO_MAPPING, ColumnMapping
 
 __all__ = [
     "Header",
@@ -98,6 +99,8 @@ class Header:
         Which headers were matched to the contract's names.
     units : dict of str to str
         The unit of the cells by column, where the header names another one than the contract.
+    fixed : mapping of str to str
+        From a mapping by hand: one value for all rows of a column that the table lacks.
     """
 
     cells: tuple[str, ...]
@@ -105,9 +108,15 @@ class Header:
     n_named: int
     note: str | None = None
     units: dict[str, str] = field(default_factory=dict)
+    fixed: Mapping[str, str] = field(default_factory=dict)
 
 
-def read_header(cells: Sequence[str], name: str, contract: Contract | None) -> Header:
+def read_header(
+    cells: Sequence[str],
+    name: str,
+    contract: Contract | None,
+    mapping: ColumnMapping = NO_MAPPING,
+) -> Header:
     """Match the header of the file ``name`` to the contract.
 
     Raises
@@ -116,15 +125,20 @@ def read_header(cells: Sequence[str], name: str, contract: Contract | None) -> H
         If two columns have one name, or the header is a row of houses.
     """
     headers = [cell.strip() for cell in cells]
-    matched = [contract.match_header(header) if contract else None for header in headers]
+    match_header = mapping.matcher(contract)
+    matched = [match_header(header) for header in headers]
     matches = [match[0] if match else None for match in matched]
-    # A label or an alias gives way to the name itself.
-    named = {
-        match for match, header in zip(matches, headers, strict=True) if _is_name(header, match)
+    # A label or an alias gives way to the name itself, and both to a mapping by hand.
+    ranks = [
+        0 if header in mapping.columns else 1 if _is_name(header, match) else 2
+        for header, match in zip(headers, matches, strict=True)
+    ]
+    best = {
+        match: min(rank for rank, each in zip(ranks, matches, strict=True) if each == match)
+        for match in matches
     }
     matches = [
-        match if match not in named or _is_name(header, match) else None
-        for match, header in zip(matches, headers, strict=True)
+        match if rank == best[match] else None for match, rank in zip(matches, ranks, strict=True)
     ]
     if contract is not None and not any(matches) and any(map(_is_number, headers)):
         raise InputError(
@@ -147,7 +161,12 @@ def read_header(cells: Sequence[str], name: str, contract: Contract | None) -> H
             columns[position] = generated
     units = {match[0]: match[1] for match in matched if match and match[1]}
     return Header(
-        tuple(cells), tuple(columns), n_named or len(columns), _renaming_note(renamed), units
+        tuple(cells),
+        tuple(columns),
+        n_named or len(columns),
+        _renaming_note(renamed),
+        units,
+        mapping.fixed,
     )
 
 

@@ -5,6 +5,7 @@ import streamlit as st
 from houseprice.formatting import duration, join_words
 from houseprice.tables.reader import MAX_UPLOAD_SECONDS
 from houseprice.tables.records import MAX_COLUMNS
+from houseprice.ui.csv.mapping import show_mapping
 from houseprice.ui.csv.results import show_result
 from houseprice.ui.csv.upload import (
     UPLOAD_KEY,
@@ -17,6 +18,7 @@ from houseprice.ui.csv.upload import (
     sample,
     upload_result,
     value_bytes,
+    value_mapped,
 )
 from houseprice.ui.layout import download, escape, retry_button
 from houseprice.ui.session import market, settings
@@ -57,7 +59,8 @@ with right:
         key=UPLOAD_KEY,
         on_change=discard_removed,
         help=f"Up to {settings().max_rows:,} houses and {MAX_COLUMNS:,} columns: CSV "
-        "with commas, semicolons or tabs (also .csv.gz), Excel or Parquet. The time limit is "
+        "with commas, semicolons or tabs (also .csv.gz), Excel (.xlsx, .xls), OpenDocument (.ods) "
+        "or Parquet. The time limit is "
         f"{duration(MAX_UPLOAD_SECONDS)} per table.",
     )
     progress_area = st.container()
@@ -74,7 +77,7 @@ with progress_area:
         value_bytes(sample_data, market().sample_path.name)
     elif st.session_state.get(f"again_{UPLOAD_KEY}"):
         retry_upload()
-    else:
+    elif not value_mapped():
         process_upload(upload)
 
 result = upload_result()
@@ -89,5 +92,7 @@ elif isinstance(result, FailedUpload):
     if result.data is not None:
         st.caption(f"{escape(result.name)} is kept, so you do not have to upload it again.")
         retry_button(UPLOAD_KEY)
+    show_mapping(result, contract)
 else:
+    show_mapping(result, contract)
     show_result(result, market())

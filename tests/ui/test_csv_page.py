@@ -244,3 +244,13 @@ def test_text_of_a_file_is_never_rendered_as_markdown(app: AppTest, market: Mark
     shown = [element.value for element in [*app.info, *app.warning, *app.error, *app.header]]
     assert any("elsewhere" in text for text in shown)
     assert not any("](" in text or "![" in text for text in shown)
+
+
+@pytest.mark.parametrize("header", ["price,beds,m,zip", "a,b,m,c"])
+def test_columns_can_be_mapped_by_hand(app: AppTest, header: str) -> None:
+    upload(app, f"{header}\n200000,3,1500,50010\n150000,2,900,50014\n")
+    app.button(key="csv_map").click().run()
+    assert not app.exception
+    valued = result(app)
+    assert valued.table.headers[2] == "m"
+    assert (valued.scored.summary.valued, valued.scored.summary.errors) == (2, 0)

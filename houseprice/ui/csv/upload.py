@@ -26,6 +26,7 @@ from houseprice.errors import (
     HousePriceError,
     InputError,
     StoreError,
+    UnknownColumns,
 )
 from houseprice.files import MEGABYTE
 from houseprice.formatting import duration
@@ -34,6 +35,7 @@ from houseprice.market.parsing import describe_range
 from houseprice.market.problems import Problem, concat_problems, slice_problems
 from houseprice.market.sales import read_rows
 from houseprice.progress import ProgressEstimate
+from houseprice.tables.mapping import NO_MAPPING, ColumnMapping
 from houseprice.tables.reader import MAX_UPLOAD_SECONDS, read_table
 from houseprice.tables.scoring import ScoredTable, ScoringOptions, value_rows
 from houseprice.tables.table import Table, output_columns, template
@@ -51,12 +53,15 @@ __all__ = [
     "discard_removed",
     "example",
     "process_upload",
+    "remember_mapping",
     "retry_upload",
     "revalue",
     "sample",
+    "session_mapping",
     "upload_result",
     "value_bytes",
     "value_in_chunks",
+    "value_mapped",
 ]
 
 logger = logging.getLogger(__name__)
@@ -70,6 +75,7 @@ _FAST_CHUNK_S = 0.3  # after a faster chunk, the next one is twice as large
 _ATTEMPTS = 3  # to value a table under one model, while the server changes its model
 _RESULT_KEY = "csv_result"
 _FILE_KEY = "csv_file_id"
+_SOURCE_KEY, _MAPPING_KEY, _REMAP_KEY = "csv_source", "csv_mapping", "csv_remap"
 _UNAVAILABLE = "The table cannot be valued right now."
 
 T = TypeVar("T")
@@ -97,11 +103,16 @@ class ValuedUpload:
 
 @dataclass(frozen=True)
 class FailedUpload:
-    """The reason why a table has no values; ``data`` is its file where a retry can succeed."""
+    """The reason why a table has no values.
+
+    ``data`` is its file where a retry can succeed, and ``cells`` has its columns where none is
+    known and all have to be mapped by hand.
+    """
 
     name: str
     message: str
     data: bytes | None = None
+    cells: pd.DataFrame | None = None
 
 
 def upload_result() -> ValuedUpload | FailedUpload | None:
@@ -131,6 +142,7 @@ def discard_removed() -> None:
     """Discard the result when the visitor removes the file (``on_change`` of the upload)."""
     if st.session_state.get(UPLOAD_KEY) is None:
         st.session_state.pop(_RESULT_KEY, None)
+        st.session_state.pop(_SOURCE_KEY, None)
 
 
 def value_bytes(data: bytes, name: str) -> None:
@@ -141,8 +153,32 @@ def value_bytes(data: bytes, name: str) -> None:
             result = _value_file(data, name, progress)
     except HousePriceError as error:
         retryable = isinstance(error, (BackendError, StoreError))
-        result = FailedUpload(name, _message(error), data if retryable else None)
+        unknown = isinstance(error, UnknownColumns)
+        cells = read_table(data, name, settings()).cells if unknown else None
+        result = FailedUpload(name, _message(error), data if retryable else None, cells)
+    # To value the table again with a mapping by hand.
+    st.session_state[_SOURCE_KEY] = (data, name)
     st.session_state[_RESULT_KEY] = result
+
+
+def session_mapping() -> ColumnMapping:
+    """Return the mapping of columns that the visitor made in this session."""
+    mapping: ColumnMapping = st.session_state.get(_MAPPING_KEY, NO_MAPPING)
+    return mapping
+
+
+def remember_mapping(mapping: ColumnMapping) -> None:
+    """Keep a mapping for the session, and value the last file with it in the next run."""
+    st.session_state[_MAPPING_KEY] = mapping
+    st.session_state[_REMAP_KEY] = True
+
+
+def value_mapped() -> bool:
+    """Value the last file again if its columns were mapped since; return whether this was so."""
+    if not st.session_state.pop(_REMAP_KEY, False) or _SOURCE_KEY not in st.session_state:
+        return False
+    value_bytes(*st.session_state[_SOURCE_KEY])
+    return True
 
 
 def retry_upload() -> None:
@@ -178,7 +214,9 @@ def _message(error: HousePriceError) -> str:
 def _value_file(data: bytes, name: str, progress: Progress) -> ValuedUpload:
     info = backend().info()
     version = info.model_version
-    digest = hashlib.sha256(version.encode() + b"\0" + data).hexdigest() if version else ""
+    mapping = session_mapping()
+    key = f"{version}\0{mapping.to_toml()}\0".encode()
+    digest = hashlib.sha256(key + data).hexdigest() if version else ""
     previous = upload_result()
     if (
         digest
@@ -187,7 +225,7 @@ def _value_file(data: bytes, name: str, progress: Progress) -> ValuedUpload:
     ):
         return previous
     deadline = monotonic() + MAX_UPLOAD_SECONDS
-    table = read_table(data, name, settings(), market().contract)
+    table = read_table(data, name, settings(), market().contract, mapping)
     scored = value_in_chunks(table, backend(), progress, deadline)
     return ValuedUpload(name, table, scored, info, digest)
 

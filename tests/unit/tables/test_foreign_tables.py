@@ -3,13 +3,17 @@
 import csv
 import io
 import re
+import zipfile
 
 import pandas as pd
 import pytest
+import xlsxwriter
 
+from houseprice.errors import InputError, UnknownColumns
 from houseprice.market.sales import load_market, read_rows
 from houseprice.market.validation import validate
 from houseprice.settings import Settings
+from houseprice.tables.mapping import ColumnMapping, suggest_columns
 from houseprice.tables.reader import read_table
 
 AMES = load_market(Settings().market)
@@ -85,3 +89,110 @@ def test_a_round_trip_through_pandas_costs_its_blanks_alone():
     assert differing == [], before[differing].compare(after[differing])
     absent = ["GarageType", "BsmtQual", "FireplaceQu", "PoolQC", "MiscFeature", "MasVnrType"]
     assert (after[absent].isna().sum() - before[absent].isna().sum()).max() < 5
+
+
+@pytest.mark.parametrize(
+    ("data", "what"),
+    [
+        (b"\n <table border='1'><tr><th>Id</th></tr></table>", "a web page"),
+        ("\ufeff<!DOCTYPE html><html></html>".encode(), "a web page"),
+        (b"<?xml version='1.0'?><Workbook/>", "an XML file"),
+        (b'[{"Id": 1}]', "a JSON file"),
+        (b'{"Id": 1}\n{"Id": 2}\n', "a JSON file"),
+        (b"%PDF-1.7", "a PDF document"),
+        (b"\x89PNG\r\n", "an image"),
+        (b"{\\rtf1 Id}", "a rich text document"),
+    ],
+)
+def test_a_file_of_another_kind_is_refused_as_what_it_is(data, what):
+    with pytest.raises(InputError, match=f"homes.xls is {what}"):
+        read_table(data, "homes.xls", Settings(), AMES.contract)
+
+
+def test_a_table_without_a_known_column_is_refused_with_the_way_to_map_it():
+    with pytest.raises(UnknownColumns, match=r"a, b\..*--map"):
+        read_table(b"a,b\n1,2\n", "homes.csv", Settings(), AMES.contract)
+
+
+def test_errors_and_formulas_without_a_result_stay_in_a_workbook():
+    data = io.BytesIO()
+    with xlsxwriter.Workbook(data) as book:
+        book.add_worksheet("Notes").write_row(0, 0, ["read me"])
+        sheet = book.add_worksheet("A & B")
+        sheet.write_row(1, 1, ["YearBuilt", "GrLivArea", "Fence"])
+        sheet.write_row(2, 1, [1961, 896, "NA"])
+        sheet.write_formula(3, 1, "=A1/0", value="#DIV/0!")
+        sheet.write_formula(3, 2, "=A1+A2", value=900)
+        sheet.write_formula(3, 3, "=C1&D1", value="")
+    table = read_table(data.getvalue(), "homes.xlsx", Settings(), AMES.contract)
+    assert table.cells[["YearBuilt", "GrLivArea", "Fence"]].to_numpy().tolist() == [
+        ["1961", "896", "NA"],
+        ["#DIV/0!", "900", ""],
+    ]
+
+
+def test_an_open_document_spreadsheet_is_read():
+    cell = '<table:table-cell office:value-type="string"><text:p>{}</text:p></table:table-cell>'
+    rows = [SIX.columns.tolist(), *SIX.to_numpy().tolist()]
+    lines = (f"<table:table-row>{''.join(map(cell.format, row))}</table:table-row>" for row in rows)
+    names = "".join(
+        f' xmlns:{name}="urn:oasis:names:tc:opendocument:xmlns:{name}:1.0"'
+        for name in ("office", "table", "text")
+    )
+    content = (
+        f"<office:document-content{names}><office:body><office:spreadsheet>"
+        f'<table:table table:name="Homes">{"".join(lines)}</table:table>'
+        "</office:spreadsheet></office:body></office:document-content>"
+    )
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w") as archive:
+        archive.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
+        archive.writestr("content.xml", content)
+        archive.writestr("META-INF/manifest.xml", "<manifest/>")
+    table = read_table(data.getvalue(), "homes.ods", Settings(), AMES.contract)
+    pd.testing.assert_frame_equal(
+        validate(table.rows, AMES.contract).houses, validate(SIX, AMES.contract).houses
+    )
+
+
+def test_a_mapping_by_hand_names_columns_and_gives_values(tmp_path):
+    path = tmp_path / "map.toml"
+    mapping = ColumnMapping(
+        {"m": "GrLivArea", "beds": ""}, {"YearBuilt": "unknown", "Neighborhood": "NAmes"}
+    )
+    path.write_text(mapping.to_toml())
+    assert ColumnMapping.load(path, AMES.contract) == mapping
+    data = b"m,beds,OverallQual\n1500,3,5\n"
+    table = read_table(data, "homes.csv", Settings(), AMES.contract, mapping)
+    assert table.headers == ("m", "beds", "OverallQual")
+    result = validate(table.rows, AMES.contract)
+    assert result.valid.all()
+    assert result.houses.loc[0, ["GrLivArea", "OverallQual"]].tolist() == [1500, 4]
+    assert result.houses.loc[0, ["YearBuilt", "BedroomAbvGr"]].isna().all()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('[columns]\nm = "GrLvArea"', "Did you mean GrLivArea"),
+        ("[rows]", r"\[columns\] and \[values\]"),
+        ("columns", "can't be read"),
+    ],
+)
+def test_a_wrong_mapping_is_refused(tmp_path, text, message):
+    path = tmp_path / "map.toml"
+    path.write_text(text)
+    with pytest.raises(InputError, match=message):
+        ColumnMapping.load(path, AMES.contract)
+
+
+def test_columns_are_suggested_by_name_and_by_contents():
+    cells = SIX[["Neighborhood", "GrLivArea", "YearBuilt"]].set_axis(
+        ["Bezirk", "GrLivingArea", "x"], axis=1
+    )
+    cells = pd.concat([cells] * 2).assign(Bezirk=["NAmes", "Gilbert", "StoneBr"] * 4)
+    assert suggest_columns(cells, AMES.contract) == {
+        "Bezirk": "Neighborhood",
+        "GrLivingArea": "GrLivArea",
+        "x": "",
+    }
