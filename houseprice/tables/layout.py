@@ -341,7 +341,7 @@ def _find_top(start: str, match: MatchHeader, separator: str | None) -> _Top:
 def _read_top(start: str, match: MatchHeader, separator: str) -> _Top:
     lines = Lines(io.StringIO(start, newline=""))
     shape = Shape(
-        "", (), separator, f'{separator} "' in "".join(start.splitlines()[:HEADER_RECORDS])
+        "", (), separator, f'{separator} "' in "\n".join(start.splitlines()[:HEADER_RECORDS])
     )
     records: list[Record] = []
     with suppress(InputError):

@@ -3,9 +3,9 @@
 ::
 
     [columns]
-    "sqft" = "GrLivArea"      their header = our column; "" where a column is not used
+    "Sq. metres" = "size"    their header = our column; "" where a column is not used
     [values]
-    YearBuilt = "unknown"     one value for all rows
+    built = "unknown"       one value for all rows
 """
 
 from __future__ import annotations

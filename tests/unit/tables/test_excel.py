@@ -214,9 +214,10 @@ def test_long_cells_and_slow_conversions_are_refused(max_cell_chars, seconds, me
 @pytest.mark.parametrize(
     ("member", "message"),
     [
-        ("word/document.xml", "is a ZIP archive, not a table"),
+        ("word/document.xml", "is a Word document, not a table"),
+        ("notes/a.txt", "is a ZIP archive, not a table"),
         ("content.xml", "is an OpenDocument file"),
-        ("xl/workbook.bin", "is a binary Excel workbook"),
+        ("xl/workbook.bin", "is an Excel workbook that is damaged"),
     ],
 )
 def test_other_archives_are_refused_by_name(member, message):

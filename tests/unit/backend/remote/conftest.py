@@ -44,4 +44,5 @@ def contract(tmp_path_factory: pytest.TempPathFactory) -> Contract:
 @pytest.fixture
 def rows() -> pd.DataFrame:
     sizes = [101, 260, 64, 143, 88, 199, 71, 230, 250, 57, 177, 120]
-    return hamlet_sales(12).drop(columns="paid").assign(size=sizes).astype(str)
+    floors = {"size": sizes, "ground floor": [size / 2 for size in sizes]}
+    return hamlet_sales(12).drop(columns="paid").assign(**floors).astype(str)
