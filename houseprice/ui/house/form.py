@@ -128,7 +128,8 @@ class HouseForm:
     def _draw_field(self, field: Field) -> None:
         given = self._given.get(field.column, None if field.levels else "")
         # An assignment replaces what is being typed: only where the value is another.
-        if st.session_state.get(field.column) != given or field.column not in st.session_state:
+        is_first = field.column not in st.session_state
+        if given if is_first else st.session_state[field.column] != given:
             st.session_state[field.column] = given
         if field.levels:
             st.selectbox(
@@ -152,6 +153,10 @@ class HouseForm:
                 on_change=_store,
                 args=(field.column,),
             )
+        if is_first and st.session_state[field.column] != given:
+            # Typed while the connection was lost: a new session has no earlier value to compare.
+            _store(field.column)
+            st.rerun()
         for problem in self._problems.get(field.column, ()):
             st.markdown(f":small[:{_COLOURS[problem.severity]}[{escape(problem.sentence)}]]")
 

@@ -127,7 +127,7 @@ def test_a_visitor_of_a_killed_app_continues_on_the_other(stack, visitor, page):
     killed = replica(stack, visitor)
     stack.kill("app", killed)
     wait_until(lambda: replica(stack, visitor) != killed)
-    field = page.get_by_role("spinbutton").first
+    field = page.get_by_role("textbox").first
     expect(field).to_be_enabled()
     field.fill("2000")
     field.press("Enter")
