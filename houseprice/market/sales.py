@@ -203,7 +203,7 @@ def _explained_by_level(values: Floats, prices: Floats) -> float:
 def median_values(market: Market) -> pd.Series:
     """Return the median sale by field: the lower median of a number, the mode of nominal levels.
 
-    Unlike :func:`typical_house`, it is no consistent house: each value stands for itself.
+    The fields are independent: together they are not a real house, unlike :func:`typical_house`.
     """
     fields = market.contract.fields.values()
     return pd.Series(

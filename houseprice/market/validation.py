@@ -263,7 +263,7 @@ def _contradictions(
 ) -> Iterator[Problem]:
     """Yield a warning for each rule that a row breaks.
 
-    Values deduced from others count as facts, those assumed don't: nobody gave them.
+    Values derived from other fields are checked; assumed default values are not.
     """
     known = dict(columns)
     known.update({name: np.where(at, np.nan, columns[name]) for name, at in assumed.items()})

@@ -5,7 +5,7 @@ read in flat memory before anything else is done with it. So a file that is no t
 unpacks to too much is refused before any work.
 
 **Header**: of the first rows, the one with the most known column names, else the first that is at
-least half as wide as the widest. What stands above it (a title, comments, "sep=;") is left out.
+least half as wide as the widest. Lines above it (a title, comments, "sep=;") are skipped.
 
 **Chunks**: each starts at a record, so it can be read alone and by another process. Where a quoted
 cell may span lines, records are read one by one, exactly as the cells are read later; elsewhere

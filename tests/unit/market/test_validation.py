@@ -307,7 +307,7 @@ def contradictions(contract: Contract, **house: str) -> dict[str, str]:
             {"upper_floor_against_style"},
         ),
         ({"YearBuilt": "2008", "YrSold": "2007"}, {"sold_before_built"}),
-        # A value that nobody gave is no contradiction.
+        # An assumed value causes no contradiction.
         ({"PoolQC": "Gd"}, set()),
         ({"MoSold": "12"}, set()),
         ({"GrLivArea": "1500", "BsmtFinSF1": "600"}, set()),
