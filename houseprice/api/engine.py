@@ -458,7 +458,8 @@ def _split(result: ValuationResult, chunks: Sequence[Chunk]) -> Iterator[Valuati
     for length, end, problems in zip(lengths, ends.tolist(), by_chunk, strict=True):
         start = end - length
         frame = pd.DataFrame(cells[start:end], columns=names, dtype=object, copy=False)
-        yield ValuationResult(frame, (*general, *shifted(problems, -start)))
+        given = None if result.facts_given is None else result.facts_given[start:end]
+        yield ValuationResult(frame, (*general, *shifted(problems, -start)), given)
 
 
 def _concat(results: Sequence[ValuationResult]) -> ValuationResult:
@@ -468,7 +469,8 @@ def _concat(results: Sequence[ValuationResult]) -> ValuationResult:
     problems = concat_problems((len(result.valuations), result.problems) for result in results)
     frame = pd.concat([result.valuations for result in results], ignore_index=True)
     frame["row"] = np.arange(1, len(frame) + 1)
-    return ValuationResult(frame, tuple(problems))
+    counts = [result.facts_given for result in results if result.facts_given is not None]
+    return ValuationResult(frame, tuple(problems), np.concatenate(counts) if counts else None)
 
 
 def _with_rejected(
@@ -481,4 +483,4 @@ def _with_rejected(
     valid = (frame["status"] != "error").to_numpy(bool) & ~rows_with_problems(rejected, len(frame))
     problems = sorted([*rejected, *result.problems], key=lambda problem: problem.row or 0)
     valued = valuation_frame(valid, problems, frame[valid], model.version, datetime.now(UTC))
-    return ValuationResult(valued, tuple(problems))
+    return ValuationResult(valued, tuple(problems), result.facts_given)

@@ -130,6 +130,8 @@ class ValuationResult:
     valuations: pd.DataFrame
     """Columns :data:`VALUATION_COLUMNS`, one row per input row, in order."""
     problems: tuple[Problem, ...]
+    facts_given: NDArray[np.intp] | None = None
+    """How many fields of each row are known, if the backend counts them."""
 
 
 @dataclass(frozen=True)

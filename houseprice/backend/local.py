@@ -102,7 +102,7 @@ class LocalBackend(Backend):
             order = problem_order(self._contract.columns)
             problems = tuple(sorted([*problems, *unlike], key=order))
         frame = valuation_frame(checked.valid, problems, values, version, now)
-        return ValuationResult(frame, problems)
+        return ValuationResult(frame, problems, checked.facts_given)
 
     def explain(self, rows: pd.DataFrame) -> Explanation:
         """Explain the value of one house in money."""

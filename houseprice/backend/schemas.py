@@ -133,6 +133,7 @@ class ValuationOut(ResponseModel):
     confidence: Number = Field(
         description="100 x (1 - fsd), at most 84 outside of what the sales cover"
     )
+    facts_given: int | None = Field(None, description="How many fields of the house are known")
     comparable_ids: list[str] | None = None
     top_drivers: list[str] | None = None
     explanation: ExplanationOut | None = None
@@ -233,6 +234,10 @@ def valuations_response(
     for valuation, extra in zip(valuations, extras or [], strict=False):
         if valuation is not None:
             valuation.update(extra)
+    if result.facts_given is not None:
+        for valuation, n_given in zip(valuations, result.facts_given.tolist(), strict=True):
+            if valuation is not None:
+                valuation["facts_given"] = n_given
     problems = [asdict(problem) for problem in result.problems]
     return {
         "valuations": valuations,

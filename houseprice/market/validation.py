@@ -67,12 +67,15 @@ class ValidationResult:
         the input. A level is its position in the contract; NaN is unknown.
     valid : bool array, shape (n_rows,)
         Whether a row has no error and so can be valued.
+    facts_given : int array, shape (n_rows,)
+        How many fields of a row are neither blank nor stated as unknown.
     problems : tuple of Problem
         Those of the whole table first, then by row, by field, and by severity.
     """
 
     houses: pd.DataFrame
     valid: Flags
+    facts_given: NDArray[np.intp]
     problems: tuple[Problem, ...]
 
 
@@ -118,7 +121,7 @@ def validate(
     valid = np.ones(len(rows), dtype=bool)
     valid[[p.row - 1 for p in problems if p.severity == "error" and p.row is not None]] = False
     problems.sort(key=problem_order(contract.columns))
-    return ValidationResult(houses, valid, tuple(problems))
+    return ValidationResult(houses, valid, given.sum(axis=0), tuple(problems))
 
 
 def problem_order(columns: Sequence[str]) -> Callable[[Problem], tuple[int, int, int]]:

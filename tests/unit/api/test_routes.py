@@ -110,6 +110,15 @@ def test_a_row_with_an_error_is_null_and_the_others_have_their_values(
     assert body["valuations"][1]["row"] == 2
 
 
+def test_a_value_says_how_many_facts_it_rests_on(api: TestClient, town_rows: list[Row]) -> None:
+    row = {name: value for name, value in town_rows[0].items() if value not in ("", None)}
+    known = {"size", "quarter"}
+    only = {name: row[name] if name in known else "unknown" for name in row}
+    rows = [only, {**only, "size": "n/k"}]
+    entries = api.post("/v1/valuations", json={"rows": rows}).json()["valuations"]
+    assert [entry["facts_given"] for entry in entries] == [2, 1]
+
+
 def test_rows_may_be_empty_or_none(api: TestClient) -> None:
     assert api.post("/v1/valuations", json={"rows": []}).json()["valuations"] == []
     body = api.post("/v1/valuations", json={"rows": [{}]}).json()
