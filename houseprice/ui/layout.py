@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta, timezone
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pandas as pd
 import streamlit as st
@@ -29,17 +30,20 @@ __all__ = [
     "error_boundary",
     "escape",
     "is_supported",
+    "link_to",
     "measurement_note",
     "page_frame",
     "provenance",
     "retry_button",
+    "show_link",
     "show_tabs",
 ]
 
 logger = logging.getLogger(__name__)
 
-# One style sheet, because its rules depend on the elements of Streamlit.
+# What depends on the elements and the client of Streamlit: one style sheet and one script.
 _STYLE = Path(__file__).with_name("style.css")
+_HISTORY = f"<script>{Path(__file__).with_name('history.js').read_text()}</script>"
 
 NOT_SUPPORTED: Mapping[Capability, str] = {
     "range": "This server gives values without a range or a confidence.",
@@ -69,6 +73,7 @@ def page_frame() -> Iterator[None]:
             # The page shows the error in place of the value; much of a page needs no backend.
             logger.warning("the backend can't be opened: %s", error)
         with st.sidebar:
+            st.html(_HISTORY, unsafe_allow_javascript=True, width=1)
             if info := cached_info():
                 st.caption(f"{escape(as_of_sentence(info))}  \n{escape(answered_by(info))}")
                 for remark in info.remarks:
@@ -162,6 +167,26 @@ def download(label: str, frame: pd.DataFrame, *, key: str) -> None:
         type="tertiary",
         icon=":material/download:",
     )
+
+
+def link_to(url: str, parameters: Mapping[str, str | Sequence[str]]) -> str:
+    """Return the URL of a page with query parameters in place of those that it has."""
+    base = url.partition("#")[0].partition("?")[0]
+    return f"{base}?{urlencode(parameters, doseq=True)}" if parameters else base
+
+
+def show_link(parameters: Mapping[str, str | Sequence[str]], content: str) -> None:
+    """Show a link to this page behind a button; ``content`` says in a word what it opens."""
+    with st.popover("Share", icon=":material/share:", key="share", on_change="rerun") as popover:
+        if not popover.open:
+            return
+        url = st.context.url
+        if url is None:
+            st.markdown(f"Copy the address of this page from your browser: it has the {content}.")
+            return
+        st.markdown(f"This link opens the same {content}. Copy it with the button in its corner.")
+        st.code(link_to(url, parameters), language=None, wrap_lines=True)
+        st.caption(f"The link itself contains the {content}; nothing is stored.")
 
 
 def show_tabs(

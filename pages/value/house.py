@@ -9,7 +9,6 @@ from houseprice.ui.house.form import (
     HouseForm,
     first_fields,
     focus_requested_field,
-    show_link,
     show_next_facts,
 )
 from houseprice.ui.house.owner_report import show_report
@@ -21,6 +20,7 @@ from houseprice.ui.house.state import (
     given_fields,
     house_frame,
     link_messages,
+    link_parameters,
     open_address,
     raw_row,
     remember,
@@ -28,7 +28,7 @@ from houseprice.ui.house.state import (
     write_address,
 )
 from houseprice.ui.house.value_card import show_result
-from houseprice.ui.layout import error_boundary, escape
+from houseprice.ui.layout import error_boundary, escape, show_link
 from houseprice.ui.session import backend, market, ranked_columns, typical_values
 
 N_REPORTED = 14
@@ -104,7 +104,7 @@ with actions, error_boundary("actions"):
         icon=":material/restart_alt:",
         help="Makes every field unknown.",
     )
-    show_link(contract, given)
+    show_link(link_parameters(given, contract), "house")
     if result is not None and not no_value:
         with st.popover(
             "Report", icon=":material/print:", key="report", on_change="rerun"

@@ -50,7 +50,8 @@ PALE_CHART_TEXT = """() => {
         .map(c => c / 255).map(c => c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4)
         .reduce((sum, c, i) => sum + [0.2126, 0.7152, 0.0722][i] * c, 0);
     const page = luminance(getComputedStyle(document.querySelector('.stApp')).backgroundColor);
-    return [...document.querySelectorAll('.js-plotly-plot text:not(.bartext-inside)')]
+    const onMarks = '.bartext-inside, .heatmap-label *';
+    return [...document.querySelectorAll(`.js-plotly-plot text:not(${onMarks})`)]
         .filter(text => text.textContent && text.getClientRects().length)
         .filter(text => {
             const [dark, bright] =

@@ -29,3 +29,39 @@ def test_a_page_opens_by_its_address_without_an_error(app, path):
 def test_a_chart_is_drawn(app, path):
     app.goto(path)
     expect(app.locator(".js-plotly-plot .main-svg").first).to_be_visible(timeout=30_000)
+
+
+def test_back_and_forward_undo_and_redo_one_action_each(app):
+    def open_page(name: str) -> None:
+        app.get_by_role("link", name=name).click()
+        expect(app.get_by_role("heading", level=1)).to_have_text(name)
+        expect(app.get_by_test_id("stStatusWidget")).to_have_count(0)
+
+    app.goto("/house?GrLivArea=1350")
+    area = app.get_by_role("textbox", name="Living area above ground")
+    excluded = app.get_by_role("textbox", name="Excluded sales")
+    trend, overview = (app.get_by_role("tab", name=name) for name in ("Trend", "Overview"))
+    expect(area).to_have_value("1350", timeout=30_000)
+    open_page("Explore the sales")
+    excluded.fill("5 6")
+    excluded.press("Enter")
+    without = app.get_by_text("without 2 excluded sales")
+    expect(without).to_be_visible()
+    trend.click()
+    expect(app.get_by_text("Seasonality")).to_be_visible()
+    open_page("Value a house")
+    expect(area).to_have_value("1350")
+
+    app.go_back()
+    expect(trend).to_have_attribute("aria-selected", "true")
+    expect(without).to_be_visible()
+    app.go_back()
+    expect(overview).to_have_attribute("aria-selected", "true")
+    app.go_back()
+    expect(without).to_have_count(0)
+    expect(excluded).to_have_value("")
+    app.go_back()
+    expect(area).to_have_value("1350")
+    app.go_forward()
+    app.go_forward()
+    expect(without).to_be_visible()

@@ -21,7 +21,7 @@ from houseprice.market.profile.like_for_like import Comparison, price_index
 from houseprice.market.profile.selection import Sales, Selection, with_price_per_area
 from houseprice.market.sales import Market
 from houseprice.ui.charts.style import axis_title
-from houseprice.ui.layout import escape
+from houseprice.ui.layout import escape, show_link
 
 __all__ = [
     "alerts_of",
@@ -203,13 +203,11 @@ def filter_sales(selection: Selection, market: Market) -> Sales:
     """Return the selected sales, and show how many they are and which filters are active."""
     sales, total = selection.apply(market), len(market.prices)
     filters = describe_filters(selection, market.contract)
-    if filters:
-        st.markdown(f"**{len(sales):,} of {total:,}** sales: {'; '.join(filters)}.")
-    else:
-        st.markdown(
-            f"All **{total:,}** sales. Filter them in the sidebar; the URL of the page has the "
-            "filters and choices: bookmark it to save this view."
-        )
+    text = f"**{len(sales):,} of {total:,}** sales: {'; '.join(filters)}."
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(text if filters else f"All **{total:,}** sales. Filter them in the sidebar.")
+        views = {name: st.query_params.get_all(name) for name in st.query_params}
+        show_link(views, "view with its filters and choices")
     return sales
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 import pandas as pd
 import streamlit as st
@@ -16,7 +16,7 @@ from houseprice.market.contract import Contract, Group
 from houseprice.market.fields import Field
 from houseprice.market.parsing import describe_range
 from houseprice.market.problems import Problem
-from houseprice.ui.house.state import TAB, enter, given_fields, house_link, link_parameters
+from houseprice.ui.house.state import TAB, enter, given_fields
 from houseprice.ui.layout import escape
 
 __all__ = [
@@ -26,7 +26,6 @@ __all__ = [
     "first_fields",
     "focus_requested_field",
     "go_to_field",
-    "show_link",
     "show_next_facts",
 ]
 
@@ -255,23 +254,3 @@ def show_next_facts(backend: Backend, rows: pd.DataFrame, contract: Contract) ->
         for name, then in zip(facts["field"], facts["width_then"], strict=True):
             field = contract.fields[name]
             go_to_field(field, f"{escape(field.label)}: to {percent(float(then), 0)}", "next")
-
-
-# --------------------------------------------------------------------------------------------- link
-
-
-def show_link(contract: Contract, given: Mapping[str, str]) -> None:
-    """Show the link to the house behind a button; the code block has a copy button."""
-    with st.popover("Share", icon=":material/share:", key="share", on_change="rerun") as popover:
-        if not popover.open:
-            return
-        url = st.context.url
-        if url is None:
-            st.markdown("Copy the address of this page from your browser: it contains the house.")
-            return
-        st.markdown("This link opens the same house." if given else "No field is given yet.")
-        st.code(house_link(url, link_parameters(given, contract)), language=None, wrap_lines=True)
-        st.caption(
-            f"The link itself contains the house ({plural(len(given), 'given field')}); nothing is "
-            "stored. Use the button in its corner to copy it."
-        )

@@ -31,7 +31,6 @@ __all__ = [
     "fill_with_sale",
     "given_fields",
     "house_frame",
-    "house_link",
     "last_valued_row",
     "link_messages",
     "link_parameters",
@@ -222,12 +221,6 @@ def link_parameters(given: Mapping[str, str], contract: Contract) -> dict[str, s
         for column, field in contract.fields.items()
         if column in given
     }
-
-
-def house_link(url: str, parameters: Mapping[str, str]) -> str:
-    """Return the URL of a page with query parameters in place of those that it has."""
-    base = url.partition("#")[0].partition("?")[0]
-    return f"{base}?{urlencode(parameters)}" if parameters else base
 
 
 def read_link(

@@ -9,7 +9,8 @@ import pytest
 
 from houseprice.market.sales import Market, load_market
 from houseprice.ui.house.start import SaleQuery, describe_sale, nearest_sales, sale_period
-from houseprice.ui.house.state import house_link, link_parameters, read_link, sale_fields
+from houseprice.ui.house.state import link_parameters, read_link, sale_fields
+from houseprice.ui.layout import link_to
 from tests.hamlet import write_hamlet
 
 
@@ -65,10 +66,10 @@ def test_a_link_carries_only_what_is_given_with_labels_of_levels(hamlet):
     given = {"size": "1,20", "quarter": "S", "boiler": "1990"}
     parameters = link_parameters(given, hamlet.contract)
     assert parameters == {"size": "1,20", "quarter": "South bank", "boiler": "1990"}
-    url = house_link("http://here/house?size=7#top", parameters)
+    url = link_to("http://here/house?size=7#top", parameters)
     assert url.startswith("http://here/house?")
     assert parse_qs(urlsplit(url).query) == {name: [text] for name, text in parameters.items()}
-    assert house_link("http://here/house?size=7", {}) == "http://here/house"
+    assert link_to("http://here/house?size=7", {}) == "http://here/house"
     assert read_link(parameters, hamlet.contract) == (given, ())
 
 
