@@ -11,6 +11,7 @@ __all__ = [
     "duration",
     "field_value",
     "join_words",
+    "list_some",
     "money",
     "percent",
     "plural",
@@ -30,6 +31,12 @@ def join_words(words: Iterable[str], conjunction: str = "and") -> str:
     """Join words as in a sentence: "a", "a and b", "a, b and c"."""
     *others, last = list(words) or [""]
     return f"{', '.join(others)} {conjunction} {last}" if others else last
+
+
+def list_some(words: Sequence[str], most: int = 5) -> str:
+    """List the first words and count the others: "a, b and 66 more"."""
+    n_more = len(words) - most
+    return ", ".join(words[:most]) + (f" and {n_more:,} more" if n_more > 0 else "")
 
 
 def money(amount: float, symbol: str, step: float = 1.0) -> str:

@@ -29,8 +29,7 @@ from houseprice.errors import HousePriceError, InputError
 from houseprice.files import MEGABYTE
 from houseprice.tables.reader import CHUNK_ROWS, CsvFile, open_csv
 from houseprice.tables.scoring import ScoringOptions
-from houseprice.tables.streaming import ValuedChunk, value_chunks
-from houseprice.tables.table import output_columns
+from houseprice.tables.streaming import ValuedChunk, result_notes, value_chunks
 
 __all__ = ["router"]
 
@@ -52,7 +51,11 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
         "headers": {
             "X-Model-Version": {"description": "The version that valued all rows", **_TEXT},
             "X-As-Of": {"description": "The valuation date", **_TEXT},
-            "X-Notes": {"description": "Assumptions: a JSON list of sentences", **_TEXT},
+            "X-Notes": {
+                "description": "What concerns the whole file: a JSON list of sentences on how it "
+                "was read, and on missing, unused and renamed columns",
+                **_TEXT,
+            },
         },
     },
     505: {"description": "HTTP/1.0 can't mark a response as complete."},
@@ -92,7 +95,7 @@ async def value_csv(request: Request) -> Response:
         source = await _store_body(request, engine, stack)
         valuation = _CsvValuation(engine, model, source, options)
         first = await valuation.next_chunk()
-        headers = _headers(source, model)
+        headers = _headers(source, model, first)
         return _CsvResponse(headers, request, valuation, first, stack.pop_all())
 
 
@@ -155,11 +158,11 @@ def _invalid_csv(error: InputError) -> ApiError:
     return ApiError(422, "invalid_csv", detail, title="This file can't be valued")
 
 
-def _headers(source: CsvFile, model: ServedModel) -> dict[str, str]:
-    layout = source.layout
+def _headers(source: CsvFile, model: ServedModel, first: ValuedChunk | None) -> dict[str, str]:
+    layout, problems = source.layout, first.problems if first else ()
     codec = layout.text.codec
     charset = _CHARSETS.get(codec, codec.removesuffix("-le").removesuffix("-be"))
-    notes = [*layout.notes, *output_columns(layout.header.columns, layout.header.cells).notes]
+    notes = [*(problem.sentence for problem in problems), *result_notes(layout)]
     while len(json.dumps(notes)) > _MAX_NOTES_CHARS:
         notes.pop()
     return {
@@ -187,8 +190,8 @@ class _CsvValuation:
             rows=lambda: self._chunk_rows,
         )
 
-    async def next_chunk(self) -> bytes:
-        """Return the next chunk; b"" after the last."""
+    async def next_chunk(self) -> ValuedChunk | None:
+        """Return the next chunk; None after the last."""
         # One of the jobs since the last chunk was ours.
         alone = self._engine.job_count - self._job_count <= 1
         self._chunk_rows = CHUNK_ROWS if alone else SHARED_CHUNK_ROWS
@@ -200,10 +203,9 @@ class _CsvValuation:
                 )
             except InputError as error:
                 raise _invalid_csv(error) from None
-            if chunk is None:
-                return b""
-            outcomes.valued, outcomes.errors = chunk.counts.valued, chunk.counts.errors
-            return chunk.data
+            if chunk is not None:
+                outcomes.valued, outcomes.errors = chunk.counts.valued, chunk.counts.errors
+            return chunk
 
 
 class _CsvResponse(Response):
@@ -214,7 +216,7 @@ class _CsvResponse(Response):
         headers: dict[str, str],
         request: Request,
         valuation: _CsvValuation,
-        first: bytes,
+        first: ValuedChunk | None,
         resources: ExitStack,
     ) -> None:
         super().__init__(headers=headers)
@@ -237,10 +239,10 @@ class _CsvResponse(Response):
     async def _send_chunks(self, send: Send) -> None:
         start: dict[str, Any] = {"type": "http.response.start", "status": self.status_code}
         await send({**start, "headers": self.raw_headers})
-        data = self._first
-        while data:
-            await send({"type": "http.response.body", "body": data, "more_body": True})
+        chunk = self._first
+        while chunk:
+            await send({"type": "http.response.body", "body": chunk.data, "more_body": True})
             if await self._request.is_disconnected():
                 return
-            data = await self._valuation.next_chunk()
+            chunk = await self._valuation.next_chunk()
         await send({"type": "http.response.body", "body": b"", "more_body": False})

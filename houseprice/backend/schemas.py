@@ -71,7 +71,7 @@ class ProblemOut(ResponseModel):
     message: str = Field(description="What is wrong, as a sentence")
     read: str | None = Field(description="What was read")
     expected: str | None = Field(description="What would be accepted")
-    fields: tuple[str, ...] = Field((), description="All columns of a contradiction")
+    fields: tuple[str, ...] = Field((), description="All columns, where it concerns several")
 
     def problem(self) -> Problem:
         """Return the problem as validation reports it."""

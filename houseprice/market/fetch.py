@@ -20,6 +20,7 @@ import pandas as pd
 
 from houseprice.errors import FetchError, MarketError
 from houseprice.files import sync_folder
+from houseprice.formatting import list_some
 from houseprice.market.contract import (
     CONTRACT_FILE,
     Contract,
@@ -139,7 +140,7 @@ def _check(
     missing = [name for name in names if name not in rows.columns]
     if missing:
         raise FetchError(
-            f"The downloaded {expected.file} lacks columns of the contract: {_first(missing)}. "
+            f"The downloaded {expected.file} lacks columns of the contract: {list_some(missing)}. "
             "Either the file has changed, or another file came in its place."
         )
     if len(rows) != expected.rows:
@@ -151,7 +152,7 @@ def _check(
     unknown = [str(name) for name in rows.columns if name not in names]
     if not unknown:
         return []
-    return [f"{expected.file} has columns that the contract does not name: {_first(unknown)}."]
+    return [f"{expected.file} has columns that the contract does not name: {list_some(unknown)}."]
 
 
 def _check_market(folder: Path, source: KaggleSource, sample: pd.DataFrame) -> list[str]:
@@ -167,11 +168,6 @@ def _check_market(folder: Path, source: KaggleSource, sample: pd.DataFrame) -> l
     if not invalid:
         return []
     return [f"{invalid:,} of the houses in {source.sample.file} have errors and can't be valued."]
-
-
-def _first(names: list[str], n: int = 5) -> str:
-    more = f" and {len(names) - n} more" if len(names) > n else ""
-    return ", ".join(names[:n]) + more
 
 
 @contextmanager

@@ -44,7 +44,7 @@ class Problem:
     expected : str or None
         What would be accepted.
     fields : tuple of str
-        All columns of a contradiction; empty for other problems.
+        All columns, where it concerns several: a contradiction, or missing columns.
     """
 
     row: int | None

@@ -19,6 +19,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from houseprice.errors import InputError
+from houseprice.formatting import list_some, plural
 from houseprice.market.contract import Contract
 from houseprice.market.fields import Field, fold_name
 from houseprice.market.parsing import (
@@ -234,27 +235,30 @@ def _blank_required(field: Field, blank: Flags) -> Iterator[Problem]:
 
 
 def _missing_columns(missing: set[str], contract: Contract) -> Iterator[Problem]:
-    fields = [field for name, field in contract.fields.items() if name in missing]
-    required = [f"{field.column} ({field.label})" for field in fields if field.required]
-    others = [f"{field.column} ({field.label})" for field in fields if not field.required]
+    fields = {name: field for name, field in contract.fields.items() if name in missing}
+    labels = {name: f"{name} ({field.label})" for name, field in fields.items()}
+    required = [name for name, field in fields.items() if field.required]
+    others = [name for name, field in fields.items() if not field.required]
     if required:
-        message = f"No house can be valued without these columns: {', '.join(required)}."
+        listed = ", ".join(labels[name] for name in required)
+        message = f"No house can be valued without these columns: {listed}."
         expected = "a table with these columns, named as in the template"
-        yield Problem(None, None, "missing_required_columns", "error", message, None, expected)
+        code = "missing_required_columns"
+        yield Problem(None, None, code, "error", message, None, expected, tuple(required))
     if others:
-        message = (
-            f"{len(others)} columns are missing and estimated from the others, with wider ranges: "
-            f"{', '.join(others)}."
-        )
-        yield Problem(None, None, "missing_columns", "warning", message)
+        columns = "1 column is" if len(others) == 1 else f"{len(others)} columns are"
+        listed = list_some([labels[name] for name in others])
+        message = f"{columns} missing and estimated, with wider ranges: {listed}."
+        yield Problem(None, None, "missing_columns", "warning", message, fields=tuple(others))
 
 
 def _unknown_columns(rows: pd.DataFrame, contract: Contract) -> Iterator[Problem]:
     known = _known_columns(contract)
     names = [str(name) for name in rows.columns.tolist() if name not in known]
     if names:
-        message = f"Not used, and kept as they are: {', '.join(names)}."
-        yield Problem(None, None, "unknown_columns", "note", message)
+        listed = list_some([shorten(name) for name in names])
+        message = f"{plural(len(names), 'column')} not used: {listed}."
+        yield Problem(None, None, "unknown_columns", "note", message, fields=tuple(names))
 
 
 def _known_columns(contract: Contract) -> set[str]:

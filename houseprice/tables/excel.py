@@ -19,7 +19,7 @@ import pandas as pd
 
 from houseprice.backend.base import VALUATION_COLUMNS
 from houseprice.errors import InputError
-from houseprice.formatting import plural
+from houseprice.formatting import list_some, plural
 from houseprice.market.contract import Contract
 from houseprice.market.fields import fold_name
 from houseprice.tables.conversion import ConversionRequest
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 
 __all__ = ["cell_text", "to_excel", "workbook_to_csv"]
 
-_MAX_SHEETS_LISTED = 5
 _MIDNIGHT = time()
 
 _MAX_ROWS, _MAX_COLUMNS, _MAX_CHARS = 2**20, 2**14, 32_767
@@ -312,9 +311,7 @@ def _notes(table: _SheetTable, sheet_names: list[str]) -> list[str]:
 
 
 def _listed(names: list[str]) -> str:
-    listed = ", ".join(f"“{name}”" for name in names[:_MAX_SHEETS_LISTED])
-    n_more = len(names) - _MAX_SHEETS_LISTED
-    return listed + (f" and {n_more:,} more" if n_more > 0 else "")
+    return list_some([f"“{name}”" for name in names])
 
 
 def to_excel(scored: ScoredTable, contract: Contract) -> bytes:

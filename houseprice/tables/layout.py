@@ -20,7 +20,7 @@ import gzip
 import io
 import re
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -28,7 +28,7 @@ from typing import BinaryIO
 
 from houseprice.errors import InputError, UnknownColumns
 from houseprice.files import MEGABYTE
-from houseprice.formatting import plural
+from houseprice.formatting import list_some, plural
 from houseprice.market.contract import Contract
 from houseprice.market.parsing import shorten
 from houseprice.tables.decimals import Decimals
@@ -58,7 +58,6 @@ __all__ = [
 ]
 
 _START_CHARS = 2**20
-_MAX_LISTED = 10
 MatchHeader = Callable[[str], tuple[str, str] | None]
 HEADER_RECORDS = 30
 """First rows of a table, among which the header is searched."""
@@ -286,8 +285,9 @@ def find_layout(
     refuse_long_cells(record, name)
     header = read_header(record.cells, name, contract, mapping)
     if contract is not None and not {*header.columns, *header.fixed} & {*contract.columns}:
+        named = [shorten(cell.strip()) for cell in header.cells if cell.strip()]
         raise UnknownColumns(
-            f"{name} has no column that a valuation uses: {_listed(header.cells)}. Name the "
+            f"{name} has no column that a valuation uses: {list_some(named, 10)}. Name the "
             "columns as in the template, or map them by hand: on the page, or with --map FILE."
         )
 
@@ -372,12 +372,6 @@ def find_header(rows: list[list[str]], is_known: Callable[[str], bool]) -> tuple
     if any(n_known):
         return n_known.index(max(n_known)), max(n_known)
     return next(number for number, width in enumerate(widths) if 2 * width >= max(widths)), 0
-
-
-def _listed(headers: Sequence[str]) -> str:
-    names = ", ".join(shorten(header.strip()) for header in headers[:_MAX_LISTED] if header.strip())
-    n_more = len(headers) - _MAX_LISTED
-    return f"{names} and {n_more:,} more" if n_more > 0 else names
 
 
 def _note_above(records: list[Record], first_line: int) -> str | None:

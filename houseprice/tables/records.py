@@ -366,7 +366,7 @@ def row_problems(
         else:
             continue
         if surplus:
-            message += f" Cells beyond the header: {csv_line(surplus, separator)}"
+            message += f" Cells beyond the header: {csv_line(surplus, separator)}."
         read = shorten(csv_line(record.cells, separator))
         problems[row] = Problem(row, None, code, "error", message, read, expected)
     return problems

@@ -18,7 +18,7 @@ import pandas as pd
 
 from houseprice.backend.base import VALUATION_COLUMNS
 from houseprice.errors import InputError
-from houseprice.formatting import plural
+from houseprice.formatting import list_some, plural
 from houseprice.market.contract import Contract
 from houseprice.market.fields import fold_name
 from houseprice.market.parsing import shorten
@@ -36,7 +36,6 @@ __all__ = [
     "template",
 ]
 
-_MAX_EXAMPLES = 5
 # A table with these columns was valued before: no spreadsheet has all of them by chance.
 _SIGNATURE = frozenset({"predicted_price", "model_version", "valued_at"})
 
@@ -193,10 +192,8 @@ def _refuse_duplicates(columns: list[str], headers: list[str], name: str) -> Non
 def _renaming_note(renamed: dict[str, str]) -> str | None:
     if not renamed:
         return None
-    examples = [f"{shorten(header)} as {name}" for header, name in renamed.items()][:_MAX_EXAMPLES]
-    n_more = len(renamed) - len(examples)
-    listed = ", ".join(examples) + (f" and {n_more:,} more" if n_more else "")
-    return f"Column names were matched: {listed}."
+    matches = [f"{shorten(header)} as {name}" for header, name in renamed.items()]
+    return f"Column names were matched: {list_some(matches)}."
 
 
 def _is_number(text: str) -> bool:

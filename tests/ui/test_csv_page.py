@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import io
 from pathlib import Path
+from urllib.parse import parse_qsl
 
+import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -85,18 +87,16 @@ def test_the_sample_is_valued_with_a_click_even_while_a_file_is_uploaded(
     assert (areas["From"] < areas["To"]).all()
 
 
-def test_valid_rows_are_valued_and_the_others_come_first_with_a_reason(
-    app: AppTest, mixed: str
-) -> None:
+def test_rows_have_a_value_or_a_reason_in_the_order_of_the_file(app: AppTest, mixed: str) -> None:
     upload(app, mixed)
     counts = metrics(app)
     assert (counts["Houses"], counts["Valued"], counts["Without a value"]) == ("14", "12", "2")
     houses = app.dataframe[1].value
-    assert houses["row"].tolist()[:2] == [13, 14]
-    assert houses["status"].tolist()[:2] == ["No value", "No value"]
-    assert "Living area" in houses["message"].iloc[0]
-    assert "surplus" in houses["message"].iloc[1]
-    assert houses["predicted_price"].notna().tolist() == [False] * 2 + [True] * 12
+    assert houses["row"].tolist() == [*range(1, 15)]
+    assert houses["status"].tolist()[-2:] == ["No value", "No value"]
+    assert "Living area" in houses["message"].iloc[12]
+    assert "surplus" in houses["message"].iloc[13]
+    assert houses["predicted_price"].notna().tolist() == [True] * 12 + [False] * 2
 
 
 def test_result_tab_and_filter_are_kept_while_another_page_is_visited(
@@ -227,6 +227,35 @@ def test_a_file_that_is_no_table_or_too_large_is_refused(
     upload(app, data)
     assert sentence in texts(app)
     assert not app.metric
+
+
+@pytest.mark.parametrize(("row", "n_links"), [(2, 3), (13, 1)])
+def test_a_selected_row_opens_its_house_with_the_given_facts(
+    app: AppTest, market: Market, mixed: str, row: int, n_links: int
+) -> None:
+    upload(app, mixed)
+    valued = result(app)
+    app.session_state["csv_open_row"] = row
+    state = {"selection": {"rows": [row - 1], "columns": [], "cells": []}}
+    app.session_state[f"csv_houses_all_{valued.token}"] = state
+    app.run()
+    assert f"Row {row}" in texts(app)
+    links = app.get("page_link")
+    assert len(links) == n_links
+    given = {name for name, cell in valued.table.rows.iloc[row - 1].items() if cell.strip()}
+    facts = dict(parse_qsl(links[0].proto.query_string))
+    assert {"GrLivArea", "Neighborhood"} <= facts.keys() <= given
+
+
+def test_what_concerns_the_file_is_said_once_above_the_tabs(app: AppTest, market: Market) -> None:
+    frame = pd.read_csv(market.sample_path, dtype=str, nrows=2)
+    required = [name for name, field in market.contract.fields.items() if field.required]
+    upload(app, frame[required].assign(agent="x").to_csv(index=False))
+    for tab in ("Results", "Problems"):
+        open_tab(app, tab)
+        assert len(app.info) == 1
+        assert texts(app).count("columns are missing") == 1
+        assert len(texts(app)) < 3_000
 
 
 def test_missing_required_columns_are_named_and_no_row_is_lost(app: AppTest) -> None:

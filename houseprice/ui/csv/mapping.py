@@ -8,7 +8,6 @@ import streamlit as st
 from houseprice.market.contract import Contract
 from houseprice.tables.mapping import ColumnMapping, suggest_columns
 from houseprice.ui.csv.upload import FailedUpload, ValuedUpload, remember_mapping, session_mapping
-from houseprice.ui.layout import escape
 
 __all__ = ["show_mapping"]
 
@@ -108,4 +107,4 @@ def _edit_columns(
 
 
 def _first_values(cells: pd.Series) -> str:
-    return escape(", ".join(cells[cells.str.strip() != ""].unique()[:_EXAMPLES].tolist()))
+    return ", ".join(cells[cells.str.strip() != ""].unique()[:_EXAMPLES].tolist())

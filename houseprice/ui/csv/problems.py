@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import textwrap
 from collections import Counter
 from collections.abc import Callable
@@ -44,18 +43,19 @@ def show_problems(
     contract: Contract,
     on_show_rows: Callable[[str], None],
 ) -> None:
-    """Show the findings by severity, the editor, and downloads of all problems and checks."""
+    """Show the findings by severity, the editor, and downloads of all problems and checks.
+
+    A finding without rows is about the file, and is above the tabs.
+    """
     scored = result.scored
-    notes = [p.sentence for p in scored.problems if p.row is None and p.severity != "error"]
-    for sentence in (*scored.notes, *notes):
-        st.info(escape(sentence), icon=":material/info:")
-    st.markdown(_check_summary(findings))
-    _show_findings(findings, "issue", on_show_rows)
+    of_rows = tuple(each for each in findings if each.rows or each.severity not in _ICONS)
+    st.markdown(_check_summary(of_rows))
+    _show_findings(of_rows, "issue", on_show_rows)
     _show_editor(result, contract)
-    if any(finding.severity == "tip" for finding in findings):
+    if any(finding.severity == "tip" for finding in of_rows):
         st.subheader("Warnings", anchor=False)
-    _show_findings(findings, "tip", on_show_rows)
-    _show_other_checks(findings)
+    _show_findings(of_rows, "tip", on_show_rows)
+    _show_other_checks(of_rows)
     with st.container(horizontal=True):
         problems = [problem for problem in scored.problems if problem.severity != "note"]
         if problems:
@@ -91,23 +91,22 @@ def _show_findings(
 
 def _show_finding(finding: Finding, on_show_rows: Callable[[str], None]) -> None:
     n_rows = len(finding.rows)
-    rows = f" · {plural(n_rows, 'row')}" if n_rows else ""
     example = textwrap.shorten(finding.detail, _EXAMPLE_CHARS, placeholder=" …")
     with st.container(border=True, gap="xxsmall"):
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.markdown(f"{_ICONS[finding.severity]} **{escape(finding.title)}**{rows}")
-            if n_rows:
-                st.button(
-                    "Show the row" if n_rows == 1 else f"Show the {n_rows:,} rows",
-                    key=f"csv_rows_{finding.severity}_{finding.code}",
-                    on_click=partial(on_show_rows, f"{finding.severity}:{finding.code}"),
-                    type="tertiary",
-                    icon=":material/arrow_forward:",
-                )
+            title = f"{_ICONS[finding.severity]} **{escape(finding.title)}**"
+            st.markdown(f"{title} · {plural(n_rows, 'row')}")
+            st.button(
+                "Show the row" if n_rows == 1 else f"Show the {n_rows:,} rows",
+                key=f"csv_rows_{finding.severity}_{finding.code}",
+                on_click=partial(on_show_rows, f"{finding.severity}:{finding.code}"),
+                type="tertiary",
+                icon=":material/arrow_forward:",
+            )
         st.markdown(escape(finding.what_to_do))
         # The title of a market rule is its message already.
         if not finding.detail.startswith(finding.title):
-            st.caption(escape(f"For example: {example}" if n_rows else example))
+            st.caption(escape(f"For example: {example}"))
 
 
 def _show_other_checks(findings: tuple[Finding, ...]) -> None:
@@ -204,8 +203,7 @@ def _edit_group(
     group: pd.DataFrame, levels: dict[str, str], title: str, key: str, result: ValuedUpload
 ) -> pd.DataFrame:
     """Draw the editor of a group; it starts with the pending edits of an earlier visit."""
-    # The key differs for each result, so that edits cannot end up in another table.
-    key = f"csv_edit_{key}_{result.cached('token', lambda: secrets.token_hex(4))}"
+    key = f"csv_edit_{key}_{result.token}"  # edits must not end up in another table
     bases: dict[str, pd.DataFrame] = result.cached("editor_frames", dict)
     if key not in st.session_state or key not in bases:
         bases[key] = _editor_frame(group, result.cached("edits", dict))

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterable
 from pathlib import PurePath
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import streamlit as st
+from streamlit.elements.lib.column_types import ColumnConfig
 
-from houseprice.backend.base import VALUATION_COLUMNS
 from houseprice.formatting import display_step, percent, plural
 from houseprice.market.contract import Contract
+from houseprice.market.problems import Problem
 from houseprice.market.sales import Market
 from houseprice.tables.checks import Finding, run_checks
 from houseprice.tables.excel import to_excel
@@ -25,17 +28,20 @@ from houseprice.ui.charts.uploads import FEWEST, comparison_chart, confidence_ch
 from houseprice.ui.csv.comparison import show_accuracy, show_drift, show_totals
 from houseprice.ui.csv.problems import show_problems
 from houseprice.ui.csv.upload import EVIDENCE_ROWS, ValuedUpload
+from houseprice.ui.house.state import FORM_PAGE, TAB, row_link
 from houseprice.ui.layout import NOT_SUPPORTED, error_boundary, escape, provenance
 
-__all__ = ["TABS", "row_filters", "show_result", "valued_csv", "valued_houses"]
+__all__ = ["TABS", "file_columns", "row_filters", "show_result", "valued_csv", "valued_houses"]
 
 TABS = ("Results", "Problems", "Totals and drift", "Accuracy")
-STATUS = {"error": "No value", "warning": "With a warning", "ok": "Valued"}
-"""The label of each status, the most urgent first."""
+
+_STATUS = {"error": "No value", "warning": "With a warning", "ok": "Valued"}
+_ROW_TABS = {"Explanation": ":material/insights:", "Comparables": ":material/compare_arrows:"}
 
 _TAB_KEY = "csv_tab"
 _LAST_TAB_KEY = "csv_last_tab"
 _FILTER_KEY = "csv_show"
+_FEW_COLUMNS = 5  # a message names them all
 _SLOW_WORKBOOK_ROWS = 50_000
 
 
@@ -52,10 +58,41 @@ def show_result(result: ValuedUpload, market: Market) -> None:
         cells = plural(result.n_corrected, "corrected cell")
         st.caption(f"The table has {cells}. Download it to keep the corrections.")
     _show_downloads(result, contract)
-    for problem in result.scored.problems:
-        if problem.row is None and problem.severity == "error":
-            st.error(escape(problem.sentence), icon=":material/error:")
+    _show_file_notes(result.scored, contract)
     _show_tabs(result, total, market)
+
+
+def _show_file_notes(scored: ScoredTable, contract: Contract) -> None:
+    """Say what concerns the whole file: its columns, and how it was read."""
+    problems = [problem for problem in scored.problems if problem.row is None]
+    errors = [problem.sentence for problem in problems if problem.severity == "error"]
+    notes = [problem.sentence for problem in problems if problem.severity != "error"]
+    if errors:
+        st.error("  \n".join(map(escape, errors)), icon=":material/error:")
+    if notes or scored.notes:
+        st.info("  \n".join(map(escape, [*notes, *scored.notes])), icon=":material/info:")
+    columns = file_columns(problems, contract)
+    if len(columns) <= _FEW_COLUMNS:
+        return
+    with st.expander(f"All {len(columns):,} missing or unused columns", on_change="rerun") as every:
+        if every.open:
+            st.dataframe(columns, hide_index=True, alt="The missing and the unused columns")
+
+
+def file_columns(problems: Iterable[Problem], contract: Contract) -> pd.DataFrame:
+    """Return the columns that problems of a whole table are about, with their meaning."""
+    return pd.DataFrame(
+        [
+            (
+                name,
+                contract.fields[name].label if name in contract.fields else "",
+                "not used" if problem.code == "unknown_columns" else "missing",
+            )
+            for problem in problems
+            for name in problem.fields
+        ],
+        columns=["Column", "Meaning", "In your table"],
+    )
 
 
 def _show_tabs(result: ValuedUpload, total: Portfolio | None, market: Market) -> None:
@@ -68,7 +105,7 @@ def _show_tabs(result: ValuedUpload, total: Portfolio | None, market: Market) ->
     st.session_state[_LAST_TAB_KEY] = label
     with tab, error_boundary(f"csv_{label}"):
         if label == "Results":
-            _show_houses(result.scored, _findings(result, contract), contract)
+            _show_houses(result, market)
             _show_charts(result.scored, market.prices, contract)
         elif label == "Problems":
             show_problems(result, _findings(result, contract), contract, _show_rows)
@@ -174,8 +211,9 @@ def valued_csv(result: ValuedUpload) -> bytes:
     )
 
 
-def _show_houses(scored: ScoredTable, findings: tuple[Finding, ...], contract: Contract) -> None:
-    filters = row_filters(scored, findings)
+def _show_houses(result: ValuedUpload, market: Market) -> None:
+    scored, contract = result.scored, market.contract
+    filters = row_filters(scored, _findings(result, contract))
     if st.session_state.get(_FILTER_KEY) not in filters:
         st.session_state[_FILTER_KEY] = "all"  # the choice was made for another table
     key = st.selectbox(
@@ -185,39 +223,69 @@ def _show_houses(scored: ScoredTable, findings: tuple[Finding, ...], contract: C
         key=_FILTER_KEY,
         persist_state="session",
     )
-    frame, rows = valued_houses(scored), filters[key][1]
+    frame, rows = result.cached("houses", lambda: valued_houses(scored)), filters[key][1]
     if rows is not None:
         frame = frame[frame["row"].isin(rows)]
-    amount = f"{contract.market.price.symbol}%,d"
-    column = st.column_config
-    inputs = [name for name in frame.columns if name in contract.fields]
-    st.dataframe(
-        frame,
-        hide_index=True,
-        key="csv_houses",
-        placeholder="",
-        # A long table exceeds what a browser can hold, so it loads only the visible rows.
-        lazy=True if len(frame) > EVIDENCE_ROWS else None,
-        alt="The houses of the table with their values",
-        column_config={
-            "row": column.NumberColumn("Row", help="Row 1 is the first house under the header"),
-            "status": column.TextColumn("Result"),
-            "predicted_price": column.NumberColumn("Value", format=amount),
-            "price_low": column.NumberColumn("From", format=amount),
-            "price_high": column.NumberColumn("To", format=amount),
-            "confidence": column.NumberColumn("Confidence", format="%.0f", help="0 to 100"),
-            "message": column.TextColumn("Message", width="large"),
-            **{
-                name: column.TextColumn(
-                    contract.fields[name].label, help=contract.fields[name].help
-                )
-                for name in inputs
-                if name not in VALUATION_COLUMNS
-            },
-        },
-    )
+    options: dict[str, Any] = {
+        "hide_index": True,
+        # A selection is a position: the key differs where the same position is another house.
+        "key": f"csv_houses_{key}_{result.token}",
+        "placeholder": "",
+        "alt": "The houses of the table with their values",
+        "column_config": _column_config(frame, contract),
+    }
+    if len(frame) > EVIDENCE_ROWS:
+        # A browser can't hold such a table: it loads only the visible rows, and can't select one.
+        st.dataframe(frame, lazy=True, **options)
+        row = st.number_input("Row to open", 1, len(scored.valuations), None, key="csv_open_row")
+    else:
+        table = st.dataframe(frame, on_select="rerun", selection_mode="single-row", **options)
+        row = next(iter(frame["row"].iloc[table.selection.rows]), None)
     if scored.summary.valued:
         st.caption(_rounding_note(scored))
+    if row is None:
+        st.caption("Select a row to open its explanation, its comparables and the form.")
+    else:
+        _show_row(result, row, market)
+
+
+def _column_config(frame: pd.DataFrame, contract: Contract) -> dict[str, ColumnConfig]:
+    column = st.column_config
+    amount = f"{contract.market.price.symbol}%,d"
+    inputs = [field for name, field in contract.fields.items() if name in frame.columns]
+    return {
+        **{field.column: column.TextColumn(field.label, help=field.help) for field in inputs},
+        "row": column.NumberColumn("Row", help="Row 1 is the first house under the header"),
+        "status": column.TextColumn("Result"),
+        "predicted_price": column.NumberColumn("Value", format=amount),
+        "price_low": column.NumberColumn("From", format=amount),
+        "price_high": column.NumberColumn("To", format=amount),
+        "confidence": column.NumberColumn("Confidence", format="%.0f", help="0 to 100"),
+        "message": column.TextColumn("Message", width="large"),
+    }
+
+
+def _show_row(result: ValuedUpload, row: int, market: Market) -> None:
+    """Show a house with its drivers, and links to its explanation, comparables and form."""
+    valuation = result.scored.valuations.iloc[row - 1]
+    link = row_link(result.table.rows.iloc[row - 1], market)
+    links = {"Open in the form": (":material/edit:", link)}
+    has_value = valuation["status"] != "error"
+    texts = [f"**Row {row:,}**"]
+    if has_value:
+        step = display_step(valuation["predicted_price"], valuation["fsd"])
+        value = market.contract.money(valuation["predicted_price"], step)
+        texts[0] += f": {escape(value)}"
+        links |= {tab: (icon, link | {TAB: tab}) for tab, icon in _ROW_TABS.items()}
+    if valuation["message"]:
+        texts.append(escape(valuation["message"]))
+    if valuation["top_drivers"]:
+        texts.append(f"Drivers: {escape(valuation['top_drivers'])}")
+    with st.container(border=True, key="csv_row"):
+        st.markdown("  \n".join(texts))
+        with st.container(horizontal=True):
+            for label, (icon, parameters) in links.items():
+                st.page_link(FORM_PAGE, label=label, icon=icon, query_params=parameters)
 
 
 def row_filters(
@@ -243,7 +311,7 @@ def row_filters(
 
 
 def valued_houses(scored: ScoredTable) -> pd.DataFrame:
-    """Return the valued table for display, the rows without a value first, then the warnings.
+    """Return the valued table for display, in the order of the file.
 
     Money is rounded to the precision that its uncertainty warrants. The columns of the valuation
     that the backend provides come first, then the columns of the upload.
@@ -256,14 +324,12 @@ def valued_houses(scored: ScoredTable) -> pd.DataFrame:
         for column in ("predicted_price", "price_low", "price_high")
     }
     shown = valuations[["row", "confidence", "message"]].assign(
-        status=valuations["status"].map(STATUS), **rounded
+        status=valuations["status"].map(_STATUS), **rounded
     )
     order = ["row", "status", *rounded, "confidence", "message"]
     if valuations["predicted_price"].notna().any():
         order = [name for name in order if name == "message" or shown[name].notna().any()]
-    frame = pd.concat([shown[order], scored.inputs], axis=1)
-    urgency = valuations["status"].map({status: rank for rank, status in enumerate(STATUS)})
-    return frame.iloc[np.argsort(urgency.to_numpy(np.float64), kind="stable")]
+    return pd.concat([shown[order], scored.inputs], axis=1)
 
 
 def _rounding_note(scored: ScoredTable) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import logging
+import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -83,7 +84,11 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class ValuedUpload:
-    """A valued table; ``digest`` is empty where the backend does not report a model version."""
+    """A valued table.
+
+    ``digest`` is empty where the backend does not report a model version. ``token`` differs for
+    each result, in the keys of widgets whose state is about its rows.
+    """
 
     name: str
     table: Table
@@ -91,6 +96,7 @@ class ValuedUpload:
     info: BackendInfo
     digest: str = ""
     n_corrected: int = 0
+    token: str = dataclasses.field(default_factory=lambda: secrets.token_hex(4))
     cache: dict[str, Any] = dataclasses.field(default_factory=dict)
 
     def cached(self, name: str, compute: Callable[[], T]) -> T:

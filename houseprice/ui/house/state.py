@@ -23,6 +23,7 @@ from houseprice.market.validation import suggest_field
 from houseprice.ui.session import market
 
 __all__ = [
+    "FORM_PAGE",
     "TAB",
     "Scenario",
     "clear_scenarios",
@@ -40,16 +41,17 @@ __all__ = [
     "raw_row",
     "read_link",
     "remember",
+    "row_link",
     "sale_fields",
     "scenarios",
     "started_from",
     "write_address",
 ]
 
+FORM_PAGE = "pages/value/house.py"
 TAB = "house_tab"
 """Key of the open tab, in the session and in the address."""
 
-_FORM_PAGE = "pages/value/house.py"
 _GIVEN, _STARTED_FROM, _MESSAGES = "house_given", "started_from", "house_link_messages"
 _SCENARIOS, _SCENARIO = "scenarios", "scenario"
 _MAX_SCENARIOS = 20
@@ -132,7 +134,7 @@ def open_sale(sale_id: str) -> None:
 
 def open_form() -> None:
     """Go to the form with the house of the visitor, from another page."""
-    st.switch_page(_FORM_PAGE, query_params=link_parameters(given_fields(), market().contract))
+    st.switch_page(FORM_PAGE, query_params=link_parameters(given_fields(), market().contract))
 
 
 # --------------------------------------------------------------------------------------- scenarios
@@ -221,6 +223,18 @@ def link_parameters(given: Mapping[str, str], contract: Contract) -> dict[str, s
         for column, field in contract.fields.items()
         if column in given
     }
+
+
+def row_link(cells: pd.Series, market: Market) -> dict[str, str]:
+    """Return the query parameters of the form for a row of a table: the fields that it gives."""
+    contract = market.contract
+    fields = {name: cells[name] for name in contract.columns if name in cells}
+    given, _ = read_link(fields, contract)
+    sale_id = str(cells.get(contract.market.id, "")).strip()
+    sale = sale_fields(market, sale_id) or {}
+    # The key of another house may be that of a sale.
+    started_from = {_STARTED_FROM: sale_id} if given and given.items() <= sale.items() else {}
+    return link_parameters(given, contract) | started_from
 
 
 def read_link(

@@ -10,6 +10,7 @@ import streamlit as st
 from streamlit.elements.lib.column_types import ColumnConfig
 
 from houseprice.backend.base import BackendInfo
+from houseprice.formatting import list_some
 from houseprice.market.fields import Field
 from houseprice.market.profile import summaries
 from houseprice.market.profile.selection import Sales
@@ -226,9 +227,8 @@ def _bias_summary(biased: pd.Series, n_features: int) -> str:
             f"Of {n_features} features, the error depends on none more than chance allows in so "
             "many tests: the model uses them fully."
         )
-    named = ", ".join(list(biased.index)[:5])
-    more = f" and {len(biased) - 5} more" if len(biased) > 5 else ""
-    return f"Of {n_features} features, the error depends on {len(biased)}: {named}{more}."
+    named = list_some(list(biased.index))
+    return f"Of {n_features} features, the error depends on {len(biased)}: {named}."
 
 
 def error_chart(joined: HeldOut, field: Field) -> Chart:

@@ -91,6 +91,7 @@ def test_the_headers_name_the_model_and_the_assumptions(url: str, settings: Sett
     notes = json.loads(response.headers["X-Notes"])
     assert any("decimal comma" in note for note in notes)
     assert any("input_status" in note for note in notes)
+    assert any("columns are missing" in note for note in notes)
 
 
 def test_a_file_over_the_limit_is_refused_compressed_or_not(url: str) -> None:

@@ -278,7 +278,7 @@ def test_a_contradiction_is_one_warning_about_all_its_fields(
 def contradictions(contract: Contract, **house: str) -> dict[str, str]:
     columns = {name.lstrip("_"): value for name, value in house.items()}
     problems = validate(pd.DataFrame([columns], dtype=object), contract).problems
-    return {problem.code: problem.message for problem in problems if problem.fields}
+    return {problem.code: problem.message for problem in problems if problem.row and problem.fields}
 
 
 @pytest.mark.parametrize(
@@ -318,19 +318,23 @@ def test_contradictions_need_only_the_facts_that_contradict(market, house, codes
 
 
 def test_few_real_sales_contradict_themselves(market):
-    rows = {problem.row for problem in market.problems if problem.fields}
+    rows = {problem.row for problem in market.problems if problem.row and problem.fields}
     assert 10 <= len(rows) <= 20
 
 
 def test_one_house_and_a_table_have_the_same_contradictions(market):
     rows = read_rows(market.sample_path)
-    table = [problem for problem in validate(rows, market.contract).problems if problem.fields]
+    table = [
+        problem
+        for problem in validate(rows, market.contract).problems
+        if problem.row and problem.fields
+    ]
     numbers = sorted({problem.row for problem in table if problem.row})
     single = [
         replace(problem, row=number)
         for number in numbers
         for problem in validate(rows.iloc[[number - 1]], market.contract).problems
-        if problem.fields
+        if problem.row and problem.fields
     ]
     assert single == table
 
