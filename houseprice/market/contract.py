@@ -54,7 +54,7 @@ __all__ = [
 
 _BRACKET = re.compile(r"(?P<name>.*?)\s*[(\[](?P<unit>[^()\[\]]*)[)\]]\s*")
 _LAST_WORDS = re.compile(
-    r"(?P<name>.*?)[\s_,.-]+(?P<unit>((sq|square)[\s_.]*)?[^\W_]+\.?)\s*", re.IGNORECASE
+    r"(?P<name>.*?)([\s_]+in)?[\s_,.-]+(?P<unit>((sq|square)[\s_.]*)?[^\W_]+\.?)\s*", re.IGNORECASE
 )
 
 CONTRACT_FILE = "market.toml"

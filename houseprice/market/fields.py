@@ -22,6 +22,7 @@ Latitude = Annotated[float, Setting(ge=-90, le=90)]
 Longitude = Annotated[float, Setting(ge=-180, le=180)]
 
 _ABSENT_CODES = ("NA", "None")
+_ABSENT_WORDS = ("none", "(none)", "no", "nil", "nothing", "absent", "without", "0")
 # Marks between words, but not within a number, a grade ("B-") or a negative number.
 _MARK = re.compile(r"(?<=[^\W\d_])[._-]+(?=[^\W_])|(?<=\d)[._-]+(?=[^\W\d_])")
 
@@ -93,7 +94,8 @@ class Field(ContractModel):
     def spellings(self) -> dict[str, int]:
         """Position of a level by each accepted spelling, normalized.
 
-        "None" is the level for "has none of it", if there is one and no other is called so.
+        "None", "nil" or a zero is the level for "has none of it", if there is one and no other is
+        called so.
         """
         spellings = {
             spelling: position
@@ -101,7 +103,8 @@ class Field(ContractModel):
             for spelling in _spellings(level)
         }
         if self.absent_code in self.codes:
-            spellings.setdefault("none", self.codes.index(self.absent_code))
+            absent = self.codes.index(self.absent_code)
+            spellings = dict.fromkeys(_ABSENT_WORDS, absent) | spellings
         singulars = [singular(spelling) for spelling in spellings]
         return {
             word: position

@@ -40,7 +40,8 @@ Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
 BLANKS = frozenset({
-    "", "-", "–", "—", "na", "n.a.", "n/a", "#n/a", "#na", "<na>", "nan", "nat", "none", "null",
+    "", "-", "–", "—", "na", "n.a.", "n/a", "<na>", "nan", "nat", "none", "(none)", "nil", "null",
+    "(blank)", "not applicable",
 })  # fmt: skip
 """Words for a missing value, if no level of the field is called so."""
 UNKNOWNS = frozenset({"unknown", "not known", "n/k", "?"})
@@ -53,8 +54,11 @@ MAX_ROWS_BY_CELL = 48
 """Tables up to this many rows are parsed cell by cell, which avoids pandas' overhead per column."""
 
 _PLAIN = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
-_GROUPED = re.compile(r"[+-]?\d{1,3}([, '\u00a0\u202f’])\d{3}(\1\d{3})*(\.\d+)?", re.ASCII)
+_GROUPED = re.compile(r"[+-]?\d{1,3}([, '\u00a0\u2009\u202f’])\d{3}(\1\d{3})*(\.\d+)?", re.ASCII)
 _WHOLE = re.compile(r"\d+\.0+", re.ASCII)
+_DATE = re.compile(r"(\d{4})-\d{2}-\d{2}([T ].*)?", re.ASCII)
+# How spreadsheets mark a number as text: an apostrophe, or a formula that is one text.
+_TEXT_MARK = re.compile(r"'(?P<cell>.+)|=\"(?P<text>[^\"]*)\"", re.DOTALL)
 _INFINITE = re.compile(r"[+-]?inf(inity)?", re.IGNORECASE)
 _HASHABLE_TYPES = {"string", "integer", "floating", "mixed-integer-float", "empty"}
 
@@ -261,6 +265,8 @@ def parse_cell(field: Field, raw: object, as_of: date) -> ParsedCell:
     if isinstance(raw, int | float) and not field.levels and _is_legal(field, raw, as_of):
         return ParsedCell(raw + 0.0)  # -0.0 is 0.0
     text = raw.strip() if isinstance(raw, str) else _text(raw)
+    if text.startswith(("'", '="')) and (marked := _TEXT_MARK.fullmatch(text)):
+        text = (marked["cell"] or marked["text"]).strip()
     word = text.casefold()
     if word not in field.spellings:
         if word in BLANKS:
@@ -291,20 +297,9 @@ def _is_legal(field: Field, number: float, as_of: date) -> bool:
 def _parse_number(field: Field, text: str, as_of: date) -> ParsedCell:
     if len(text) > MAX_NUMBER_CHARS:
         return _number_error(field, text, "too_long", f"{len(text):,} characters are not a number.")
-    plain, factor = text, 1.0
-    if not (text.isdecimal() and text.isascii()) and not _PLAIN.fullmatch(text):
-        number, unit = split_quantity(text)
-        plain = _strip_grouping(number)
-        if not _PLAIN.fullmatch(plain) and not _INFINITE.fullmatch(plain):
-            return _number_error(field, text, "not_a_number", f"«{shorten(text)}» is not a number.")
-        wanted = field.unit or field.label
-        known = conversion(unit, wanted)
-        if known is None and not is_unit(unit):
-            return _number_error(field, text, "not_a_number", f"«{shorten(text)}» is not a number.")
-        if known is None:
-            reason = f"«{shorten(text)}» is not in {wanted}."
-            return _number_error(field, text, "wrong_unit", reason)
-        factor = known
+    plain, factor, reason = _convert(field, text)
+    if reason is not None:
+        return _number_error(field, text, *reason)
     value = float(plain) * factor
     if value in field.unknown:
         return _UNKNOWN
@@ -318,6 +313,24 @@ def _parse_number(field: Field, text: str, as_of: date) -> ParsedCell:
     if illegal:
         return _number_error(field, text, *illegal)
     return ParsedCell(value, None if plain == text else _read_as(field, text, value))
+
+
+def _convert(field: Field, text: str) -> tuple[str, float, tuple[str, str] | None]:
+    """Return a number as digits, the factor of its unit, and the code and reason if it is none."""
+    if (text.isdecimal() and text.isascii()) or _PLAIN.fullmatch(text):
+        return text, 1.0, None
+    if field.kind == "year" and (dated := _DATE.fullmatch(text)):
+        return dated[1], 1.0, None
+    number, unit = split_quantity(text)
+    plain = _strip_grouping(number)
+    wanted = field.unit or field.label
+    factor = conversion(unit, wanted)
+    is_number = _PLAIN.fullmatch(plain) or _INFINITE.fullmatch(plain)
+    if is_number and factor is not None:
+        return plain, factor, None
+    if is_number and is_unit(unit):
+        return plain, 1.0, ("wrong_unit", f"«{shorten(text)}» is not in {wanted}.")
+    return plain, 1.0, ("not_a_number", f"«{shorten(text)}» is not a number.")
 
 
 def _strip_grouping(number: str) -> str:

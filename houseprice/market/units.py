@@ -13,19 +13,19 @@ __all__ = ["Quantity", "conversion", "is_unit", "split_quantity"]
 
 _QUANTITY = re.compile(
     r"(?P<sign>[+-]?)\s*(?P<before>[^\d.,+-]*?)\s*"
-    r"(?P<number>[+-]?(?:\d+(?:[.,' \u00a0\u202f’]\d+)*[.,]?|[.,]\d+)(?:[eE][+-]?\d+)?)"
+    r"(?P<number>[+-]?(?:\d+(?:[.,' \u00a0\u2009\u202f’]\d+)*[.,]?|[.,]\d+)(?:[eE][+-]?\d+)?)"
     r"\s*(?P<after>\D.*)?",
     re.ASCII | re.DOTALL,
 )
 # By kind and size in the base unit of the kind.
 _SPELLINGS = {
     ("area", 1.0): "sqm m2 sqmetre squaremetre sqmeter squaremeter qm",
-    ("area", 0.3048**2): "sqft sf ft2 sqfeet squarefeet sqfoot squarefoot",
+    ("area", 0.3048**2): "sqft sf ft2 ftsq sqfeet squarefeet sqfoot squarefoot",
     ("area", 0.9144**2): "sqyd yd2 squareyard",
     ("area", 10_000.0): "ha hectare",
     ("area", 43_560 * 0.3048**2): "acre ac",
     ("length", 1.0): "m metre meter",
-    ("length", 0.3048): "ft feet foot ' ′",
+    ("length", 0.3048): "ft feet foot lf linft linearft linearfeet linearfoot ' ′",
     ("length", 0.9144): "yd yard",
     ("length", 0.0254): 'in inch inche " ″',
     ("USD", 1.0): "usd $ us$ dollar",
@@ -57,12 +57,16 @@ def split_quantity(text: str) -> Quantity:
 
 
 def conversion(unit: str, wanted: str) -> float | None:
-    """Return the factor from a unit to the one that is wanted; None if it is of another kind."""
+    """Return the factor from a unit to the one wanted, or None if it is of another kind.
+
+    What a field without a unit counts is a word of its label: "2 baths" are "Full baths".
+    """
     word, wanted_word = _fold(unit), _fold(wanted)
     if word in ("", wanted_word):
         return 1.0
     if word not in _UNITS:
-        return None
+        is_counted = wanted_word not in _UNITS and word in map(_fold, wanted.split())
+        return 1.0 if is_counted else None
     kind, size = _UNITS[word]
     wanted_kind, wanted_size = _UNITS.get(wanted_word, ("", 1.0))
     if kind == wanted_kind:
@@ -77,6 +81,6 @@ def is_unit(text: str) -> bool:
 
 
 def _fold(unit: str) -> str:
-    """Reduce a unit to the spelling of :data:`_SPELLINGS`: without blanks, dots and plural."""
-    word = re.sub(r"[\s._]", "", unit.casefold()).replace("²", "2").replace("^2", "2")
+    """Reduce a unit to the spelling of :data:`_SPELLINGS`: without blanks, marks and plural."""
+    word = re.sub(r"[\s._()]", "", unit.casefold()).replace("²", "2").replace("^2", "2")
     return word.removesuffix("s") if len(word) > 2 else word

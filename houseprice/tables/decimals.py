@@ -36,7 +36,7 @@ _CERTAIN = (
 _COMMA = re.compile(_CERTAIN.replace("T", r"\.").replace("D", ","), re.ASCII)
 _POINT = re.compile(_CERTAIN.replace("T", ",").replace("D", r"\."), re.ASCII)
 _AMBIGUOUS = re.compile(r"[+-]?[1-9]\d{0,2}[.,]\d{3}", re.ASCII)
-_GROUPING_SPACE = re.compile(r"(?<=\d)[ '\u00a0\u202f’](?=\d{3})", re.ASCII)
+_GROUPING_SPACE = re.compile(r"(?<=\d)[ '\u00a0\u2009\u202f’](?=\d{3})", re.ASCII)
 
 
 def detect_decimals(

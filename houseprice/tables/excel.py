@@ -238,7 +238,9 @@ def error_cells(file: BinaryIO, sheet: str) -> dict[int, dict[int, str]]:
     for cell in _CELL.finditer(content):
         name, formula, value = (_CELL_PARTS[part].search(cell[0]) for part in ("r", "f", "v"))
         is_error = b't="e"' in cell[1]
-        found = value if is_error else formula if value is None else None
+        is_text = b't="str"' in cell[1]
+        has_result = value is not None and (is_text or bool(value[1]))
+        found = value if is_error else None if has_result else formula
         if name is None or found is None:
             continue
         text = html.unescape((found[1] or b"").decode("utf-8", "replace"))

@@ -330,12 +330,13 @@ class _Top:
 def _find_top(start: str, match: MatchHeader, separator: str | None) -> _Top:
     """Choose the separator with the most known names in the header, then with the most cells.
 
-    Only the header counts: houses have decimal commas and addresses.
+    A line such as "sep=;" decides where no name is known. Only the header counts: houses have
+    decimal commas and addresses.
     """
     named = _SEPARATOR_LINE.match(start.partition("\n")[0])
-    separators = [separator] if separator else [named[1]] if named else list(SEPARATORS)
-    tops = [_read_top(start, match, each) for each in separators]
-    return max(tops, key=lambda top: (top.n_known, top.widths))
+    first = named[1] if named else None
+    tops = [_read_top(start, match, each) for each in ([separator] if separator else SEPARATORS)]
+    return max(tops, key=lambda top: (top.n_known, top.shape.separator == first, top.widths))
 
 
 def _read_top(start: str, match: MatchHeader, separator: str) -> _Top:

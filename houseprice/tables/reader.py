@@ -89,7 +89,8 @@ _REFUSED = {
 _REFUSED_TEXTS = {
     r"<\?xml": "an XML file",
     r"<(!doctype|!--|[a-z]+[\s>])": "a web page",
-    r"\{\s*[\"}]|\[\s*[\[{]": "a JSON file",
+    r"\{\s*[\"}]|\[\s*[\[{\"]": "a JSON file",
+    "mime-version:": "a web archive",
 }
 _UNESCAPED_NOTE = (
     "The apostrophes that an earlier download put before texts such as =1+1 were removed."

@@ -35,7 +35,7 @@ def _area_labels() -> dict[str, str]:
 
 
 def _with_units(rows: pd.DataFrame) -> pd.DataFrame:
-    spellings = ["${}", "{:,} sqft", "{} SF", "{} ft²", "{} sq. ft.", " {} square feet "]
+    spellings = ["${}", "{:,} sqft", "{} SF", "{} ft²", "{} sq. ft.", " {} (square feet) "]
     areas = zip(spellings, rows["LotArea"].astype(int), strict=True)
     return rows.assign(LotArea=[spelling.format(area) for spelling, area in areas])
 
@@ -46,6 +46,7 @@ def _r_names() -> dict[str, str]:
 
 BROUGHT = {
     "separator line": "sep=;\n" + _csv(SIX, ";"),
+    "separator line that is wrong": "sep=;\n" + _csv(SIX),
     "title and empty row": "Valuation list Q3\n\n" + _csv(SIX),
     "title with commas": "List of houses, third quarter,,,\n,,,,,\n" + _csv(SIX),
     "comments": "# exported 2026\n# by me\n" + _csv(SIX),
@@ -54,6 +55,22 @@ BROUGHT = {
     "filled with None": _csv(SIX.replace({"NA": "None", "": "None"})),
     "names of R": _csv(SIX, **_r_names()),
     "dots": _csv(SIX.rename(columns=lambda name: re.sub("(?<=[a-z])(?=[A-Z])", ".", name))),
+    "words for absence": _csv(
+        SIX.assign(Alley=["No", "nil", "0", "none", "(none)", "No alley"]).replace(
+            {"GarageType": {"NA": "No_garage"}}
+        )
+    ),
+    "texts of a spreadsheet": _csv(
+        SIX.assign(
+            MSSubClass=[f'="{code}"' for code in SIX["MSSubClass"]],
+            MSZoning=[f"'{code}" for code in SIX["MSZoning"]],
+            YearBuilt=[f"{year}-07-01 00:00:00" for year in SIX["YearBuilt"]],
+        )
+    ),
+    "things that are counted": _csv(
+        SIX.assign(FullBath=[f"{n} baths" for n in SIX["FullBath"]]),
+        GrLivArea="Gr Liv Area in sq ft",
+    ),
     "own labels": _csv(SIX, **_labels()),
     "own labels with units": _csv(
         SIX, **{n: f"{f.label} ({f.unit})" for n, f in AMES.contract.fields.items() if f.unit}
@@ -102,6 +119,7 @@ def test_a_round_trip_through_pandas_costs_its_blanks_alone():
         (b"%PDF-1.7", "a PDF document"),
         (b"\x89PNG\r\n", "an image"),
         (b"{\\rtf1 Id}", "a rich text document"),
+        (b"MIME-Version: 1.0\n\n<html>", "a web archive"),
     ],
 )
 def test_a_file_of_another_kind_is_refused_as_what_it_is(data, what):
@@ -127,7 +145,7 @@ def test_errors_and_formulas_without_a_result_stay_in_a_workbook():
     table = read_table(data.getvalue(), "homes.xlsx", Settings(), AMES.contract)
     assert table.cells[["YearBuilt", "GrLivArea", "Fence"]].to_numpy().tolist() == [
         ["1961", "896", "NA"],
-        ["#DIV/0!", "900", ""],
+        ["#DIV/0!", "900", "=C1&D1"],
     ]
 
 
