@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import html
 import io
 import re
 import tempfile
@@ -22,6 +21,7 @@ from houseprice.errors import InputError
 from houseprice.formatting import list_some, plural
 from houseprice.market.contract import Contract
 from houseprice.market.fields import fold_name
+from houseprice.tables.cell_errors import error_cells
 from houseprice.tables.conversion import ConversionRequest
 from houseprice.tables.layout import HEADER_RECORDS, find_header
 from houseprice.tables.writer import escape_formula
@@ -43,12 +43,6 @@ _TRUNCATED = "… (truncated: the CSV download has all of it)"
 _SAMPLE_ROWS = 200
 _MIN_WIDTH, _MAX_WIDTH = 8, 50
 _PLAIN_NUMBER = re.compile(r"-?(0|[1-9]\d{0,14})(\.\d{1,14})?", re.ASCII)
-_CELL = re.compile(rb"<c\b([^>]*[^>/])>(.*?)</c>", re.DOTALL)
-_CELL_PARTS = {
-    "r": re.compile(rb'\sr="([A-Z]+)([0-9]+)"'),
-    "f": re.compile(rb"<f\b[^>]*?(?:/>|>([^<]*)</f>)"),
-    "v": re.compile(rb"<v\b[^>]*?(?:/>|>([^<]*)</v>)"),
-}
 _MONEY = ("predicted_price", "price_low", "price_high")
 _COLOURS = {"error": "#F8D7DA", "warning": "#FFF3CD"}
 _PROBLEM_HEADERS = (
@@ -81,8 +75,7 @@ def workbook_to_csv(file: BinaryIO, out: BinaryIO, request: ConversionRequest) -
     """
     import python_calamine as calamine
 
-    is_archive = zipfile.is_zipfile(file)
-    if is_archive:
+    if zipfile.is_zipfile(file):
         _refuse_bombs(file, request)
     file.seek(0)
     try:
@@ -94,8 +87,7 @@ def workbook_to_csv(file: BinaryIO, out: BinaryIO, request: ConversionRequest) -
         ) from None
     except (calamine.CalamineError, OSError):
         raise request.damaged() from None
-    problems = error_cells(file, table.sheet.name) if is_archive else {}
-    _write_csv(table, out, request, problems)
+    _write_csv(table, out, request, error_cells(file, table.sheet.name))
     return _notes(table, book.sheet_names)
 
 
@@ -219,70 +211,6 @@ def _write_csv(
             raise request.too_many_rows()
     if not n_rows:
         raise request.empty()
-
-
-def error_cells(file: BinaryIO, sheet: str) -> dict[int, dict[int, str]]:
-    """Return the cells of an .xlsx sheet with an error or without the result of their formula.
-
-    The reader of workbooks takes them for blanks. By row, counted from 1, and by column, from 0:
-    the error such as "#REF!", or the formula.
-    """
-    with zipfile.ZipFile(file) as archive:
-        path = _sheet_path(archive, sheet)
-        if path is None:
-            return {}
-        content = archive.read(path)
-    cells: dict[int, dict[int, str]] = {}
-    if b't="e"' not in content and b"<f" not in content:
-        return cells
-    for cell in _CELL.finditer(content):
-        name, formula, value = (_CELL_PARTS[part].search(cell[0]) for part in ("r", "f", "v"))
-        is_error = b't="e"' in cell[1]
-        is_text = b't="str"' in cell[1]
-        has_result = value is not None and (is_text or bool(value[1]))
-        found = value if is_error else None if has_result else formula
-        if name is None or found is None:
-            continue
-        text = html.unescape((found[1] or b"").decode("utf-8", "replace"))
-        row = cells.setdefault(int(name[2]), {})
-        row[_column_number(name[1].decode())] = text if is_error else f"={text}"
-    return cells
-
-
-def _sheet_path(archive: zipfile.ZipFile, sheet: str) -> str | None:
-    """Return the member of a workbook that holds a sheet, None in another kind of archive."""
-    try:
-        book = archive.read("xl/workbook.xml").decode("utf-8", "replace")
-        links = archive.read("xl/_rels/workbook.xml.rels").decode("utf-8", "replace")
-    except KeyError:
-        return None
-    targets = {
-        _attribute(link, "Id"): _attribute(link, "Target")
-        for link in re.findall(r"<Relationship\b[^>]*>", links)
-    }
-    for element in re.findall(r"<(?:\w+:)?sheet\b[^>]*>", book):
-        if html.unescape(_attribute(element, "name")) == sheet:
-            target = targets.get(_attribute(element, r"\w+:id"), "")
-            path = target.lstrip("/") if target.startswith("/") else f"xl/{target}"
-            return path if path in archive.namelist() else None
-    return None
-
-
-def _attribute(element: str, name: str) -> str:
-    found = re.search(rf'\s{name}="([^"]*)"', element)
-    return found[1] if found else ""
-
-
-def _column_number(letters: str) -> int:
-    """Return the number of a column, from 0.
-
-    >>> _column_number("A"), _column_number("AB")
-    (0, 27)
-    """
-    number = 0
-    for letter in letters:
-        number = 26 * number + ord(letter) - ord("A") + 1
-    return number - 1
 
 
 class _LimitedText:

@@ -4,6 +4,7 @@ import csv
 import io
 import re
 import zipfile
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -149,13 +150,26 @@ def test_errors_and_formulas_without_a_result_stay_in_a_workbook():
     ]
 
 
-def test_an_open_document_spreadsheet_is_read():
-    cell = '<table:table-cell office:value-type="string"><text:p>{}</text:p></table:table-cell>'
-    rows = [SIX.columns.tolist(), *SIX.to_numpy().tolist()]
-    lines = (f"<table:table-row>{''.join(map(cell.format, row))}</table:table-row>" for row in rows)
+def test_an_old_workbook_is_read_with_its_dates_and_errors():
+    data = (Path(__file__).parent / "homes.xls").read_bytes()
+    table = read_table(data, "homes.xls", Settings(), AMES.contract)
+    assert table.cells[["YearBuilt", "GrLivArea", "Neighborhood"]].to_numpy().tolist() == [
+        ["1961", "896", "NAmes"],
+        ["1958-07-01", "#REF!", "NAmes"],
+        ["1997", "#DIV/0!", "#N/A"],
+        ["1998", "1,604", "StoneBr"],
+    ]
+
+
+TEXT = '<table:table-cell office:value-type="string"><text:p>{}</text:p></table:table-cell>'
+
+
+def _open_document(rows: list[list[str]]) -> bytes:
+    """A spreadsheet of cells as XML."""
+    lines = (f"<table:table-row>{''.join(row)}</table:table-row>" for row in rows)
     names = "".join(
         f' xmlns:{name}="urn:oasis:names:tc:opendocument:xmlns:{name}:1.0"'
-        for name in ("office", "table", "text")
+        for name in ("office", "table", "text", "calcext")
     )
     content = (
         f"<office:document-content{names}><office:body><office:spreadsheet>"
@@ -167,10 +181,33 @@ def test_an_open_document_spreadsheet_is_read():
         archive.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
         archive.writestr("content.xml", content)
         archive.writestr("META-INF/manifest.xml", "<manifest/>")
-    table = read_table(data.getvalue(), "homes.ods", Settings(), AMES.contract)
+    return data.getvalue()
+
+
+def test_an_open_document_spreadsheet_is_read():
+    rows = [SIX.columns.tolist(), *SIX.to_numpy().tolist()]
+    data = _open_document([list(map(TEXT.format, row)) for row in rows])
+    table = read_table(data, "homes.ods", Settings(), AMES.contract)
     pd.testing.assert_frame_equal(
         validate(table.rows, AMES.contract).houses, validate(SIX, AMES.contract).houses
     )
+
+
+def test_errors_and_formulas_without_a_result_stay_in_an_open_document():
+    error = (
+        '<table:table-cell table:formula="of:=1/0" office:value-type="float" office:value="0" '
+        'calcext:value-type="error"><text:p>#DIV/0!</text:p></table:table-cell>'
+    )
+    rows = [
+        [TEXT.format(name) for name in ("YearBuilt", "GrLivArea", "LotArea", "PoolArea")],
+        [TEXT.format("1961"), '<table:table-cell table:number-columns-repeated="2"/>', error],
+        [TEXT.format("1958"), '<table:table-cell table:formula="of:=SUM([.A1])"/>', error, error],
+    ]
+    table = read_table(_open_document(rows), "homes.ods", Settings(), AMES.contract)
+    assert table.cells.to_numpy().tolist() == [
+        ["1961", "", "", "#DIV/0!"],
+        ["1958", "=SUM([.A1])", "#DIV/0!", "#DIV/0!"],
+    ]
 
 
 def test_a_mapping_by_hand_names_columns_and_gives_values(tmp_path):
