@@ -65,12 +65,13 @@ with right:
     )
     progress_area = st.container()
 
-with st.expander("Columns and accepted values"):
-    guide = column_guide()
-    st.dataframe(
-        guide, hide_index=True, key="csv_guide", alt="Each column with its accepted values"
-    )
-    download("Download this list", guide, key="columns_of_a_house")
+with st.expander("Columns and accepted values", on_change="rerun") as accepted:
+    if accepted.open:
+        guide = column_guide()
+        st.dataframe(
+            guide, hide_index=True, key="csv_guide", alt="Each column with its accepted values"
+        )
+        download("Download this list", guide, key="columns_of_a_house")
 
 with progress_area:
     if use_sample:

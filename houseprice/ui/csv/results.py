@@ -22,12 +22,13 @@ from houseprice.tables.excel import to_excel
 from houseprice.tables.parquet import to_parquet
 from houseprice.tables.portfolio import Portfolio, sum_portfolio
 from houseprice.tables.scoring import ScoredTable
+from houseprice.tables.table import Table
 from houseprice.tables.writer import to_csv
 from houseprice.ui.charts.panel import panel
 from houseprice.ui.charts.uploads import FEWEST, comparison_chart, confidence_chart
 from houseprice.ui.csv.comparison import show_accuracy, show_drift, show_totals
 from houseprice.ui.csv.problems import show_problems
-from houseprice.ui.csv.upload import EVIDENCE_ROWS, ValuedUpload
+from houseprice.ui.csv.upload import EVIDENCE_ROWS, ValuedUpload, with_evidence
 from houseprice.ui.house.state import FORM_PAGE, TAB, row_link
 from houseprice.ui.layout import NOT_SUPPORTED, error_boundary, escape, provenance
 
@@ -149,7 +150,7 @@ def _show_summary(result: ValuedUpload, total: Portfolio | None, contract: Contr
         st.caption(NOT_SUPPORTED["evidence"])
     elif summary.rows > EVIDENCE_ROWS:
         st.caption(
-            f"Drivers and comparable sales are computed for tables of up to {EVIDENCE_ROWS:,} "
+            f"Downloads have drivers and comparable sales for tables of up to {EVIDENCE_ROWS:,} "
             "houses. Split this table to get them."
         )
 
@@ -164,13 +165,12 @@ def _total_step(total: Portfolio) -> float:
 
 def _show_downloads(result: ValuedUpload, contract: Contract) -> None:
     """Show a download button for each format; the file is written when the button is clicked."""
-    scored = result.scored
     stem = re.sub(r"[^\w-]+", "_", PurePath(result.name).stem)[:80].strip("_") or "houses"
-    slow = " This takes about a minute." if scored.summary.rows > _SLOW_WORKBOOK_ROWS else ""
+    slow = " This takes about a minute." if result.scored.summary.rows > _SLOW_WORKBOOK_ROWS else ""
     with st.container(horizontal=True, key="csv_downloads"):
         st.download_button(
             "Download the valued table (CSV)",
-            lambda: valued_csv(result),
+            lambda: valued_csv(with_evidence(result), result.table),
             file_name=f"{stem}_valued.csv",
             mime="text/csv",
             key="csv_download",
@@ -179,7 +179,7 @@ def _show_downloads(result: ValuedUpload, contract: Contract) -> None:
         )
         st.download_button(
             "Excel",
-            lambda: to_excel(scored, contract),
+            lambda: to_excel(with_evidence(result), contract),
             file_name=f"{stem}_valued.xlsx",
             mime="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
             key="csv_download_excel",
@@ -188,7 +188,7 @@ def _show_downloads(result: ValuedUpload, contract: Contract) -> None:
         )
         st.download_button(
             "Parquet",
-            lambda: to_parquet(scored),
+            lambda: to_parquet(with_evidence(result)),
             file_name=f"{stem}_valued.parquet",
             mime="application/vnd.apache.parquet",
             key="csv_download_parquet",
@@ -197,17 +197,17 @@ def _show_downloads(result: ValuedUpload, contract: Contract) -> None:
         )
 
 
-def valued_csv(result: ValuedUpload) -> bytes:
-    """Write the valued table for the spreadsheet program that wrote the upload."""
+def valued_csv(scored: ScoredTable, table: Table) -> bytes:
+    """Write a valued table for the spreadsheet program that wrote the upload."""
     return to_csv(
-        result.scored.frame,
+        scored.frame,
         # A spreadsheet runs formulas, and reads UTF-8 without a byte order mark as another codec.
         escape_formulas=True,
         newline="\r\n",
         bom=True,
         # Where its decimal sign is the comma, a spreadsheet writes and expects semicolons.
-        separator=";" if result.table.separator == ";" else ",",
-        decimal=result.table.decimal,
+        separator=";" if table.separator == ";" else ",",
+        decimal=table.decimal,
     )
 
 
@@ -266,7 +266,7 @@ def _column_config(frame: pd.DataFrame, contract: Contract) -> dict[str, ColumnC
 
 
 def _show_row(result: ValuedUpload, row: int, market: Market) -> None:
-    """Show a house with its drivers, and links to its explanation, comparables and form."""
+    """Show the value of a house with its problems, and links to its form and explanation."""
     valuation = result.scored.valuations.iloc[row - 1]
     link = row_link(result.table.rows.iloc[row - 1], market)
     links = {"Open in the form": (":material/edit:", link)}
@@ -279,8 +279,6 @@ def _show_row(result: ValuedUpload, row: int, market: Market) -> None:
         links |= {tab: (icon, link | {TAB: tab}) for tab, icon in _ROW_TABS.items()}
     if valuation["message"]:
         texts.append(escape(valuation["message"]))
-    if valuation["top_drivers"]:
-        texts.append(f"Drivers: {escape(valuation['top_drivers'])}")
     with st.container(border=True, key="csv_row"):
         st.markdown("  \n".join(texts))
         with st.container(horizontal=True):

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import pandas as pd
 import streamlit as st
 
-from houseprice.backend.base import Backend, BackendInfo, Progress
+from houseprice.backend.base import LIST_COLUMNS, Backend, BackendInfo, Progress
 from houseprice.errors import (
     BackendError,
     BackendUnavailable,
@@ -50,6 +50,7 @@ __all__ = [
     "UPLOAD_KEY",
     "FailedUpload",
     "ValuedUpload",
+    "add_evidence",
     "column_guide",
     "discard_removed",
     "example",
@@ -63,13 +64,14 @@ __all__ = [
     "value_bytes",
     "value_in_chunks",
     "value_mapped",
+    "with_evidence",
 ]
 
 logger = logging.getLogger(__name__)
 
 UPLOAD_KEY = "csv"
 EVIDENCE_ROWS = 10_000
-"""Comparables and drivers, most of the work, are computed for tables of at most this size."""
+"""Comparables and drivers, most of the work, are computed for downloads of at most this size."""
 
 _FIRST_CHUNK, _LARGEST_CHUNK = 500, 5_000
 _FAST_CHUNK_S = 0.3  # after a faster chunk, the next one is twice as large
@@ -249,7 +251,6 @@ def value_in_chunks(
     InputError if the time is over, and BackendError if the backend fails.
     """
     output = output_columns(table.cells.columns, table.headers)
-    evidence = "evidence" in backend.info().capabilities and len(table.cells) <= EVIDENCE_ROWS
 
     def value(chunk: Table) -> tuple[pd.DataFrame, tuple[Problem, ...]]:
         if chunk.start and clock() > deadline:
@@ -258,7 +259,7 @@ def value_in_chunks(
                 f"{duration(MAX_UPLOAD_SECONDS)}: {chunk.start:,} of {len(table.cells):,} houses "
                 "were valued by then. Split it into several files."
             )
-        return value_rows(chunk, output, backend, ScoringOptions(evidence=evidence))
+        return value_rows(chunk, output, backend, ScoringOptions())
 
     for _ in range(_ATTEMPTS):
         valuations, problems = _value_chunks(table, value, progress, clock)
@@ -287,6 +288,31 @@ def _value_chunks(
     valuations = pd.concat([part for part, _ in parts], ignore_index=True)
     problems = concat_problems((len(part), problems) for part, problems in parts)
     return valuations, tuple(problems)
+
+
+def with_evidence(result: ValuedUpload) -> ScoredTable:
+    """Return a valued table with its drivers and comparables; without, if the backend fails."""
+    try:
+        return result.cached("evidence", lambda: add_evidence(result, backend()))
+    except HousePriceError as error:
+        logger.warning("a table has no drivers and no comparables: %s", error)
+        return result.scored
+
+
+def add_evidence(result: ValuedUpload, backend: Backend) -> ScoredTable:
+    """Add the drivers and comparables, which only downloads have.
+
+    They stay blank where the backend has another model by now, and in a long table.
+    """
+    table, valuations = result.table, result.scored.valuations
+    if "evidence" not in result.info.capabilities or len(table.cells) > EVIDENCE_ROWS:
+        return result.scored
+    output = output_columns(table.cells.columns, table.headers)
+    again, _ = value_rows(table, output, backend, ScoringOptions(evidence=True))
+    if not again["model_version"].equals(valuations["model_version"]):
+        return result.scored
+    evidence = {column: again[column] for column in LIST_COLUMNS}
+    return replace(result.scored, valuations=valuations.assign(**evidence))
 
 
 def _chunk(table: Table, start: int, end: int) -> Table:

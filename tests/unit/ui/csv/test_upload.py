@@ -17,7 +17,13 @@ from houseprice.market.sales import Market
 from houseprice.settings import Settings
 from houseprice.tables.reader import read_table
 from houseprice.tables.table import Table
-from houseprice.ui.csv.upload import EVIDENCE_ROWS, column_guide, value_in_chunks
+from houseprice.ui.csv.upload import (
+    EVIDENCE_ROWS,
+    ValuedUpload,
+    add_evidence,
+    column_guide,
+    value_in_chunks,
+)
 from tests.tables import value_table
 
 NEVER = float("inf")
@@ -61,7 +67,10 @@ def ignore(share: float, text: str) -> None:
 def test_the_result_is_that_of_valuing_the_table_at_once(backend: Backend, table: Table) -> None:
     progress: list[tuple[float, str]] = []
     chunked = value_in_chunks(table, backend, lambda *step: progress.append(step), NEVER)
+    result = ValuedUpload("homes.csv", table, chunked, backend.info())
     whole = value_table(table, backend)
+    assert not chunked.valuations["top_drivers"].astype(bool).any()
+    chunked = add_evidence(result, backend)
     pd.testing.assert_frame_equal(
         chunked.valuations.drop(columns="valued_at"), whole.valuations.drop(columns="valued_at")
     )
@@ -90,16 +99,21 @@ def test_drivers_are_computed_only_for_short_tables(backend: Backend, table: Tab
         cells=pd.concat([table.cells] * times, ignore_index=True),
         rows=pd.concat([table.rows] * times, ignore_index=True),
     )
-    valuations = value_in_chunks(long, backend, ignore, NEVER).valuations
-    assert len(valuations) > EVIDENCE_ROWS
-    assert not valuations["top_drivers"].astype(bool).any()
-    valuations = value_in_chunks(table, backend, ignore, NEVER).valuations
+    scored = value_in_chunks(table, backend, ignore, NEVER)
+    result = ValuedUpload("homes.csv", long, scored, backend.info())
+    assert len(long.cells) > EVIDENCE_ROWS
+    assert add_evidence(result, backend) is scored
+    valuations = add_evidence(replace(result, table=table), backend).valuations
     assert valuations.loc[valuations["status"] != "error", "top_drivers"].astype(bool).all()
 
 
 def test_values_of_two_models_are_never_in_one_table(backend: Backend, table: Table) -> None:
+    changing = ChangingBackend(backend)
     with pytest.raises(BackendUnavailable, match="changed its model"):
-        value_in_chunks(table, ChangingBackend(backend), ignore, NEVER)
+        value_in_chunks(table, changing, ignore, NEVER)
+    scored = value_in_chunks(table, backend, ignore, NEVER)
+    result = ValuedUpload("homes.csv", table, scored, backend.info())
+    assert add_evidence(result, changing) is scored
 
 
 def test_the_guide_has_every_column_with_its_accepted_values(market: Market) -> None:
