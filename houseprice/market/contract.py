@@ -306,15 +306,28 @@ class Contract(ContractModel):
             *(order.compile(self.fields) for order in self.orders),
             *(
                 whole.compile(self.fields, may_be_absent=whole.whole in absent)
-                for whole in self.wholes
+                for whole in self._all_wholes
             ),
             *(rule.compile(self.fields) for rule in self.rules),
         )
 
+    @cached_property
+    def _all_wholes(self) -> tuple[Whole, ...]:
+        """The wholes of the contract, and those that fields are ``parts_of``."""
+        parts: dict[str, list[str]] = {}
+        for name, field in self.fields.items():
+            if field.parts_of is not None:
+                parts.setdefault(field.parts_of, []).append(name)
+        short = (
+            Whole(code=f"parts_of_{whole}", whole=whole, parts=tuple(names))
+            for whole, names in parts.items()
+        )
+        return (*self.wholes, *short)
+
     @property
     def _whole_components(self) -> list[Component]:
         """The components, of which the parts of their wholes are extras."""
-        return [component.with_parts(self.wholes) for component in self.components]
+        return [component.with_parts(self._all_wholes) for component in self.components]
 
     @cached_property
     def absences(self) -> dict[str, dict[str, str]]:
@@ -385,9 +398,9 @@ class Contract(ContractModel):
         for name, part in self.derived.items():
             with _error_prefix(f"derived.{name}"):
                 Expression(part.expression, self.fields)
-        for table in ("components", "orders", "wholes", "rules"):
+        for table in ("components", "orders", "_all_wholes", "rules"):
             for number, rule in enumerate(getattr(self, table)):
-                with _error_prefix(f"{table}.{number}"):
+                with _error_prefix(f"{table.removeprefix('_all_')}.{number}"):
                     self._check_names(rule.columns)
                     rule.compile(self.fields)
         for name, dialect in self.dialects.items():

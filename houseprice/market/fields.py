@@ -52,7 +52,7 @@ class Field(ContractModel):
     field ``typical_by`` have typical values of their own). ``sign`` is the monotone constraint:
     more, or a better level, never lowers ("+") or never raises ("-") the price. ``aliases`` are
     other headers of its column in a file, and ``unknown`` holds the numbers that mean that the
-    value is not known.
+    value is not known. The fields that are ``parts_of`` the same one add up to it.
     """
 
     column: str
@@ -73,6 +73,7 @@ class Field(ContractModel):
     at_sale: bool = False
     beyond: Literal["unknown"] | None = None
     unknown: tuple[float, ...] = ()
+    parts_of: str | None = None
     aliases: tuple[str, ...] = ()
 
     @cached_property

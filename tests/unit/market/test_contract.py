@@ -68,7 +68,7 @@ def test_the_cells_of_a_house_without_a_component_are_derived_from_the_rules(con
     assert ames.absences["No garage"]["GarageYrBlt"] == ""
     for label, cells in ames.absences.items():
         result = validate(pd.DataFrame([cells], dtype=object), ames)
-        assert not [problem for problem in result.problems if problem.fields], label
+        assert not [problem for problem in result.problems if problem.row and problem.fields], label
 
 
 @pytest.mark.parametrize(
@@ -121,6 +121,18 @@ def test_an_invalid_contract_is_an_error_with_file_key_and_reason(tmp_path, old,
         load_contract(folder)
     assert refused.value.file == folder / "market.toml"
     assert refused.value.key == key
+
+
+def test_fields_that_are_parts_of_another_add_up_to_it(tmp_path):
+    text = CONTRACT.replace(
+        '[fields."ground floor"]', '[fields."ground floor"]\nparts_of = "size"', 1
+    )
+    contract = load_contract(write_hamlet(tmp_path, text))
+    rows = pd.DataFrame({"size": ["90", "90"], "ground floor": ["90", "60"]})
+    problems = validate(rows, contract).problems
+    assert [(each.row, each.severity) for each in problems if each.code == "parts_of_size"] == [
+        (2, "warning")
+    ]
 
 
 def test_invalid_toml_is_an_error(tmp_path):

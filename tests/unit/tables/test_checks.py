@@ -1,5 +1,7 @@
 """Every check is listed, whether it found problems or not."""
 
+from pathlib import Path
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -130,3 +132,9 @@ def test_every_problem_of_a_row_is_in_a_finding(limits, contract, rows):
     }
     status = scored.valuations.set_index("row")["status"]
     assert rows_with_issues == set(status.index[status == "error"])
+
+
+def test_the_documentation_has_every_problem_code(contract):
+    text = (Path(__file__).parents[3] / "docs" / "tables.md").read_text("utf-8")
+    codes = {check.code for check in available_checks(contract) if check.rule is None}
+    assert {code for code in codes if f"`{code}`" not in text} == set()
