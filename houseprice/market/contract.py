@@ -203,6 +203,7 @@ class MarketMetadata(ContractModel):
     id: str
     price: Price
     roles: Roles
+    first_fields: tuple[str, ...] = ()
     kaggle: KaggleSource | None = None
 
 
@@ -408,6 +409,8 @@ class Contract(ContractModel):
                 self._check_names(dialect.columns)
         with _error_prefix("market.roles"):
             self._check_roles(self.market.roles)
+        with _error_prefix("market.first_fields"):
+            self._check_names(self.market.first_fields)
         labels = [field.label for field in self.fields.values()]
         repeated = sorted({label for label in labels if labels.count(label) > 1})
         if repeated:

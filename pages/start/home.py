@@ -78,7 +78,7 @@ with st.container(border=True), error_boundary("instant"):
     rows = house_frame(raw_row(given, contract))
     checked = validate(rows, contract)
     form = HouseForm(contract, checked.houses.iloc[0], typical_values(), checked.problems)
-    form.draw(asked, "instant", per_row=N_ASKED)
+    form.draw(asked, "instant", per_row=2)
     if not checked.valid[0]:
         st.error("Correct the fields marked in red.", icon=":material/edit_note:")
     elif given:

@@ -67,20 +67,20 @@ else:
 
 details, explanation, comparables, what_if, compare = st.tabs(TABS, key=TAB, on_change="rerun")
 ranked = ranked_columns()
-important = first_fields(contract, ranked)
+first = first_fields(contract, ranked)
 # Only the open tab is drawn and computed.
 if details.open:
     with details:
         checked = validate(rows, contract)
         problems = checked.problems if result is None else result.problems
         form = HouseForm(contract, checked.houses.iloc[0], typical_values(), problems)
-        st.subheader("Most important fields")
-        form.draw(important, "first")
+        st.subheader("Main fields")
+        form.draw(first, "first")
         with error_boundary("next_facts"):
             if not no_value:
                 show_next_facts(backend(), rows, contract)
         st.subheader("Other fields")
-        form.draw_groups(without=important)
+        form.draw_groups(without=first)
     focus_requested_field()
 
 with actions, error_boundary("actions"):
@@ -126,7 +126,7 @@ if result is not None and not no_value:
             show_comparables(backend(), rows, result, market())
     if what_if.open:
         with what_if, error_boundary("what_if"):
-            show_effect(backend(), rows, contract, important[0])
+            show_effect(backend(), rows, contract, ranked[0])
     if compare.open:
         with compare, error_boundary("compare"):
             show_scenarios(backend(), contract)

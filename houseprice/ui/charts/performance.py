@@ -17,6 +17,7 @@ __all__ = [
     "calibration_chart",
     "confidence_chart",
     "group_coverage_chart",
+    "low_coverage",
     "ratio_study_chart",
     "versions_chart",
 ]
@@ -154,22 +155,15 @@ def calibration_chart(frame: pd.DataFrame, n_sales: int) -> Chart:
 
 
 def group_coverage_chart(groups: pd.DataFrame, by: str) -> Chart:
-    """The coverage of the 90 % range in each group (``Report.by_price``), with its 95 % interval.
-
-    The interval of a share is Wilson's (1927), which holds for small groups too.
-    """
-    share, n = groups["coverage_90"], groups["sales"]
-    z2 = _Z_95**2
-    middle = (share + z2 / (2 * n)) / (1 + z2 / n)
-    half = _Z_95 * np.sqrt(share * (1 - share) / n + z2 / (4 * n**2)) / (1 + z2 / n)
-    frame = groups.assign(low=middle - half, high=middle + half)
+    """The coverage of the 90 % range in each group (``Report.by_price``), with 95 % intervals."""
+    frame = _with_limits(groups)
     points = 100 * frame[["coverage_90", "low", "high"]]
     drawn = figure(rows=len(frame) + 1)
     drawn.add_scatter(
         x=points["coverage_90"],
         y=[
             f"{wrap_label(name)} ({count:,})"
-            for name, count in zip(groups["group"], n, strict=True)
+            for name, count in zip(groups["group"], groups["sales"], strict=True)
         ],
         error_x=error_bars(points["coverage_90"], points["low"], points["high"]),
         mode="markers",
@@ -191,17 +185,37 @@ def group_coverage_chart(groups: pd.DataFrame, by: str) -> Chart:
     return Chart(drawn, frame[columns], _group_coverage_caption(frame, by), headers)
 
 
+def _with_limits(groups: pd.DataFrame) -> pd.DataFrame:
+    """Add the 95 % interval of the coverage: Wilson's (1927), which holds for small groups too."""
+    share, n = groups["coverage_90"], groups["sales"]
+    z2 = _Z_95**2
+    middle = (share + z2 / (2 * n)) / (1 + z2 / n)
+    half = _Z_95 * np.sqrt(share * (1 - share) / n + z2 / (4 * n**2)) / (1 + z2 / n)
+    return groups.assign(low=middle - half, high=middle + half)
+
+
+def low_coverage(groups: pd.DataFrame) -> str:
+    """Return the groups whose coverage is below 90 % by more than chance allows, "" if none is."""
+    frame = _with_limits(groups)
+    low = frame[frame["high"] < 0.9]
+    return join_words(
+        [
+            f"{group} ({percent(coverage)})"
+            for group, coverage in zip(low["group"], low["coverage_90"], strict=True)
+        ]
+    )
+
+
 def _group_coverage_caption(frame: pd.DataFrame, by: str) -> str:
     lowest = frame.iloc[int(frame["coverage_90"].to_numpy().argmin())]
     caption = (
         f"The 90 % range contains the fewest prices at {lowest['group']}: "
         f"**{percent(lowest['coverage_90'])}** of {lowest['sales']:,} sales."
     )
-    low = frame["high"] < 0.9
-    if not low.any():
+    low = low_coverage(frame)
+    if not low:
         return f"{caption} By {by}, no coverage is below 90 % by more than chance allows."
-    names = join_words(frame.loc[low, "group"].astype(str))
-    return f"{caption} It is below 90 % by more than chance allows at {names}."
+    return f"{caption} It is below 90 % by more than chance allows at {low}."
 
 
 def confidence_chart(bands: pd.DataFrame, fine_bands: pd.DataFrame) -> Chart:

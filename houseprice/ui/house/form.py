@@ -30,9 +30,6 @@ __all__ = [
 ]
 
 TABS = ("Details", "Explanation", "Comparables", "What-if", "Compare")
-N_FIRST = 10
-"""Number of fields that are always shown."""
-
 _FOCUS, _OPEN_GROUPS = "house_focus", "house_open_groups"
 _COLOURS = {"error": "red", "warning": "orange", "note": "gray"}
 # The widget may be drawn after the script, and a group that opens moves its fields: look for it
@@ -57,11 +54,12 @@ _FOCUS_SCRIPT = """<script>
 </script>"""
 
 
-def first_fields(contract: Contract, ranked: Sequence[str], limit: int = N_FIRST) -> list[str]:
-    """Return the fields to ask for first: the required ones, then by importance."""
-    fields = [contract.fields[column] for column in ranked]
-    known = [field for field in fields if not field.at_sale]
-    return [field.column for field in sorted(known, key=lambda field: not field.required)][:limit]
+def first_fields(contract: Contract, ranked: Sequence[str], limit: int = 10) -> Sequence[str]:
+    """Return the fields to ask for first: of the contract, or the required and important ones."""
+    if contract.market.first_fields:
+        return contract.market.first_fields
+    known = [column for column in ranked if not contract.fields[column].at_sale]
+    return sorted(known, key=lambda column: not contract.fields[column].required)[:limit]
 
 
 class HouseForm:

@@ -51,7 +51,9 @@ def show_performance(info: BackendInfo, contract: Contract) -> None:
     st.markdown(escape(measurement_note(info)))
     metrics, symbol = info.metrics, contract.market.price.symbol
     if metrics:
-        st.markdown(verdict(metrics))
+        has_card = "card" in info.capabilities
+        by_price = _report_table(info, "ranges_by_price") if has_card else pd.DataFrame()
+        st.markdown(verdict(metrics, by_price).replace("$", "\\$"))
         with st.grid("auto", min_column_width=250):
             for name in (name for name in _MAIN_METRICS if name in metrics):
                 _show_metric(name, metrics[name], symbol)
@@ -69,8 +71,11 @@ def show_performance(info: BackendInfo, contract: Contract) -> None:
         _show_baselines(card_of(info.model_version).data.get("report"))
 
 
-def verdict(metrics: Mapping[str, float]) -> str:
-    """Return in Markdown which standards the metrics meet, those that they do not meet first."""
+def verdict(metrics: Mapping[str, float], by_price: pd.DataFrame) -> str:
+    """Return in Markdown which standards the metrics meet, those that they do not meet first.
+
+    ``by_price`` has the coverage of the 90 % interval by price; a low one is named, too.
+    """
     names = [name for name in (*_MAIN_METRICS, *_OTHER_METRICS) if name in metrics]
     failed = [
         f"**{metric_label(name)}** {_format(name, metrics[name])}, standard {_standard(name)}"
@@ -84,6 +89,11 @@ def verdict(metrics: Mapping[str, float]) -> str:
     lines = [f"### {len(met)} of {n_standards} standards are met"]
     if failed:
         lines.append(f":material/close: Not met: {'; '.join(failed)}.")
+    if len(by_price) and (low := charts.low_coverage(by_price)):
+        lines.append(
+            ":material/close: The 90 % interval contains fewer prices than chance allows at "
+            f"**{low}**."
+        )
     if met:
         lines.append(f":material/check: Met: {', '.join(met)}.")
     return "\n\n".join(lines)

@@ -86,6 +86,7 @@ def test_the_cells_of_a_house_without_a_component_are_derived_from_the_rules(con
         ('absent = { garden = ["n"] }', "", "components.0", "garden has no level NA for absent"),
         ('location = "quarter"', 'location = "size"', "market.roles", "field with levels"),
         ('area = "size"', 'area = "sise"', "market.roles", "no field sise"),
+        ('id = "', 'first_fields = ["sise"]\nid = "', "market.first_fields", "no field sise"),
         ('area = "size"', 'area = "grade"', "market.roles", "area must be a numeric field"),
         (
             'sale_month = "month"',

@@ -179,18 +179,19 @@ def test_a_metric_is_compared_with_its_standard():
 
 
 def test_the_verdict_names_what_fails_before_what_passes():
-    text = verdict({"median_ape": 0.05, "mki": 0.9, "mae": 9_000.0})
+    groups = pd.DataFrame({"group": ["Cheap", "Dear"], "sales": 300, "coverage_90": [0.85, 0.9]})
+    text = verdict({"median_ape": 0.05, "mki": 0.9, "mae": 9_000.0}, groups)
     assert text.startswith("### 1 of 2 standards are met")
     failed, met = text.index("Vertical equity (MKI)** 0.900"), text.index("Median absolute error")
-    assert failed < met
-    assert "Not met" not in verdict({"median_ape": 0.05})
-    assert verdict({"mae": 9_000.0}) == ""
+    assert failed < text.index("**Cheap (85.0 %)**") < met
+    assert "Not met" not in verdict({"median_ape": 0.05}, groups.head(0))
+    assert verdict({"mae": 9_000.0}, groups) == ""
 
 
 def test_a_coverage_is_low_only_where_chance_does_not_explain_it():
     groups = pd.DataFrame({"group": ["Small", "Large"], "sales": [10, 1_000], "width_90": 0.3})
     caption = group_coverage_chart(groups.assign(coverage_90=[0.8, 0.85]), "price").caption
-    assert caption.endswith("more than chance allows at Large.")
+    assert caption.endswith("more than chance allows at Large (85.0 %).")
     assert "**80.0 %** of 10 sales" in caption
     caption = group_coverage_chart(groups.assign(coverage_90=[0.8, 0.89]), "price").caption
     assert "no coverage is below 90 %" in caption
