@@ -31,6 +31,17 @@ def test_a_chart_is_drawn(app, path):
     expect(app.locator(".js-plotly-plot .main-svg").first).to_be_visible(timeout=30_000)
 
 
+def test_a_bar_of_the_distribution_lists_its_sales_beside_it(app):
+    app.goto("/explore?section=Distribution")
+    bar = app.locator(".bars .point path").nth(8)
+    expect(bar).to_be_visible(timeout=30_000)
+    box = bar.bounding_box()
+    app.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] - 5)
+    expect(app.get_by_text("94 sales selected.")).to_be_visible()
+    table = app.get_by_test_id("stDataFrame").bounding_box()
+    assert table["x"] > bar.bounding_box()["x"]
+
+
 def test_back_and_forward_undo_and_redo_one_action_each(app):
     def open_page(name: str) -> None:
         app.get_by_role("link", name=name).click()

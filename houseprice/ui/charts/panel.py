@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Literal
 
 import pandas as pd
 import streamlit as st
@@ -15,7 +15,7 @@ from houseprice.ui.layout import download
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-__all__ = ["Chart", "panel", "plain_text", "readable_headers"]
+__all__ = ["Chart", "panel", "plain_text", "readable_headers", "selected_marks"]
 
 
 @dataclass(frozen=True)
@@ -53,15 +53,11 @@ def panel(
         "toImageButtonOptions": {"filename": key, "scale": 2},
     }
     alt = plain_text(chart.caption)
-    selected: tuple[str, ...] = ()
-    if picks:
-        state = st.plotly_chart(chart.figure, key=key, alt=alt, config=config, on_select="rerun")
-        selected = _selected_ids(state.selection.points)
-    else:
-        st.plotly_chart(chart.figure, key=key, alt=alt, config=config)
+    on_select: Literal["rerun", "ignore"] = "rerun" if picks else "ignore"
+    st.plotly_chart(chart.figure, key=key, alt=alt, config=config, on_select=on_select)
     data = readable_headers(chart.frame, chart.headers)
     download("Download the data of this chart", data, key=f"{key}_figures")
-    return selected
+    return selected_marks(key) if picks else ()
 
 
 def plain_text(caption: str) -> str:
@@ -69,9 +65,14 @@ def plain_text(caption: str) -> str:
     return re.sub(r"\*\*|\\(?=[!-/:-@\[-`{-~])", "", caption)
 
 
-def _selected_ids(points: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
-    rows = (point.get("customdata") for point in points)
-    return tuple(dict.fromkeys(str(row[0]) for row in rows if row))
+def selected_marks(key: str) -> tuple[str, ...]:
+    """Return what the selected points of a panel represent; it can be asked before the panel."""
+    if key not in st.session_state:
+        return ()
+    rows = (point.get("customdata") for point in st.session_state[key].selection.points)
+    # The client sends a row of numbers as an object with the positions as its keys.
+    first = (row["0"] if isinstance(row, Mapping) else row[0] for row in rows if row)
+    return tuple(dict.fromkeys(map(str, first)))
 
 
 def readable_headers(frame: pd.DataFrame, headers: Mapping[str, str] | None = None) -> pd.DataFrame:

@@ -15,7 +15,7 @@ from houseprice.ui.charts import prices as price_charts
 from houseprice.ui.charts.panel import Chart, panel
 from houseprice.ui.charts.style import axis_title
 from houseprice.ui.explore.filters import choose_option, price_associations
-from houseprice.ui.explore.selected_sales import show_selected
+from houseprice.ui.explore.selected_sales import panel_with_sales
 
 __all__ = [
     "MAX_POINTS",
@@ -40,13 +40,12 @@ def show_price_by_feature(sales: Sales) -> None:
     """Show one feature and the price, then any two features; selected points list their sales."""
     ranked = [*price_associations(sales)["column"], *sales.contract.columns]
     columns = {sales.contract.fields[column].label: column for column in dict.fromkeys(ranked)}
-    # The captions of the charts explain how to select, so there is no further hint.
-    show_selected(_show_price_chart(sales, columns), sales, "picked", hint=None)
+    _show_price_chart(sales, columns)
     st.subheader("Any two features", anchor=False)
-    show_selected(_show_pair_chart(sales, columns), sales, "picked_of_pair", hint=None)
+    _show_pair_chart(sales, columns)
 
 
-def _show_price_chart(sales: Sales, columns: dict[str, str]) -> tuple[str, ...]:
+def _show_price_chart(sales: Sales, columns: dict[str, str]) -> None:
     contract = sales.contract
     default = contract.fields[contract.market.roles.area].label
     label = _select_feature(
@@ -62,12 +61,11 @@ def _show_price_chart(sales: Sales, columns: dict[str, str]) -> tuple[str, ...]:
     association = associations.association(sales, field.column, contract.market.price.column)
     profile = summaries.field_profile(sales, field.column)
     st.markdown(price_charts.field_summary(profile, field, association).replace("$", "\\$"))
-    has_points = field.kind == "number"
     chart = price_chart(sales, field)
-    selected = panel(chart, key="price_against", picks=has_points)
-    if has_points:
-        _show_points_note(len(chart.frame))
-    return selected
+    if field.kind == "number":
+        panel_with_sales(chart, sales, key="price_against", note=_points_note(len(chart.frame)))
+    else:
+        panel(chart, key="price_against")
 
 
 def price_chart(sales: Sales, field: Field) -> Chart:
@@ -90,7 +88,7 @@ def thin_out(points: pd.DataFrame) -> pd.DataFrame:
     return points.sample(MAX_POINTS, random_state=0).sort_index()
 
 
-def _show_pair_chart(sales: Sales, columns: dict[str, str]) -> tuple[str, ...]:
+def _show_pair_chart(sales: Sales, columns: dict[str, str]) -> None:
     roles, price = sales.contract.market.roles, sales.contract.market.price
     options = {price.label: price.column, **columns}
     labels = list(options)
@@ -104,15 +102,14 @@ def _show_pair_chart(sales: Sales, columns: dict[str, str]) -> tuple[str, ...]:
         color_label = _select_feature("Colour", [NO_COLOR, *labels], price.label, "pair_colour")
     if x == y:
         st.info("Select two different features.")
-        return ()
+        return
     pair = pair_chart(sales, x, y, options.get(color_label))
     if pair is None:
         st.info("No sale has both features. Select other features.")
-        return ()
-    selected = panel(pair.chart, key="pair", picks=pair.has_points)
-    if pair.has_points:
-        _show_points_note(len(pair.chart.frame))
-    return selected
+    elif pair.has_points:
+        panel_with_sales(pair.chart, sales, key="pair", note=_points_note(len(pair.chart.frame)))
+    else:
+        panel(pair.chart, key="pair")
 
 
 @dataclass(frozen=True)
@@ -214,15 +211,15 @@ def _select_feature(
     )
 
 
-def _show_points_note(n_sales: int) -> None:
+def _points_note(n_sales: int) -> str:
     sample = (
         f" The chart shows a random sample of {MAX_POINTS:,} of {n_sales:,} sales."
         if n_sales > MAX_POINTS
         else ""
     )
-    st.caption(
+    return (
         "Each point is a sale. Click a point, or select several with the box or lasso of the "
-        f"chart's toolbar, to list the sales below.{sample}"
+        f"chart's toolbar, to list the sales beside it.{sample}"
     )
 
 

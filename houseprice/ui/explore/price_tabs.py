@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -18,7 +19,7 @@ from houseprice.ui.charts.panel import panel
 from houseprice.ui.charts.places import location_map_chart, location_prices_chart
 from houseprice.ui.csv.upload import ValuedUpload, upload_result
 from houseprice.ui.explore.filters import choose_option, choose_price_measure, index_of
-from houseprice.ui.explore.selected_sales import show_selected
+from houseprice.ui.explore.selected_sales import panel_with_sales, select_sales, show_selected
 from houseprice.ui.layout import escape
 
 __all__ = [
@@ -49,8 +50,7 @@ def show_distribution(sales: Sales) -> None:
         return
     frame = summaries.price_distribution(measured)
     chart = price_charts.distribution_chart(frame, measured.prices, measured.contract)
-    selected = panel(chart, key="price_distribution", picks=True)
-    show_selected(sales_in_bars(measured, selected), sales, "picked_prices")
+    panel_with_sales(chart, sales, key="price_distribution", find=partial(sales_in_bars, measured))
 
 
 def sales_in_bars(sales: Sales, starts: tuple[str, ...]) -> tuple[str, ...]:
@@ -152,7 +152,11 @@ def show_map(sales: Sales) -> None:
             selected += _show_location_map(sales)
     else:
         selected = _show_location_prices(sales)
-    show_selected(summaries.select_locations(sales, selected), sales, "picked_places")
+    if selected:
+        ids = summaries.select_locations(sales, selected)
+        show_selected(select_sales(ids, sales), "picked_places")
+    else:
+        st.caption("Click a mark to list its sales here.")
 
 
 def _show_location_prices(sales: Sales) -> tuple[str, ...]:
@@ -198,8 +202,9 @@ def show_trend(sales: Sales) -> None:
     )
     st.subheader("Median prices", anchor=False)
     frame = summaries.price_by_period(measured, months)
-    selected = panel(price_charts.trend_chart(frame, contract), key="price_over_time", picks=True)
-    show_selected(summaries.select_periods(sales, months, selected), sales, "picked_periods")
+    chart = price_charts.trend_chart(frame, contract)
+    find = partial(summaries.select_periods, sales, months)
+    panel_with_sales(chart, sales, key="price_over_time", find=find)
     st.subheader("Seasonality", anchor=False)
     month = contract.fields[contract.market.roles.sale_month]
     by_month = summaries.price_by_level(measured, month.column)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any
 
 import pandas as pd
@@ -11,24 +11,25 @@ import streamlit as st
 from houseprice.formatting import plural
 from houseprice.market.contract import Contract
 from houseprice.market.profile.selection import Sales
+from houseprice.ui.charts.panel import Chart, panel, selected_marks
 from houseprice.ui.charts.style import axis_title, price_title
 from houseprice.ui.explore.filters import exclude_sales
 from houseprice.ui.house.state import open_sale
 from houseprice.ui.layout import download, escape
 
 __all__ = [
-    "SELECTION_HINT",
     "labelled_sales",
     "open_sale_button",
+    "panel_with_sales",
     "select_sales",
     "show_sales",
     "show_selected",
     "table_height",
 ]
 
-SELECTION_HINT = (
-    "Click the chart to list the sales behind a mark here, or select several marks with the box "
-    "of the chart's toolbar."
+_SELECTION_HINT = (
+    "Click the chart to list the sales behind a mark beside it, or select several marks with the "
+    "box of the chart's toolbar."
 )
 
 _ROW_PIXELS, _MAX_VISIBLE_ROWS = 35, 10
@@ -41,15 +42,30 @@ def show_sales(sales: Sales, key: str = "the_sales") -> None:
         _show_downloads(sales, "sales")
 
 
-def show_selected(
-    ids: Collection[str], sales: Sales, key: str, hint: str | None = SELECTION_HINT
+def panel_with_sales(
+    chart: Chart,
+    sales: Sales,
+    *,
+    key: str,
+    find: Callable[[tuple[str, ...]], Collection[str]] = tuple,
+    note: str = _SELECTION_HINT,
 ) -> None:
+    """Show a chart, and beside it the sales that are selected in it.
+
+    ``find`` returns the ids of the sales behind the selected marks; the marks are sales without it.
+    """
+    selected = select_sales(find(selected_marks(key)), sales)
+    left, *beside = st.columns([3, 2] if len(selected) else 1)
+    with left:
+        panel(chart, key=key, picks=True)
+        st.caption(note)
+    if beside:
+        with beside[0]:
+            show_selected(selected, f"{key}_sales")
+
+
+def show_selected(selected: Sales, key: str) -> None:
     """Show the selected sales as a table, with downloads and a way to the form."""
-    selected = select_sales(ids, sales)
-    if not len(selected):
-        if hint:
-            st.caption(hint)
-        return
     st.markdown(f"**{plural(len(selected), 'sale')} selected.**")
     state = st.dataframe(
         labelled_sales(selected),
