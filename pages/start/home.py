@@ -32,10 +32,12 @@ N_ASKED = 4
 
 
 def example_sentence(columns: Sequence[str]) -> str:
-    """Return, in Markdown, the value of the typical house by these fields alone."""
+    """Return, in Markdown, the value of the typical house by these fields alone, "" without one."""
     fields = [contract.fields[column] for column in columns]
     house = {field.column: field.code(float(typical()[field.column])) for field in fields}
     valuation = backend().value(house_frame(raw_row(house, contract))).valuations.iloc[0]
+    if valuation["status"] == "error":
+        return ""
     price, step = valuation["predicted_price"], display_step(*valuation[["predicted_price", "fsd"]])
     described = "; ".join(
         f"{field.label}: {field.format(float(typical()[field.column]))}" for field in fields
@@ -82,7 +84,12 @@ with st.container(border=True), error_boundary("instant"):
     if not checked.valid[0]:
         st.error("Correct the fields marked in red.", icon=":material/edit_note:")
     elif given:
-        show_value(backend().value(rows).valuations.iloc[0], contract)
+        result = backend().value(rows)
+        if result.valuations["status"].iloc[0] == "error":
+            errors = (each.sentence for each in result.problems if each.severity == "error")
+            st.info(escape(" ".join(errors)))
+        else:
+            show_value(result.valuations.iloc[0], contract)
     else:
         st.markdown(example_sentence(asked))
     if st.button("Add more fields", icon=":material/real_estate_agent:", key="go_instant"):

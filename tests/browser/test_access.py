@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
 
 PAGES = ("/", "/house", "/csv", "/explore", "/drivers", "/model")
+OPENED = {"/csv": "Try it with", "/drivers": "Compare methods"}
+"""What is clicked on a page first, so that all of it is drawn."""
 WIDTHS = (1280, 390)
 BACKGROUNDS = {"light": "rgb(253, 252, 249)", "dark": "rgb(16, 22, 21)"}
 AREA = "Living area above ground (sq ft)"
@@ -74,6 +76,9 @@ def test_no_tab_has_an_accessibility_violation_in_both_themes_and_widths(app, pa
     app.emulate_media(reduced_motion="reduce")
     app.goto(path)
     wait_until_idle(app)
+    if path in OPENED:
+        app.get_by_text(OPENED[path]).click()
+        wait_until_idle(app)
     app.evaluate(AXE_SCRIPT)
     tabs = app.get_by_role("tablist").first.get_by_role("tab")
     names = tabs.all_inner_texts() if app.get_by_role("tablist").count() else [""]

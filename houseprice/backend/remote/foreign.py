@@ -35,6 +35,7 @@ from houseprice.backend.remote.protocols import (
 )
 from houseprice.backend.remote.transport import REQUEST_ROWS, Transport
 from houseprice.errors import BackendError, BackendInvalidResponse
+from houseprice.formatting import join_words
 from houseprice.market.contract import Contract, Dialect
 from houseprice.market.fields import Field
 from houseprice.market.problems import Problem
@@ -118,15 +119,25 @@ class ForeignBackend(Backend):
             for position, result in zip(positions.tolist(), results, strict=True):
                 if result.number is None:
                     valid[position] = False
-                    message = f"The server did not value this house. {result.refusal}"
-                    row = position + 1
-                    problems.append(Problem(row, None, "refused_by_server", "error", message))
+                    house = checked.houses.iloc[position]
+                    problems.append(self._refusal(position + 1, house, result.refusal))
                 else:
                     prices.append(self._price(result.number))
             report_valued(progress, chunk.stop, len(valid_rows))
         values = pd.DataFrame({"predicted_price": prices})
         frame = valuation_frame(valid, problems, values, self._version, datetime.now(UTC))
         return ValuationResult(frame, tuple(sorted(problems, key=lambda problem: problem.row or 0)))
+
+    def _refusal(self, row: int, house: pd.Series, reason: str) -> Problem:
+        """Return the problem of a refused house; it names unknown fields that may be the cause."""
+        required = [field for field in self._contract.fields.values() if field.required]
+        unknown = [field for field in required if math.isnan(house[field.column])]
+        cause = ""
+        if unknown:
+            cause = f"; it may need {join_words([field.label for field in unknown])}"
+        message = f"The server did not value this house{cause}. {reason}"
+        fields = tuple(field.column for field in unknown)
+        return Problem(row, None, "refused_by_server", "error", message, fields=fields)
 
     def _parity_remarks(self) -> tuple[str, ...]:
         """Return a remark on whether the server has the model of this computer, if there is one."""

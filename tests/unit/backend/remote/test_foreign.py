@@ -193,6 +193,22 @@ def test_the_reason_of_a_named_refusal_is_shown(connect: Connect, rows: pd.DataF
     assert result.valuations["message"].iloc[1].endswith("It reports: beds: Invalid.")
 
 
+def test_a_refusal_names_the_unknown_fields_that_may_be_its_cause(
+    connect: Connect, rows: pd.DataFrame
+) -> None:
+    def answer(path: str, body: Any) -> tuple[int, Any]:
+        if any(value is None for row in body["inputs"] for value in row.values()):
+            return 422, {"detail": "null"}
+        return 200, {"predictions": [price(row) for row in body["inputs"]], "version": "1"}
+
+    backend, _ = connect("inputs", answer)
+    result = backend.value(rows.head(2).astype(object).assign(size=["unknown", "120"]))
+    assert "it may need Floor area. " in result.valuations["message"].iloc[0]
+    refusal = next(each for each in result.problems if each.code == "refused_by_server")
+    assert refusal.fields == ("size",)
+    assert prices_of(result) == expected(rows.assign(size="120").head(2), 0)
+
+
 def test_the_inputs_protocol_names_refused_houses(connect: Connect, rows: pd.DataFrame) -> None:
     def answer(path: str, body: Any) -> tuple[int, Any]:
         if path == "/api/v1/health":
