@@ -24,27 +24,11 @@ Severity = Literal["note", "warning", "error"]
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One problem of a cell, a row or a whole table.
+    """One problem of a cell, a row (from 1, without the header) or a whole table (no row).
 
-    Attributes
-    ----------
-    row : int or None
-        The row, counted from 1 without the header; None for the whole table.
-    field : str or None
-        The column.
-    code : str
-        Stable name of the kind of problem, for programs.
-    severity : {"note", "warning", "error"}
-        A row with an error has no value. A warning asks for caution. A note reports what was done
-        and needs no action.
-    message : str
-        What is wrong, as a sentence.
-    read : str or None
-        What was read, shortened for display.
-    expected : str or None
-        What would be accepted.
-    fields : tuple of str
-        All columns, where it concerns several: a contradiction, or missing columns.
+    A row with an error has no value; a warning asks for caution; a note reports what was done. The
+    ``code`` is a stable name for programs, ``read`` what was read, shortened, ``expected`` what
+    would be accepted. ``fields`` are all columns that a contradiction or a missing column concerns.
     """
 
     row: int | None

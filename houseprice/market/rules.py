@@ -57,20 +57,12 @@ class Contradiction(NamedTuple):
 
 @dataclass(frozen=True)
 class ConsistencyRule:
-    """A rule about several fields; a house that breaks it gets a warning with its code.
+    """A rule about several ``columns``; a house that breaks it gets a warning with its code.
 
-    Attributes
-    ----------
-    columns : tuple of str
-        The fields of the rule; without one of the ``required`` ones, it can't be broken.
-    condition : Expression
-        0 where a house breaks the rule.
-    title, expected : str
-        The contradiction and what would be accepted, of any house.
-    describe : callable
-        Describes a house that breaks the rule, from its known fields among ``columns``.
-    uses_assumed : bool
-        Whether a value that is only assumed, because a rare extra is not mentioned, is a fact.
+    The ``condition`` is 0 where a house breaks it; none can without one of the ``required``
+    columns. ``title`` and ``expected`` are of any house; ``describe`` tells about one, from its
+    known fields. ``uses_assumed`` is whether a value that is only assumed, because a rare extra is
+    not mentioned, is a fact.
     """
 
     code: str

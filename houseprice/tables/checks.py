@@ -192,22 +192,10 @@ _OF_SALES = ("outside_sales", "unlike_sales", "unseen_level")
 
 @dataclass(frozen=True)
 class Finding:
-    """The result of one check.
+    """The result of one check, as a verdict on the ``rows`` that it found, from 1.
 
-    Attributes
-    ----------
-    code : str
-        The code of the check and of its problems.
-    title : str
-        What the check looks for.
-    severity : {"issue", "tip", "passed", "not applicable"}
-        Rows with an issue have no value; a tip is worth a look, and its rows have a value.
-    rows : tuple of int
-        The rows, counted from 1; empty if it is about the table as a whole.
-    detail : str
-        An example, or why the check does not apply.
-    what_to_do : str
-        Empty if there is nothing to do.
+    Rows with an issue have no value; a tip is worth a look, and its rows have a value. No rows: it
+    is about the table as a whole. ``detail`` is an example, or why the check does not apply.
     """
 
     code: str

@@ -39,20 +39,8 @@ MAX_MEMORY = 2_000 * MEGABYTE
 class ConversionRequest:
     """One file to convert, its limits, and the errors if it can't be.
 
-    Attributes
-    ----------
-    kind : {"text", "workbook", "parquet"}
-    name : str
-        The name of the file in messages.
-    known_names : tuple of str
-        Folded column names that identify the header, and so the sheet; may be empty.
-    max_rows : int or None
-    max_columns : int
-    max_cell_chars : int
-    max_unpacked : int
-        Decompressed bytes of the file.
-    max_text : int
-        Bytes of the table as CSV.
+    ``known_names`` are folded column names that identify the header, and so the sheet.
+    ``max_unpacked`` limits the decompressed bytes, ``max_text`` those of the table as CSV.
     """
 
     kind: Kind
@@ -120,17 +108,10 @@ class ConvertedFile:
 def open_as_csv(
     file: BinaryIO, request: ConversionRequest, seconds: float | None = None, *, named: bool = False
 ) -> Iterator[ConvertedFile]:
-    """Convert a file that can seek, and open the result.
+    """Convert a file that can seek, in at most so many seconds, and open the result.
 
-    Parameters
-    ----------
-    file : binary file
-    request : ConversionRequest
-    seconds : float, optional
-        Longest time that it may take.
-    named : bool
-        Give the CSV a name, in a folder of its owner only (mode 0700), so that worker processes can
-        read it too. Otherwise it has none, and is gone however this process ends.
+    A ``named`` CSV is in a folder of its owner only (mode 0700), so that worker processes can read
+    it too. Otherwise it has no name, and is gone however this process ends.
 
     Raises
     ------

@@ -44,13 +44,7 @@ def detect_decimals(
 ) -> tuple[Decimals, str | None]:
     """Detect the decimal sign of a file, and return it with a note for the user.
 
-    Parameters
-    ----------
-    chunks : iterable of DataFrame, all text, columns named as in the contract
-        The rows of the file; only as many are read as needed.
-    contract : Contract
-    separator : str
-        The cell separator.
+    Only as many chunks of rows are read as needed; their columns are named as in the contract.
     """
     examples: dict[str, str] = {}
     has_points = False

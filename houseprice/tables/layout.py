@@ -84,20 +84,8 @@ _EMPTY_ROW_CHARS = "".join(filter(str.isspace, map(chr, range(0x3001)))) + ',;\t
 class Scan:
     """The encoding and size of a file as text.
 
-    Attributes
-    ----------
-    codec : str
-        Python's name of the encoding, without the byte order mark.
-    mark : bytes
-        The byte order mark; empty if there is none.
-    note : str or None
-        A note for the user on the encoding.
-    lines : int
-        Number of lines; the last may lack a line ending.
-    tail : int
-        The byte after which there are only empty rows.
-    has_quotes : bool
-        Whether there is a quotation mark anywhere.
+    ``codec`` is without the byte order ``mark``; ``note`` tells the user about the encoding. The
+    last of the ``lines`` may lack a line ending. After the byte ``tail`` there are only empty rows.
     """
 
     codec: str
@@ -205,24 +193,9 @@ def _blocks(file: BinaryIO, start: int, name: str) -> Iterator[bytes]:
 class Layout:
     """What holds for a whole file.
 
-    Attributes
-    ----------
-    text : Scan
-        The encoding.
-    separator : str
-    header : Header
-    header_text : str
-        The header as in the file, with its line ending.
-    first_line, last_line : int
-        The first and last line with houses, counted from 1.
-    decimals : {"point", "comma", "unclear"}
-        The decimal sign of its numbers.
-    skip_spaces : bool
-        Whether there are blanks before quotation marks.
-    output_separator : str
-        The separator of the result; empty for that of the file.
-    notes : tuple of str
-        What was assumed or left out, a sentence each.
+    ``header_text`` is the header as in the file, with its line ending; ``first_line`` and
+    ``last_line`` are those with houses, from 1. ``skip_spaces`` is whether there are blanks before
+    quotation marks. The result has the separator of the file if ``output_separator`` is empty.
     """
 
     text: Scan
@@ -414,21 +387,7 @@ def _count_empty_records(lines: Lines, shape: Shape) -> tuple[int, int]:
 
 @dataclass(frozen=True)
 class Span:
-    """The position of a chunk in a file.
-
-    Attributes
-    ----------
-    number : int
-        Number of the chunk, from 0.
-    start : int
-        Its first byte.
-    line : int
-        Its first line, counted from 1.
-    row : int
-        Rows before it.
-    rows : int
-        Its rows.
-    """
+    """The position of a chunk: its first byte and line (from 1), and the rows before and in it."""
 
     number: int
     start: int

@@ -109,30 +109,13 @@ def open_csv(
     only_text: bool = False,
     mapping: ColumnMapping = NO_MAPPING,
 ) -> Iterator[CsvFile]:
-    """Open a table with a header row, of any size, and find its layout.
+    """Open a table with a header row, of any size, and find its layout; an open file stays open.
 
     The kind of file is detected by its content, not its name. gzip is decompressed on the fly, and
-    an Excel workbook or a Parquet file is converted to CSV first. Encoding, separator and decimal
-    sign are detected. Empty rows at the end are left out, with a note.
-
-    Parameters
-    ----------
-    source : Path, bytes or binary file that can seek
-        An open file stays open.
-    name : str
-        The name of the file in messages.
-    settings : Settings
-        ``max_unpacked_mb`` limits the content of compressed and converted files.
-    contract : Contract, optional
-        Its columns help to detect the separator and the header.
-    max_bytes : int, optional
-        Limit of any file, compressed or not.
-    max_rows : int, optional
-        Limit of the rows of a workbook or a Parquet file.
-    only_text : bool
-        Refuse workbooks and Parquet files.
-    mapping : ColumnMapping
-        Columns that were mapped by hand.
+    an Excel workbook or a Parquet file is converted to CSV first, unless ``only_text``. Encoding,
+    separator and decimal sign are detected; the columns of the contract help. Empty rows at the end
+    are left out, with a note. ``max_bytes`` limits any file, the settings' ``max_unpacked_mb`` the
+    content of compressed and converted ones, and ``max_rows`` a workbook or a Parquet file.
 
     Raises
     ------
@@ -180,16 +163,10 @@ def open_csv(
 
 
 class CsvFile:
-    """A CSV file with a known layout, which can be read in chunks, more than once.
+    """A file with a known layout, which can be read in chunks, more than once.
 
-    Attributes
-    ----------
-    name : str
-    layout : Layout
-    path : Path or None
-        Where another process can open the same text, as long as this is open.
-    kind : {"text", "workbook", "parquet"}
-        The kind of file before conversion.
+    ``path`` is where another process can open the same text, as long as this is open. ``kind`` is
+    that of the file before conversion.
     """
 
     def __init__(
@@ -333,12 +310,9 @@ def _to_frame(blocks: list[pa.Table], columns: tuple[str, ...]) -> pd.DataFrame:
 
 @contextmanager
 def open_bytes(source: Path | bytes | BinaryIO, name: str) -> Iterator[tuple[BinaryIO, bool]]:
-    """Open a source from its start, decompressed if its content is gzip; an open file stays open.
+    """Yield a source from its start, and whether it was gzip, which is decompressed.
 
-    Yields
-    ------
-    file : binary file that can be read more than once
-    is_compressed : bool
+    An open file stays open.
 
     Raises
     ------
@@ -437,20 +411,9 @@ def read_table(
     contract: Contract | None = None,
     mapping: ColumnMapping = NO_MAPPING,
 ) -> Table:
-    """Read an uploaded table whole.
+    """Read an uploaded table whole, within the limits of the settings.
 
     Empty columns at the right and the apostrophes of an earlier download are left out, with a note.
-
-    Parameters
-    ----------
-    data : bytes or Path
-    name : str
-        The name of the file in messages.
-    settings : Settings
-        ``max_upload_mb`` and ``max_rows``; ``max_unpacked_mb`` for workbooks and Parquet files.
-    contract : Contract, optional
-    mapping : ColumnMapping
-        Columns that were mapped by hand.
 
     Raises
     ------

@@ -54,18 +54,9 @@ _TEXT = pa.large_string()
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One row of the file.
+    """One row of the file: its first line, from 1, its text with the line ending, and its cells.
 
-    Attributes
-    ----------
-    line : int
-        Its first line, counted from 1.
-    text : str
-        The row as in the file, with its line ending.
-    cells : list of str
-        Its cells without quotation marks; if not valid, the texts between the separators.
-    is_valid : bool
-        Whether its quotation marks are valid.
+    The cells of a record with invalid quotation marks are the texts between the separators.
     """
 
     line: int
@@ -82,14 +73,8 @@ class Record:
 class Lines:
     """Lines of a text, with their endings, that can be put back; at most ``stop`` are read.
 
-    Attributes
-    ----------
-    number : int
-        Lines read so far.
-    at_end : bool
-        Whether more lines were requested than there are.
-    record_chars : int
-        Characters of the current record so far.
+    ``number`` lines were read so far, and ``record_chars`` characters of the current record.
+    ``at_end`` is whether more lines were requested than there are.
     """
 
     def __init__(self, source: Iterable[str], stop: int | None = None) -> None:
@@ -207,16 +192,10 @@ def read_records(lines: Lines, shape: Shape) -> Iterator[Record]:
 
 @dataclass(frozen=True)
 class Block:
-    """Some consecutive records.
+    """Consecutive records as ``lines`` of the file and as ``cells`` by column.
 
-    Attributes
-    ----------
-    lines : list of str
-        Each record as in the file, with its line ending; misfits are made to fit under the header.
-    cells : pyarrow.Table of text
-        Their cells, by column.
-    misfits : dict of int to Record
-        Records with broken quotation marks or another number of cells than the header, by position.
+    ``misfits``, by position, have broken quotation marks or another number of cells than the
+    header; their lines and cells are made to fit.
     """
 
     lines: list[str]
@@ -334,16 +313,10 @@ def _fit(record: Record, width: int, separator: str) -> tuple[str, list[str]]:
 def row_problems(
     misfits: Mapping[int, Record], width: int, n_named: int, separator: str
 ) -> dict[int, Problem]:
-    """Return the error of each misfit, by row; none for a record that can be read anyway.
+    """Return the error of each misfit, by row from 1; none for one that can be read anyway.
 
-    Parameters
-    ----------
-    misfits : mapping of int to Record
-        Records by row, counted from 1.
-    width, n_named : int
-        Cells of the header, and those up to the last with a name: no cell beyond is missing, and an
-        empty cell beyond does no harm.
-    separator : str
+    ``width`` cells are in the header, and ``n_named`` up to the last with a name: no cell beyond is
+    missing, and an empty cell beyond does no harm.
     """
     separator_name = SEPARATORS[separator]
     right = f"{width:,} cells, with quotation marks around a text that holds a {separator_name}"

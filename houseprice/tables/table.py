@@ -42,31 +42,13 @@ _SIGNATURE = frozenset({"predicted_price", "model_version", "valued_at"})
 
 @dataclass(frozen=True)
 class Table:
-    """A table of houses, or a chunk of one.
+    """A table of houses, or a chunk of one that starts after ``start`` rows.
 
-    Attributes
-    ----------
-    name : str
-        The name of the file in messages.
-    headers : tuple of str
-        The header cells exactly as in the file.
-    cells : DataFrame, all text, shape (n_rows, n_columns)
-        The cells exactly as in the file, with the unique column names of
-        :class:`Header`.
-    rows : DataFrame, all text, shape (n_rows, at most n_columns)
-        What is validated and valued: ``cells`` with decimal points for decimal commas, and without
-        the unnamed columns at the right.
-    problems : tuple of Problem
-        Rows that could not be read, which have no value. Rows are counted from 1 in the chunk.
-    notes : tuple of str
-        What was assumed or left out, a sentence each.
-    start : int
-        Rows of the file before this chunk.
-    lines : tuple of str
-        Each row as in the file, with its line ending; a row that does not fit under the header is
-        made to fit.
-    separator, decimal : str
-        The cell separator and the decimal sign of the file.
+    ``headers`` and ``cells`` are as in the file; ``cells`` has the unique names of :class:`Header`.
+    ``rows`` is what is validated and valued: ``cells`` with decimal points for decimal commas, and
+    without the unnamed columns at the right. ``problems`` are rows, from 1 in the chunk, that could
+    not be read; ``notes`` what was assumed or left out. ``lines`` has each row as in the file; one
+    that does not fit under the header is made to fit.
     """
 
     name: str
@@ -85,21 +67,10 @@ class Table:
 class Header:
     """The columns of a table.
 
-    Attributes
-    ----------
-    cells : tuple of str
-        The header as in the file.
-    columns : tuple of str
-        Unique names: the contract's name if it matches one, else the header without blanks around
-        it, and "column 3" if it is blank.
-    n_named : int
-        Columns up to the last that has a name.
-    note : str or None
-        Which headers were matched to the contract's names.
-    units : dict of str to str
-        The unit of the cells by column, where the header names another one than the contract.
-    fixed : mapping of str to str
-        From a mapping by hand: one value for all rows of a column that the table lacks.
+    ``cells`` are as in the file. ``columns`` are unique: the contract's name if it matches one,
+    else the header without blanks around it, and "column 3" if it is blank. ``n_named`` counts
+    them up to the last with a name. ``note`` says which headers were matched. ``units``, by column,
+    differ from the contract's. ``fixed`` has one value for all rows of a column that it lacks.
     """
 
     cells: tuple[str, ...]
@@ -205,21 +176,10 @@ def _is_number(text: str) -> bool:
 
 @dataclass(frozen=True)
 class OutputColumns:
-    """The user's columns in the output.
+    """The user's columns in the output: positions, unique names, and header cells in a file.
 
-    Attributes
-    ----------
-    positions : list of int
-        Their positions in the table.
-    names : list of str
-        Unique names, also among the columns of a valuation.
-    headers : tuple of str
-        Their header cells in a file.
-    replaced : tuple of str
-        Names of the columns of an old valuation.
-    renamed : bool
-        Whether a header differs from the user's.
-    notes : tuple of str
+    ``replaced`` are the columns of an old valuation; ``renamed`` is whether a header differs from
+    the user's.
     """
 
     positions: list[int]
@@ -231,15 +191,7 @@ class OutputColumns:
 
 
 def output_columns(columns: Iterable[str], headers: Sequence[str]) -> OutputColumns:
-    """Choose the columns of a table that the output keeps, and their names.
-
-    Parameters
-    ----------
-    columns : iterable of str
-        The names of the table's columns.
-    headers : sequence of str
-        Their header cells in the file.
-    """
+    """Choose the columns of a table that the output keeps, and their names and header cells."""
     names = list(columns)
     replaced = VALUATION_COLUMNS if has_valuation(names) else ()
     taken = {*names, *VALUATION_COLUMNS}
@@ -293,13 +245,6 @@ def drop_empty_columns(table: Table, n_named: int) -> Table:
 
 
 def template(contract: Contract, house: pd.Series) -> pd.DataFrame:
-    """Return a table with every column of the contract, the key first, and one house as an example.
-
-    Parameters
-    ----------
-    contract : Contract
-    house : Series, index the contract's columns
-        Valid values, such as :func:`houseprice.market.sales.typical_house` returns.
-    """
+    """Return a table with every column, the key first, and one valid house as an example."""
     cells = {name: field.code(house[name]) for name, field in contract.fields.items()}
     return pd.DataFrame([{contract.market.id: "1", **cells}], dtype="str")
