@@ -147,7 +147,7 @@ def _property_schema(field: Field, contract: Contract, example: object) -> dict[
 
 def _numeric_schema(field: Field, contract: Contract) -> tuple[dict[str, Any], str]:
     assert field.range is not None
-    kind = "number" if field.kind == "number" else "integer"
+    kind = "number" if field.kind == "number" or field.halves else "integer"
     lower, upper = field.range
     if field.kind == "year":
         upper = min(upper, contract.market.as_of.year)

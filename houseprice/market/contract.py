@@ -431,6 +431,10 @@ class Contract(ContractModel):
             raise ValueError("absent_when needs a level NA or None")
         if field.typical_by and not self._has_levels(field.typical_by):
             raise ValueError(f"typical_by: {field.typical_by!r} is not a field with levels")
+        if field.halves:
+            self._check_names([field.halves])
+            if self.fields[field.halves].kind != "count":
+                raise ValueError(f"halves: {field.halves} must be a count")
         self._check_typical_by_cycle(field.column)
         for text in (field.absent_when, field.follows):
             if text is not None:

@@ -53,6 +53,7 @@ class Field(ContractModel):
     more, or a better level, never lowers ("+") or never raises ("-") the price. ``aliases`` are
     other headers of its column in a file, and ``unknown`` holds the numbers that mean that the
     value is not known. The fields that are ``parts_of`` the same one add up to it.
+    ``halves`` is the field in which the half of a count such as 2.5 is counted.
     """
 
     column: str
@@ -75,6 +76,7 @@ class Field(ContractModel):
     unknown: tuple[float, ...] = ()
     parts_of: str | None = None
     aliases: tuple[str, ...] = ()
+    halves: str | None = None
 
     @cached_property
     def is_numeric(self) -> bool:
@@ -171,6 +173,8 @@ class Field(ContractModel):
             raise ValueError(f"a {self.kind} needs a range and has no levels")
         if not self.range[0] < self.range[1]:
             raise ValueError("range must be [lower, upper] with lower below upper")
+        if self.halves and self.kind != "count":
+            raise ValueError("only a count can have halves")
         start_is_text = isinstance(self.start, str)
         if start_is_text:
             raise ValueError("start must be a number here")

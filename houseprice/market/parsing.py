@@ -347,7 +347,7 @@ def _illegal(field: Field, value: float, text: str, as_of: date) -> tuple[str, s
         return "below_limit", f"{text} is below the smallest possible value."
     if value > field.range[1]:
         return "above_limit", f"{text} is above the largest possible value."
-    if field.kind != "number" and not value.is_integer():
+    if field.kind != "number" and not field.halves and not value.is_integer():
         return "not_whole", f"{text} is not a whole number."
     return None
 
@@ -399,6 +399,7 @@ def describe_range(field: Field) -> str:
     assert field.range is not None
     lower, upper = field.range
     what = {"number": "a number", "count": "a whole number", "year": "a year"}[field.kind]
+    what = "a number" if field.halves else what
     lowest = field.format(lower).removesuffix(field.unit).strip()
     return f"{what} from {lowest} to {field.format(upper)}"
 

@@ -30,7 +30,7 @@ from houseprice.market.parsing import (
     parse_columns,
     shorten,
 )
-from houseprice.market.problems import Problem
+from houseprice.market.problems import Problem, Severity
 from houseprice.market.rules import ConsistencyRule, Contradiction, Fact
 
 __all__ = [
@@ -103,6 +103,7 @@ def validate(
         repeated = sorted(set(rows.columns[rows.columns.duplicated()].astype(str)))
         raise InputError(f"The table has more than one column named {', '.join(repeated)}.")
     values, blank, unknown, missing, problems = parse_columns(rows, contract)
+    problems.extend(_split_halves(values, blank, unknown, contract))
     columns = dict(zip(contract.columns, values, strict=True))
     problems.extend(_missing_columns(missing, contract))
     problems.extend(_unknown_columns(rows, contract))
@@ -152,6 +153,32 @@ def validate_prices(values: pd.Series, contract: Contract) -> tuple[pd.Series, t
     prices, blank, unknown, problems = parse_column(field, values, contract.market.as_of)
     problems.extend(_blank_required(field, blank | unknown))
     return pd.Series(prices, name=price.column), tuple(problems)
+
+
+def _split_halves(
+    values: Floats, blank: Flags, unknown: Flags, contract: Contract
+) -> Iterator[Problem]:
+    """Split counts such as 2.5, in place, into the whole and one in the field for halves.
+
+    A half that is given stays. A part of another size, such as 2.75, counts as a half.
+    """
+    for position, field in enumerate(contract.fields.values()):
+        if field.halves is None:
+            continue
+        half = contract.fields[field.halves]
+        at = contract.columns.index(half.column)
+        for i in np.flatnonzero(values[position] % 1 > 0).tolist():
+            read = values[position, i]
+            values[position, i] = np.floor(read)
+            if np.isnan(values[at, i]):
+                values[at, i], blank[at, i], unknown[at, i] = 1.0, False, False
+            whole, part = values[position, i], values[at, i]
+            message = (
+                f"{field.label}: {read:g} was read as {whole:g}, and {half.label.lower()} as "
+                f"{part:g}."
+            )
+            severity: Severity = "note" if read % 1 == 0.5 and part else "warning"
+            yield Problem(i + 1, field.column, "read_as", severity, message, f"{read:g}")
 
 
 # ------------------------------------------------------------------------------------------- blanks

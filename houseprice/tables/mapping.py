@@ -23,6 +23,7 @@ from houseprice.errors import InputError
 from houseprice.market.contract import Contract
 from houseprice.market.fields import fold_name
 from houseprice.market.parsing import parse_column
+from houseprice.market.units import conversion, is_unit
 from houseprice.market.validation import suggest_field
 
 __all__ = ["NO_MAPPING", "ColumnMapping", "suggest_columns"]
@@ -84,8 +85,13 @@ class ColumnMapping:
 
         def match(header: str) -> tuple[str, str] | None:
             column = self.columns.get(header.strip(), mapped.get(fold_name(header)))
+            if column:
+                # A header such as "m2" is the unit of its cells.
+                field = contract.fields.get(column) if contract else None
+                factor = conversion(header, field.unit) if field else None
+                return column, "" if factor in (None, 1.0) else header
             if column is not None:
-                return (column, "") if column else None
+                return None
             return contract.match_header(header) if contract else None
 
         return match
@@ -105,16 +111,24 @@ def suggest_columns(cells: pd.DataFrame, contract: Contract) -> dict[str, str]:
         guesses[header] = match[0] if match and match[0] not in guesses.values() else ""
     for header, known in guesses.items():
         if not known:
-            free = [name for name in contract.columns if name not in guesses.values()]
+            columns = (*contract.columns, contract.market.price.column)
+            free = [name for name in columns if name not in guesses.values()]
             guesses[header] = _guess(header, cells[header].head(_SAMPLE_ROWS), free, contract)
     return guesses
 
 
 def _guess(header: str, cells: pd.Series, free: list[str], contract: Contract) -> str:
+    price = contract.market.price
+    if price.column in free and fold_name(header) in map(fold_name, price.label.split()):
+        return price.column
+    free = [name for name in free if name in contract.fields]
     keys = {key: name for key, name in contract.headers.items() if name in free}
     for key in difflib.get_close_matches(fold_name(header), keys, n=3, cutoff=_LEAST_SIMILAR):
         if _share_legal(cells, keys[key], contract) >= _SHARE_LEVELS:
             return keys[key]
+    area = contract.market.roles.area
+    if area in free and is_unit(header) and _share_legal(cells, area, contract) >= _SHARE_LEVELS:
+        return area
     # Words are telling, numbers are not: many fields have numbers of the same size.
     words = [name for name in free if contract.fields[name].levels]
     if cells.nunique() < 3 or pd.to_numeric(cells, errors="coerce").notna().any():

@@ -37,15 +37,16 @@ def show_mapping(result: ValuedUpload | FailedUpload, contract: Contract) -> Non
         for name, field in contract.fields.items()
         if field.required and name not in columns.values()
     ]
-    values = {
-        field.column: st.text_input(
-            f"{field.label}, for all houses",
-            value=session_mapping().fixed.get(field.column, "unknown"),
-            key=f"csv_value_{field.column}",
-            help=f"{field.help} “unknown”, or one value for every house of the table.",
-        )
-        for field in lacking
-    }
+    with st.grid(3, min_column_width=220):
+        values = {
+            field.column: st.text_input(
+                f"{field.label}, for all houses",
+                value=session_mapping().fixed.get(field.column, "unknown"),
+                key=f"csv_value_{field.column}",
+                help=f"{field.help} “unknown”, or one value for every house of the table.",
+            )
+            for field in lacking
+        }
     mapping = ColumnMapping(columns, values)
     with st.container(horizontal=True):
         st.button(

@@ -222,6 +222,7 @@ def _show_houses(result: ValuedUpload, market: Market) -> None:
         format_func=lambda key: filters[key][0],
         key=_FILTER_KEY,
         persist_state="session",
+        width=480,  # beside the toolbar of the table
     )
     frame, rows = result.cached("houses", lambda: valued_houses(scored)), filters[key][1]
     if rows is not None:

@@ -431,3 +431,23 @@ def test_problems_are_ordered_by_row_field_and_severity():
         Problem(2, None, "code", "error", "Message."),
     ]
     assert sorted({*ordered}, key=problem_order(["size", "age"])) == ordered
+
+
+@pytest.mark.parametrize(
+    ("full", "half", "read", "severity"),
+    [
+        ("2.5", None, (2, 1), "note"),
+        ("2.5", "unknown", (2, 1), "note"),
+        ("2.5", "1", (2, 1), "note"),
+        ("2.5", "0", (2, 0), "warning"),
+        ("1.75", "", (1, 1), "warning"),
+    ],
+)
+def test_the_half_of_a_count_goes_to_the_field_for_halves(market, full, half, read, severity):
+    cells = {"FullBath": full} | ({} if half is None else {"HalfBath": half})
+    for n_rows in (1, 60):
+        result = validate(pd.DataFrame([cells] * n_rows), market.contract)
+        assert tuple(result.houses.loc[0, ["FullBath", "HalfBath"]]) == read
+        found = [each for each in result.problems if each.row == 1 and each.field == "FullBath"]
+        assert [(each.code, each.severity) for each in found] == [("read_as", severity)]
+        assert f"{full} was read as {read[0]}, and half baths as {read[1]}" in found[0].message

@@ -220,6 +220,10 @@ def test_a_mapping_by_hand_names_columns_and_gives_values(tmp_path):
     data = b"m,beds,OverallQual\n1500,3,5\n"
     table = read_table(data, "homes.csv", Settings(), AMES.contract, mapping)
     assert table.headers == ("m", "beds", "OverallQual")
+    # A header that is a unit of the field is that of its cells.
+    metric = ColumnMapping({"m2": "GrLivArea"})
+    other = read_table(b"m2,beds\n150,3\n", "a.csv", Settings(), AMES.contract, metric)
+    assert validate(other.rows, AMES.contract).houses["GrLivArea"][0] == pytest.approx(1614.6, 1e-4)
     result = validate(table.rows, AMES.contract)
     assert result.valid.all()
     assert result.houses.loc[0, ["GrLivArea", "OverallQual"]].tolist() == [1500, 4]
@@ -246,6 +250,13 @@ def test_columns_are_suggested_by_name_and_by_contents():
         ["Bezirk", "GrLivingArea", "x"], axis=1
     )
     cells = pd.concat([cells] * 2).assign(Bezirk=["NAmes", "Gilbert", "StoneBr"] * 4)
+    listing = pd.DataFrame({"price": ["200000"], "baths": ["2.5"], "sqft": ["1500"], "zip": ["9"]})
+    assert suggest_columns(listing, AMES.contract) == {
+        "price": "SalePrice",
+        "baths": "FullBath",
+        "sqft": "GrLivArea",
+        "zip": "",
+    }
     assert suggest_columns(cells, AMES.contract) == {
         "Bezirk": "Neighborhood",
         "GrLivingArea": "GrLivArea",
