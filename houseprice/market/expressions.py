@@ -20,10 +20,12 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Generic, Protocol, Self, TypeVar
+from typing import Generic, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+
+from houseprice.market.fields import Field
 
 __all__ = [
     "COLUMNS",
@@ -32,7 +34,6 @@ __all__ = [
     "Arithmetic",
     "Expression",
     "ExpressionError",
-    "FieldLike",
     "Floats",
 ]
 
@@ -175,20 +176,6 @@ class ExpressionError(ValueError):
     """The text is not an expression over the fields of the contract."""
 
 
-class FieldLike(Protocol):
-    """What an expression needs to know about a field."""
-
-    @property
-    def kind(self) -> str:
-        """One of number, count, year, ordinal, nominal, flag."""
-        ...
-
-    @property
-    def codes(self) -> tuple[str, ...]:
-        """The levels in order; empty for numbers."""
-        ...
-
-
 class Expression:
     """A parsed expression.
 
@@ -196,7 +183,7 @@ class Expression:
     ----------
     text : str
         For example ``"max(sold - built, 0)"`` or ``"garden == 'n'"``.
-    fields : mapping of str to FieldLike
+    fields : mapping of str to Field
         The fields that it may use. Levels (ordinal, nominal, flag) compare with their codes; an
         ordinal or a flag counts as its rank 0, 1, 2… in arithmetic; a nominal only compares.
 
@@ -211,7 +198,7 @@ class Expression:
         If the text does not parse, or names a field, level or function that does not exist.
     """
 
-    def __init__(self, text: str, fields: Mapping[str, FieldLike]) -> None:
+    def __init__(self, text: str, fields: Mapping[str, Field]) -> None:
         self.text = text
         self._fields = fields
         compiler = _Compiler(text, fields, COLUMNS)
@@ -240,7 +227,7 @@ class Expression:
         # Immutable, and scikit-learn copies a contract with each model that it clones.
         return self
 
-    def __reduce__(self) -> tuple[type[Expression], tuple[str, dict[str, FieldLike]]]:
+    def __reduce__(self) -> tuple[type[Expression], tuple[str, dict[str, Field]]]:
         # The compiled steps are closures: rebuild them from the text.
         return Expression, (self.text, {name: self._fields[name] for name in self.names})
 
@@ -249,7 +236,7 @@ class _Compiler(Generic[Value]):
     """Turns the syntax tree into nested functions of columns or scalars."""
 
     def __init__(
-        self, text: str, fields: Mapping[str, FieldLike], arithmetic: Arithmetic[Value]
+        self, text: str, fields: Mapping[str, Field], arithmetic: Arithmetic[Value]
     ) -> None:
         self.text = text
         self.fields = fields

@@ -188,20 +188,8 @@ def value_on_cluster(
 ) -> Generator[Outcome, None, None]:
     """Value files on a cluster, and yield the outcome of each as soon as it is done.
 
-    A file that fails is reported, and the others continue.
-
-    Parameters
-    ----------
-    client : distributed.Client
-    options : ClusterOptions
-    jobs : sequence of FileJob
-        With distinct targets in one folder.
-    progress : callable, optional
-        Called with the share of bytes done, and a text with files, houses and remaining time.
-    large : int
-        Bytes above which a file is valued in ranges.
-    range_chunks : int
-        Chunks per range.
+    A file that fails is reported, and the others continue. The targets of the jobs are distinct, in
+    one folder. Files of more than ``large`` bytes are valued in ranges of chunks.
 
     Raises
     ------

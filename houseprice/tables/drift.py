@@ -36,7 +36,6 @@ __all__ = [
     "detect_drift",
     "level_drift",
     "middle_drift",
-    "share_beyond_chance",
     "without_part",
 ]
 
@@ -76,23 +75,11 @@ def middle_drift(ours: Floats, theirs: Floats) -> tuple[float, float]:
 def level_drift(
     ours: Floats, theirs: Floats, n_here: int, n_sales: int
 ) -> tuple[float, float, float]:
-    """Return how far the shares of levels differ, how far by chance, and over the limit.
+    """Return how far two vectors of shares of levels differ, how far by chance, and over the limit.
 
-    Parameters
-    ----------
-    ours, theirs : ndarray of shape (n_levels,)
-        Shares of the table and of the sales, which add up to 1.
-    n_here, n_sales : int
-
-    Returns
-    -------
-    apart : float
-        Total variation distance: half the sum of absolute differences.
-    chance : float
-        Its mean if both are samples of the sales (normal approximation), plus the bound of
-        McDiarmid's inequality (1989) at probability 0.01.
-    weight : float
-        The distance relative to the limit.
+    The distance is the total variation: half the sum of absolute differences. Chance is its mean if
+    both are samples of the sales (normal approximation), plus the bound of McDiarmid's inequality
+    (1989) at probability 0.01.
     """
     apart = float(np.abs(ours - theirs).sum() / 2.0)
     spread = np.sqrt(theirs * (1.0 - theirs) * (1.0 / n_here + 1.0 / n_sales))
@@ -101,26 +88,15 @@ def level_drift(
     return apart, chance, apart / max(LEVELS, chance)
 
 
-def share_beyond_chance(share: float) -> bool:
-    """Whether levels that no sale has are frequent enough to report."""
-    return share >= NEW
-
-
 Flags = NDArray[np.bool_]
 
 
 def without_part(houses: pd.DataFrame, contract: Contract) -> dict[str, Flags]:
-    """Return masks, by field, of the houses without the part that the field is about.
+    """Return masks, by field, of the valid houses without the part that the field is about.
 
     A group of fields is about a part if most of its other fields can be absent, such as those of a
     garage or a basement. A house lacks the part if all of them are absent. Only fields that are
     derived from others and can't be absent themselves have a mask.
-
-    Parameters
-    ----------
-    houses : DataFrame, shape (n_houses, n_fields)
-        Valid values.
-    contract : Contract
     """
     lacking = {}
     for name in contract.follows_rules:
@@ -160,22 +136,13 @@ DRIFT_COLUMNS = (
 
 @dataclass(frozen=True)
 class DriftReport:
-    """The drift of a table from the sales.
+    """The drift of the rows of a table that could be read from the sales.
 
-    Attributes
-    ----------
-    n_houses : int
-        Rows that could be read.
-    summary : str
-        One sentence.
-    sentences : tuple of str
-        One per drifted field, the largest drift first.
-    fields : DataFrame, a row per field, in the order of ``sentences`` and then of the contract
-        column; field (its label); verdict ("drifted", "alike", "not compared"); blank_here and
-        blank_sales (shares unknown); median_here, median_sales and shift_iqr (of numbers: the shift
-        of the median in interquartile ranges of the sales); levels_apart (of levels: the total
-        variation distance) and by_chance (as much of it as chance explains); new_levels (levels in
-        words that no sale has); finding (a sentence, or empty).
+    ``sentences`` and ``fields`` have the largest drift first. ``fields`` has, by column: verdict
+    ("drifted", "alike", "not compared"); blank_here and blank_sales (shares unknown); median_here,
+    median_sales and shift_iqr (in interquartile ranges of the sales); levels_apart (total
+    variation) and by_chance (as much of it as chance explains); new_levels (that no sale has);
+    finding.
     """
 
     n_houses: int
@@ -302,7 +269,7 @@ def _levels(field: Field, ours: Floats, theirs: Floats) -> tuple[dict[str, objec
         f"{100 * known[largest]:.0f} % of the sales"
     )
     new_share = float(mine[known == 0].sum())
-    if new_share and weight <= 1.0 and share_beyond_chance(new_share):
+    if weight <= 1.0 and new_share >= NEW:
         weight, words = (
             1.0 + new_share,
             f"{100 * new_share:.0f} % are of a category that no sale had ({', '.join(new)})",

@@ -166,21 +166,9 @@ def value_to_file(
 ) -> StreamResult:
     """Value a file into another, which is complete or does not exist.
 
-    Parameters
-    ----------
-    source : CsvFile
-    path : Path
-        The file itself.
-    output : Path
-    backend : Backend
-        Identifies the model, and values the file if there is no pool.
-    options : FileOptions
-    pool : WorkerPool, optional
-        Processes with the same model; the source must have a path.
-    progress : callable, optional
-        Called with the share done, and a text with rows, rows per second and remaining time.
-    report : callable
-        Called with a sentence on what became of an earlier run.
+    ``backend`` identifies the model, and values the file if there is no pool of processes with the
+    same model; for a pool the source must have a path. ``report`` says what became of an earlier
+    run.
 
     Raises
     ------
@@ -250,16 +238,10 @@ class WorkerPool:
     def value(
         self, options: ScoringOptions, tasks: Callable[[], Iterable[ChunkTask]]
     ) -> Iterator[FinishedChunk]:
-        """Value chunks, and yield them as they are finished.
+        """Value the unfinished chunks of ``tasks``, and yield them as they are finished.
 
         A process that is killed (most often because memory runs out) takes the others down. New
-        ones continue with the tasks that are not finished.
-
-        Parameters
-        ----------
-        options : ScoringOptions
-        tasks : callable
-            Returns the tasks that are not finished; called again after a process was killed.
+        ones continue with the tasks that are not finished: ``tasks`` is called again.
 
         Raises
         ------

@@ -28,22 +28,10 @@ Floats = NDArray[np.float64]
 class Portfolio:
     """The valued houses of a table, as a sum.
 
-    Attributes
-    ----------
-    houses : int
-    total : float
-        The sum of their values.
-    low, high, level : float or None
-        The prediction interval of the sum and its level; None if the backend gives no ranges.
-    sentence : str
-        The sum and its interval in words.
-    why : str
-        Why the interval is as wide as it is.
-    parts : DataFrame
-        part (in words), share: the standard deviation of each error component, relative to the sum.
-    by_location : DataFrame
-        location, houses, total, low, high; the largest sum first. The intervals of locations do not
-        add up to that of the sum: not all locations err at once.
+    ``low``, ``high`` and ``level`` are the prediction interval of the sum and its level; None if
+    the backend gives no ranges. ``why`` says why it is as wide as it is. ``parts`` has the standard
+    deviation of each error component, relative to the sum. ``by_location`` has the largest sum
+    first; its intervals do not add up to that of the sum: not all locations err at once.
     """
 
     houses: int

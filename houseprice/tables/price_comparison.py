@@ -39,26 +39,11 @@ _FEW_RESAMPLES, _MANY_HOUSES = 50, 20_000
 class PriceComparison:
     """The accuracy of values, measured by the prices in their table.
 
-    Attributes
-    ----------
-    compared : int
-        Rows with a value and a price.
-    without_price : int
-        Rows with a value and no valid price.
-    learned : int
-        Compared rows that are training data of the model: they flatter.
-    sentences : tuple of str
-        The results in words, the accuracy first.
-    figures : DataFrame
-        figure (as in :mod:`houseprice.model.metrics`), value, in_words.
-    houses : DataFrame, a row per compared house
-        row, price, predicted_price, price_low, price_high, difference (value minus price),
-        share_off (of the price), inside (whether the interval covers the price; missing without
-        one).
-    equity : DataFrame
-        The ratio study; empty for few houses.
-    report : Report or None
-        The evaluation report; None for few houses or without intervals.
+    Rows have a value and a price (``compared``), or a value and no valid price. ``learned`` rows
+    are training data of the model: they flatter. ``figures`` has figure, value and in_words;
+    ``houses``, a row per compared one, has difference (value minus price), share_off (of the price)
+    and inside (whether the interval covers the price). ``equity``, the ratio study, is empty for
+    few houses; ``report`` is None for few houses or without intervals.
     """
 
     compared: int

@@ -131,16 +131,8 @@ def checkpoint(
 ) -> Iterator[Checkpoint]:
     """Open the checkpoint of an output: that of an earlier run, or an empty one.
 
-    Parameters
-    ----------
-    output : Path
-        A link is followed, so that it stays a link.
-    task : Task
-    resume : bool, optional
-        Whether to continue from finished chunks of the same task. By default they are neither used
-        nor removed: an error reports them.
-    report : callable
-        Called with a sentence on what became of an earlier run.
+    An output that is a link stays one. Without ``resume``, finished chunks of the same task are
+    neither used nor removed: an error reports them.
 
     Raises
     ------
