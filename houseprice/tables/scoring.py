@@ -41,14 +41,8 @@ __all__ = [
 class ScoringOptions:
     """How the rows of a table are valued.
 
-    Attributes
-    ----------
-    interval : float
-        Level of the prediction interval.
-    evidence : bool
-        Fill ``comparables`` and ``top_drivers``.
-    valued_at : datetime, optional
-        The time stamp of every value; by default, when the value was made.
+    ``evidence`` fills ``comparables`` and ``top_drivers``; ``valued_at`` replaces the time of each
+    value.
     """
 
     interval: float = DEFAULT_INTERVAL
@@ -58,16 +52,10 @@ class ScoringOptions:
 
 @dataclass(frozen=True)
 class RowCounts:
-    """Counts of rows, and the sum of their values; those of chunks can be added.
+    """Counts of rows, and the ``total`` of their values; those of chunks can be added.
 
-    Attributes
-    ----------
-    rows, valued, warnings, errors : int
-        All rows, rows with a value, valued rows with a warning, and rows without a value.
-    errors_by_code : dict of str to int
-        Rows with an error of each code, most frequent first.
-    total : float
-        Sum of the values.
+    ``warnings`` are among the valued rows. ``errors_by_code`` counts rows, the most frequent code
+    first.
     """
 
     rows: int = 0
@@ -123,20 +111,10 @@ def summarise(valuations: pd.DataFrame, problems: Iterable[Problem]) -> Summary:
 class ScoredTable:
     """A table with its valuations.
 
-    Attributes
-    ----------
-    inputs : DataFrame, all text, shape (n_rows, n_inputs)
-        The user's columns, unchanged, with unique names.
-    valuations : DataFrame, shape (n_rows, 14)
-        Columns :data:`houseprice.backend.base.VALUATION_COLUMNS`; money to two decimals, every
-        number missing in a row with status "error".
-    headers : tuple of str, length n_inputs
-        The header cells of the user's columns in a file.
-    problems : tuple of Problem
-        Those of the whole table first, then by row.
-    notes : tuple of str
-        What was assumed, replaced or left out, a sentence each.
-    summary : Summary
+    ``inputs`` are the user's columns, all text, with unique names, and ``headers`` their cells in
+    a file. ``valuations`` has the columns VALUATION_COLUMNS: money to two decimals, and every
+    number missing in a row with an error. ``problems`` are those of the whole table first, then by
+    row; ``notes`` say what was assumed, replaced or left out.
     """
 
     inputs: pd.DataFrame
@@ -183,17 +161,8 @@ def value_rows(
 ) -> tuple[pd.DataFrame, tuple[Problem, ...]]:
     """Value the rows of a table, or of a chunk of one.
 
-    Returns
-    -------
-    valuations : DataFrame
-        As :attr:`ScoredTable.valuations`; rows are numbered as in the whole file.
-    problems : tuple of Problem
-        As :attr:`ScoredTable.problems`; rows are numbered as in the chunk.
-
-    Raises
-    ------
-    BackendError
-        If the backend can't answer.
+    Valuations are numbered as in the whole file, problems as in the chunk. Raises BackendError if
+    the backend can't answer.
     """
     rows = table.rows.drop(columns=list(columns.replaced), errors="ignore")
     unreadable = rows_with_problems(table.problems, len(rows))

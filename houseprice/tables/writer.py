@@ -85,23 +85,9 @@ def to_csv(
     """Write a frame as separated UTF-8 text.
 
     Numbers are plain (no thousands separator, no ".0" on a whole one); a missing value is blank.
-
-    Parameters
-    ----------
-    frame : DataFrame
-        Without its index; two columns may share a header.
-    escape_formulas : bool
-        Escape text that a spreadsheet might run, headers included. Required, because both choices
-        have a reason: a download is opened in a spreadsheet; the output of a command is read by
-        programs, and an apostrophe would change the user's cells.
-    newline : str
-        The line ending: a line feed for programs, CR LF for spreadsheets.
-    bom : bool
-        Start with a byte order mark, without which Excel misreads accents.
-    separator : str
-        The cell separator.
-    decimal : str
-        The decimal sign of numbers. Numbers in columns of text are unchanged.
+    ``escape_formulas`` is required, because both choices have a reason: a download is opened in a
+    spreadsheet; the output of a command is read by programs, and an apostrophe would change the
+    user's cells. Spreadsheets expect CR LF, and Excel misreads accents without a byte order mark.
     """
     headers = [str(header) for header in frame.columns]
     if escape_formulas:
