@@ -26,6 +26,7 @@ __all__ = [
     "answered_by",
     "as_of_note",
     "as_of_sentence",
+    "choose",
     "download",
     "error_boundary",
     "escape",
@@ -187,6 +188,25 @@ def show_link(parameters: Mapping[str, str | Sequence[str]], content: str) -> No
         st.markdown(f"This link opens the same {content}. Copy it with the button in its corner.")
         st.code(link_to(url, parameters), language=None, wrap_lines=True)
         st.caption(f"The link itself contains the {content}; nothing is stored.")
+
+
+def choose(
+    label: str,
+    options: Sequence[str],
+    key: str,
+    default: str | None = None,
+    help_text: str | None = None,
+) -> str:
+    """Draw a select box whose choice is in the URL and kept on other pages."""
+    return st.selectbox(
+        label,
+        options,
+        index=options.index(default) if default in options else 0,
+        key=key,
+        help=help_text,
+        bind="query-params",
+        persist_state="session",
+    )
 
 
 def show_tabs(

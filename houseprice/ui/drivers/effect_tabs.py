@@ -16,7 +16,7 @@ from houseprice.market.validation import validate
 from houseprice.ui.charts import partial_dependence as charts
 from houseprice.ui.charts.panel import panel
 from houseprice.ui.house.state import house_frame, last_valued_row
-from houseprice.ui.layout import is_supported
+from houseprice.ui.layout import choose, is_supported
 from houseprice.ui.session import backend, market, ranked_columns, study_of, typical
 
 __all__ = [
@@ -38,9 +38,7 @@ def show_partial_dependence(contract: Contract) -> None:
     if not is_supported(backend().info(), "effect"):
         return
     columns = {contract.fields[column].label: column for column in ranked_columns()}
-    label = st.selectbox(
-        "Feature", list(columns), key="effect_of", bind="query-params", persist_state="session"
-    )
+    label = choose("Feature", list(columns), "effect_of")
     field = contract.fields[columns[label]]
     st.caption(field.help)
     known = market().houses[field.column].to_numpy(np.float64)

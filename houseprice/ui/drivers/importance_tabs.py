@@ -18,7 +18,7 @@ from houseprice.ui.charts.panel import panel, readable_headers
 from houseprice.ui.charts.style import MIN_SALES
 from houseprice.ui.drivers.effect_tabs import house_effect, market_effect
 from houseprice.ui.house.state import last_valued_row
-from houseprice.ui.layout import download, is_supported
+from houseprice.ui.layout import choose, download, is_supported
 from houseprice.ui.session import backend, market, ranked_columns, study_of
 
 __all__ = [
@@ -61,10 +61,7 @@ def _show_steps(contract: Contract) -> None:
     if scope == _AREA:
         location = contract.fields[contract.market.roles.location]
         counts = market().houses[location.column].map(location.format).value_counts()
-        label = st.selectbox(
-            location.label, sorted(counts.index[counts >= MIN_SALES]), key="steps_area",
-            bind="query-params",
-        )  # fmt: skip
+        label = choose(location.label, sorted(counts.index[counts >= MIN_SALES]), "steps_area")
         row = _typical_of_area(location.labels.index(label))
         subject = f"For the typical house of {label}"
     elif scope == _OWN:

@@ -16,6 +16,7 @@ from houseprice.ui.charts.panel import Chart, panel
 from houseprice.ui.charts.style import axis_title
 from houseprice.ui.explore.filters import choose_option, price_associations
 from houseprice.ui.explore.selected_sales import panel_with_sales
+from houseprice.ui.layout import choose
 
 __all__ = [
     "MAX_POINTS",
@@ -48,11 +49,11 @@ def show_price_by_feature(sales: Sales) -> None:
 def _show_price_chart(sales: Sales, columns: dict[str, str]) -> None:
     contract = sales.contract
     default = contract.fields[contract.market.roles.area].label
-    label = _select_feature(
+    label = choose(
         "Feature",
         list(columns),
-        default,
         "against",
+        default,
         "Type to search. The list starts with the features that are most closely associated with "
         "the price.",
     )
@@ -95,11 +96,11 @@ def _show_pair_chart(sales: Sales, columns: dict[str, str]) -> None:
     label_of = {column: label for label, column in options.items()}
     for_x, for_y, for_color = st.columns(3)
     with for_x:
-        x = options[_select_feature("x axis", labels, label_of[roles.area], "pair_across")]
+        x = options[choose("x axis", labels, "pair_across", label_of[roles.area])]
     with for_y:
-        y = options[_select_feature("y axis", labels, label_of[roles.built], "pair_upwards")]
+        y = options[choose("y axis", labels, "pair_upwards", label_of[roles.built])]
     with for_color:
-        color_label = _select_feature("Colour", [NO_COLOR, *labels], price.label, "pair_colour")
+        color_label = choose("Colour", [NO_COLOR, *labels], "pair_colour", price.label)
     if x == y:
         st.info("Select two different features.")
         return
@@ -195,20 +196,6 @@ def _color_headers(field: Field | None, most_frequent: str = "") -> dict[str, st
         return {}
     share = f"{field.label}: share of “{most_frequent}”"
     return {"third": share if most_frequent else axis_title(field), "group": field.label}
-
-
-def _select_feature(
-    label: str, options: list[str], default: str, key: str, help_text: str | None = None
-) -> str:
-    return st.selectbox(
-        label,
-        options,
-        index=options.index(default),
-        key=key,
-        help=help_text,
-        bind="query-params",
-        persist_state="session",
-    )
 
 
 def _points_note(n_sales: int) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -30,13 +29,14 @@ from houseprice.ui.charts.prices import (
 )
 from houseprice.ui.charts.style import extremes
 from houseprice.ui.explore.filters import alerts_of, index_of, price_associations
-from houseprice.ui.explore.selected_sales import open_sale_button, table_height
+from houseprice.ui.explore.selected_sales import show_table_to_open
 from houseprice.ui.layout import download, error_boundary, escape, is_supported
 from houseprice.ui.session import backend, market, study_of
 
 __all__ = ["market_findings", "outlier_reasons", "show_missing", "show_outliers", "show_overview"]
 
 _MAX_BARS = 15
+_OUTLIERS = "Outliers with the reason"
 _ICONS: dict[AlertKind, str] = {
     "not_known": ":material/question_mark:",
     "alike": ":material/density_small:",
@@ -139,7 +139,8 @@ def show_outliers(sales: Sales) -> None:
     st.markdown(contradictions_caption(frame, len(sales)))
     if len(frame):
         table = frame.rename(columns=_HEADERS)
-        _show_table(table, (), "contradictions_table")
+        message = {_HEADERS["message"]: st.column_config.TextColumn(width="large")}
+        show_table_to_open(table, "contradictions_table", _OUTLIERS, message)
         download("Download this table", table, key="contradictions")
 
 
@@ -161,7 +162,7 @@ def _show_price_outliers(sales: Sales, model_version: str) -> None:
     )
     table = frame[["id", "place", "price", "why", "terms"]].rename(columns=_HEADERS)
     price = st.column_config.NumberColumn(format=f"{contract.market.price.symbol}%,d")
-    _show_table(table, selected, "far_off_table", {_HEADERS["price"]: price})
+    show_table_to_open(table, "far_off_table", _OUTLIERS, {_HEADERS["price"]: price}, selected)
 
 
 def outlier_reasons(frame: pd.DataFrame, contract: Contract) -> list[str]:
@@ -175,25 +176,3 @@ def outlier_reasons(frame: pd.DataFrame, contract: Contract) -> list[str]:
             f"{percent(abs(row['off']), 0)} {side} the estimated value (range {low} to {high})"
         )
     return reasons
-
-
-def _show_table(
-    table: pd.DataFrame,
-    selected: tuple[str, ...],
-    key: str,
-    column_config: dict[str, Any] | None = None,
-) -> None:
-    """Show sales with reasons, and open the selected row or, without one, the selected mark."""
-    message = st.column_config.TextColumn(width="large")
-    state = st.dataframe(
-        table,
-        hide_index=True,
-        column_config={_HEADERS["message"]: message, **(column_config or {})},
-        height=table_height(len(table)),
-        on_select="rerun",
-        selection_mode="single-row",
-        key=key,
-        alt="Outliers with the reason",
-    )
-    rows = [str(table["Sale"].iloc[row]) for row in state.selection.rows if row < len(table)]
-    open_sale_button(next(iter([*rows, *selected]), None), key)

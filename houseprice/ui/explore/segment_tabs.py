@@ -15,7 +15,7 @@ from houseprice.ui.charts import two_fields
 from houseprice.ui.charts.panel import panel
 from houseprice.ui.charts.prices import index_chart, price_text
 from houseprice.ui.explore.filters import choose_price_measure, index_of, price_associations
-from houseprice.ui.layout import escape
+from houseprice.ui.layout import choose, escape
 
 __all__ = ["segment_summary", "show_compare", "show_group_by"]
 
@@ -37,9 +37,9 @@ def show_compare(sales: Sales) -> None:
     names = list(segments)
     for_one, for_other = st.columns(2)
     with for_one:
-        one = _choose(names, "First segment", "compare_one", names[0])
+        one = choose("First segment", names, "compare_one")
     with for_other:
-        other = _choose(names, "Second segment", "compare_other", names[1])
+        other = choose("Second segment", names, "compare_other", names[1])
     if one == other:
         st.info("Select two different segments.")
         return
@@ -137,19 +137,8 @@ def _choose_field(sales: Sales, label: str, key: str, default: Field) -> Field:
         for name, field in sales.contract.fields.items()
         if field.levels or (field.kind != "number" and _n_values(sales, name) <= _MAX_GROUPS)
     }
-    return groups[_choose(list(groups), label, key, default.label)]
+    return groups[choose(label, list(groups), key, default.label)]
 
 
 def _n_values(sales: Sales, column: str) -> int:
     return len(np.unique(sales.values(column)))
-
-
-def _choose(options: list[str], label: str, key: str, default: str) -> str:
-    return st.selectbox(
-        label,
-        options,
-        index=options.index(default) if default in options else 0,
-        key=key,
-        bind="query-params",
-        persist_state="session",
-    )

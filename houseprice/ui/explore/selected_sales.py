@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import pandas as pd
@@ -19,11 +19,11 @@ from houseprice.ui.layout import download, escape
 
 __all__ = [
     "labelled_sales",
-    "open_sale_button",
     "panel_with_sales",
     "select_sales",
     "show_sales",
     "show_selected",
+    "show_table_to_open",
     "table_height",
 ]
 
@@ -37,7 +37,15 @@ _ROW_PIXELS, _MAX_VISIBLE_ROWS = 35, 10
 
 def show_sales(sales: Sales, key: str = "the_sales") -> None:
     """Show the sales as a table, with downloads."""
-    st.dataframe(labelled_sales(sales), **_table_options(sales, key, height=460))
+    st.dataframe(
+        labelled_sales(sales),
+        hide_index=True,
+        column_config=_column_config(sales.contract),
+        placeholder="missing",
+        height=460,
+        key=key,
+        alt="The selected sales",
+    )
     with st.container(horizontal=True):
         _show_downloads(sales, "sales")
 
@@ -67,20 +75,10 @@ def panel_with_sales(
 def show_selected(selected: Sales, key: str) -> None:
     """Show the selected sales as a table, with downloads and a way to the form."""
     st.markdown(f"**{plural(len(selected), 'sale')} selected.**")
-    state = st.dataframe(
-        labelled_sales(selected),
-        on_select="rerun",
-        selection_mode="single-row",
-        **_table_options(selected, key, height=table_height(len(selected))),
-    )
-    row = next((row for row in state.selection.rows if row < len(selected)), None)
-    if len(selected) == 1:
-        row = 0
-    with st.container(horizontal=True, vertical_alignment="center"):
-        if row is None:
-            st.caption("Select a row to open that house in the form.")
-        else:
-            open_sale_button(str(selected.ids.iloc[row]), key)
+    config = _column_config(selected.contract)
+    table, alt = labelled_sales(selected), "The selected sales"
+    show_table_to_open(table, key, alt, config, placeholder="missing")
+    with st.container(horizontal=True):
         st.button(
             "Exclude from all charts",
             key=f"{key}_exclude",
@@ -91,11 +89,36 @@ def show_selected(selected: Sales, key: str) -> None:
         _show_downloads(selected, key)
 
 
-def open_sale_button(sale_id: str | None, key: str) -> None:
-    """Draw a button that opens a sale in the form; it is disabled without one."""
-    label = f"Open sale {escape(sale_id)} in the form" if sale_id else "Open a sale in the form"
+def show_table_to_open(
+    table: pd.DataFrame,
+    key: str,
+    alt: str,
+    column_config: Mapping[str, Any],
+    selected: tuple[str, ...] = (),
+    *,
+    placeholder: str = "",
+) -> None:
+    """Show rows of sales, of which the selected one opens in the form; else the first ``selected``.
+
+    A single row needs no selection.
+    """
+    state = st.dataframe(
+        table,
+        hide_index=True,
+        column_config=column_config,
+        placeholder=placeholder,
+        height=table_height(len(table)),
+        on_select="rerun",
+        selection_mode="single-row",
+        key=key,
+        alt=alt,
+    )
+    ids = table["Sale"].astype(str)
+    rows = [ids.iloc[row] for row in state.selection.rows if row < len(ids)]
+    only = ids if len(ids) == 1 else ()
+    sale_id = next(iter([*rows, *selected, *only]), None)
     clicked = st.button(
-        label,
+        f"Open sale {escape(sale_id)} in the form" if sale_id else "Open a sale in the form",
         key=f"{key}_open",
         icon=":material/real_estate_agent:",
         disabled=sale_id is None,
@@ -142,17 +165,6 @@ def _coded_sales(sales: Sales) -> pd.DataFrame:
 def _show_downloads(sales: Sales, key: str) -> None:
     download("Download (labels)", labelled_sales(sales), key=f"{key}_in_words")
     download("Download (codes, to value or train)", _coded_sales(sales), key=f"{key}_as_file")
-
-
-def _table_options(sales: Sales, key: str, height: int) -> dict[str, Any]:
-    return {
-        "hide_index": True,
-        "column_config": _column_config(sales.contract),
-        "placeholder": "missing",
-        "height": height,
-        "key": key,
-        "alt": "The selected sales",
-    }
 
 
 def _column_config(contract: Contract) -> dict[str, Any]:

@@ -27,8 +27,8 @@ from houseprice.model.study import Study
 from houseprice.ui.charts import residuals as charts
 from houseprice.ui.charts.panel import Chart, panel
 from houseprice.ui.charts.style import axis_title
-from houseprice.ui.house.state import open_sale
-from houseprice.ui.layout import is_supported
+from houseprice.ui.explore.selected_sales import show_table_to_open
+from houseprice.ui.layout import choose, is_supported
 from houseprice.ui.session import market, ranked_columns, study_of
 
 __all__ = [
@@ -123,37 +123,13 @@ def show_predictions(info: BackendInfo) -> None:
     )
     largest = errors["error"].abs().nlargest(_LARGEST_ERRORS).index
     table = selection_table(list(errors.loc[largest, "id"]), joined)
-    state = st.dataframe(
-        table,
-        hide_index=True,
-        key="model_worst",
-        alt="The sales with the largest errors",
-        column_config=_column_config(joined),
-        height=40 + 35 * len(table),
-        on_select="rerun",
-        selection_mode="single-row",
-    )
-    if state.selection.rows:
-        _open_button(str(table["Sale"].iloc[state.selection.rows[0]]), joined, "model_worst")
+    show_table_to_open(table, "model_worst", "The largest errors", _column_config(joined))
 
 
 def _show_selected(selected: Sequence[str], joined: HeldOut, key: str) -> None:
-    if not selected:
-        return
-    table = selection_table(selected, joined)
-    st.dataframe(
-        table,
-        hide_index=True,
-        key=f"{key}_picked",
-        alt="The selected sales",
-        column_config=_column_config(joined),
-        height=min(400, 40 + 35 * len(table)),
-    )
-    ids = list(table["Sale"])
-    sale_id = ids[0]
-    if len(ids) > 1:
-        sale_id = st.selectbox("Sale to open", ids, key=f"{key}_which")
-    _open_button(sale_id, joined, key)
+    if selected:
+        table = selection_table(selected, joined)
+        show_table_to_open(table, f"{key}_picked", "The selected sales", _column_config(joined))
 
 
 def selection_table(selected: Sequence[str], joined: HeldOut) -> pd.DataFrame:
@@ -167,13 +143,6 @@ def selection_table(selected: Sequence[str], joined: HeldOut) -> pd.DataFrame:
     for column in (roles.area, roles.built, roles.sale_year, roles.sale_month):
         table[axis_title(contract.fields[column])] = labels[column]
     return table.rename(columns=_HEADERS).reset_index(drop=True)
-
-
-def _open_button(sale_id: str, joined: HeldOut, key: str) -> None:
-    location = joined.errors.loc[joined.errors["id"] == sale_id, "place"].iloc[0]
-    label = f"Open sale {sale_id} ({location}) in the form"
-    if st.button(label, key=f"{key}_open", type="primary", icon=":material/home:"):
-        open_sale(sale_id)
 
 
 def _column_config(joined: HeldOut) -> dict[str, ColumnConfig]:
@@ -205,13 +174,7 @@ def show_residuals(info: BackendInfo) -> None:
     biased = _biased_features(info.model_version, joined)
     st.markdown(_bias_summary(biased, len(fields)))
     columns = {fields[column].label: column for column in ranked_columns()}
-    label = st.selectbox(
-        "Feature",
-        list(columns),
-        key="error_by",
-        bind="query-params",
-        persist_state="session",
-    )
+    label = choose("Feature", list(columns), "error_by")
     field = fields[columns[label]]
     st.caption(field.help)
     chart = error_chart(joined, field)

@@ -16,7 +16,7 @@ from houseprice.model.gate import compare_versions, incomparable_reason
 from houseprice.model.standards import short_label
 from houseprice.ui.charts.panel import panel
 from houseprice.ui.charts.performance import versions_chart
-from houseprice.ui.layout import download, escape, is_supported, provenance
+from houseprice.ui.layout import choose, download, escape, is_supported, provenance
 from houseprice.ui.performance.overview import card_of
 from houseprice.ui.session import study_of
 
@@ -53,10 +53,8 @@ def show_versions(backend: Backend, info: BackendInfo, contract: Contract) -> No
     names = [version.model_version for version in versions]
     active = next((v.model_version for v in versions if v.is_answering), names[0])
     left, right = st.columns(2)
-    first = left.selectbox(
-        "Version", names, index=names.index(active), key="version", bind="query-params",
-        persist_state="session",
-    )  # fmt: skip
+    with left:
+        first = choose("Version", names, "version", active)
     others = [name for name in names if name != first]
     second = right.selectbox("Compare with", others, key="other_version")
     _show_comparison(first, second, contract)
