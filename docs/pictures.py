@@ -23,7 +23,10 @@ IMAGES = Path(__file__).parent / "images"
 SIZE = {"width": 1280, "height": 960}
 TIMEOUT_S = 180  # enough to train a model first
 PAGES = {
-    "house": ("/house?GrLivArea=2100&KitchenQual=Excellent", "light"),
+    "house": (
+        "/house?Neighborhood=North+Ames&GrLivArea=1350&BedroomAbvGr=3&OverallQual=Average",
+        "light",
+    ),
     "explore": ("/explore?section=Map", "light"),
     "model": ("/model?model_tab=Predictions", "dark"),
 }
