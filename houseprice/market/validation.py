@@ -114,7 +114,8 @@ def validate(
     problems.extend(_fill_blanks(columns, blanks, missing, assumed, contract))
     problems.extend(_typical_blanks(columns, blanks, missing, contract))
     for i in np.flatnonzero((blank & required).any(axis=1)).tolist():
-        problems.extend(_blank_required(contract.fields[contract.columns[i]], blank[i]))
+        field = contract.fields[contract.columns[i]]
+        problems.extend(_blank_required(field, blank[i], is_missing=field.column in missing))
     given = ~(blank | unknown)
     problems.extend(_contradictions(columns, given, assumed, contract))
     if domain is not None:
@@ -252,8 +253,9 @@ def _typical_blanks(
             yield Problem(i + 1, name, "blank_typical", "warning", message, "")
 
 
-def _blank_required(field: Field, blank: Flags) -> Iterator[Problem]:
-    message = f"{field.label} is blank. Write “unknown” if it is not known."
+def _blank_required(field: Field, blank: Flags, *, is_missing: bool = False) -> Iterator[Problem]:
+    reason = f"is not given: there is no column {field.column}" if is_missing else "is blank"
+    message = f"{field.label} {reason}. Write “unknown” if it is not known."
     for i in np.flatnonzero(blank).tolist():
         yield Problem(i + 1, field.column, "required", "error", message, "", field.help)
 

@@ -210,6 +210,9 @@ def test_missing_columns_are_listed_in_one_problem(contract):
     assert "quarter (Quarter)" in general[0].message
     assert "grade (Grade)" in general[1].message
     assert not result.valid.any()
+    messages = {problem.message for problem in result.problems if problem.code == "required"}
+    assert len(messages) == 1
+    assert "there is no column quarter" in messages.pop()
     # A filled value may be the input of another fill: without a garden there are no beds.
     assert result.houses.loc[0, ["beds", "month"]].tolist() == [0, 3]
 
