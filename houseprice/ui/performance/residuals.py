@@ -25,7 +25,7 @@ from houseprice.model.ratio_study import MIN_GROUP_SIZE
 from houseprice.model.report import price_quintiles
 from houseprice.model.study import Study
 from houseprice.ui.charts import residuals as charts
-from houseprice.ui.charts.panel import Chart, panel
+from houseprice.ui.charts.panel import Chart, panel, selected_marks
 from houseprice.ui.charts.style import axis_title
 from houseprice.ui.explore.selected_sales import show_table_to_open
 from houseprice.ui.layout import choose, is_supported
@@ -113,9 +113,8 @@ def show_predictions(info: BackendInfo) -> None:
     if joined is None:
         return
     errors = joined.errors
-    st.caption("Click a point, or select several with the box, to list the sales and open one.")
     chart = charts.predicted_vs_actual_chart(errors, joined.sales.contract)
-    _show_selected(panel(chart, key="model_sales", picks=True), joined, key="model_sales")
+    _panel_with_predictions(chart, joined, key="model_sales")
     st.subheader("Largest errors", anchor=False)
     st.markdown(
         "A large error often has a cause that no feature describes: a sale within a family, or an "
@@ -126,10 +125,16 @@ def show_predictions(info: BackendInfo) -> None:
     show_table_to_open(table, "model_worst", "The largest errors", _column_config(joined))
 
 
-def _show_selected(selected: Sequence[str], joined: HeldOut, key: str) -> None:
-    if selected:
-        table = selection_table(selected, joined)
-        show_table_to_open(table, f"{key}_picked", "The selected sales", _column_config(joined))
+def _panel_with_predictions(chart: Chart, joined: HeldOut, key: str) -> None:
+    """Show a chart of sales, and beside it the predictions of those that are selected in it."""
+    table = selection_table(selected_marks(key), joined)
+    left, *beside = st.columns([3, 2] if len(table) else 1)
+    with left:
+        panel(chart, key=key, picks=True)
+        st.caption("Click a point, or select several with the box, to list the sales beside it.")
+    if beside:
+        with beside[0]:
+            show_table_to_open(table, f"{key}_picked", "The selected sales", _column_config(joined))
 
 
 def selection_table(selected: Sequence[str], joined: HeldOut) -> pd.DataFrame:
@@ -178,10 +183,10 @@ def show_residuals(info: BackendInfo) -> None:
     field = fields[columns[label]]
     st.caption(field.help)
     chart = error_chart(joined, field)
-    has_points = "id" in chart.frame
-    selected = panel(chart, key="model_error_by", picks=has_points)
-    if has_points:
-        _show_selected(selected, joined, key="model_error_by")
+    if "id" in chart.frame:
+        _panel_with_predictions(chart, joined, key="model_error_by")
+    else:
+        panel(chart, key="model_error_by")
 
 
 def _bias_summary(biased: pd.Series, n_features: int) -> str:
