@@ -447,10 +447,10 @@ def _file_jobs(pattern: Path, output: Path | None) -> list[FileJob]:
         )
     by_name: dict[str, Path] = {}
     for path in files:
-        other = by_name.setdefault(path.name, path)
+        other = by_name.setdefault(_csv_name(path), path)
         if other != path:
             raise typer.BadParameter(
-                f"{other} and {path} have the same name, and so would their results.",
+                f"the results of {other} and {path} would have the same name.",
                 param_hint="IN.csv",
             )
     try:
@@ -459,7 +459,14 @@ def _file_jobs(pattern: Path, output: Path | None) -> list[FileJob]:
         raise typer.BadParameter(
             f"the folder {output} can't be created ({error.strerror}).", param_hint="-o"
         ) from None
-    return [FileJob(path, path.stat().st_size, folder / path.name) for path in files]
+    return [FileJob(path, path.stat().st_size, folder / name) for name, path in by_name.items()]
+
+
+def _csv_name(path: Path) -> str:
+    """Return the name of the result of a file, which is CSV and not compressed."""
+    name = path.with_suffix("") if path.suffix.lower() == ".gz" else path
+    is_text = name.suffix.lower() in {"", *_SEPARATORS}
+    return name.name if is_text else f"{name.name}.csv"
 
 
 def _matching_files(pattern: Path) -> list[Path]:

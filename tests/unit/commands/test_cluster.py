@@ -1,5 +1,6 @@
 """The options ``--dask``, on a real scheduler and two worker processes."""
 
+import gzip
 import json
 import os
 import re
@@ -8,6 +9,7 @@ import socket
 import subprocess
 import sys
 
+import pandas as pd
 import pytest
 from distributed import LocalCluster
 
@@ -47,6 +49,19 @@ def test_the_command_values_a_pattern_into_a_folder(run, address, tmp_path):
     assert "1 of 2 files, 10 rows: " in again.err
 
 
+def test_the_name_of_a_result_says_that_it_is_csv_and_not_compressed(run, address, tmp_path):
+    (job,) = make_jobs(tmp_path, 5)
+    folder, valued = job.source.parent, tmp_path / "valued"
+    (folder / "zipped.csv.gz").write_bytes(gzip.compress(job.source.read_bytes()))
+    pd.DataFrame({"size": [90.0], "quarter": ["N"]}).to_parquet(folder / "homes.parquet")
+    done = run("predict", "--dask", address, folder / "*", "-o", valued, "--no-evidence")
+    assert "3 of 3 files" in done.err
+    assert left_in(valued) == [job.source.name, "homes.parquet.csv", "zipped.csv"]
+    plain, parquet, zipped = ((valued / name).read_bytes() for name in left_in(valued))
+    assert plain == zipped
+    assert parquet.startswith(b"size,quarter,row,status")
+
+
 def test_an_invalid_call_is_a_usage_error(run, address, tmp_path, monkeypatch):
     (job,) = make_jobs(tmp_path, 5)
     folder, twin = tmp_path / "valued", tmp_path / "twin" / job.source.name
@@ -61,7 +76,9 @@ def test_an_invalid_call_is_a_usage_error(run, address, tmp_path, monkeypatch):
     assert "names the folder of the results" in usage_error(job.source)
     assert "no file matches" in usage_error(tmp_path / "none" / "*.csv", "-o", folder)
     assert "never overwritten" in usage_error(job.source, "-o", job.source.parent)
-    assert "have the same name" in usage_error(tmp_path / "*" / "*.csv", "-o", tmp_path / "new")
+    assert "would have the same name" in usage_error(
+        tmp_path / "*" / "*.csv", "-o", tmp_path / "new"
+    )
     assert "can't be created" in usage_error(job.source, "-o", twin)
     assert "are for work without a cluster" in usage_error(job.source, "-o", folder, "--jobs", "2")
     monkeypatch.setenv("HOUSEPRICE_API_URL", "http://127.0.0.1:9")
