@@ -1,5 +1,7 @@
-"""A small market, and a backend that values its houses with one formula."""
+"""A small market, a backend that values its houses with one formula, and spreadsheets."""
 
+import io
+import zipfile
 from datetime import UTC, date, datetime
 
 import numpy as np
@@ -17,6 +19,28 @@ from houseprice.market.contract import Contract, load_contract
 from houseprice.market.validation import validate
 from houseprice.settings import Settings
 from tests.hamlet import write_hamlet
+
+TEXT_CELL = '<table:table-cell office:value-type="string"><text:p>{}</text:p></table:table-cell>'
+
+
+def open_document(rows: list[list[str]]) -> bytes:
+    """A spreadsheet of cells as XML."""
+    lines = (f"<table:table-row>{''.join(row)}</table:table-row>" for row in rows)
+    names = "".join(
+        f' xmlns:{name}="urn:oasis:names:tc:opendocument:xmlns:{name}:1.0"'
+        for name in ("office", "table", "text", "calcext")
+    )
+    content = (
+        f"<office:document-content{names}><office:body><office:spreadsheet>"
+        f'<table:table table:name="Homes">{"".join(lines)}</table:table>'
+        "</office:spreadsheet></office:body></office:document-content>"
+    )
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w") as archive:
+        archive.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
+        archive.writestr("content.xml", content)
+        archive.writestr("META-INF/manifest.xml", "<manifest/>")
+    return data.getvalue()
 
 
 class LinearBackend:

@@ -3,7 +3,6 @@
 import csv
 import io
 import re
-import zipfile
 from pathlib import Path
 
 import pandas as pd
@@ -16,6 +15,7 @@ from houseprice.market.validation import validate
 from houseprice.settings import Settings
 from houseprice.tables.mapping import ColumnMapping, suggest_columns
 from houseprice.tables.reader import read_table
+from tests.unit.tables.conftest import TEXT_CELL, open_document
 
 AMES = load_market(Settings().market)
 SIX = read_rows(AMES.sample_path).head(6)
@@ -161,49 +161,31 @@ def test_an_old_workbook_is_read_with_its_dates_and_errors():
     ]
 
 
-TEXT = '<table:table-cell office:value-type="string"><text:p>{}</text:p></table:table-cell>'
-
-
-def _open_document(rows: list[list[str]]) -> bytes:
-    """A spreadsheet of cells as XML."""
-    lines = (f"<table:table-row>{''.join(row)}</table:table-row>" for row in rows)
-    names = "".join(
-        f' xmlns:{name}="urn:oasis:names:tc:opendocument:xmlns:{name}:1.0"'
-        for name in ("office", "table", "text", "calcext")
-    )
-    content = (
-        f"<office:document-content{names}><office:body><office:spreadsheet>"
-        f'<table:table table:name="Homes">{"".join(lines)}</table:table>'
-        "</office:spreadsheet></office:body></office:document-content>"
-    )
-    data = io.BytesIO()
-    with zipfile.ZipFile(data, "w") as archive:
-        archive.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
-        archive.writestr("content.xml", content)
-        archive.writestr("META-INF/manifest.xml", "<manifest/>")
-    return data.getvalue()
-
-
 def test_an_open_document_spreadsheet_is_read():
     rows = [SIX.columns.tolist(), *SIX.to_numpy().tolist()]
-    data = _open_document([list(map(TEXT.format, row)) for row in rows])
+    data = open_document([list(map(TEXT_CELL.format, row)) for row in rows])
     table = read_table(data, "homes.ods", Settings(), AMES.contract)
     pd.testing.assert_frame_equal(
         validate(table.rows, AMES.contract).houses, validate(SIX, AMES.contract).houses
     )
 
 
-def test_errors_and_formulas_without_a_result_stay_in_an_open_document():
+def test_errors_and_formulas_without_a_result_stay_in_anopen_document():
     error = (
         '<table:table-cell table:formula="of:=1/0" office:value-type="float" office:value="0" '
         'calcext:value-type="error"><text:p>#DIV/0!</text:p></table:table-cell>'
     )
     rows = [
-        [TEXT.format(name) for name in ("YearBuilt", "GrLivArea", "LotArea", "PoolArea")],
-        [TEXT.format("1961"), '<table:table-cell table:number-columns-repeated="2"/>', error],
-        [TEXT.format("1958"), '<table:table-cell table:formula="of:=SUM([.A1])"/>', error, error],
+        [TEXT_CELL.format(name) for name in ("YearBuilt", "GrLivArea", "LotArea", "PoolArea")],
+        [TEXT_CELL.format("1961"), '<table:table-cell table:number-columns-repeated="2"/>', error],
+        [
+            TEXT_CELL.format("1958"),
+            '<table:table-cell table:formula="of:=SUM([.A1])"/>',
+            error,
+            error,
+        ],
     ]
-    table = read_table(_open_document(rows), "homes.ods", Settings(), AMES.contract)
+    table = read_table(open_document(rows), "homes.ods", Settings(), AMES.contract)
     assert table.cells.to_numpy().tolist() == [
         ["1961", "", "", "#DIV/0!"],
         ["1958", "=SUM([.A1])", "#DIV/0!", "#DIV/0!"],

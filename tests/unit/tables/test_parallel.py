@@ -4,6 +4,7 @@ import gzip
 import io
 import multiprocessing
 import os
+import re
 import signal
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -19,6 +20,7 @@ from houseprice.errors import BackendUnavailable, HousePriceError, InputError, S
 from houseprice.market.contract import Contract
 from houseprice.market.sales import load_market
 from houseprice.settings import Settings
+from houseprice.tables.mapping import NO_MAPPING, ColumnMapping
 from houseprice.tables.parallel import (
     ChunkTask,
     FileOptions,
@@ -30,7 +32,7 @@ from houseprice.tables.processes import n_processors
 from houseprice.tables.reader import CsvFile, open_csv
 from houseprice.tables.scoring import ScoringOptions
 from houseprice.tables.streaming import StreamResult, value_chunks, value_stream
-from tests.unit.tables.conftest import LinearBackend
+from tests.unit.tables.conftest import TEXT_CELL, LinearBackend, open_document
 
 TEXT = "size;quarter;why\n" + "19,5;S;x\n-5;S;y\n90;S\n" * 4 + "\n"
 OPTIONS = FileOptions(rows=5)
@@ -182,6 +184,67 @@ def tasks(
         if not target.exists():
             before_each(span.number)
             yield ChunkTask(span.number, source.path, source.name, source.layout, (span,), target)
+
+
+def table(separator: str, decimal: str, header: str = "size,quarter,grade") -> str:
+    rows = ["90.5,N,A", "80,S,", "-5,S,A", "1e2,E,B", "60.25,N"] * 4
+    text = "\n".join([header, *rows, ""])
+    return text.replace(",", separator).replace(".", decimal)
+
+
+def spreadsheet(text: str) -> bytes:
+    return open_document(
+        [[TEXT_CELL.format(cell) for cell in row.split(",")] for row in text.split()]
+    )
+
+
+UNKNOWN_NAMES = "m2,wo,grade"
+MAPPING = ColumnMapping({"m2": "size", "wo": "quarter"}, {"garden": "unknown"})
+
+
+@pytest.mark.parametrize(
+    ("data", "mapping"),
+    [
+        (f"Our houses,,\n,,\n{table(',', '.')}".encode(), NO_MAPPING),
+        (f"sep=;\n{table(';', ',')}".encode("utf-16"), NO_MAPPING),
+        (table("\t", ",").encode("cp1252"), NO_MAPPING),
+        (spreadsheet(table(",", ".")), NO_MAPPING),
+        (table(";", ",", UNKNOWN_NAMES).encode(), MAPPING),
+        (spreadsheet(table(",", ".", UNKNOWN_NAMES)), MAPPING),
+    ],
+    ids=["title", "sep line", "decimal commas", "spreadsheet", "mapping", "mapped spreadsheet"],
+)
+def test_a_table_of_another_make_is_resumed_by_several_processes_as_by_one(
+    settings, expected, tmp_path, data, mapping
+):
+    model = expected[0]
+    market, backend = model.load()
+    path, one, several = (tmp_path / name for name in ("homes", "one.csv", "several.csv"))
+    path.write_bytes(data)
+    options = FileOptions(rows=ROWS, mapping=mapping.to_toml())
+
+    def stop(share, _):
+        if 0 < share < 1:
+            raise KeyboardInterrupt
+
+    with open_csv(path, path.name, settings, market.contract, mapping=mapping) as source:
+        result = value_to_file(source, path, one, backend, options)
+        pool = WorkerPool(model, 2)
+        with pytest.raises(KeyboardInterrupt):
+            value_to_file(source, path, several, backend, options, pool=pool, progress=stop)
+        messages = []
+        resume = replace(options, resume=True)
+        again = value_to_file(
+            source, path, several, backend, resume, pool=pool, report=messages.append
+        )
+    assert "Resuming from" in messages[0]
+    assert again == result
+    assert result.counts.rows == 20
+    stamp = rb"\d{4}-\d\d-\d\dT[\d:]+\+00:00"
+    one_text, several_text = (
+        re.sub(stamp, b"", file.read_bytes().replace(b"\0", b"")) for file in (one, several)
+    )
+    assert one_text == several_text
 
 
 @pytest.fixture
