@@ -201,22 +201,10 @@ class Backend(ABC):
     ) -> ValuationResult:
         """Validate and value raw rows (see :func:`houseprice.market.validation.validate`).
 
-        Parameters
-        ----------
-        rows : DataFrame
-        interval : float
-            Coverage of the price range, from 0.5 to 0.95.
-        evidence : bool
-            Also fill ``comparables`` (ids of the five most similar sales) and ``top_drivers``
-            (the three features that move the value most).
-        progress : Progress, optional
-
-        Raises
-        ------
-        InputError
-            If the table as a whole can't be used.
-        BackendError
-            If the backend can't answer.
+        ``interval`` is the coverage of the price range, from 0.5 to 0.95. With ``evidence`` the
+        answer has ``comparables`` (ids of the five most similar sales) and ``top_drivers`` (the
+        three features that move the value most). Raises InputError if the table as a whole can't be
+        used.
         """
 
     @_optional("explain")
@@ -270,10 +258,7 @@ class Backend(ABC):
     def study(self, version: str | None = None) -> Study:
         """Return the diagnostics of a version, by default the one that answers.
 
-        Raises
-        ------
-        ModelError
-            If there is no such version, or its study can't be read.
+        Raises ModelError if there is no such version, or its study can't be read.
         """
         raise NotImplementedError
 
@@ -287,21 +272,8 @@ def valuation_frame(
 ) -> pd.DataFrame:
     """Build the frame of valuations from the values of valid rows and the problems of all rows.
 
-    Parameters
-    ----------
-    valid : bool array of shape (n,)
-        Which rows have a value.
-    problems : iterable of Problem
-    values : DataFrame, shape (n_valid, ...)
-        As ``ValuationModel.value`` returns it, optionally with :data:`LIST_COLUMNS`.
-    model_version : str
-    valued_at : datetime
-        With its time zone.
-
-    Returns
-    -------
-    DataFrame, shape (n, 14)
-        Columns :data:`VALUATION_COLUMNS`.
+    ``values`` has the rows that are ``valid``, as ``ValuationModel.value`` returns them, optionally
+    with :data:`LIST_COLUMNS`. The result has :data:`VALUATION_COLUMNS` and a row per input row.
     """
     by_row, general = _group_by_row(problems)
     status = np.where(valid, "warning" if general else "ok", "error").tolist()

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO
+from urllib.parse import quote
 
 import numpy as np
 import pandas as pd
@@ -31,11 +32,16 @@ from houseprice.backend.remote.parity import check_same_market, compare_golden_r
 from houseprice.backend.remote.responses import HttpStatusError
 from houseprice.backend.remote.transport import REQUEST_ROWS, Message, Transport
 from houseprice.backend.schemas import (
+    ChangeOut,
     ComparableOut,
     EffectPointOut,
+    EffectsOut,
     ImportanceOut,
     ModelOut,
     NextFactOut,
+    NextFactsOut,
+    StudyOut,
+    VersionOut,
 )
 from houseprice.errors import BackendUnavailable, InputError, ModelError
 from houseprice.market.contract import Contract
@@ -46,7 +52,14 @@ from houseprice.model.store.artefact import NO_GOLDEN_ROWS, GoldenRows
 from houseprice.model.study import Study
 from houseprice.model.what_if import ValueChange
 
-__all__ = ["RemoteBackend", "value_csv", "value_in_chunks"]
+__all__ = ["RemoteBackend", "value_csv"]
+
+MAX_STARTS = 3
+"""How often the valuation of a table starts, if the server changes its model meanwhile."""
+MIN_BYTES_PER_S = 50_000
+"""The rate of a file that is waited for, in addition to the timeout of other requests."""
+MAX_GROWTH = 50
+"""The size of the answer relative to the file: a short row may get a long message."""
 
 
 class RemoteBackend(Backend):
@@ -110,7 +123,7 @@ class RemoteBackend(Backend):
             check_limits=self._model.contract_sha256 == self._contract.sha256,
         )
         size = max(1, min(self._request_rows, self._model.max_rows))
-        chunks = value_in_chunks(rows, size, value_chunk, progress)
+        chunks = _value_in_chunks(rows, size, value_chunk, progress)
         self._latest_version = chunks[0].model_version
         # The server does not see the columns that were not sent.
         unsent = [each for each in column_problems if each.code == "unknown_columns"]
@@ -151,14 +164,18 @@ class RemoteBackend(Backend):
     def what_if(self, before: pd.DataFrame, after: pd.DataFrame) -> ValueChange:
         """Return how the value changes between two states of one house."""
         self._require("what_if")
-        return self._endpoints.what_if(before, after).change()
+        body = {"before": self._endpoints.house(before), "after": self._endpoints.house(after)}
+        return self._endpoints.post("/v1/what-if", body, ChangeOut).change()
 
     def effect(self, column: str, rows: pd.DataFrame | None = None) -> pd.DataFrame:
         """Return the price along the values of a field: market average, or for one house."""
         self._require("effect")
         if column not in self._contract.fields:
             raise ModelError(f"there is no field {column}")
-        points = _to_frame(self._endpoints.effect(column, rows), EffectPointOut)
+        house = None if rows is None else self._endpoints.house(rows)
+        body = {"field": column, "house": house}
+        answer = self._endpoints.post("/v1/effects", body, EffectsOut)
+        points = _to_frame(answer.points, EffectPointOut)
         if rows is None:
             return points.drop(columns="is_own")
         return points.drop(columns="each").astype({"is_own": bool})
@@ -168,12 +185,15 @@ class RemoteBackend(Backend):
         self._require("next_facts")
         if k < 1:
             raise ModelError(f"the number of fields must be 1 or more, not {k}")
-        return _to_frame(self._endpoints.next_facts(rows, k), NextFactOut)
+        body = {"house": self._endpoints.house(rows), "k": k}
+        answer = self._endpoints.post("/v1/next-facts", body, NextFactsOut)
+        return _to_frame(answer.facts, NextFactOut)
 
     def importance(self) -> pd.DataFrame:
         """Return the permutation importance of each field on held-out sales."""
         self._require("importance")
-        return _to_frame(self._endpoints.importance(), ImportanceOut)
+        answer = self._endpoints.get("/v1/importance", list[ImportanceOut])
+        return _to_frame(answer, ImportanceOut)
 
     def card(self) -> Card:
         """Return the model card."""
@@ -184,12 +204,20 @@ class RemoteBackend(Backend):
     def versions(self) -> tuple[VersionInfo, ...]:
         """Return the model versions that have a study, newest first."""
         self._require("study")
-        return tuple(version.version() for version in self._endpoints.versions())
+        answer = self._endpoints.get("/v1/versions", list[VersionOut])
+        return tuple(version.version() for version in answer)
 
     def study(self, version: str | None = None) -> Study:
         """Return the diagnostics of a version, by default the one that answers."""
         self._require("study")
-        return self._endpoints.study(version or self._current_model().model_version).study()
+        version = version or self._current_model().model_version
+        try:
+            path = f"/v1/study?version={quote(version, safe='')}"
+            return self._endpoints.get(path, StudyOut).study()
+        except HttpStatusError as error:
+            if error.status == 404:
+                raise ModelError(error.detail) from None
+            raise
 
     def _require(self, capability: Capability) -> None:
         if capability not in self._model.capabilities:
@@ -202,7 +230,7 @@ class RemoteBackend(Backend):
         return self._model
 
     def _refresh(self) -> None:
-        model = self._endpoints.model()
+        model = self._endpoints.get("/v1/model", ModelOut)
         check_same_market(model, self._contract, self._endpoints.host)
         self._remarks = (
             *parity_remarks(model, self._contract, is_secure=self._transport.address.is_secure),
@@ -211,11 +239,7 @@ class RemoteBackend(Backend):
         self._model, self._latest_version = model, model.model_version
 
 
-MAX_STARTS = 3
-"""How often the valuation of a table starts, if the server changes its model meanwhile."""
-
-
-def value_in_chunks(
+def _value_in_chunks(
     rows: pd.DataFrame,
     size: int,
     value_chunk: Callable[[pd.DataFrame], ValuedChunk],
@@ -258,12 +282,6 @@ def _value_until_change(
     return chunks
 
 
-MIN_BYTES_PER_S = 50_000
-"""The rate of a file that is waited for, in addition to the timeout of other requests."""
-MAX_GROWTH = 50
-"""The size of the answer relative to the file: a short row may get a long message."""
-
-
 def value_csv(
     transport: Transport, source: Path, sink: BinaryIO, interval: float, *, evidence: bool
 ) -> None:
@@ -273,13 +291,9 @@ def value_csv(
     """
     size = source.stat().st_size
     query = f"interval={float(interval)!r}&evidence={str(evidence).lower()}"
+    headers = {"Content-Type": "text/csv", "Accept": "text/csv"}
     with source.open("rb") as body:
-        message = Message(
-            "POST",
-            f"/v1/valuations.csv?{query}",
-            body,
-            {"Content-Type": "text/csv", "Accept": "text/csv"},
-        )
+        message = Message("POST", f"/v1/valuations.csv?{query}", body, headers)
         try:
             transport.stream_csv(
                 message, sink, extra_s=size / MIN_BYTES_PER_S, extra_bytes=size * MAX_GROWTH

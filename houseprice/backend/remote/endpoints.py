@@ -14,7 +14,6 @@ from datetime import datetime
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any, TypeVar
-from urllib.parse import quote
 
 import numpy as np
 import pandas as pd
@@ -29,19 +28,7 @@ from houseprice.backend.base import (
 )
 from houseprice.backend.remote.responses import HttpStatusError, parse_json, single_line
 from houseprice.backend.remote.transport import Transport
-from houseprice.backend.schemas import (
-    ChangeOut,
-    EffectPointOut,
-    EffectsOut,
-    ImportanceOut,
-    ModelOut,
-    NextFactOut,
-    NextFactsOut,
-    StudyOut,
-    ValuationOut,
-    ValuationsOut,
-    VersionOut,
-)
+from houseprice.backend.schemas import ValuationOut, ValuationsOut
 from houseprice.errors import BackendInvalidResponse, InputError, ModelError
 from houseprice.market.contract import Contract
 from houseprice.market.problems import Problem, concat_problems
@@ -50,15 +37,6 @@ from houseprice.market.validation import problem_order, validate
 __all__ = ["Endpoints", "ValuedChunk", "concat"]
 
 T = TypeVar("T")
-
-_MODEL = TypeAdapter(ModelOut)
-_VALUATIONS = TypeAdapter(ValuationsOut)
-_CHANGE = TypeAdapter(ChangeOut)
-_EFFECTS = TypeAdapter(EffectsOut)
-_NEXT_FACTS = TypeAdapter(NextFactsOut)
-_IMPORTANCE = TypeAdapter(list[ImportanceOut])
-_VERSIONS = TypeAdapter(list[VersionOut])
-_STUDY = TypeAdapter(StudyOut)
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,27 +83,21 @@ class Endpoints:
             )
         )
 
-    def model(self) -> ModelOut:
-        """Return which model the server uses."""
-        return self._parse(self._transport.get("/v1/model"), _MODEL)
+    def get(self, path: str, schema: type[T]) -> T:
+        """GET a path, and check the answer against its schema."""
+        return self._parse(self._transport.get(path), schema)
 
-    def importance(self) -> list[ImportanceOut]:
-        """Return the importance of the fields."""
-        return self._parse(self._transport.get("/v1/importance"), _IMPORTANCE)
-
-    def versions(self) -> list[VersionOut]:
-        """Return the model versions with a study."""
-        return self._parse(self._transport.get("/v1/versions"), _VERSIONS)
-
-    def study(self, version: str) -> StudyOut:
-        """Return the study of a version; raises ModelError if there is none."""
+    def post(self, path: str, body: object, schema: type[T]) -> T:
+        """POST a body, and check the answer against its schema."""
         try:
-            text = self._transport.get(f"/v1/study?version={quote(version, safe='')}")
+            text = self._transport.post(path, body, compress=True)
         except HttpStatusError as error:
-            if error.status == 404:
+            if error.status == 422 and error.code == "invalid_house":
+                raise InputError(error.detail) from None
+            if error.status == 422 and error.code == "not_possible":
                 raise ModelError(error.detail) from None
             raise
-        return self._parse(text, _STUDY)
+        return self._parse(text, schema)
 
     def value(
         self, rows: pd.DataFrame, options: dict[str, Any], *, check_limits: bool
@@ -157,19 +129,10 @@ class Endpoints:
         """
         return self._column_problems(tuple(rows.columns))
 
-    def what_if(self, before: pd.DataFrame, after: pd.DataFrame) -> ChangeOut:
-        """Return how the value changes between two states of one house."""
-        body = {"before": self._house(before), "after": self._house(after)}
-        return self._post("/v1/what-if", body, _CHANGE)
-
-    def effect(self, column: str, rows: pd.DataFrame | None) -> list[EffectPointOut]:
-        """Return the price along the values of a field."""
-        house = None if rows is None else self._house(rows)
-        return self._post("/v1/effects", {"field": column, "house": house}, _EFFECTS).points
-
-    def next_facts(self, rows: pd.DataFrame, k: int) -> list[NextFactOut]:
-        """Return the unknown fields of one house that would narrow its range most."""
-        return self._post("/v1/next-facts", {"house": self._house(rows), "k": k}, _NEXT_FACTS).facts
+    def house(self, rows: pd.DataFrame) -> dict[str, Any]:
+        """Return one house as the server reads it; raises InputError for several."""
+        self._check_single(rows)
+        return _json_rows(rows, self._contract)[0]
 
     def missing_part(self, name: str) -> BackendInvalidResponse:
         """Return the error for an answer without a requested part."""
@@ -178,32 +141,17 @@ class Endpoints:
 
     def _valuations(self, rows: pd.DataFrame, options: dict[str, Any]) -> ValuationsOut:
         body = {"rows": _json_rows(rows, self._contract), **options}
-        return self._post("/v1/valuations", body, _VALUATIONS)
-
-    def _house(self, rows: pd.DataFrame) -> dict[str, Any]:
-        self._check_single(rows)
-        return _json_rows(rows, self._contract)[0]
+        return self.post("/v1/valuations", body, ValuationsOut)
 
     def _check_single(self, rows: pd.DataFrame) -> None:
         if len(rows) != 1:
             raise InputError(f"This is available for one house at a time, not for {len(rows)}.")
         self.column_problems(rows)
 
-    def _post(self, path: str, body: object, schema: TypeAdapter[T]) -> T:
-        try:
-            text = self._transport.post(path, body, compress=True)
-        except HttpStatusError as error:
-            if error.status == 422 and error.code == "invalid_house":
-                raise InputError(error.detail) from None
-            if error.status == 422 and error.code == "not_possible":
-                raise ModelError(error.detail) from None
-            raise
-        return self._parse(text, schema)
-
-    def _parse(self, text: bytes, schema: TypeAdapter[T]) -> T:
+    def _parse(self, text: bytes, schema: type[T]) -> T:
         parse_json(text, self.host)
         try:
-            return schema.validate_json(text, strict=True)
+            return TypeAdapter(schema).validate_json(text, strict=True)
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]
             path = ".".join(str(part) for part in first["loc"])
