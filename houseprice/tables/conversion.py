@@ -113,12 +113,8 @@ def open_as_csv(
     A ``named`` CSV is in a folder of its owner only (mode 0700), so that worker processes can read
     it too. Otherwise it has no name, and is gone however this process ends.
 
-    Raises
-    ------
-    InputError
-        If it can't be read, has no table, or exceeds a limit.
-    HousePriceError
-        If the disk has no room for the CSV.
+    Raises InputError if it can't be read, has no table, or exceeds a limit, and HousePriceError if
+    the disk has no room for the CSV.
     """
     with ExitStack() as stack:
         source = _with_descriptor(file, stack, request)

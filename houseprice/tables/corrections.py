@@ -85,10 +85,7 @@ def collect_edits(before: pd.DataFrame, after: pd.DataFrame) -> dict[tuple[int, 
     Both frames are those of :func:`invalid_cells`, before and after editing, in the same order. A
     missing cell is blank.
 
-    Raises
-    ------
-    InputError
-        If rows were added, removed or moved.
+    Raises InputError if rows were added, removed or moved.
     """
     keys = ["row", "column"]
     if len(before) != len(after) or (before[keys].to_numpy() != after[keys].to_numpy()).any():
@@ -110,10 +107,7 @@ def apply_edits(table: Table, edits: Mapping[tuple[int, str], str], contract: Co
     In a table with decimal commas a number may have a comma or a point. The result has no
     ``lines``, which are those of the file. Problems of a whole row remain.
 
-    Raises
-    ------
-    InputError
-        If there is no such cell.
+    Raises InputError if there is no such cell.
     """
     by_column: dict[str, dict[int, str]] = {}
     for (row, column), text in edits.items():

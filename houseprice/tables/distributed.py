@@ -191,10 +191,7 @@ def value_on_cluster(
     A file that fails is reported, and the others continue. The targets of the jobs are distinct, in
     one folder. Files of more than ``large`` bytes are valued in ranges of chunks.
 
-    Raises
-    ------
-    HousePriceError
-        If the workers don't have the model, or the scheduler is lost.
+    Raises HousePriceError if the workers don't have the model, or the scheduler is lost.
     """
     _load_on_all_workers(client, options)
     with staging_folder(jobs[0].target) as drafts:

@@ -68,10 +68,7 @@ def workbook_to_csv(file: BinaryIO, out: BinaryIO, request: ConversionRequest) -
     Of the sheets that are not hidden, it is the first with a known column name, else the first with
     any content. Rows above the header are left out, with a note.
 
-    Raises
-    ------
-    InputError
-        If it is damaged, has no table, or exceeds a limit.
+    Raises InputError if it is damaged, has no table, or exceeds a limit.
     """
     import python_calamine as calamine
 
@@ -250,10 +247,7 @@ def to_excel(scored: ScoredTable, contract: Contract) -> bytes:
     Numbers are numbers, and formulas are escaped. Read again, the table is the one that was
     written.
 
-    Raises
-    ------
-    InputError
-        If it has more rows or columns than a sheet can have.
+    Raises InputError if it has more rows or columns than a sheet can have.
     """
     import xlsxwriter
 

@@ -114,10 +114,7 @@ def scan(file: BinaryIO, name: str, max_bytes: int | None = None) -> Scan:
     encoding hardly ever is; else Windows-1252, which spreadsheets of Western Europe and America
     save, or Latin-1 if it has bytes that Windows-1252 leaves undefined.
 
-    Raises
-    ------
-    InputError
-        If it is empty, not text, damaged, or larger than ``max_bytes``.
+    Raises InputError if it is empty, not text, damaged, or larger than ``max_bytes``.
     """
     start = next(_blocks(file, 0, name), b"")
     for mark, codec in _MARKS.items():
@@ -236,10 +233,7 @@ def find_layout(
 ) -> Layout:
     """Find the layout of a file that can seek; an unknown separator is detected.
 
-    Raises
-    ------
-    InputError
-        If it is not a table, or exceeds a limit.
+    Raises InputError if it is not a table, or exceeds a limit.
     """
     text_scan = scan(file, name, max_bytes)
     with text_scan.open(file) as text:
@@ -399,10 +393,7 @@ class Span:
 def find_spans(lines: Lines, layout: Layout, shape: Shape, rows: int, chars: int) -> Iterator[Span]:
     """Split the lines of a file into chunks of ``rows`` rows, fewer if their lines are long.
 
-    Raises
-    ------
-    InputError
-        If a quotation mark is opened and never closed.
+    Raises InputError if a quotation mark is opened and never closed.
     """
     head = lines.take(layout.first_line - 1)
     start = len(layout.text.mark) + _n_bytes(head, layout)

@@ -48,10 +48,7 @@ class ColumnMapping:
     def load(cls, path: Path, contract: Contract) -> ColumnMapping:
         """Read a mapping and check that its columns exist.
 
-        Raises
-        ------
-        InputError
-            If it can't be read, or names a column that the contract lacks.
+        Raises InputError if it can't be read, or names a column that the contract lacks.
         """
         try:
             data = tomllib.loads(path.read_text("utf-8"))

@@ -125,12 +125,8 @@ class ChunkTask:
 def value_spans(model: ModelReference, options: ScoringOptions, task: ChunkTask) -> FinishedChunk:
     """Value consecutive chunks of a file.
 
-    Raises
-    ------
-    HousePriceError
-        If the model can't be loaded, or the chunks can't be read.
-    OSError
-        If the result can't be written.
+    Raises HousePriceError if the model can't be loaded, or the chunks can't be read, and OSError if
+    the result can't be written.
     """
     market, backend = model.load()
     with open_bytes(task.source, task.name) as (file, _):
@@ -170,12 +166,9 @@ def value_to_file(
     same model; for a pool the source must have a path. ``report`` says what became of an earlier
     run.
 
-    Raises
-    ------
-    InputError
-        If the file can't be read to its end, or changed while it was valued.
-    HousePriceError
-        If the backend can't answer, or the result can't be written. Finished chunks are kept.
+    Raises InputError if the file can't be read to its end, or changed while it was valued, and
+    HousePriceError if the backend can't answer, or the result can't be written. Finished chunks are
+    kept.
     """
     before = _file_state(path)
     task = _resumable_task(path, backend, options)
@@ -243,12 +236,8 @@ class WorkerPool:
         A process that is killed (most often because memory runs out) takes the others down. New
         ones continue with the tasks that are not finished: ``tasks`` is called again.
 
-        Raises
-        ------
-        HousePriceError
-            Any error of a task, or if processes are killed again and again.
-        OSError
-            If a result can't be written.
+        Raises HousePriceError for any error of a task, or if processes are killed again and again,
+        and OSError if a result can't be written.
         """
         start_server(__name__)
         work = partial(value_spans, self.model, options)

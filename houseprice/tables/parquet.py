@@ -32,10 +32,7 @@ _UNQUOTED = arrow_csv.WriteOptions(include_header=False, quoting_style="none")
 def parquet_to_csv(file: BinaryIO, out: BinaryIO, request: ConversionRequest) -> list[str]:
     """Write a Parquet file as CSV, some rows at a time; return no notes.
 
-    Raises
-    ------
-    InputError
-        If it is damaged, has no houses, or exceeds a limit.
+    Raises InputError if it is damaged, has no houses, or exceeds a limit.
     """
     file.seek(0)
     try:

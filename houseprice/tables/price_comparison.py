@@ -64,10 +64,7 @@ def compare_prices(
     ``backend`` gave the values, and gives intervals at other levels too. Returns None if the
     table has no column of prices, or no row with a value and a price.
 
-    Raises
-    ------
-    BackendError
-        If the backend can't answer.
+    Raises BackendError if the backend can't answer.
     """
     try:
         domain = Domain.fit(market.houses, market.contract)

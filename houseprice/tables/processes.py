@@ -50,12 +50,7 @@ def run_in_processes(function: Callable[[T], R], items: Iterable[T], n_jobs: int
 
     At most two items per process are taken in advance. The processes end with the iteration.
 
-    Raises
-    ------
-    BrokenProcessPool
-        If a process is killed.
-    Exception
-        What the function raises.
+    Raises BrokenProcessPool if a process is killed, and what the function raises.
     """
     method = "spawn" if sys.platform == "win32" else "forkserver"
     others = set(multiprocessing.active_children())

@@ -117,10 +117,7 @@ def open_csv(
     are left out, with a note. ``max_bytes`` limits any file, the settings' ``max_unpacked_mb`` the
     content of compressed and converted ones, and ``max_rows`` a workbook or a Parquet file.
 
-    Raises
-    ------
-    InputError
-        If the file can't be read, is not a table with houses, or exceeds a limit.
+    Raises InputError if the file can't be read, is not a table with houses, or exceeds a limit.
     """
     with ExitStack() as stack:
         file, is_compressed = stack.enter_context(open_bytes(source, name))
@@ -193,10 +190,7 @@ class CsvFile:
 
         A callable ``rows`` is called before each chunk.
 
-        Raises
-        ------
-        InputError
-            If a cell is too long, a quotation mark is never closed, or reading fails.
+        Raises InputError if a cell is too long, a quotation mark is never closed, or reading fails.
         """
         layout = self.layout
         with self._reading(), layout.text.open(self._file) as text:
@@ -214,10 +208,7 @@ class CsvFile:
     def spans(self, rows: int = CHUNK_ROWS, chars: int = CHUNK_CHARS) -> Iterator[Span]:
         """Find the positions of the chunks of :meth:`chunks`, without reading their cells.
 
-        Raises
-        ------
-        InputError
-            As :meth:`chunks`.
+        Raises InputError as :meth:`chunks` does.
         """
         layout = self.layout
         with self._reading(), layout.text.open(self._file) as text:
@@ -226,10 +217,7 @@ class CsvFile:
     def read_chunk(self, span: Span) -> Table:
         """Read the chunk of :meth:`chunks` at a position.
 
-        Raises
-        ------
-        InputError
-            As :meth:`chunks`.
+        Raises InputError as :meth:`chunks` does.
         """
         layout = self.layout
         with self._reading(), layout.text.open(self._file, span.start) as text:
@@ -314,10 +302,7 @@ def open_bytes(source: Path | bytes | BinaryIO, name: str) -> Iterator[tuple[Bin
 
     An open file stays open.
 
-    Raises
-    ------
-    InputError
-        If the source can't be opened.
+    Raises InputError if the source can't be opened.
     """
     with ExitStack() as stack:
         try:
@@ -339,10 +324,7 @@ def open_bytes(source: Path | bytes | BinaryIO, name: str) -> Iterator[tuple[Bin
 def detect_kind(file: BinaryIO, name: str, *, only_text: bool = False) -> Kind:
     """Detect the kind of a file by its first bytes; any unknown kind may be text.
 
-    Raises
-    ------
-    InputError
-        If no table can be read from such a file, or ``only_text`` and it is not text.
+    Raises InputError if no table can be read from such a file, or ``only_text`` and it is not text.
     """
     start = _first_bytes(file, name)
     for magic, what in _REFUSED.items():
@@ -415,10 +397,8 @@ def read_table(
 
     Empty columns at the right and the apostrophes of an earlier download are left out, with a note.
 
-    Raises
-    ------
-    InputError
-        As :func:`open_csv`, if a quotation mark is never closed, or if it has too many rows.
+    Raises InputError as :func:`open_csv` does, if a quotation mark is never closed, or if it has
+    too many rows.
     """
     max_bytes = settings.max_upload_mb * MEGABYTE
     try:

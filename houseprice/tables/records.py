@@ -162,10 +162,8 @@ def read_records(lines: Lines, shape: Shape) -> Iterator[Record]:
 
     Only the lines of the records that are consumed are read.
 
-    Raises
-    ------
-    InputError
-        If a quotation mark is opened and never closed, which swallows the rest of the text.
+    Raises InputError if a quotation mark is opened and never closed, which swallows the rest of the
+    text.
     """
     reader = shape.reader(lines)
     while True:

@@ -86,10 +86,7 @@ class FinishedChunk:
 def digest(path: Path) -> str:
     """Return the SHA-256 of a file.
 
-    Raises
-    ------
-    InputError
-        If it can't be read.
+    Raises InputError if it can't be read.
     """
     try:
         with path.open("rb") as file:
@@ -134,12 +131,8 @@ def checkpoint(
     An output that is a link stays one. Without ``resume``, finished chunks of the same task are
     neither used nor removed: an error reports them.
 
-    Raises
-    ------
-    InputError
-        If an earlier run left chunks and ``resume`` is None.
-    HousePriceError
-        If another run is writing the output, or writing fails: finished chunks are kept.
+    Raises InputError if an earlier run left chunks and ``resume`` is None, and HousePriceError if
+    another run is writing the output, or writing fails: finished chunks are kept.
     """
     target = output.resolve()
     folder = _folder(target)

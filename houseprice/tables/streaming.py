@@ -71,12 +71,8 @@ def value_stream(
 ) -> StreamResult:
     """Value a file, and write each chunk of ``rows`` rows as soon as it is valued.
 
-    Raises
-    ------
-    InputError
-        If the file can't be read to its end.
-    BackendError
-        If the backend can't answer.
+    Raises InputError if the file can't be read to its end, and BackendError if the backend can't
+    answer.
     """
     n_done = 0
     estimate = ProgressEstimate(source.layout.most_rows)

@@ -89,10 +89,7 @@ def read_header(
 ) -> Header:
     """Match the header of the file ``name`` to the contract.
 
-    Raises
-    ------
-    InputError
-        If two columns have one name, or the header is a row of houses.
+    Raises InputError if two columns have one name, or the header is a row of houses.
     """
     headers = [cell.strip() for cell in cells]
     match_header = mapping.matcher(contract)

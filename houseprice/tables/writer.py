@@ -157,12 +157,8 @@ def atomic_file(path: Path) -> Iterator[BinaryIO]:
     The data go to a temporary file in the same folder, to the disk, and then under their name. A
     link is followed, so that it stays a link. The mode is that of any new file.
 
-    Raises
-    ------
-    InputError
-        If the path can't be a file: its folder is missing, or something else has its name.
-    HousePriceError
-        If writing fails (a full disk, no permission).
+    Raises InputError if the path can't be a file: its folder is missing, or something else has its
+    name, and HousePriceError if writing fails (a full disk, no permission).
     """
     target = path.resolve()
     # Not derived from the name, which may be as long as the disk allows.
@@ -196,10 +192,7 @@ def _refuse_other_than_file(target: Path, path: Path) -> None:
 def staging_folder(target: Path) -> Iterator[Path]:
     """Create a hidden folder for drafts, next to the results on the shared disk; remove it at exit.
 
-    Raises
-    ------
-    HousePriceError
-        If it can't be created.
+    Raises HousePriceError if it can't be created.
     """
     name, folder = secrets.token_hex(8), target.parent
     drafts, removed = folder / f".{name}.parts", folder / f".{name}.gone"
@@ -223,10 +216,7 @@ def publish_file(draft: Path, target: Path) -> Iterator[BinaryIO]:
 
     What a killed worker leaves is removed with the staging folder.
 
-    Raises
-    ------
-    HousePriceError
-        If writing fails, or the staging folder is gone.
+    Raises HousePriceError if writing fails, or the staging folder is gone.
     """
     with atomic_file(draft) as out:
         yield out

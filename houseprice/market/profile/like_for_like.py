@@ -54,13 +54,8 @@ class Comparison:
 def like_for_like(sales: Sales, groups: Floats, without: Collection[str] = ()) -> Comparison:
     """Compare the prices of groups of sales for the same house.
 
-    Parameters
-    ----------
-    sales : Sales
-    groups : array, shape (n_sales,)
-        The number of the group of each sale; NaN leaves it out.
-    without : collection of str
-        Fields that explain nothing, because they define the groups.
+    ``groups`` has the number of the group of each sale, or NaN to leave it out. Fields that define
+    the groups explain nothing: the comparison is made ``without`` them.
     """
     known = np.isfinite(groups)
     sales, groups = sales.where(known), groups[known]

@@ -83,12 +83,8 @@ class Version:
 class ModelStore:
     """The versions in one folder, of one market or several.
 
-    Parameters
-    ----------
-    folder : Path
-        Created, for its owner only, when it is first written to.
-    keys : Keys, optional
-        The signing key and the trusted keys. By default any version can be loaded.
+    The folder is created, for its owner only, when it is first written to. The keys
+    sign new versions and decide which are trusted; by default any version can be loaded.
     """
 
     def __init__(self, folder: Path, keys: Keys = NO_KEYS) -> None:
@@ -114,10 +110,7 @@ class ModelStore:
     ) -> Version:
         """Save a fitted model, with the card of its report, as a new version; not active yet.
 
-        Raises
-        ------
-        StoreError
-            If the folder can't be written to.
+        Raises StoreError if the folder can't be written to.
         """
         create_store_folder(self.folder)
         files, card = serialize(model, market, metrics, importance, report, golden)
@@ -134,17 +127,9 @@ class ModelStore:
     def load(self, version: str | None = None, contract: Contract | None = None) -> LoadedModel:
         """Load a version after verifying it.
 
-        Parameters
-        ----------
-        version : str, optional
-            By default the active one (of the contract's market, if a contract is given).
-        contract : Contract, optional
-            Refuse a model that was trained on another contract.
-
-        Raises
-        ------
-        StoreError
-            Saying what is wrong and what to do; nothing is unpickled unless all checks pass.
+        By default it is the active one (of the contract's market, if a contract is given). A model
+        that was trained on another contract is refused. Nothing is unpickled unless all checks
+        pass: a StoreError says what is wrong and what to do.
         """
         name = version or self.active(contract.market.name if contract else None)
         if name is None:
@@ -160,11 +145,8 @@ class ModelStore:
     def study(self, version: str) -> Study:
         """Read the study of a version without loading its model.
 
-        Raises
-        ------
-        StoreError
-            If there is no such version, or its study is missing, changed or not signed by a trusted
-            key.
+        Raises StoreError if there is no such version, or its study is missing, changed or not
+        signed by a trusted key.
         """
         return Study.from_json(read_file(self._version_folder(version), STUDY_FILE, self.keys))
 
@@ -185,11 +167,8 @@ class ModelStore:
     def activate(self, version: str) -> None:
         """Make a version the active one of its market.
 
-        Raises
-        ------
-        StoreError
-            If it is missing, damaged, not signed by a trusted key, or made by other versions of the
-            software.
+        Raises StoreError if it is missing, damaged, not signed by a trusted key, or made by other
+        versions of the software.
         """
         verify_files(self._version_folder(version), self.keys)
         with explain_write_errors(self.folder):
@@ -199,10 +178,7 @@ class ModelStore:
     def rollback(self, market: str | None = None) -> str:
         """Activate the version that was active before the active one, and return its name.
 
-        Raises
-        ------
-        StoreError
-            If there is none, or it can't be used any more.
+        Raises StoreError if there is none, or it can't be used any more.
         """
         version = self._history.previous(market)
         verify_files(self._version_folder(version), self.keys)
