@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -159,20 +159,25 @@ class GoldenCheck:
         self._model: ServedModel | None = None
         self._checked_at = 0.0
         self._failure = ""
-        self._running: asyncio.Task[None] | None = None
-
-    def is_due(self, model: ServedModel) -> bool:
-        """Whether the last check is of another version or too old."""
-        return model is not self._model or time.monotonic() - self._checked_at > GOLDEN_CHECK_S
+        self._lock = asyncio.Lock()
 
     async def renew(
-        self, model: ServedModel, run: Callable[[Sequence[Callable[[], None]]], Awaitable[object]]
+        self, model: ServedModel, run: Callable[[Callable[[], None]], Awaitable[object]]
     ) -> None:
-        """Check the golden rows with ``run``; concurrent callers wait for the same check."""
-        if self._running is None:
-            self._running = asyncio.create_task(self._check(model, run))
-            self._running.add_done_callback(self._clear)
-        await asyncio.shield(self._running)
+        """Check the golden rows with ``run``, unless this version was checked a moment ago."""
+        async with self._lock:
+            age = time.monotonic() - self._checked_at
+            if model is self._model and age <= GOLDEN_CHECK_S:
+                return
+            failure = ""
+            try:
+                await run(model.check_golden_rows)
+            except TimeoutError:
+                failure = "The model is too busy to be checked."
+            except HousePriceError as error:
+                logger.error("not ready: %s", error)  # noqa: TRY400 - the message says it all
+                failure = "The model gives other prices than when it was saved."
+            self._model, self._checked_at, self._failure = model, time.monotonic(), failure
 
     def readiness(self, model: ServedModel | None, warning: str) -> Readiness:
         """Return what the last check says of a version."""
@@ -180,19 +185,3 @@ class GoldenCheck:
             return Readiness(False, warning or "The model is still being prepared.", None)
         failure = self._failure if model is self._model else ""
         return Readiness(not failure, failure or warning, model.version)
-
-    async def _check(
-        self, model: ServedModel, run: Callable[[Sequence[Callable[[], None]]], Awaitable[object]]
-    ) -> None:
-        failure = ""
-        try:
-            await run([model.check_golden_rows])
-        except TimeoutError:
-            failure = "The model is too busy to be checked."
-        except HousePriceError as error:
-            logger.error("not ready: %s", error)  # noqa: TRY400 - the message says it all
-            failure = "The model gives other prices than when it was saved."
-        self._model, self._checked_at, self._failure = model, time.monotonic(), failure
-
-    def _clear(self, _: object) -> None:
-        self._running = None

@@ -124,10 +124,10 @@ class Engine:
     async def check_readiness(self) -> Readiness:
         """Check the golden rows again if the last check is old, and return the readiness."""
         model = self._reloader.active
-        if model is not None and self._golden.is_due(model):
+        if model is not None:
             try:
                 async with asyncio.timeout(READINESS_TIMEOUT_S):
-                    await self._golden.renew(model, partial(self._run_calls, first=True))
+                    await self._golden.renew(model, partial(self._run_call, first=True))
             except TimeoutError:
                 return Readiness(False, "The model is too busy to be checked.", model.version)
         return self.readiness()
@@ -160,7 +160,9 @@ class Engine:
 
     async def run(self, work: Callable[[Backend], T], *, model: ServedModel | None = None) -> T:
         """Run a function of the backend in the thread of the model."""
-        return (await self.run_all([work], model=model))[0]
+        backend = (model or self.model).backend
+        self._check_queue()
+        return await self._run_call(partial(work, backend))
 
     async def run_all(
         self, calls: Sequence[Callable[[Backend], T]], *, model: ServedModel | None = None
@@ -168,14 +170,13 @@ class Engine:
         """Run functions of the backend one at a time, with other requests in between."""
         backend = (model or self.model).backend
         self._check_queue()
-        return await self._run_calls([partial(call, backend) for call in calls])
+        async with asyncio.timeout(self.settings.serve_timeout_s):
+            return [await self._run_call(partial(call, backend)) for call in calls]
 
-    async def _run_calls(self, calls: Sequence[Callable[[], T]], *, first: bool = False) -> list[T]:
-        if not calls:
-            return []
-        job = CallJob(calls, asyncio.get_running_loop().create_future())
-        results: list[T] = await self._submit(job, first=first)
-        return results
+    async def _run_call(self, call: Callable[[], T], *, first: bool = False) -> T:
+        job = CallJob(call, asyncio.get_running_loop().create_future())
+        result: T = await self._submit(job, first=first)
+        return result
 
     def _check_queue(self) -> None:
         if len(self._queue) >= self.settings.serve_concurrency:
@@ -314,24 +315,19 @@ class ValuationJob:
 
 @dataclass(eq=False)
 class CallJob:
-    """Any other request, as calls that run one at a time; its future is the list of results."""
+    """Any other call of the model; its future is the result."""
 
-    calls: Sequence[Callable[[], Any]]
+    call: Callable[[], Any]
     future: asyncio.Future[Any]
-    results: list[Any] = field(default_factory=list)
 
     @property
     def jobs(self) -> list[Job]:
-        """The job that the next call belongs to."""
+        """The job that the call belongs to."""
         return [self]
 
     def run(self) -> list[tuple[Job, Any]]:
-        """Run the next call; return the job with its results or its error once it is done."""
-        try:
-            self.results.append(self.calls[len(self.results)]())
-        except Exception as error:  # noqa: BLE001 - it is raised where the job was submitted
-            return [(self, error)]
-        return [(self, self.results)] if len(self.results) == len(self.calls) else []
+        """Run the call; an error is raised where the job was submitted."""
+        return [(self, self.call())]
 
 
 Job = ValuationJob | CallJob
@@ -407,11 +403,7 @@ class RequestQueue:
         if not self._jobs:
             return None
         first = self._jobs.popleft()
-        if isinstance(first, CallJob):
-            if len(first.results) + 1 < len(first.calls):
-                self._jobs.append(first)
-            return first
-        return Batch(tuple(self._take_chunks(first)))
+        return first if isinstance(first, CallJob) else Batch(tuple(self._take_chunks(first)))
 
     def drain(self) -> list[Job]:
         """Remove and return all jobs."""

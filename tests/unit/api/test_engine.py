@@ -17,7 +17,6 @@ from hypothesis import strategies as st
 from houseprice.api.active_model import ServedModel
 from houseprice.api.engine import (
     CHUNK_ROWS,
-    CallJob,
     Engine,
     HouseTable,
     Job,
@@ -184,15 +183,19 @@ def test_an_error_of_one_request_in_a_batch_reaches_only_that_one(model: ServedM
         assert_equal(results[job], value_alone(make_job(model, [{**HOUSE, "size": size}])))
 
 
-def test_the_calls_of_a_request_let_others_in_between(model: ServedModel) -> None:
-    calls = CallJob([lambda: 1, lambda: 2, lambda: 3], make_job(model, []).future)
-    other = make_job(model, [HOUSE])
-    results, batches = process(calls, other)
-    assert batches == [[calls], [other], [calls], [calls]]
-    assert results[calls] == [1, 2, 3]
-
-
 # ------------------------------------------------------------------------------------- the engine
+
+
+def test_the_calls_of_a_request_let_others_in_between(town: Market, town_models: Path) -> None:
+    order: list[int] = []
+
+    async def work(engine: Engine) -> None:
+        calls = [lambda _, number=number: order.append(number) for number in (1, 2, 3)]
+        other = engine.run(lambda _: order.append(0))
+        await asyncio.gather(engine.run_all(calls), other)
+
+    run_with_engine(work, town, town_models)
+    assert order == [1, 0, 2, 3]
 
 
 def test_all_work_runs_in_one_thread_other_than_the_event_loop(
