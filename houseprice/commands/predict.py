@@ -23,12 +23,14 @@ from houseprice.formatting import plural
 from houseprice.tables.processes import n_processors, start_server
 
 if TYPE_CHECKING:
+    from _typeshed import SupportsWrite
+
     from houseprice.backend.base import Backend, Progress
     from houseprice.settings import Settings
     from houseprice.tables.distributed import ClusterOptions, FileJob
     from houseprice.tables.reader import CsvFile
     from houseprice.tables.scoring import RowCounts, ScoringOptions
-    from houseprice.tables.streaming import Sink, StreamResult
+    from houseprice.tables.streaming import StreamResult
 
 __all__ = ["EVIDENCE_ROWS", "PARALLEL_ROWS", "predict"]
 
@@ -291,7 +293,7 @@ def _value_here(
 
 
 @contextmanager
-def _open_result(output: Path | None) -> Iterator[Sink]:
+def _open_result(output: Path | None) -> Iterator[SupportsWrite[bytes]]:
     """Open what the result is written to; a file is complete or does not exist."""
     from houseprice.tables.writer import atomic_file
 
@@ -320,7 +322,7 @@ def _output_separator(output: Path | None, separator: str) -> str:
 def _value_whole(
     source: CsvFile,
     backend: Backend,
-    out: Sink,
+    out: SupportsWrite[bytes],
     options: ScoringOptions,
     ending: str,
     progress: Progress,

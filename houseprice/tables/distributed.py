@@ -227,8 +227,9 @@ class _Ranges:
     finished: dict[int, FinishedChunk] = field(default_factory=dict)
 
     def merged(self) -> StreamResult:
-        chunks = (chunk for _, chunk in sorted(self.finished.items()))
-        return merge_results(chunks, result_notes(self.layout))
+        chunks = [self.finished[number] for number in range(len(self.paths))]
+        results = ((chunk.counts, chunk.problems) for chunk in chunks)
+        return merge_results(results, result_notes(self.layout))
 
 
 OnAnswer = Callable[[Any], StreamResult | None]

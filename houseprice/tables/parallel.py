@@ -195,8 +195,9 @@ def value_to_file(
             update(0.0)
         if _file_state(path) != before:
             raise InputError(f"{path} changed while it was valued. Value it again.")
-        chunks = (chunk for _, chunk in sorted(work.done.items()))
-        return merge_results(chunks, result_notes(source.layout))
+        chunks = [chunk for _, chunk in sorted(work.done.items())]
+        results = ((chunk.counts, chunk.problems) for chunk in chunks)
+        return merge_results(results, result_notes(source.layout))
 
 
 def _value_here(

@@ -32,7 +32,7 @@ from houseprice.files import file_lock, replace_file, sync_folder
 from houseprice.formatting import plural
 from houseprice.market.problems import Problem
 from houseprice.tables.scoring import RowCounts
-from houseprice.tables.streaming import StreamResult, ValuedChunk, merge_results
+from houseprice.tables.streaming import ValuedChunk, merge_results
 
 __all__ = [
     "Checkpoint",
@@ -105,7 +105,7 @@ def write_chunks(path: Path, number: int, chunks: Iterable[ValuedChunk]) -> Fini
                 file.write(chunk.data)
                 checksum.update(chunk.data)
                 size += len(chunk.data)
-                results.append(StreamResult(chunk.counts, chunk.problems))
+                results.append((chunk.counts, chunk.problems))
         draft.replace(path)
     finally:
         draft.unlink(missing_ok=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from houseprice.backend.base import VALUATION_COLUMNS, Backend, Progress
 from houseprice.market.problems import Problem
@@ -19,6 +19,9 @@ from houseprice.tables.reader import CHUNK_ROWS, CsvFile
 from houseprice.tables.scoring import RowCounts, ScoringOptions, count_rows, value_rows
 from houseprice.tables.table import OutputColumns, Table, output_columns
 from houseprice.tables.writer import csv_line, csv_lines
+
+if TYPE_CHECKING:
+    from _typeshed import SupportsWrite
 
 __all__ = [
     "StreamResult",
@@ -52,18 +55,10 @@ class StreamResult:
     notes: tuple[str, ...] = ()
 
 
-class Sink(Protocol):
-    """A file, or any other object that bytes can be written to."""
-
-    def write(self, data: bytes, /) -> object:
-        """Write all bytes."""
-        ...
-
-
 def value_stream(
     source: CsvFile,
     backend: Backend,
-    out: Sink,
+    out: SupportsWrite[bytes],
     options: ScoringOptions,
     *,
     progress: Progress | None = None,
@@ -86,7 +81,7 @@ def value_stream(
     for chunk in value_chunks(source, backend, options, rows=rows, progress=report):
         out.write(chunk.data)
         n_done += chunk.counts.rows
-        chunks.append(StreamResult(chunk.counts, chunk.problems))
+        chunks.append((chunk.counts, chunk.problems))
         report(0.0)
     return merge_results(chunks, result_notes(source.layout))
 
@@ -158,27 +153,15 @@ def _encode(text: str, layout: Layout) -> bytes:
     return text.encode(layout.text.codec, "replace")
 
 
-class CountedChunk(Protocol):
-    """The counts and the table's problems of a valued chunk."""
-
-    @property
-    def counts(self) -> RowCounts:
-        """Counts of its rows."""
-        ...
-
-    @property
-    def problems(self) -> tuple[Problem, ...]:
-        """Problems of the whole table."""
-        ...
-
-
-def merge_results(chunks: Iterable[CountedChunk], notes: Iterable[str] = ()) -> StreamResult:
-    """Add up the counts of chunks in file order, and list each problem once."""
-    counts, problems = RowCounts(), dict[Problem, None]()
-    for chunk in chunks:
-        counts += chunk.counts
-        problems |= dict.fromkeys(chunk.problems)
-    return StreamResult(counts, tuple(problems), tuple(notes))
+def merge_results(
+    chunks: Iterable[tuple[RowCounts, tuple[Problem, ...]]], notes: Iterable[str] = ()
+) -> StreamResult:
+    """Add up the counts of chunks in file order, and list each problem of the table once."""
+    total, all_problems = RowCounts(), dict[Problem, None]()
+    for counts, problems in chunks:
+        total += counts
+        all_problems |= dict.fromkeys(problems)
+    return StreamResult(total, tuple(all_problems), tuple(notes))
 
 
 def result_notes(layout: Layout) -> tuple[str, ...]:
