@@ -22,6 +22,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from houseprice.api.access import check_address
 from houseprice.errors import HousePriceError, MarketError, SettingsError
 from houseprice.settings import read_settings
+from houseprice.tables.processes import ONE_THREAD
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -32,11 +33,6 @@ KEEP_ALIVE_S = 75  # longer than proxies keep a connection: who closes first los
 WORKER_TIMEOUT_S = 20  # a process that does not answer its supervisor for so long is replaced
 
 METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"  # prometheus_client's variable for several processes
-# A process calculates in one thread: with several requests at a time, the threads of one request
-# only wait for each other. The numeric libraries read these variables when they are loaded.
-ONE_THREAD = dict.fromkeys(
-    ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1"
-)
 
 LOG_CONFIG: dict[str, Any] = {
     "version": 1,

@@ -12,6 +12,7 @@ import typer
 from houseprice.commands.console import Console, read_settings
 from houseprice.errors import SettingsError
 from houseprice.extras import require
+from houseprice.tables.processes import ONE_THREAD
 
 __all__ = ["app", "serve"]
 
@@ -39,10 +40,6 @@ Address = Annotated[
     ),
 ]
 WithApi = Annotated[bool, typer.Option("--with-api", help="Also serve the API, at /api.")]
-
-# Where several requests are answered at once, threads within one of them only slow it down. The
-# libraries read this when they are loaded.
-ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 
 def serve(

@@ -19,9 +19,13 @@ from contextlib import contextmanager
 from itertools import islice
 from typing import TypeVar
 
-__all__ = ["n_processors", "run_in_processes", "start_server"]
+__all__ = ["ONE_THREAD", "n_processors", "run_in_processes", "start_server"]
 
-_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+ONE_THREAD = dict.fromkeys(
+    ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1"
+)
+"""The environment of a process that calculates in one thread: where several processes or requests
+work at a time, more threads only wait for each other. Numeric libraries read it when imported."""
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -75,9 +79,9 @@ def run_in_processes(function: Callable[[T], R], items: Iterable[T], n_jobs: int
 
 @contextmanager
 def _one_numeric_thread() -> Iterator[None]:
-    """Set the environment of new processes: numeric libraries read it when they are imported."""
-    before = {name: os.environ.get(name) for name in _THREADS}
-    os.environ.update(dict.fromkeys(_THREADS, "1"))
+    """Set the environment of new processes to :data:`ONE_THREAD`."""
+    before = {name: os.environ.get(name) for name in ONE_THREAD}
+    os.environ.update(ONE_THREAD)
     try:
         yield
     finally:
