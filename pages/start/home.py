@@ -9,6 +9,8 @@ from houseprice.formatting import display_step, percent
 from houseprice.market.profile.selection import Selection
 from houseprice.market.profile.summaries import overview, price_by_location, price_by_period
 from houseprice.market.validation import validate
+from houseprice.ui.charts.panel import sparkline
+from houseprice.ui.charts.style import MIN_SALES
 from houseprice.ui.house.form import HouseForm, first_fields
 from houseprice.ui.house.state import given_fields, house_frame, open_form, raw_row
 from houseprice.ui.house.value_card import show_value
@@ -129,6 +131,7 @@ for column, (page, icon, title, action, text) in zip(st.columns(3), STARTS, stri
 
 st.space("small")
 st.header("The market at a glance", anchor=False)
+compared = quarters[quarters["sales"] >= MIN_SALES]
 busiest = quarters.loc[quarters["sales"].idxmax()]
 GLANCE = (
     (
@@ -141,9 +144,9 @@ GLANCE = (
     (
         "Median sale price",
         contract.money(summary.median_price, 500),
-        quarters["median"],
+        compared["median"],
         "line",
-        f"By quarter, {extremes(quarters, 'median', 'period', 500)}.",
+        f"By quarter, {extremes(compared, 'median', 'period', 500)}.",
     ),
     (
         f"Median price per {area.unit}",
@@ -163,7 +166,8 @@ GLANCE = (
 with st.grid(2, min_column_width=220):
     for label, value, data, chart, takeaway in GLANCE:
         with st.container(border=True, height="stretch"):
-            st.metric(label, value, chart_data=data, chart_type=chart)
+            st.metric(label, value)
+            sparkline(data, chart, f"{label}. {takeaway}")
             st.caption(escape(takeaway))
 
 st.page_link(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 import streamlit as st
@@ -15,7 +15,7 @@ from houseprice.ui.layout import download
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-__all__ = ["Chart", "panel", "plain_text", "readable_headers", "selected_marks"]
+__all__ = ["Chart", "panel", "plain_text", "readable_headers", "selected_marks", "sparkline"]
 
 
 @dataclass(frozen=True)
@@ -58,6 +58,22 @@ def panel(
     data = readable_headers(chart.frame, chart.headers)
     download("Download the data of this chart", data, key=f"{key}_figures")
     return selected_marks(key) if picks else ()
+
+
+def sparkline(values: pd.Series, mark: Literal["bar", "line"], alt: str) -> None:
+    """Draw a small chart without axes; that of a metric has no text for screen readers."""
+    axes: dict[str, Any] = {
+        "x": {"field": "position", "type": "ordinal", "axis": None},
+        "y": {"field": "value", "type": "quantitative", "axis": None},
+    }
+    axes["y"]["scale"] = {"zero": mark == "bar"}
+    data = pd.DataFrame({"position": range(len(values)), "value": values.to_numpy()})
+    spec = {
+        "mark": {"type": mark, "aria": False},
+        "encoding": axes,
+        "config": {"view": {"stroke": None}},
+    }
+    st.vega_lite_chart(data, spec, height=60, alt=alt)
 
 
 def plain_text(caption: str) -> str:

@@ -272,7 +272,8 @@ def baselines_chart(frame: pd.DataFrame) -> Chart:
         cliponaxis=False,
         hovertemplate="<b>%{y}</b><br>Median absolute error %{x:.1f} %<extra></extra>",
     )
-    drawn.update_xaxes(title_text="Median absolute error (%)", ticksuffix=" %")
+    limit = 120 * float(frame["median_ape"].max())  # with space for the label of the longest bar
+    drawn.update_xaxes(title_text="Median absolute error (%)", ticksuffix=" %", range=[0, limit])
     drawn.update_yaxes(type="category", autorange="reversed")
     model = frame.iloc[0]
     best = frame.iloc[1:].sort_values("median_ape").iloc[0]
