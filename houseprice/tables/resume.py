@@ -21,11 +21,13 @@ import os
 import secrets
 import shutil
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
+
+from pydantic import TypeAdapter, ValidationError
 
 from houseprice.errors import HousePriceError, InputError
 from houseprice.files import file_lock, replace_file, sync_folder
@@ -67,20 +69,8 @@ class FinishedChunk:
         except FileNotFoundError:
             return False
 
-    def to_json(self) -> str:
-        """Serialize as one line."""
-        return json.dumps(asdict(self))
 
-    @classmethod
-    def from_json(cls, line: str) -> FinishedChunk:
-        """Parse a line of :meth:`to_json`."""
-        fields = json.loads(line)
-        fields["counts"] = RowCounts(**fields["counts"])
-        fields["problems"] = tuple(
-            Problem(**{**problem, "fields": tuple(problem["fields"])})
-            for problem in fields["problems"]
-        )
-        return cls(**fields)
+_LINE = TypeAdapter(FinishedChunk)
 
 
 def digest(path: Path) -> str:
@@ -245,23 +235,20 @@ def read_finished(folder: Path) -> list[FinishedChunk]:
     chunks = []
     text = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
     for line in text.splitlines():
-        try:
-            chunks.append(FinishedChunk.from_json(line))
-        except (ValueError, TypeError, KeyError, AttributeError):
-            continue
+        with suppress(ValidationError):
+            chunks.append(_LINE.validate_json(line))
     return chunks
 
 
 def add_finished(folder: Path, chunk: FinishedChunk) -> None:
     """Append a chunk to the list of finished chunks."""
-    with _list_path(folder).open("a", encoding="utf-8") as file:
-        file.write(f"{chunk.to_json()}\n")
+    with _list_path(folder).open("ab") as file:
+        file.write(_LINE.dump_json(chunk) + b"\n")
 
 
 def write_finished(folder: Path, chunks: Iterable[FinishedChunk]) -> None:
     """Replace the list of finished chunks; without room for the new list, the old one stays."""
-    lines = "".join(f"{chunk.to_json()}\n" for chunk in chunks)
-    replace_file(_list_path(folder), lines.encode())
+    replace_file(_list_path(folder), b"".join(_LINE.dump_json(chunk) + b"\n" for chunk in chunks))
 
 
 def _folder(target: Path) -> Path:
