@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import ipaddress
 import re
 from pathlib import Path
 from typing import Literal
@@ -14,7 +15,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from houseprice.errors import SettingsError
 from houseprice.extras import is_installed
 
-__all__ = ["Settings", "decode_keys", "read_settings"]
+__all__ = ["Settings", "decode_keys", "is_loopback", "read_settings"]
 
 _KEY_BYTES = 32
 
@@ -167,6 +168,14 @@ def read_settings() -> Settings:
         if name.lower() in _SECRET:
             raise SettingsError(f"{variable}: {first['msg']}.") from None
         raise SettingsError(f"{variable}: {first['msg']}, not {first['input']!r}.") from None
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a name or an address is that of this computer (RFC 6761, section 6.3)."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
 
 
 _SECRET = {"api_url"} | {

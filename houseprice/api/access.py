@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import ipaddress
 import re
 import secrets
 import time
@@ -16,14 +15,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from houseprice.errors import SettingsError
-from houseprice.settings import Settings
+from houseprice.settings import Settings, is_loopback
 
 __all__ = [
     "Key",
     "TokenBucket",
     "check_address",
     "find_key",
-    "is_key_name",
     "new_key",
     "parse_keys",
 ]
@@ -66,15 +64,13 @@ def parse_keys(text: str) -> tuple[Key, ...]:
     return tuple(keys)
 
 
-def is_key_name(text: str) -> bool:
-    """Whether a key may have this name."""
-    return _NAME.fullmatch(text) is not None
-
-
 def new_key(name: str) -> tuple[str, str]:
-    """Make a key for a client, and its entry for ``HOUSEPRICE_SERVE_KEYS`` of the server."""
-    if not is_key_name(name):
-        raise ValueError("a key's name has letters, digits, dots, dashes and underscores only")
+    """Make a key for a client, and its entry for ``HOUSEPRICE_SERVE_KEYS`` of the server.
+
+    Raises ValueError if a key can't have this name.
+    """
+    if not _NAME.fullmatch(name):
+        raise ValueError("use letters, digits, dots, dashes and underscores, at most 40.")
     key = f"hp_{secrets.token_urlsafe(32)}"
     return key, f"{name}:{hashlib.sha256(key.encode()).hexdigest()}"
 
@@ -92,20 +88,13 @@ def find_key(keys: Sequence[Key], given: bytes) -> Key | None:
 def check_address(settings: Settings, host: str) -> None:
     """Raise SettingsError if other computers could use the service without a key by mistake."""
     keys = parse_keys(settings.serve_keys.get_secret_value()) if settings.serve_keys else ()
-    if keys or settings.serve_without_key or _is_loopback(host):
+    if keys or settings.serve_without_key or is_loopback(host):
         return
     raise SettingsError(
         f"Other computers could use the service at {host}, and there is no key. Make one with "
         "houseprice serve --new-key NAME, or set HOUSEPRICE_SERVE_WITHOUT_KEY=true if everyone "
         "who reaches this address may use it."
     )
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 class TokenBucket:

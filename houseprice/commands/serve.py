@@ -81,13 +81,12 @@ def _replace_process(module: str, environment: Mapping[str, str], *options: str)
 
 
 def _create_key(name: str, console: Console) -> None:
-    from houseprice.api.access import is_key_name, new_key
+    from houseprice.api.access import new_key
 
-    if not is_key_name(name):
-        raise typer.BadParameter(
-            "use letters, digits, dots, dashes and underscores, at most 40.", param_hint="--new-key"
-        )
-    key, entry = new_key(name)
+    try:
+        key, entry = new_key(name)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--new-key") from None
     console.info("The key, for the client. It is shown only now and stored nowhere:")
     typer.echo(key)
     console.info("For the server's environment; separate several entries by commas:")

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import gzip
-import ipaddress
 import logging
 import threading
 import time
@@ -37,7 +36,7 @@ from houseprice.backend.remote.responses import (
 from houseprice.backend.strict_json import write_json
 from houseprice.errors import BackendError, BackendInvalidResponse, SettingsError
 from houseprice.files import MEGABYTE
-from houseprice.settings import Settings
+from houseprice.settings import Settings, is_loopback
 
 __all__ = ["REQUEST_ROWS", "Address", "Message", "Transport", "new_session"]
 
@@ -270,10 +269,10 @@ class Address(NamedTuple):
             name, port, parts = None, None, urlsplit("")
         if not name or parts.scheme not in ("http", "https"):
             raise SettingsError("HOUSEPRICE_API_URL must be an address such as https://host:8000.")
-        is_tls, is_loopback = parts.scheme == "https", _is_loopback(name)
+        is_tls, is_local = parts.scheme == "https", is_loopback(name)
         port = port or (443 if is_tls else 80)
         host = f"[{name}]:{port}" if ":" in name else f"{name}:{port}"
-        return cls(url, host, is_loopback, is_tls or is_loopback)
+        return cls(url, host, is_local, is_tls or is_local)
 
 
 def _api_key(settings: Settings) -> str | None:
@@ -281,13 +280,6 @@ def _api_key(settings: Settings) -> str | None:
     if not (key.isascii() and key.isprintable()):
         raise SettingsError("HOUSEPRICE_API_KEY contains characters that are invalid in a key.")
     return key or None
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
 
 
 def _pause(error: BackendError, default: float | None) -> float | None:
