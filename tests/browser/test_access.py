@@ -23,7 +23,6 @@ AREA = "Living area above ground (sq ft)"
 CHROME = {
     "list": "[data-testid=stSidebarNav]",  # groups of the navigation are <div>s in a <ul>
     "listitem": "[data-testid=stSidebarNav]",
-    "svg-img-alt": "highlighted_points_marks",  # a sparkline's empty group for picked points
 }
 RUN = """async chrome => {
     const found = await axe.run({ resultTypes: ['violations'], elementRef: true });

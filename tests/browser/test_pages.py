@@ -35,6 +35,7 @@ def test_a_bar_of_the_distribution_lists_its_sales_beside_it(app):
     app.goto("/explore?section=Distribution")
     bar = app.locator(".bars .point path").nth(8)
     expect(bar).to_be_visible(timeout=30_000)
+    bar.scroll_into_view_if_needed()
     box = bar.bounding_box()
     app.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] - 5)
     expect(app.get_by_text("94 sales selected.")).to_be_visible()
