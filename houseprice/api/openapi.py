@@ -61,12 +61,14 @@ def _document(app: FastAPI, market: Market, settings: Settings) -> dict[str, Any
     document["components"]["securitySchemes"] = _SECURITY
     # The empty entry means that no key is needed: whether one is, depends on the server's settings.
     document["security"] = [{}, *({name: []} for name in _SECURITY)]
-    area = contract.market.roles.area
+    numeric = [name for name, field in contract.fields.items() if field.kind == "number"]
+    changed = contract.market.roles.area or next(iter(numeric or house))
+    larger = round(1.1 * house[changed]) if changed in numeric else house[changed]
     required = [name for name, field in contract.fields.items() if field.required]
     examples: dict[str, Any] = {
         "/v1/valuations": {"rows": [house], "interval": 0.9},
-        "/v1/what-if": {"before": house, "after": {**house, area: round(1.1 * house[area])}},
-        "/v1/effects": {"field": area, "house": house},
+        "/v1/what-if": {"before": house, "after": {**house, changed: larger}},
+        "/v1/effects": {"field": changed, "house": house},
         "/v1/next-facts": {"house": {name: house[name] for name in required}, "k": 5},
     }
     for path, example in examples.items():
@@ -121,14 +123,16 @@ def example_house(market: Market) -> dict[str, Any]:
     house: pd.Series = typical_house(market)
     values = {name: float(house[name]) for name in fields}
     return {
-        name: fields[name].codes[int(value)] if fields[name].levels else _number(value)
+        name: _number(value) if fields[name].kind in _NUMBERS else fields[name].code(value)
         for name, value in values.items()
         if not np.isnan(value)
     }
 
 
 def _property_schema(field: Field, contract: Contract, example: object) -> dict[str, Any]:
-    if field.is_numeric:
+    if field.kind == "date":
+        schema, values = {"type": ["string", "null"]}, "Such as 2014-10-13."
+    elif field.is_numeric:
         schema, values = _numeric_schema(field, contract)
     else:
         schema, values = _level_schema(field)
@@ -149,8 +153,8 @@ def _numeric_schema(field: Field, contract: Contract) -> tuple[dict[str, Any], s
     assert field.range is not None
     kind = "number" if field.kind == "number" or field.halves else "integer"
     lower, upper = field.range
-    if field.kind == "year":
-        upper = min(upper, contract.market.as_of.year)
+    if field.kind == "year" and contract.market.as_of:
+        upper = min(upper, float(contract.market.as_of.year))
     schema: dict[str, Any] = {
         "type": [kind, "string" if field.required else "null"],
         "minimum": _number(lower),
@@ -166,7 +170,12 @@ def _level_schema(field: Field) -> tuple[dict[str, Any], str]:
     levels = [code if code == label else f"{code}: {label}" for code, label in labels.items()]
     order = "From worst to best: " if field.kind == "ordinal" and field.sign == "+" else "One of: "
     schema = {"enum": [*labels, "unknown" if field.required else None], "x-meanings": labels}
+    if field.open:
+        schema = {"type": ["string", "null"], "x-meanings": labels}
     return schema, f"{order}{'; '.join(levels)}."
+
+
+_NUMBERS = ("number", "count", "year")
 
 
 def _number(value: float) -> float:

@@ -153,7 +153,7 @@ class ValuationsOut(ResponseModel):
     errors: list[ProblemOut] = Field(description="Why rows have no value")
     notes: list[ProblemOut] = Field(description="Warnings, and what was derived or imputed")
     model_version: str
-    as_of: date = Field(description="The valuation date")
+    as_of: date | None = Field(description="The valuation date")
     valued_at: AwareDatetime
     currency: str = Field(description="Of all prices, which are amounts, not logarithms")
 
@@ -283,7 +283,7 @@ class ModelOut(ResponseModel):
     market_name: str
     market_title: str
     contract_sha256: str
-    as_of: date
+    as_of: date | None
     trained_at: AwareDatetime
     n_sales: int
     currency: str

@@ -17,10 +17,11 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from houseprice.market.contract import Contract, Limit
+    from houseprice.market.draft.draft import Draft
     from houseprice.model.gate import ChampionComparison, GateResult
     from houseprice.model.report import Report
 
-__all__ = ["gate_text", "metrics_text", "report_text"]
+__all__ = ["draft_text", "gate_text", "metrics_text", "report_text"]
 
 _PIPED_WIDTH = 120
 
@@ -30,7 +31,8 @@ def report_text(
 ) -> str:
     """Format a report, and that of the sales of the last year by a model of the earlier years."""
     symbol = contract.market.price.symbol
-    location = contract.fields[contract.market.roles.location].label
+    field = contract.field_of("location")
+    location = field.label if field else "Area"
     tables = [
         _accuracy(report, symbol, out_of_time, year),
         _equity(report.equity, f"Ratio study of {report.n_sales:,} sales, 90 % intervals"),
@@ -83,6 +85,19 @@ def metrics_text(
         "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]).rstrip()
         for row in rows
     )
+
+
+def draft_text(draft: Draft) -> str:
+    """Format what each column of a file of sales is taken for."""
+    headers = ["Column", "taken for", "kind", "why", "how sure", "check"]
+    rows = [
+        [each.column, each.use, each.kind or "", each.reason, each.sure, each.check]
+        for each in draft.guesses
+    ]
+    table = _table("", headers, rows)
+    for column in table.columns:
+        column.justify = "left"
+    return _render([table])
 
 
 def _limit(metric: str, limit: Limit, symbol: str) -> str:

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from datetime import date
 from functools import cached_property
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 import pandas as pd
@@ -26,7 +26,15 @@ from pydantic import FiniteFloat, ValidationError, model_validator
 from houseprice.errors import MarketError
 from houseprice.formatting import money
 from houseprice.market.expressions import Expression, ExpressionError
-from houseprice.market.fields import ContractModel, Field, Level, Sign, fold_name, singular
+from houseprice.market.fields import (
+    ContractModel,
+    Field,
+    Level,
+    Sign,
+    fold_name,
+    singular,
+    words_of,
+)
 from houseprice.market.rules import Component, ConsistencyRule, Order, Rule, Whole
 from houseprice.market.units import conversion, is_unit
 
@@ -50,6 +58,7 @@ __all__ = [
     "Rule",
     "Whole",
     "load_contract",
+    "validate_contract",
 ]
 
 _BRACKET = re.compile(r"(?P<name>.*?)\s*[(\[](?P<unit>[^()\[\]]*)[)\]]\s*")
@@ -82,13 +91,8 @@ def load_contract(path: Path) -> Contract:
         raise MarketError(file, "", f"can't be read ({error.strerror})") from None
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise MarketError(file, "", f"is not valid TOML ({error})") from None
-    fields = data.get("fields")
-    if isinstance(fields, dict):
-        for name, field in fields.items():
-            if isinstance(field, dict):
-                field["column"] = name
     try:
-        return Contract.model_validate({**data, "sha256": hashlib.sha256(text).hexdigest()})
+        return validate_contract(data, file.parent.resolve().name, text)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         key = ".".join(str(part) for part in first["loc"])
@@ -96,6 +100,39 @@ def load_contract(path: Path) -> Contract:
         if not key and ": " in reason:
             key, reason = reason.split(": ", 1)
         raise MarketError(file, key, reason) from None
+
+
+def validate_contract(data: dict[str, Any], folder: str, text: bytes) -> Contract:
+    """Check the content of a contract in a folder of this name; may raise a ValidationError."""
+    _set_defaults(data, folder)
+    return Contract.model_validate({**data, "sha256": hashlib.sha256(text).hexdigest()})
+
+
+def _set_defaults(data: dict[str, Any], folder: str) -> None:
+    """Fill in, in place, what a contract left out and its names alone decide."""
+    market = data.setdefault("market", {})
+    if isinstance(market, dict):
+        name = re.sub(r"\W+", "_", folder.casefold(), flags=re.ASCII).strip("_") or "market"
+        market.setdefault("name", name if name[0].isalpha() else f"market_{name}")
+        market.setdefault("title", words_of(str(market["name"])))
+        price = market.get("price")
+        if isinstance(price, str):
+            market["price"] = {"column": price}
+    fields = data.setdefault("fields", {})
+    groups = data.setdefault("groups", _GROUPS)
+    keys = [group.get("key") for group in groups if isinstance(group, dict)]
+    for name, field in fields.items() if isinstance(fields, dict) else ():
+        if isinstance(field, dict):
+            field["column"] = name
+            field.setdefault("label", words_of(name))
+            is_sale = bool(field.get("at_sale")) and "sale" in keys
+            field.setdefault("group", "sale" if is_sale else keys[0] if keys else "")
+
+
+_GROUPS = [
+    {"key": "house", "title": "The house"},
+    {"key": "sale", "title": "The sale", "help": "When and how it changes hands."},
+]
 
 
 class Limit(ContractModel):
@@ -171,38 +208,64 @@ class Derived(ContractModel):
 
 
 class Price(ContractModel):
-    """The target column, and how money is written."""
+    """The target column, and how money is written; its limits may be left to the sales."""
 
     column: str
-    label: str
-    currency: str
-    symbol: str
-    range: tuple[float, float]
+    label: str = "Price"
+    currency: str = ""
+    symbol: str = ""
+    range: tuple[float, float] | None = None
+
+    @property
+    def limits(self) -> tuple[float, float]:
+        """The legal limits, which a contract that was completed from sales always has."""
+        return self.range or (0.0, float("inf"))
 
 
 class Roles(ContractModel):
-    """The field of each role, so that no code needs the name of a column."""
+    """The field of each role, so that no code needs the name of a column; None for none.
 
-    location: str
-    area: str
-    built: str
-    sale_year: str
-    sale_month: str
+    A sale has a date, or a year with or without a month. A house has degrees, or projected
+    coordinates in metres.
+    """
+
+    location: str | None = None
+    area: str | None = None
+    built: str | None = None
+    sale_date: str | None = None
+    sale_year: str | None = None
+    sale_month: str | None = None
+    latitude: str | None = None
+    longitude: str | None = None
+    x: str | None = None
+    y: str | None = None
+
+    @property
+    def named(self) -> dict[str, str]:
+        """The field of each role that has one."""
+        return {role: name for role, name in self.model_dump().items() if name is not None}
 
 
 class MarketMetadata(ContractModel):
-    """What the market is, its files, and where they can be downloaded."""
+    """What the market is, its files, and where they can be downloaded.
+
+    ``id`` is the column of the key of a sale; sales without one are numbered. ``property_id`` is
+    the column of the key of a house, which may be sold several times. ``valid`` is a condition on
+    columns of the sales: those that do not meet it do not count.
+    """
 
     name: str = Setting(pattern=r"^[a-z][a-z0-9_]*$")
     title: str
-    description: str
-    source: str
-    sales: str
-    sample: str
-    as_of: date
-    id: str
+    description: str = ""
+    source: str = ""
+    sales: str = "sales.csv"
+    sample: str = "to_value.csv"
+    as_of: date | None = None
+    id: str = "sale_id"
+    property_id: str | None = None
+    valid: str | None = None
     price: Price
-    roles: Roles
+    roles: Roles = Roles()
     first_fields: tuple[str, ...] = ()
     kaggle: KaggleSource | None = None
 
@@ -224,7 +287,7 @@ class Contract(ContractModel):
 
     market: MarketMetadata
     groups: tuple[Group, ...]
-    fields: dict[str, Field]
+    fields: dict[str, Field] = Setting(min_length=1)
     derived: dict[str, Derived] = Setting(default_factory=dict)
     components: tuple[Component, ...] = ()
     orders: tuple[Order, ...] = ()
@@ -240,6 +303,19 @@ class Contract(ContractModel):
         return tuple(self.fields)
 
     @cached_property
+    def keys(self) -> tuple[str, ...]:
+        """The columns of the keys of a sale and of a house."""
+        keys = (self.market.id, self.market.property_id)
+        return tuple(dict.fromkeys(key for key in keys if key is not None))
+
+    @cached_property
+    def is_complete(self) -> bool:
+        """Whether no limits, levels or date are left to the sales."""
+        return self.market.price.range is not None and all(
+            field.is_complete for field in self.fields.values()
+        )
+
+    @cached_property
     def headers(self) -> dict[str, str]:
         """The column by each accepted header, folded: its name, its label and its aliases.
 
@@ -250,7 +326,7 @@ class Contract(ContractModel):
         fields = self.fields.items()
         price = {market.price.column: (market.price.label,)}
         ranks: list[list[tuple[str, str]]] = [
-            [(name, name) for name in (*self.columns, market.id, market.price.column)],
+            [(name, name) for name in (*self.columns, *self.keys, market.price.column)],
             [(f"X{name}", name) for name in self.columns if name[0].isdigit()],
             [(field.label, name) for name, field in fields],
             [(alias, name) for name, field in fields for alias in field.aliases],
@@ -267,6 +343,11 @@ class Contract(ContractModel):
                 if key and key not in headers and keys.count(key) == 1
             }
         return headers
+
+    def field_of(self, role: str) -> Field | None:
+        """Return the field with a role, or None if the market has none."""
+        name: str | None = getattr(self.market.roles, role)
+        return None if name is None else self.fields[name]
 
     def match_header(self, header: str) -> tuple[str, str] | None:
         """Return the column that a header means and the unit that it names, or None.
@@ -395,15 +476,8 @@ class Contract(ContractModel):
             with _error_prefix(f"fields.{name}"):
                 if field.group not in groups:
                     raise ValueError(f"there is no group {field.group!r}")
-                self._check_imputation(field)
-        for name, part in self.derived.items():
-            with _error_prefix(f"derived.{name}"):
-                Expression(part.expression, self.fields)
-        for table in ("components", "orders", "_all_wholes", "rules"):
-            for number, rule in enumerate(getattr(self, table)):
-                with _error_prefix(f"{table.removeprefix('_all_')}.{number}"):
-                    self._check_names(rule.columns)
-                    rule.compile(self.fields)
+        if all(field.is_complete for field in self.fields.values()):
+            self._check_expressions()
         for name, dialect in self.dialects.items():
             with _error_prefix(f"dialects.{name}"):
                 self._check_names(dialect.columns)
@@ -417,14 +491,40 @@ class Contract(ContractModel):
             raise ValueError(f"fields: two fields share the label {', '.join(repeated)}")
         return self
 
+    def _check_expressions(self) -> None:
+        """Check what needs the levels of all fields."""
+        for name, field in self.fields.items():
+            with _error_prefix(f"fields.{name}"):
+                self._check_imputation(field)
+        for name, part in self.derived.items():
+            with _error_prefix(f"derived.{name}"):
+                Expression(part.expression, self.fields)
+        for table in ("components", "orders", "_all_wholes", "rules"):
+            for number, rule in enumerate(getattr(self, table)):
+                with _error_prefix(f"{table.removeprefix('_all_')}.{number}"):
+                    self._check_names(rule.columns)
+                    rule.compile(self.fields)
+
     def _check_roles(self, roles: Roles) -> None:
-        self._check_names(roles.model_dump().values())
-        for role in ("location", "sale_month"):
-            if not self._has_levels(getattr(roles, role)):
-                raise ValueError(f"{role} must be a field with levels")
-        for role in ("area", "built", "sale_year"):
-            if self._has_levels(getattr(roles, role)):
-                raise ValueError(f"{role} must be a numeric field")
+        self._check_names(roles.named.values())
+        for role, name in roles.named.items():
+            kind = self.fields[name].kind
+            if (role == "location") == self.fields[name].is_numeric and role != "sale_month":
+                what = "a field with levels" if role == "location" else "a numeric field"
+                raise ValueError(f"{role} must be {what}")
+            if role == "sale_month" and kind not in ("count", "ordinal", "nominal"):
+                raise ValueError("sale_month must be a field with levels, or a count")
+            if (role == "sale_date") != (kind == "date"):
+                raise ValueError("sale_date must be a field of kind date, and no other role")
+        if roles.sale_date and (roles.sale_year or roles.sale_month):
+            raise ValueError("a sale has a sale_date or a sale_year, not both")
+        if roles.sale_month and not roles.sale_year:
+            raise ValueError("sale_month needs a sale_year")
+        for one, other in (("latitude", "longitude"), ("x", "y")):
+            if (one in roles.named) != (other in roles.named):
+                raise ValueError(f"{one} and {other} go together")
+        if "x" in roles.named and "latitude" in roles.named:
+            raise ValueError("a house has latitude and longitude, or x and y, not both")
 
     def _check_imputation(self, field: Field) -> None:
         if field.absent_when and not field.is_numeric and not field.absent_code:

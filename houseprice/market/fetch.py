@@ -158,12 +158,17 @@ def _check(
 def _check_market(folder: Path, source: KaggleSource, sample: pd.DataFrame) -> list[str]:
     """Raise if the market can't be loaded; return a note on invalid houses of the sample."""
     try:
-        contract = load_market(folder).contract
+        market = load_market(folder)
     except MarketError as error:
         where = f" ({error.key})" if error.key else ""
         raise FetchError(
             f"The downloaded {source.sales.file} breaks the contract{where}: {error.reason}"
         ) from None
+    for row, reason in market.set_aside[["row", "reason"]].head(1).itertuples(index=False):
+        raise FetchError(
+            f"The downloaded {source.sales.file} breaks the contract (row {row}): {reason}"
+        )
+    contract = market.contract
     invalid = int((~validate(sample, contract).valid).sum())
     if not invalid:
         return []

@@ -13,10 +13,21 @@ from pydantic import BaseModel, ConfigDict, model_validator
 from pydantic import Field as Setting
 
 from houseprice.formatting import field_value
+from houseprice.market.dates import Order, date_of, parse_date
 
-__all__ = ["ContractModel", "Field", "Kind", "Level", "Sign", "fold_name", "normalize", "singular"]
+__all__ = [
+    "ContractModel",
+    "Field",
+    "Kind",
+    "Level",
+    "Sign",
+    "fold_name",
+    "normalize",
+    "singular",
+    "words_of",
+]
 
-Kind = Literal["number", "count", "year", "ordinal", "nominal", "flag"]
+Kind = Literal["number", "count", "year", "date", "ordinal", "nominal", "flag"]
 Sign = Literal["+", "-"]
 Latitude = Annotated[float, Setting(ge=-90, le=90)]
 Longitude = Annotated[float, Setting(ge=-180, le=180)]
@@ -32,6 +43,11 @@ class ContractModel(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, ignored_types=(cached_property,))
 
+    def replaced(self, **changes: object) -> Self:
+        """Return a checked copy with other values; what is cached is computed anew."""
+        values = {name: getattr(self, name) for name in type(self).model_fields}
+        return self.model_validate(values | changes)
+
 
 class Level(ContractModel):
     """One legal value of an ordinal, nominal or flag field; ``at`` is its position in degrees."""
@@ -42,28 +58,40 @@ class Level(ContractModel):
     aliases: tuple[str, ...] = ()
     at: tuple[Latitude, Longitude] | None = None
 
+    @model_validator(mode="before")
+    @classmethod
+    def _of_text(cls, data: object) -> object:
+        """A text alone is both code and label."""
+        return {"code": data, "label": data} if isinstance(data, str) else data
+
 
 class Field(ContractModel):
     """One column of a house.
 
-    ``range`` holds the legal limits of a numeric kind, inclusive. A blank becomes, in this order:
+    ``range`` holds the legal limits of a numeric kind, inclusive, and ``levels`` the legal values
+    of the others. Both may be left to the sales (:func:`houseprice.market.defaults.complete`).
+    Where levels are ``open``, another one is not known instead of an error. A date is a decimal
+    year, and ``order`` that of its digits in files. A blank becomes, in this order:
     zero or the level "NA" (or "None") where ``absent_when`` is true, the value of ``follows``, the
     fixed ``start``, and last what the model estimates from the known fields (the levels of the
     field ``typical_by`` have typical values of their own). ``sign`` is the monotone constraint:
     more, or a better level, never lowers ("+") or never raises ("-") the price. ``aliases`` are
-    other headers of its column in a file, and ``unknown`` holds the numbers that mean that the
-    value is not known. The fields that are ``parts_of`` the same one add up to it.
-    ``halves`` is the field in which the half of a count such as 2.5 is counted.
+    other headers of its column in a file; ``unknown`` holds the numbers that mean that the value
+    is not known, and ``none`` those that mean a blank (a year of renovation of 0). The fields that
+    are ``parts_of`` the same one add up to it. ``halves`` is the field in which the half of a count
+    such as 2.5 is counted.
     """
 
     column: str
     label: str = Setting(min_length=1)
-    help: str = Setting(min_length=1)
+    help: str = ""
     group: str
     kind: Kind
     unit: str = ""
     range: tuple[float, float] | None = None
     levels: tuple[Level, ...] = ()
+    open: bool = False
+    order: Order | None = None
     sign: Sign | None = None
     scale: Literal["log"] | None = None
     required: bool = False
@@ -75,13 +103,19 @@ class Field(ContractModel):
     beyond: Literal["unknown"] | None = None
     unknown: tuple[float, ...] = ()
     parts_of: str | None = None
+    none: tuple[float, ...] = ()
     aliases: tuple[str, ...] = ()
     halves: str | None = None
 
     @cached_property
     def is_numeric(self) -> bool:
-        """Whether values are numbers (number, count, year) and not levels."""
-        return self.kind in ("number", "count", "year")
+        """Whether values are numbers (number, count, year, date) and not levels."""
+        return self.kind in ("number", "count", "year", "date")
+
+    @cached_property
+    def is_complete(self) -> bool:
+        """Whether its limits or levels are known, and not left to the sales."""
+        return self.range is not None if self.is_numeric else bool(self.levels)
 
     @cached_property
     def codes(self) -> tuple[str, ...]:
@@ -144,11 +178,15 @@ class Field(ContractModel):
         """The clean value of ``start``."""
         if self.start is None:
             return None
+        if self.kind == "date":
+            return parse_date(str(self.start))
         return float(self.codes.index(str(self.start)) if self.levels else self.start)
 
     @cached_property
     def format(self) -> Callable[[float], str]:
         """Formats a clean value for people: "1,710 sq ft", "Good", "not known"."""
+        if self.kind == "date":
+            return _format_date
         is_year = self.kind == "year"
         return partial(field_value, unit=self.unit, labels=self.labels, is_year=is_year)
 
@@ -156,6 +194,8 @@ class Field(ContractModel):
         """Format a clean value as in a file: "1710", "Gd", ""."""
         if np.isnan(value):
             return ""
+        if self.kind == "date":
+            return date_of(value).isoformat()
         return self.codes[int(value)] if self.levels else f"{value:.10g}"
 
     @model_validator(mode="after")
@@ -169,23 +209,28 @@ class Field(ContractModel):
         return self
 
     def _check_numeric(self) -> None:
-        if self.range is None or self.levels:
-            raise ValueError(f"a {self.kind} needs a range and has no levels")
-        if not self.range[0] < self.range[1]:
+        if self.levels or self.open:
+            raise ValueError(f"a {self.kind} has no levels")
+        if self.range is not None and not self.range[0] < self.range[1]:
             raise ValueError("range must be [lower, upper] with lower below upper")
         if self.halves and self.kind != "count":
             raise ValueError("only a count can have halves")
-        start_is_text = isinstance(self.start, str)
-        if start_is_text:
+        if self.kind == "date" and self.start is not None and self.start_value is None:
+            raise ValueError("start must be a date, such as 2014-10-13")
+        if self.kind != "date" and isinstance(self.start, str):
             raise ValueError("start must be a number here")
 
     def _check_levels(self) -> None:
-        if len(self.levels) < 2 or self.range is not None or self.unit or self.scale:
-            raise ValueError(f"a {self.kind} needs two levels or more, and no range or unit")
+        if self.range is not None or self.unit or self.scale:
+            raise ValueError(f"a {self.kind} has levels, and no range or unit")
+        if self.unknown or self.none:
+            raise ValueError("unknown and none hold numbers, and this field has levels")
+        if not self.levels:
+            return
+        if len(self.levels) < 2 and not self.open:
+            raise ValueError(f"a {self.kind} needs two levels or more")
         if self.kind == "flag" and len(self.levels) != 2:
             raise ValueError("a flag has exactly two levels: no, then yes")
-        if self.unknown:
-            raise ValueError("unknown holds numbers, and this field has levels")
         if self.start is not None and self.start not in self.codes:
             raise ValueError(f"start must be one of {', '.join(self.codes)}")
         spellings = [spelling for level in self.levels for spelling in _spellings(level)]
@@ -196,6 +241,22 @@ class Field(ContractModel):
         if without_position and self.has_positions:
             names = ", ".join(without_position)
             raise ValueError(f"at is missing for {names}: all levels have one or none")
+
+
+def words_of(name: str) -> str:
+    """Write the name of a column as words.
+
+    >>> words_of("yr_built"), words_of("livingArea"), words_of("MSZoning")
+    ('Yr built', 'Living area', 'MSZoning')
+    """
+    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z][a-z])", " ", name).replace("_", " ").split()
+    plain = [word.lower() if word.istitle() else word for word in words]
+    text = " ".join(plain) or name
+    return text[0].upper() + text[1:]
+
+
+def _format_date(value: float) -> str:
+    return "not known" if np.isnan(value) else f"{date_of(value):%-d %B %Y}"
 
 
 def normalize(spelling: str) -> str:

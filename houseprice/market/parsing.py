@@ -21,6 +21,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from houseprice.market.contract import Contract
+from houseprice.market.dates import date_of, parse_date
 from houseprice.market.fields import Field, normalize, singular
 from houseprice.market.problems import Problem, Severity
 from houseprice.market.units import conversion, is_unit, split_quantity
@@ -50,6 +51,7 @@ BOOLEANS = {"false": False, "true": True}
 MAX_EXACT = 1e15
 MAX_NUMBER_CHARS = 40
 MAX_SHOWN_CHARS = 40
+MAX_SHOWN_LEVELS = 50
 MAX_ROWS_BY_CELL = 48
 """Tables up to this many rows are parsed cell by cell, which avoids pandas' overhead per column."""
 
@@ -119,7 +121,7 @@ def parse_columns(rows: pd.DataFrame, contract: Contract) -> ParsedTable:
 
 
 def parse_column(
-    field: Field, column: pd.Series, as_of: date
+    field: Field, column: pd.Series, as_of: date | None
 ) -> tuple[Floats, Flags, Flags, list[Problem]]:
     """Parse one column: its clean values, where it is blank or unknown, and the problems."""
     codes, distinct = _factorize(column)
@@ -200,7 +202,7 @@ def _object_block(rows: pd.DataFrame) -> NDArray[np.object_]:
 
 
 def _cells(
-    field: Field, column: Sequence[object], null: Sequence[bool], as_of: date
+    field: Field, column: Sequence[object], null: Sequence[bool], as_of: date | None
 ) -> Iterator[ParsedCell]:
     parsed: dict[str, ParsedCell] = {}
     for raw, is_null in zip(column, null, strict=True):
@@ -249,20 +251,21 @@ def _hashable(values: NDArray[np.object_]) -> NDArray[np.object_]:
     return replaced
 
 
-def _digit_range(field: Field, as_of: date) -> tuple[float, float]:
+def _digit_range(field: Field, as_of: date | None) -> tuple[float, float]:
     """Return the limits within which digits alone are a clean value; none for levels."""
-    if field.range is None or field.unknown:
+    if field.range is None or field.unknown or field.none or field.kind == "date":
         return math.inf, -math.inf
     lower, upper = field.range
-    return lower, min(upper, MAX_EXACT, as_of.year if field.kind == "year" else math.inf)
+    latest = as_of.year if field.kind == "year" and as_of is not None else math.inf
+    return lower, min(upper, MAX_EXACT, latest)
 
 
 # -------------------------------------------------------------------------------------------- cells
 
 
-def parse_cell(field: Field, raw: object, as_of: date) -> ParsedCell:
+def parse_cell(field: Field, raw: object, as_of: date | None) -> ParsedCell:
     """Parse one raw value (text, number, boolean, None); a year after ``as_of`` is an error."""
-    if isinstance(raw, int | float) and not field.levels and _is_legal(field, raw, as_of):
+    if isinstance(raw, int | float) and field.is_numeric and _is_legal(field, raw, as_of):
         return ParsedCell(raw + 0.0)  # -0.0 is 0.0
     text = raw.strip() if isinstance(raw, str) else _text(raw)
     if text.startswith(("'", '="')) and (marked := _TEXT_MARK.fullmatch(text)):
@@ -273,7 +276,9 @@ def parse_cell(field: Field, raw: object, as_of: date) -> ParsedCell:
             return _BLANK
         if word in UNKNOWNS:
             return _UNKNOWN
-    return _parse_level(field, text) if field.levels else _parse_number(field, text, as_of)
+    if field.kind == "date":
+        return _parse_date(field, text)
+    return _parse_number(field, text, as_of) if field.is_numeric else _parse_level(field, text)
 
 
 def _text(raw: object) -> str:
@@ -288,13 +293,15 @@ def _text(raw: object) -> str:
     return str(int(number)) if number.is_integer() and abs(number) < MAX_EXACT else repr(number)
 
 
-def _is_legal(field: Field, number: float, as_of: date) -> bool:
-    if isinstance(number, bool) or not abs(number) < MAX_EXACT or number in field.unknown:
+def _is_legal(field: Field, number: float, as_of: date | None) -> bool:
+    if isinstance(number, bool) or not abs(number) < MAX_EXACT or field.kind == "date":
+        return False
+    if number in field.unknown or number in field.none:
         return False
     return _illegal(field, float(number), "", as_of) is None
 
 
-def _parse_number(field: Field, text: str, as_of: date) -> ParsedCell:
+def _parse_number(field: Field, text: str, as_of: date | None) -> ParsedCell:
     if len(text) > MAX_NUMBER_CHARS:
         return _number_error(field, text, "too_long", f"{len(text):,} characters are not a number.")
     plain, factor, reason = _convert(field, text)
@@ -303,6 +310,8 @@ def _parse_number(field: Field, text: str, as_of: date) -> ParsedCell:
     value = float(plain) * factor
     if value in field.unknown:
         return _UNKNOWN
+    if value in field.none:
+        return _BLANK
     if math.isinf(value):
         return _number_error(field, text, "not_finite", f"{shorten(text)} is not a finite number.")
     illegal = _illegal(field, value, text, as_of)
@@ -333,15 +342,25 @@ def _convert(field: Field, text: str) -> tuple[str, float, tuple[str, str] | Non
     return plain, 1.0, ("not_a_number", f"«{shorten(text)}» is not a number.")
 
 
+def _parse_date(field: Field, text: str) -> ParsedCell:
+    value = parse_date(text, field.order or "ymd")
+    assert field.range is not None
+    if value is None:
+        return _number_error(field, text, "not_a_date", f"«{shorten(text)}» is not a date.")
+    if not field.range[0] <= value <= field.range[1]:
+        return _number_error(field, text, "no_such_time", f"{text} is too far from the sales.")
+    return ParsedCell(value)
+
+
 def _strip_grouping(number: str) -> str:
     grouped = _GROUPED.fullmatch(number)
     return number.replace(grouped.group(1), "") if grouped else number
 
 
-def _illegal(field: Field, value: float, text: str, as_of: date) -> tuple[str, str] | None:
+def _illegal(field: Field, value: float, text: str, as_of: date | None) -> tuple[str, str] | None:
     """Return the code and the reason why a number is illegal, or None."""
     assert field.range is not None
-    if field.kind == "year" and value > as_of.year:
+    if field.kind == "year" and as_of is not None and value > as_of.year:
         return "future_year", f"{text} is after the market's last sales ({as_of:%B %Y})."
     if value < field.range[0]:
         return "below_limit", f"{text} is below the smallest possible value."
@@ -369,6 +388,12 @@ def _parse_level(field: Field, text: str) -> ParsedCell:
         # A code such as 60 comes as "60.0" from a column that pandas took for numbers.
         text = spelling = text.partition(".")[0]
     position = field.spellings.get(spelling, field.spellings.get(singular(spelling)))
+    if position is None and field.open:
+        message = (
+            f"{field.label}: no sale in this market had «{shorten(text)}», so it is not known."
+        )
+        finding = CellFinding("unseen_level", "warning", message, shorten(text))
+        return ParsedCell(math.nan, finding, unknown=True)
     if position is None:
         return ParsedCell(math.nan, _no_level(field, text))
     is_exact = text in field.exact_spellings
@@ -384,7 +409,10 @@ def _no_level(field: Field, text: str) -> CellFinding:
     spelling = normalize(text)[:MAX_SHOWN_CHARS]
     near = difflib.get_close_matches(spelling, field.spellings, n=1, cutoff=0.75)
     hint = f" Did you mean {_level(field, field.spellings[near[0]])}?" if near else ""
-    legal = ", ".join(_level(field, position) for position in range(len(field.levels)))
+    shown = range(min(len(field.levels), MAX_SHOWN_LEVELS))
+    legal = ", ".join(_level(field, position) for position in shown)
+    if len(field.levels) > MAX_SHOWN_LEVELS:
+        legal += f" and {len(field.levels) - MAX_SHOWN_LEVELS:,} others"
     message = f"{field.label}: «{shorten(text)}» is not one of its values.{hint}"
     return CellFinding("unknown_level", "error", message, shorten(text), f"one of {legal}")
 
@@ -398,6 +426,8 @@ def describe_range(field: Field) -> str:
     """Describe which numbers are legal: "a whole number from 0 to 5 cars"."""
     assert field.range is not None
     lower, upper = field.range
+    if field.kind == "date":
+        return f"a date, such as {date_of(upper).isoformat()}"
     what = {"number": "a number", "count": "a whole number", "year": "a year"}[field.kind]
     what = "a number" if field.halves else what
     lowest = field.format(lower).removesuffix(field.unit).strip()

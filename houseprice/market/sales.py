@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -12,22 +13,32 @@ from numpy.typing import NDArray
 
 from houseprice.errors import MarketError
 from houseprice.market.contract import CONTRACT_FILE, Contract, load_contract
+from houseprice.market.defaults import complete, evaluate_condition
+from houseprice.market.expressions import ExpressionError
 from houseprice.market.problems import Problem
 from houseprice.market.validation import validate, validate_prices
 
 __all__ = [
     "EXPERIMENTS_FILE",
     "EXPERIMENT_METRICS",
+    "MIN_SALES",
     "Market",
     "load_experiments",
     "load_market",
     "market_folder",
+    "market_of",
     "median_values",
     "read_rows",
+    "sale_dates",
     "typical_house",
 ]
 
 EMBEDDED = Path(__file__).parent
+MIN_SALES = 50
+"""A market with fewer usable sales can't be learned."""
+
+Floats = NDArray[np.float64]
+Reader = Callable[[Path, Contract], tuple[pd.DataFrame, Sequence[Problem]]]
 
 
 @dataclass(frozen=True)
@@ -45,7 +56,9 @@ class Market:
     ids : Series, shape (n_sales,)
         The id of each sale, as text.
     problems : tuple of Problem
-        Warnings and notes of the validation.
+        Warnings and notes of the validation; rows are those of :attr:`houses`, from 1.
+    set_aside : DataFrame
+        The rows of the file that do not count: ``row`` (from 1), ``id``, ``code`` and ``reason``.
     """
 
     contract: Contract
@@ -54,6 +67,7 @@ class Market:
     prices: pd.Series
     ids: pd.Series
     problems: tuple[Problem, ...]
+    set_aside: pd.DataFrame
 
     @property
     def sales_path(self) -> Path:
@@ -62,8 +76,13 @@ class Market:
 
     @property
     def sample_path(self) -> Path:
-        """A file of houses without a price, as an example to value."""
+        """A file of houses without a price, as an example to value; it need not exist."""
         return self.folder / self.contract.market.sample
+
+    @cached_property
+    def sold(self) -> Floats | None:
+        """When each house was sold, as a decimal year; None if the market has no dates."""
+        return sale_dates(self.houses, self.contract)
 
     @cached_property
     def labelled_sales(self) -> pd.DataFrame:
@@ -74,35 +93,118 @@ class Market:
         return frame
 
 
-def load_market(name_or_path: str | Path | None = None) -> Market:
+def load_market(name_or_path: str | Path | None = None, read: Reader | None = None) -> Market:
     """Load a market: an embedded one by name, any by its folder, by default the first embedded one.
+
+    ``read`` reads the file of the sales as text, with columns named as in the contract, and returns
+    the problems of rows that it could not read; by default it reads a plain CSV file.
 
     Raises
     ------
     MarketError
-        If there is no such market, its contract is wrong, or its sales break the contract.
+        If there is no such market, its contract is wrong, its sales can't be read or lack a column,
+        or fewer than :data:`MIN_SALES` of them count.
     """
     folder = market_folder(name_or_path)
     contract = load_contract(folder)
     file = folder / contract.market.sales
     try:
-        rows = read_rows(file)
+        rows, unread = (read_rows(file), ()) if read is None else read(file, contract)
     except OSError as error:
         raise MarketError(file, "", f"can't be read ({error.strerror})") from None
     except (ValueError, UnicodeDecodeError) as error:
         raise MarketError(file, "", f"is not a CSV file ({error})") from None
-    for column in (contract.market.id, contract.market.price.column):
-        if column not in rows.columns:
-            raise MarketError(file, column, "this column is missing")
+    return market_of(folder, contract, rows, unread)
+
+
+def market_of(
+    folder: Path, contract: Contract, rows: pd.DataFrame, unread: Sequence[Problem] = ()
+) -> Market:
+    """Make a market of a contract and its raw sales; raise a MarketError as :func:`load_market`."""
+    file = folder / contract.market.sales
+    missing = {*contract.columns, contract.market.price.column}.difference(rows.columns)
+    if missing:
+        raise MarketError(file, ", ".join(sorted(missing)), "this column is missing")
+    if contract.market.id in rows.columns:
+        ids = rows[contract.market.id].astype(str)
+    else:
+        ids = pd.Series(np.arange(1, len(rows) + 1).astype(str), name=contract.market.id)
+    reasons = {p.row - 1: (p.code, p.sentence) for p in unread if p.row is not None}
+    reasons |= _invalid(rows, contract, file)
+    counted = ~rows.index.isin(list(reasons))
+    contract = complete(contract, rows[counted])
     validated = validate(rows, contract)
     prices, price_problems = validate_prices(rows[contract.market.price.column], contract)
-    problems = (*validated.problems, *price_problems)
-    _raise_first_error(file, problems)
-    ids = rows[contract.market.id].astype(str)
-    if ids.duplicated().any():
-        repeated = ids[ids.duplicated()].iloc[0]
-        raise MarketError(file, contract.market.id, f"{repeated} occurs more than once")
-    return Market(contract, folder, validated.houses, prices, ids, problems)
+    # A sale whose required field is blank still has a price: the field is not known.
+    for problem in (*price_problems, *validated.problems):
+        is_blank = problem.code == "required" and problem.field in contract.fields
+        if problem.severity == "error" and problem.row is not None and not is_blank:
+            reasons.setdefault(problem.row - 1, (problem.code, problem.sentence))
+    if contract.market.id in rows.columns:
+        for i in np.flatnonzero(ids.where(~ids.index.isin(list(reasons))).duplicated()).tolist():
+            reason = f"{contract.market.id}: {ids.iloc[i]} occurs more than once."
+            reasons.setdefault(i, ("key_twice", reason))
+    set_aside = pd.DataFrame(
+        [(i + 1, ids.iloc[i], *reasons[i]) for i in sorted(reasons)],
+        columns=["row", "id", "code", "reason"],
+    )
+    kept = np.flatnonzero(~rows.index.isin(list(reasons)))
+    if len(kept) < MIN_SALES:
+        raise MarketError(file, "", _too_few(len(kept), set_aside))
+    number = dict(zip(kept.tolist(), range(1, len(kept) + 1), strict=True))
+    problems = tuple(
+        replace(problem, row=number[problem.row - 1]) if problem.row is not None else problem
+        for problem in (*validated.problems, *price_problems)
+        if problem.severity != "error" and (problem.row is None or problem.row - 1 in number)
+    )
+    return Market(
+        contract,
+        folder,
+        validated.houses.iloc[kept].reset_index(drop=True),
+        prices.iloc[kept].reset_index(drop=True),
+        ids.iloc[kept].reset_index(drop=True),
+        problems,
+        set_aside,
+    )
+
+
+def sale_dates(houses: pd.DataFrame, contract: Contract) -> Floats | None:
+    """Return the dates of sales as decimal years; None if the market has no dates.
+
+    A month is its middle, and a year without a month its middle.
+    """
+    roles = contract.market.roles
+    if roles.sale_date is not None:
+        return houses[roles.sale_date].to_numpy(np.float64)
+    if roles.sale_year is None:
+        return None
+    years = houses[roles.sale_year].to_numpy(np.float64)
+    if roles.sale_month is None:
+        return years + 0.5
+    month, parts = contract.fields[roles.sale_month], houses[roles.sale_month].to_numpy(np.float64)
+    share = (parts + 0.5) / len(month.levels) if month.levels else (parts - 0.5) / 12
+    dates: Floats = years + share
+    return dates
+
+
+def _invalid(rows: pd.DataFrame, contract: Contract, file: Path) -> dict[int, tuple[str, str]]:
+    """Return code and reason of the rows that do not meet ``market.valid``, by position."""
+    condition = contract.market.valid
+    if condition is None:
+        return {}
+    try:
+        holds = evaluate_condition(condition, rows)
+    except ExpressionError as error:
+        raise MarketError(file, "market.valid", str(error)) from None
+    reason = f"It does not meet the condition {condition}."
+    return dict.fromkeys(np.flatnonzero(holds != 1.0).tolist(), ("not_valid", reason))
+
+
+def _too_few(n_kept: int, set_aside: pd.DataFrame) -> str:
+    reasons = set_aside["reason"].value_counts().head(3)
+    most = "; ".join(f"{count:,} x {reason}" for reason, count in reasons.items())
+    why = f" Set aside: {most}" if most else ""
+    return f"only {n_kept} sales can be used, and a market needs {MIN_SALES}.{why}"
 
 
 def market_folder(name_or_path: str | Path | None = None) -> Path:
@@ -127,18 +229,6 @@ def market_folder(name_or_path: str | Path | None = None) -> Path:
 def read_rows(path: Path) -> pd.DataFrame:
     """Read a CSV file as text; "NA" stays text."""
     return pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
-
-
-def _raise_first_error(file: Path, problems: tuple[Problem, ...]) -> None:
-    errors = [problem for problem in problems if problem.severity == "error"]
-    if errors:
-        first = errors[0]
-        where = f"row {first.row}" if first.row else ""
-        more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
-        raise MarketError(file, where, f"{first.sentence}{more}")
-
-
-Floats = NDArray[np.float64]
 
 
 def typical_house(market: Market) -> pd.Series:

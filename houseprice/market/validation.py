@@ -144,11 +144,10 @@ def validate_prices(values: pd.Series, contract: Contract) -> tuple[pd.Series, t
     field = Field(
         column=price.column,
         label=price.label,
-        help=price.label,
         group="",
         kind="number",
         unit=price.currency,
-        range=price.range,
+        range=price.limits,
         required=True,
     )
     prices, blank, unknown, problems = parse_column(field, values, contract.market.as_of)
@@ -291,7 +290,7 @@ def _unknown_columns(rows: pd.DataFrame, contract: Contract) -> Iterator[Problem
 
 
 def _known_columns(contract: Contract) -> set[str]:
-    return {*contract.columns, contract.market.id, contract.market.price.column}
+    return {*contract.columns, *contract.keys, contract.market.price.column}
 
 
 def _contradictions(

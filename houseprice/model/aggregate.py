@@ -175,9 +175,12 @@ def out_of_time_errors(
     model: ValuationModel, market: Market
 ) -> Iterator[tuple[Floats, Floats, Floats]]:
     """Yield prices, values and areas of each year, predicted from the years before alone."""
-    roles = market.contract.market.roles
-    years = market.houses[roles.sale_year].to_numpy(np.float64)
-    areas = market.houses[roles.location].to_numpy(np.float64)
+    if market.sold is None:
+        return
+    years = np.floor(market.sold)
+    location = market.contract.market.roles.location
+    # Without locations each house is an area of its own.
+    areas = np.arange(len(years)) if location is None else market.houses[location].to_numpy()
     prices = market.prices.to_numpy(np.float64)
     for year in np.unique(years[~np.isnan(years)]):
         before, now = years < year, years == year

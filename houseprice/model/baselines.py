@@ -31,12 +31,19 @@ def median_price(
 def location_price_per_area(
     contract: Contract, sales: pd.DataFrame, prices: Floats, houses: pd.DataFrame
 ) -> Floats:
-    """Value a house at the median price per area of its market area, times its area."""
-    roles = contract.market.roles
-    per_area = pd.Series(prices / sales[roles.area].to_numpy())
-    rates = per_area.groupby(sales[roles.location].to_numpy()).median()
-    rate = houses[roles.location].map(rates).fillna(per_area.median())
-    return (rate * houses[roles.area]).to_numpy(np.float64)
+    """Value a house at the median price per area of its market area, times its area.
+
+    Without the one or the other: at the median price of its market area, or of all sales.
+    """
+    location, area = contract.market.roles.location, contract.market.roles.area
+    sizes = sales[area].where(sales[area] > 0).to_numpy() if area else 1.0
+    per_area = pd.Series(prices / sizes)
+    rate = pd.Series(per_area.median(), index=houses.index)
+    if location:
+        rate = houses[location].map(per_area.groupby(sales[location].to_numpy()).median())
+        rate = rate.fillna(per_area.median())
+    values = np.asarray(rate * houses[area] if area else rate, dtype=np.float64)
+    return np.where(np.isnan(values), np.median(prices), values)
 
 
 def plain_lasso(

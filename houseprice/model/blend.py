@@ -141,8 +141,9 @@ class BlendRegressor(RegressorMixin, BaseEstimator):
         Market areas and the distance from the average sale predict errors best; of the rest, most
         is noise.
         """
-        location = self.contract.columns.index(self.contract.market.roles.location)
-        areas = self.features_.indicator_fields_ == location
+        location = self.contract.market.roles.location
+        position = self.contract.columns.index(location) if location else -1
+        areas = self.features_.indicator_fields_ == position
         numeric = np.ones(self.features_.n_numeric_)
         return np.concatenate([[1.0, 1.0, 2.0], numeric, np.where(areas, 3.0, 1.0)])
 

@@ -93,7 +93,7 @@ def card_data(
     """
     contract, top = market.contract, importance.head(_TOP)
     return {
-        "as_of": contract.market.as_of.isoformat(),
+        "as_of": contract.market.as_of.isoformat() if contract.market.as_of else None,
         **_statements(contract.market),
         "data": _training_data(model, market),
         "fields": _fields(contract),
@@ -182,8 +182,8 @@ def _statements(market: MarketMetadata) -> dict[str, list[str]]:
     "method" describes what :mod:`houseprice.model.blend` and :mod:`houseprice.model.conformal` do:
     change it together with them.
     """
-    as_of = format_date(market.as_of.isoformat())
-    low, high = (money(price, market.price.symbol) for price in market.price.range)
+    as_of = format_date(market.as_of.isoformat()) if market.as_of else "the time of the sales"
+    low, high = (money(price, market.price.symbol) for price in market.price.limits)
     return {
         "purpose": [
             (
@@ -241,8 +241,8 @@ def _statements(market: MarketMetadata) -> dict[str, list[str]]:
 
 def _training_data(model: ValuationModel, market: Market) -> dict[str, Any]:
     metadata = market.contract.market
-    years = market.houses[metadata.roles.sale_year]
-    locations = market.houses[metadata.roles.location]
+    years = None if market.sold is None else np.floor(market.sold)
+    location = market.contract.field_of("location")
     inliers = getattr(getattr(model, "regressor_", None), "inlier_mask_", None)
     return {
         "market": metadata.title,
@@ -250,15 +250,16 @@ def _training_data(model: ValuationModel, market: Market) -> dict[str, Any]:
         "source": metadata.source,
         "currency": metadata.price.currency,
         "symbol": metadata.price.symbol,
-        "legal_prices": list(metadata.price.range),
+        "legal_prices": list(metadata.price.limits),
         "sales": len(market.houses),
-        "first_year": int(years.min()),
-        "last_year": int(years.max()),
+        "set_aside": len(market.set_aside),
+        "first_year": None if years is None else int(np.nanmin(years)),
+        "last_year": None if years is None else int(np.nanmax(years)),
         "lowest_price": float(market.prices.min()),
         "median_price": float(market.prices.median()),
         "highest_price": float(market.prices.max()),
-        "location_label": market.contract.fields[metadata.roles.location].label,
-        "locations": int(locations.nunique()),
+        "location_label": location.label if location else None,
+        "locations": int(market.houses[location.column].nunique()) if location else None,
         "left_out": None if inliers is None else int(np.sum(~inliers)),
     }
 

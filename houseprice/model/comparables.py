@@ -79,7 +79,8 @@ class Comparables:
         self._prices = market.prices.to_numpy(np.float64)
         self._ids = market.ids.astype(str).tolist()
         self._subject = SubjectMatcher(market)
-        self._location = contract.columns.index(contract.market.roles.location)
+        location = contract.market.roles.location
+        self._location = [] if location is None else [contract.columns.index(location)]
         self.distance = HouseDistance(contract, self._sales, importance)
         self._circumstances = [
             (contract.columns.index(field.column), field) for field in contract.sale_conditions
@@ -115,24 +116,28 @@ class Comparables:
             exists = np.isfinite(best_distance)
             rows[block, :width] = np.where(exists, best, -1)
             similarity[block, :width] = np.where(exists, 100.0 * (1.0 - best_distance), np.nan)
-        location = self._sales[:, self._location]
-        same = (location[rows] == matrix[:, [self._location]]) & (rows >= 0)
+        same = np.zeros(rows.shape, dtype=bool)
+        for column in self._location:
+            same = (self._sales[rows, column] == matrix[:, [column]]) & (rows >= 0)
         return NearestSales(rows, similarity, same)
 
     def table(self, house: pd.Series, k: int = 5, key: str | None = None) -> pd.DataFrame:
         """Describe the k sales most similar to a clean house, the first choice first.
 
         A row per sale: row (position in the market), id, similarity (0 to 100), price and
-        price_per_area (money), sold ("June 2009"), same_location (bool), circumstances
-        (what was atypical about the sale, empty if nothing) and differences (the fields
-        that differ most, as text, "; " between them).
+        price_per_area (money, NaN without areas), sold ("June 2009", empty without dates),
+        same_location (bool), circumstances (what was atypical about the sale, empty if nothing)
+        and differences (the fields that differ most, as text, "; " between them).
         """
         contract = self.market.contract
         values = house[list(contract.columns)].to_numpy(np.float64)
         nearest = self.nearest(values[np.newaxis], k, None if key is None else [key])
         exists = nearest.rows[0] >= 0
         rows = nearest.rows[0][exists]
-        area = self._sales[rows, contract.columns.index(contract.market.roles.area)]
+        role = contract.market.roles.area
+        area = np.zeros(len(rows))
+        if role is not None:
+            area = self._sales[rows, contract.columns.index(role)]
         parts = self.distance.by_field(values[np.newaxis], rows[np.newaxis])[0]
         return pd.DataFrame(
             {
@@ -153,7 +158,9 @@ class Comparables:
 
     def _ranking(self, houses: Floats, distance: Singles) -> Singles:
         """Return the sort key of the sales: those near by in the same area, then all others."""
-        same = houses[:, [self._location]] == self._sales[:, self._location]
+        same = np.ones(distance.shape, dtype=bool)
+        for column in self._location:
+            same = houses[:, [column]] == self._sales[:, column]
         key = np.where(same & (distance <= self.radius), np.float32(0), np.float32(2))
         key += np.where(self.is_typical, np.float32(0), np.float32(ATYPICAL_PENALTY))
         key += distance
@@ -184,7 +191,8 @@ class Comparables:
         roles = contract.market.roles
         date = (
             (contract.fields[name], self._sales[row, contract.columns.index(name)])
-            for name in (roles.sale_month, roles.sale_year)
+            for name in (roles.sale_date, roles.sale_month, roles.sale_year)
+            if name is not None
         )
         return " ".join(field.format(value) for field, value in date if not np.isnan(value))
 

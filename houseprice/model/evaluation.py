@@ -172,7 +172,9 @@ def out_of_time_evaluation(
     A ModelError if there are too few sales in the years before.
     """
     model = ValuationModel(market.contract) if model is None else model
-    years = market.houses[market.contract.market.roles.sale_year].to_numpy(np.float64)
+    if market.sold is None:
+        raise ModelError("the sales have no dates, so that none can be predicted from earlier ones")
+    years = np.floor(market.sold)
     last = np.nanmax(years)
     before, after = np.flatnonzero(years < last), np.flatnonzero(years == last)
     if before.size == 0:

@@ -96,9 +96,12 @@ def build_report(
     estimates = values.pivot_table(index="repeat", columns="row", values="predicted_price")
     prices = values.groupby("row")["price"].first()
     quintiles = price_quintiles(prices, contract.market.price.symbol)
-    labels = contract.with_labels(houses.iloc[prices.index])[contract.market.roles.location]
-    locations = pd.Series(labels.fillna("not known").to_numpy(), index=prices.index)
-    locations = locations[locations.map(locations.value_counts()) >= MIN_GROUP_SIZE]
+    location = contract.field_of("location")
+    locations = pd.Series(dtype=object)
+    if location is not None:
+        areas = houses[location.column].iloc[prices.index]
+        locations = pd.Series([location.format(area) for area in areas], index=prices.index)
+        locations = locations[locations.map(locations.value_counts()) >= MIN_GROUP_SIZE]
     by_location = _by_group(values, locations)
 
     def study(labels: pd.Series | None) -> pd.DataFrame:

@@ -250,7 +250,7 @@ class ValuationModel(RegressorMixin, BaseEstimator):
         return self._clipped(np.exp(log_price - below)), self._clipped(np.exp(log_price + above))
 
     def _clipped(self, price: Floats) -> Floats:
-        return np.clip(price, *self.contract.market.price.range)
+        return np.clip(price, *self.contract.market.price.limits)
 
     def __getstate__(self) -> dict[str, Any]:
         state: dict[str, Any] = dict(super().__getstate__())

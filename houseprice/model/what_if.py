@@ -239,7 +239,7 @@ def _check_legal(field: Field, value: float) -> None:
 
 
 def _limits(model: ValuationModel, prices: Floats, half: Floats) -> tuple[Floats, Floats]:
-    legal = model.contract.market.price.range
+    legal = model.contract.market.price.limits
     return np.clip(prices * np.exp(-half), *legal), np.clip(prices * np.exp(half), *legal)
 
 

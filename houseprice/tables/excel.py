@@ -318,7 +318,7 @@ def _add_metadata(book: Workbook, scored: ScoredTable, contract: Contract) -> No
     levels = scored.valuations["interval"].dropna().unique().tolist()
     items: list[tuple[str, Cell]] = [
         ("Market", market.title),
-        ("Values as of", market.as_of.isoformat()),
+        ("Values as of", market.as_of.isoformat() if market.as_of else ""),
         ("Currency", market.price.currency),
         ("Model", ", ".join(_distinct(scored.valuations["model_version"]))),
         ("Valued at", ", ".join(_distinct(scored.valuations["valued_at"])[:1])),

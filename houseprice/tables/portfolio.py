@@ -59,12 +59,17 @@ def sum_portfolio(
     shared = SharedErrors.from_metrics(metrics)
     area = _areas(table, contract)[valued]
     rows = [_row(values, area, None, shared)]
-    rows += [_row(values, area, location, shared) for location in pd.unique(area)]
+    field = contract.field_of("location")
+    if field is not None:
+        rows += [_row(values, area, location, shared) for location in pd.unique(area)]
     whole, *locations = rows
-    field = contract.fields[contract.market.roles.location]
-    by_location = pd.DataFrame(
-        [{"location": field.format(float(row.pop("area"))), **row} for row in locations]
-    ).sort_values("total", ascending=False, kind="stable", ignore_index=True)
+    named = [
+        {"location": field.format(float(row.pop("area"))) if field else "", **row}
+        for row in locations
+    ]
+    by_location = pd.DataFrame(named, columns=["location", *whole]).sort_values(
+        "total", ascending=False, kind="stable", ignore_index=True
+    )
     total, low, high = (float(whole[name]) for name in ("total", "low", "high"))
     ranged = not np.isnan(low)
     level = float(values["interval"].max()) if ranged else None
@@ -101,10 +106,10 @@ def _row(
 
 
 def _areas(table: Table, contract: Contract) -> Floats:
-    name = contract.market.roles.location
-    if name not in table.rows.columns:
+    field = contract.field_of("location")
+    if field is None or field.column not in table.rows.columns:
         return np.full(len(table.rows), np.nan)
-    return parse_column(contract.fields[name], table.rows[name], contract.market.as_of)[0]
+    return parse_column(field, table.rows[field.column], contract.market.as_of)[0]
 
 
 def _parts(values: pd.DataFrame, area: Floats, shared: SharedErrors) -> pd.DataFrame:

@@ -163,7 +163,7 @@ class Endpoints:
     ) -> ValuedChunk:
         """Check an answer against its request."""
         problems = [each.problem() for each in answer.errors + answer.notes]
-        limits = self._contract.market.price.range if check_limits else (-math.inf, math.inf)
+        limits = self._contract.market.price.limits if check_limits else (-math.inf, math.inf)
         error_rows = {each.row for each in problems if each.severity == "error"}
         row_faults = (
             _row_fault(valuation, row, interval, limits, has_error=row in error_rows)

@@ -162,7 +162,7 @@ class ForeignBackend(Backend):
         """Convert a number to money; raises BackendInvalidResponse outside the price limits."""
         price = self._to_money(number)
         market_price = self._contract.market.price
-        lower, upper = market_price.range
+        lower, upper = market_price.limits
         if lower <= price <= upper:
             return price
         hint = (

@@ -82,7 +82,8 @@ def like_for_like(sales: Sales, groups: Floats, without: Collection[str] = ()) -
 def price_index(sales: Sales, months: int = 3) -> Comparison:
     """Compare periods of 1, 3 or 12 months: also start, period and the quantiles of price."""
     roles = sales.contract.market.roles
-    date = (roles.sale_year, roles.sale_month)
+    dates = (roles.sale_date, roles.sale_year, roles.sale_month)
+    date = [name for name in dates if name is not None]
     result = like_for_like(sales, period_numbers(sales, months), date)
     index = result.frame[["index", "low", "high"]].reset_index(drop=True)
     frame = pd.concat([price_by_period(sales, months), index], axis=1)

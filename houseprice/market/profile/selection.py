@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from houseprice.market.contract import Contract
 from houseprice.market.fields import Field
-from houseprice.market.sales import Market
+from houseprice.market.sales import Market, sale_dates
 
 __all__ = ["Sales", "Selection", "most_frequent", "with_price_per_area"]
 
@@ -45,15 +45,23 @@ class Sales:
             group="",
             kind="number",
             unit=price.currency,
-            range=price.range,
+            range=price.limits,
         )
 
     @property
     def locations(self) -> NDArray[np.object_]:
-        """The label of the location of each sale."""
-        field = self.contract.fields[self.contract.market.roles.location]
+        """The label of the location of each sale; empty without locations."""
+        field = self.contract.field_of("location")
+        if field is None:
+            return np.full(len(self), "", dtype=object)
         labels = [field.format(value) for value in self.values(field.column)]
         return np.array(labels, dtype=object)
+
+    @property
+    def sold(self) -> NDArray[np.float64]:
+        """When each house was sold, as a decimal year; NaN where it is not known."""
+        dates = sale_dates(self.houses, self.contract)
+        return np.full(len(self), np.nan) if dates is None else dates
 
     def where(self, keep: NDArray[np.bool_]) -> Sales:
         """Return the sales that a mask selects."""
@@ -62,7 +70,8 @@ class Sales:
     @property
     def price_per_area(self) -> NDArray[np.float64]:
         """Price per unit of the field with the role "area"; NaN where that is unknown."""
-        area = self.values(self.contract.market.roles.area)
+        field = self.contract.field_of("area")
+        area = np.full(len(self), np.nan) if field is None else self.values(field.column)
         return self.prices.to_numpy(np.float64) / np.where(area > 0, area, np.nan)
 
 
@@ -83,8 +92,9 @@ class Selection:
     def apply(self, market: Market) -> Sales:
         """Select the sales of a market that pass every filter."""
         keep = np.ones(len(market.prices), dtype=bool)
-        if self.locations:
-            keep &= market.houses[market.contract.market.roles.location].isin(self.locations)
+        location = market.contract.market.roles.location
+        if self.locations and location is not None:
+            keep &= market.houses[location].isin(self.locations)
         if self.price is not None:
             keep &= market.prices.between(*self.price)
         for column, lowest, highest in self.ranges:
@@ -116,7 +126,8 @@ def with_price_per_area(sales: Sales) -> Sales:
 
 
 def _contract_per_area(contract: Contract) -> Contract:
-    unit = contract.fields[contract.market.roles.area].unit
+    area = contract.field_of("area")
+    unit = area.unit if area else ""
     price = contract.market.price
     named = price.model_copy(update={"label": f"{price.label} per {unit or 'unit of area'}"})
     summary = contract.market.model_copy(update={"price": named})

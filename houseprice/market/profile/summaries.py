@@ -48,21 +48,21 @@ SPREAD = {
 
 @dataclass(frozen=True)
 class Overview:
-    """The market in five numbers."""
+    """The market in five numbers; None for years without dates, NaN for a price without areas."""
 
     sales: int
-    first_year: int
-    last_year: int
+    first_year: int | None
+    last_year: int | None
     median_price: float
     median_price_per_area: float
 
 
 def overview(sales: Sales) -> Overview:
     """Summarize the sales; there must be at least one."""
-    years = sales.values(sales.contract.market.roles.sale_year)
-    first, last = int(np.nanmin(years)), int(np.nanmax(years))
-    median, per_area = float(sales.prices.median()), float(np.nanmedian(sales.price_per_area))
-    return Overview(len(sales), first, last, median, per_area)
+    sold = sales.sold[~np.isnan(sales.sold)]
+    first, last = (int(sold.min()), int(sold.max())) if sold.size else (None, None)
+    per_area = float(pd.Series(sales.price_per_area).median())
+    return Overview(len(sales), first, last, float(sales.prices.median()), per_area)
 
 
 def price_distribution(sales: Sales, bars: int = 36) -> pd.DataFrame:
@@ -131,7 +131,9 @@ def price_by_level(sales: Sales, column: str) -> pd.DataFrame:
 
 def price_by_location(sales: Sales) -> pd.DataFrame:
     """Quantiles of price by location, lowest median first, with the median price per area."""
-    frame = price_by_level(sales, sales.contract.market.roles.location)
+    field = sales.contract.field_of("location")
+    assert field is not None
+    frame = price_by_level(sales, field.column)
     median = pd.Series(sales.price_per_area).groupby(sales.locations).median()
     return frame.assign(median_per_area=frame["level"].map(median))
 
@@ -194,11 +196,7 @@ def _spread(prices: pd.Series, keys: NDArray[np.float64]) -> pd.DataFrame:
 
 def period_numbers(sales: Sales, months: int) -> NDArray[np.float64]:
     """The period of each sale, counted from the year 0; NaN where its date is unknown."""
-    roles = sales.contract.market.roles
-    year, month = sales.values(roles.sale_year), sales.values(roles.sale_month)
-    # The levels of the month are in calendar order and divide the year evenly.
-    share = 12 / len(sales.contract.fields[roles.sale_month].levels)
-    numbers: NDArray[np.float64] = np.floor((12 * year + np.floor(month * share)) / months)
+    numbers: NDArray[np.float64] = np.floor(np.floor(12 * sales.sold + 1e-9) / months)
     return numbers
 
 
@@ -237,14 +235,16 @@ def location_map(sales: Sales) -> pd.DataFrame:
 
 def select_locations(sales: Sales, labels: Collection[str]) -> tuple[str, ...]:
     """Return the ids of the sales in some locations, given by their labels."""
-    field = sales.contract.fields[sales.contract.market.roles.location]
+    field = sales.contract.field_of("location")
+    assert field is not None
     levels = [position for position, label in enumerate(field.labels) if label in labels]
     selected = np.isin(sales.values(field.column), levels)
     return tuple(sales.ids[selected].astype(str))
 
 
 def _positions(contract: Contract) -> pd.DataFrame:
-    levels = contract.fields[contract.market.roles.location].levels
+    field = contract.field_of("location")
+    levels = field.levels if field else ()
     rows = [(level.label, *level.at) for level in levels if level.at is not None]
     frame = pd.DataFrame(rows, columns=["level", "latitude", "longitude"])
     frame = frame.astype({"level": object, "latitude": float, "longitude": float})

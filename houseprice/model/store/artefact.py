@@ -24,7 +24,7 @@ import pandas as pd
 
 import houseprice
 from houseprice.errors import StoreError
-from houseprice.market.sales import Market, read_rows
+from houseprice.market.sales import Market
 from houseprice.market.validation import validate
 from houseprice.model.card import CARD_JSON, CARD_MARKDOWN, Card, build_card, card_data
 from houseprice.model.report import Report
@@ -89,10 +89,12 @@ class GoldenRows:
     def from_model(cls, model: ValuationModel, market: Market) -> GoldenRows:
         """Value the first, the middle and the last sale of a market."""
         positions = np.unique(np.linspace(0, len(market.houses) - 1, 3).astype(np.intp))
-        sold = read_rows(market.sales_path).iloc[positions]
-        rows = sold[[name for name in market.contract.columns if name in sold.columns]]
-        records = [{str(name): text for name, text in row.items()} for _, row in rows.iterrows()]
-        return cls(tuple(records), _predict(model, rows))
+        fields = market.contract.fields
+        records = tuple(
+            {name: field.code(house[name]) or "unknown" for name, field in fields.items()}
+            for house in market.houses.iloc[positions].to_dict("records")
+        )
+        return cls(records, _predict(model, pd.DataFrame(records, dtype=str)))
 
     def check(self, model: ValuationModel, version: str) -> None:
         """Raise a StoreError if a model predicts other prices."""

@@ -73,7 +73,7 @@ class Manifest(_Frozen):
     market_title: str
     contract_sha256: str
     data_sha256: str
-    as_of: date
+    as_of: date | None
     rows: int
     metrics: dict[str, float]
     created_at: AwareDatetime

@@ -1,0 +1,50 @@
+"""Dates in the notations that files of sales have."""
+
+from datetime import date
+
+import pytest
+
+from houseprice.market.dates import date_of, date_order, decimal_year, parse_date
+
+
+@pytest.mark.parametrize(
+    ("text", "day"),
+    [
+        ("960423", date(1996, 4, 23)),
+        ("20141013T000000", date(2014, 10, 13)),
+        ("20141013", date(2014, 10, 13)),
+        ("2014-10-13 00:00:00", date(2014, 10, 13)),
+        ("10/13/2014 0:00", date(2014, 10, 13)),
+        ("13.10.2014", date(2014, 10, 13)),
+        ("31/12/99", date(1999, 12, 31)),
+        ("13 Oct 2014", date(2014, 10, 13)),
+        ("Oct 13, 2014", date(2014, 10, 13)),
+        ("2014-10", date(2014, 10, 15)),
+        ("201410", date(2014, 10, 15)),
+        ("October 2014", date(2014, 10, 15)),
+        ("2013.5", date(2013, 7, 2)),
+    ],
+)
+def test_a_date_is_read_in_any_common_notation(text, day):
+    value = parse_date(text, date_order([text]))
+    assert value is not None
+    assert date_of(value) == day
+
+
+@pytest.mark.parametrize("text", ["", "abc", "1-2-3", "12345", "2014-13", "31/31/2014", "9999999"])
+def test_what_is_no_date_is_none(text):
+    assert parse_date(text, date_order([text])) is None
+
+
+def test_the_order_of_a_column_is_that_of_most_of_its_dates():
+    assert date_order(["01/02/2014", "13/02/2014"]) == "dmy"
+    assert date_order(["01/02/2014", "02/13/2014"]) == "mdy"
+    assert date_order(["960423", "200412"]) == "yymmdd"
+    assert date_order(["200412", "201311"]) == "ymd"
+
+
+def test_each_day_keeps_itself_as_a_decimal_year():
+    for year in (2000, 2001):
+        for month in range(1, 13):
+            for day in (1, 28):
+                assert date_of(decimal_year(date(year, month, day))) == date(year, month, day)

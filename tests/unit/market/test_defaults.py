@@ -1,0 +1,125 @@
+"""Contracts that leave limits, levels and dates to the sales, and sales that do not count."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from houseprice.errors import MarketError
+from houseprice.market.sales import MIN_SALES, load_market
+from houseprice.market.validation import validate
+
+CONTRACT = """
+[market]
+price = "price"
+{market}
+[market.roles]
+{roles}
+[fields]
+size = {{ kind = "number", unit = "sq m", sign = "+" }}
+place = {{ kind = "nominal" }}
+garden = {{ kind = "flag" }}
+rebuilt = {{ kind = "year", none = [0] }}
+sold = {{ kind = "date", at_sale = true }}
+"""
+
+
+def sales(n_sales=80):
+    draw = np.random.default_rng(0)
+    size = draw.integers(40, 300, n_sales)
+    return pd.DataFrame(
+        {
+            "price": (size * 1000 * draw.lognormal(0, 0.1, n_sales)).round(2),
+            "size": size,
+            "place": draw.choice(["Öst", "West 2", "West 10"], n_sales),
+            "garden": draw.choice(["yes", "no"], n_sales),
+            "rebuilt": draw.choice([0, 1990, 2001], n_sales),
+            "sold": [f"{1 + i % 28}/{1 + i % 12}/{2010 + i % 5}" for i in range(n_sales)],
+            "kind": draw.choice(["WD", "gift"], n_sales, p=[0.9, 0.1]),
+        }
+    )
+
+
+def write(folder, rows, roles="", market=""):
+    text = CONTRACT.format(roles=roles, market=market)
+    (folder / "market.toml").write_text(text, encoding="utf-8")
+    rows.to_csv(folder / "sales.csv", index=False)
+    return load_market(folder)
+
+
+def test_a_contract_leaves_limits_levels_and_dates_to_the_sales(tmp_path):
+    market = write(tmp_path, sales(), 'sale_date = "sold"')
+    fields = market.contract.fields
+    assert fields["place"].codes == ("West 2", "West 10", "Öst")
+    assert fields["garden"].codes == ("no", "yes")
+    assert fields["sold"].order == "dmy"
+    assert fields["size"].range == (0.0, 10.0 * sales()["size"].max())
+    assert market.contract.market.as_of.year == 2014
+    assert market.sold is not None
+    assert market.ids.tolist()[:2] == ["1", "2"]
+
+
+def test_the_contract_changes_with_the_levels_of_the_sales(tmp_path):
+    before = write(tmp_path, sales()).contract.sha256
+    rows = sales()
+    rows.loc[0, "place"] = "South"
+    assert write(tmp_path, rows).contract.sha256 != before
+
+
+def test_a_new_level_is_not_known_and_a_number_for_none_is_a_blank(tmp_path):
+    contract = write(tmp_path, sales()).contract
+    rows = pd.DataFrame([{"size": "90", "place": "Nowhere", "rebuilt": "0", "sold": "3/4/2014"}])
+    checked = validate(rows, contract)
+    assert checked.valid.all()
+    assert "unseen_level" in {problem.code for problem in checked.problems}
+    assert checked.houses[["place", "rebuilt"]].isna().all(axis=None)
+
+
+@pytest.mark.parametrize(
+    ("column", "cell", "code"),
+    [
+        ("price", "", "required"),
+        ("price", "0", "below_limit"),
+        ("price", "1e12", "above_limit"),
+        ("size", "large", "not_a_number"),
+        ("garden", "perhaps", "unknown_level"),
+        ("kind", "gift", "not_valid"),
+    ],
+)
+def test_a_bad_sale_costs_itself_alone(tmp_path, column, cell, code):
+    rows = sales().astype(str).assign(kind="WD")
+    # More flags than two levels can't come from the sales, so the contract has them.
+    rows.loc[3, column] = cell
+    text = CONTRACT.format(roles="", market="valid = \"kind == 'WD'\"")
+    text = text.replace('kind = "flag"', 'kind = "flag", levels = ["no", "yes"]')
+    (tmp_path / "market.toml").write_text(text, encoding="utf-8")
+    rows.to_csv(tmp_path / "sales.csv", index=False)
+    market = load_market(tmp_path)
+    assert market.set_aside[["row", "code"]].to_numpy().tolist() == [[4, code]]
+    assert len(market.houses) == len(rows) - 1
+
+
+def test_a_repeated_key_counts_once(tmp_path):
+    rows = sales().assign(sale_id=[0, *range(79)])
+    market = write(tmp_path, rows)
+    assert market.set_aside[["row", "id", "code"]].to_numpy().tolist() == [[2, "0", "key_twice"]]
+
+
+def test_too_few_sales_are_refused_with_the_reasons(tmp_path):
+    rows = sales(MIN_SALES + 5).astype(str)
+    rows.loc[:9, "price"] = "none"
+    with pytest.raises(MarketError, match=r"only 45 sales .* 10 x"):
+        write(tmp_path, rows)
+
+
+@pytest.mark.parametrize(
+    ("roles", "reason"),
+    [
+        ('sale_month = "size"', "sale_month must be"),
+        ('area = "place"', "area must be a numeric field"),
+        ('latitude = "size"', "go together"),
+        ('sale_year = "sold"', "kind date"),
+    ],
+)
+def test_roles_that_contradict_are_refused(tmp_path, roles, reason):
+    with pytest.raises(MarketError, match=reason):
+        write(tmp_path, sales(), roles)
