@@ -19,12 +19,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from houseprice.errors import HousePriceError
     from houseprice.market.contract import Contract, load_contract
-    from houseprice.market.sales import Market, load_market, read_rows
+    from houseprice.market.sales import Market, read_rows
     from houseprice.market.validation import validate
     from houseprice.model.evaluation import cross_validate
     from houseprice.model.store.store import ModelStore
     from houseprice.model.training import train
     from houseprice.model.valuation import ValuationModel
+    from houseprice.tables.sales import load_market
 
 __all__ = [
     "Contract",
@@ -52,7 +53,7 @@ _LAZY_IMPORTS = {
     "ValuationModel": "houseprice.model.valuation",
     "cross_validate": "houseprice.model.evaluation",
     "load_contract": "houseprice.market.contract",
-    "load_market": "houseprice.market.sales",
+    "load_market": "houseprice.tables.sales",
     "read_rows": "houseprice.market.sales",
     "train": "houseprice.model.training",
     "validate": "houseprice.market.validation",

@@ -37,10 +37,11 @@ from houseprice.backend.base import DEFAULT_INTERVAL, Backend, ValuationResult, 
 from houseprice.errors import InputError
 from houseprice.market.contract import Contract
 from houseprice.market.problems import Problem, concat_problems, rows_with_problems, shifted
-from houseprice.market.sales import Market, load_market
+from houseprice.market.sales import Market
 from houseprice.market.validation import unknown_fields
 from houseprice.model.store.store import ModelStore
 from houseprice.settings import Settings
+from houseprice.tables.sales import load_market
 
 __all__ = [
     "CHUNK_ROWS",
@@ -76,7 +77,7 @@ class Engine:
         self, settings: Settings, market: Market | None = None, *, poll_s: float = POLL_S
     ) -> None:
         self.settings = settings
-        self.market = market or load_market(settings.market)
+        self.market = market or load_market(settings=settings)
         self.job_count = 0
         self.large_body = asyncio.Lock()  # held while a large body is parsed
         self._reloader = ModelReloader(self.market, ModelStore.from_settings(settings), poll_s)

@@ -10,7 +10,7 @@ from houseprice.backend.remote.client import RemoteBackend
 from houseprice.backend.remote.foreign import ForeignBackend
 from houseprice.backend.remote.parity import local_golden_rows
 from houseprice.backend.remote.transport import Transport
-from houseprice.market.sales import Market, load_market
+from houseprice.market.sales import Market
 from houseprice.model.store.store import ModelStore
 from houseprice.model.training import ensure_model
 from houseprice.settings import Settings
@@ -18,15 +18,12 @@ from houseprice.settings import Settings
 __all__ = ["open_backend", "open_remote"]
 
 
-def open_backend(
-    settings: Settings, progress: Progress | None = None, market: Market | None = None
-) -> Backend:
+def open_backend(settings: Settings, market: Market, progress: Progress | None = None) -> Backend:
     """Open the server at ``settings.api_url``, or the model of this process if there is none.
 
-    A missing local model is trained, unless a server is used. Raises MarketError, ModelError,
-    SettingsError or BackendError; the latter may succeed later.
+    A missing local model is trained, unless a server is used. Raises ModelError, SettingsError or
+    BackendError; the latter may succeed later.
     """
-    market = market or load_market(settings.market)
     if settings.api_url:
         return open_remote(settings, market)
     store = ModelStore.from_settings(settings)

@@ -99,15 +99,15 @@ def _cross_validate(console: Console, plan: Plan, dask: str | None, *, as_json: 
     from houseprice.cluster import use_cluster
     from houseprice.commands.report_tables import gate_text, report_text
     from houseprice.errors import ModelError
-    from houseprice.market.sales import load_market
     from houseprice.model.evaluation import cross_validate, out_of_time_evaluation
     from houseprice.model.report import build_report
     from houseprice.progress import subprogress
+    from houseprice.tables.sales import load_market
 
     seed = plan.seed
     out_of_time, year, gate_result = None, None, None
     with console.progress("Reading the sales") as progress, use_cluster(dask):
-        market = load_market(read_settings().market)
+        market = load_market()
         contract, houses = market.contract, market.houses
         # Find the model to compare with before the work, not after it.
         champion = _find_champion(market, plan.against) if plan.gate else None
@@ -192,17 +192,17 @@ def _exit_by_gate(console: Console, result: GateResult) -> None:
 
 def _score_file(console: Console, path: Path, seed: int, *, as_json: bool) -> None:
     from houseprice.commands.report_tables import report_text
-    from houseprice.market.sales import load_market
     from houseprice.model.evaluation import evaluate_model, evaluation_set
     from houseprice.model.report import build_report
     from houseprice.model.store.store import ModelStore
     from houseprice.model.training import ensure_model
     from houseprice.progress import subprogress
     from houseprice.tables.reader import read_table
+    from houseprice.tables.sales import load_market
 
     settings = read_settings()
     with console.progress(f"Reading {path.name}") as progress:
-        market = load_market(settings.market)
+        market = load_market(settings=settings)
         table = read_table(path, path.name, settings, market.contract)
         store = ModelStore.from_settings(settings)
         loaded = ensure_model(market, store, subprogress(progress, 0.0, 0.7))

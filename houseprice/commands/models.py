@@ -48,9 +48,9 @@ def activate(version: Name) -> None:
 @models.command()
 def rollback() -> None:
     """Go back to the version that was active before."""
-    from houseprice.market.sales import load_market
+    from houseprice.tables.sales import load_market
 
-    market = load_market(read_settings().market).contract.market.name
+    market = load_market().contract.market.name
     typer.echo(f"{_store().rollback(market)} is active.")
 
 
@@ -114,13 +114,13 @@ def train(
     """Train a model on the market's sales, evaluate it, and make it the active one."""
     from houseprice.cluster import use_cluster
     from houseprice.commands.report_tables import metrics_text
-    from houseprice.market.sales import load_market
     from houseprice.model.store.store import ModelStore
     from houseprice.model.training import train as train_model
+    from houseprice.tables.sales import load_market
 
     console, settings = Console.from_context(context, quiet=quiet), read_settings()
     with console.progress("Reading the sales") as progress, use_cluster(dask):
-        market = load_market(settings.market)
+        market = load_market(settings=settings)
         version = train_model(market, ModelStore.from_settings(settings), progress, seed)
     assert version.manifest is not None
     if as_json:

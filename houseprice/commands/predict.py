@@ -240,21 +240,21 @@ def _value_here(
         # Before this process imports its own packages, which takes as long.
         start_server("houseprice.tables.parallel")
     from houseprice.backend.factory import open_backend
-    from houseprice.market.sales import load_market
     from houseprice.tables.mapping import NO_MAPPING, ColumnMapping
     from houseprice.tables.parallel import FileOptions, ModelReference, WorkerPool, value_to_file
     from houseprice.tables.reader import CHUNK_ROWS, open_csv
+    from houseprice.tables.sales import load_market
     from houseprice.tables.scoring import ScoringOptions
     from houseprice.tables.streaming import value_stream
 
     with console.progress(f"Reading {path.name}") as progress:
-        market = load_market(settings.market)
+        market = load_market(settings=settings)
         mapping = ColumnMapping.load(mapping_path, market.contract) if mapping_path else NO_MAPPING
         with open_csv(path, path.name, settings, market.contract, mapping=mapping) as source:
             source.layout = replace(
                 source.layout, output_separator=_output_separator(output, source.layout.separator)
             )
-            backend = open_backend(settings, progress, market)
+            backend = open_backend(settings, market, progress)
             is_small = source.layout.most_rows <= EVIDENCE_ROWS
             options = ScoringOptions(interval, _wants_evidence(backend, evidence, is_small))
             is_one_file = ending in (".gz", *_COLUMNAR)
@@ -365,6 +365,7 @@ def _n_jobs(source: CsvFile, settings: Settings, jobs: int | None) -> int:
 def _send_whole(path: Path, output: Path | None, interval: float, *, evidence: bool) -> None:
     """Let the server of the settings value a file; its answer is streamed to the output."""
     from houseprice.backend.factory import open_backend
+    from houseprice.tables.sales import load_market
     from houseprice.tables.writer import atomic_file
 
     settings = read_settings()
@@ -375,7 +376,7 @@ def _send_whole(path: Path, output: Path | None, interval: float, *, evidence: b
             "there is no server to send the file to. Set HOUSEPRICE_API_URL.",
             param_hint="--whole",
         )
-    value_csv = getattr(open_backend(settings), "value_csv", None)
+    value_csv = getattr(open_backend(settings, load_market(settings=settings)), "value_csv", None)
     if value_csv is None:
         raise typer.BadParameter(
             f"a server with the protocol {settings.api_protocol} takes no whole files.",
@@ -484,13 +485,13 @@ def _cluster_options(
     settings: Settings, interval: float, max_evidence_rows: int, progress: Progress
 ) -> ClusterOptions:
     """Refer to the model that would answer here, after training one if there is none."""
-    from houseprice.market.sales import load_market
     from houseprice.model.store.store import ModelStore
     from houseprice.model.training import ensure_model
     from houseprice.tables.distributed import ClusterOptions
     from houseprice.tables.parallel import ModelReference
+    from houseprice.tables.sales import load_market
 
-    market = load_market(settings.market)
+    market = load_market(settings=settings)
     manifest = ensure_model(market, ModelStore.from_settings(settings), progress).manifest
     model = ModelReference.of(settings, manifest.model_version, manifest)
     return ClusterOptions(model, datetime.now(UTC), interval, max_evidence_rows)

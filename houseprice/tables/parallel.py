@@ -21,7 +21,7 @@ from pathlib import Path
 from houseprice.backend.base import Backend, Progress
 from houseprice.backend.local import LocalBackend
 from houseprice.errors import HousePriceError, InputError, StoreError
-from houseprice.market.sales import Market, load_market
+from houseprice.market.sales import Market
 from houseprice.model.store.manifest import Manifest
 from houseprice.model.store.store import ModelStore
 from houseprice.progress import ProgressEstimate
@@ -37,6 +37,7 @@ from houseprice.tables.resume import (
     digest,
     write_chunks,
 )
+from houseprice.tables.sales import load_market
 from houseprice.tables.scoring import ScoringOptions
 from houseprice.tables.streaming import (
     StreamResult,
@@ -97,7 +98,7 @@ class ModelReference:
 
 @lru_cache(maxsize=1)
 def _load(settings: Settings, version: str, checksum: str | None) -> tuple[Market, LocalBackend]:
-    market = load_market(settings.market)
+    market = load_market(settings=settings)
     loaded = ModelStore.from_settings(settings).load(version, market.contract)
     loaded.manifest.check_data(market)
     if checksum and hashlib.sha256(loaded.manifest.to_json()).hexdigest() != checksum:

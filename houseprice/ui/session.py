@@ -34,9 +34,10 @@ from houseprice.errors import (
 )
 from houseprice.market.profile.associations import price_associations
 from houseprice.market.profile.selection import Selection
-from houseprice.market.sales import Market, load_market, median_values, typical_house
+from houseprice.market.sales import Market, median_values, typical_house
 from houseprice.model.study import Study
 from houseprice.settings import Settings, read_settings
+from houseprice.tables.sales import load_market
 
 if TYPE_CHECKING:
     from houseprice.model.card import Card
@@ -75,7 +76,7 @@ def settings() -> Settings:
 @st.cache_resource(show_spinner=False)
 def market() -> Market:
     """Return the market of this process."""
-    return load_market(settings().market)
+    return load_market(settings=settings())
 
 
 @st.cache_resource(show_spinner=False)
@@ -129,7 +130,7 @@ def _all_columns(first: Iterable[str]) -> tuple[str, ...]:
 
 @st.cache_resource(show_spinner=False)
 def _handle() -> BackendHandle:
-    return BackendHandle(lambda progress: open_backend(settings(), progress, market()))
+    return BackendHandle(lambda progress: open_backend(settings(), market(), progress))
 
 
 def backend() -> Backend:

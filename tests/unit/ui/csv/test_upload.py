@@ -31,7 +31,7 @@ NEVER = float("inf")
 
 @pytest.fixture(scope="module")
 def backend(market: Market, model_dir: Path) -> Backend:
-    return open_backend(Settings(model_dir=model_dir), None, market)
+    return open_backend(Settings(model_dir=model_dir), market)
 
 
 @pytest.fixture(scope="module")
