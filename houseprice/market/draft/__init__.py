@@ -1,0 +1,1 @@
+"""A draft of a contract from a file of sales."""

@@ -1,0 +1,116 @@
+"""A draft written as a contract: short, with the reason of each guess that is not plain."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+
+from houseprice.market.contract import Roles
+from houseprice.market.draft.draft import Draft
+from houseprice.market.draft.kinds import Guess
+from houseprice.market.fields import words_of
+
+__all__ = ["contract_text", "market_name"]
+
+_CURRENCIES = {"$": "USD", "€": "EUR", "£": "GBP", "¥": "JPY", "₫": "VND", "NT$": "TWD"}
+_ROLE_LABELS = {
+    "area": "Living area",
+    "built": "Year built",
+    "sale_date": "Date of sale",
+    "sale_year": "Year of sale",
+    "sale_month": "Month of sale",
+    "latitude": "Latitude",
+    "longitude": "Longitude",
+    "x": "East",
+    "y": "North",
+}
+_HEAD = """\
+# The contract of this market, drafted from its sales: every line is a guess to check.
+# What the software knows of the market stands here; docs/contract.md lists all keys.
+# Limits, levels and the as-of date are those of the sales unless they are written here.
+"""
+
+
+def market_name(text: str) -> str:
+    """Return a name that a contract may have: letters, digits and underscores."""
+    name = re.sub(r"[^a-z0-9]+", "_", text.casefold()).strip("_")
+    return name if name[:1].isalpha() else f"market_{name}".rstrip("_")
+
+
+def contract_text(draft: Draft, title: str, sales: str, currency: str = "") -> str:
+    """Write the contract of a draft.
+
+    Parameters
+    ----------
+    draft : Draft
+    title : str
+        The name of the town, for people.
+    sales : str
+        The name of the file of the sales in the folder.
+    currency : str
+        The code of the currency; by default that of the sign in the prices, if there is one.
+    """
+    market: dict[str, object] = {"name": market_name(title), "title": title, "sales": sales}
+    market |= {key: draft.roles[key] for key in ("id", "property_id") if key in draft.roles}
+    price: dict[str, object] = {"column": draft.roles["price"]}
+    price |= {"currency": currency or _CURRENCIES.get(draft.symbol, "")}
+    price |= {"symbol": draft.symbol or (f"{currency} " if currency else "")}
+    roles = {role: name for role, name in draft.roles.items() if role in Roles.model_fields}
+    lines = [_HEAD, "[market]", *_pairs(market), '# valid = "price > 1000"   # which sales count']
+    lines += ["", "[market.price]", *_pairs({key: each for key, each in price.items() if each})]
+    if roles:
+        lines += ["", "[market.roles]", *_pairs(roles)]
+    labels = _labels(draft.fields)
+    lines += ["", "[fields]"]
+    lines += [_field_line(guess, labels[guess.column]) for guess in draft.fields]
+    left_out = [guess for guess in draft.guesses if guess.use == "left out"]
+    if left_out:
+        lines += ["", "# Left out; a line under [fields] brings a column back:"]
+        lines += [f"# {guess.column}: {guess.reason}" for guess in left_out]
+    return "\n".join(lines) + "\n"
+
+
+def _labels(guesses: Iterable[Guess]) -> dict[str, str]:
+    """Return a label for each field, which no other has."""
+    labels: dict[str, str] = {}
+    for guess in guesses:
+        label = _ROLE_LABELS.get(guess.use) or words_of(" ".join(guess.column.split()))
+        number = 2
+        while label in labels.values():
+            label = f"{words_of(guess.column)} ({number})"
+            number += 1
+        labels[guess.column] = label
+    return labels
+
+
+def _field_line(guess: Guess, label: str) -> str:
+    options: dict[str, object] = {"kind": guess.kind, "label": label}
+    options |= guess.options
+    content = ", ".join(_pairs(options))
+    line = f"{_key(guess.column)} = {{ {content} }}"
+    return line if guess.sure == "sure" else f"{line}  # {guess.reason}"
+
+
+def _pairs(values: Mapping[str, object]) -> Iterator[str]:
+    return (f"{_key(key)} = {_value(value)}" for key, value in values.items())
+
+
+def _key(name: str) -> str:
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else _text(name)
+
+
+def _value(value: object) -> str:
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case list():
+            return f"[{', '.join(map(_value, value))}]"
+        case int() | float():
+            return f"{value}"
+    return _text(str(value))
+
+
+def _text(text: str) -> str:
+    """Write a TOML string; a JSON string is one, but for the character DEL."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007F")

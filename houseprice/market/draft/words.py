@@ -1,0 +1,105 @@
+"""The words by which columns of house sales are usually named, and usual values of them."""
+
+from __future__ import annotations
+
+__all__ = [
+    "AREA",
+    "AT_SALE",
+    "BUILT",
+    "DATES",
+    "KEYS",
+    "LATITUDE",
+    "LONGITUDE",
+    "MONTHS",
+    "NO",
+    "NOT_AREA",
+    "NOT_PRICE",
+    "PLACES",
+    "PRICE",
+    "QUALITY",
+    "RENOVATED",
+    "SCALES",
+    "SENTINELS",
+    "SIGNS",
+    "TEXTS",
+    "VALUATIONS",
+    "YEARS",
+    "YES",
+    "X",
+    "Y",
+    "words",
+]  # fmt: skip
+
+
+def words(text: str) -> frozenset[str]:
+    """Return the words of a text as a set."""
+    return frozenset(text.split())
+
+
+PRICE = words(
+    "price saleprice soldprice pricepaid sellingprice purchaseprice paid preis prix precio"
+)
+NOT_PRICE = words(
+    "log ln list listing listprice asking ask assessed tax estimate estimated previous prior last "
+    "original index deflated real rent per unit"
+)
+VALUATIONS = words(
+    "assessed assessment avalue appraised appraisal valuation estimate zestimate asking listing "
+    "askingprice listprice taxable landvalue value totalvalue marketvalue buildingvalue av rv"
+)
+AREA = words(
+    "tla gla livingarea sqftliving grlivarea floorarea livingsqft sqft squarefeet buildingarea "
+    "living area size m2 sqm housesize surface totalfloorarea floorsize homesize finishedsqft "
+    "housearea squarefootage totalsqft wohnflaeche"
+)
+NOT_AREA = words(
+    "lot land plot basement bsmt above garage pool porch deck frontage code name id garden parcel "
+    "site lotsize lotarea landarea 15 neighbourhood neighborhood number location second first"
+)
+PLACES = words(
+    "zip zipcode postcode postal postalcode suburb district neighbourhood neighborhood nbhd "
+    "quarter borough municipality council councilarea ward city town region regionname county "
+    "village tract commune gemeinde ort stadtteil areaname locality location township province "
+    "state barrio"
+)
+TEXTS = words("address street streetname remarks description comment comments url link")
+KEYS = words(
+    "id key pid parcel parcelid apn no number nr saleid deed order index propertyid account "
+    "transactionid parid parcelnumber unnamed"
+)
+DATES = words(
+    "date sdate saledate solddate sold closing closed transactiondate transaction dateofsale "
+    "datesold datum kaufdatum deeddate"
+)
+MONTHS = words("month mo mosold monthsold salemonth monat mois")
+AT_SALE = words(
+    "saletype salecondition method seller sellerg buyer agent agency dom daysonmarket financing "
+    "mortgage deedtype deed"
+)
+BUILT = words("built build yrbuilt yearbuilt construction constructed baujahr")
+RENOVATED = words("renovated renovation remod remodeled remodelled remodel modernised")
+YEARS = BUILT | RENOVATED | words("year yr")
+LATITUDE = words("lat latitude lattitude")
+LONGITUDE = words("lon lng long longitude longtitude")
+Y = words("y ycoord northing coordy")
+X = words("x xcoord easting coordx")
+QUALITY = words("quality qual grade condition cond overallqual overallquality")
+
+NO = words("0 n no f false none nein non absent without")
+YES = words("1 y yes t true ja oui si present with")
+SCALES = (
+    "po fa ta gd ex",
+    "poor fair average good excellent",
+    "poor fair typical good excellent",
+    "verypoor poor fair average good verygood excellent",
+    "verylow low medium high veryhigh",
+    "low average high",
+    "bad fair good verygood",
+    "unfurnished semifurnished furnished",
+    "g f e d c b a",
+)
+"""Usual scales, from worst to best."""
+SENTINELS = (-999.0, -99.0, -9.0, -1.0, 999.0, 9999.0, 99999.0, 999999.0)
+"""Numbers that stand for "not known" where they lie far beyond all others."""
+SIGNS = r"NT\$|[$€£¥₫₹₩₽]|\b(?:kr|CHF|zł)\b"
+"""Signs of currencies in cells."""
