@@ -12,7 +12,6 @@ import re
 import tomllib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from datetime import date
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -21,7 +20,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from pydantic import Field as Setting
-from pydantic import FiniteFloat, ValidationError, model_validator
+from pydantic import ValidationError, model_validator
 
 from houseprice.errors import MarketError
 from houseprice.formatting import money
@@ -30,10 +29,21 @@ from houseprice.market.fields import (
     ContractModel,
     Field,
     Level,
-    Sign,
     fold_name,
     singular,
     words_of,
+)
+from houseprice.market.metadata import (
+    Derived,
+    Dialect,
+    Gate,
+    Group,
+    KaggleFile,
+    KaggleSource,
+    Limit,
+    MarketMetadata,
+    Price,
+    Roles,
 )
 from houseprice.market.rules import Component, ConsistencyRule, Order, Rule, Whole
 from houseprice.market.units import conversion, is_unit
@@ -135,167 +145,31 @@ _GROUPS = [
 ]
 
 
-class Limit(ContractModel):
-    """The range of a metric that the gate accepts, ends included."""
-
-    at_least: FiniteFloat | None = None
-    at_most: FiniteFloat | None = None
-
-    @model_validator(mode="after")
-    def _is_a_range(self) -> Self:
-        if self.at_least is None and self.at_most is None:
-            raise ValueError("a limit needs at_least, at_most or both")
-        if self.at_least is not None and not self.contains(self.at_least):
-            raise ValueError("at_least is above at_most")
-        return self
-
-    def contains(self, value: float) -> bool:
-        """Whether a value is inside; NaN is not."""
-        low = float("-inf") if self.at_least is None else self.at_least
-        return low <= value <= (float("inf") if self.at_most is None else self.at_most)
-
-
-class Gate(ContractModel):
-    """The metrics that a new model must reach: limits by the name of the metric.
-
-    ``worse_by`` is the tolerance against the model in use: how much larger the mean error, as a
-    share of the price, may be at the end of its confidence interval.
-    """
-
-    limits: dict[str, Limit] = Setting(min_length=1)
-    worse_by: float = Setting(default=0.0, ge=0.0, allow_inf_nan=False)
-
-
-class KaggleFile(ContractModel):
-    """A file of a competition and its number of rows without the header."""
-
-    file: str = Setting(pattern=r"^\w[\w.-]*\.csv$")
-    rows: int = Setting(ge=1)
-
-
-class KaggleSource(ContractModel):
-    """The competition on kaggle.com that provides the market's files.
-
-    ``competition`` is the last part of its URL; a download larger than ``most_mb`` is aborted.
-    """
-
-    competition: str = Setting(pattern=r"^[a-z0-9][a-z0-9-]*$")
-    sales: KaggleFile
-    sample: KaggleFile
-    most_mb: int = Setting(100, ge=1)
-
-    @property
-    def page(self) -> str:
-        """The URL of the competition."""
-        return f"https://www.kaggle.com/competitions/{self.competition}"
-
-
-class Group(ContractModel):
-    """A heading of forms and lists with its fields."""
-
-    key: str
-    title: str
-    help: str = ""
-
-
-class Derived(ContractModel):
-    """A feature computed from fields."""
-
-    label: str
-    expression: str
-    sign: Sign | None = None
-    scale: Literal["log"] | None = None
-
-
-class Price(ContractModel):
-    """The target column, and how money is written; its limits may be left to the sales."""
-
-    column: str
-    label: str = "Price"
-    currency: str = ""
-    symbol: str = ""
-    range: tuple[float, float] | None = None
-
-    @property
-    def limits(self) -> tuple[float, float]:
-        """The legal limits, which a contract that was completed from sales always has."""
-        return self.range or (0.0, float("inf"))
-
-
-class Roles(ContractModel):
-    """The field of each role, so that no code needs the name of a column; None for none.
-
-    A sale has a date, or a year with or without a month. A house has degrees, or projected
-    coordinates in metres.
-    """
-
-    location: str | None = None
-    area: str | None = None
-    built: str | None = None
-    sale_date: str | None = None
-    sale_year: str | None = None
-    sale_month: str | None = None
-    latitude: str | None = None
-    longitude: str | None = None
-    x: str | None = None
-    y: str | None = None
-
-    @property
-    def named(self) -> dict[str, str]:
-        """The field of each role that has one."""
-        return {role: name for role, name in self.model_dump().items() if name is not None}
-
-
-class MarketMetadata(ContractModel):
-    """What the market is, its files, and where they can be downloaded.
-
-    ``id`` is the column of the key of a sale; sales without one are numbered. ``property_id`` is
-    the column of the key of a house, which may be sold several times. ``valid`` is a condition on
-    columns of the sales: those that do not meet it do not count.
-    """
-
-    name: str = Setting(pattern=r"^[a-z][a-z0-9_]*$")
-    title: str
-    description: str = ""
-    source: str = ""
-    sales: str = "sales.csv"
-    sample: str = "to_value.csv"
-    as_of: date | None = None
-    id: str = "sale_id"
-    property_id: str | None = None
-    valid: str | None = None
-    price: Price
-    roles: Roles = Roles()
-    first_fields: tuple[str, ...] = ()
-    kaggle: KaggleSource | None = None
-
-
-class Dialect(ContractModel):
-    """How servers of another protocol represent this market.
-
-    ``columns`` maps our columns to theirs, where they differ; ``missing`` is what they accept for
-    an unknown value; ``blanks`` are codes of levels that mean an unknown value to them.
-    """
-
-    columns: dict[str, str] = Setting(default_factory=dict)
-    missing: str | None = None
-    blanks: tuple[str, ...] = ()
-
-
 class Contract(ContractModel):
     """A whole market contract, loaded by :func:`load_contract`."""
 
     market: MarketMetadata
+    """The market, its price and its roles."""
     groups: tuple[Group, ...]
+    """The headings of the form, in order."""
     fields: dict[str, Field] = Setting(min_length=1)
+    """The columns of a house, in the order of the file."""
     derived: dict[str, Derived] = Setting(default_factory=dict)
+    """Features that are computed from fields."""
     components: tuple[Component, ...] = ()
+    """Parts that a house may lack, such as a garage."""
     orders: tuple[Order, ...] = ()
+    """Years that follow each other."""
     wholes: tuple[Whole, ...] = ()
+    """Sizes that add up."""
     rules: tuple[Rule, ...] = ()
+    """Any other condition that facts must meet."""
     dialects: dict[str, Dialect] = Setting(default_factory=dict)
+    """Servers of other makes, by the name of their protocol."""
     gate: Gate | None = None
+    """What a new model must reach."""
     sha256: str
+    """The checksum of the contract, which is no key of it."""
 
     @cached_property
     def columns(self) -> tuple[str, ...]:

@@ -41,7 +41,12 @@ _MARK = re.compile(r"(?<=[^\W\d_])[._-]+(?=[^\W_])|(?<=\d)[._-]+(?=[^\W\d_])")
 class ContractModel(BaseModel):
     """Base of the tables of a contract: immutable, and unknown keys are an error."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, ignored_types=(cached_property,))
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        ignored_types=(cached_property,),
+        use_attribute_docstrings=True,
+    )
 
     def replaced(self, **changes: object) -> Self:
         """Return a checked copy with other values; what is cached is computed anew."""
@@ -50,13 +55,18 @@ class ContractModel(BaseModel):
 
 
 class Level(ContractModel):
-    """One legal value of an ordinal, nominal or flag field; ``at`` is its position in degrees."""
+    """One legal value of an ordinal, nominal or flag field; a text alone is code and label."""
 
     code: str = Setting(min_length=1)
+    """As it is in files."""
     label: str = Setting(min_length=1)
+    """As people read it."""
     help: str = ""
+    """What it means, where the label does not say it."""
     aliases: tuple[str, ...] = ()
+    """Other accepted spellings. Case, blanks and marks between words never matter."""
     at: tuple[Latitude, Longitude] | None = None
+    """Where a place is, as [latitude, longitude] in degrees: all levels of a field, or none."""
 
     @model_validator(mode="before")
     @classmethod
@@ -68,44 +78,59 @@ class Level(ContractModel):
 class Field(ContractModel):
     """One column of a house.
 
-    ``range`` holds the legal limits of a numeric kind, inclusive, and ``levels`` the legal values
-    of the others. Both may be left to the sales (:func:`houseprice.market.defaults.complete`).
-    Where levels are ``open``, another one is not known instead of an error. A date is a decimal
-    year, and ``order`` that of its digits in files. A blank becomes, in this order:
-    zero or the level "NA" (or "None") where ``absent_when`` is true, the value of ``follows``, the
-    fixed ``start``, and last what the model estimates from the known fields (the levels of the
-    field ``typical_by`` have typical values of their own). ``sign`` is the monotone constraint:
-    more, or a better level, never lowers ("+") or never raises ("-") the price. ``aliases`` are
-    other headers of its column in a file; ``unknown`` holds the numbers that mean that the value
-    is not known, and ``none`` those that mean a blank (a year of renovation of 0). The fields that
-    are ``parts_of`` the same one add up to it. ``halves`` is the field in which the half of a count
-    such as 2.5 is counted.
+    A blank becomes the first of these that there is: none of it (``absent_when``), what ``follows``
+    from other fields, a fixed ``start``, and last what the model estimates from the known fields.
     """
 
     column: str
-    label: str = Setting(min_length=1)
-    help: str = ""
-    group: str
+    """The column in files: the name of the table, ``[fields.NAME]``."""
     kind: Kind
+    """A size (number), a count, a year, a date; levels from worst to best (ordinal), levels without
+    an order (nominal), or no, then yes (flag)."""
+    label: str = Setting(min_length=1)
+    """As people read it; by default the column in words."""
+    help: str = ""
+    """One sentence beside the field."""
+    group: str
+    """The key of its group; by default the first one, or "sale" for a fact of the sale."""
     unit: str = ""
+    """The unit of its numbers, such as "sq ft". Other units of its kind are converted."""
     range: tuple[float, float] | None = None
+    """The legal limits of a number, both included; by default far beyond the sales."""
     levels: tuple[Level, ...] = ()
+    """The legal values that are no numbers; by default those of the sales."""
     open: bool = False
+    """Whether another level is not known instead of an error, as where levels come from sales."""
     order: Order | None = None
+    """The order of the digits of a date; by default the one that fits the sales."""
     sign: Sign | None = None
+    """"+": more, or a better level, never lowers a value; "-": never raises it."""
     scale: Literal["log"] | None = None
+    """"log" for sizes that are bunched low with a few very large ones."""
     required: bool = False
-    absent_when: str | None = None
-    follows: str | None = None
-    start: str | float | None = None
-    typical_by: str | None = None
+    """Whether a blank is an error in a house to value; "unknown" never is."""
     at_sale: bool = False
-    beyond: Literal["unknown"] | None = None
+    """Known only when the house is sold, such as the date."""
+    absent_when: str | None = None
+    """A condition under which a blank means that there is none of it: zero, or the level for it."""
+    follows: str | None = None
+    """An expression that a blank is computed from."""
+    start: str | float | None = None
+    """A fixed value for a blank."""
+    typical_by: str | None = None
+    """A field whose levels have typical values of their own when a blank is estimated."""
     unknown: tuple[float, ...] = ()
-    parts_of: str | None = None
+    """Numbers that mean that the value is not known, such as 9999."""
     none: tuple[float, ...] = ()
-    aliases: tuple[str, ...] = ()
+    """Numbers that mean a blank, such as 0 for the year of a renovation that never was."""
+    beyond: Literal["unknown"] | None = None
+    """"unknown": a number beyond the limits is not known instead of an error."""
+    parts_of: str | None = None
+    """The field that this one and the others with the same key add up to."""
     halves: str | None = None
+    """The field for the half of a count such as 2.5 baths."""
+    aliases: tuple[str, ...] = ()
+    """Other headers of the column in files. The label is one, and case and marks never matter."""
 
     @cached_property
     def is_numeric(self) -> bool:

@@ -85,16 +85,20 @@ class ConsistencyRule:
 class Component(ContractModel):
     """A part that a house may lack: its fields agree on whether there is one.
 
-    ``extras`` may be zero or absent although there is one, but not the reverse. A year can't be
-    absent and is not compared. ``absent`` has the levels that mean that there is none, by field,
-    where that is not the level NA; the first one is the usual.
+    A year can't be absent and is not compared.
     """
 
     code: str
+    """The code of the problem."""
     label: str
+    """What it is called in "No garage"."""
     fields: tuple[str, ...] = Setting(min_length=1)
+    """The fields that say whether there is one."""
     extras: tuple[str, ...] = ()
+    """Fields that may be zero or absent although there is one, but not the reverse."""
     absent: dict[str, tuple[str, ...]] = Setting(default_factory=dict)
+    """The levels that mean that there is none, by field, where that is not the level NA; the usual
+    one first."""
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -170,8 +174,11 @@ class Order(ContractModel):
     """Two years of which the later one can't be before the earlier one."""
 
     code: str
+    """The code of the problem."""
     earlier: str
+    """A field of years."""
     later: str
+    """A field of years."""
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -201,16 +208,18 @@ class Order(ContractModel):
 
 
 class Whole(ContractModel):
-    """Parts that add up to a whole, or that only fit into it if they are not ``complete``.
-
-    The known parts never exceed the whole, whatever the others are. ``tolerance`` is for rounding.
-    """
+    """Parts that add up to a whole. Known parts never exceed it, whatever the others are."""
 
     code: str
+    """The code of the problem."""
     whole: str
+    """The field of the whole."""
     parts: tuple[str, ...] = Setting(min_length=1)
+    """The fields of its parts."""
     complete: bool = True
+    """Whether they are all of it, and not only some."""
     tolerance: NonNegativeFloat = 0.0
+    """How far they may be off, for rounding."""
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -274,10 +283,15 @@ class Rule(ContractModel):
     """Any other condition on two or more fields, with its own message."""
 
     code: str
+    """The code of the problem."""
     check: str
+    """The condition, an expression."""
     fields: tuple[str, ...]
+    """The fields in it."""
     message: str
+    """What is wrong, a sentence."""
     expected: str
+    """What would be right."""
 
     @property
     def columns(self) -> tuple[str, ...]:
