@@ -14,6 +14,7 @@ import typer
 from typer.models import OptionInfo
 
 from houseprice.commands.console import AsJson, Console, Quiet, read_settings
+from houseprice.formatting import plural
 
 if TYPE_CHECKING:
     from houseprice.market.draft.draft import Draft
@@ -165,7 +166,8 @@ def _set_aside_lines(market: Market) -> list[str]:
     """Say how many sales do not count, and why."""
     groups = market.set_aside.groupby("code", sort=False)["reason"]
     return [
-        f"{len(reasons):,} sales set aside, such as: {reasons.iloc[0]}" for _, reasons in groups
+        f"{plural(len(reasons), 'sale')} set aside, such as: {reasons.iloc[0]}"
+        for _, reasons in groups
     ]
 
 

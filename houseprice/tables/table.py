@@ -89,7 +89,7 @@ def read_header(
 ) -> Header:
     """Match the header of the file ``name`` to the contract.
 
-    Raises InputError if two columns have one name, or the header is a row of houses.
+    Raises InputError if two columns mean the same field, or the header is a row of houses.
     """
     headers = [cell.strip() for cell in cells]
     match_header = mapping.matcher(contract)
@@ -112,8 +112,14 @@ def read_header(
             f"The first row of {name} has numbers and no known column name, so the row with the "
             "column names seems to be missing. Insert it at the top, as in the template."
         )
-    columns = [match or header for match, header in zip(matches, headers, strict=True)]
-    _refuse_duplicates(columns, headers, name)
+    _refuse_duplicates(matches, headers, name)
+    columns: list[str] = []
+    for match, header in zip(matches, headers, strict=True):
+        # Of other columns with one name the later ones get a number.
+        column, number = match or header, 2
+        while column and not match and (column in columns or column in matches):
+            column, number = f"{header} ({number})", number + 1
+        columns.append(column)
     renamed = {
         header: match
         for match, header in zip(matches, headers, strict=True)
@@ -141,13 +147,13 @@ def _is_name(header: str, column: str | None) -> bool:
     return column is not None and fold_name(header) == fold_name(column)
 
 
-def _refuse_duplicates(columns: list[str], headers: list[str], name: str) -> None:
-    duplicates = sorted({each for each in columns if each and columns.count(each) > 1})
+def _refuse_duplicates(matches: list[str | None], headers: list[str], name: str) -> None:
+    duplicates = sorted({each for each in matches if each and matches.count(each) > 1})
     if not duplicates:
         return
     described = []
     for each in duplicates:
-        pairs = zip(columns, headers, strict=True)
+        pairs = zip(matches, headers, strict=True)
         spellings = dict.fromkeys(header for column, header in pairs if column == each)
         described.append(
             shorten(each)

@@ -217,7 +217,6 @@ def test_a_visitor_never_sees_the_table_of_another(
         (b"", "is empty"),
         (b"PK\x03\x04", "damaged Excel workbook"),
         (b"a,b\n1,\x00\n", "not a text file"),
-        (b"a,a\n1,2\n", "more than one column named a"),
         (bytes(21_500_000), "21.5 MB; the limit is 20"),
     ],
 )

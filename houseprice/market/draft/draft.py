@@ -15,6 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from houseprice.errors import InputError
+from houseprice.formatting import list_some
 from houseprice.market.draft import words
 from houseprice.market.draft.column import Column
 from houseprice.market.draft.kinds import (
@@ -98,6 +99,8 @@ def draft_market(
     drafter.find_house_roles()
     drafter.find_location()
     drafter.guess_fields()
+    if all(guess.kind is None for guess in drafter.guesses.values()):
+        raise InputError("No column but the price can be learned from.")
     signs = re.findall(words.SIGNS, " ".join(drafter.price.texts.dropna().head(50)))
     symbol = max(set(signs), key=signs.count) if signs else ""
     return Draft(tuple(drafter.guesses[name] for name in columns), drafter.roles, symbol)
@@ -126,9 +129,10 @@ class _Drafter:
         scores = {name: _price_score(column) for name, column in self.columns.items()}
         best = max(scores, key=lambda name: scores[name], default="")
         if not best or scores[best] <= 0:
-            listed = ", ".join(list(self.columns)[:12])
             raise InputError(
-                f"No column is named like a price ({listed}). Name it with --price COLUMN."
+                "No column is named like a price and has amounts: at least "
+                f"{MIN_PRICES} different numbers, most above zero "
+                f"({list_some(list(self.columns))}). Name it with --price COLUMN."
             )
         others = [name for name, score in scores.items() if score == scores[best] and name != best]
         sure: Sure = "check" if others else "sure"

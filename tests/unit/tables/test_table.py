@@ -66,6 +66,9 @@ def test_a_missing_header_is_refused(contract):
     assert read("size,1990\n1,2\n", contract).headers == ("size", "1990")
 
 
-def test_two_columns_of_one_name_are_refused():
+def test_two_columns_of_one_name_are_refused_if_the_contract_uses_them(contract):
     with pytest.raises(InputError, match="more than one column named quarter, size"):
-        read("size,quarter,size ,quarter\n1,2,3,4\n")
+        read("size,quarter,size ,quarter\n1,2,3,4\n", contract)
+    table = read("size,note,note (2),note\n1,2,3,4\n", contract)
+    assert table.cells.columns.tolist() == ["size", "note", "note (2)", "note (3)"]
+    assert table.headers == ("size", "note", "note (2)", "note")

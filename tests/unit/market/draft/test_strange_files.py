@@ -1,0 +1,95 @@
+"""A market is drafted, or refused in a sentence, whatever the file of sales is like."""
+
+import contextlib
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from houseprice.errors import HousePriceError
+from houseprice.market.draft.draft import draft_market
+from houseprice.market.draft.folder import write_market
+from houseprice.market.validation import validate
+from houseprice.settings import Settings
+from houseprice.tables.sales import load_market, read_sales
+
+HEADERS = (
+    "price", "Sale Price", "Größe (m²)", "面积", "🏠", 'a "quoted" name', "it's", "a.b[c]", "x=y",
+    "id", "row", "status", "price_low", "date", "year", "lat", "lon", "zip", "None", "true", "1",
+)  # fmt: skip
+
+
+def cells(draw, kind, n_rows):
+    match kind:
+        case "text":
+            return draw.choice(
+                ["a", "b b", "«c»", "=1+1", "0x10", "1e5", "∞", "NaN", "none"], n_rows
+            )
+        case "levels":
+            return [f"level {number}" for number in draw.integers(0, n_rows, n_rows)]
+        case "constant":
+            return ["same"] * n_rows
+        case "blank":
+            return [""] * n_rows
+        case "flag":
+            return draw.choice(["yes", "no", ""], n_rows)
+        case "date":
+            return draw.choice(["2014-02-30", "13/13/2013", "960423", "2014-05-06", ""], n_rows)
+        case "huge":
+            return draw.choice([1e300, -1e300, 1e-300, 0, np.inf], n_rows)
+        case "negative":
+            return -draw.lognormal(10, 1, n_rows)
+    return draw.lognormal(12, 0.5, n_rows).round(2)
+
+
+KINDS = ("text", "levels", "constant", "blank", "flag", "date", "huge", "negative", "amounts")
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_a_strange_file_becomes_a_market_or_is_refused(tmp_path, seed):
+    draw = np.random.default_rng(seed)
+    n_rows = int(draw.choice([0, 1, 120], p=[0.1, 0.1, 0.8]))
+    headers = ["price", *draw.choice(HEADERS[1:], draw.integers(1, 12), replace=False)]
+    columns = {header: cells(draw, draw.choice(KINDS), n_rows) for header in headers[1:]}
+    prices = cells(draw, "amounts" if seed % 3 else draw.choice(KINDS), n_rows)
+    rows = pd.DataFrame({"price": prices, **columns}).astype(str)
+    if draw.random() < 0.3:
+        rows = rows.sort_values("price")
+    file = tmp_path / "sales.csv"
+    rows.to_csv(file, index=False, sep=draw.choice([",", ";", "\t"]))
+    with contextlib.suppress(HousePriceError):
+        found, unread = read_sales(file, None, Settings())
+        draft = draft_market(found)
+        folder = tmp_path / "town"
+        market = write_market(draft, found, unread, file, folder, title="Town")
+        again = load_market(folder, Settings())
+        assert len(market.houses) + len(market.set_aside) == len(found)
+        assert again.contract == market.contract
+        assert again.set_aside.equals(market.set_aside)
+        checked = validate(found.head(5), market.contract)
+        assert len(checked.houses) == 5
+
+
+@pytest.mark.parametrize("scale", [1e-5, 1.0, 2e4], ids=["2.5", "250,000", "5e9"])
+def test_prices_of_any_size_are_prices(tmp_path, scale):
+    draw = np.random.default_rng(0)
+    size = draw.integers(60, 300, 80)
+    price = size * 2000 * scale * draw.lognormal(0, 0.1, 80)
+    file = tmp_path / "sales.csv"
+    pd.DataFrame({"price": price, "size": size}).to_csv(file, index=False)
+    found, unread = read_sales(file, None, Settings())
+    market = write_market(draft_market(found), found, unread, file, tmp_path / "town", title="Town")
+    assert len(market.set_aside) == 0
+
+
+@pytest.mark.parametrize("n_levels", [3, 3000])
+def test_any_number_of_places_can_be_learned(tmp_path, n_levels):
+    draw = np.random.default_rng(0)
+    size, place = draw.integers(60, 300, 9000), draw.integers(0, n_levels, 9000)
+    price = size * 2000 * draw.lognormal(0, 0.1, 9000)
+    rows = pd.DataFrame({"price": price, "size": size, "suburb": [f"suburb {i}" for i in place]})
+    file = tmp_path / "sales.csv"
+    rows.to_csv(file, index=False)
+    found, unread = read_sales(file, None, Settings())
+    market = write_market(draft_market(found), found, unread, file, tmp_path / "town", title="Town")
+    assert len(market.contract.fields["suburb"].levels) == np.unique(place).size
