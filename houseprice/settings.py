@@ -29,6 +29,9 @@ class Settings(BaseSettings):
         None,
         description="Market: the name of an embedded one or a folder; by default the embedded one",
     )
+    markets: Path | None = Field(
+        None, description="Folder of further markets, each a folder with its contract"
+    )
     model_dir: Path = Field(
         Path.home() / ".cache" / "houseprice" / "models",
         description="Folder of the trained model versions",

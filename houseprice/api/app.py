@@ -8,9 +8,10 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from houseprice.api import csv_stream, openapi, routes, telemetry
+from houseprice.api import csv_stream, markets, openapi, routes, telemetry
 from houseprice.api.compat import mlflow, oip, tutorial
 from houseprice.api.engine import Engine
+from houseprice.api.markets import MarketEngines
 from houseprice.api.middleware import add_middleware
 from houseprice.api.problem_details import install_error_handlers
 from houseprice.backend.schemas import API_VERSION
@@ -39,11 +40,12 @@ def create_app(settings: Settings, engine: Engine | None = None) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.engine = engine
+    app.state.markets = MarketEngines(settings, engine)
     app.state.document = openapi.document_writer(app, engine.market, settings)
-    for module in (routes, csv_stream, tutorial, mlflow, oip, openapi, telemetry):
+    for module in (routes, markets, csv_stream, tutorial, mlflow, oip, openapi, telemetry):
         app.include_router(module.router)
     install_error_handlers(app)
-    add_middleware(app, settings)
+    add_middleware(app, settings, app.state.markets)
     return app
 
 
@@ -55,5 +57,6 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     try:
         yield
     finally:
+        await app.state.markets.stop()
         await app.state.engine.stop()
         sys.setswitchinterval(interval)

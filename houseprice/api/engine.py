@@ -223,8 +223,8 @@ class Engine:
 
 
 def get_engine(request: Request) -> Engine:
-    """Return the engine of the app that received a request."""
-    engine: Engine = request.app.state.engine
+    """Return the engine of the market that a request is about."""
+    engine: Engine = request.scope.get("engine") or request.app.state.engine
     return engine
 
 

@@ -3,7 +3,8 @@
 ==============================  ==================================================================
 ``RequestLogMiddleware``        an id, a log line and metrics for each request; security headers
 ``DrainMiddleware``             reads the rest of a body that the response did not need
-``RefusalMiddleware``           answers what the next three refuse with problem details
+``RefusalMiddleware``           answers what the next four refuse with problem details
+``MarketMiddleware``            the engine of the market in the path, which the others do not see
 ``KeyMiddleware``               a valid key, and no more requests per minute than it may make
 ``ConcurrencyMiddleware``       no more requests at once than the process can answer
 ``BodyMiddleware``              the body as a whole: in time, decompressed, within its size
@@ -37,6 +38,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from houseprice.api.access import Key, TokenBucket, find_key, parse_keys
+from houseprice.api.markets import MarketEngines, MarketMiddleware
 from houseprice.api.problem_details import ApiError, ServerBusy, unexpected_error
 from houseprice.api.telemetry import Metrics, collect_rows
 from houseprice.files import MEGABYTE
@@ -86,7 +88,7 @@ _DRAIN_IDLE_S = 1.0
 logger = logging.getLogger("houseprice.requests")
 
 
-def add_middleware(app: FastAPI, settings: Settings) -> None:
+def add_middleware(app: FastAPI, settings: Settings, engines: MarketEngines) -> None:
     """Add all middleware of the table above; raise SettingsError if the keys can't be parsed."""
     keys = parse_keys(settings.serve_keys.get_secret_value()) if settings.serve_keys else ()
     timeout, max_mb = settings.serve_timeout_s, settings.serve_max_body_mb
@@ -100,6 +102,7 @@ def add_middleware(app: FastAPI, settings: Settings) -> None:
     app.add_middleware(ConcurrencyMiddleware, limit=settings.serve_concurrency)
     if keys:
         app.add_middleware(KeyMiddleware, keys=keys, rate=settings.serve_rate)
+    app.add_middleware(MarketMiddleware, engines=engines)
     app.add_middleware(RefusalMiddleware, timeout_s=timeout)
     app.add_middleware(DrainMiddleware)
     app.add_middleware(RequestLogMiddleware, metrics=app.state.metrics)

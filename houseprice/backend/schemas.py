@@ -35,6 +35,7 @@ __all__ = [
     "EffectsOut",
     "ExplanationOut",
     "ImportanceOut",
+    "MarketOut",
     "ModelOut",
     "NextFactOut",
     "NextFactsOut",
@@ -261,6 +262,14 @@ def _valuation(cells: list[Any]) -> dict[str, Any] | None:
     if row["top_drivers"]:
         valuation["top_drivers"] = row["top_drivers"]
     return valuation
+
+
+class MarketOut(ResponseModel):
+    """A market of the service."""
+
+    name: str
+    title: str
+    currency: str = Field(description="Code of the currency; empty if the contract names none")
 
 
 class ImportanceOut(ResponseModel):

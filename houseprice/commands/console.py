@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,7 +18,16 @@ from houseprice.logs import COMMAND_LOGGER
 if TYPE_CHECKING:
     from houseprice.settings import Settings
 
-__all__ = ["AsJson", "Console", "Dask", "Quiet", "Seed", "read_settings"]
+__all__ = [
+    "AsJson",
+    "Console",
+    "Dask",
+    "MarketName",
+    "Quiet",
+    "Seed",
+    "read_settings",
+    "use_market",
+]
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON, for programs.")]
 Dask = Annotated[
@@ -26,6 +36,15 @@ Dask = Annotated[
         "--dask",
         metavar="ADDRESS",
         help="Let a Dask cluster do the work, such as tcp://scheduler:8786.",
+        show_default=False,
+    ),
+]
+MarketName = Annotated[
+    str | None,
+    typer.Option(
+        "--market",
+        metavar="NAME",
+        help="The market: a name or a folder; by default HOUSEPRICE_MARKET.",
         show_default=False,
     ),
 ]
@@ -92,6 +111,12 @@ class Console:
                 self.info(f"{description} ({share:.0%})")
 
         return report
+
+
+def use_market(name: str | None) -> None:
+    """Make a market that of this process, and of those that it starts."""
+    if name is not None:
+        os.environ["HOUSEPRICE_MARKET"] = name
 
 
 def read_settings() -> Settings:

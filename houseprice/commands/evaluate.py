@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import houseprice
-from houseprice.commands.console import AsJson, Console, Dask, Quiet, Seed, read_settings
+from houseprice.commands.console import (
+    AsJson,
+    Console,
+    Dask,
+    MarketName,
+    Quiet,
+    Seed,
+    read_settings,
+    use_market,
+)
 
 if TYPE_CHECKING:
     from houseprice.market.sales import Market
@@ -69,6 +78,7 @@ def evaluate(  # noqa: PLR0913, PLR0917 - a parameter for each option
     against: Against = None,
     dask: Dask = None,
     as_json: AsJson = False,
+    market_name: MarketName = None,
     quiet: Quiet = False,
 ) -> None:
     """Evaluate the values: errors, intervals, confidence, and vertical equity.
@@ -78,6 +88,7 @@ def evaluate(  # noqa: PLR0913, PLR0917 - a parameter for each option
     compared with the prices of a file. With --gate, the metrics are checked against the limits of
     the market's contract, and the new model is compared with the active one, sale by sale.
     """
+    use_market(market_name)
     console = Console.from_context(context, quiet=quiet)
     if against is not None and not gate:
         raise typer.BadParameter("it needs --gate.", param_hint="--against")

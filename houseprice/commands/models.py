@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from houseprice.commands.console import AsJson, Console, Dask, Quiet, Seed, read_settings
+from houseprice.commands.console import (
+    AsJson,
+    Console,
+    Dask,
+    MarketName,
+    Quiet,
+    Seed,
+    read_settings,
+    use_market,
+)
 from houseprice.extras import require
 from houseprice.formatting import percent
 
@@ -109,6 +118,7 @@ def train(
     seed: Seed = 0,
     dask: Dask = None,
     as_json: AsJson = False,
+    market_name: MarketName = None,
     quiet: Quiet = False,
 ) -> None:
     """Train a model on the market's sales, evaluate it, and make it the active one."""
@@ -118,6 +128,7 @@ def train(
     from houseprice.model.training import train as train_model
     from houseprice.tables.sales import load_market
 
+    use_market(market_name)
     console, settings = Console.from_context(context, quiet=quiet), read_settings()
     with console.progress("Reading the sales") as progress, use_cluster(dask):
         market = load_market(settings=settings)

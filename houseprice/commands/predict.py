@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from houseprice.commands.console import Console, Dask, Quiet, read_settings
+from houseprice.commands.console import Console, Dask, MarketName, Quiet, read_settings, use_market
 from houseprice.formatting import plural
 from houseprice.tables.processes import n_processors, start_server
 
@@ -124,6 +124,7 @@ def predict(  # noqa: PLR0913, PLR0917 - a parameter for each option
     mapping: MappingFile = None,
     dask: Dask = None,
     strict: Strict = False,
+    market_name: MarketName = None,
     quiet: Quiet = False,
 ) -> None:
     """Value each house of a CSV file of any size.
@@ -133,6 +134,7 @@ def predict(  # noqa: PLR0913, PLR0917 - a parameter for each option
     your file. The output is complete or not written at all; until then, finished chunks of a large
     one are kept in a hidden folder next to it.
     """
+    use_market(market_name)
     console = Console.from_context(context, quiet=quiet)
     if dask is not None:
         if jobs is not None or resume is not None or whole or mapping is not None:

@@ -26,6 +26,7 @@ __all__ = [
     "load_experiments",
     "load_market",
     "market_folder",
+    "market_folders",
     "market_of",
     "median_values",
     "read_rows",
@@ -93,7 +94,11 @@ class Market:
         return frame
 
 
-def load_market(name_or_path: str | Path | None = None, read: Reader | None = None) -> Market:
+def load_market(
+    name_or_path: str | Path | None = None,
+    read: Reader | None = None,
+    markets: Path | None = None,
+) -> Market:
     """Load a market: an embedded one by name, any by its folder, by default the first embedded one.
 
     ``read`` reads the file of the sales as text, with columns named as in the contract, and returns
@@ -105,7 +110,7 @@ def load_market(name_or_path: str | Path | None = None, read: Reader | None = No
         If there is no such market, its contract is wrong, its sales can't be read or lack a column,
         or fewer than :data:`MIN_SALES` of them count.
     """
-    folder = market_folder(name_or_path)
+    folder = market_folder(name_or_path, markets)
     contract = load_contract(folder)
     file = folder / contract.market.sales
     try:
@@ -207,23 +212,30 @@ def _too_few(n_kept: int, set_aside: pd.DataFrame) -> str:
     return f"only {n_kept} sales can be used, and a market needs {MIN_SALES}.{why}"
 
 
-def market_folder(name_or_path: str | Path | None = None) -> Path:
-    """Find the folder of a market: an embedded one by name, any by its path, by default the first.
+def market_folder(name_or_path: str | Path | None = None, markets: Path | None = None) -> Path:
+    """Find the folder of a market: one of :func:`market_folders` by name, any by its path.
 
-    A text with a separator ("./town") is a path, so that a folder may have an embedded name. A
-    MarketError if there is no such market.
+    By default the first embedded one. A text with a separator ("./town") is a path, so that a
+    folder may have the name of another market. A MarketError if there is no such market.
     """
-    embedded = sorted(path.parent for path in EMBEDDED.glob(f"*/{CONTRACT_FILE}"))
+    folders = market_folders(markets)
     if name_or_path is None:
-        return embedded[0]
+        return next(iter(folders.values()))
     path = Path(name_or_path)
     is_name = str(name_or_path) == path.name
-    for folder in [EMBEDDED / path, path] if is_name else [path]:
+    for folder in [folders.get(path.name, path), path] if is_name else [path]:
         if (folder / CONTRACT_FILE).is_file():
             return folder
-    names = ", ".join(folder.name for folder in embedded)
+    names = ", ".join(folders)
     reason = f"no market there; give a folder with a {CONTRACT_FILE}, or one of: {names}"
     raise MarketError(path, "", reason)
+
+
+def market_folders(markets: Path | None = None) -> dict[str, Path]:
+    """Return the folders of the embedded markets and of those in another folder, by name."""
+    parents = [EMBEDDED] if markets is None else [EMBEDDED, markets]
+    found = (sorted(parent.glob(f"*/{CONTRACT_FILE}")) for parent in parents)
+    return {path.parent.name: path.parent for paths in reversed(list(found)) for path in paths}
 
 
 def read_rows(path: Path) -> pd.DataFrame:

@@ -27,7 +27,8 @@ def load_market(name_or_path: str | Path | None = None, settings: Settings | Non
     """
     settings = settings or read_settings()
     read = partial(read_sales, settings=settings)
-    return load_plain_market(settings.market if name_or_path is None else name_or_path, read)
+    name_or_path = settings.market if name_or_path is None else name_or_path
+    return load_plain_market(name_or_path, read, settings.markets)
 
 
 def read_sales(
