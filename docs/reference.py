@@ -62,8 +62,8 @@ def _overview() -> Iterator[str]:
 
 
 def _section(anchor: str, heading: str, model: type[ContractModel]) -> Iterator[str]:
-    yield f'\n<a id="{anchor}"></a>\n## `{heading}`\n'
-    yield f"{_prose(model.__doc__)}\n"
+    yield f"\n## {anchor}\n"
+    yield f"`{heading}`: {_prose(model.__doc__)}\n"
     yield "| key | type | default | meaning |\n|---|---|---|---|"
     for name, info in model.model_fields.items():
         if name != "column" or model is not Field:

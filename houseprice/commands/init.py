@@ -14,7 +14,6 @@ import typer
 from typer.models import OptionInfo
 
 from houseprice.commands.console import AsJson, Console, Quiet, read_settings
-from houseprice.formatting import plural
 
 if TYPE_CHECKING:
     from houseprice.market.draft.draft import Draft
@@ -69,7 +68,7 @@ def init(  # noqa: PLR0913, PLR0917 - a parameter for each option
     Prints what each column is taken for, why, how sure that is, and what to check. Edit
     `market.toml` where a guess is wrong, and see `houseprice check FOLDER`.
     """
-    from houseprice.commands.report_tables import draft_text
+    from houseprice.commands.report_tables import draft_text, set_aside_lines
     from houseprice.market.draft.contract import market_name
     from houseprice.market.draft.draft import draft_market
     from houseprice.market.draft.folder import write_market
@@ -96,7 +95,7 @@ def init(  # noqa: PLR0913, PLR0917 - a parameter for each option
     if as_json:
         typer.echo(json.dumps(_to_dict(draft, market, folder), indent=2, ensure_ascii=False))
         return
-    for line in _set_aside_lines(market):
+    for line in set_aside_lines(market):
         console.warn(line)
     quoted = shlex.quote(str(folder))
     console.info(
@@ -127,6 +126,7 @@ def check(
     The sales that do not count are written to a file, each with its reason. Exit status 1 if the
     market can't be used.
     """
+    from houseprice.commands.report_tables import set_aside_lines
     from houseprice.market.check import contract_faults
     from houseprice.market.contract import CONTRACT_FILE
     from houseprice.tables.sales import load_market
@@ -155,20 +155,11 @@ def check(
         typer.echo(json.dumps(summary, indent=2))
         return
     typer.echo(f"{market.contract.market.title}: {len(market.houses):,} sales count.")
-    for line in (*_set_aside_lines(market), *_missing_roles(market)):
+    for line in (*set_aside_lines(market), *_missing_roles(market)):
         typer.echo(line)
     for code, count in codes.most_common():
         example = next(problem for problem in market.problems if problem.code == code)
         typer.echo(f"{count:,} x {code}, such as: {example.message}")
-
-
-def _set_aside_lines(market: Market) -> list[str]:
-    """Say how many sales do not count, and why."""
-    groups = market.set_aside.groupby("code", sort=False)["reason"]
-    return [
-        f"{plural(len(reasons), 'sale')} set aside, such as: {reasons.iloc[0]}"
-        for _, reasons in groups
-    ]
 
 
 def _missing_roles(market: Market) -> list[str]:

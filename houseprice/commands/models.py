@@ -123,7 +123,7 @@ def train(
 ) -> None:
     """Train a model on the market's sales, evaluate it, and make it the active one."""
     from houseprice.cluster import use_cluster
-    from houseprice.commands.report_tables import metrics_text
+    from houseprice.commands.report_tables import metrics_text, set_aside_lines
     from houseprice.model.store.store import ModelStore
     from houseprice.model.training import train as train_model
     from houseprice.tables.sales import load_market
@@ -132,6 +132,8 @@ def train(
     console, settings = Console.from_context(context, quiet=quiet), read_settings()
     with console.progress("Reading the sales") as progress, use_cluster(dask):
         market = load_market(settings=settings)
+        for line in set_aside_lines(market):
+            console.info(line)
         version = train_model(market, ModelStore.from_settings(settings), progress, seed)
     assert version.manifest is not None
     if as_json:

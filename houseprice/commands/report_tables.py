@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from math import isnan
 from typing import TYPE_CHECKING
 
-from houseprice.formatting import percent
+from houseprice.formatting import percent, plural
 from houseprice.model.standards import format_metric, metric_label
 
 if TYPE_CHECKING:
@@ -18,10 +18,11 @@ if TYPE_CHECKING:
 
     from houseprice.market.contract import Contract, Limit
     from houseprice.market.draft.draft import Draft
+    from houseprice.market.sales import Market
     from houseprice.model.gate import ChampionComparison, GateResult
     from houseprice.model.report import Report
 
-__all__ = ["draft_text", "gate_text", "metrics_text", "report_text"]
+__all__ = ["draft_text", "gate_text", "metrics_text", "report_text", "set_aside_lines"]
 
 _PIPED_WIDTH = 120
 
@@ -85,6 +86,15 @@ def metrics_text(
         "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]).rstrip()
         for row in rows
     )
+
+
+def set_aside_lines(market: Market) -> list[str]:
+    """Say how many sales do not count, and why."""
+    groups = market.set_aside.groupby("code", sort=False)["reason"]
+    return [
+        f"{plural(len(reasons), 'sale')} set aside, such as: {reasons.iloc[0]}"
+        for _, reasons in groups
+    ]
 
 
 def draft_text(draft: Draft) -> str:
