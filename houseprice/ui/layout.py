@@ -18,7 +18,17 @@ from houseprice.backend.base import BackendInfo, Capability
 from houseprice.errors import BackendError, HousePriceError, NotSupported, SettingsError, StoreError
 from houseprice.formatting import percent
 from houseprice.tables.writer import to_csv
-from houseprice.ui.session import Outage, backend, cached_info, outage, retry
+from houseprice.ui.session import (
+    MARKET,
+    Outage,
+    backend,
+    cached_info,
+    market_name,
+    market_names,
+    market_title,
+    outage,
+    retry,
+)
 
 __all__ = [
     "NOT_SUPPORTED",
@@ -68,6 +78,7 @@ def page_frame() -> Iterator[None]:
     st.html(_STYLE)
     # Its own boundary: the page runs even if the frame fails.
     with error_boundary("frame"):
+        _choose_market()
         try:
             backend()
         except HousePriceError as error:
@@ -87,6 +98,29 @@ def page_frame() -> Iterator[None]:
         yield
         if outage_slot is not None:
             _update_outage(outage_slot, before)
+
+
+def _choose_market() -> None:
+    """Let the visitor choose a market, if there are several."""
+    names = market_names()
+    if len(names) < 2:
+        return
+    with st.sidebar:
+        st.selectbox(
+            "Market",
+            names,
+            format_func=market_title,
+            key=MARKET,
+            bind="query-params",
+            persist_state="session",
+            on_change=_forget_market,
+        )
+
+
+def _forget_market() -> None:
+    """Forget what the visitor did in another market."""
+    for key in [key for key in st.session_state if key != MARKET]:
+        del st.session_state[key]
 
 
 def _update_outage(slot: DeltaGenerator, before: Outage | None) -> None:
@@ -173,6 +207,8 @@ def download(label: str, frame: pd.DataFrame, *, key: str) -> None:
 def link_to(url: str, parameters: Mapping[str, str | Sequence[str]]) -> str:
     """Return the URL of a page with query parameters in place of those that it has."""
     base = url.partition("#")[0].partition("?")[0]
+    if (name := market_name()) is not None:
+        parameters = {MARKET: name, **parameters}
     return f"{base}?{urlencode(parameters, doseq=True)}" if parameters else base
 
 

@@ -17,7 +17,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import wraps
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
 import pandas as pd
 import streamlit as st
@@ -32,9 +32,10 @@ from houseprice.errors import (
     HousePriceError,
     NotSupported,
 )
+from houseprice.market.contract import load_contract
 from houseprice.market.profile.associations import price_associations
 from houseprice.market.profile.selection import Selection
-from houseprice.market.sales import Market, median_values, typical_house
+from houseprice.market.sales import Market, market_folders, median_values, typical_house
 from houseprice.model.study import Study
 from houseprice.settings import Settings, read_settings
 from houseprice.tables.sales import load_market
@@ -43,13 +44,18 @@ if TYPE_CHECKING:
     from houseprice.model.card import Card
 
 __all__ = [
+    "MARKET",
     "BackendHandle",
     "CircuitBreaker",
     "GuardedBackend",
     "Outage",
     "backend",
+    "by_market",
     "cached_info",
     "market",
+    "market_name",
+    "market_names",
+    "market_title",
     "outage",
     "ranked_columns",
     "retry",
@@ -62,6 +68,13 @@ __all__ = [
 
 logger = logging.getLogger(__name__)
 
+P = ParamSpec("P")
+R = TypeVar("R")
+
+MARKET = "market"
+"""The key of the visitor's market, in the session and in the address."""
+MAX_MARKETS = 64
+"""Results that are kept by market."""
 RETRY_AFTER_S = 3.0
 """Seconds between two requests to a backend that does not answer."""
 
@@ -73,19 +86,66 @@ def settings() -> Settings:
     return read_settings()
 
 
-@st.cache_resource(show_spinner=False)
+def market_names() -> list[str]:
+    """Return the markets that a visitor can choose, that of the settings first."""
+    own = _load_market(None).contract.market.name
+    if settings().api_url or settings().markets is None:
+        return [own]
+    return [own, *(name for name in market_folders(settings().markets) if name != own)]
+
+
+@st.cache_resource(show_spinner=False, max_entries=MAX_MARKETS)
+def market_title(name: str) -> str:
+    """Return what people call a market."""
+    own = _load_market(None).contract.market
+    return (
+        own.title
+        if name == own.name
+        else load_contract(market_folders(settings().markets)[name]).market.title
+    )
+
+
+def market_name() -> str | None:
+    """Return the market that the visitor chose; None for that of the settings."""
+    name = st.session_state.get(MARKET)
+    return name if name in market_names()[1:] else None
+
+
+def by_market(function: Callable[P, R]) -> Callable[P, R]:
+    """Cache the results of a function for each market, for all visitors."""
+
+    def compute(name: str | None, *args: P.args, **kwargs: P.kwargs) -> R:
+        del name  # part of the key
+        return function(*args, **kwargs)
+
+    # Streamlit tells functions apart by their module and name.
+    compute.__module__, compute.__qualname__ = function.__module__, function.__qualname__
+    cached = st.cache_resource(show_spinner=False, max_entries=MAX_MARKETS)(compute)
+
+    @wraps(function)
+    def of_market(*args: P.args, **kwargs: P.kwargs) -> R:
+        return cached(market_name(), *args, **kwargs)
+
+    return of_market
+
+
+@st.cache_resource(show_spinner=False, max_entries=MAX_MARKETS)
+def _load_market(name: str | None) -> Market:
+    return load_market(name, settings())
+
+
 def market() -> Market:
-    """Return the market of this process."""
-    return load_market(settings=settings())
+    """Return the market of this visitor."""
+    return _load_market(market_name())
 
 
-@st.cache_resource(show_spinner=False)
+@by_market
 def typical() -> pd.Series:
     """Return the typical house of the market; read-only."""
     return typical_house(market())
 
 
-@st.cache_resource(show_spinner=False)
+@by_market
 def typical_values() -> pd.Series:
     """Return the typical value of each field; read-only."""
     return median_values(market())
@@ -117,7 +177,7 @@ def _ranked_by_importance(model_version: str) -> tuple[str, ...]:
     return _all_columns(backend().importance()["column"])
 
 
-@st.cache_resource(show_spinner=False)
+@by_market
 def _ranked_by_association() -> tuple[str, ...]:
     return _all_columns(price_associations(Selection().apply(market()))["column"])
 
@@ -128,9 +188,13 @@ def _all_columns(first: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*(name for name in first if name in columns), *columns]))
 
 
-@st.cache_resource(show_spinner=False)
+@st.cache_resource(show_spinner=False, max_entries=MAX_MARKETS)
+def _handle_of(name: str | None) -> BackendHandle:
+    return BackendHandle(lambda progress: open_backend(settings(), _load_market(name), progress))
+
+
 def _handle() -> BackendHandle:
-    return BackendHandle(lambda progress: open_backend(settings(), market(), progress))
+    return _handle_of(market_name())
 
 
 def backend() -> Backend:
@@ -191,7 +255,7 @@ def retry() -> None:
 def warm_up() -> None:
     """Open the backend before the first visitor arrives."""
     try:
-        _handle().open()
+        _handle_of(None).open()
     except HousePriceError:
         # The first visitor sees the error; the log has it now.
         logger.exception("the backend could not be opened")

@@ -40,7 +40,7 @@ from houseprice.tables.mapping import NO_MAPPING, ColumnMapping
 from houseprice.tables.reader import MAX_UPLOAD_SECONDS, read_table
 from houseprice.tables.scoring import ScoredTable, ScoringOptions, value_rows
 from houseprice.tables.table import Table, output_columns, template
-from houseprice.ui.session import backend, market, settings, typical
+from houseprice.ui.session import backend, by_market, market, settings, typical
 
 if TYPE_CHECKING:
     from streamlit.runtime.uploaded_file_manager import UploadedFile
@@ -340,7 +340,7 @@ def _progress_bar(text: str) -> Iterator[Progress]:
         bar.empty()
 
 
-@st.cache_resource(show_spinner=False)
+@by_market
 def sample() -> tuple[bytes, int]:
     """Return the market's sample of houses to value and its number of rows (0: no sample)."""
     path = market().sample_path
@@ -350,13 +350,13 @@ def sample() -> tuple[bytes, int]:
         return b"", 0
 
 
-@st.cache_resource(show_spinner=False)
+@by_market
 def example() -> pd.DataFrame:
     """Return the template of the market's columns with the typical house; read-only."""
     return template(market().contract, typical())
 
 
-@st.cache_resource(show_spinner=False)
+@by_market
 def column_guide() -> pd.DataFrame:
     """Return a table of what each column means and which values it accepts; read-only."""
     return pd.DataFrame(

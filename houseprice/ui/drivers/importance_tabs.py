@@ -19,7 +19,7 @@ from houseprice.ui.charts.style import MIN_SALES
 from houseprice.ui.drivers.effect_tabs import house_effect, market_effect
 from houseprice.ui.house.state import last_valued_row
 from houseprice.ui.layout import choose, download, is_supported
-from houseprice.ui.session import backend, market, ranked_columns, study_of
+from houseprice.ui.session import backend, by_market, market, ranked_columns, study_of
 
 __all__ = [
     "importance_frame",
@@ -92,7 +92,7 @@ def _steps(columns: Sequence[str], row: Mapping[str, object] | None) -> pd.DataF
     return pd.DataFrame(steps, columns=["label", "step", "difference"])
 
 
-@st.cache_resource(show_spinner=False, max_entries=64)
+@by_market
 def _typical_of_area(location: int) -> Mapping[str, object]:
     """Return the raw fields of the typical house of an area."""
     sales = market()

@@ -20,7 +20,7 @@ from houseprice.market.contract import Contract
 from houseprice.market.parsing import parse_cell, shorten
 from houseprice.market.sales import Market
 from houseprice.market.validation import suggest_field
-from houseprice.ui.session import market
+from houseprice.ui.session import MARKET, market
 
 __all__ = [
     "FORM_PAGE",
@@ -281,6 +281,7 @@ def open_address(contract: Contract, tabs: Sequence[str]) -> None:
     if not went_back and not (arrived and parameters):
         return
     tab = parameters.pop(TAB, None)
+    parameters.pop(MARKET, None)
     st.session_state[TAB] = tab if tab in tabs else tabs[0]
     sale_id = parameters.pop(_STARTED_FROM, None)
     texts = st.query_params.get_all(_SCENARIO)
@@ -304,5 +305,7 @@ def write_address(contract: Contract, tabs: Sequence[str]) -> None:
         parameters[_STARTED_FROM] = [sale_id]
     if len(kept := scenarios()) > 1:
         parameters[_SCENARIO] = _scenario_texts(kept)
+    if MARKET in st.query_params:
+        parameters[MARKET] = st.query_params.get_all(MARKET)
     if parameters != {name: st.query_params.get_all(name) for name in st.query_params}:
         st.query_params.from_dict(parameters)
