@@ -233,9 +233,11 @@ def market_folder(name_or_path: str | Path | None = None, markets: Path | None =
 
 def market_folders(markets: Path | None = None) -> dict[str, Path]:
     """Return the folders of the embedded markets and of those in another folder, by name."""
-    parents = [EMBEDDED] if markets is None else [EMBEDDED, markets]
-    found = (sorted(parent.glob(f"*/{CONTRACT_FILE}")) for parent in parents)
-    return {path.parent.name: path.parent for paths in reversed(list(found)) for path in paths}
+    folders: dict[str, Path] = {}
+    for parent in (EMBEDDED, markets):
+        for path in sorted(parent.glob(f"*/{CONTRACT_FILE}")) if parent else ():
+            folders.setdefault(path.parent.name, path.parent)
+    return folders
 
 
 def read_rows(path: Path) -> pd.DataFrame:

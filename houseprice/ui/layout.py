@@ -208,7 +208,7 @@ def link_to(url: str, parameters: Mapping[str, str | Sequence[str]]) -> str:
     """Return the URL of a page with query parameters in place of those that it has."""
     base = url.partition("#")[0].partition("?")[0]
     if (name := market_name()) is not None:
-        parameters = {MARKET: name, **parameters}
+        parameters = {MARKET: market_title(name), **parameters}
     return f"{base}?{urlencode(parameters, doseq=True)}" if parameters else base
 
 
