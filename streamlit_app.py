@@ -3,6 +3,7 @@
 import streamlit as st
 
 from houseprice.ui.layout import page_frame
+from houseprice.ui.session import may_make_markets
 
 # The pages are one folder down on purpose: Streamlit shows each file directly in pages/ as a page
 # of its own, without this navigation and frame.
@@ -40,6 +41,16 @@ PAGES = {
         ),
     ],
 }
+
+if may_make_markets():
+    PAGES["The market"].append(
+        st.Page(
+            "pages/market/yours.py",
+            title="Your market",
+            icon=":material/add_home_work:",
+            url_path="yours",
+        )
+    )
 
 st.set_page_config(page_title="houseprice", page_icon="🏠", layout="wide")
 page = st.navigation(PAGES)

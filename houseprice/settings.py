@@ -29,8 +29,14 @@ class Settings(BaseSettings):
         None,
         description="Market: the name of an embedded one or a folder; by default the embedded one",
     )
-    markets: Path | None = Field(
-        None, description="Folder of further markets, each a folder with its contract"
+    markets: Path = Field(
+        Path.home() / ".local" / "share" / "houseprice" / "markets",
+        description="Folder of further markets, each a folder with its contract",
+    )
+    new_markets: bool | None = Field(
+        None,
+        description="Whether visitors may make markets; by default only where the app listens to "
+        "this computer alone",
     )
     model_dir: Path = Field(
         Path.home() / ".cache" / "houseprice" / "models",

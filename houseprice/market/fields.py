@@ -6,7 +6,7 @@ import functools
 import re
 from collections.abc import Callable
 from functools import cached_property, partial
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, get_args
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, model_validator
@@ -16,6 +16,7 @@ from houseprice.formatting import field_value
 from houseprice.market.dates import Order, date_of, parse_date
 
 __all__ = [
+    "KINDS",
     "ContractModel",
     "Field",
     "Kind",
@@ -28,6 +29,7 @@ __all__ = [
 ]
 
 Kind = Literal["number", "count", "year", "date", "ordinal", "nominal", "flag"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
 Sign = Literal["+", "-"]
 Latitude = Annotated[float, Setting(ge=-90, le=90)]
 Longitude = Annotated[float, Setting(ge=-180, le=180)]

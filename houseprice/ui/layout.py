@@ -23,6 +23,7 @@ from houseprice.ui.session import (
     Outage,
     backend,
     cached_info,
+    forget_market,
     market_name,
     market_names,
     market_title,
@@ -113,14 +114,8 @@ def _choose_market() -> None:
             key=MARKET,
             bind="query-params",
             persist_state="session",
-            on_change=_forget_market,
+            on_change=forget_market,
         )
-
-
-def _forget_market() -> None:
-    """Forget what the visitor did in another market."""
-    for key in [key for key in st.session_state if key != MARKET]:
-        del st.session_state[key]
 
 
 def _update_outage(slot: DeltaGenerator, before: Outage | None) -> None:

@@ -32,7 +32,7 @@ from houseprice.errors import (
     HousePriceError,
     NotSupported,
 )
-from houseprice.market.contract import load_contract
+from houseprice.market.contract import CONTRACT_FILE, load_contract
 from houseprice.market.profile.associations import price_associations
 from houseprice.market.profile.selection import Selection
 from houseprice.market.sales import Market, market_folders, median_values, typical_house
@@ -52,10 +52,12 @@ __all__ = [
     "backend",
     "by_market",
     "cached_info",
+    "forget_market",
     "market",
     "market_name",
     "market_names",
     "market_title",
+    "may_make_markets",
     "outage",
     "ranked_columns",
     "retry",
@@ -89,9 +91,16 @@ def settings() -> Settings:
 def market_names() -> list[str]:
     """Return the markets that a visitor can choose, that of the settings first."""
     own = _load_market(None).contract.market.name
-    if settings().api_url or settings().markets is None:
+    if settings().api_url or not any(settings().markets.glob(f"*/{CONTRACT_FILE}")):
         return [own]
     return [own, *(name for name in market_folders(settings().markets) if name != own)]
+
+
+def may_make_markets() -> bool:
+    """Whether visitors may make markets, and delete them: by default only on their own machine."""
+    allowed, address = settings().new_markets, settings().address
+    is_own = address in ("127.0.0.1", "::1", "localhost")
+    return not settings().api_url and (is_own if allowed is None else allowed)
 
 
 @st.cache_resource(show_spinner=False, max_entries=MAX_MARKETS)
@@ -109,6 +118,12 @@ def market_name() -> str | None:
     """Return the market that the visitor chose; None for that of the settings."""
     name = st.session_state.get(MARKET)
     return name if name in market_names()[1:] else None
+
+
+def forget_market() -> None:
+    """Forget what the visitor did in another market."""
+    for key in [key for key in st.session_state if key != MARKET]:
+        del st.session_state[key]
 
 
 def by_market(function: Callable[P, R]) -> Callable[P, R]:

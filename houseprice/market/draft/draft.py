@@ -19,6 +19,8 @@ from houseprice.formatting import list_some
 from houseprice.market.draft import words
 from houseprice.market.draft.column import Column
 from houseprice.market.draft.kinds import (
+    NO_FIELDS,
+    ROLE_KINDS,
     Guess,
     Sure,
     guess_field,
@@ -35,7 +37,7 @@ from houseprice.market.draft.leaks import (
 )
 from houseprice.market.fields import Kind
 
-__all__ = ["ROLES", "Draft", "draft_market"]
+__all__ = ["ROLES", "USES", "Draft", "draft_market"]
 
 Floats = NDArray[np.float64]
 Test = Callable[[Column], bool]
@@ -43,8 +45,11 @@ Test = Callable[[Column], bool]
 ROLES = ("price", "id", "property_id", "date", "year", "month", "built", "area", "location")
 """What the owner may name the column of."""
 
+NO_ROLES = ("field", "left out")
 MIN_SHARE = 0.05
 """A column that fewer sales than this share have is left out."""
+USES = (*NO_FIELDS, *ROLE_KINDS, "area", "latitude", "longitude", "x", "y", "field")
+"""What a column may be taken for."""
 MIN_PRICES = 10
 """A column with fewer different numbers is not the price."""
 SALES_PER_PLACE = 8
@@ -64,6 +69,18 @@ class Draft:
     def fields(self) -> list[Guess]:
         """The guesses that become fields."""
         return [guess for guess in self.guesses if guess.kind is not None]
+
+    def edited(self, uses: Mapping[str, str], kinds: Mapping[str, Kind | None]) -> Draft:
+        """Return the draft with other uses and kinds of some columns, by name.
+
+        A column that becomes a field keeps its options only if it keeps its kind.
+        """
+        guesses = [
+            guess.edited(uses.get(guess.column, guess.use), kinds.get(guess.column, guess.kind))
+            for guess in self.guesses
+        ]
+        roles = {guess.use: guess.column for guess in guesses if guess.use not in NO_ROLES}
+        return Draft(tuple(guesses), roles, self.symbol)
 
 
 def draft_market(

@@ -24,10 +24,28 @@ from houseprice.market.draft.words import (
 )
 from houseprice.market.fields import Kind
 
-__all__ = ["Guess", "guess_field", "is_sure_year", "size_unit", "year_options"]
+__all__ = [
+    "NO_FIELDS",
+    "ROLE_KINDS",
+    "Guess",
+    "guess_field",
+    "is_sure_year",
+    "size_unit",
+    "year_options",
+]
 
 Sure = Literal["sure", "likely", "check"]
 
+NO_FIELDS = ("price", "id", "property_id", "left out")
+"""Uses of columns that are no fields of a house."""
+ROLE_KINDS: Mapping[str, Kind] = {
+    "location": "nominal",
+    "built": "year",
+    "sale_year": "year",
+    "sale_month": "count",
+    "sale_date": "date",
+}
+"""The kinds of fields with a role; those of all others are numbers."""
 MAX_TEXTS = 0.4
 """Different texts per known cell from which they are free text or keys."""
 MAX_COUNT = 60
@@ -50,6 +68,17 @@ class Guess:
     sure: Sure = "sure"
     check: str = ""
     options: Mapping[str, object] = field(default_factory=dict)
+
+    def edited(self, use: str, kind: Kind | None) -> Guess:
+        """Return the guess with what the owner chose instead."""
+        if use in NO_FIELDS:
+            kind = None
+        elif kind is None:
+            kind = ROLE_KINDS.get(use, "number")
+        if (use, kind) == (self.use, self.kind):
+            return self
+        options = self.options if kind == self.kind else {}
+        return Guess(self.column, use, kind, "you chose it", options=options)
 
 
 def guess_field(column: Column) -> Guess:

@@ -1,0 +1,1 @@
+"""The page on which a market is made of a file of sales."""

@@ -1,0 +1,151 @@
+"""A new market from an uploaded file of sales: the guesses to change, and the folder to make."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import streamlit as st
+
+from houseprice.errors import HousePriceError
+from houseprice.formatting import plural
+from houseprice.market.draft.contract import market_name
+from houseprice.market.draft.draft import USES, Draft, draft_market
+from houseprice.market.draft.folder import write_market
+from houseprice.market.fields import KINDS
+from houseprice.market.problems import Problem
+from houseprice.tables.sales import read_sales
+from houseprice.ui.layout import escape
+from houseprice.ui.session import MARKET, forget_market, settings
+
+__all__ = ["show_new_market"]
+
+_UPLOAD = "market_sales"
+_USE_NAMES = {
+    "id": "key of the sale",
+    "property_id": "key of the house",
+    "sale_date": "date of sale",
+    "sale_year": "year of sale",
+    "sale_month": "month of sale",
+    "location": "area of the market",
+    "area": "living area",
+    "built": "year built",
+}
+_NAMES = [_USE_NAMES.get(use, use) for use in USES]
+
+
+@dataclass(frozen=True)
+class _Upload:
+    """A file of sales as it was read, with what its columns were taken for."""
+
+    name: str
+    data: bytes
+    rows: pd.DataFrame
+    unread: tuple[Problem, ...]
+    draft: Draft
+
+
+def show_new_market() -> None:
+    """Draw the upload, the table of guesses, and the button that makes the market."""
+    file = st.file_uploader(
+        "Your sales: CSV, Excel, Parquet or OpenDocument",
+        max_upload_size=settings().max_upload_mb,
+        key=_UPLOAD,
+    )
+    if file is None:
+        return
+    try:
+        upload = _read(file.name, file.getvalue())
+    except HousePriceError as error:
+        st.error(escape(str(error)), icon=":material/error:")
+        return
+    st.markdown(
+        f"**{plural(len(upload.rows), 'row')}.** This is what each column is taken for. Change "
+        "what is wrong: a column that is left out is not learned from."
+    )
+    draft = _edit(upload)
+    title = st.text_input("Name of the town", _title(upload.name), key="market_title")
+    currency = st.text_input(
+        "Currency", draft.symbol, key="market_currency", placeholder="USD, EUR, …", max_chars=3
+    )
+    if st.button("Make the market", type="primary", icon=":material/add_home_work:"):
+        _make(upload, draft, title.strip() or _title(upload.name), currency.strip())
+
+
+def _read(name: str, data: bytes) -> _Upload:
+    """Read and draft an upload, once for each file."""
+    key = hashlib.sha256(data).hexdigest()
+    kept: dict[str, _Upload] = st.session_state.setdefault("market_upload", {})
+    if key not in kept:
+        with tempfile.TemporaryDirectory() as folder, st.spinner("Looking at the columns"):
+            file = Path(folder) / Path(name).name
+            file.write_bytes(data)
+            rows, unread = read_sales(file, None, settings())
+        kept.clear()
+        kept[key] = _Upload(Path(name).name, data, rows, tuple(unread), draft_market(rows))
+    return kept[key]
+
+
+def _edit(upload: _Upload) -> Draft:
+    """Show the guesses to be changed, and return the draft as it is changed."""
+    guesses = upload.draft.guesses
+    table = pd.DataFrame(
+        {
+            "Column": [guess.column for guess in guesses],
+            "Taken for": [_USE_NAMES.get(guess.use, guess.use) for guess in guesses],
+            "Kind": [guess.kind for guess in guesses],
+            "Why": [guess.reason for guess in guesses],
+            "How sure": [guess.sure for guess in guesses],
+            "Check": [guess.check for guess in guesses],
+            "Examples": [_examples(upload.rows[guess.column]) for guess in guesses],
+        }
+    )
+    edited = st.data_editor(
+        table,
+        hide_index=True,
+        disabled=["Column", "Why", "How sure", "Check", "Examples"],
+        column_config={
+            "Taken for": st.column_config.SelectboxColumn(options=_NAMES, required=True),
+            "Kind": st.column_config.SelectboxColumn(options=list(KINDS)),
+        },
+        key="market_guesses",
+    )
+    uses = dict(zip(edited["Column"], (USES[_NAMES.index(name)] for name in edited["Taken for"]),
+                    strict=True))  # fmt: skip
+    kinds = {
+        name: next((each for each in KINDS if each == kind), None)
+        for name, kind in zip(edited["Column"], edited["Kind"], strict=True)
+    }
+    return upload.draft.edited(uses, kinds)
+
+
+def _examples(cells: pd.Series) -> str:
+    known = cells[cells.astype(str).str.strip() != ""]
+    return ", ".join(known.drop_duplicates().head(3).astype(str))
+
+
+def _make(upload: _Upload, draft: Draft, title: str, currency: str) -> None:
+    """Write the folder, and go to the new market, whose first visit trains its model."""
+    folder = settings().markets / market_name(title)
+    try:
+        with tempfile.TemporaryDirectory() as scratch, st.spinner("Checking the sales"):
+            file = Path(scratch) / upload.name
+            file.write_bytes(upload.data)
+            market = write_market(
+                draft, upload.rows, upload.unread, file, folder, title=title, currency=currency
+            )
+    except HousePriceError as error:
+        st.error(escape(str(error)), icon=":material/error:")
+        return
+    forget_market()
+    st.session_state[MARKET] = folder.name
+    if len(market.set_aside):
+        st.toast(f"{plural(len(market.set_aside), 'sale')} set aside: see Explore, Data quality.")
+    st.switch_page("pages/start/home.py", query_params={MARKET: title})
+
+
+def _title(name: str) -> str:
+    return name.partition(".")[0].replace("_", " ").strip().capitalize() or "My town"

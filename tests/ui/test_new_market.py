@@ -1,0 +1,54 @@
+"""A market that is made in the browser, from the upload to its own home page."""
+
+from __future__ import annotations
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from tests.towns import town_sales
+
+
+@pytest.fixture
+def app(root, hamlet, monkeypatch, tmp_path):
+    """The app on this machine, without other markets."""
+    monkeypatch.setenv("HOUSEPRICE_MARKET", str(hamlet))
+    monkeypatch.setenv("HOUSEPRICE_MARKETS", str(tmp_path / "markets"))
+    monkeypatch.setenv("HOUSEPRICE_MODEL_DIR", str(tmp_path / "models"))
+    st.cache_resource.clear()
+    yield AppTest.from_file(str(root / "streamlit_app.py"), default_timeout=120)
+    st.cache_resource.clear()
+
+
+def upload(app: AppTest, data: bytes) -> AppTest:
+    app = app.run().switch_page("pages/market/yours.py").run()
+    assert not app.exception
+    app.file_uploader[0].upload("my_town.csv", data, "text/csv")
+    return app.run()
+
+
+def test_a_file_of_sales_becomes_a_market_with_its_own_home(app, tmp_path):
+    rows = town_sales()[["price", "rooms", "area", "built", "location", "garden"]]
+    page = upload(app, rows.to_csv(index=False).encode())
+    assert not page.exception
+    assert not page.error
+    guesses = dict(zip(page.dataframe[0].value["Column"], page.dataframe[0].value["Taken for"],
+                       strict=True))  # fmt: skip
+    assert guesses["area"] == "living area"
+    button = next(each for each in page.button if each.label == "Make the market")
+    home = button.click().run()
+    assert not home.exception
+    assert (tmp_path / "markets" / "my_town" / "market.toml").is_file()
+    assert "sales in My town" in " ".join(each.value for each in home.caption)
+
+
+def test_a_file_without_a_price_is_refused_in_a_sentence(app):
+    page = upload(app, b"a,b\n1,2\n3,4\n")
+    assert "No column is named like a price" in page.error[0].value
+
+
+def test_the_page_is_missing_where_the_app_is_public(app, monkeypatch):
+    monkeypatch.setenv("HOUSEPRICE_ADDRESS", "0.0.0.0")
+    app.run()
+    with pytest.raises((ValueError, KeyError)):
+        app.switch_page("pages/market/yours.py").run()
