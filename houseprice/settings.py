@@ -84,9 +84,6 @@ class Settings(BaseSettings):
     api_model: str = Field(
         "house", description="Name of the model, if the server has more than one"
     )
-    connect_timeout_s: float = Field(
-        3.0, gt=0, description="Maximum time to connect to that server, in seconds"
-    )
     timeout_s: float = Field(
         20.0, gt=0, description="Maximum time for a whole response, in seconds"
     )

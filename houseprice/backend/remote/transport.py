@@ -58,6 +58,9 @@ _FAILURES = (requests.RequestException, urllib3.exceptions.HTTPError, OSError, V
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
+CONNECT_TIMEOUT_S = 3.0
+"""Longest time to connect to the server."""
+
 
 @dataclass(frozen=True)
 class Message:
@@ -175,7 +178,7 @@ class Transport:
             except BackendError as error:
                 future.set_exception(error)
             except _FAILURES as error:
-                connect_s = self._settings.connect_timeout_s
+                connect_s = CONNECT_TIMEOUT_S
                 future.set_exception(error_from_exception(error, self.host, connect_s))
             except BaseException as error:  # noqa: BLE001 - raised again in the caller's thread
                 future.set_exception(error)
@@ -216,7 +219,7 @@ class Transport:
         # The adapter itself follows no redirect and keeps no cookie, unlike Session.request.
         return self._session.get_adapter(url).send(
             request,
-            timeout=(min(self._settings.connect_timeout_s, remaining_s), remaining_s),
+            timeout=(min(CONNECT_TIMEOUT_S, remaining_s), remaining_s),
             **options,
         )
 
