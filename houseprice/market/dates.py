@@ -26,6 +26,10 @@ _NAMED = re.compile(
     r"(?:(?P<day>\d{1,2})[ .\-]+)?(?P<month>[A-Za-z]{3,9})\.?[ \-]+"
     r"(?:(?P<day2>\d{1,2}),?[ \-]+)?(?P<year>\d{4}|\d{2})([T ].*)?"
 )
+_UNIX = re.compile(
+    r"(?:[A-Za-z]{3,9},? )?(?P<month>[A-Za-z]{3,9}) (?P<day>\d{1,2}) \d\d?:\d\d(?::\d\d)? "
+    r"(?:[A-Z]{2,5} )?(?P<year>\d{4})"
+)
 _FIRST_CENTURY = 70  # a year of two digits from 70 on is of the last century
 
 
@@ -50,9 +54,9 @@ def parse_date(text: str, order: Order = "ymd") -> float | None:
             return _of_parts(first, second, third)
         day, month = (first, second) if order == "dmy" else (second, first)
         return _of_parts(third, month, day) if order != "ymd" else _of_parts(first, second, third)
-    if match := _NAMED.fullmatch(text):
+    if match := _NAMED.fullmatch(text) or _UNIX.fullmatch(text):
         month = _MONTHS.get(match["month"][:3].lower())
-        day = match["day"] or match["day2"]
+        day = match["day"] or match.groupdict().get("day2")
         if month is not None:
             return _of_parts(match["year"], str(month), day)
     return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -110,6 +111,10 @@ class Column:
     def has(self, *words: str) -> bool:
         """Whether one of some words is in the name."""
         return not self.words.isdisjoint(words)
+
+    def contains(self, roots: Iterable[str]) -> bool:
+        """Whether a word of the name contains one of some roots."""
+        return any(root in word for word in self.words for root in roots)
 
     @cached_property
     def _has_numbers(self) -> bool:

@@ -152,6 +152,8 @@ class _Drafter:
                 f"({list_some(list(self.columns))}). Name it with --price COLUMN."
             )
         others = [name for name, score in scores.items() if score == scores[best] and name != best]
+        if self.columns[best].has(*words.NOT_PRICE):
+            others.append("a price of another kind")
         sure: Sure = "check" if others else "sure"
         check = f"or is it {' or '.join(others)}?" if others else ""
         self._take("price", self.columns[best], None, "its name, and amounts", sure, check)
@@ -331,10 +333,13 @@ def _price_score(column: Column) -> float:
     if not column.is_numeric or column.n_numbers < MIN_PRICES:
         return 0.0
     numbers = column.known_numbers
-    score = 4.0 * column.has(*words.PRICE) + 1.0 * column.has("sale", "sold", "selling")
+    is_named = column.has(*words.PRICE) or column.contains(words.PRICE_ROOTS)
+    has_sign = re.search(words.SIGNS, " ".join([column.name, *column.distinct[:5]])) is not None
+    score = 4.0 * is_named + 2.0 * has_sign + 1.0 * column.has("sale", "sold", "selling")
     score = score or 1.0 * column.has("value", "amount", "medv", "cost", "consideration")
-    is_logarithm = not column.is_whole and numbers.max() < 30
-    score -= 5.0 * column.has(*words.NOT_PRICE) + 3.0 * is_logarithm
+    # A listed price or one per area is the price only where there is no other.
+    is_logarithm = not column.is_whole and numbers.max() < 20
+    score -= 3.5 * column.has(*words.NOT_PRICE) + 3.0 * is_logarithm
     return score if np.mean(numbers > 0) > 0.5 else 0.0
 
 
@@ -344,7 +349,7 @@ def _is_date(column: Column) -> bool:
     if column.has(*words.BUILT, *words.RENOVATED, "birth", "listed"):
         return False
     is_marked = re.search(r"\d[-/. ]\w{1,9}[-/. ]\d", column.distinct[0]) is not None
-    return column.has(*words.DATES) or is_marked
+    return column.has(*words.DATES) or column.contains(words.DATE_ROOTS) or is_marked
 
 
 def _date_score(column: Column) -> float:
@@ -373,7 +378,7 @@ def _may_be_area(column: Column) -> bool:
     return (
         column.is_numeric
         and column.n_numbers > 10
-        and column.has(*words.AREA)
+        and (column.has(*words.AREA) or column.contains(words.AREA_ROOTS))
         and not column.has(*words.NOT_AREA)
         and float(np.median(column.known_numbers)) > 12
     )

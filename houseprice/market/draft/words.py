@@ -4,9 +4,11 @@ from __future__ import annotations
 
 __all__ = [
     "AREA",
+    "AREA_ROOTS",
     "AT_SALE",
     "BUILT",
     "DATES",
+    "DATE_ROOTS",
     "KEYS",
     "LATITUDE",
     "LONGITUDE",
@@ -16,6 +18,7 @@ __all__ = [
     "NOT_PRICE",
     "PLACES",
     "PRICE",
+    "PRICE_ROOTS",
     "QUALITY",
     "RENOVATED",
     "SCALES",
@@ -36,6 +39,10 @@ def words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
+PRICE_ROOTS = ("price", "preis", "prix", "precio", "prezzo", "preço", "цена", "价格", "価格")
+"""What names of prices contain in some languages."""
+AREA_ROOTS = ("sqft", "fläche", "flaeche", "surface", "superficie", "oppervlakte", "площадь")
+DATE_ROOTS = ("datum", "fecha", "дата", "日期")
 PRICE = words(
     "price saleprice soldprice pricepaid sellingprice purchaseprice paid preis prix precio"
 )
@@ -59,12 +66,13 @@ NOT_AREA = words(
 PLACES = words(
     "zip zipcode postcode postal postalcode suburb district neighbourhood neighborhood nbhd "
     "quarter borough municipality council councilarea ward city town region regionname county "
-    "village tract commune gemeinde ort stadtteil areaname locality location township province "
+    "village tract commune gemeinde ort plz stadtteil areaname locality location township province "
     "state barrio"
 )
 TEXTS = words("address street streetname remarks description comment comments url link")
 KEYS = words(
-    "id key pid parcel parcelid apn no number nr saleid deed order index propertyid account "
+    "id identifier uid guid uuid key pid parcel parcelid apn no number nr saleid deed order index "
+    "propertyid account "
     "transactionid parid parcelnumber unnamed"
 )
 DATES = words(

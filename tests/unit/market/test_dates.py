@@ -23,6 +23,7 @@ from houseprice.market.dates import date_of, date_order, decimal_year, parse_dat
         ("201410", date(2014, 10, 15)),
         ("October 2014", date(2014, 10, 15)),
         ("2013.5", date(2013, 7, 2)),
+        ("Wed May 21 00:00:00 EDT 2008", date(2008, 5, 21)),
     ],
 )
 def test_a_date_is_read_in_any_common_notation(text, day):
