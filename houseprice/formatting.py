@@ -7,6 +7,8 @@ from collections.abc import Iterable, Sequence
 
 __all__ = [
     "decimal",
+    "decimal_places",
+    "difference_step",
     "display_step",
     "duration",
     "field_value",
@@ -39,11 +41,22 @@ def list_some(words: Sequence[str], most: int = 5) -> str:
     return ", ".join(words[:most]) + (f" and {n_more:,} more" if n_more > 0 else "")
 
 
-def money(amount: float, symbol: str, step: float = 1.0) -> str:
-    """Format an amount with its currency, rounded to a multiple of ``step``: "$181,000"."""
+def money(amount: float, symbol: str, step: float | None = None) -> str:
+    """Format an amount with its currency, rounded to a multiple of ``step``: "$181,000", "$2.55".
+
+    By default to three digits or the whole number; from 100 on, an amount has no decimals.
+    """
+    size = abs(amount)
+    finest = 10.0 ** min(math.floor(math.log10(size)) - 2, 0) if size else 1.0
+    step = finest if step is None else max(step, 1.0) if size >= 100 else step
     rounded = round(amount / step) * step
     sign = "−" if rounded < 0 else ""
-    return f"{sign}{symbol}{abs(rounded):,.0f}"
+    return f"{sign}{symbol}{abs(rounded):,.{decimal_places(step)}f}"
+
+
+def decimal_places(step: float) -> int:
+    """The decimal places that multiples of a step need: none for 500 or 1, two for 0.05."""
+    return max(0, -math.floor(math.log10(step)))
 
 
 def percent(share: float, digits: int = 1) -> str:
@@ -88,9 +101,18 @@ def duration(seconds: float) -> str:
 def rounding_step(half_width: float) -> float:
     """The step to round a value to, given the half-width of its 68 % interval.
 
-    It is at most a tenth of it, and at least 1: no digit claims more than is known.
+    It is at most a tenth of it: no digit claims more than is known.
     """
-    return round_down(max(half_width / 10, 1.0))
+    return round_down(half_width / 10) if half_width > 0 else 1.0
+
+
+def difference_step(price: float) -> float:
+    """The step to round differences from a price to: its fourth digit, or cents.
+
+    >>> difference_step(166_000.0), difference_step(2.5)
+    (100.0, 0.01)
+    """
+    return float(10.0 ** max(math.floor(math.log10(price)) - 3, -2))
 
 
 def round_down(amount: float) -> float:

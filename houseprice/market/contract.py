@@ -324,8 +324,8 @@ class Contract(ContractModel):
             if getattr(field, key)
         }
 
-    def money(self, amount: float, step: float = 1.0) -> str:
-        """Format an amount in the currency of the market, rounded to a multiple of ``step``."""
+    def money(self, amount: float, step: float | None = None) -> str:
+        """Format an amount in the currency of the market (:func:`houseprice.formatting.money`)."""
         return money(amount, self.market.price.symbol, step)
 
     def with_labels(self, houses: pd.DataFrame) -> pd.DataFrame:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from datetime import date
 from typing import Literal, Self
 
 from pydantic import Field as Setting
 from pydantic import FiniteFloat, model_validator
 
+from houseprice.formatting import decimal_places
 from houseprice.market.fields import ContractModel, Sign
 
 __all__ = [
@@ -123,6 +125,15 @@ class Price(ContractModel):
     def limits(self) -> tuple[float, float]:
         """The legal limits, which a contract that was completed from sales always has."""
         return self.range or (0.0, float("inf"))
+
+    @property
+    def decimals(self) -> int:
+        """The decimal places of prices: none where they have three digits before the point."""
+        if self.range is None:
+            return 0
+        low, high = self.range
+        middle = math.sqrt(max(low, high / 400) * high)
+        return decimal_places(10.0 ** (math.floor(math.log10(middle)) - 2))
 
 
 class Roles(ContractModel):

@@ -176,9 +176,10 @@ def _correlation_ratio(levels: _Variable, ranked: _Variable) -> float:
 def _bergsma(one: _Variable, other: _Variable) -> float:
     (row, row_count), (column, column_count) = one.levels, other.levels
     rows, columns, size = row_count.size, column_count.size, row.size
-    observed = np.bincount(row * columns + column, minlength=rows * columns).reshape(rows, columns)
-    expected = np.outer(row_count, column_count) / size
-    phi = float(np.sum((observed - expected) ** 2 / expected)) / size
+    # Only the pairs that occur: with many levels, most do not.
+    pairs, observed = np.unique(row * columns + column, return_counts=True)
+    expected = row_count[pairs // columns] * column_count[pairs % columns] / size
+    phi = float(np.sum(observed**2 / expected)) / size - 1.0
     phi = max(0.0, phi - (rows - 1) * (columns - 1) / (size - 1))
     rows_corrected = rows - (rows - 1) ** 2 / (size - 1)
     columns_corrected = columns - (columns - 1) ** 2 / (size - 1)

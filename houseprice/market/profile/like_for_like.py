@@ -103,7 +103,8 @@ def _features(sales: Sales, price: Floats, without: Collection[str]) -> Floats:
             continue
         if field.kind == "nominal":
             levels, counts = np.unique(values[~np.isnan(values)], return_counts=True)
-            frequent = levels[counts >= MIN_GROUP]
+            most = np.argsort(-counts, kind="stable")[:MAX_FEATURES]
+            frequent = levels[most[counts[most] >= MIN_GROUP]]
             columns += [(values == level).astype(float) for level in frequent]
         else:
             filled = np.where(np.isnan(values), np.nanmedian(values), values)

@@ -121,14 +121,17 @@ def with_price_per_area(sales: Sales) -> Sales:
     """
     prices = sales.price_per_area
     priced = pd.Series(prices, index=sales.prices.index, name=sales.prices.name)
-    per_area = Sales(_contract_per_area(sales.contract), sales.houses, priced, sales.ids)
-    return per_area.where(np.isfinite(prices))
+    known = np.isfinite(prices)
+    limits = (float(prices[known].min()), float(prices[known].max())) if known.any() else None
+    contract = _contract_per_area(sales.contract, limits)
+    return Sales(contract, sales.houses, priced, sales.ids).where(known)
 
 
-def _contract_per_area(contract: Contract) -> Contract:
+def _contract_per_area(contract: Contract, limits: tuple[float, float] | None) -> Contract:
     area = contract.field_of("area")
     unit = area.unit if area else ""
     price = contract.market.price
-    named = price.model_copy(update={"label": f"{price.label} per {unit or 'unit of area'}"})
+    label = f"{price.label} per {unit or 'unit of area'}"
+    named = price.model_copy(update={"label": label, "range": limits})
     summary = contract.market.model_copy(update={"price": named})
     return contract.model_copy(update={"market": summary})

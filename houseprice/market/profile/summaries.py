@@ -6,6 +6,7 @@ plain column names; money is in the market's currency. No sales give no rows.
 
 from __future__ import annotations
 
+import calendar
 from collections.abc import Collection
 from dataclasses import dataclass
 
@@ -27,11 +28,13 @@ __all__ = [
     "period_numbers",
     "price_by_level",
     "price_by_location",
+    "price_by_month",
     "price_by_period",
     "price_by_year",
     "price_distribution",
     "price_points",
     "price_trend",
+    "round_step",
     "select_locations",
     "select_periods",
 ]
@@ -70,7 +73,7 @@ def price_distribution(sales: Sales, bars: int = 36) -> pd.DataFrame:
     if not len(sales):
         return pd.DataFrame({"from": [], "to": [], "sales": []})
     prices = sales.prices.to_numpy(np.float64)
-    step = _round_step((prices.max() - prices.min()) / bars)
+    step = round_step((prices.max() - prices.min()) / bars)
     first, last = np.floor(prices.min() / step), np.floor(prices.max() / step)
     edges = step * np.arange(first, last + 2)
     counts, _ = np.histogram(prices, edges)
@@ -130,10 +133,14 @@ def price_by_level(sales: Sales, column: str) -> pd.DataFrame:
 
 
 def price_by_location(sales: Sales) -> pd.DataFrame:
-    """Quantiles of price by location, lowest median first, with the median price per area."""
-    field = sales.contract.field_of("location")
-    assert field is not None
-    frame = price_by_level(sales, field.column)
+    """Quantiles of price by location, lowest median first, with the median price per area.
+
+    No rows without locations.
+    """
+    location = sales.contract.market.roles.location
+    if location is None:
+        return pd.DataFrame(columns=["level", "sales", *SPREAD, "median_per_area"])
+    frame = price_by_level(sales, location)
     median = pd.Series(sales.price_per_area).groupby(sales.locations).median()
     return frame.assign(median_per_area=frame["level"].map(median))
 
@@ -156,6 +163,14 @@ def price_by_period(sales: Sales, months: int = 3) -> pd.DataFrame:
     starts = [_start(number, months) for number in frame.index]
     frame.insert(0, "start", pd.DatetimeIndex(starts))
     frame.insert(1, "period", [_period(start, months) for start in starts])
+    return frame.reset_index(drop=True)
+
+
+def price_by_month(sales: Sales) -> pd.DataFrame:
+    """Quantiles of price by month of the year: level (its name), sales and :data:`SPREAD`."""
+    frame = _spread(sales.prices, period_numbers(sales, 1) % 12)
+    frame = frame[frame.index.notna()]
+    frame.insert(0, "level", [calendar.month_name[int(number) + 1] for number in frame.index])
     return frame.reset_index(drop=True)
 
 
@@ -211,9 +226,9 @@ def _period(start: pd.Timestamp, months: int) -> str:
     return names.get(months, f"{start:%b %Y}")
 
 
-def _round_step(width: float) -> float:
+def round_step(width: float) -> float:
     """The smallest of 1, 2, 2.5, 5, 10 times a power of ten that is at least ``width``."""
-    width = max(width, 1.0)
+    width = width or 1.0
     power = 10.0 ** np.floor(np.log10(width))
     return float(next(step * power for step in (1, 2, 2.5, 5, 10) if step * power >= width))
 
@@ -235,10 +250,7 @@ def location_map(sales: Sales) -> pd.DataFrame:
 
 def select_locations(sales: Sales, labels: Collection[str]) -> tuple[str, ...]:
     """Return the ids of the sales in some locations, given by their labels."""
-    field = sales.contract.field_of("location")
-    assert field is not None
-    levels = [position for position, label in enumerate(field.labels) if label in labels]
-    selected = np.isin(sales.values(field.column), levels)
+    selected = np.isin(sales.locations, list(labels))
     return tuple(sales.ids[selected].astype(str))
 
 
@@ -277,7 +289,7 @@ def field_profile(sales: Sales, column: str) -> FieldProfile:
     known = values[~np.isnan(values)]
     if not known.size:
         return FieldProfile(0, len(sales), 0, np.nan, np.nan, np.nan, 0)
-    if field.kind in ("number", "year"):
+    if field.kind in ("number", "year", "date"):
         typical = float(np.quantile(known, 0.5, method="nearest"))
     else:
         typical, _ = most_frequent(known)
