@@ -7,8 +7,8 @@ import streamlit as st
 from houseprice.formatting import plural
 from houseprice.market.profile.like_for_like import MIN_GROUP
 from houseprice.ui.explore.feature_tabs import show_correlations, show_price_by_feature
-from houseprice.ui.explore.filters import filter_sales, show_filters
-from houseprice.ui.explore.price_tabs import show_distribution, show_map, show_trend
+from houseprice.ui.explore.filters import filter_sales, periods_of, show_filters
+from houseprice.ui.explore.price_tabs import has_map, show_distribution, show_map, show_trend
 from houseprice.ui.explore.quality_tabs import show_missing, show_outliers, show_overview
 from houseprice.ui.explore.segment_tabs import show_compare, show_group_by
 from houseprice.ui.explore.selected_sales import show_sales
@@ -49,5 +49,6 @@ if len(sales) < MIN_GROUP:
     st.info(f"{plural(len(sales), 'sale')}: too few for charts. Remove a filter to see them.")
     show_sales(sales)
     st.stop()
-tabs = {label: partial(show, sales) for label, show in TABS.items()}
+hidden = {"Map": not has_map(sales.contract), "Trend": not periods_of(sales.contract)}
+tabs = {label: partial(show, sales) for label, show in TABS.items() if not hidden.get(label)}
 show_tabs(tabs, key="section", former_labels=FORMER_LABELS)

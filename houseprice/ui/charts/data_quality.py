@@ -16,6 +16,8 @@ from houseprice.ui.charts.style import (
     error_bars,
     figure,
     money_hover,
+    sale_names,
+    typical_text,
     wrap_label,
 )
 
@@ -233,11 +235,11 @@ def _outliers_figure(frame: pd.DataFrame, sales: Sales) -> go.Figure:
     drawn.add_scatter(
         x=frame["times"],
         y=frame["field"].map(wrap_label),
-        customdata=frame.assign(text=texts)[["id", "location", "text", "price"]],
+        customdata=frame[["id", "price"]].assign(text=texts, name=sale_names(frame)),
         mode="markers",
         marker={"size": 8, "opacity": 0.6},
-        hovertemplate="%{y}: %{customdata[2]} (%{x:.1f}×)<br>Sale %{customdata[0]}, "
-        f"%{{customdata[1]}}<br>{money_hover(sales.contract, 'customdata[3]')}<extra></extra>",
+        hovertemplate="%{y}: %{customdata[2]} (%{x:.1f}×)<br>%{customdata[3]}<br>"
+        f"{money_hover(sales.contract, 'customdata[1]')}<extra></extra>",
     )
     drawn.add_vline(x=1, line=REFERENCE_LINE)
     drawn.update_xaxes(title_text=_TIMES, **_LOG_TICKS)
@@ -247,7 +249,7 @@ def _outliers_figure(frame: pd.DataFrame, sales: Sales) -> go.Figure:
 
 def _formatted(frame: pd.DataFrame, sales: Sales, names: list[str]) -> list[list[str]]:
     return [
-        [sales.field(row["column"]).format(round(row[name])) for name in names]
+        [typical_text(sales.field(row["column"]), row[name]) for name in names]
         for _, row in frame.iterrows()
     ]
 
@@ -315,10 +317,11 @@ def alert_summary(alert: Alert, sales: Sales) -> str:
             f"“{worst['other_field']}” (association {worst['strength']:.2f})."
         )
     if alert.kind == "long_tail":
-        text = sales.field(worst["column"]).format
+        field = sales.field(worst["column"])
         return (
             f"{count} {'are' if many else 'is'} highly skewed, most of all “{worst['field']}”: the "
-            f"median is {text(round(worst['median']))}, the maximum {text(worst['largest'])}."
+            f"median is {typical_text(field, worst['median'])}, the maximum "
+            f"{field.format(worst['largest'])}."
         )
     return (
         f"{count} {'have' if many else 'has'} outliers, most of all “{worst['field']}”, in "

@@ -6,11 +6,19 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from houseprice.formatting import join_words, percent
+from houseprice.formatting import join_words, percent, rounding_step
 from houseprice.market.contract import Contract
 from houseprice.model.explanation import format_difference
 from houseprice.ui.charts.panel import Chart
-from houseprice.ui.charts.style import FAINT, figure, money_axis, money_hover, wrap_label
+from houseprice.ui.charts.style import (
+    FAINT,
+    figure,
+    money_axis,
+    money_hover,
+    money_title,
+    price_text,
+    wrap_label,
+)
 
 __all__ = [
     "ROW_HEIGHT",
@@ -40,7 +48,8 @@ def step_chart(steps: pd.DataFrame, contract: Contract, subject: str) -> Chart:
     """
     order = steps["difference"].abs().sort_values(ascending=False, kind="stable").index
     ordered = steps.loc[order].reset_index(drop=True)
-    texts = [format_difference(contract.market.price, d, 100) for d in ordered["difference"]]
+    step = rounding_step(0.2 * float(ordered["difference"].abs().max()))
+    texts = [format_difference(contract.market.price, d, step) for d in ordered["difference"]]
     names = [
         f"{wrap_label(label)}<br><i>{wrap_label(step, 30)}</i>"
         for label, step in zip(ordered["label"], ordered["step"], strict=True)
@@ -61,7 +70,7 @@ def step_chart(steps: pd.DataFrame, contract: Contract, subject: str) -> Chart:
     low, high = min(ordered["difference"].min(), 0.0), max(ordered["difference"].max(), 0.0)
     margin = 0.45 * (high - low)  # room for the amounts at the bars
     drawn.update_xaxes(
-        title_text=f"Difference in value ({contract.market.price.currency})",
+        title_text=money_title("Difference in value", contract),
         range=[low - margin if low else 0.0, high + margin],
         **money_axis(contract) | {"nticks": 4},
     )
@@ -75,8 +84,7 @@ def step_chart(steps: pd.DataFrame, contract: Contract, subject: str) -> Chart:
     if len(ordered) > 1:
         second = ordered.iloc[1]
         caption += f" Next is {second['label']}: {second['step']}, {texts[1]}."
-    currency = contract.market.price.currency
-    headers = {"label": "Feature", "difference": f"Difference in value ({currency})"}
+    headers = {"label": "Feature", "difference": money_title("Difference in value", contract)}
     return Chart(drawn, ordered, caption, headers)
 
 
@@ -207,9 +215,9 @@ def _bars(
             }
     drawn.update_layout(bargap=0.3, barmode="overlay")
     axis = money_axis(contract) if in_money else {"tickangle": 0}
-    unit = contract.market.price.currency if in_money else "% of the price"
     # Three of these charts are side by side: few ticks, and a title of two lines.
-    drawn.update_xaxes(title_text=f"{title}<br>({unit})", showgrid=True, **axis)
+    text = money_title(f"{title}<br>", contract) if in_money else f"{title}<br>(% of the price)"
+    drawn.update_xaxes(title_text=text, showgrid=True, **axis)
     drawn.update_xaxes(rangemode="tozero", nticks=4)
     order = [_short(name) for name in frame["label"]]
     drawn.update_yaxes(categoryorder="array", categoryarray=order[::-1])
@@ -221,14 +229,13 @@ def _short(name: str) -> str:
 
 
 def _headers(contract: Contract, measure: str) -> dict[str, str]:
-    currency = contract.market.price.currency
     headers = {"label": "Feature", "title": "Group of features", "n_fields": "Features"}
     for column in ("importance", "contribution", "loss"):
         headers[f"{column}_pct"] = f"{measure} (% of the price)"
-        headers[f"{column}_money"] = f"{measure} ({currency})"
+        headers[f"{column}_money"] = money_title(measure, contract)
     return headers | {
         "spread_pct": "Spread (% of the price)",
-        "spread_money": f"Spread ({currency})",
+        "spread_money": money_title("Spread", contract),
     }
 
 
@@ -292,7 +299,7 @@ def selection_caption(frame: pd.DataFrame) -> str:
 
 
 def _amount(value: float, contract: Contract, in_money: bool) -> str:
-    return contract.money(value, 100) if in_money else f"{value:.1f} % of the price"
+    return price_text(value, contract) if in_money else f"{value:.1f} % of the price"
 
 
 def _unit(in_money: bool) -> str:

@@ -94,9 +94,10 @@ def selected_marks(key: str) -> tuple[str, ...]:
 def readable_headers(frame: pd.DataFrame, headers: Mapping[str, str] | None = None) -> pd.DataFrame:
     """Rename columns for readers ("lower_quarter" -> "Lower quarter"); times become dates."""
     names = headers or {}
+    blank = [name for name in ("location", "place") if name in frame and not frame[name].any()]
     dates = {str(name): frame[name].dt.date for name in frame.select_dtypes("datetime")}
     return (
         frame.assign(**dates)
-        .drop(columns="column", errors="ignore")
+        .drop(columns=["column", *blank], errors="ignore")
         .rename(columns=lambda name: names.get(name, str(name).replace("_", " ").capitalize()))
     )

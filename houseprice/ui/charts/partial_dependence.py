@@ -18,12 +18,16 @@ from houseprice.ui.charts.style import (
     BAND,
     FAINT,
     axis_title,
+    axis_values,
     error_bars,
     extremes,
     figure,
+    largest_levels,
     money_axis,
     money_hover,
+    money_title,
     number_axis,
+    price_text,
     wrap_label,
 )
 
@@ -54,23 +58,24 @@ def effect_chart(
     ``frame`` is that of ``Backend.effect`` with ``sales``: how many are nearest to each value, of
     the ``n_known`` sales with this feature. ``mark`` is a house to show on the curve.
     """
+    shown, note = largest_levels(frame) if field.levels else (frame, "")
     n_beyond = n_known - int(frame["sales"].sum())
     captions = [
         _effect_caption(frame, field, contract),
         f"{n_beyond:,} of {n_known:,} sales are beyond the ends of the curve." if n_beyond else "",
         _mark_caption(mark, frame, field, contract) if mark else "",
+        note.strip(),
     ]
-    currency = contract.market.price.currency
     headers = {
         "value": axis_title(field),
         "label": field.label if field.levels else "Label",
-        "price": f"Mean value ({currency})",
-        "low": f"10th percentile ({currency})",
-        "high": f"90th percentile ({currency})",
+        "price": _mean_value_title(contract),
+        "low": money_title("10th percentile", contract),
+        "high": money_title("90th percentile", contract),
         "sales": "Nearest sales",
     }
     return Chart(
-        _effect_figure(frame, field, contract, mark),
+        _effect_figure(shown, field, contract, mark),
         frame.drop(columns=["value", "each"] if field.levels else "each", errors="ignore"),
         " ".join(filter(None, captions)),
         headers,
@@ -82,11 +87,11 @@ def _effect_figure(
 ) -> go.Figure:
     if field.levels:
         return _over_levels(frame, field, contract, mark)
-    drawn = figure(480)
+    drawn, x = figure(480), axis_values(frame["value"], field)
     hover = f"%{{customdata}}<br>{money_hover(contract, 'y')}<extra></extra>"
     eighty = _middle_eighty(contract)
     drawn.add_scatter(
-        x=frame["value"],
+        x=x,
         y=frame["price"],
         mode="lines+markers" if len(frame) <= 12 else "lines",
         line={"width": 4},
@@ -97,15 +102,16 @@ def _effect_figure(
         zorder=2,
     )
     if mark is not None:
-        _mark(drawn, [mark.value], [mark.price], mark.label, hover)
-    drawn.add_scatter(x=frame["value"], y=frame["low"], **_EDGE)
+        own = axis_values(pd.Series([mark.value]), field)
+        _mark(drawn, own, [mark.price], mark.label, hover)
+    drawn.add_scatter(x=x, y=frame["low"], **_EDGE)
     filled = {**_EDGE, "showlegend": True, "fill": "tonexty", "fillcolor": BAND}
-    drawn.add_scatter(x=frame["value"], y=frame["high"], name=_BAND_NAME, **filled)
+    drawn.add_scatter(x=x, y=frame["high"], name=_BAND_NAME, **filled)
     if "each" in frame:
-        x, y = _concatenated(frame, frame["value"])
-        drawn.add_scatter(x=x, y=y, mode="lines", zorder=1, **_SINGLE)
+        along, prices = _concatenated(frame, x)
+        drawn.add_scatter(x=along, y=prices, mode="lines", zorder=1, **_SINGLE)
     drawn.add_bar(
-        x=frame["value"],
+        x=x,
         y=frame["sales"],
         yaxis="y2",
         marker={"color": FAINT},
@@ -200,7 +206,7 @@ def _middle_eighty(contract: Contract) -> str:
 
 
 def _mean_value_title(contract: Contract) -> str:
-    return f"Mean value ({contract.market.price.currency})"
+    return money_title("Mean value", contract)
 
 
 def interactions_chart(frame: pd.DataFrame, contract: Contract) -> Chart:
@@ -215,17 +221,17 @@ def interactions_chart(frame: pd.DataFrame, contract: Contract) -> Chart:
         "effects<extra></extra>",
     )
     drawn.update_layout(bargap=0.3)
-    currency = contract.market.price.currency
-    drawn.update_xaxes(title_text=f"Beyond the single effects<br>({currency})", showgrid=True)
+    drawn.update_xaxes(title_text=money_title("Beyond the single effects<br>", contract))
+    drawn.update_xaxes(showgrid=True)
     drawn.update_xaxes(rangemode="tozero", **{**money_axis(contract), "nticks": 5})
     drawn.update_yaxes(autorange="reversed")
     first = frame.iloc[0]
     caption = (
         f"“{first['first_label']}” and “{first['second_label']}” interact most: changing both "
-        f"moves a value by {contract.money(first['strength'], 100)} more or less, on average, than "
-        "the sum of the two single changes."
+        f"moves a value by {price_text(first['strength'], contract)} more or less, on average, "
+        "than the sum of the two single changes."
     )
-    headers = {"pair": "Pair of features", "strength": f"Strength ({currency})"}
+    headers = {"pair": "Pair of features", "strength": money_title("Strength", contract)}
     return Chart(drawn, frame[["pair", "strength"]], caption, headers)
 
 
@@ -242,7 +248,7 @@ def pair_chart(
     for setting, part in frame.groupby("setting", sort=False):
         name = f"{second.label}: {setting}"
         hover = f"%{{customdata}}<br>{money_hover(contract, 'y' if not levels else 'x')}"
-        along = part["label"].map(wrap_label) if levels else part["value"]
+        along = part["label"].map(wrap_label) if levels else axis_values(part["value"], first)
         drawn.add_scatter(
             x=part["price"] if levels else along,
             y=along if levels else part["price"],
@@ -254,7 +260,7 @@ def pair_chart(
             hovertemplate=f"{hover}<extra>{name}</extra>",
         )
     drawn.update_layout(showlegend=True, legend={"orientation": "v", "yanchor": "bottom"})
-    title = f"Value of the typical house ({contract.market.price.currency})"
+    title = money_title("Value of the typical house", contract)
     if levels:
         drawn.update_xaxes(title_text=title, **{**money_axis(contract), "nticks": 6})
         drawn.update_yaxes(title_text=first.label, type="category", title_standoff=8)
@@ -280,9 +286,8 @@ def _effect_caption(frame: pd.DataFrame, field: Field, contract: Contract) -> st
         first, last = extremes(frame, "price")
     change = last["price"] - first["price"]
     if abs(change) < 0.005 * first["price"]:
-        return (
-            f"The mean value hardly depends on this feature: {contract.money(first['price'], 500)}."
-        )
+        mean = price_text(first["price"], contract)
+        return f"The mean value hardly depends on this feature: {mean}."
     step = rounding_step(abs(change))
     low, high = (format_value(field, row["value"]) for row in (first, last))
     return (
@@ -293,7 +298,7 @@ def _effect_caption(frame: pd.DataFrame, field: Field, contract: Contract) -> st
 
 def _mark_caption(mark: Mark, frame: pd.DataFrame, field: Field, contract: Contract) -> str:
     """Where a house is on the curve; its value of the feature may be NaN."""
-    value = contract.money(mark.price, 500)
+    value = price_text(mark.price, contract)
     if np.isnan(mark.value):
         return f"The last valued house is at {value}; this feature of it is unknown."
     caption = f"The last valued house ({mark.label}) is at {value}"
@@ -310,7 +315,7 @@ def _mark_caption(mark: Mark, frame: pd.DataFrame, field: Field, contract: Contr
     if abs(off) < 0.01 * average:
         return f"{caption}, the same as the mean there."
     where = "above" if off > 0 else "below"
-    return f"{caption}, {contract.money(abs(off), 500)} {where} the mean there."
+    return f"{caption}, {price_text(abs(off), contract)} {where} the mean there."
 
 
 _SAME = 0.1
@@ -344,7 +349,7 @@ def _gain(curve: pd.DataFrame, span: tuple[float, float]) -> _Gain:
 def _gains_text(
     contract: Contract, low: _Gain, high: _Gain, settings: tuple[str, str], second: Field
 ) -> str:
-    step = rounding_step(max(abs(low.money), abs(high.money), 1_000))
+    step = rounding_step(max(abs(low.money), abs(high.money)))
     at_low, at_high = (
         f"{contract.money(abs(gain.money), step)} ({percent(abs(gain.share), 0)})"
         for gain in (low, high)
@@ -384,7 +389,7 @@ def _direction(low: float, high: float) -> str:
 
 
 def _more_of(field: Field) -> str:
-    if field.kind == "year":
+    if field.kind in ("year", "date"):
         return "the later"
     if field.kind == "ordinal" and field.sign == "+":
         return "the better"

@@ -10,7 +10,14 @@ import pandas as pd
 from houseprice.formatting import join_words, percent
 from houseprice.model.standards import column_labels, format_metric, metric_label
 from houseprice.ui.charts.panel import Chart
-from houseprice.ui.charts.style import BAND, REFERENCE_LINE, error_bars, figure, wrap_label
+from houseprice.ui.charts.style import (
+    BAND,
+    REFERENCE_LINE,
+    error_bars,
+    figure,
+    largest_levels,
+    wrap_label,
+)
 
 __all__ = [
     "baselines_chart",
@@ -157,18 +164,19 @@ def calibration_chart(frame: pd.DataFrame, n_sales: int) -> Chart:
 def group_coverage_chart(groups: pd.DataFrame, by: str) -> Chart:
     """The coverage of the 90 % range in each group (``Report.by_price``), with 95 % intervals."""
     frame = _with_limits(groups)
-    points = 100 * frame[["coverage_90", "low", "high"]]
-    drawn = figure(rows=len(frame) + 1)
+    shown, note = largest_levels(frame, "groups")
+    points = 100 * shown[["coverage_90", "low", "high"]]
+    drawn = figure(rows=len(shown) + 1)
     drawn.add_scatter(
         x=points["coverage_90"],
         y=[
             f"{wrap_label(name)} ({count:,})"
-            for name, count in zip(groups["group"], groups["sales"], strict=True)
+            for name, count in zip(shown["group"], shown["sales"], strict=True)
         ],
         error_x=error_bars(points["coverage_90"], points["low"], points["high"]),
         mode="markers",
         marker={"size": 11},
-        customdata=points[["low", "high"]].assign(width=100 * groups["width_90"]),
+        customdata=points[["low", "high"]].assign(width=100 * shown["width_90"]),
         hovertemplate="<b>%{y}</b><br>Coverage %{x:.1f} % (%{customdata[0]:.1f} to "
         "%{customdata[1]:.1f} %)<br>Mean width %{customdata[2]:.0f} % of the value<extra></extra>",
     )
@@ -182,7 +190,7 @@ def group_coverage_chart(groups: pd.DataFrame, by: str) -> Chart:
         **column_labels(("coverage_90", "width_90", "median_ape", "within_10"), "share"),
     }
     columns = ["group", "sales", "coverage_90", "low", "high", "width_90"]
-    return Chart(drawn, frame[columns], _group_coverage_caption(frame, by), headers)
+    return Chart(drawn, frame[columns], _group_coverage_caption(frame, by) + note, headers)
 
 
 def _with_limits(groups: pd.DataFrame) -> pd.DataFrame:

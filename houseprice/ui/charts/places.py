@@ -3,29 +3,34 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 import pandas as pd
 import plotly.graph_objects as go
 
-from houseprice.formatting import plural
+from houseprice.formatting import plural, round_down
 from houseprice.market.contract import Contract
+from houseprice.market.fields import Field
 from houseprice.ui.charts.panel import Chart
-from houseprice.ui.charts.prices import MIN_CHANGE, price_text
+from houseprice.ui.charts.prices import MIN_CHANGE
 from houseprice.ui.charts.style import (
     FAINT,
     MIN_SALES,
+    axis_title,
     error_bars,
     extremes,
     figure,
     labels_with_counts,
+    largest_levels,
     money_axis,
     money_hover,
+    price_text,
     price_title,
 )
+from houseprice.ui.charts.two_fields import points_figure
 
-__all__ = ["label_positions", "location_map_chart", "location_prices_chart"]
+__all__ = ["label_positions", "location_map_chart", "location_prices_chart", "sales_map_chart"]
 
 PIXELS_PER_SPAN = 275
 """Distance of the outermost locations on a phone: labels that fit there fit everywhere."""
@@ -94,6 +99,8 @@ def _sides(name: str, x: float, y: float, radius: float) -> list[tuple[str, _Box
     ]
 
 
+_MAX_BUBBLES = 300
+"""More locations than this have no room on a map."""
 LARGEST = 46
 """Diameter in pixels of the bubble with the most sales."""
 KM_PER_MILE = 1.609344
@@ -102,12 +109,13 @@ MAP_HEIGHT = 640
 
 def location_prices_chart(frame: pd.DataFrame, contract: Contract) -> Chart:
     """The median price and the middle half of prices by location (``price_by_location``)."""
-    drawn = figure(rows=len(frame) + 1)
+    shown, note = largest_levels(frame, "locations")
+    drawn = figure(rows=len(shown) + 1)
     drawn.add_scatter(
-        x=frame["median"],
-        y=labels_with_counts(frame["level"], frame["sales"]),
-        customdata=frame[["level", "lower_quarter", "upper_quarter"]],
-        error_x=error_bars(frame["median"], frame["lower_quarter"], frame["upper_quarter"]),
+        x=shown["median"],
+        y=labels_with_counts(shown["level"], shown["sales"]),
+        customdata=shown[["level", "lower_quarter", "upper_quarter"]],
+        error_x=error_bars(shown["median"], shown["lower_quarter"], shown["upper_quarter"]),
         mode="markers",
         marker={"size": 11},
         hovertemplate=f"<b>%{{customdata[0]}}</b><br>Median price {money_hover(contract, 'x')}"
@@ -120,8 +128,13 @@ def location_prices_chart(frame: pd.DataFrame, contract: Contract) -> Chart:
     drawn.update_yaxes(type="category", showgrid=True)
     # The median price per area is that of the whole homes, which the map shows.
     data = frame.drop(columns="median_per_area")
-    headers = {"level": contract.fields[contract.market.roles.location].label}
-    return Chart(drawn, data, _prices_caption(frame, contract), headers)
+    caption = _prices_caption(frame, contract) + note
+    return Chart(drawn, data, caption, _headers(contract))
+
+
+def _headers(contract: Contract) -> dict[str, str]:
+    location = contract.field_of("location")
+    return {"level": location.label} if location else {}
 
 
 def _prices_caption(frame: pd.DataFrame, contract: Contract) -> str:
@@ -146,17 +159,22 @@ def _prices_caption(frame: pd.DataFrame, contract: Contract) -> str:
 
 
 def location_map_chart(frame: pd.DataFrame, contract: Contract) -> Chart:
-    """A bubble per location, larger for more sales (``location_map``); both axes have one scale."""
+    """A bubble per location, larger for more sales (``location_map``); both axes have one scale.
+
+    The colour is the median price per area, or the median price without areas.
+    """
     drawn = figure(MAP_HEIGHT)
-    unit = contract.fields[contract.market.roles.area].unit
-    data = frame
-    frame = frame.sort_values("sales", ascending=False, ignore_index=True)
+    per_area = contract.field_of("area") is not None
+    column = "median_per_area" if per_area else "median"
+    title = f"Median price{_per_area(contract)}"
+    data = frame if per_area else frame.drop(columns="median_per_area")
+    frame = frame.sort_values("sales", ascending=False, ignore_index=True).head(_MAX_BUBBLES)
     diameter = LARGEST * (frame["sales"] / frame["sales"].max()) ** 0.5
     labels = label_positions(frame, diameter)
     drawn.add_scatter(
         x=frame["east"],
         y=frame["north"],
-        customdata=frame[["level", "sales", "median", "median_per_area"]],
+        customdata=frame[["level", "sales", "median", column]],
         mode="markers+text",
         text=labels["text"],
         textposition=labels["position"],
@@ -166,10 +184,10 @@ def location_map_chart(frame: pd.DataFrame, contract: Contract) -> Chart:
             "size": diameter,
             "sizemin": 5,
             "opacity": 1,
-            "color": frame["median_per_area"],
+            "color": frame[column],
             "line": {"width": 1.5, "color": FAINT},
             "colorbar": {
-                "title": {"text": f"Median price per {unit}", "side": "top"},
+                "title": {"text": title, "side": "top"},
                 "orientation": "h",
                 "y": -0.02,
                 "yanchor": "top",
@@ -179,9 +197,9 @@ def location_map_chart(frame: pd.DataFrame, contract: Contract) -> Chart:
                 "tickprefix": contract.market.price.symbol,
             },
         },
-        hovertemplate=f"<b>%{{customdata[0]}}</b><br>{money_hover(contract, 'customdata[3]')} per "
-        f"{unit}<br>Median price {money_hover(contract, 'customdata[2]')}"
-        "<br>%{customdata[1]:,} sales<extra></extra>",
+        hovertemplate=f"<b>%{{customdata[0]}}</b><br>{title} "
+        f"{money_hover(contract, 'customdata[3]')}<br>Median price "
+        f"{money_hover(contract, 'customdata[2]')}<br>%{{customdata[1]:,}} sales<extra></extra>",
     )
     bare = {"visible": False, "showgrid": False}
     east, north = _limits(frame["east"]), _limits(frame["north"])
@@ -192,38 +210,76 @@ def location_map_chart(frame: pd.DataFrame, contract: Contract) -> Chart:
         x=1, y=1, xref="paper", yref="paper", text="<b>N</b><br>↑", showarrow=False, align="center"
     )
     data = data.drop(columns=["east", "north"])
-    headers = {"level": contract.fields[contract.market.roles.location].label}
-    return Chart(drawn, data, _map_caption(frame, contract), headers)
+    return Chart(drawn, data, _map_caption(frame, column, contract), _headers(contract))
 
 
-def _map_caption(frame: pd.DataFrame, contract: Contract) -> str:
+def sales_map_chart(
+    points: pd.DataFrame,
+    sample: pd.DataFrame,
+    fields: tuple[Field, Field],
+    price: Field,
+    contract: Contract,
+) -> Chart:
+    """A sample of the sales at their coordinates, coloured by price (``pair_points``)."""
+    drawn = points_figure(sample, fields, price, contract)
+    in_degrees = fields[1].column == contract.market.roles.latitude
+    middle = math.radians(float(points["other"].median())) if in_degrees else 0.0
+    drawn.update_layout(height=MAP_HEIGHT)
+    drawn.update_xaxes(visible=False, constrain="domain")
+    drawn.update_yaxes(
+        visible=False, scaleanchor="x", scaleratio=1 / math.cos(middle), constrain="domain"
+    )
+    east, north = (points[name] - points[name].median() for name in ("one", "other"))
+    prices = {
+        "north": points["third"][north > 0],
+        "south": points["third"][north < 0],
+        "east": points["third"][east > 0],
+        "west": points["third"][east < 0],
+    }
+    medians = {side: float(part.median()) for side, part in prices.items() if len(part)}
+    headers = {"one": axis_title(fields[0]), "other": axis_title(fields[1]), "third": price.label}
+    return Chart(drawn, points, _side_caption(medians, "", contract), headers)
+
+
+def _per_area(contract: Contract) -> str:
+    area = contract.field_of("area")
+    return f" per {area.unit or 'unit of area'}" if area else ""
+
+
+def _map_caption(frame: pd.DataFrame, column: str, contract: Contract) -> str:
     large = frame[frame["sales"] >= MIN_SALES]
     if len(large) < 4:
-        return "Each circle is a location: larger for more sales, coloured by its price per area."
+        return "Each circle is a location: larger for more sales, coloured by its price."
     sides = {
         "north": large[large["north"] > 0],
         "south": large[large["north"] < 0],
         "east": large[large["east"] > 0],
         "west": large[large["east"] < 0],
     }
-    prices = {side: _median_price(part) for side, part in sides.items() if len(part) > 1}
-    unit = contract.fields[contract.market.roles.area].unit
+    prices = {side: _median_price(part, column) for side, part in sides.items() if len(part) > 1}
+    return _side_caption(prices, _per_area(contract), contract)
+
+
+def _side_caption(prices: Mapping[str, float], unit: str, contract: Contract) -> str:
+    """Compare the median price of the most expensive side of the market with the other side."""
+    if not prices:
+        return "All of these sales are at the same place."
     side = max(prices, key=lambda name: prices[name])
     other = {"north": "south", "south": "north", "east": "west", "west": "east"}[side]
     if other not in prices or prices[side] / prices[other] - 1 < MIN_CHANGE:
-        return "No side of the market is much more expensive per area than the other."
+        return f"No side of the market is much more expensive{unit and ' per area'} than the other."
     high, low = (price_text(prices[name], contract) for name in (side, other))
     return (
-        f"The {side} is the most expensive side: the median price is about {high} per {unit}, and "
+        f"The {side} is the most expensive side: the median price is about {high}{unit}, and "
         f"{low} in the {other}."
     )
 
 
-def _median_price(locations: pd.DataFrame) -> float:
-    """The median price per area of all sales, each at the median of its location."""
-    ordered = locations.sort_values("median_per_area")
+def _median_price(locations: pd.DataFrame, column: str) -> float:
+    """The median of all sales, each at the median of its location in a column."""
+    ordered = locations.sort_values(column)
     is_above = ordered["sales"].cumsum() >= ordered["sales"].sum() / 2
-    return float(ordered.loc[is_above, "median_per_area"].iloc[0])
+    return float(ordered.loc[is_above, column].iloc[0])
 
 
 def _limits(values: pd.Series) -> list[float]:
@@ -238,7 +294,7 @@ def _add_scale(drawn: go.Figure, east: list[float], y: float) -> None:
     at = east[0]
     height = (east[1] - east[0]) / 90
     for number, (name, unit) in enumerate((("km", 1.0), ("mi", KM_PER_MILE))):
-        length = _round_down((east[1] - east[0]) / 4 / unit)
+        length = round_down((east[1] - east[0]) / 4 / unit)
         level = y + height * (1 + 4 * number)
         for x0, y0, x1, y1 in _ruler(at, level, length * unit, height):
             drawn.add_shape(
@@ -261,9 +317,3 @@ def _ruler(
     yield x, y, x + length, y
     for end in (x, x + length):
         yield end, y - height / 2, end, y + height / 2
-
-
-def _round_down(length: float) -> float:
-    """The largest of 1, 2, 5 times a power of ten that is not above `length`."""
-    power = 10.0 ** math.floor(math.log10(length))
-    return float(max(step * power for step in (1, 2, 5) if step * power <= length * (1 + 1e-9)))

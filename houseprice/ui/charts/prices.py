@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import pandas as pd
 import plotly.graph_objects as go
 
-from houseprice.formatting import percent, plural, rounding_step, signed_percent
+from houseprice.formatting import percent, plural, signed_percent
 from houseprice.market.contract import Contract
 from houseprice.market.fields import Field
 from houseprice.market.profile.like_for_like import MIN_GROUP, Comparison
@@ -22,14 +22,19 @@ from houseprice.ui.charts.style import (
     add_level_boxes,
     add_sale_dots,
     axis_title,
+    axis_values,
     error_bars,
     extremes,
     figure,
     interquartile_band,
+    largest_levels,
     money_axis,
     money_hover,
     number_axis,
+    price_text,
     price_title,
+    sale_names,
+    value_hover,
 )
 
 __all__ = [
@@ -44,7 +49,6 @@ __all__ = [
     "price_by_number_chart",
     "price_by_year_chart",
     "price_outliers_chart",
-    "price_text",
     "seasonality_chart",
     "trend_chart",
 ]
@@ -55,18 +59,13 @@ FEW_YEARS = 12
 """So many years are joined by a line; more are points around a trend."""
 
 
-def price_text(amount: float, contract: Contract) -> str:
-    """Format a price to about three digits, whether of a house or of a square foot."""
-    return contract.money(amount, rounding_step(0.05 * amount))
-
-
 def format_value(field: Field, value: float) -> str:
     """Format a value of a field for a sentence: a level in quotes, a size to two digits."""
     if field.levels:
         return f"“{field.format(value)}”"
     if field.kind == "number" and value > 0:
         return field.format(round(value, 1 - math.floor(math.log10(value))))
-    return field.format(round(value))
+    return field.format(value if field.kind == "date" else round(value))
 
 
 def _per_unit(contract: Contract) -> str:
@@ -79,17 +78,16 @@ def distribution_chart(frame: pd.DataFrame, prices: pd.Series, contract: Contrac
     """The number of sales by price, with the median (``price_distribution`` of ``prices``)."""
     drawn = figure()
     median = float(prices.median())
-    symbol = contract.market.price.symbol
     drawn.add_bar(
         x=(frame["from"] + frame["to"]) / 2,
         y=frame["sales"],
         width=0.94 * (frame["to"] - frame["from"]),
         customdata=frame[["from", "to"]],
         marker={"line": {"width": 0}},
-        hovertemplate=f"{symbol}%{{customdata[0]:,.0f}} to {symbol}%{{customdata[1]:,.0f}}"
-        "<br>%{y:,} sales<extra></extra>",
+        hovertemplate=f"{money_hover(contract, 'customdata[0]')} to "
+        f"{money_hover(contract, 'customdata[1]')}<br>%{{y:,}} sales<extra></extra>",
     )
-    text = f"Median price {symbol}{median:,.0f}"
+    text = f"Median price {contract.money(median)}"
     drawn.add_vline(x=median, line=REFERENCE_LINE, annotation_text=text)
     drawn.update_xaxes(title_text=price_title(contract), **money_axis(contract))
     drawn.update_yaxes(title_text="Number of sales", tickformat=",d")
@@ -112,16 +110,11 @@ def price_by_number_chart(
 ) -> Chart:
     """Prices along a number: a sample of the points, and their trend."""
     drawn = figure(460)
-    add_sale_dots(
-        drawn,
-        sample,
-        "Sale %{customdata[0]}, %{customdata[1]}<br>"
-        f"{money_hover(contract, 'y')}<br>%{{x:,}} {field.unit}",
-    )
+    add_sale_dots(drawn, sample, field, money_hover(contract, "y"))
     if len(trend) > 1:
-        hover = f"Median price {money_hover(contract, 'y')}<br>at %{{x:,}} {field.unit}"
+        hover = f"Median price {money_hover(contract, 'y')}<br>at {value_hover(field)}"
         line = {"name": "Median price of similar homes", "hovertemplate": f"{hover}<extra></extra>"}
-        interquartile_band(drawn, trend["value"], trend, line)
+        interquartile_band(drawn, axis_values(trend["value"], field), trend, line)
         drawn.update_layout(showlegend=True)
     drawn.update_xaxes(title_text=axis_title(field), **number_axis(field))
     drawn.update_yaxes(title_text=price_title(contract), rangemode="tozero", **money_axis(contract))
@@ -135,7 +128,7 @@ def _trend_caption(trend: pd.DataFrame, field: Field, contract: Contract) -> str
     first, last = trend.iloc[0], trend.iloc[-1]
     change = last["median"] / first["median"] - 1
     low, high = format_value(field, first["value"]), format_value(field, last["value"])
-    start, end = contract.money(first["median"], 500), contract.money(last["median"], 500)
+    start, end = price_text(first["median"], contract), price_text(last["median"], contract)
     if abs(change) < MIN_CHANGE:
         return f"The median price hardly changes from {low} to {high}: {start} and {end}."
     verb = "rises" if change > 0 else "falls"
@@ -144,8 +137,9 @@ def _trend_caption(trend: pd.DataFrame, field: Field, contract: Contract) -> str
 
 def price_by_level_chart(frame: pd.DataFrame, field: Field, contract: Contract) -> Chart:
     """Prices by level, as boxes over the middle half and the middle 80 % (``price_by_level``)."""
-    drawn = figure(rows=len(frame) + 1)
-    names = add_level_boxes(drawn, frame)
+    shown, note = largest_levels(frame)
+    drawn = figure(rows=len(shown) + 1)
+    names = add_level_boxes(drawn, shown)
     drawn.update_xaxes(title_text=price_title(contract), rangemode="tozero", **money_axis(contract))
     # The best level is on top; months start there.
     calendar = field.column == contract.market.roles.sale_month
@@ -155,7 +149,7 @@ def price_by_level_chart(frame: pd.DataFrame, field: Field, contract: Contract) 
         categoryorder="array",
         categoryarray=names[::-1] if calendar else names,
     )
-    return Chart(drawn, frame, _level_caption(frame, contract), {"level": field.label})
+    return Chart(drawn, frame, _level_caption(frame, contract) + note, {"level": field.label})
 
 
 def _level_caption(frame: pd.DataFrame, contract: Contract) -> str:
@@ -173,9 +167,9 @@ def _level_caption(frame: pd.DataFrame, contract: Contract) -> str:
         )
     low, high = extremes(known, "median")
     return (
-        f"“{high['level']}” has the highest median price, {contract.money(high['median'], 500)} "
+        f"“{high['level']}” has the highest median price, {price_text(high['median'], contract)} "
         f"({high['sales']:,} sales), and “{low['level']}” the lowest, "
-        f"{contract.money(low['median'], 500)} ({low['sales']:,} sales). Levels with fewer than "
+        f"{price_text(low['median'], contract)} ({low['sales']:,} sales). Levels with fewer than "
         f"{MIN_SALES} sales are not compared."
     )
 
@@ -327,9 +321,8 @@ def index_caption(comparison: Comparison, name: str = "") -> str:
 
 
 def seasonality_chart(frame: pd.DataFrame, contract: Contract) -> Chart:
-    """Median prices and the number of sales by month (``price_by_level`` of the month of sale)."""
+    """Median prices and the number of sales by month of the year (``price_by_month``)."""
     drawn = figure(400)
-    field = contract.fields[contract.market.roles.sale_month]
     drawn.add_scatter(
         x=frame["level"],
         y=frame["median"],
@@ -354,8 +347,8 @@ def seasonality_chart(frame: pd.DataFrame, contract: Contract) -> Chart:
     )
     drawn.layout.yaxis.update(rangemode="tozero", **money_axis(contract))
     drawn.update_yaxes(automargin=True, zeroline=False, tickfont={"size": 13})
-    drawn.update_xaxes(title_text=field.label, type="category", anchor="y2")
-    return Chart(drawn, frame, _season_caption(frame), {"level": field.label})
+    drawn.update_xaxes(title_text="Month of sale", type="category", anchor="y2")
+    return Chart(drawn, frame, _season_caption(frame), {"level": "Month of sale"})
 
 
 def _season_caption(by_month: pd.DataFrame) -> str:
@@ -378,7 +371,7 @@ def price_outliers_chart(
     """
     shown = frame.head(n_shown)
     drawn = figure(rows=len(shown) + 2)
-    rows = [f"{row.place}, sale {row.id}" for row in shown.itertuples()]
+    rows = sale_names(shown, "place").to_list()
     data = shown[["id", "low", "high"]]
     drawn.add_bar(
         x=shown["high"] - shown["low"],
@@ -442,7 +435,7 @@ def field_summary(profile: FieldProfile, field: Field, association: float) -> st
     parts = [f"{known} ({profile.not_known:,} missing)" if profile.not_known else known]
     typical = f"**{field.format(profile.typical)}**"
     span = f"from **{field.format(profile.lowest)}** to **{field.format(profile.highest)}**"
-    if field.kind in ("number", "year"):
+    if field.kind in ("number", "year", "date"):
         parts += [span, f"median {typical}"]
     else:
         parts += [f"most frequent {typical} ({percent(profile.alike / profile.known, 0)})"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import plotly.graph_objects as go
 
-from houseprice.formatting import percent
+from houseprice.formatting import percent, plural
 from houseprice.market.contract import Contract
 from houseprice.market.fields import Field
 from houseprice.model.diagnostics import ErrorTrend
@@ -17,13 +17,17 @@ from houseprice.ui.charts.style import (
     add_level_boxes,
     add_sale_dots,
     axis_title,
+    axis_values,
     error_bars,
     figure,
     interquartile_band,
     labels_with_counts,
+    largest_levels,
     money_axis,
     money_hover,
     number_axis,
+    sale_names,
+    value_hover,
 )
 
 __all__ = [
@@ -80,16 +84,18 @@ def predicted_vs_actual_chart(sales: pd.DataFrame, contract: Contract) -> Chart:
         drawn.add_scatter(
             x=part["price"],
             y=part["predicted_price"],
-            customdata=part[["id", "place", "low_90", "high_90"]].assign(e=100 * part["error"]),
+            customdata=part[["id", "low_90", "high_90"]].assign(
+                error=100 * part["error"], name=sale_names(part, "place")
+            ),
             mode="markers",
             marker={"size": 6 if inside else 7, "opacity": 0.5 if inside else 0.75}
             | {"symbol": symbol},
             name=f"{name} ({len(part):,})",
-            hovertemplate="<b>%{customdata[1]}</b>, sale %{customdata[0]}"
+            hovertemplate="<b>%{customdata[4]}</b>"
             f"<br>Sold for {money_hover(contract, 'x')}"
-            f"<br>Valued at {money_hover(contract, 'y')} (%{{customdata[4]:+.1f}} %)"
-            f"<br>Range {money_hover(contract, 'customdata[2]')}"
-            f" to {money_hover(contract, 'customdata[3]')}<extra></extra>",
+            f"<br>Valued at {money_hover(contract, 'y')} (%{{customdata[3]:+.1f}} %)"
+            f"<br>Range {money_hover(contract, 'customdata[1]')}"
+            f" to {money_hover(contract, 'customdata[2]')}<extra></extra>",
         )
     _add_error_bands(drawn, float(sales["price"].max()))
     money = {"rangemode": "tozero", **money_axis(contract)}
@@ -135,16 +141,12 @@ def error_by_number_chart(
     price.
     """
     drawn = figure(460)
-    add_sale_dots(
-        drawn,
-        points,
-        "<b>%{customdata[1]}</b>, sale %{customdata[0]}<br>Error %{y:+.1f} %"
-        f"<br>%{{x:,}} {field.unit}",
-    )
+    add_sale_dots(drawn, points, field, "Error %{y:+.1f} %")
     if len(trend) > 1:
-        hover = f"Median error %{{y:+.1f}} %<br>at %{{x:,}} {field.unit}<extra></extra>"
+        hover = f"Median error %{{y:+.1f}} %<br>at {value_hover(field)}<extra></extra>"
         line = {"name": "Median error of similar homes", "hovertemplate": hover}
-        interquartile_band(drawn, trend["value"], trend, line, name="Middle half of errors")
+        along = axis_values(trend["value"], field)
+        interquartile_band(drawn, along, trend, line, name="Middle half of errors")
         drawn.update_layout(showlegend=True)
     drawn.add_hline(y=0, line=REFERENCE_LINE)
     drawn.update_xaxes(title_text=axis_title(field), **number_axis(field))
@@ -157,14 +159,15 @@ def error_by_number_chart(
 
 def error_by_level_chart(frame: pd.DataFrame, field: Field, errors: ErrorTrend) -> Chart:
     """Errors by level, as boxes over the middle half and the middle 80 %."""
-    drawn = figure(rows=len(frame) + 1)
-    names = add_level_boxes(drawn, frame)
+    shown, note = largest_levels(frame)
+    drawn = figure(rows=len(shown) + 1)
+    names = add_level_boxes(drawn, shown)
     drawn.add_vline(x=0, line=REFERENCE_LINE)
     drawn.update_xaxes(**_ERROR_AXIS)
     drawn.update_yaxes(
         title_text=axis_title(field), type="category", categoryorder="array", categoryarray=names
     )
-    return Chart(drawn, frame, _trend_caption(errors, field), _ERROR_HEADERS)
+    return Chart(drawn, frame, _trend_caption(errors, field) + note, _ERROR_HEADERS)
 
 
 def _trend_caption(errors: ErrorTrend, field: Field) -> str:
@@ -186,13 +189,14 @@ def _trend_caption(errors: ErrorTrend, field: Field) -> str:
 
 def error_by_location_chart(frame: pd.DataFrame, min_sales: int, label: str) -> Chart:
     """The median absolute error by location, the largest first; hollow below ``min_sales``."""
-    drawn = figure(rows=len(frame) + 1)
-    names = pd.Series(labels_with_counts(frame["group"], frame["sales"]), index=frame.index)
+    shown, note = largest_levels(frame, "locations")
+    drawn = figure(rows=len(shown) + 1)
+    names = pd.Series(labels_with_counts(shown["group"], shown["sales"]), index=shown.index)
     for is_small, name, symbol in (
         (False, f"{min_sales} sales or more", "circle"),
         (True, "Fewer sales", "circle-open"),
     ):
-        part = frame[(frame["sales"] < min_sales) == is_small]
+        part = shown[(shown["sales"] < min_sales) == is_small]
         drawn.add_scatter(
             x=100 * part["median_ape"],
             y=names[part.index],
@@ -213,8 +217,8 @@ def error_by_location_chart(frame: pd.DataFrame, min_sales: int, label: str) -> 
     large = frame[frame["sales"] >= min_sales].sort_values("median_ape")
     if len(large) < 2:
         caption = (
-            f"Only {len(large)} of {len(frame)} locations has {min_sales} sales, too few to "
-            "compare."
+            f"{len(large)} of {plural(len(frame), 'location')} have {min_sales} sales or more, too "
+            "few to compare."
         )
     else:
         best, worst = large.iloc[0], large.iloc[-1]
@@ -223,7 +227,7 @@ def error_by_location_chart(frame: pd.DataFrame, min_sales: int, label: str) -> 
             f"smallest in **{best['group']}** ({percent(best['median_ape'])}) and largest in "
             f"**{worst['group']}** ({percent(worst['median_ape'])})."
         )
-    return Chart(drawn, frame, caption, _GROUP_HEADERS | {"group": label})
+    return Chart(drawn, frame, caption + note, _GROUP_HEADERS | {"group": label})
 
 
 def error_by_price_chart(frame: pd.DataFrame) -> Chart:

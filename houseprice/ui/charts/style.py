@@ -6,6 +6,7 @@ the same in both themes (bands, reference lines) is a translucent grey.
 
 from __future__ import annotations
 
+import math
 import textwrap
 from collections.abc import Mapping
 
@@ -13,17 +14,21 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from houseprice.formatting import rounding_step
 from houseprice.market.contract import Contract
+from houseprice.market.dates import date_of
 from houseprice.market.fields import Field
 
 __all__ = [
     "BAND",
     "FAINT",
+    "MAX_LEVELS",
     "MIN_SALES",
     "REFERENCE_LINE",
     "add_level_boxes",
     "add_sale_dots",
     "axis_title",
+    "axis_values",
     "colour_limits",
     "colour_scale",
     "error_bars",
@@ -32,11 +37,18 @@ __all__ = [
     "figure",
     "interquartile_band",
     "labels_with_counts",
+    "largest_levels",
     "money_axis",
+    "money_cells",
     "money_hover",
+    "money_title",
     "number_axis",
+    "price_text",
     "price_title",
+    "sale_names",
+    "typical_text",
     "value_axis",
+    "value_hover",
     "wrap_label",
 ]
 
@@ -46,6 +58,8 @@ REFERENCE_LINE = {"dash": "dot", "width": 2, "color": FAINT}
 ROW_HEIGHT = 26
 MIN_SALES = 10
 """Groups of fewer sales are not reported as the highest or lowest."""
+MAX_LEVELS = 40
+"""Levels that a chart has room for."""
 
 
 def figure(height: int = 420, rows: int = 0) -> go.Figure:
@@ -76,20 +90,65 @@ def figure(height: int = 420, rows: int = 0) -> go.Figure:
 
 def money_axis(contract: Contract) -> dict[str, object]:
     """The settings of an axis of money: "$100k"."""
-    symbol = contract.market.price.symbol
-    return {"tickprefix": symbol, "tickformat": "~s", "nticks": 9, "tickangle": 0}
+    price = contract.market.price
+    return {
+        "tickprefix": price.symbol,
+        "exponentformat": "B",  # k, M and B, and no exponent of small amounts
+        "separatethousands": True,
+        "hoverformat": f",.{price.decimals}f",
+        "nticks": 9,
+        "tickangle": 0,
+    }
 
 
 def money_hover(contract: Contract, variable: str) -> str:
     """The template of an amount in a hover text, of a variable as "y" or "customdata[1]"."""
-    return f"{contract.market.price.symbol}%{{{variable}:,.0f}}"
+    price = contract.market.price
+    return f"{price.symbol}%{{{variable}:,.{price.decimals}f}}"
+
+
+def money_cells(contract: Contract) -> str:
+    """The format of a column of amounts in a table."""
+    price = contract.market.price
+    return f"{price.symbol}%,.{price.decimals}f" if price.decimals else f"{price.symbol}%,d"
+
+
+def price_text(amount: float, contract: Contract) -> str:
+    """Format a price to about three digits, whether of a house or of a square foot."""
+    finest = 10.0**-contract.market.price.decimals
+    return contract.money(amount, max(rounding_step(0.05 * amount), finest))
 
 
 def number_axis(field: Field) -> dict[str, object]:
-    """The settings of an axis of a numeric field."""
+    """The settings of an axis of a numeric field, whose values are :func:`axis_values`."""
+    if field.kind == "date":
+        return {"type": "date"}
     if field.kind == "year":
         return {"tickformat": "d"}
     return {"tickformat": "d" if field.kind == "count" else ",~f"}
+
+
+def axis_values(values: pd.Series, field: Field) -> pd.Series:
+    """Return clean values as an axis shows them: dates as days, other numbers as they are."""
+    if field.kind != "date":
+        return values
+    days = [pd.NaT if np.isnan(value) else pd.Timestamp(date_of(value)) for value in values]
+    return pd.Series(days, index=values.index, name=values.name, dtype="datetime64[s]")
+
+
+def value_hover(field: Field, variable: str = "x") -> str:
+    """The template of a value on the axis of a numeric field in a hover text."""
+    if field.kind == "date":
+        return f"%{{{variable}|%-d %B %Y}}"
+    return f"%{{{variable}{'' if field.kind == 'year' else ':,'}}} {field.unit}".rstrip()
+
+
+def typical_text(field: Field, value: float) -> str:
+    """Format a computed value, such as a median, to three digits or the whole number."""
+    if field.kind == "date" or math.isnan(value) or not value:
+        return field.format(value)
+    digits = max(0, 2 - math.floor(math.log10(abs(value)))) if field.kind == "number" else 0
+    return field.format(round(value, digits))
 
 
 def axis_title(field: Field) -> str:
@@ -99,8 +158,13 @@ def axis_title(field: Field) -> str:
 
 def price_title(contract: Contract) -> str:
     """The name of the price with its currency: "Sale price (USD)"."""
-    price = contract.market.price
-    return f"{price.label} ({price.currency})"
+    return money_title(contract.market.price.label, contract)
+
+
+def money_title(text: str, contract: Contract) -> str:
+    """A text with the currency of the market, if it has one: "Mean value (USD)"."""
+    currency = contract.market.price.currency
+    return f"{text} ({currency})" if currency else text
 
 
 def interquartile_band(
@@ -138,17 +202,34 @@ def error_bars(middle: pd.Series | float, low: pd.Series, high: pd.Series) -> di
     }
 
 
-def add_sale_dots(drawn: go.Figure, points: pd.DataFrame, hover: str) -> None:
-    """Draw a point per sale (``price_points``); its ``customdata`` are its id and location."""
+def add_sale_dots(drawn: go.Figure, points: pd.DataFrame, field: Field, hover: str) -> None:
+    """Draw a point per sale along a numeric field (``price_points``)."""
     drawn.add_scatter(
-        x=points["value"],
+        x=axis_values(points["value"], field),
         y=points["price"],
-        customdata=points[["id", "location"]],
+        customdata=points[["id"]].assign(name=sale_names(points)),
         mode="markers",
         marker={"size": 5, "opacity": 0.4},
         name="A sale",
-        hovertemplate=f"{hover}<extra></extra>",
+        hovertemplate=f"%{{customdata[1]}}<br>{hover}<br>{value_hover(field)}<extra></extra>",
     )
+
+
+def sale_names(frame: pd.DataFrame, place: str = "location", noun: str = "Sale") -> pd.Series:
+    """Name each sale by its id and, if the market has locations, its location."""
+    names = f"{noun} " + frame["id"].astype(str)
+    return names + (", " + frame[place].astype(str)).where(frame[place] != "", "")
+
+
+def largest_levels(frame: pd.DataFrame, noun: str = "levels") -> tuple[pd.DataFrame, str]:
+    """Return the rows with the most sales, as many as a chart has room for, and a note on that."""
+    if len(frame) <= MAX_LEVELS:
+        return frame, ""
+    note = (
+        f" The chart shows the {MAX_LEVELS} {noun} with the most sales, of {len(frame):,}; the "
+        "downloaded data has all."
+    )
+    return frame.loc[frame["sales"].nlargest(MAX_LEVELS).index.sort_values()], note
 
 
 def add_level_boxes(drawn: go.Figure, frame: pd.DataFrame) -> list[str]:
@@ -207,9 +288,14 @@ def field_colour_scale(third: Field, contract: Contract, title: str = "") -> dic
         positions = list(range(len(third.levels)))
         names = [wrap_label(label, 12) for label in third.labels]
         return colour_scale(title, tickvals=positions, ticktext=names, tickangle=0)
+    if third.kind == "date":
+        days = np.linspace(*(third.range or (0.0, 1.0)), 5)
+        return colour_scale(
+            title, tickvals=days, ticktext=[f"{date_of(day):%b %Y}" for day in days]
+        )
     axis = value_axis(third, contract)
-    ticks = {name: axis[name] for name in ("tickprefix", "tickformat") if name in axis}
-    return colour_scale(title, **ticks)
+    kept = ("tickprefix", "tickformat", "exponentformat", "separatethousands")
+    return colour_scale(title, **{name: axis[name] for name in kept if name in axis})
 
 
 def colour_limits(values: pd.Series) -> tuple[float, float]:

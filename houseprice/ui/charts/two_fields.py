@@ -8,21 +8,26 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
-from numpy.typing import NDArray
 
-from houseprice.formatting import join_words, percent, rounding_step
+from houseprice.formatting import join_words, percent
 from houseprice.market.contract import Contract
 from houseprice.market.fields import Field
 from houseprice.ui.charts.panel import Chart
 from houseprice.ui.charts.style import (
     FAINT,
+    MAX_LEVELS,
     MIN_SALES,
     axis_title,
+    axis_values,
     colour_limits,
     colour_scale,
     extremes,
     field_colour_scale,
     figure,
+    largest_levels,
+    price_text,
+    sale_names,
+    typical_text,
     value_axis,
     wrap_label,
 )
@@ -115,7 +120,7 @@ def _add_points(
     name: str = "A sale",
     marker: Mapping[str, object] | None = None,
 ) -> None:
-    texts = pd.DataFrame({"id": points["id"], "location": points["location"]})
+    texts = pd.DataFrame({"id": points["id"], "name": sale_names(points)})
     columns = [*zip(("one", "other"), fields, strict=True)] + ([("third", third)] if third else [])
     for column, field in columns:
         texts[column] = [field.format(value) for value in points[column]]
@@ -129,17 +134,15 @@ def _add_points(
         mode="markers",
         marker={"size": 7, "opacity": 0.75, **(marker or {})},
         name=name,
-        hovertemplate="<br>".join(["Sale %{customdata[0]}, %{customdata[1]}", *lines])
-        + "<extra></extra>",
+        hovertemplate="<br>".join(["%{customdata[1]}", *lines]) + "<extra></extra>",
     )
 
 
-def _jittered(values: pd.Series, field: Field, seed: int) -> NDArray[np.float64]:
+def _jittered(values: pd.Series, field: Field, seed: int) -> pd.Series:
     """Positions of points: whole numbers are spread, the same way on every run."""
-    positions = values.to_numpy(np.float64)
     if field.kind != "count":
-        return positions
-    return positions + np.random.default_rng(seed).uniform(-JITTER, JITTER, positions.size)
+        return axis_values(values, field)
+    return values + np.random.default_rng(seed).uniform(-JITTER, JITTER, len(values))
 
 
 def _integer_axis(values: pd.Series, field: Field) -> dict[str, object]:
@@ -165,17 +168,20 @@ def boxes_chart(
         frame = groups_frame
     groups = list(dict.fromkeys(frame["group"]))
     counts = frame.groupby("level", sort=False)["sales"].sum()
+    shown, note = largest_levels(counts.reset_index())
+    counts = counts[shown["level"]]
     names = {name: wrap_label(f"{name} ({sales:,})") for name, sales in counts.items()}
     drawn = figure(rows=round(len(names) * max(1.0, 0.6 * len(groups))) + 2)
+    drawn_levels = frame[frame["level"].isin(names)]
     for group in groups:
-        part = frame[frame["group"] == group]
+        part = drawn_levels[drawn_levels["group"] == group]
         drawn.add_box(
             y=part["level"].map(names),
-            q1=part["lower_quarter"],
-            median=part["median"],
-            q3=part["upper_quarter"],
-            lowerfence=part["lowest_tenth"],
-            upperfence=part["highest_tenth"],
+            q1=axis_values(part["lower_quarter"], number),
+            median=axis_values(part["median"], number),
+            q3=axis_values(part["upper_quarter"], number),
+            lowerfence=axis_values(part["lowest_tenth"], number),
+            upperfence=axis_values(part["highest_tenth"], number),
             orientation="h",
             name=wrap_label(group),
             offsetgroup=group,
@@ -190,7 +196,7 @@ def boxes_chart(
         categoryorder="array",
         categoryarray=list(names.values()),
     )
-    headers = {"level": level.label}
+    headers, caption = {"level": level.label}, caption + note
     if third is None:
         return Chart(drawn, frame.drop(columns="group"), caption, headers)
     return Chart(drawn, frame, caption, {**headers, "group": third.label})
@@ -204,8 +210,8 @@ def _boxes_caption(frame: pd.DataFrame, level: Field, number: Field, contract: C
 
     def format_median(row: pd.Series) -> str:
         if number.column == contract.market.price.column:
-            return contract.money(row["median"], 500)
-        return number.format(round(row["median"]))
+            return price_text(row["median"], contract)
+        return typical_text(number, row["median"])
 
     if low["median"] == high["median"]:
         return (
@@ -231,13 +237,15 @@ def heatmap_chart(
     ``most_frequent`` is the level whose share is shown of a third field without an order.
     """
     in_shares, limits = third is None or bool(most_frequent), (0.0, 1.0)
-    table = frame.pivot_table(index="row", columns="column", values="third" if third else "share")
     rows, columns = (
         _ordered_levels(frame, "row", fields[0]),
         _ordered_levels(frame, "column", fields[1]),
     )
+    shown = frame[frame["row"].isin(rows) & frame["column"].isin(columns)]
+    shown = shown.astype({"row": str, "column": str})
+    table = shown.pivot_table(index="row", columns="column", values="third" if third else "share")
     table = table.reindex(index=rows, columns=columns)
-    counts = frame.pivot_table(index="row", columns="column", values="sales").reindex_like(table)
+    counts = shown.pivot_table(index="row", columns="column", values="sales").reindex_like(table)
     if third is None or in_shares:
         title = f"{third.label}: share of “{most_frequent}”" if third else "Share of the row"
         bar, texts = colour_scale(title, tickformat=".0%"), table.map("{:.0%}".format)
@@ -269,11 +277,14 @@ def heatmap_chart(
         title_text=fields[0].label, type="category", autorange="reversed", showgrid=False
     )
     most = extremes(frame, "sales")[1]
+    n_left_out = frame["row"].nunique() + frame["column"].nunique() - len(rows) - len(columns)
     n_sales = frame["sales"].sum()
     caption = (
         f"The most frequent pair is “{most['row']}” with “{most['column']}”: {most['sales']:,} of "
         f"{n_sales:,} sales ({percent(most['sales'] / n_sales, 0)})."
     )
+    if n_left_out:
+        caption += f" The {MAX_LEVELS} levels with the most sales of each feature are shown."
     if third and third.column == contract.market.price.column:
         caption = f"{_cell_caption(frame, third, contract)} {caption}"
     return Chart(drawn, frame if third else frame.drop(columns="third"), caption)
@@ -295,17 +306,17 @@ def _cell_caption(frame: pd.DataFrame, third: Field, contract: Contract) -> str:
 
 
 def _ordered_levels(frame: pd.DataFrame, name: str, field: Field) -> list[str]:
-    """The levels that occur, in their order or, without one, by frequency."""
-    sales = frame.groupby(name)["sales"].sum().sort_values(ascending=False, kind="stable")
-    if field.kind == "nominal":
-        return list(sales.index)
-    return [str(label) for label in frame[name].cat.categories if label in sales.index]
+    """The most frequent levels, in their order or, without one, by frequency."""
+    sales = frame.groupby(name, observed=True)["sales"].sum()
+    most = sales.sort_values(ascending=False, kind="stable").index[:MAX_LEVELS]
+    ordered = most if field.kind == "nominal" else most.sort_values()
+    return [str(label) for label in ordered]
 
 
 def _cell_text(field: Field, value: float, contract: Contract) -> str:
     if field.column == contract.market.price.column and not math.isnan(value):
-        return contract.money(value, rounding_step(0.05 * value))
-    return field.format(value if math.isnan(value) else round(value))
+        return price_text(value, contract)
+    return typical_text(field, value)
 
 
 def pair_caption(x: Field, y: Field, association: float) -> str:

@@ -10,16 +10,22 @@ import pandas as pd
 from houseprice.formatting import join_words, percent
 from houseprice.market.contract import Contract
 from houseprice.market.fields import Field
+from houseprice.market.profile.summaries import round_step
 from houseprice.model.valuation import CONFIDENCE_BANDS, confidence_band
 from houseprice.ui.charts.panel import Chart
-from houseprice.ui.charts.prices import price_text
 from houseprice.ui.charts.style import (
     FAINT,
     axis_title,
+    axis_values,
     figure,
     money_axis,
     money_hover,
+    money_title,
+    price_text,
     price_title,
+    sale_names,
+    typical_text,
+    value_hover,
 )
 
 __all__ = [
@@ -49,7 +55,6 @@ def overlay_distribution(
 ) -> Chart:
     """Add the values of a file to the distribution of sale prices, scaled to the same total."""
     frame = count_in_bins(chart.frame, values)
-    symbol = contract.market.price.symbol
     drawn = chart.figure
     drawn.data[0].name = "Sales"
     drawn.add_scatter(
@@ -59,8 +64,9 @@ def overlay_distribution(
         mode="lines",
         line={"shape": "hvh", "width": 2.5},
         name=f"{name}, scaled to the number of sales",
-        hovertemplate=f"{symbol}%{{customdata[0]:,.0f}} to {symbol}%{{customdata[1]:,.0f}}"
-        "<br>%{customdata[2]:,} of your houses<extra></extra>",
+        hovertemplate=f"{money_hover(contract, 'customdata[0]')} to "
+        f"{money_hover(contract, 'customdata[1]')}<br>%{{customdata[2]:,}} of your houses"
+        "<extra></extra>",
     )
     drawn.update_layout(showlegend=True)
     median, median_price = float(values.median()), float(prices.median())
@@ -106,9 +112,9 @@ def overlay_points(
     is_cloud = len(houses) > MANY_HOUSES
     drawn = chart.figure
     drawn.add_scatter(
-        x=houses["value"],
+        x=axis_values(houses["value"], field),
         y=houses["price"],
-        text="Row " + houses["id"].astype(str) + ", " + houses["location"],
+        text=sale_names(houses, noun="Row"),
         mode="markers",
         marker={
             "size": 5 if is_cloud else 10,
@@ -118,7 +124,7 @@ def overlay_points(
         },
         name=name,
         hovertemplate=f"<b>Your file</b>, %{{text}}<br>Valued at {money_hover(contract, 'y')}"
-        f"<br>%{{x:,}} {field.unit}<extra></extra>",
+        f"<br>{value_hover(field)}<extra></extra>",
     )
     drawn.update_layout(showlegend=True)
     headers = {"id": "Row", "value": axis_title(field), "price": price_title(contract)}
@@ -132,7 +138,7 @@ def _range_caption(houses: pd.DataFrame, sales: pd.DataFrame, field: Field) -> s
     low, high = float(sales["value"].min()), float(sales["value"].max())
     n_outside = int(((houses["value"] < low) | (houses["value"] > high)).sum())
     median, sold = (
-        field.format(round(float(frame["value"].median()))) for frame in (houses, sales)
+        typical_text(field, float(frame["value"].median())) for frame in (houses, sales)
     )
     within = f"All but {n_outside:,} are" if n_outside else "All are"
     return (
@@ -148,7 +154,7 @@ def comparison(values: pd.Series, sales: pd.Series) -> pd.DataFrame:
     """
     both = np.concatenate([values.to_numpy(np.float64), sales.to_numpy(np.float64)])
     low, high = np.quantile(both, [0.002, 0.995])
-    width = _round_up((high - low) / _BINS)
+    width = round_step((high - low) / _BINS)
     edges = width * np.arange(np.floor(low / width), np.floor(high / width) + 2)
     counts = [
         np.histogram(np.clip(each, edges[0], edges[-1]), edges)[0] for each in (values, sales)
@@ -164,19 +170,12 @@ def comparison(values: pd.Series, sales: pd.Series) -> pd.DataFrame:
     )
 
 
-def _round_up(width: float) -> float:
-    """The next of 1, 2, 2.5, 5, 10... times a power of ten."""
-    power = 10.0 ** np.floor(np.log10(max(width, 1.0)))
-    return float(next(step * power for step in (1, 2, 2.5, 5, 10) if step * power >= width))
-
-
 def comparison_chart(values: pd.Series, sales: pd.Series, contract: Contract) -> Chart:
     """The distribution of the values of a table, and of the sale prices of the market."""
     frame = comparison(values, sales)
     drawn = figure()
-    price = contract.market.price
     centre = (frame["from"] + frame["to"]) / 2
-    span = f"{price.symbol}%{{customdata[0]:,.0f}} to {price.symbol}%{{customdata[1]:,.0f}}"
+    span = f"{money_hover(contract, 'customdata[0]')} to {money_hover(contract, 'customdata[1]')}"
     drawn.add_bar(
         x=centre,
         y=frame["houses_pct"],
@@ -197,7 +196,9 @@ def comparison_chart(values: pd.Series, sales: pd.Series, contract: Contract) ->
         hovertemplate=f"{span}<br>%{{y:.1f}} % of the sales<extra></extra>",
     )
     drawn.update_layout(bargap=0.06, showlegend=True)
-    drawn.update_xaxes(title_text=f"Value or sale price ({price.currency})", **money_axis(contract))
+    drawn.update_xaxes(
+        title_text=money_title("Value or sale price", contract), **money_axis(contract)
+    )
     drawn.update_yaxes(title_text="Share of houses (%)", rangemode="tozero")
     low, median, high = values.quantile([0.25, 0.5, 0.75])
     sold = float(sales.median())
@@ -211,8 +212,8 @@ def comparison_chart(values: pd.Series, sales: pd.Series, contract: Contract) ->
         f"{contract.money(low, 500)} to {contract.money(high, 500)}."
     )
     headers = {
-        "from": f"From ({price.currency})",
-        "to": f"To ({price.currency})",
+        "from": money_title("From", contract),
+        "to": money_title("To", contract),
         "houses": "Your houses",
         "houses_pct": "Your houses (%)",
         "sales_pct": "Sales of the market (%)",
@@ -308,7 +309,7 @@ def prices_chart(houses: pd.DataFrame, caption: str, contract: Contract) -> Char
     # Few enough ticks for a phone.
     price = contract.market.price
     drawn.update_xaxes(title_text=price_title(contract), **(money_axis(contract) | {"nticks": 5}))
-    drawn.update_yaxes(title_text=f"Value ({price.currency})", **money_axis(contract))
+    drawn.update_yaxes(title_text=money_title("Value", contract), **money_axis(contract))
     headers = {
         "price": price.label,
         "predicted_price": "Value",

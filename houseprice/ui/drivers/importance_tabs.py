@@ -15,7 +15,7 @@ from houseprice.model.study import Study
 from houseprice.model.what_if import step_effect
 from houseprice.ui.charts import feature_importance as charts
 from houseprice.ui.charts.panel import panel, readable_headers
-from houseprice.ui.charts.style import MIN_SALES
+from houseprice.ui.charts.style import MIN_SALES, money_cells
 from houseprice.ui.drivers.effect_tabs import house_effect, market_effect
 from houseprice.ui.house.state import last_valued_row
 from houseprice.ui.layout import choose, download, is_supported
@@ -52,17 +52,18 @@ def show_feature_importance(contract: Contract) -> None:
 
 
 def _show_steps(contract: Contract) -> None:
+    location = contract.field_of("location")
+    scopes = (_MARKET, _AREA, _OWN) if location else (_MARKET, _OWN)
     scope = st.segmented_control(
-        "Show it for", (_MARKET, _AREA, _OWN), default=_MARKET, required=True, key="steps_for",
+        "Show it for", scopes, default=_MARKET, required=True, key="steps_for",
         bind="query-params",
     )  # fmt: skip
     row: Mapping[str, object] | None = None
     subject = "On average over the homes of the market"
-    if scope == _AREA:
-        location = contract.fields[contract.market.roles.location]
+    if scope == _AREA and location is not None:
         counts = market().houses[location.column].map(location.format).value_counts()
         label = choose(location.label, sorted(counts.index[counts >= MIN_SALES]), "steps_area")
-        row = _typical_of_area(location.labels.index(label))
+        row = _typical_of_area(location.column, location.labels.index(label))
         subject = f"For the typical house of {label}"
     elif scope == _OWN:
         row = last_valued_row()
@@ -93,10 +94,9 @@ def _steps(columns: Sequence[str], row: Mapping[str, object] | None) -> pd.DataF
 
 
 @by_market
-def _typical_of_area(location: int) -> Mapping[str, object]:
+def _typical_of_area(column: str, location: int) -> Mapping[str, object]:
     """Return the raw fields of the typical house of an area."""
     sales = market()
-    column = sales.contract.market.roles.location
     there = sales.houses[column].to_numpy(np.float64) == location
     area = replace(sales, houses=sales.houses[there], prices=sales.prices[there])
     house = typical_house(area)
@@ -193,7 +193,7 @@ def _show_measures(
 
 def _show_table(features: pd.DataFrame, contract: Contract, in_money: bool) -> None:
     unit = _unit(in_money)
-    number_format = f"{contract.market.price.symbol}%,d" if in_money else "%.2f %%"
+    number_format = money_cells(contract) if in_money else "%.2f %%"
     headers = {
         f"importance_{unit}": "Permutation importance",
         f"spread_{unit}": "Spread of the importance",

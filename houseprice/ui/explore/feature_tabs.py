@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-import pandas as pd
 import streamlit as st
 
 from houseprice.market.fields import Field
@@ -15,21 +14,16 @@ from houseprice.ui.charts import prices as price_charts
 from houseprice.ui.charts.panel import Chart, panel
 from houseprice.ui.charts.style import axis_title
 from houseprice.ui.explore.filters import choose_option, price_associations
-from houseprice.ui.explore.selected_sales import panel_with_sales
+from houseprice.ui.explore.selected_sales import panel_with_sales, points_note, thin_out
 from houseprice.ui.layout import choose
 
 __all__ = [
-    "MAX_POINTS",
     "PairChart",
     "pair_chart",
     "price_chart",
     "show_correlations",
     "show_price_by_feature",
-    "thin_out",
 ]
-
-MAX_POINTS = 4_000
-"""More points hide each other and slow the page down, so a random sample of them is drawn."""
 
 MATRIX, LIST = "Matrix", "List"
 NO_COLOR = "No colour"
@@ -47,24 +41,24 @@ def show_price_by_feature(sales: Sales) -> None:
 
 
 def _show_price_chart(sales: Sales, columns: dict[str, str]) -> None:
-    contract = sales.contract
-    default = contract.fields[contract.market.roles.area].label
+    contract, area = sales.contract, sales.contract.field_of("area")
     label = choose(
         "Feature",
         list(columns),
         "against",
-        default,
+        area.label if area else None,
         "Type to search. The list starts with the features that are most closely associated with "
         "the price.",
     )
     field = contract.fields[columns[label]]
-    st.caption(field.help)
+    if field.help:
+        st.caption(field.help)
     association = associations.association(sales, field.column, contract.market.price.column)
     profile = summaries.field_profile(sales, field.column)
     st.markdown(price_charts.field_summary(profile, field, association).replace("$", "\\$"))
     chart = price_chart(sales, field)
-    if field.kind == "number":
-        panel_with_sales(chart, sales, key="price_against", note=_points_note(len(chart.frame)))
+    if field.kind in ("number", "date"):
+        panel_with_sales(chart, sales, key="price_against", note=points_note(len(chart.frame)))
     else:
         panel(chart, key="price_against")
 
@@ -72,7 +66,7 @@ def _show_price_chart(sales: Sales, columns: dict[str, str]) -> None:
 def price_chart(sales: Sales, field: Field) -> Chart:
     """Chart a feature and the price: points, years, or a box per level."""
     contract, column = sales.contract, field.column
-    if field.kind == "number":
+    if field.kind in ("number", "date"):
         frame, trend = summaries.price_points(sales, column), summaries.price_trend(sales, column)
         return price_charts.price_by_number_chart(frame, thin_out(frame), trend, field, contract)
     if field.kind == "year":
@@ -82,25 +76,20 @@ def price_chart(sales: Sales, field: Field) -> Chart:
     return price_charts.price_by_level_chart(frame, field, contract)
 
 
-def thin_out(points: pd.DataFrame) -> pd.DataFrame:
-    """Return a random sample of at most :data:`MAX_POINTS` rows, the same one each time."""
-    if len(points) <= MAX_POINTS:
-        return points
-    return points.sample(MAX_POINTS, random_state=0).sort_index()
-
-
 def _show_pair_chart(sales: Sales, columns: dict[str, str]) -> None:
-    roles, price = sales.contract.market.roles, sales.contract.market.price
+    contract, price = sales.contract, sales.contract.market.price
     options = {price.label: price.column, **columns}
     labels = list(options)
-    label_of = {column: label for label, column in options.items()}
+    area, built = contract.field_of("area"), contract.field_of("built")
     for_x, for_y, for_color = st.columns(3)
     with for_x:
-        x = options[choose("x axis", labels, "pair_across", label_of[roles.area])]
+        x = options[choose("x axis", labels, "pair_across", area.label if area else labels[1])]
     with for_y:
-        y = options[choose("y axis", labels, "pair_upwards", label_of[roles.built])]
+        y = options[choose("y axis", labels, "pair_upwards", built.label if built else price.label)]
     with for_color:
-        color_label = choose("Colour", [NO_COLOR, *labels], "pair_colour", price.label)
+        color_label = choose(
+            "Colour", [NO_COLOR, *labels], "pair_colour", price.label if built else NO_COLOR
+        )
     if x == y:
         st.info("Select two different features.")
         return
@@ -108,7 +97,7 @@ def _show_pair_chart(sales: Sales, columns: dict[str, str]) -> None:
     if pair is None:
         st.info("No sale has both features. Select other features.")
     elif pair.has_points:
-        panel_with_sales(pair.chart, sales, key="pair", note=_points_note(len(pair.chart.frame)))
+        panel_with_sales(pair.chart, sales, key="pair", note=points_note(len(pair.chart.frame)))
     else:
         panel(pair.chart, key="pair")
 
@@ -196,18 +185,6 @@ def _color_headers(field: Field | None, most_frequent: str = "") -> dict[str, st
         return {}
     share = f"{field.label}: share of “{most_frequent}”"
     return {"third": share if most_frequent else axis_title(field), "group": field.label}
-
-
-def _points_note(n_sales: int) -> str:
-    sample = (
-        f" The chart shows a random sample of {MAX_POINTS:,} of {n_sales:,} sales."
-        if n_sales > MAX_POINTS
-        else ""
-    )
-    return (
-        "Each point is a sale. Click a point, or select several with the box or lasso of the "
-        f"chart's toolbar, to list the sales beside it.{sample}"
-    )
 
 
 def show_correlations(sales: Sales) -> None:

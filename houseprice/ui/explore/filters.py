@@ -11,14 +11,15 @@ from functools import partial
 import numpy as np
 import pandas as pd
 import streamlit as st
-from numpy.typing import NDArray
 
-from houseprice.formatting import join_words, plural
+from houseprice.formatting import decimal_places, join_words, plural
 from houseprice.market.contract import Contract
+from houseprice.market.fields import Field
 from houseprice.market.profile import associations
 from houseprice.market.profile.alerts import Alert, alerts
 from houseprice.market.profile.like_for_like import Comparison, price_index
 from houseprice.market.profile.selection import Sales, Selection, with_price_per_area
+from houseprice.market.profile.summaries import round_step
 from houseprice.market.sales import Market
 from houseprice.ui.charts.style import axis_title
 from houseprice.ui.layout import escape, show_link
@@ -31,6 +32,7 @@ __all__ = [
     "exclude_sales",
     "filter_sales",
     "index_of",
+    "periods_of",
     "price_associations",
     "show_filters",
 ]
@@ -46,33 +48,36 @@ class _Slider:
 
     key: str
     label: str
-    low: int
-    high: int
-    step: int
+    low: float
+    high: float
+    step: float
     format: str
     column: str | None = None
+    last: float = 0.0  # what is added to the upper end: the last year of dates counts in full
 
 
 def show_filters(market: Market) -> Selection:
     """Draw the filters and return the selection; every active filter is in the URL."""
-    contract = market.contract
-    location = contract.fields[contract.market.roles.location]
-    sliders = _sliders(market)
+    location, sliders = market.contract.field_of("location"), _sliders(market)
+    codes: dict[str, int] = {}
+    selected: list[str] = []
     ranges: list[tuple[str, float, float]] = []
     price: tuple[float, float] | None = None
     with st.sidebar:
         st.subheader("Filters")
-        present = np.unique(market.houses[location.column].dropna().to_numpy()).astype(int)
-        codes = {location.labels[code]: int(code) for code in present}
+        if location is not None:
+            present = np.unique(market.houses[location.column].dropna().to_numpy()).astype(int)
+            codes = {location.labels[code]: int(code) for code in present}
         problems = _link_problems(codes, sliders)
-        selected = st.multiselect(
-            location.label,
-            sorted(codes),
-            key="only_location",
-            placeholder="All",
-            bind="query-params",
-            persist_state="session",
-        )
+        if location is not None:
+            selected = st.multiselect(
+                location.label,
+                sorted(codes),
+                key="only_location",
+                placeholder="All",
+                bind="query-params",
+                persist_state="session",
+            )
         for slider in sliders:
             low, high = st.slider(
                 slider.label,
@@ -90,7 +95,7 @@ def show_filters(market: Market) -> Selection:
             if slider.column is None:
                 price = (float(low), float(high))
             else:
-                ranges.append((slider.column, float(low), float(high)))
+                ranges.append((slider.column, float(low), float(high) + slider.last))
         excluded = tuple(
             st.text_input(
                 "Excluded sales",
@@ -163,19 +168,14 @@ def _reset(sliders: Sequence[_Slider]) -> None:
 
 
 def _sliders(market: Market) -> list[_Slider]:
-    contract, roles = market.contract, market.contract.market.roles
-    price = contract.market.price
-    prices = market.prices.to_numpy(np.float64)
-    sliders = [_slider("only_price", price.label, prices, f"{price.symbol}%,d")]
-    for key, column in (
-        ("only_area", roles.area),
-        ("only_built", roles.built),
-        ("only_sold", roles.sale_year),
-    ):
-        field = contract.fields[column]
-        values = market.houses[column].dropna().to_numpy(np.float64)
-        number_format = "%d" if field.kind == "year" else "%,d"
-        sliders.append(_slider(key, axis_title(field), values, number_format, column))
+    price = market.contract.market.price
+    sliders = [_slider("only_price", price.label, market.prices, price.symbol)]
+    keys = {"area": "only_area", "built": "only_built", "sale_year": "only_sold"}
+    for role, key in {**keys, "sale_date": "only_sold"}.items():
+        field = market.contract.field_of(role)
+        if field is not None and market.houses[field.column].notna().any():
+            values = market.houses[field.column]
+            sliders.append(_slider(key, axis_title(field), values, field=field))
     # Streamlit refuses a slider whose ends are equal, as in a market of one year.
     return [slider for slider in sliders if slider.low < slider.high]
 
@@ -183,20 +183,20 @@ def _sliders(market: Market) -> list[_Slider]:
 def _slider(
     key: str,
     label: str,
-    values: NDArray[np.float64],
-    number_format: str,
-    column: str | None = None,
+    values: pd.Series,
+    prefix: str = "",
+    field: Field | None = None,
 ) -> _Slider:
     low, high = float(values.min()), float(values.max())
-    step = 1.0 if number_format == "%d" else _round_step((high - low) / _SLIDER_STEPS)
-    ends = (int(math.floor(low / step) * step), int(math.ceil(high / step) * step))
-    return _Slider(key, label, *ends, int(step), number_format, column)
-
-
-def _round_step(width: float) -> float:
-    """Return the smallest of 1, 2, 5, 10 ... times a power of ten that is at least `width`."""
-    power = 10.0 ** math.floor(math.log10(max(width, 1.0)))
-    return next(step * power for step in (1, 2, 5, 10) if step * power >= width)
+    column = field.column if field else None
+    if field and field.kind in ("year", "date"):
+        last = 1 - 1e-6 if field.kind == "date" else 0.0
+        return _Slider(key, label, int(low), int(high), 1, "%d", column, last)
+    step = round_step((high - low) / _SLIDER_STEPS)
+    places = decimal_places(step)
+    low = round(math.floor(low / step) * step, places)
+    high = round(math.ceil(high / step) * step, places)
+    return _Slider(key, label, low, high, step, f"{prefix}%,.{places}f", column)
 
 
 def filter_sales(selection: Selection, market: Market) -> Sales:
@@ -214,9 +214,9 @@ def filter_sales(selection: Selection, market: Market) -> Sales:
 def describe_filters(selection: Selection, contract: Contract) -> list[str]:
     """Describe each active filter: "Gilbert or Northridge", "year built 1950 to 1970"."""
     filters = []
-    if selection.locations:
-        field = contract.fields[contract.market.roles.location]
-        labels = [escape(field.format(code)) for code in selection.locations]
+    location = contract.field_of("location")
+    if selection.locations and location is not None:
+        labels = [escape(location.format(code)) for code in selection.locations]
         if len(labels) > _MAX_LOCATIONS_NAMED:
             more = len(labels) - _MAX_LOCATIONS_NAMED
             labels = [*labels[:_MAX_LOCATIONS_NAMED], f"{more} more"]
@@ -226,8 +226,11 @@ def describe_filters(selection: Selection, contract: Contract) -> list[str]:
         filters.append(f"{escape(contract.market.price.label.lower())} {ends}")
     for column, low, high in selection.ranges:
         field = contract.fields[column]
-        start = field.format(low).removesuffix(field.unit).strip()
-        ends = f"{escape(start)} to {escape(field.format(high))}"
+        if field.kind == "date":
+            ends = f"{int(low)} to {int(high)}"
+        else:
+            start = field.format(low).removesuffix(field.unit).strip()
+            ends = f"{escape(start)} to {escape(field.format(high))}"
         filters.append(f"{escape(field.label.lower())} {ends}")
     if selection.excluded:
         filters.append(f"without {plural(len(selection.excluded), 'excluded sale')}")
@@ -261,6 +264,14 @@ def index_of(sales: Sales, months: int) -> Comparison:
     return price_index(sales, months)
 
 
+def periods_of(contract: Contract) -> dict[str, int]:
+    """Return the months of each period of sale by its name: only years without months."""
+    roles = contract.market.roles
+    if roles.sale_date or (roles.sale_year and roles.sale_month):
+        return {"Month": 1, "Quarter": 3, "Year": 12}
+    return {"Year": 12} if roles.sale_year else {}
+
+
 def choose_option(label: str, options: Sequence[str], default: str, key: str) -> str:
     """Draw a segmented control whose choice is in the URL and shared by the tabs."""
     return str(
@@ -277,10 +288,14 @@ def choose_option(label: str, options: Sequence[str], default: str, key: str) ->
 
 
 def choose_price_measure(sales: Sales) -> Sales:
-    """Let the visitor choose between price and price per area; return the sales with it."""
-    contract = sales.contract
-    unit = contract.fields[contract.market.roles.area].unit
-    per_unit = f"Per {unit}" if unit else "Per area"
+    """Let the visitor choose between price and price per area; return the sales with it.
+
+    Without areas there is no choice.
+    """
+    contract, area = sales.contract, sales.contract.field_of("area")
+    if area is None:
+        return sales
+    per_unit = f"Per {area.unit or 'area'}"
     label = contract.market.price.label
     chosen = choose_option("Price", (label, per_unit), label, "measure")
     return with_price_per_area(sales) if chosen == per_unit else sales

@@ -10,20 +10,37 @@ import pandas as pd
 import streamlit as st
 
 from houseprice.market.contract import Contract
-from houseprice.market.profile import summaries
+from houseprice.market.fields import Field
+from houseprice.market.profile import associations, summaries
 from houseprice.market.profile.selection import Sales, with_price_per_area
 from houseprice.market.validation import validate
 from houseprice.ui.charts import prices as price_charts
 from houseprice.ui.charts import uploads as upload_charts
 from houseprice.ui.charts.panel import panel
-from houseprice.ui.charts.places import location_map_chart, location_prices_chart
+from houseprice.ui.charts.places import (
+    location_map_chart,
+    location_prices_chart,
+    sales_map_chart,
+)
 from houseprice.ui.csv.upload import ValuedUpload, upload_result
-from houseprice.ui.explore.filters import choose_option, choose_price_measure, index_of
-from houseprice.ui.explore.selected_sales import panel_with_sales, select_sales, show_selected
+from houseprice.ui.explore.filters import (
+    choose_option,
+    choose_price_measure,
+    index_of,
+    periods_of,
+)
+from houseprice.ui.explore.selected_sales import (
+    panel_with_sales,
+    points_note,
+    select_sales,
+    show_selected,
+    thin_out,
+)
 from houseprice.ui.layout import escape
 
 __all__ = [
     "Overlay",
+    "has_map",
     "overlay_houses",
     "sales_in_bars",
     "show_distribution",
@@ -32,7 +49,6 @@ __all__ = [
 ]
 
 _MAX_OVERLAY_HOUSES = 2_000  # enough to see a cloud, few enough to move it
-_PERIODS = {"Month": 1, "Quarter": 3, "Year": 12}
 _NO_AREA = "The area of none of these homes is known."
 
 
@@ -131,7 +147,9 @@ def _show_overlay(sales: Sales, overlay: Overlay) -> None:
         chart, houses.prices, sales.prices, overlay.name, contract
     )
     panel(chart, key="price_distribution_with_file")
-    area = contract.fields[contract.market.roles.area]
+    area = contract.field_of("area")
+    if area is None:
+        return
     points, trend = (
         summaries.price_points(sales, area.column),
         summaries.price_trend(sales, area.column),
@@ -142,16 +160,37 @@ def _show_overlay(sales: Sales, overlay: Overlay) -> None:
     panel(chart, key="price_by_area_with_file")
 
 
+def has_map(contract: Contract) -> bool:
+    """Whether the market has locations or coordinates."""
+    return contract.field_of("location") is not None or _coordinates(contract) is not None
+
+
+def _coordinates(contract: Contract) -> tuple[Field, Field] | None:
+    """Return the fields of the coordinates, east and north."""
+    for names in (("longitude", "latitude"), ("x", "y")):
+        east, north = map(contract.field_of, names)
+        if east is not None and north is not None:
+            return east, north
+    return None
+
+
 def show_map(sales: Sales) -> None:
-    """Show prices by location, on a map where the contract has positions."""
-    if sales.contract.fields[sales.contract.market.roles.location].has_positions:
-        left, right = st.columns(2, gap="medium")
-        with left:
-            selected = _show_location_prices(sales)
-        with right:
+    """Show prices by location, and on a map where locations or sales have coordinates."""
+    measured = choose_price_measure(sales)
+    if not len(measured):
+        st.info(_NO_AREA)
+        return
+    location, coordinates = sales.contract.field_of("location"), _coordinates(sales.contract)
+    if coordinates is not None:
+        _show_sales_map(measured, coordinates)
+    if location is None:
+        return
+    left, *right = st.columns(2 if location.has_positions else 1, gap="medium")
+    with left:
+        selected = _show_location_prices(measured)
+    if right:
+        with right[0]:
             selected += _show_location_map(sales)
-    else:
-        selected = _show_location_prices(sales)
     if selected:
         ids = summaries.select_locations(sales, selected)
         show_selected(select_sales(ids, sales), "picked_places")
@@ -159,36 +198,46 @@ def show_map(sales: Sales) -> None:
         st.caption("Click a mark to list its sales here.")
 
 
-def _show_location_prices(sales: Sales) -> tuple[str, ...]:
-    measured = choose_price_measure(sales)
-    if not len(measured):
-        st.info(_NO_AREA)
-        return ()
-    contract = measured.contract
+def _show_sales_map(sales: Sales, coordinates: tuple[Field, Field]) -> None:
+    east, north = coordinates
+    price = sales.field(sales.contract.market.price.column)
+    points = associations.pair_points(sales, east.column, north.column, price.column)
+    if points.empty:
+        st.info("The coordinates of none of these sales are known.")
+        return
+    chart = sales_map_chart(points, thin_out(points), coordinates, price, sales.contract)
+    panel_with_sales(chart, sales, key="map_of_sales", note=points_note(len(points)))
+
+
+def _show_location_prices(measured: Sales) -> tuple[str, ...]:
     frame = summaries.price_by_location(measured)
-    selected = panel(location_prices_chart(frame, contract), key="price_by_place", picks=True)
+    chart = location_prices_chart(frame, measured.contract)
+    selected = panel(chart, key="price_by_place", picks=True)
     st.caption("Dot: median price. Bar: middle half of the prices. In brackets: number of sales.")
     return selected
 
 
 def _show_location_map(sales: Sales) -> tuple[str, ...]:
-    contract = sales.contract
     frame = summaries.location_map(sales)
     if frame.empty:
         return ()
-    selected = panel(location_map_chart(frame, contract), key="map_of_places", picks=True)
+    chart = location_map_chart(frame, sales.contract)
+    selected = panel(chart, key="map_of_places", picks=True)
     st.caption(
-        "Each circle is centred on an area. Size: number of sales. Color: median price per unit of "
-        "area. Positions are approximate, and a circle is not a boundary."
+        "Each circle is centred on an area. Size: number of sales. Colour: as in the scale. "
+        "Positions are approximate, and a circle is not a boundary."
     )
     return selected
 
 
 def show_trend(sales: Sales) -> None:
     """Show the price index, medians and numbers of sales over time, and by month of the year."""
+    periods = periods_of(sales.contract)
     with st.container(horizontal=True):
-        measured = choose_price_measure(sales)
-        months = _PERIODS[choose_option("Period", tuple(_PERIODS), "Quarter", "period")]
+        measured, period = choose_price_measure(sales), "Year"
+        if len(periods) > 1:
+            period = choose_option("Period", tuple(periods), "Quarter", "period")
+    months = periods[period]
     if not len(measured):
         st.info(_NO_AREA)
         return
@@ -205,7 +254,7 @@ def show_trend(sales: Sales) -> None:
     chart = price_charts.trend_chart(frame, contract)
     find = partial(summaries.select_periods, sales, months)
     panel_with_sales(chart, sales, key="price_over_time", find=find)
-    st.subheader("Seasonality", anchor=False)
-    month = contract.fields[contract.market.roles.sale_month]
-    by_month = summaries.price_by_level(measured, month.column)
-    panel(price_charts.seasonality_chart(by_month, contract), key="seasons")
+    if "Month" in periods:
+        st.subheader("Seasonality", anchor=False)
+        by_month = summaries.price_by_month(measured)
+        panel(price_charts.seasonality_chart(by_month, contract), key="seasons")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import pandas as pd
 import streamlit as st
 
-from houseprice.formatting import join_words, percent, plural, rounding_step
+from houseprice.formatting import join_words, list_some, percent, plural, rounding_step
 from houseprice.market.contract import Contract
 from houseprice.market.profile import summaries
 from houseprice.market.profile.alerts import (
@@ -19,16 +20,16 @@ from houseprice.market.profile.alerts import (
 )
 from houseprice.market.profile.like_for_like import MIN_GROUP
 from houseprice.market.profile.selection import Sales
+from houseprice.market.sales import Market
 from houseprice.ui.charts import data_quality
 from houseprice.ui.charts.panel import panel
 from houseprice.ui.charts.prices import (
     contradictions_caption,
     index_chart,
     price_outliers_chart,
-    price_text,
 )
-from houseprice.ui.charts.style import extremes
-from houseprice.ui.explore.filters import alerts_of, index_of, price_associations
+from houseprice.ui.charts.style import extremes, money_cells, price_text
+from houseprice.ui.explore.filters import alerts_of, index_of, periods_of, price_associations
 from houseprice.ui.explore.selected_sales import show_table_to_open
 from houseprice.ui.layout import download, error_boundary, escape, is_supported
 from houseprice.ui.session import backend, market, study_of
@@ -62,11 +63,12 @@ _HEADERS = {
 
 def show_overview(sales: Sales) -> None:
     """Show findings about the market with the price index, then the data quality alerts."""
-    index = index_of(sales, 3)
     st.markdown("\n".join(f"- {escape(finding)}" for finding in market_findings(sales)))
+    index = index_of(sales, periods_of(sales.contract).get("Quarter", 12))
     if len(index.compared) > 1:
         panel(index_chart({"": index}), key="overview_index")
     st.subheader("Data quality", anchor=False)
+    _show_set_aside(market())
     alerts = alerts_of(sales)
     if len(sales) < MIN_SALES:
         st.info(f"At least {MIN_SALES} sales are needed to check the data quality.")
@@ -84,17 +86,38 @@ def show_overview(sales: Sales) -> None:
                 panel(data_quality.alert_chart(alert, sales), key=f"alert_{alert.kind}_chart")
 
 
+def _show_set_aside(market: Market) -> None:
+    """Show how many rows of the file of sales do not count, and why."""
+    rows = market.set_aside
+    if rows.empty:
+        return
+    counts = rows["reason"].value_counts()
+    reasons = [f"{reason} ({count:,})" for reason, count in counts.items()]
+    n_rows = len(rows) + len(market.prices)
+    text = f"{len(rows):,} of {n_rows:,} rows of the file of sales are set aside"
+    st.markdown(escape(f"{text}: {list_some(reasons)}."))
+    download("Download the rows that are set aside", rows, key="set_aside")
+
+
 def market_findings(sales: Sales) -> list[str]:
     """Return what the sales say about the market, a sentence each."""
     contract, known = sales.contract, summaries.overview(sales)
-    area = contract.fields[contract.market.roles.area]
+    area = contract.field_of("area")
     quartiles = sales.prices.quantile([0.25, 0.75])
     low, high = (price_text(float(end), contract) for end in quartiles)
-    per_area = price_text(known.median_price_per_area, contract)
+    per_area = ""
+    if area is not None and not math.isnan(known.median_price_per_area):
+        amount = price_text(known.median_price_per_area, contract)
+        per_area = f" ({amount} per {area.unit or 'unit of area'})"
+    years = ""
+    if known.first_year is not None:
+        years = f" from {known.first_year} to {known.last_year}"
+        if known.first_year == known.last_year:
+            years = f" of {known.first_year}"
     prices = (
-        f"The median of {plural(known.sales, 'sale')} from {known.first_year} to "
-        f"{known.last_year} is {price_text(known.median_price, contract)} ({per_area} per "
-        f"{area.unit or 'unit of area'}); half of the prices are between {low} and {high}."
+        f"The median of {plural(known.sales, 'sale')}{years} is "
+        f"{price_text(known.median_price, contract)}{per_area}; half of the prices are between "
+        f"{low} and {high}."
     )
     findings = [prices]
     locations = summaries.price_by_location(sales)
@@ -116,10 +139,11 @@ def market_findings(sales: Sales) -> list[str]:
 def show_missing(sales: Sales) -> None:
     """Show the share of missing values of each feature."""
     frame = summaries.missing_values(sales)
-    panel(
-        data_quality.missing_values_chart(frame, len(sales), len(sales.contract.fields)),
-        key="not_known",
-    )
+    chart = data_quality.missing_values_chart(frame, len(sales), len(sales.contract.fields))
+    if frame.empty:
+        st.info(chart.caption)
+        return
+    panel(chart, key="not_known")
     st.caption(
         "**Not known**: the feature was not recorded; a valuation estimates it from the known "
         "features and widens the range. **The home has none**: this is known, as with the garage "
@@ -160,8 +184,9 @@ def _show_price_outliers(sales: Sales, model_version: str) -> None:
         "row to open the sale. An outlier can be a correct sale: between relatives, of a part of a "
         "house, or with something that no feature describes."
     )
-    table = frame[["id", "place", "price", "why", "terms"]].rename(columns=_HEADERS)
-    price = st.column_config.NumberColumn(format=f"{contract.market.price.symbol}%,d")
+    place = ["place"] if contract.field_of("location") else []
+    table = frame[["id", *place, "price", "why", "terms"]].rename(columns=_HEADERS)
+    price = st.column_config.NumberColumn(format=money_cells(contract))
     show_table_to_open(table, "far_off_table", _OUTLIERS, {_HEADERS["price"]: price}, selected)
 
 

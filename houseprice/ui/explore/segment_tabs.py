@@ -13,8 +13,13 @@ from houseprice.market.profile.like_for_like import like_for_like
 from houseprice.market.profile.selection import Sales
 from houseprice.ui.charts import two_fields
 from houseprice.ui.charts.panel import panel
-from houseprice.ui.charts.prices import index_chart, price_text
-from houseprice.ui.explore.filters import choose_price_measure, index_of, price_associations
+from houseprice.ui.charts.prices import index_chart
+from houseprice.ui.charts.style import price_text, typical_text
+from houseprice.ui.explore.filters import (
+    choose_price_measure,
+    index_of,
+    price_associations,
+)
 from houseprice.ui.layout import choose, escape
 
 __all__ = ["segment_summary", "show_compare", "show_group_by"]
@@ -25,9 +30,14 @@ _YEAR = 12
 
 def show_compare(sales: Sales) -> None:
     """Show two segments of the sales side by side: figures, prices, and the price index."""
-    location = sales.contract.fields[sales.contract.market.roles.location]
+    groups = _groups(sales)
+    if not groups:
+        st.info("No feature of these sales has levels or few values to compare by.")
+        return
+    location = sales.contract.field_of("location")
     with st.columns(3)[0]:
-        field = _choose_field(sales, "Compare by", "compare_by", location)
+        default = location.label if location else None
+        field = groups[choose("Compare by", list(groups), "compare_by", default)]
     values = sales.values(field.column)
     found, counts = np.unique(values[~np.isnan(values)], return_counts=True)
     segments = {field.format(value): value for value in found[np.argsort(-counts, kind="stable")]}
@@ -56,31 +66,28 @@ def show_compare(sales: Sales) -> None:
     chart = two_fields.boxes_chart(frame, None, *pair, None, sales.contract)
     panel(chart, key="compare_prices")
     indices = {name: index_of(part, _YEAR) for name, part in parts.items()}
-    panel(index_chart(indices), key="compare_index")
+    if any(len(index.compared) > 1 for index in indices.values()):
+        panel(index_chart(indices), key="compare_index")
 
 
 def segment_summary(segments: dict[str, Sales]) -> pd.DataFrame:
     """Return the figures of each segment in a column: sales, prices, and typical size and age."""
     columns = {}
     for name, sales in segments.items():
-        contract, roles = sales.contract, sales.contract.market.roles
-        area, built = contract.fields[roles.area], contract.fields[roles.built]
-        known = summaries.overview(sales)
-        columns[name] = {
+        contract, known = sales.contract, summaries.overview(sales)
+        price = contract.market.price.label.lower()
+        figures = {
             "Sales": f"{known.sales:,}",
-            f"Median {contract.market.price.label.lower()}": price_text(
-                known.median_price, contract
-            ),
-            f"Median price per {area.unit or 'unit of area'}": price_text(
-                known.median_price_per_area, contract
-            ),
-            f"Median {area.label.lower()}": area.format(
-                float(np.nanmedian(sales.values(area.column)).round())
-            ),
-            f"Median {built.label.lower()}": built.format(
-                float(np.nanmedian(sales.values(built.column)).round())
-            ),
+            f"Median {price}": price_text(known.median_price, contract),
         }
+        area, built = contract.field_of("area"), contract.field_of("built")
+        if area is not None and not np.isnan(known.median_price_per_area):
+            per_area = price_text(known.median_price_per_area, contract)
+            figures[f"Median price per {area.unit or 'unit of area'}"] = per_area
+        for field in filter(None, (area, built)):
+            median = float(pd.Series(sales.values(field.column)).median())
+            figures[f"Median {field.label.lower()}"] = typical_text(field, median)
+        columns[name] = figures
     return pd.DataFrame(columns)
 
 
@@ -108,15 +115,18 @@ def _comparison_sentence(sales: Sales, field: Field, one: float, other: float) -
 
 def show_group_by(sales: Sales) -> None:
     """Show the median price by two features as a table of colours."""
-    measured = choose_price_measure(sales)
+    measured, groups = choose_price_measure(sales), _groups(sales)
+    if len(groups) < 2:
+        st.info("Fewer than two features of these sales have levels or few values to group by.")
+        return
     ranked = [sales.contract.fields[column] for column in price_associations(sales)["column"]]
-    counts = [field for field in ranked if field.kind == "count"]
-    first, second, *_ = [*counts, *ranked, *sales.contract.fields.values()]
+    counts = [field.label for field in ranked if field.kind == "count" and field.label in groups]
+    first, second, *_ = [*counts, *(label for label in groups if label not in counts)]
     for_row, for_column = st.columns(2)
     with for_row:
-        row = _choose_field(sales, "Rows", "group_rows", first)
+        row = groups[choose("Rows", list(groups), "group_rows", first)]
     with for_column:
-        column = _choose_field(sales, "Columns", "group_columns", second)
+        column = groups[choose("Columns", list(groups), "group_columns", second)]
     if row == column:
         st.info("Select two different features.")
         return
@@ -130,14 +140,13 @@ def show_group_by(sales: Sales) -> None:
     )
 
 
-def _choose_field(sales: Sales, label: str, key: str, default: Field) -> Field:
-    """Let the visitor choose a feature that has few different values."""
-    groups = {
+def _groups(sales: Sales) -> dict[str, Field]:
+    """Return the features that have levels or few different values, by label."""
+    return {
         field.label: field
         for name, field in sales.contract.fields.items()
         if field.levels or (field.kind != "number" and _n_values(sales, name) <= _MAX_GROUPS)
     }
-    return groups[choose(label, list(groups), key, default.label)]
 
 
 def _n_values(sales: Sales, column: str) -> int:

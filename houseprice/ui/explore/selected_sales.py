@@ -12,25 +12,31 @@ from houseprice.formatting import plural
 from houseprice.market.contract import Contract
 from houseprice.market.profile.selection import Sales
 from houseprice.ui.charts.panel import Chart, panel, selected_marks
-from houseprice.ui.charts.style import axis_title, price_title
+from houseprice.ui.charts.style import axis_title, axis_values, money_cells, price_title
 from houseprice.ui.explore.filters import exclude_sales
 from houseprice.ui.house.state import open_sale
 from houseprice.ui.layout import download, escape
 
 __all__ = [
+    "MAX_POINTS",
     "labelled_sales",
     "panel_with_sales",
+    "points_note",
     "select_sales",
     "show_sales",
     "show_selected",
     "show_table_to_open",
     "table_height",
+    "thin_out",
 ]
 
 _SELECTION_HINT = (
     "Click the chart to list the sales behind a mark beside it, or select several marks with the "
     "box of the chart's toolbar."
 )
+
+MAX_POINTS = 4_000
+"""More points hide each other and slow the page down, so a random sample of them is drawn."""
 
 _ROW_PIXELS, _MAX_VISIBLE_ROWS = 35, 10
 
@@ -128,6 +134,26 @@ def show_table_to_open(
         open_sale(sale_id)
 
 
+def thin_out(points: pd.DataFrame) -> pd.DataFrame:
+    """Return a random sample of at most :data:`MAX_POINTS` rows, the same one each time."""
+    if len(points) <= MAX_POINTS:
+        return points
+    return points.sample(MAX_POINTS, random_state=0).sort_index()
+
+
+def points_note(n_sales: int) -> str:
+    """Say how to select sales in a chart of points, and whether it is of a sample."""
+    sample = (
+        f" The chart shows a random sample of {MAX_POINTS:,} of {n_sales:,} sales."
+        if n_sales > MAX_POINTS
+        else ""
+    )
+    return (
+        "Each point is a sale. Click a point, or select several with the box or lasso of the "
+        f"chart's toolbar, to list the sales beside it.{sample}"
+    )
+
+
 def select_sales(ids: Collection[str], sales: Sales) -> Sales:
     """Return the sales with these ids, in the order of the sales; other ids are ignored."""
     keep = sales.ids.astype(str).isin(set(ids)).to_numpy()
@@ -142,10 +168,13 @@ def table_height(n_rows: int) -> int:
 def labelled_sales(sales: Sales) -> pd.DataFrame:
     """Return the sales with labels for codes; id and price first, then what describes a house."""
     contract = sales.contract
-    roles = contract.market.roles
-    first = [roles.location, roles.area, roles.built, roles.sale_year, roles.sale_month]
+    first = list(dict.fromkeys(contract.market.roles.named.values()))
     order = [*first, *(column for column in contract.columns if column not in first)]
-    table = contract.with_labels(sales.houses)[order].rename(
+    houses = contract.with_labels(sales.houses)[order]
+    for field in contract.fields.values():
+        if field.kind == "date":
+            houses[field.column] = axis_values(houses[field.column], field)
+    table = houses.rename(
         columns={column: axis_title(field) for column, field in contract.fields.items()}
     )
     table.insert(0, "Sale", sales.ids)
@@ -169,14 +198,16 @@ def _show_downloads(sales: Sales, key: str) -> None:
 
 def _column_config(contract: Contract) -> dict[str, Any]:
     column = st.column_config
-    price = column.NumberColumn(format=f"{contract.market.price.symbol}%,d", pinned=True)
+    price = column.NumberColumn(format=money_cells(contract), pinned=True)
     config: dict[str, Any] = {
         "Sale": column.TextColumn(pinned=True),
         price_title(contract): price,
     }
     for field in contract.fields.values():
-        if field.is_numeric:
-            number_format = "%d" if field.kind == "year" else "%,d"
+        if field.kind == "date":
+            config[axis_title(field)] = column.DateColumn(help=field.help)
+        elif field.is_numeric:
+            number_format = "%d" if field.kind == "year" else None
             config[axis_title(field)] = column.NumberColumn(format=number_format, help=field.help)
         else:
             config[axis_title(field)] = column.TextColumn(help=field.help)

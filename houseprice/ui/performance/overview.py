@@ -175,8 +175,11 @@ def baseline_frame(report: Mapping[str, Any]) -> pd.DataFrame:
 def show_calibration(info: BackendInfo, contract: Contract) -> None:
     """Show the coverage of the intervals, overall and by group, and the error by confidence."""
     _show_coverage(info)
-    location = contract.fields[contract.market.roles.location].label.lower()
-    for by, table in (("price", "ranges_by_price"), (location, "ranges_by_location")):
+    location = contract.field_of("location")
+    tables = {"price": "ranges_by_price"}
+    if location is not None:
+        tables[location.label.lower()] = "ranges_by_location"
+    for by, table in tables.items():
         groups = _report_table(info, table)
         if len(groups):
             st.subheader(f"Coverage by {by}", anchor=False)

@@ -26,7 +26,7 @@ from houseprice.model.report import price_quintiles
 from houseprice.model.study import Study
 from houseprice.ui.charts import residuals as charts
 from houseprice.ui.charts.panel import Chart, panel, selected_marks
-from houseprice.ui.charts.style import axis_title
+from houseprice.ui.charts.style import axis_title, axis_values, money_cells
 from houseprice.ui.explore.selected_sales import show_table_to_open
 from houseprice.ui.layout import choose, is_supported
 from houseprice.ui.session import market, ranked_columns, study_of
@@ -47,6 +47,7 @@ __all__ = [
 
 _LARGEST_ERRORS = 12
 _MAX_DISTINCT = 8  # a number with more values is grouped by quintile
+_DESCRIBING_ROLES = ("area", "built", "sale_date", "sale_year", "sale_month")
 _HEADERS = {
     "id": "Sale",
     "place": "Location",
@@ -97,8 +98,7 @@ def join_study(study: Study, market: Market) -> HeldOut:
     errors = errors[errors["id"].isin(position_of.index)].reset_index(drop=True)
     houses = market.houses.iloc[position_of.reindex(errors["id"]).to_numpy()]
     houses = houses.reset_index(drop=True)
-    location = contract.fields[contract.market.roles.location]
-    errors["place"] = [location.format(code) for code in houses[location.column]]
+    errors["place"] = Sales(contract, houses, errors["price"], errors["id"]).locations
     errors["fifth"] = (
         price_quintiles(errors["price"], contract.market.price.symbol).astype(str)
         if len(errors)
@@ -142,27 +142,28 @@ def selection_table(selected: Sequence[str], joined: HeldOut) -> pd.DataFrame:
     errors, sales = joined.errors, joined.sales
     position_of = pd.Series(range(len(errors)), index=errors["id"])
     positions = position_of.reindex(list(selected)).dropna().astype(int)
-    contract, roles = sales.contract, sales.contract.market.roles
+    contract = sales.contract
     table = errors.iloc[positions][list(_HEADERS)].assign(error=lambda rows: 100 * rows["error"])
+    if contract.field_of("location") is None:
+        table = table.drop(columns="place")
     labels = contract.with_labels(sales.houses.iloc[positions])
-    for column in (roles.area, roles.built, roles.sale_year, roles.sale_month):
-        table[axis_title(contract.fields[column])] = labels[column]
+    for field in filter(None, map(contract.field_of, _DESCRIBING_ROLES)):
+        table[axis_title(field)] = axis_values(labels[field.column], field)
     return table.rename(columns=_HEADERS).reset_index(drop=True)
 
 
 def _column_config(joined: HeldOut) -> dict[str, ColumnConfig]:
     contract = joined.sales.contract
     number = st.column_config.NumberColumn
-    money = number(format=f"{contract.market.price.symbol}%,d")
-    years = (
-        contract.fields[column]
-        for column in (contract.market.roles.built, contract.market.roles.sale_year)
-        if contract.fields[column].kind == "year"
-    )
+    money = number(format=money_cells(contract))
+    described = list(filter(None, map(contract.field_of, _DESCRIBING_ROLES)))
+    years = [axis_title(field) for field in described if field.kind == "year"]
+    dates = [axis_title(field) for field in described if field.kind == "date"]
     return {
         **{_HEADERS[name]: money for name in ("price", "predicted_price", "low_90", "high_90")},
         "Error": number(format="%+.1f %%"),
-        **{axis_title(field): number(format="%d") for field in years},
+        **dict.fromkeys(years, number(format="%d")),
+        **dict.fromkeys(dates, st.column_config.DateColumn()),
     }
 
 
@@ -181,7 +182,8 @@ def show_residuals(info: BackendInfo) -> None:
     columns = {fields[column].label: column for column in ranked_columns()}
     label = choose("Feature", list(columns), "error_by")
     field = fields[columns[label]]
-    st.caption(field.help)
+    if field.help:
+        st.caption(field.help)
     chart = error_chart(joined, field)
     if "id" in chart.frame:
         _panel_with_predictions(chart, joined, key="model_error_by")
@@ -202,7 +204,7 @@ def _bias_summary(biased: pd.Series, n_features: int) -> str:
 def error_chart(joined: HeldOut, field: Field) -> Chart:
     """Chart the errors by a feature: points with their trend, or a box per level."""
     errors = error_trend(joined.sales.prices, feature_groups(joined, field))
-    if field.kind in ("number", "year"):
+    if field.kind in ("number", "year", "date"):
         frame = summaries.price_points(joined.sales, field.column)
         line = summaries.price_trend(joined.sales, field.column)
         return charts.error_by_number_chart(frame, line, field, errors)
@@ -247,7 +249,7 @@ def _biased_features(model_version: str, _joined: HeldOut) -> pd.Series:
 
 
 def show_errors_by_location_and_price(info: BackendInfo) -> None:
-    """Show the errors by price quintile and by location."""
+    """Show the errors by price quintile and, if the market has locations, by location."""
     joined = held_out(info)
     if joined is None:
         return
@@ -255,11 +257,13 @@ def show_errors_by_location_and_price(info: BackendInfo) -> None:
     by_price = errors_by_price(joined)
     st.subheader("By price", anchor=False)
     panel(charts.error_by_price_chart(by_price), key="model_by_price")
-    label = contract.fields[contract.market.roles.location].label
-    st.subheader(f"By {label.lower()}", anchor=False)
+    location = contract.field_of("location")
+    if location is None:
+        return
+    st.subheader(f"By {location.label.lower()}", anchor=False)
     by_location = errors_by_group(joined.errors, joined.errors["place"])
     by_location = by_location.sort_values("median_ape", ascending=False, ignore_index=True)
-    chart = charts.error_by_location_chart(by_location, MIN_GROUP_SIZE, label)
+    chart = charts.error_by_location_chart(by_location, MIN_GROUP_SIZE, location.label)
     panel(chart, key="model_by_place")
 
 

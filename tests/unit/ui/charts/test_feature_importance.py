@@ -52,7 +52,7 @@ def features():
 
 @pytest.mark.parametrize(
     ("in_money", "amount", "unit", "prefix"),
-    [(True, "$14,400", "(USD)", "$"), (False, "8.0 % of the price", "(% of the price)", None)],
+    [(True, "$14,450", "(USD)", "$"), (False, "8.0 % of the price", "(% of the price)", None)],
 )
 def test_permutation_importance_is_shown_in_either_unit(
     features, contract, in_money, amount, unit, prefix

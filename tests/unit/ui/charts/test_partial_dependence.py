@@ -163,7 +163,7 @@ def test_the_strongest_interaction_is_named(contract):
     )
     chart = interactions_chart(name_pairs(interactions), contract)
     assert "“Age” and “Grade” interact most" in chart.caption
-    assert "$1,600" in chart.caption
+    assert "$1,580" in chart.caption
     assert chart.figure.data[0].customdata[0][0] == "Age and Grade"
 
 

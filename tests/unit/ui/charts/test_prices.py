@@ -155,7 +155,7 @@ def test_the_distribution_is_summarized_by_its_quantiles(sales):
         "sold for more than $278,000."
     )
     assert per_area.startswith(
-        "The median price is $120 per sq ft; half of the homes sold for $100 to $139."
+        "The median price is $120 per sq ft; half of the homes sold for $99.8 to $139."
     )
 
 

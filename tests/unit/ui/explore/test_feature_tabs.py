@@ -12,7 +12,8 @@ from houseprice.market.profile.selection import Selection
 from houseprice.market.profile.summaries import field_profile
 from houseprice.ui.charts import data_quality
 from houseprice.ui.charts.prices import field_summary
-from houseprice.ui.explore.feature_tabs import MAX_POINTS, pair_chart, price_chart, thin_out
+from houseprice.ui.explore.feature_tabs import pair_chart, price_chart
+from houseprice.ui.explore.selected_sales import MAX_POINTS, thin_out
 
 OF_EACH_KIND = ("LotFrontage", "GarageCars", "YearBuilt", "KitchenQual", "RoofStyle", "CentralAir")
 PRICE = "SalePrice"
