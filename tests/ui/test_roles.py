@@ -1,0 +1,91 @@
+"""The pages of a market with any set of roles: Explore, What drives price, Model performance."""
+
+from __future__ import annotations
+
+import pytest
+import streamlit as st
+
+from tests.towns import ALL_ROLES, ROLE_SETS, town_sales, write_town
+from tests.ui.page import charts, open_page, select_tab, texts
+
+EXPLORE = "pages/market/explore.py"
+WITH_MODEL = {EXPLORE: "section", "pages/market/drivers.py": "drivers_tab"}
+WITH_MODEL |= {"pages/model/card.py": "model_tab"}
+NO_SERVER = "http://127.0.0.1:9"
+
+
+@pytest.fixture
+def open_town(tmp_path, monkeypatch):
+    """Opens a page of a market with these roles, by default without a backend, which is quick."""
+
+    def opened(page, roles, sales=None, url=NO_SERVER):
+        folder = write_town(tmp_path / "town", roles, sales)
+        monkeypatch.setenv("HOUSEPRICE_MARKET", str(folder))
+        monkeypatch.setenv("HOUSEPRICE_MODEL_DIR", str(tmp_path / "models"))
+        if url:
+            monkeypatch.setenv("HOUSEPRICE_API_URL", url)
+        return open_page(page)
+
+    st.cache_resource.clear()
+    yield opened
+    st.cache_resource.clear()
+
+
+def open_every_tab(app, key, without=()):
+    """Return the labels of the tabs, each of which opens without an error."""
+    labels = [tab.label for tab in app.tabs if tab.label not in without]
+    for label in labels:
+        select_tab(app, key, label)
+        assert not app.main.error, label
+    return labels
+
+
+@pytest.mark.parametrize("roles", ROLE_SETS)
+def test_explore_hides_what_lacks_its_role(open_town, roles):
+    app = open_town(EXPLORE, roles)
+    labels = open_every_tab(app, "section", without=("Outliers",))
+    assert ("Map" in labels) == bool({"location", "longitude", "x"} & {*roles})
+    assert ("Trend" in labels) == bool({"sale_date", "sale_year"} & {*roles})
+    if "Trend" in labels:
+        select_tab(app, "section", "Trend")
+        has_months = bool({"sale_date", "sale_month"} & {*roles})
+        assert len(charts(app)) == (3 if has_months else 2)
+    assert len(app.sidebar.multiselect) == ("location" in roles)
+
+
+@pytest.mark.parametrize("roles", [(), ALL_ROLES])
+def test_the_pages_of_a_model_open(open_town, roles):
+    for page, key in WITH_MODEL.items():
+        assert open_every_tab(open_town(page, roles, url=""), key)
+
+
+@pytest.mark.parametrize("factor", [2.5e-6, 1e4])
+def test_prices_of_any_size_are_readable(open_town, factor):
+    sales = town_sales()
+    sales["price"] = (sales["price"] * factor).round(2)
+    app = open_town(EXPLORE, ("area",), sales)
+    median = sales["price"].median()
+    shown = texts(app).split(" sales is ")[1].split(" (")[0].replace(",", "")
+    assert float(shown) == pytest.approx(median, rel=0.02)
+    for label in ("Distribution", "Price by feature", "Group by"):
+        assert charts(select_tab(app, "section", label))
+
+
+def test_a_chart_of_many_levels_shows_the_largest(open_town):
+    sales = town_sales(900)
+    sales["location"] = [f"Street {number % 300}" for number in range(len(sales))]
+    app = open_town(EXPLORE, ("location", "area"), sales)
+    select_tab(app, "section", "Map")
+    assert "shows the 40 locations with the most sales, of 300" in texts(app)
+    for label in ("Group by", "Compare", "Correlations"):
+        select_tab(app, "section", label)
+        heights = [chart["layout"].get("height", 0) for chart in charts(app)]
+        assert max(heights) < 2_000
+
+
+def test_rows_that_are_set_aside_are_counted_with_their_reason(open_town):
+    sales = town_sales()
+    sales["price"] = sales["price"].astype(object)
+    sales.loc[[3, 5], "price"] = ""
+    app = open_town(EXPLORE, ("area",), sales)
+    assert "2 of 160 rows of the file of sales are set aside" in texts(app)
