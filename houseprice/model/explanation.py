@@ -2,31 +2,21 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from houseprice.formatting import money, plural
+from houseprice.formatting import difference_step, money, plural
 from houseprice.market.contract import Price
 from houseprice.model.features import to_matrix
 from houseprice.model.shapley import ShapleyExplainer, money_contributions
 from houseprice.model.valuation import ValuationModel
 
-__all__ = ["Explainer", "Explanation", "format_difference", "rounding_step"]
+__all__ = ["Explainer", "Explanation", "format_difference"]
 
 Floats = NDArray[np.float64]
-
-
-def rounding_step(price: float) -> float:
-    """Return the step that differences from a price are rounded to: its fourth digit.
-
-    >>> rounding_step(166_000.0)
-    100.0
-    """
-    return float(10.0 ** max(math.floor(math.log10(price)) - 3, 0))
 
 
 def format_difference(price: Price, amount: float, step: float) -> str:
@@ -50,7 +40,7 @@ class Explanation:
     def top_drivers(self, top: int = 3) -> tuple[str, ...]:
         """Return the sentences of the largest contributions, without those that round to 0."""
         rows = self.contributions.head(top)
-        step = rounding_step(self.base_price)
+        step = difference_step(self.base_price)
         return tuple(rows["sentence"][rows["contribution"].abs() >= step / 2])
 
     def waterfall(self, top: int = 8) -> pd.DataFrame:
@@ -100,7 +90,7 @@ class Explainer:
         matrix = to_matrix(houses, self._model.contract)
         imputed, _, amounts = self._attribute(matrix)
         order = _largest_first(amounts)[:, :top]
-        minimum = rounding_step(self.base_price) / 2
+        minimum = difference_step(self.base_price) / 2
         return [
             tuple(
                 self._sentence(int(k), matrix[i, k], imputed[i, k], amounts[i, k])
@@ -142,7 +132,7 @@ class Explainer:
             text = f"not known, taken as {field.format(estimate)}"
         if imputed == base:
             return f"{field.label}: {text}, as in the typical house"
-        difference = format_difference(self._currency, amount, rounding_step(self.base_price))
+        difference = format_difference(self._currency, amount, difference_step(self.base_price))
         return f"{field.label}: {text} instead of {field.format(base)}, {difference}"
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from houseprice.formatting import money
 from houseprice.market.contract import Contract
 from houseprice.model.evaluation import Evaluation
 from houseprice.model.metrics import coverage, mean_width, median_ape, share_within
@@ -139,7 +140,7 @@ def price_quintiles(prices: pd.Series, symbol: str) -> pd.Series:
     limits = np.quantile(prices, [0.2, 0.4, 0.6, 0.8])
     quintile = pd.Series(np.searchsorted(limits, prices, side="left"), index=prices.index)
     spans = prices.groupby(quintile).agg(["min", "max"])
-    words = [f"{symbol}{low:,.0f} to {symbol}{high:,.0f}" for low, high in spans.to_numpy()]
+    words = [f"{money(low, symbol)} to {money(high, symbol)}" for low, high in spans.to_numpy()]
     order = pd.CategoricalDtype(words, ordered=True)
     return quintile.map(dict(zip(spans.index, words, strict=True))).astype(order)
 

@@ -11,10 +11,10 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from houseprice.errors import ModelError
-from houseprice.formatting import quantity, round_down
+from houseprice.formatting import difference_step, quantity, round_down
 from houseprice.market.contract import Field
 from houseprice.model.blend import BlendRegressor
-from houseprice.model.explanation import format_difference, rounding_step
+from houseprice.model.explanation import format_difference
 from houseprice.model.valuation import ValuationModel
 
 __all__ = ["EffectUncertainty", "ValueChange", "effect_grid", "ice_curve", "step_effect", "what_if"]
@@ -246,7 +246,7 @@ def _limits(model: ValuationModel, prices: Floats, half: Floats) -> tuple[Floats
 def _note(
     model: ValuationModel, delta: float, interval: tuple[float, float], margin: float, price: float
 ) -> str:
-    currency, step = model.contract.market.price, rounding_step(price)
+    currency, step = model.contract.market.price, difference_step(price)
     if interval == (0.0, 0.0):
         return "The change has no effect on the value."
     low, high = (format_difference(currency, end, step) for end in interval)

@@ -285,8 +285,9 @@ def _add_valuations(book: Workbook, scored: ScoredTable, contract: Contract) -> 
 
 
 def _formats(book: Workbook, contract: Contract) -> list[Format | None]:
-    symbol = contract.market.price.symbol.replace('"', "")
-    codes = dict.fromkeys(_MONEY, f'"{symbol}"#,##0') | {
+    price = contract.market.price
+    symbol, decimals = price.symbol.replace('"', ""), f"{0:.{price.decimals}f}"
+    codes = dict.fromkeys(_MONEY, f'"{symbol}"#,##{decimals}') | {
         "interval": "0%", "fsd": "0.0%", "confidence": "0.0"
     }  # fmt: skip
     return [

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from houseprice.formatting import money, percent
+from houseprice.formatting import percent
 from houseprice.market.contract import Contract
 from houseprice.market.parsing import parse_column
 from houseprice.model.aggregate import SharedErrors, sum_interval, variance_components
@@ -29,9 +29,10 @@ class Portfolio:
     """The valued houses of a table, as a sum.
 
     ``low``, ``high`` and ``level`` are the prediction interval of the sum and its level; None if
-    the backend gives no ranges. ``why`` says why it is as wide as it is. ``parts`` has the standard
-    deviation of each error component, relative to the sum. ``by_location`` has the largest sum
-    first; its intervals do not add up to that of the sum: not all locations err at once.
+    the backend gives no ranges. The sum is rounded to ``step``. ``why`` says why the interval is as
+    wide as it is. ``parts`` has the standard deviation of each error component, relative to the
+    sum. ``by_location`` has the largest sum first; its intervals do not add up to that of the sum:
+    not all locations err at once.
     """
 
     houses: int
@@ -39,6 +40,7 @@ class Portfolio:
     low: float | None
     high: float | None
     level: float | None
+    step: float
     sentence: str
     why: str
     parts: pd.DataFrame
@@ -74,13 +76,16 @@ def sum_portfolio(
     ranged = not np.isnan(low)
     level = float(values["interval"].max()) if ranged else None
     parts = _parts(values, area, shared) if ranged else pd.DataFrame({"part": [], "share": []})
+    # The range is given to three digits, and the sum as precisely.
+    step = 10.0 ** np.floor(np.log10(((high - low if ranged else total) or 1.0) / 20))
     return Portfolio(
         houses=int(valued.sum()),
         total=total,
         low=low if ranged else None,
         high=high if ranged else None,
         level=level,
-        sentence=_sentence(int(valued.sum()), (total, low, high), level, contract),
+        step=step,
+        sentence=_sentence(int(valued.sum()), (total, low, high), level, step, contract),
         why=_why(parts, shared) if ranged else "",
         parts=parts,
         by_location=by_location,
@@ -124,21 +129,19 @@ def _parts(values: pd.DataFrame, area: Floats, shared: SharedErrors) -> pd.DataF
 
 
 def _sentence(
-    n_houses: int, amounts: tuple[float, float, float], level: float | None, contract: Contract
+    n_houses: int,
+    amounts: tuple[float, float, float],
+    level: float | None,
+    step: float,
+    contract: Contract,
 ) -> str:
-    total, low, high = amounts
-    # The range is given to three digits, and the sum as precisely.
-    step = 10.0 ** np.floor(np.log10(max((high - low if level else total) / 20, 1.0)))
-    symbol = contract.market.price.symbol
     subject = "1 house is" if n_houses == 1 else f"{n_houses:,} houses together are"
-
-    text = f"{subject} valued at {money(total, symbol, step)}."
+    text = f"{subject} valued at {contract.money(amounts[0], step)}."
     if level is None:
         return f"{text} The server gives no ranges, so there is none for the sum."
-    return (
-        f"{text} In {100 * level:.0f} % of cases like this the prices add up to "
-        f"{money(low, symbol, step)} to {money(high, symbol, step)}."
-    )
+    low, high = (contract.money(amount, step) for amount in amounts[1:])
+    share = f"{100 * level:.0f} %"
+    return f"{text} In {share} of cases like this the prices add up to {low} to {high}."
 
 
 def _why(parts: pd.DataFrame, shared: SharedErrors) -> str:

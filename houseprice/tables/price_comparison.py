@@ -168,9 +168,7 @@ def _sentences(
     off = round(100 * (total / paid - 1.0), 1)
     way = "above" if off > 0 else "below"
     where = f"{abs(off):.1f} % {way} the prices" if off else "the same as the prices together"
-    sentences.append(
-        f"Together the values are {where} ({contract.market.price.symbol}{paid:,.0f})."
-    )
+    sentences.append(f"Together the values are {where} ({contract.money(paid)}).")
     if houses["price_low"].notna().all():
         held = coverage(houses["price"], houses["price_low"], houses["price_high"])
         sentences.append(f"{100 * held:.0f} % of the prices lie within the range of their house.")

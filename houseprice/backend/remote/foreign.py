@@ -161,8 +161,7 @@ class ForeignBackend(Backend):
     def _price(self, number: float) -> float:
         """Convert a number to money; raises BackendInvalidResponse outside the price limits."""
         price = self._to_money(number)
-        market_price = self._contract.market.price
-        lower, upper = market_price.limits
+        lower, upper = self._contract.market.price.limits
         if lower <= price <= upper:
             return price
         hint = (
@@ -172,7 +171,7 @@ class ForeignBackend(Backend):
         )
         raise BackendInvalidResponse(
             f"The server answered {number:,.6g}, which is outside the price limits of this market "
-            f"({market_price.symbol}{lower:,.0f} to {market_price.symbol}{upper:,.0f}). {hint}",
+            f"({self._contract.money(lower)} to {self._contract.money(upper)}). {hint}",
             reason="no_price",
         )
 
