@@ -11,6 +11,7 @@ import asyncio
 import difflib
 import json
 from collections.abc import Iterable, Mapping
+from datetime import date
 from email.message import Message
 from itertools import islice
 from typing import Annotated, Any, TypeVar
@@ -94,6 +95,18 @@ Interval = Annotated[
 ]
 
 
+def _to_day(value: object) -> object:
+    """Accept a day as text, as JSON has no dates."""
+    return date.fromisoformat(value) if isinstance(value, str) else value
+
+
+Day = Annotated[
+    date | None,
+    BeforeValidator(_to_day),
+    WithJsonSchema({"type": ["string", "null"], "format": "date"}),
+]
+
+
 class RequestModel(BaseModel):
     """Base of request bodies: no unknown member, and no conversion between types."""
 
@@ -117,6 +130,11 @@ class ValuationRequest(RequestModel):
         0, ge=0, le=MAX_COMPARABLES, description="Number of comparable sales for each house."
     )
     interval: Interval = DEFAULT_INTERVAL
+    as_of: Day = Field(
+        None,
+        description="The day that the values stand for, where a row has no date of sale; null is "
+        "the end of the sales.",
+    )
     evidence: bool = Field(
         False, description="Return the five most comparable sales and the three top drivers."
     )
@@ -207,6 +225,8 @@ def _expected(schema: dict[str, Any]) -> str:
     """Describe the values that a JSON schema allows."""
     if FIELD_SCHEMA.items() <= schema.items():
         return "the name of a column"
+    if schema.get("format") == "date":
+        return "a day, such as 2014-10-13"
     match schema.get("type"):
         case "boolean":
             return "true or false"

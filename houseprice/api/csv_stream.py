@@ -168,8 +168,8 @@ def _headers(source: CsvFile, model: ServedModel, first: ValuedChunk | None) -> 
     return {
         "Content-Type": f"text/csv; charset={charset}; header=present",
         "X-Model-Version": model.version,
-        "X-As-Of": str(model.info.as_of),
         "X-Notes": json.dumps(notes),
+        **({"X-As-Of": str(model.info.as_of)} if model.info.as_of else {}),
     }
 
 

@@ -42,9 +42,11 @@ from houseprice.backend.schemas import (
     to_records,
     valuations_response,
 )
-from houseprice.errors import ModelError
+from houseprice.errors import InputError, ModelError
 from houseprice.market.contract import Contract
-from houseprice.market.parsing import shorten
+from houseprice.market.defaults import as_of_cells
+from houseprice.market.parsing import is_blank, shorten
+from houseprice.market.sales import valuation_days
 from houseprice.market.validation import suggest_field
 
 __all__ = ["router"]
@@ -73,7 +75,7 @@ async def valuations(request: Request) -> Response:
     """
     engine = get_engine(request)
     options = parse_request(ValuationRequest, await read_json_body(request))
-    rows = options.rows
+    rows, contract = options.rows, engine.contract
     if (options.explain or options.comparables) and len(rows) > MAX_EXPLAINED_ROWS:
         detail = (
             f"A request with explanations or comparable sales may have {MAX_EXPLAINED_ROWS:,} "
@@ -81,13 +83,16 @@ async def valuations(request: Request) -> Response:
         )
         raise ApiError(413, "too_many_rows", detail)
     model = engine.model
+    dated = _with_dates(options, contract)
     result = await engine.value(
-        rows, interval=options.interval, evidence=options.evidence, model=model
+        dated.rows, interval=options.interval, evidence=options.evidence, model=model
     )
-    details = None
+    days = valuation_days(rows, contract, options.as_of or model.info.as_of)
+    details: list[dict[str, Any]] = [{"as_of": day} for day in days]
     if options.explain or options.comparables:
-        details = await _details(engine, model, options, result)
-    currency = engine.contract.market.price.currency
+        more = await _details(engine, model, dated, result)
+        details = [own | others for own, others in zip(details, more, strict=True)]
+    currency = contract.market.price.currency
 
     def write() -> Response:
         return json_response(
@@ -95,6 +100,21 @@ async def valuations(request: Request) -> Response:
         )
 
     return await asyncio.to_thread(write) if len(rows) > THREAD_ROWS else write()
+
+
+def _with_dates(options: ValuationRequest, contract: Contract) -> ValuationRequest:
+    """Put the requested day into the rows that have no date of sale."""
+    if options.as_of is None:
+        return options
+    try:
+        cells = as_of_cells(contract, options.as_of)
+    except InputError as error:
+        raise invalid_request(str(error), field="as_of") from None
+    rows = [
+        row | cells if all(is_blank(row.get(name)) for name in cells) else row
+        for row in options.rows
+    ]
+    return options.model_copy(update={"rows": rows})
 
 
 async def _details(

@@ -12,9 +12,9 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
@@ -109,6 +109,17 @@ MappingFile = Annotated[
         show_default=False,
     ),
 ]
+AsOf = Annotated[
+    datetime | None,
+    typer.Option(
+        "--as-of",
+        formats=["%Y-%m-%d"],
+        metavar="DATE",
+        help="The day that a value stands for, such as 2014-10-13, where a row has no date of its "
+        "own. By default the end of the sales.",
+        show_default=False,
+    ),
+]
 Strict = Annotated[bool, typer.Option("--strict", help="Exit with 1 if a row has no value.")]
 
 
@@ -122,6 +133,7 @@ def predict(  # noqa: PLR0913, PLR0917 - a parameter for each option
     resume: Resume = None,
     whole: Whole = False,
     mapping: MappingFile = None,
+    as_of: AsOf = None,
     dask: Dask = None,
     strict: Strict = False,
     market_name: MarketName = None,
@@ -137,9 +149,9 @@ def predict(  # noqa: PLR0913, PLR0917 - a parameter for each option
     use_market(market_name)
     console = Console.from_context(context, quiet=quiet)
     if dask is not None:
-        if jobs is not None or resume is not None or whole or mapping is not None:
+        if jobs is not None or resume is not None or whole or mapping or as_of:
             raise typer.BadParameter(
-                "--jobs, --resume, --whole and --map are for work without a cluster.",
+                "--jobs, --resume, --whole, --map and --as-of are for work without a cluster.",
                 param_hint="--dask",
             )
         max_rows = EVIDENCE_ROWS if evidence is None else sys.maxsize if evidence else 0
@@ -149,17 +161,19 @@ def predict(  # noqa: PLR0913, PLR0917 - a parameter for each option
         return
     _check_paths(source, output, resume=resume)
     if whole:
-        if strict or resume is not None or mapping is not None:
+        if strict or resume is not None or mapping or as_of:
             raise typer.BadParameter(
-                "the server's answer is not read, so --strict, --resume and --map can't be used "
-                "with it.",
+                "the file is sent as it is and the answer not read, so --strict, --resume, --map "
+                "and --as-of can't be used with it.",
                 param_hint="--whole",
             )
         if output is not None and output.suffix.lower() in (".gz", *_COLUMNAR):
             raise typer.BadParameter("the server answers with a CSV file.", param_hint="-o")
         _send_whole(source, output, interval, evidence=bool(evidence))
         return
-    result = _value_here(console, source, output, interval, evidence, jobs, mapping, resume=resume)
+    day = as_of.date() if as_of else None
+    request = _Request(source, output, interval, evidence, jobs, mapping, day, resume)
+    result = _value_here(console, request)
     for note in result.notes:
         console.info(note)
     for problem in result.problems:
@@ -222,18 +236,22 @@ def _report_counts(console: Console, rows: str, counts: RowCounts, **fields: int
         console.info(f"  {code}: {count:,}")
 
 
-def _value_here(
-    console: Console,
-    path: Path,
-    output: Path | None,
-    interval: float,
-    evidence: bool | None,
-    jobs: int | None,
-    mapping_path: Path | None,
-    *,
-    resume: bool | None,
-) -> StreamResult:
+class _Request(NamedTuple):
+    """A file to value on this computer; None is the default of an option."""
+
+    path: Path
+    output: Path | None
+    interval: float
+    evidence: bool | None
+    jobs: int | None
+    mapping_path: Path | None
+    as_of: date | None
+    resume: bool | None
+
+
+def _value_here(console: Console, request: _Request) -> StreamResult:
     """Value a file into another, or to standard output."""
+    path, output, interval, evidence, jobs, mapping_path, as_of, resume = request
     settings = read_settings()
     ending = output.suffix.lower() if output else ""
     if jobs is None and n_processors() == 1:
@@ -242,6 +260,7 @@ def _value_here(
         # Before this process imports its own packages, which takes as long.
         start_server("houseprice.tables.parallel")
     from houseprice.backend.factory import open_backend
+    from houseprice.market.defaults import as_of_cells
     from houseprice.tables.mapping import NO_MAPPING, ColumnMapping
     from houseprice.tables.parallel import FileOptions, ModelReference, WorkerPool, value_to_file
     from houseprice.tables.reader import CHUNK_ROWS, open_csv
@@ -252,16 +271,17 @@ def _value_here(
     with console.progress(f"Reading {path.name}") as progress:
         market = load_market(settings=settings)
         mapping = ColumnMapping.load(mapping_path, market.contract) if mapping_path else NO_MAPPING
+        dates = as_of_cells(market.contract, as_of) if as_of else {}
         with open_csv(path, path.name, settings, market.contract, mapping=mapping) as source:
             source.layout = replace(
                 source.layout, output_separator=_output_separator(output, source.layout.separator)
             )
             backend = open_backend(settings, market, progress)
             is_small = source.layout.most_rows <= EVIDENCE_ROWS
-            options = ScoringOptions(interval, _wants_evidence(backend, evidence, is_small))
+            wants_evidence = _wants_evidence(backend, evidence, is_small)
             is_one_file = ending in (".gz", *_COLUMNAR)
             if output is None or is_one_file or source.layout.most_rows <= CHUNK_ROWS:
-                options = ScoringOptions(interval, options.evidence, datetime.now(UTC))
+                options = ScoringOptions(interval, wants_evidence, datetime.now(UTC), dates)
                 with _open_result(output) as out:
                     if ending in _COLUMNAR:
                         result = _value_whole(source, backend, out, options, ending, progress)
@@ -277,7 +297,11 @@ def _value_here(
                         output,
                         backend,
                         FileOptions(
-                            interval, options.evidence, resume=resume, mapping=mapping.to_toml()
+                            interval,
+                            wants_evidence,
+                            dates=dates,
+                            resume=resume,
+                            mapping=mapping.to_toml(),
                         ),
                         pool=WorkerPool(model, n_jobs) if n_jobs > 1 else None,
                         progress=progress,

@@ -11,13 +11,21 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from houseprice.errors import InputError
 from houseprice.market.contract import Contract
 from houseprice.market.dates import date_of, date_order
 from houseprice.market.expressions import Expression
 from houseprice.market.fields import Field, Level, normalize
-from houseprice.market.parsing import BLANKS, MAX_EXACT, UNKNOWNS, parse_cell, parse_column
+from houseprice.market.parsing import (
+    BLANKS,
+    MAX_EXACT,
+    UNKNOWNS,
+    is_blank,
+    parse_cell,
+    parse_column,
+)
 
-__all__ = ["complete", "evaluate_condition", "natural_key"]
+__all__ = ["as_of_cells", "complete", "evaluate_condition", "fill_dates", "natural_key"]
 
 LIMIT_FACTOR = 10.0
 """Limits that are left to the sales lie this factor beyond them."""
@@ -77,6 +85,33 @@ def date_cells(
         part = (day.month - 1) * len(codes) // 12 if codes else 0
         cells[roles.sale_month] = codes[part] if codes else float(day.month)
     return cells
+
+
+def as_of_cells(contract: Contract, day: date) -> dict[str, str]:
+    """Return the cells of a day, by column, for :func:`fill_dates`.
+
+    Raises
+    ------
+    InputError
+        If the sales of the market have no dates.
+    """
+    cells = date_cells(contract, contract.fields, day)
+    if not cells:
+        raise InputError("The sales of this market have no dates, so a value stands for no day.")
+    return {name: cell if isinstance(cell, str) else f"{cell:.0f}" for name, cell in cells.items()}
+
+
+def fill_dates(rows: pd.DataFrame, cells: Mapping[str, str]) -> pd.DataFrame:
+    """Return raw rows with these cells where they have no date of sale at all."""
+    blank = np.ones(len(rows), dtype=bool)
+    for name in cells.keys() & set(rows.columns):
+        blank &= rows[name].map(is_blank).to_numpy(bool)
+    nothing = pd.Series("", index=rows.index, dtype=object)
+    filled = {
+        name: rows.get(name, nothing).astype(object).where(~blank, cell)
+        for name, cell in cells.items()
+    }
+    return rows.assign(**filled)
 
 
 def evaluate_condition(condition: str, rows: pd.DataFrame) -> NDArray[np.float64]:

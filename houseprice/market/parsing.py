@@ -31,6 +31,7 @@ __all__ = [
     "ParsedCell",
     "ParsedTable",
     "describe_range",
+    "is_blank",
     "parse_cell",
     "parse_column",
     "parse_columns",
@@ -281,6 +282,11 @@ def parse_cell(field: Field, raw: object, as_of: date | None) -> ParsedCell:
     return _parse_number(field, text, as_of) if field.is_numeric else _parse_level(field, text)
 
 
+def is_blank(raw: object) -> bool:
+    """Return whether a cell has no value, whatever its field."""
+    return _text(raw).casefold() in BLANKS
+
+
 def _text(raw: object) -> str:
     if raw is None:
         return ""
@@ -423,7 +429,9 @@ def _level(field: Field, position: int) -> str:
 
 
 def describe_range(field: Field) -> str:
-    """Describe which numbers are legal: "a whole number from 0 to 5 cars"."""
+    """Describe what is legal: "a whole number from 0 to 5 cars", "one of 900, such as 48103"."""
+    if field.levels:
+        return f"one of {len(field.levels):,}, such as {_level(field, 0)}"
     assert field.range is not None
     lower, upper = field.range
     if field.kind == "date":

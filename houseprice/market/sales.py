@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import calendar
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from functools import cached_property
 from pathlib import Path
 
@@ -13,8 +16,10 @@ from numpy.typing import NDArray
 
 from houseprice.errors import MarketError
 from houseprice.market.contract import CONTRACT_FILE, Contract, load_contract
+from houseprice.market.dates import date_of
 from houseprice.market.defaults import complete, evaluate_condition
 from houseprice.market.expressions import ExpressionError
+from houseprice.market.parsing import is_blank
 from houseprice.market.problems import Problem
 from houseprice.market.validation import validate, validate_prices
 
@@ -31,7 +36,9 @@ __all__ = [
     "median_values",
     "read_rows",
     "sale_dates",
+    "sale_period",
     "typical_house",
+    "valuation_days",
 ]
 
 EMBEDDED = Path(__file__).parent
@@ -190,6 +197,36 @@ def sale_dates(houses: pd.DataFrame, contract: Contract) -> Floats | None:
     share = (parts + 0.5) / len(month.levels) if month.levels else (parts - 0.5) / 12
     dates: Floats = years + share
     return dates
+
+
+def valuation_days(
+    rows: Sequence[Mapping[str, object]], contract: Contract, as_of: date | None
+) -> list[date | None]:
+    """Return the day that the value of each raw row stands for: its date of sale, or ``as_of``."""
+    roles = contract.market.roles
+    names = [name for name in (roles.sale_date, roles.sale_year, roles.sale_month) if name]
+    days = [as_of] * len(rows)
+    dated = [i for i, row in enumerate(rows) if not all(is_blank(row.get(name)) for name in names)]
+    if dated:
+        cells = pd.DataFrame([{name: rows[i].get(name) for name in names} for i in dated])
+        sold = sale_dates(validate(cells, contract).houses, contract)
+        assert sold is not None
+        for i, value in zip(dated, sold.tolist(), strict=True):
+            days[i] = None if math.isnan(value) else date_of(value)
+    return days
+
+
+def sale_period(house: pd.Series, contract: Contract) -> str:
+    """Return when a house was sold: "13 October 2014", "July 2008", "2014", or "" if unknown."""
+    roles = contract.market.roles
+    words = []
+    for name in (roles.sale_date, roles.sale_month, roles.sale_year):
+        if name is None or pd.isna(house[name]):
+            continue
+        field, value = contract.fields[name], float(house[name])
+        is_number = name == roles.sale_month and not field.levels
+        words.append(calendar.month_name[int(value)] if is_number else field.format(value))
+    return " ".join(words)
 
 
 def _invalid(rows: pd.DataFrame, contract: Contract, file: Path) -> dict[int, tuple[str, str]]:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from houseprice.errors import ModelError
 from houseprice.market.contract import Contract, Field
-from houseprice.market.sales import Market
+from houseprice.market.sales import Market, sale_period
 from houseprice.model.features import to_matrix
 
 __all__ = ["Comparables", "HouseDistance", "NearestSales", "adjust_prices"]
@@ -146,7 +146,7 @@ class Comparables:
                 "similarity": nearest.similarity[0][exists],
                 "price": self._prices[rows],
                 "price_per_area": self._prices[rows] / np.where(area > 0, area, np.nan),
-                "sold": [self._sold(row) for row in rows],
+                "sold": [sale_period(self.market.houses.iloc[row], contract) for row in rows],
                 "same_location": nearest.same_location[0][exists],
                 "circumstances": [self._atypical(row) for row in rows],
                 "differences": [
@@ -185,16 +185,6 @@ class Comparables:
             _difference(contract.fields[name], self._sales[row, i], house[i])
             for name, i in positions.items()
         )
-
-    def _sold(self, row: int) -> str:
-        contract = self.market.contract
-        roles = contract.market.roles
-        date = (
-            (contract.fields[name], self._sales[row, contract.columns.index(name)])
-            for name in (roles.sale_date, roles.sale_month, roles.sale_year)
-            if name is not None
-        )
-        return " ".join(field.format(value) for field, value in date if not np.isnan(value))
 
     def _atypical(self, row: int) -> str:
         circumstances = ((field, self._sales[row, i]) for i, field in self._circumstances)

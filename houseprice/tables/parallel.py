@@ -262,7 +262,13 @@ class WorkerPool:
 def _resumable_task(path: Path, backend: Backend, options: FileOptions) -> Task:
     info = backend.info()
     model = [info.backend, info.market_title, info.model_version, info.package_version]
-    values = [options.interval, options.evidence, options.rows, options.mapping]
+    values = [
+        options.interval,
+        options.evidence,
+        options.rows,
+        options.mapping,
+        dict(options.dates),
+    ]
     return Task(digest(path), json.dumps(model), json.dumps(values))
 
 

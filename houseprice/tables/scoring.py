@@ -7,7 +7,7 @@ it has none.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -23,6 +23,7 @@ from houseprice.backend.base import (
     ValuationResult,
 )
 from houseprice.errors import BackendError
+from houseprice.market.defaults import fill_dates
 from houseprice.market.problems import Problem, renumbered, rows_with_problems
 from houseprice.tables.table import OutputColumns, Table
 
@@ -42,12 +43,13 @@ class ScoringOptions:
     """How the rows of a table are valued.
 
     ``evidence`` fills ``comparables`` and ``top_drivers``; ``valued_at`` replaces the time of each
-    value.
+    value; ``dates`` are the cells of rows without a date of sale, by column.
     """
 
     interval: float = DEFAULT_INTERVAL
     evidence: bool = False
     valued_at: datetime | None = None
+    dates: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -165,6 +167,8 @@ def value_rows(
     the backend can't answer.
     """
     rows = table.rows.drop(columns=list(columns.replaced), errors="ignore")
+    if options.dates:
+        rows = fill_dates(rows, options.dates)
     unreadable = rows_with_problems(table.problems, len(rows))
     any_unreadable = bool(unreadable.any())
     positions = np.flatnonzero(~unreadable)

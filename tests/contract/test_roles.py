@@ -6,6 +6,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from fastapi.testclient import TestClient
 
@@ -20,6 +21,12 @@ from houseprice.model.store.store import ModelStore
 from houseprice.model.training import ensure_model
 from houseprice.settings import Settings
 from tests.towns import ROLE_SETS, write_town
+
+
+def _date(rows: pd.DataFrame) -> dict[str, str]:
+    """Return the date of sale of the first house as cells."""
+    dated = [name for name in rows.columns if name.startswith("sale_")]
+    return {str(name): value for name, value in rows[dated].iloc[0].items()}
 
 
 @pytest.mark.parametrize("roles", ROLE_SETS[::2], ids=lambda roles: "+".join(roles) or "none")
@@ -53,5 +60,14 @@ def test_every_set_of_roles_does(tmp_path: Path, roles: Collection[str]) -> None
         answer = api.post("/v1/valuations", json={"rows": rows.to_dict("records"), "explain": True})
         assert answer.status_code == 200
         assert (answer.json()["as_of"] is not None) == (market.sold is not None)
+        later = {"rows": [{"rooms": 4}, {"rooms": 4, **_date(rows)}], "as_of": "2014-06-30"}
+        answer = api.post("/v1/valuations", json=later)
+        if market.sold is None:
+            assert answer.status_code == 422
+            assert answer.json()["field"] == "as_of"
+        else:
+            given, own = (each["as_of"] for each in answer.json()["valuations"])
+            assert given == "2014-06-30"
+            assert own[:4] == str(int(market.sold[0]))
         assert api.get("/openapi.json").status_code == 200
         assert api.get("/v1/market").status_code == 200

@@ -182,3 +182,14 @@ def test_a_disk_without_room_for_a_chunk_is_unchanged(tmp_path, jobs):
     assert full.returncode == 1
     assert full.stderr.endswith(f"{output} can't be written (File too large).\n")
     assert [path.name for path in tmp_path.iterdir()] == ["homes.csv"]
+
+
+def test_a_day_is_the_date_of_rows_without_one(run, tmp_path):
+    def price(data: bytes, *options: object) -> bytes:
+        lines, _ = predicted(run, data, tmp_path, *options)
+        header, row = (line.split(b",") for line in lines.splitlines())
+        return row[header.index(b"predicted_price")]
+
+    early = price(b"size,quarter,sold\n90,N,2016\n")
+    assert price(b"size,quarter\n90,N\n", "--as-of", "2016-03-01") == early
+    assert price(b"size,quarter\n90,N\n") != early

@@ -1,12 +1,16 @@
 """Contracts that leave limits, levels and dates to the sales, and sales that do not count."""
 
+from datetime import date
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from houseprice.errors import MarketError
-from houseprice.market.sales import MIN_SALES, load_market
+from houseprice.errors import InputError, MarketError
+from houseprice.market.defaults import as_of_cells, fill_dates
+from houseprice.market.sales import MIN_SALES, load_market, valuation_days
 from houseprice.market.validation import validate
+from tests.towns import write_town
 
 CONTRACT = """
 [market]
@@ -123,3 +127,22 @@ def test_too_few_sales_are_refused_with_the_reasons(tmp_path):
 def test_roles_that_contradict_are_refused(tmp_path, roles, reason):
     with pytest.raises(MarketError, match=reason):
         write(tmp_path, sales(), roles)
+
+
+def test_a_day_fills_only_rows_without_any_date_of_sale(tmp_path):
+    contract = load_market(write_town(tmp_path, ("sale_year", "sale_month"))).contract
+    cells = as_of_cells(contract, date(2014, 6, 30))
+    assert cells == {"sale_year": "2014", "sale_month": "6"}
+    rows = pd.DataFrame({"rooms": ["1", "2", "3"], "sale_year": ["", "2012", "n/a"]})
+    filled = fill_dates(rows, cells)
+    assert filled["sale_year"].tolist() == ["2014", "2012", "2014"]
+    assert filled["sale_month"].tolist() == ["6", "", "6"]
+    days = valuation_days(rows.to_dict("records"), contract, date(2014, 6, 30))
+    assert days[0] == days[2] == date(2014, 6, 30)
+    assert days[1].year == 2012
+
+
+def test_a_day_needs_a_market_with_dates(tmp_path):
+    contract = load_market(write_town(tmp_path, ("area",))).contract
+    with pytest.raises(InputError, match="no dates"):
+        as_of_cells(contract, date(2014, 6, 30))
