@@ -271,7 +271,7 @@ def as_of_sentence(info: BackendInfo) -> str:
     """The date of the values and the sales behind them, as far as the backend reports them."""
     sales = f"{info.n_sales:,} sales" if info.n_sales else "sales"
     if info.as_of is None:
-        return f"Values from {sales} in {info.market_title}; the server reports no as-of date."
+        return f"Values from {sales} in {info.market_title}, without an as-of date."
     return f"Values as of {info.as_of:%B %Y}, from {sales} in {info.market_title}."
 
 
@@ -291,7 +291,7 @@ def as_of_note(info: BackendInfo | None) -> str:
     if info is None:
         return ""
     if info.as_of is None:
-        return "- The server reports **no as-of date** for its values.\n"
+        return "- Values have **no as-of date**.\n"
     return f"- Values are **as of {info.as_of:%B %Y}**, the end of the sales, not as of today.\n"
 
 

@@ -1,16 +1,23 @@
 """Home: where to start, the market at a glance, the accuracy of the values and their limits."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 import pandas as pd
 import streamlit as st
 
 from houseprice.formatting import display_step, percent
-from houseprice.market.profile.selection import Selection
-from houseprice.market.profile.summaries import overview, price_by_location, price_by_period
+from houseprice.market.fields import Field
+from houseprice.market.profile.selection import Sales, Selection, with_price_per_area
+from houseprice.market.profile.summaries import (
+    overview,
+    price_by_location,
+    price_by_period,
+    price_distribution,
+)
 from houseprice.market.validation import validate
 from houseprice.ui.charts.panel import sparkline
-from houseprice.ui.charts.style import MIN_SALES
+from houseprice.ui.charts.style import MIN_SALES, price_text
 from houseprice.ui.house.form import HouseForm, first_fields
 from houseprice.ui.house.state import given_fields, house_frame, open_form, raw_row
 from houseprice.ui.house.value_card import show_value
@@ -31,6 +38,10 @@ from houseprice.ui.session import (
 )
 
 N_ASKED = 4
+MAX_BARS = 200
+
+Tile = tuple[str, str, pd.Series | None, Literal["bar", "line"], str]
+"""Label, value, data and type of its small chart, and takeaway."""
 
 
 def example_sentence(columns: Sequence[str]) -> str:
@@ -52,18 +63,68 @@ def example_sentence(columns: Sequence[str]) -> str:
     return f"**Example:** {escape(described)}. Value **{escape(value)}**{escape(limits)}."
 
 
-def extremes(frame: pd.DataFrame, column: str, name: str, step: float) -> str:
+def extremes(frame: pd.DataFrame, column: str, name: str) -> str:
     """Return the rows with the lowest and the highest amount: "$90 (Here) to $150 (There)"."""
-    rows = (frame.loc[frame[column].idxmin()], frame.loc[frame[column].idxmax()])
-    return " to ".join(f"{contract.money(row[column], step)} ({row[name]})" for row in rows)
+    ordered = frame.sort_values(column)
+    rows = (ordered.iloc[0], ordered.iloc[-1])
+    return " to ".join(f"{price_text(row[column], contract)} ({row[name]})" for row in rows)
+
+
+def middle_half(sold: Sales) -> str:
+    """Return the quartiles of the prices, below a chart of their distribution."""
+    low, high = (price_text(end, contract) for end in sold.prices.quantile([0.25, 0.75]))
+    return f"Number of sales by price; half of them are between {low} and {high}."
+
+
+def sales_tile() -> Tile:
+    """Return the number of sales, by quarter where they have dates."""
+    if not len(periods):
+        return "Sales", f"{summary.sales:,}", None, "bar", "Their dates are not known."
+    busiest = periods.loc[periods["sales"].idxmax()]
+    takeaway = f"By {period}. Most in {busiest['period']}: {busiest['sales']:,}."
+    return f"Sales{years}", f"{summary.sales:,}", periods["sales"], "bar", takeaway
+
+
+def price_tile() -> Tile:
+    """Return the median price, by quarter or else with the distribution of the prices."""
+    label = f"Median {contract.market.price.label.lower()}"
+    value = price_text(summary.median_price, contract)
+    compared = periods[periods["sales"] >= MIN_SALES]
+    if len(compared):
+        takeaway = f"By {period}, {extremes(compared, 'median', 'period')}."
+        return label, value, compared["median"], "line", takeaway
+    return label, value, price_distribution(sales)["sales"], "bar", middle_half(sales)
+
+
+def area_tile(area: Field) -> Tile:
+    """Return the median price per unit of area, by location where sales have one."""
+    label = f"Median price per {area.unit or 'unit of area'}"
+    value = contract.money(summary.median_price_per_area)
+    if places is None:
+        priced = with_price_per_area(sales)
+        return label, value, price_distribution(priced)["sales"], "bar", middle_half(priced)
+    known = places.dropna(subset=["median_per_area"])
+    location = contract.fields[contract.market.roles.location or ""].label.lower()
+    takeaway = f"By {location}, {extremes(known, 'median_per_area', 'level')}."
+    return label, value, known["median_per_area"], "bar", takeaway
+
+
+def location_tile(location: Field, places: pd.DataFrame) -> Tile:
+    """Return the median price of the median location."""
+    value = price_text(places["median"].median(), contract)
+    takeaway = f"Of {len(places):,} locations, {extremes(places, 'median', 'level')}."
+    return f"Median {location.label.lower()}", value, places["median"], "bar", takeaway
 
 
 contract = market().contract
 sales = Selection().apply(market())
 summary = overview(sales)
-area = contract.fields[contract.market.roles.area]
-location = contract.fields[contract.market.roles.location]
-quarters, places = price_by_period(sales), price_by_location(sales)
+area, location = contract.field_of("area"), contract.field_of("location")
+has_months = contract.market.roles.sale_date or contract.market.roles.sale_month
+period, months = ("quarter", 3) if has_months else ("year", 12)
+periods = price_by_period(sales, months)
+places = price_by_location(sales) if location else None
+years = f", {summary.first_year} to {summary.last_year}" if summary.first_year else ""
 info = cached_info()
 given = given_fields()
 first = first_fields(contract, ranked_columns())
@@ -73,8 +134,8 @@ with_range = " with its range" if info is None or "range" in info.capabilities e
 st.title(f"What is a home in {contract.market.title} worth?")
 st.markdown(
     f"Describe a house and get its value{with_range}, or value a whole spreadsheet at once. The "
-    f"model is trained on {summary.sales:,} real sales from {summary.first_year} to "
-    f"{summary.last_year}, which you can explore."
+    f"model is trained on {summary.sales:,} real sales{years.replace(',', ' from')}, which you can "
+    "explore."
 )
 
 st.header("An instant valuation", anchor=False)
@@ -118,7 +179,7 @@ STARTS = (
         ":material/query_stats:",
         "Explore the sales",
         "See the sales",
-        "See sale prices by location, size, quality and date.",
+        "See the sale prices, and how they depend on each field.",
     ),
 )
 for column, (page, icon, title, action, text) in zip(st.columns(3), STARTS, strict=True):
@@ -131,43 +192,18 @@ for column, (page, icon, title, action, text) in zip(st.columns(3), STARTS, stri
 
 st.space("small")
 st.header("The market at a glance", anchor=False)
-compared = quarters[quarters["sales"] >= MIN_SALES]
-busiest = quarters.loc[quarters["sales"].idxmax()]
-GLANCE = (
-    (
-        f"Sales, {summary.first_year} to {summary.last_year}",
-        f"{summary.sales:,}",
-        quarters["sales"],
-        "bar",
-        f"By quarter. Most in {busiest['period']}: {busiest['sales']:,}.",
-    ),
-    (
-        "Median sale price",
-        contract.money(summary.median_price, 500),
-        compared["median"],
-        "line",
-        f"By quarter, {extremes(compared, 'median', 'period', 500)}.",
-    ),
-    (
-        f"Median price per {area.unit}",
-        contract.money(summary.median_price_per_area),
-        places["median_per_area"],
-        "bar",
-        f"By {location.label.lower()}, {extremes(places, 'median_per_area', 'level', 1)}.",
-    ),
-    (
-        f"Median {location.label.lower()}",
-        contract.money(places["median"].median(), 500),
-        places["median"],
-        "bar",
-        f"Of {len(places)} locations, {extremes(places, 'median', 'level', 500)}.",
-    ),
-)
+tiles = [sales_tile(), price_tile()]
+if area is not None:
+    tiles.append(area_tile(area))
+if location is not None and places is not None:
+    tiles.append(location_tile(location, places))
 with st.grid(2, min_column_width=220):
-    for label, value, data, chart, takeaway in GLANCE:
+    for label, value, data, chart, takeaway in tiles:
         with st.container(border=True, height="stretch"):
             st.metric(label, value)
-            sparkline(data, chart, f"{label}. {takeaway}")
+            # A browser can't draw thousands of bars.
+            if data is not None and len(data) <= MAX_BARS:
+                sparkline(data, chart, f"{label}. {takeaway}")
             st.caption(escape(takeaway))
 
 st.page_link(
@@ -189,8 +225,10 @@ with left:
 with right:
     st.header("Limits", anchor=False)
     st.markdown(
-        f"{as_of_note(info)}- The model covers **one market**: {contract.market.description}\n"
+        f"{as_of_note(info)}- The model covers **one market**: "
+        f"{contract.market.description or f'{contract.market.title}.'}\n"
         "- It knows **only the fields of the form**, not the view, a smell or a leaking roof.\n"
         "- A value is **an estimate, not an appraisal**: do not lend or sell on it alone."
     )
-    st.caption(f"Source: {contract.market.source}.")
+    if contract.market.source:
+        st.caption(f"Source: {contract.market.source}.")

@@ -40,7 +40,7 @@ with left:
     )
     download("Download the template (CSV)", example(), key="houses_template")
     sample_data, n_sample = sample()
-    use_sample = n_sample > 0 and st.button(
+    use_sample = st.button(
         f"Try it with {n_sample:,} houses", key="csv_sample", icon=":material/play_arrow:"
     )
 with right:
@@ -83,9 +83,10 @@ with progress_area:
 
 result = upload_result()
 if result is None:
+    needed = f"Required: {escape(join_words(required))}. All other" if required else "All"
     st.info(
-        f"Upload a table to see the result here. Required: {escape(join_words(required))}. All "
-        "other columns can be blank; the fewer are known, the wider is the range of a value.",
+        f"Upload a table to see the result here. {needed} columns can be blank; the fewer are "
+        "known, the wider is the range of a value.",
         icon=":material/table:",
     )
 elif isinstance(result, FailedUpload):

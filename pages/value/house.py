@@ -79,8 +79,9 @@ if details.open:
         with error_boundary("next_facts"):
             if not no_value:
                 show_next_facts(backend(), rows, contract)
-        st.subheader("Other fields")
-        form.draw_groups(without=first)
+        if set(contract.columns) - set(first):
+            st.subheader("Other fields")
+            form.draw_groups(without=first)
     focus_requested_field()
 
 with actions, error_boundary("actions"):

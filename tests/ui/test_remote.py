@@ -80,7 +80,7 @@ def test_a_value_without_a_range_shows_none(prices_only):
     assert "gives values without a range or a confidence" in texts(app)
     for part in (" to €", "of 100", "nan", "None"):
         assert part not in texts(app)
-    assert "reports no as-of date" in texts(app)
+    assert "without an as-of date" in texts(app)
 
 
 @pytest.mark.parametrize("name", UNSUPPORTED)
@@ -121,7 +121,7 @@ def test_a_table_without_ranges_has_no_such_columns_and_blanks_in_its_file(price
     ("page", "sentence"),
     [
         (HOME, "This server does not report the accuracy of its values."),
-        (HOME, "reports **no as-of date**"),
+        (HOME, "Values have **no as-of date**"),
         (DRIVERS, "does not report feature importance"),
         (DRIVERS, "does not report the effect of a single field"),
         (CARD, "This server does not have a model card."),

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from houseprice.formatting import display_step
+from houseprice.formatting import difference_step, display_step
 from houseprice.market.contract import Contract
 from houseprice.market.fields import Field
+from houseprice.model.explanation import Explanation, format_difference
 from houseprice.ui.charts.panel import Chart
 from houseprice.ui.charts.style import (
     BAND,
@@ -19,13 +19,11 @@ from houseprice.ui.charts.style import (
     figure,
     money_axis,
     money_hover,
+    money_title,
     number_axis,
     price_title,
     wrap_label,
 )
-
-if TYPE_CHECKING:
-    from houseprice.model.explanation import Explanation
 
 __all__ = ["comparables_chart", "effect_chart", "scenarios_chart", "waterfall_chart"]
 
@@ -40,11 +38,12 @@ def waterfall_chart(
     Both values are rounded to ``step``, as everywhere on the page.
     """
     base, price = explanation.base_price, explanation.price
+    fine = difference_step(base)
     contributions = steps["contribution"]
     # Up and down have a meaning here, so this chart names its colours, the same in both themes.
     drawn = figure(rows=len(steps) + 2)
     hover = [
-        f"{sentence}<br>Running total: {contract.money(total, 100)}"
+        f"{sentence}<br>Running total: {contract.money(total, fine)}"
         for sentence, total in zip(steps["sentence"], steps["price_after"], strict=True)
     ]
     drawn.add_waterfall(
@@ -54,7 +53,7 @@ def waterfall_chart(
         measure=["absolute", *["relative"] * len(steps), "total"],
         text=[
             contract.money(base, step),
-            *(_signed(amount, contract) for amount in contributions),
+            *(format_difference(contract.market.price, amount, fine) for amount in contributions),
             contract.money(price, step),
         ],
         textposition="outside",
@@ -67,7 +66,9 @@ def waterfall_chart(
         totals={"marker": {"color": "#6b746f"}},
     )
     totals = [base, price, *(base + contributions.cumsum())]
-    margin = 0.35 * (max(totals) - min(totals)) + 1_000  # room for the amounts, on a phone too
+    margin = (
+        0.35 * (max(totals) - min(totals)) + 0.01 * base
+    )  # room for the amounts, on a phone too
     limits = [min(totals) - margin, max(totals) + margin]
     drawn.update_xaxes(**money_axis(contract) | {"nticks": _PHONE_TICKS}, range=limits)
     drawn.update_yaxes(autorange="reversed")
@@ -80,15 +81,10 @@ def waterfall_chart(
         "label": "Field",
         "told": "This house",
         "base": "Typical house",
-        "contribution": f"Contribution ({contract.market.price.currency})",
+        "contribution": money_title("Contribution", contract),
         "sentence": "Description",
     }
     return Chart(drawn, explanation.contributions.drop(columns="column"), caption, headers)
-
-
-def _signed(amount: float, contract: Contract) -> str:
-    text = contract.money(amount, 100)
-    return text if text.startswith("−") else f"+{text}"
 
 
 def effect_chart(curve: pd.DataFrame, field: Field, contract: Contract) -> Chart:
@@ -124,12 +120,10 @@ def effect_chart(curve: pd.DataFrame, field: Field, contract: Contract) -> Chart
         customdata=own["label"],
         hovertemplate="This house: " + hover,
     )
-    drawn.update_yaxes(
-        title={"text": f"Value ({contract.market.price.currency})"}, **money_axis(contract)
-    )
+    drawn.update_yaxes(title={"text": money_title("Value", contract)}, **money_axis(contract))
     ordered = curve.sort_values("price")
     (low, lowest), (high, highest) = (
-        (row["label"], contract.money(row["price"], 100))
+        (row["label"], contract.money(row["price"], difference_step(row["price"])))
         for row in (ordered.iloc[0], ordered.iloc[-1])
     )
     caption = (
@@ -142,23 +136,29 @@ def effect_chart(curve: pd.DataFrame, field: Field, contract: Contract) -> Chart
 
 
 def comparables_chart(
-    comparables: pd.DataFrame, others: pd.DataFrame, house: pd.Series, contract: Contract
+    comparables: pd.DataFrame,
+    sales: pd.DataFrame,
+    valuation: pd.Series,
+    own: float,
+    field: Field,
+    contract: Contract,
 ) -> Chart:
-    """Price by area: the house with its range, its comparables, and the other sales.
+    """Price along a field: the house with its range, its comparables, and the other sales.
 
-    ``comparables`` are those of ``Backend.comparables``; ``others`` has area, price and id;
-    ``house`` has area, and the columns of a valuation.
+    ``comparables`` are those of ``Backend.comparables``; ``sales`` has value (of the field), price
+    and id; ``own`` is the value of the field for the house.
     """
-    field = contract.fields[contract.market.roles.area]
     price = money_hover(contract, "y")
     hover = f"%{{customdata[1]}}<br>{price}<extra></extra>"
-    value, low, high = (house[name] for name in ("predicted_price", "price_low", "price_high"))
-    areas = comparables["price"] / comparables["price_per_area"]
-    titles = "Sale " + comparables["id"].astype(str) + ", " + comparables["sold"].astype(str)
+    value, low, high = (valuation[name] for name in ("predicted_price", "price_low", "price_high"))
+    ids = comparables["id"].astype(str)
+    values = sales.set_index("id")["value"].reindex(ids)
+    others = sales[~sales["id"].isin(ids)]
+    titles = ("Sale " + ids + ", " + comparables["sold"].astype(str)).str.removesuffix(", ")
     drawn = figure(height=440)
     # The first traces get the first colours of the theme: the house first.
     drawn.add_scatter(
-        x=[house["area"]],
+        x=[own],
         y=[value],
         error_y=None
         if pd.isna(low)
@@ -169,25 +169,25 @@ def comparables_chart(
         hovertemplate=f"This house<br>{price}<extra></extra>",
     )
     drawn.add_scatter(
-        x=areas,
+        x=values,
         y=comparables["price"],
         mode="markers",
         marker={"size": 12, "line": {"width": 1, "color": FAINT}},
-        customdata=np.column_stack([comparables["id"].astype(str), titles]),
+        customdata=np.column_stack([ids, titles]),
         name="Comparables",
         hovertemplate=hover,
     )
     drawn.add_scatter(
-        x=np.full(len(comparables), house["area"]),
+        x=np.full(len(comparables), own),
         y=comparables["adjusted_price"],
         mode="markers",
         marker={"size": 16, "symbol": "line-ew-open", "line": {"width": 2}},
-        customdata=np.column_stack([comparables["id"].astype(str), titles + ", adjusted"]),
+        customdata=np.column_stack([ids, titles + ", adjusted"]),
         name="Adjusted sale prices",
         hovertemplate=hover,
     )
     drawn.add_scatter(
-        x=others["area"],
+        x=others["value"],
         y=others["price"],
         mode="markers",
         marker={"size": 5, "color": FAINT},
@@ -202,7 +202,7 @@ def comparables_chart(
         title={"text": axis_title(field)},
         **number_axis(field),
         nticks=6,
-        range=_limits([house["area"], *areas]),
+        range=_limits([own, *values]),
     )
     drawn.update_yaxes(
         title={"text": price_title(contract)},
@@ -217,27 +217,32 @@ def comparables_chart(
         "circumstances": "Unusual circumstances",
         "adjusted_price": "Adjusted sale price",
     }
-    caption = _comparables_caption(comparables, house, contract)
+    caption = _comparables_caption(comparables, valuation, contract)
     return Chart(drawn, comparables.drop(columns="row"), caption, headers)
 
 
-def _comparables_caption(comparables: pd.DataFrame, house: pd.Series, contract: Contract) -> str:
-    location = contract.fields[contract.market.roles.location].label.lower()
-    n_near = int(comparables["same_location"].sum())
-    value = float(house["predicted_price"])
+def _comparables_caption(
+    comparables: pd.DataFrame, valuation: pd.Series, contract: Contract
+) -> str:
+    value = float(valuation["predicted_price"])
     low, high = (
         contract.money(float(price))
         for price in (comparables["price"].min(), comparables["price"].max())
     )
     n_above = int((comparables["price"] > value).sum())
     above = {0: "none", len(comparables): "all"}.get(n_above, str(n_above))
-    step = display_step(value, float(house["fsd"]))
+    step = display_step(value, float(valuation["fsd"]))
     shown = contract.money(value, step)
     caption = (
         f"The {len(comparables)} most similar sales sold for {low} to {high}; {above} of them sold "
-        f"for more than the value of {shown}, and {n_near or 'none'} of them "
-        f"{'is' if n_near == 1 else 'are'} in the same {location}."
+        f"for more than the value of {shown}"
     )
+    location = contract.field_of("location")
+    if location is not None:
+        n_near = int(comparables["same_location"].sum())
+        verb = "is" if n_near == 1 else "are"
+        caption += f", and {n_near or 'none'} of them {verb} in the same {location.label.lower()}"
+    caption += "."
     adjusted = comparables["adjusted_price"].dropna()
     if adjusted.empty:
         return caption
@@ -250,10 +255,10 @@ def _comparables_caption(comparables: pd.DataFrame, house: pd.Series, contract: 
 
 def _limits(values: Sequence[float]) -> list[float]:
     """The limits of an axis around some values, with a wide margin."""
-    known = [value for value in values if not np.isnan(value)]
+    known = [value for value in values if not np.isnan(value)] or [0.0]
     low, high = min(known), max(known)
-    margin = max(0.6 * (high - low), 0.3 * high)
-    return [max(0.0, low - margin), high + margin]
+    margin = max(0.6 * (high - low), 0.3 * abs(high)) or 1.0
+    return [max(0.0, low - margin) if low >= 0 else low - margin, high + margin]
 
 
 def scenarios_chart(frame: pd.DataFrame, contract: Contract, steps: Sequence[float]) -> Chart:
@@ -284,7 +289,7 @@ def scenarios_chart(frame: pd.DataFrame, contract: Contract, steps: Sequence[flo
     )
     ends = frame[["value", "low", "high"]].to_numpy()
     low, high = float(np.nanmin(ends)), float(np.nanmax(ends))
-    margin = 0.08 * (high - low) + 1_000
+    margin = 0.08 * (high - low) + 0.01 * high
     drawn.update_xaxes(
         **money_axis(contract) | {"nticks": _PHONE_TICKS}, range=[low - margin, high + margin]
     )
@@ -293,7 +298,7 @@ def scenarios_chart(frame: pd.DataFrame, contract: Contract, steps: Sequence[flo
     if best["name"] == first["name"]:
         caption = f"No scenario has a higher value than {first['name']}."
     else:
-        difference = contract.money(best["difference"], 100)
+        difference = contract.money(best["difference"], difference_step(best["value"]))
         doubt = "" if best["is_clear"] else ", which is within the uncertainty of the model"
         caption = (
             f"{best['name']} has the highest value: {difference} more than {first['name']}{doubt}."

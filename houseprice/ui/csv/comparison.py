@@ -16,6 +16,7 @@ from houseprice.tables.drift import DriftReport, detect_drift
 from houseprice.tables.portfolio import Portfolio
 from houseprice.tables.price_comparison import PriceComparison, compare_prices
 from houseprice.ui.charts.panel import panel, readable_headers
+from houseprice.ui.charts.style import money_cells
 from houseprice.ui.charts.uploads import prices_chart
 from houseprice.ui.csv.upload import ValuedUpload
 from houseprice.ui.layout import download, escape
@@ -57,19 +58,21 @@ def show_totals(total: Portfolio | None, contract: Contract) -> None:
         return
     # The sentence about a total with a range is above the tabs.
     st.markdown(escape(total.sentence if total.low is None else total.why))
-    location = contract.fields[contract.market.roles.location].label
+    location = contract.field_of("location")
+    if location is None:
+        return
     amounts = ["total", "low", "high"] if total.low is not None else ["total"]
     frame = total.by_location[["location", "houses", *amounts]]
     steps = frame["total"].map(lambda value: display_step(value, float("nan")))
     rounded = frame.assign(**{name: (frame[name] / steps).round() * steps for name in amounts})
-    headers = {**_TOTAL_HEADERS, "location": location}
-    money = st.column_config.NumberColumn(format=f"{contract.market.price.symbol}%,d")
+    headers = {**_TOTAL_HEADERS, "location": location.label}
+    money = st.column_config.NumberColumn(format=money_cells(contract))
     st.dataframe(
         rounded.rename(columns=headers),
         hide_index=True,
         key="csv_places",
         column_config={headers[name]: money for name in amounts},
-        alt=f"The total value by {location.lower()}",
+        alt=f"The total value by {location.label.lower()}",
     )
     if total.low is not None:
         st.caption(
@@ -141,11 +144,12 @@ def _bullets(sentences: Iterable[str]) -> str:
 
 
 def _show_report(report: Report, contract: Contract) -> None:
-    location = contract.fields[contract.market.roles.location].label.lower()
+    location = contract.field_of("location")
+    place = location.label.lower() if location else "location"
     for title, frame, key in (
         ("By confidence", report.bands, "csv_by_confidence"),
         ("By price", report.by_price, "csv_by_price"),
-        (f"By {location}, lowest coverage first", report.by_location, "csv_by_place"),
+        (f"By {place}, lowest coverage first", report.by_location, "csv_by_place"),
     ):
         if frame.empty:
             continue

@@ -43,7 +43,7 @@ def show_mapping(result: ValuedUpload | FailedUpload, contract: Contract) -> Non
                 f"{field.label}, for all houses",
                 value=session_mapping().fixed.get(field.column, "unknown"),
                 key=f"csv_value_{field.column}",
-                help=f"{field.help} “unknown”, or one value for every house of the table.",
+                help=f"{field.help} Enter “unknown”, or one value for every house of the table.",
             )
             for field in lacking
         }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterable
 from pathlib import PurePath
@@ -25,6 +24,7 @@ from houseprice.tables.scoring import ScoredTable
 from houseprice.tables.table import Table
 from houseprice.tables.writer import to_csv
 from houseprice.ui.charts.panel import panel
+from houseprice.ui.charts.style import money_cells
 from houseprice.ui.charts.uploads import FEWEST, comparison_chart, confidence_chart
 from houseprice.ui.csv.comparison import show_accuracy, show_drift, show_totals
 from houseprice.ui.csv.problems import show_problems
@@ -140,7 +140,7 @@ def _show_summary(result: ValuedUpload, total: Portfolio | None, contract: Contr
         )
         st.metric("Without a value", f"{summary.errors:,}", border=True)
         if total is not None:
-            value = contract.money(total.total, _total_step(total))
+            value = contract.money(total.total, total.step)
             st.metric("Total value", value, border=True)
     if total is None:
         return
@@ -153,14 +153,6 @@ def _show_summary(result: ValuedUpload, total: Portfolio | None, contract: Contr
             f"Downloads have drivers and comparable sales for tables of up to {EVIDENCE_ROWS:,} "
             "houses. Split this table to get them."
         )
-
-
-def _total_step(total: Portfolio) -> float:
-    """Return the rounding step of the sentence about a total, so that both figures agree."""
-    width = total.total
-    if total.low is not None and total.high is not None:
-        width = total.high - total.low
-    return float(10.0 ** math.floor(math.log10(max(width / 20, 1.0))))
 
 
 def _show_downloads(result: ValuedUpload, contract: Contract) -> None:
@@ -252,10 +244,13 @@ def _show_houses(result: ValuedUpload, market: Market) -> None:
 
 def _column_config(frame: pd.DataFrame, contract: Contract) -> dict[str, ColumnConfig]:
     column = st.column_config
-    amount = f"{contract.market.price.symbol}%,d"
+    amount = money_cells(contract)
     inputs = [field for name, field in contract.fields.items() if name in frame.columns]
     return {
-        **{field.column: column.TextColumn(field.label, help=field.help) for field in inputs},
+        **{
+            field.column: column.TextColumn(field.label, help=field.help or None)
+            for field in inputs
+        },
         "row": column.NumberColumn("Row", help="Row 1 is the first house under the header"),
         "status": column.TextColumn("Result"),
         "predicted_price": column.NumberColumn("Value", format=amount),

@@ -40,6 +40,8 @@ from houseprice.tables.mapping import NO_MAPPING, ColumnMapping
 from houseprice.tables.reader import MAX_UPLOAD_SECONDS, read_table
 from houseprice.tables.scoring import ScoredTable, ScoringOptions, value_rows
 from houseprice.tables.table import Table, output_columns, template
+from houseprice.tables.writer import to_csv
+from houseprice.ui.house.state import is_choice
 from houseprice.ui.session import backend, by_market, market, settings, typical
 
 if TYPE_CHECKING:
@@ -75,6 +77,7 @@ EVIDENCE_ROWS = 10_000
 
 _FIRST_CHUNK, _LARGEST_CHUNK = 500, 5_000
 _FAST_CHUNK_S = 0.3  # after a faster chunk, the next one is twice as large
+_SAMPLE_SALES = 50
 _ATTEMPTS = 3  # to value a table under one model, while the server changes its model
 _RESULT_KEY = "csv_result"
 _FILE_KEY = "csv_file_id"
@@ -342,12 +345,13 @@ def _progress_bar(text: str) -> Iterator[Progress]:
 
 @by_market
 def sample() -> tuple[bytes, int]:
-    """Return the market's sample of houses to value and its number of rows (0: no sample)."""
-    path = market().sample_path
+    """Return houses to value and their number: the market's sample, or else some of its sales."""
+    path, contract = market().sample_path, market().contract
     try:
         return path.read_bytes(), len(read_rows(path))
     except OSError:
-        return b"", 0
+        houses = market().houses.iloc[:: max(len(market().houses) // _SAMPLE_SALES, 1)]
+        return to_csv(contract.with_codes(houses), escape_formulas=False), len(houses)
 
 
 @by_market
@@ -374,7 +378,7 @@ def column_guide() -> pd.DataFrame:
 
 
 def _accepted_values(field: Field) -> str:
-    if not field.levels:
+    if not is_choice(field):
         return describe_range(field)
     return "; ".join(
         level.code if level.code == level.label else f"{level.code} = {level.label}"

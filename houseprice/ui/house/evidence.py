@@ -6,15 +6,16 @@ import pandas as pd
 import streamlit as st
 
 from houseprice.backend.base import Backend, ValuationResult
-from houseprice.formatting import display_step
+from houseprice.formatting import difference_step, display_step
 from houseprice.market.contract import Contract
+from houseprice.market.fields import Field
 from houseprice.market.sales import Market
 from houseprice.market.validation import validate
 from houseprice.model.explanation import format_difference
 from houseprice.ui.charts.house import comparables_chart, effect_chart, waterfall_chart
 from houseprice.ui.charts.panel import panel
-from houseprice.ui.house.start import describe_sale, sale_period
-from houseprice.ui.house.state import fill_with_sale, started_from
+from houseprice.ui.house.start import describe_sale, sale_heading
+from houseprice.ui.house.state import fill_with_sale, is_choice, started_from
 from houseprice.ui.layout import escape, is_supported
 from houseprice.ui.session import ranked_columns
 
@@ -50,11 +51,11 @@ def show_effect(backend: Backend, rows: pd.DataFrame, contract: Contract, defaul
     """Show the value of this house along the values of one field, chosen here."""
     if not is_supported(backend.info(), "effect"):
         return
-    columns = list(contract.columns)
+    columns = [name for name, each in contract.fields.items() if each.is_numeric or is_choice(each)]
     column = st.selectbox(
         "Field to change",
         columns,
-        index=columns.index(default),
+        index=columns.index(default) if default in columns else 0,
         format_func=lambda column: contract.fields[column].label,
         key="what_if",
         persist_state="session",
@@ -86,23 +87,35 @@ def show_comparables(
     contract = market.contract
     comparables = find_comparables(backend, rows, contract, started_from())
     house = validate(rows, contract).houses.iloc[0]
-    ids = market.ids.astype("str")
-    area = contract.market.roles.area
-    sales = pd.DataFrame({"area": market.houses[area], "price": market.prices, "id": ids})
-    others = sales[~ids.isin(comparables["id"])]
-    valuation = result.valuations.iloc[0]
-    subject = pd.concat([valuation, pd.Series({"area": float(house[area])})])
-    chart = comparables_chart(comparables, others, subject, contract)
-    selected = panel(chart, key="comparables", picks=True)
-    if selected:
-        _show_sale(selected[0], house, market)
-    else:
-        st.caption(
-            "Select a point to compare its sale. The adjusted sale price is the price times the "
-            "value of this house over that of the sale, so the model prices the differences. The "
-            "value itself is not computed from these sales."
+    field = _chart_field(contract)
+    if field is not None:
+        frame = {"value": market.houses[field.column], "price": market.prices}
+        sales = pd.DataFrame({**frame, "id": market.ids.astype("str")})
+        chart = comparables_chart(
+            comparables,
+            sales,
+            result.valuations.iloc[0],
+            float(house[field.column]),
+            field,
+            contract,
         )
+        selected = panel(chart, key="comparables", picks=True)
+        if selected:
+            _show_sale(selected[0], house, market)
+        else:
+            st.caption("Select a point to compare its sale.")
+    st.caption(
+        "The adjusted sale price is the price times the value of this house over that of the sale, "
+        "so the model prices the differences. The value itself is not computed from these sales."
+    )
     _show_side_by_side(comparables, market)
+
+
+def _chart_field(contract: Contract) -> Field | None:
+    """Return the field that prices are shown along: the area, or the most important number."""
+    fields = [contract.fields[name] for name in ranked_columns()]
+    numbers = [field for field in fields if field.is_numeric and not field.at_sale]
+    return contract.field_of("area") or next(iter(numbers), None)
 
 
 def _sale_differences(
@@ -123,15 +136,15 @@ def _show_sale(sale_id: str, house: pd.Series, market: Market) -> None:
     if sale_id not in ids:
         st.info(f"Sale {escape(sale_id)} is not among the sales of this app.")
         return
-    contract = market.contract
+    contract, ranked = market.contract, ranked_columns()
     position = int((ids == sale_id).argmax())
     sale, price = market.houses.iloc[position], contract.money(float(market.prices.iloc[position]))
     with st.container(border=True, key="picked_sale"):
         st.markdown(
-            f"**{escape(f'Sale {sale_id}: {price}')}**, {escape(sale_period(contract, sale))}  \n"
-            f"{escape(describe_sale(contract, sale))}"
+            f"{sale_heading(f'Sale {sale_id}: {price}', sale, contract)}  \n"
+            f"{escape(describe_sale(contract, sale, ranked))}"
         )
-        fields = _sale_differences(house, sale, contract, ranked_columns())
+        fields = _sale_differences(house, sale, contract, ranked)
         if not fields.empty:
             st.table(fields.head(_MAX_FIELDS).map(escape).set_index("Field"))
         if len(fields) > _MAX_FIELDS:
@@ -141,20 +154,22 @@ def _show_sale(sale_id: str, house: pd.Series, market: Market) -> None:
 
 def _show_side_by_side(comparables: pd.DataFrame, market: Market) -> None:
     contract = market.contract
-    area = contract.fields[contract.market.roles.area]
+    area = contract.field_of("area")
     known = set(market.ids.astype("str"))
     columns = st.columns(len(comparables))
     for column, (_, sale) in zip(columns, comparables.iterrows(), strict=True):
         with column, st.container(border=True, height="stretch"):
-            st.metric(
-                f"Sold {sale['sold']}", contract.money(sale["price"]), help=f"Sale {sale['id']}"
-            )
+            number, step = f"Sale {sale['id']}", difference_step(sale["price"])
+            heading = f"Sold {sale['sold']}" if sale["sold"] else number
+            st.metric(heading, contract.money(sale["price"]), help=number)
             if not pd.isna(sale["adjusted_price"]):
-                adjusted = escape(contract.money(sale["adjusted_price"], 100))
-                change = format_difference(contract.market.price, sale["adjustment"], 100)
+                adjusted = escape(contract.money(sale["adjusted_price"], step))
+                change = format_difference(contract.market.price, sale["adjustment"], step)
                 st.markdown(f"Adjusted **{adjusted}**  \n:small[{escape(change)} for differences]")
-            per_area = escape(contract.money(sale["price_per_area"]))
-            st.caption(f"{per_area} per {area.unit}  \n{sale['similarity']:.0f} % similar")
+            if area is not None and not pd.isna(sale["price_per_area"]):
+                per_area = contract.money(sale["price_per_area"])
+                st.caption(escape(f"{per_area} per {area.unit or 'unit of area'}"))
+            st.caption(f"{sale['similarity']:.0f} % similar")
             if sale["circumstances"]:
                 st.caption(f":orange[{escape(sale['circumstances'])}]")
             for difference in str(sale["differences"]).split("; "):

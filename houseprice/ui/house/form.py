@@ -16,7 +16,7 @@ from houseprice.market.contract import Contract, Group
 from houseprice.market.fields import Field
 from houseprice.market.parsing import describe_range
 from houseprice.market.problems import Problem
-from houseprice.ui.house.state import TAB, enter, given_fields
+from houseprice.ui.house.state import TAB, enter, given_fields, is_choice
 from houseprice.ui.layout import escape
 
 __all__ = [
@@ -54,11 +54,11 @@ _FOCUS_SCRIPT = """<script>
 </script>"""
 
 
-def first_fields(contract: Contract, ranked: Sequence[str], limit: int = 10) -> Sequence[str]:
+def first_fields(contract: Contract, ranked: Sequence[str], limit: int = 12) -> Sequence[str]:
     """Return the fields to ask for first: of the contract, or the required and important ones."""
     if contract.market.first_fields:
         return contract.market.first_fields
-    known = [column for column in ranked if not contract.fields[column].at_sale]
+    known = [column for column in ranked if not contract.fields[column].at_sale] or ranked
     return sorted(known, key=lambda column: not contract.fields[column].required)[:limit]
 
 
@@ -119,16 +119,17 @@ class HouseForm:
         if expander.open:
             with expander:
                 n_given = sum(column in self._given for column in columns)
-                st.caption(f"{group.help} {n_given} of {plural(len(columns), 'field')} given.")
+                given = f"{n_given} of {plural(len(columns), 'field')} given."
+                st.caption(f"{group.help} {given}".strip())
                 self.draw(columns, group.key)
 
     def _draw_field(self, field: Field) -> None:
-        given = self._given.get(field.column, None if field.levels else "")
+        given = self._given.get(field.column, None if is_choice(field) else "")
         # An assignment replaces what is being typed: only where the value is another.
         is_first = field.column not in st.session_state
         if given if is_first else st.session_state[field.column] != given:
             st.session_state[field.column] = given
-        if field.levels:
+        if is_choice(field):
             st.selectbox(
                 field.label,
                 field.codes,
@@ -145,7 +146,7 @@ class HouseForm:
             st.text_input(
                 f"{field.label} ({field.unit})" if field.unit else field.label,
                 placeholder=self._derived(field) or self._typically(field),
-                help=f"{field.help} Expected: {describe_range(field)}.",
+                help=f"{field.help} Expected: {describe_range(field)}.".strip(),
                 key=field.column,
                 on_change=_store,
                 args=(field.column,),
@@ -195,9 +196,9 @@ def _keep_open_groups(group: str) -> None:
     st.session_state[_OPEN_GROUPS] = (st.session_state.get(_OPEN_GROUPS, set()) - {group}) | is_open
 
 
-def _level_help(field: Field) -> str:
+def _level_help(field: Field) -> str | None:
     lines = [f"- **{level.label}**: {level.help}" for level in field.levels if level.help]
-    return "\n".join([field.help, "", *lines]) if lines else field.help
+    return ("\n".join([field.help, "", *lines]) if lines else field.help) or None
 
 
 # ------------------------------------------------------------------------------- the way to a field

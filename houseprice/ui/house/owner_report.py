@@ -20,7 +20,7 @@ import streamlit as st
 
 from houseprice.backend.base import Backend, ValuationResult
 from houseprice.errors import HousePriceError
-from houseprice.formatting import display_step, percent, plural
+from houseprice.formatting import difference_step, display_step, percent, plural
 from houseprice.market.contract import Contract
 from houseprice.market.validation import validate
 from houseprice.model.valuation import confidence_band
@@ -189,9 +189,10 @@ def _uncertainty(valuation: pd.Series, labels: tuple[str, str]) -> tuple[str, ..
 
 def _sale_cells(sale: pd.Series, contract: Contract) -> tuple[str, str, str, str, str]:
     differences = [str(sale["circumstances"]), *str(sale["differences"]).split("; ")[:2]]
+    adjusted, step = sale["adjusted_price"], difference_step(sale["price"])
     return (
         contract.money(sale["price"]),
-        "" if pd.isna(sale["adjusted_price"]) else contract.money(sale["adjusted_price"], 100),
+        "" if pd.isna(adjusted) else contract.money(adjusted, step),
         f"{sale['similarity']:.0f} %",
         str(sale["sold"]),
         "; ".join(filter(None, differences)),

@@ -9,9 +9,10 @@ import pandas as pd
 import streamlit as st
 
 from houseprice.backend.base import Backend
-from houseprice.formatting import display_step
+from houseprice.formatting import difference_step, display_step
 from houseprice.market.contract import Contract
 from houseprice.market.validation import validate
+from houseprice.model.explanation import format_difference
 from houseprice.ui.charts.house import scenarios_chart
 from houseprice.ui.charts.panel import panel
 from houseprice.ui.house.state import (
@@ -204,7 +205,7 @@ def _range_text(row: pd.Series, contract: Contract, step: float) -> str:
 
 def _difference_text(row: pd.Series, contract: Contract) -> str:
     difference, low, high = (
-        f"{'+' if row[name] > 0 else ''}{contract.money(row[name], 100)}"
+        format_difference(contract.market.price, row[name], difference_step(row["value"]))
         if not pd.isna(row[name])
         else ""
         for name in ("difference", "difference_low", "difference_high")

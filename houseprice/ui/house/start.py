@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+import math
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,20 +14,22 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from houseprice.errors import HousePriceError
-from houseprice.formatting import plural
+from houseprice.formatting import display_step, plural, round_down
 from houseprice.market.contract import Contract
-from houseprice.market.sales import Market
-from houseprice.ui.charts.style import axis_title
-from houseprice.ui.house.state import fill_with_sale, sale_fields
+from houseprice.market.fields import Field
+from houseprice.market.parsing import parse_cell
+from houseprice.market.sales import Market, sale_period
+from houseprice.ui.charts.style import axis_title, money_title
+from houseprice.ui.house.state import fill_with_sale, is_choice, sale_fields
 from houseprice.ui.layout import escape
-from houseprice.ui.session import backend, market, study_of
+from houseprice.ui.session import backend, market, ranked_columns, study_of
 
 __all__ = [
     "SaleQuery",
     "describe_sale",
     "fill_with_random_sale",
     "nearest_sales",
-    "sale_period",
+    "sale_heading",
     "show_search",
     "start_note",
 ]
@@ -34,6 +37,7 @@ __all__ = [
 logger = logging.getLogger(__name__)
 
 _MAX_RESULTS = 5
+_MAX_DESCRIBED = 3
 
 
 @dataclass(frozen=True)
@@ -59,40 +63,45 @@ def nearest_sales(market: Market, query: SaleQuery, limit: int = 5) -> NDArray[n
         return np.flatnonzero(matches)[:limit]
     roles = market.contract.market.roles
     distance = np.zeros(len(market.prices))
-    for values, target in (
-        (market.houses[roles.area].to_numpy(np.float64), query.area),
-        (market.prices.to_numpy(np.float64), query.price),
-    ):
+    for values, target in ((_values(market, roles.area), query.area), (market.prices, query.price)):
         if target is not None and target > 0:
             ratio = np.full(len(values), np.nan)
             np.divide(values, target, out=ratio, where=values > 0)
             distance += np.abs(np.log(ratio))
     if query.built is not None:
-        distance += np.abs(market.houses[roles.built].to_numpy(np.float64) - query.built) / 100
+        distance += np.abs(_values(market, roles.built) - query.built) / 100
     order = np.argsort(distance, kind="stable")  # NaN comes last
     if query.location is not None:
-        is_there = market.houses[roles.location].to_numpy(np.float64) == query.location
+        is_there = _values(market, roles.location) == query.location
         order = order[is_there[order]]
     return order[:limit]
 
 
-def sale_period(contract: Contract, house: pd.Series) -> str:
-    """Return when a sale was made, as far as it is known: "July 2008"."""
-    roles = contract.market.roles
-    values = ((contract.fields[name], house[name]) for name in (roles.sale_month, roles.sale_year))
-    return " ".join(field.format(float(value)) for field, value in values if not pd.isna(value))
+def _values(market: Market, column: str | None) -> NDArray[np.float64]:
+    """Return the clean values of a column; NaN for a role that the market lacks."""
+    if column is None:
+        return np.full(len(market.prices), np.nan)
+    return market.houses[column].to_numpy(np.float64)
 
 
-def describe_sale(contract: Contract, house: pd.Series) -> str:
-    """Return the location, the area and the year built of a sold house."""
+def describe_sale(contract: Contract, house: pd.Series, ranked: Sequence[str]) -> str:
+    """Return the location, the area and the year built of a sold house.
+
+    In a market without these roles: its three most important fields.
+    """
     roles = contract.market.roles
-    location, area, built = (
-        (contract.fields[name], float(house[name]))
-        for name in (roles.location, roles.area, roles.built)
-    )
-    parts = [field.format(value) for field, value in (location, area) if not np.isnan(value)]
-    if not np.isnan(built[1]):
-        parts.append(f"built {built[0].format(built[1])}")
+    named = [name for name in (roles.location, roles.area, roles.built) if name is not None]
+    parts = []
+    for name in named or ranked[:_MAX_DESCRIBED]:
+        field, value = contract.fields[name], float(house[name])
+        if np.isnan(value):
+            continue
+        text = field.format(value)
+        if name == roles.built:
+            text = f"built {text}"
+        elif name != roles.location and not field.unit:
+            text = f"{field.label}: {text}"
+        parts.append(text)
     return ", ".join(parts)
 
 
@@ -109,8 +118,9 @@ def start_note(market: Market, given: Mapping[str, str], sale_id: str) -> str:
     contract = market.contract
     position = int((market.ids.astype("str").to_numpy() == sale_id).argmax())
     price = escape(contract.money(float(market.prices.iloc[position])))
-    period = escape(sale_period(contract, market.houses.iloc[position]))
-    sold_for = f"**{price}**{' in ' if period else ''}{period}"
+    period = escape(sale_period(market.houses.iloc[position], contract))
+    preposition = " on " if contract.market.roles.sale_date else " in "
+    sold_for = f"**{price}**{preposition if period else ''}{period}"
     n_changed = sum(given.get(column) != start.get(column) for column in contract.columns)
     name = f"sale {escape(sale_id)}"
     note = (
@@ -135,11 +145,9 @@ def _held_out_note(contract: Contract, sale_id: str) -> str:
     rows = held_out[held_out["id"] == sale_id]
     if rows.empty:
         return ""
-    sale = rows.iloc[0]
-    value, low, high = (
-        contract.money(float(sale[name]), 1_000)
-        for name in ("predicted_price", "low_90", "high_90")
-    )
+    amounts = rows.iloc[0][["predicted_price", "low_90", "high_90"]].astype(float)
+    step = display_step(amounts.iloc[0], float("nan"))
+    value, low, high = (contract.money(amount, step) for amount in amounts)
     return (
         "The model was trained on this sale. "
         f"A model that had not seen it gave {value} ({low} to {high})."
@@ -148,7 +156,7 @@ def _held_out_note(contract: Contract, sale_id: str) -> str:
 
 def show_search(market: Market) -> None:
     """Show a search of the market's sales that fills the form with one of them."""
-    contract = market.contract
+    contract, ranked = market.contract, ranked_columns()
     query = _query_widgets(market)
     positions = nearest_sales(market, query, _MAX_RESULTS)
     if not len(positions):
@@ -163,8 +171,8 @@ def show_search(market: Market) -> None:
         price = contract.money(float(market.prices.iloc[position]))
         text, action = st.columns([4, 1], vertical_alignment="center")
         text.markdown(
-            f"**{escape(price)}**, {escape(sale_period(contract, house))}  \n"
-            f":small[{escape(f'Sale {sale_id}: {describe_sale(contract, house)}')}]"
+            f"{sale_heading(price, house, contract)}  \n"
+            f":small[{escape(f'Sale {sale_id}: {describe_sale(contract, house, ranked)}')}]"
         )
         action.button(
             "Use it",
@@ -175,6 +183,11 @@ def show_search(market: Market) -> None:
         )
 
 
+def sale_heading(text: str, house: pd.Series, contract: Contract) -> str:
+    """Return a text in bold with the date of a sale, if it is known, in Markdown."""
+    return ", ".join(filter(None, (f"**{escape(text)}**", escape(sale_period(house, contract)))))
+
+
 def _use(sale_id: str) -> None:
     fill_with_sale(sale_id)
     st.session_state["find"] = False  # close the search
@@ -182,37 +195,45 @@ def _use(sale_id: str) -> None:
 
 def _query_widgets(market: Market) -> SaleQuery:
     contract = market.contract
-    roles, symbol = contract.market.roles, contract.market.price.symbol
-    location, area, built = (
-        contract.fields[name] for name in (roles.location, roles.area, roles.built)
-    )
+    location, area, built = (contract.field_of(role) for role in ("location", "area", "built"))
     sale_id = st.text_input("Sale number", key="find_sale", persist_state="session")
-    position = st.selectbox(
-        location.label,
-        range(len(location.labels)),
-        index=None,
-        format_func=lambda position: location.labels[position],
-        placeholder="Any",
-        key="find_location",
-        persist_state="session",
-    )
-    numbers = {}
-    for column, (name, label, step, help_text) in zip(
-        st.columns(3),
-        [
-            ("area", f"Area ({area.unit})" if area.unit else "Area", 50, axis_title(area)),
-            ("built", "Year built", 1, axis_title(built)),
-            ("price", f"Price ({symbol})", 5_000, None),
-        ],
-        strict=True,
+    position = None if location is None else _location_widget(location)
+    price_label = contract.market.price.label
+    numbers = [("price", money_title("Price", contract), market.prices, price_label)]
+    if built is not None:
+        numbers.insert(0, ("built", "Year built", market.houses[built.column], axis_title(built)))
+    if area is not None:
+        label = f"Area ({area.unit})" if area.unit else "Area"
+        numbers.insert(0, ("area", label, market.houses[area.column], axis_title(area)))
+    values = {}
+    for column, (name, label, sold, help_text) in zip(
+        st.columns(len(numbers)), numbers, strict=True
     ):
-        numbers[name] = column.number_input(
+        step = 1.0 if name == "built" else round_down(float(sold.median()) / 30)
+        values[name] = column.number_input(
             label,
             value=None,
-            step=step,
+            step=int(step) if step >= 1 else step,
             placeholder="any",
             key=f"find_{name}",
             help=help_text,
             persist_state="session",
         )
-    return SaleQuery(sale_id.strip(), position, **numbers)
+    return SaleQuery(sale_id.strip(), position, **values)
+
+
+def _location_widget(field: Field) -> int | None:
+    """Draw the widget of a location; return the position of its level."""
+    if is_choice(field):
+        return st.selectbox(
+            field.label,
+            range(len(field.labels)),
+            index=None,
+            format_func=lambda position: field.labels[position],
+            placeholder="Any",
+            key="find_location",
+            persist_state="session",
+        )
+    text = st.text_input(field.label, key="find_location", persist_state="session")
+    value = parse_cell(field, text, None).value
+    return None if math.isnan(value) else int(value)

@@ -17,6 +17,7 @@ import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from houseprice.market.contract import Contract
+from houseprice.market.fields import Field
 from houseprice.market.parsing import parse_cell, shorten
 from houseprice.market.sales import Market
 from houseprice.market.validation import suggest_field
@@ -32,6 +33,7 @@ __all__ = [
     "fill_with_sale",
     "given_fields",
     "house_frame",
+    "is_choice",
     "last_valued_row",
     "link_messages",
     "link_parameters",
@@ -56,11 +58,17 @@ _GIVEN, _STARTED_FROM, _MESSAGES = "house_given", "started_from", "house_link_me
 _SCENARIOS, _SCENARIO = "scenarios", "scenario"
 _MAX_SCENARIOS = 20
 _MAX_MESSAGES = 5
+_MAX_OPTIONS = 300
 _MAX_ADDRESS_CHARS = 6_000
 """Servers and proxies refuse longer addresses, some of them from 8,000 characters."""
 
 
 # --------------------------------------------------------------------------------------- the house
+
+
+def is_choice(field: Field) -> bool:
+    """Return whether a field is chosen from a list; with too many levels, it is a text."""
+    return 0 < len(field.levels) <= _MAX_OPTIONS
 
 
 def given_fields() -> Mapping[str, str]:
@@ -219,7 +227,9 @@ def _read_scenarios(texts: Sequence[str], contract: Contract) -> list[Scenario]:
 def link_parameters(given: Mapping[str, str], contract: Contract) -> dict[str, str]:
     """Return the query parameters of a house: the given fields, levels by their labels."""
     return {
-        column: field.labels[field.codes.index(given[column])] if field.levels else given[column]
+        column: field.labels[field.codes.index(given[column])]
+        if is_choice(field)
+        else given[column]
         for column, field in contract.fields.items()
         if column in given
     }
@@ -242,7 +252,7 @@ def read_link(
 ) -> tuple[dict[str, str], tuple[str, ...]]:
     """Read the house of a link: its given fields, and a message for each part that is no field.
 
-    A number stays as written, so that what is wrong with it is shown at its field.
+    A text stays as written, so that what is wrong with it is shown at its field.
     """
     given: dict[str, str] = {}
     messages: list[str] = []
@@ -254,9 +264,9 @@ def read_link(
             messages.append(f"There is no field «{shorten(name)}».{hint}")
             continue
         cell = parse_cell(field, text, contract.market.as_of)
-        if cell.blank or cell.unknown:
+        if (cell.blank or cell.unknown) and cell.finding is None:
             continue
-        if not field.levels:
+        if not is_choice(field):
             given[name] = text.strip()
         elif not math.isnan(cell.value):
             given[name] = field.codes[int(cell.value)]

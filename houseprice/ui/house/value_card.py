@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from houseprice.backend.base import BackendInfo, ValuationResult
-from houseprice.formatting import display_step, money, percent, plural
+from houseprice.formatting import difference_step, display_step, money, percent, plural
 from houseprice.market.contract import Contract
 from houseprice.market.problems import Problem
 from houseprice.model.explanation import format_difference
@@ -20,7 +20,6 @@ from houseprice.ui.layout import NOT_SUPPORTED, escape, provenance, retry_button
 __all__ = ["show_result", "show_value", "value_change"]
 
 _LAST, _CHANGE = "house_last_value", "house_value_change"
-_CHANGE_STEP = 100.0
 
 
 def value_change(given: Mapping[str, str], value: float) -> float | None:
@@ -65,7 +64,7 @@ def show_value(valuation: pd.Series, contract: Contract) -> None:
         st.metric(
             "Estimated value" if given else "Value of a home with no field given",
             money(value, price.symbol, step),
-            delta=format_difference(price, change, _CHANGE_STEP) if change else None,
+            delta=format_difference(price, change, difference_step(value)) if change else None,
             delta_description="since the last change" if change else None,
             delta_arrow="down" if change and change < 0 else "up",
             delta_color="off",  # a lower value is not a worse one

@@ -59,9 +59,7 @@ def test_provenance_contains_what_the_backend_reports():
         "Values as of December 2020, from 240 sales in Hamlet. Model hamlet-1, answered by this "
         "computer. An estimate, not an appraisal."
     )
-    assert as_of_sentence(BARE) == (
-        "Values from sales in Hamlet; the server reports no as-of date."
-    )
+    assert as_of_sentence(BARE) == ("Values from sales in Hamlet, without an as-of date.")
     assert as_of_sentence(replace(FULL, n_sales=None)) == (
         "Values as of December 2020, from sales in Hamlet."
     )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 import pytest
 
-from houseprice.market.sales import Market, load_market
-from houseprice.ui.house.start import SaleQuery, describe_sale, nearest_sales, sale_period
+from houseprice.market.sales import load_market, sale_period
+from houseprice.ui.house.start import SaleQuery, describe_sale, nearest_sales
 from houseprice.ui.house.state import link_parameters, read_link, sale_fields
 from houseprice.ui.layout import link_to
 from tests.hamlet import write_hamlet
@@ -48,17 +49,15 @@ def test_a_tenth_of_the_price_counts_as_much_as_ten_years(hamlet):
 def test_a_sale_without_the_field_comes_last(hamlet):
     houses = hamlet.houses.copy()
     houses.loc[houses.index[0], "built"] = np.nan
-    incomplete = Market(
-        hamlet.contract, hamlet.folder, houses, hamlet.prices, hamlet.ids, hamlet.problems
-    )
+    incomplete = replace(hamlet, houses=houses)
     assert nearest_sales(incomplete, SaleQuery(built=1950), len(houses))[-1] == 0
-    assert "built" not in describe_sale(hamlet.contract, houses.iloc[0])
+    assert "built" not in describe_sale(hamlet.contract, houses.iloc[0], ())
 
 
 def test_a_sale_is_described(hamlet):
     sale = hamlet.houses.iloc[3]
-    assert str(int(sale["sold"])) in sale_period(hamlet.contract, sale)
-    text = describe_sale(hamlet.contract, sale)
+    assert str(int(sale["sold"])) in sale_period(sale, hamlet.contract)
+    text = describe_sale(hamlet.contract, sale, ())
     assert f"{sale['size']:.0f} sq m, built {sale['built']:.0f}" in text
 
 

@@ -1,0 +1,112 @@
+"""Home, form and CSV page of markets with any set of roles."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from tests.towns import ALL_ROLES, town_sales, write_town
+from tests.ui.page import ROOT, charts, metrics, select_tab, texts
+
+HOUSE, CSV = "pages/value/house.py", "pages/value/csv.py"
+SETS = ((), ("sale_date",), ("sale_year", "sale_month"), ("location",), ("area",), ALL_ROLES)
+
+
+@pytest.fixture(params=SETS, ids=lambda roles: "+".join(roles) or "none", scope="module")
+def roles(request: pytest.FixtureRequest) -> Collection[str]:
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def town(roles: Collection[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_town(tmp_path_factory.mktemp("town") / "town", roles)
+
+
+@pytest.fixture
+def app(town: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    return _open(town, monkeypatch)
+
+
+def _open(town: Path, monkeypatch: pytest.MonkeyPatch) -> AppTest:
+    monkeypatch.setenv("HOUSEPRICE_MARKET", str(town))
+    monkeypatch.setenv("HOUSEPRICE_MODEL_DIR", str(town.parent / "models"))
+    st.cache_resource.clear()
+    return _shown(AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=90).run())
+
+
+def _shown(app: AppTest) -> AppTest:
+    assert not app.exception
+    assert not app.error, texts(app)
+    return app
+
+
+def test_each_page_shows_what_the_roles_allow(app: AppTest, roles: Collection[str]) -> None:
+    has_dates = any(role.startswith("sale_") for role in roles)
+    shown = metrics(app)
+    assert ("Sales, 2012 to 2015" in shown) == has_dates
+    assert ("Median price per unit of area" in shown) == ("area" in roles)
+    assert ("Median location" in shown) == ("location" in roles)
+    assert ("as of" in texts(app)) == has_dates
+
+    house = _shown(app.switch_page(HOUSE).run())
+    assert {"rooms", "garden"} <= {each.key for each in [*house.text_input, *house.selectbox]}
+    _shown(house.text_input(key="rooms").input("5").run())
+    assert "Estimated value" in metrics(house)
+    for tab in ("Explanation", "Comparables", "What-if", "Compare"):
+        _shown(select_tab(house, "house_tab", tab))
+    select_tab(house, "house_tab", "Details")
+    house.session_state["find"] = True
+    _shown(house.run())
+    _shown(house.button(key="find_use_1").click().run())
+    assert "This is sale 1" in texts(house)
+    _shown(select_tab(house, "house_tab", "Comparables"))
+    assert charts(house)
+    house.session_state["report"] = True
+    _shown(house.run())
+    _shown(house.button(key="reset").click().run())
+    assert "0 of" in texts(house)
+
+    page = _shown(house.switch_page(CSV).run())
+    page.session_state["csv_guide"] = True
+    _shown(page.button(key="csv_sample").click().run())
+    assert metrics(page)["Without a value"] == "0"
+    for tab in ("Problems", "Totals and drift", "Accuracy"):
+        _shown(select_tab(page, "csv_tab", tab))
+
+
+def test_a_field_with_many_levels_is_a_text(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sales = town_sales(700)
+    sales["location"] = [f"Street {number // 2}" for number in range(len(sales))]
+    app = _open(write_town(tmp_path / "town", ("location",), sales), monkeypatch)
+    house = _shown(app.switch_page(HOUSE).run())
+    house.text_input(key="location").input("street 7").run()
+    assert house.text_input(key="location").value == "street 7"
+    assert "1 of 3 facts given" in texts(house)
+    house.text_input(key="location").input("Nowhere").run()
+    assert "Estimated value" in metrics(_shown(house))
+    assert "Nowhere" in texts(house)
+
+
+@pytest.mark.parametrize("factor", [1 / 40_000, 25_000])
+def test_prices_of_any_size_are_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, factor: float
+) -> None:
+    sales = town_sales()
+    sales["price"] = (sales["price"] * factor).round(2)
+    app = _open(write_town(tmp_path / "town", ("area",), sales), monkeypatch)
+    expected = float(sales["price"].median())
+    shown = metrics(app)["Median price"]
+    assert float(shown.replace(",", "")) == pytest.approx(expected, rel=0.01)
+    house = _shown(app.switch_page(HOUSE).run())
+    _shown(house.text_input(key="area").input("120").run())
+    value = float(metrics(house)["Estimated value"].replace(",", ""))
+    assert value == pytest.approx(expected, rel=0.5)
+    _shown(select_tab(house, "house_tab", "Comparables"))
+    _shown(select_tab(house, "house_tab", "Explanation"))
