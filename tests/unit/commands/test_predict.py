@@ -190,6 +190,6 @@ def test_a_day_is_the_date_of_rows_without_one(run, tmp_path):
         header, row = (line.split(b",") for line in lines.splitlines())
         return row[header.index(b"predicted_price")]
 
-    early = price(b"size,quarter,sold\n90,N,2016\n")
+    early = price(b"size,quarter,sold,month\n90,N,2016,1\n")
     assert price(b"size,quarter\n90,N\n", "--as-of", "2016-03-01") == early
     assert price(b"size,quarter\n90,N\n") != early
