@@ -21,7 +21,6 @@ from typing import Literal
 import pandas as pd
 
 from houseprice.market.contract import Contract
-from houseprice.market.fields import Field
 from houseprice.market.problems import Problem
 from houseprice.market.units import split_quantity
 
@@ -36,15 +35,18 @@ _CERTAIN = (
 _COMMA = re.compile(_CERTAIN.replace("T", r"\.").replace("D", ","), re.ASCII)
 _POINT = re.compile(_CERTAIN.replace("T", ",").replace("D", r"\."), re.ASCII)
 _AMBIGUOUS = re.compile(r"[+-]?[1-9]\d{0,2}[.,]\d{3}", re.ASCII)
+_ANY = re.compile(r"[+-]?\d+([.,]\d+)*", re.ASCII)
+_SAMPLE = 200
 _GROUPING_SPACE = re.compile(r"(?<=\d)[ '\u00a0\u2009\u202f’](?=\d{3})", re.ASCII)
 
 
 def detect_decimals(
-    chunks: Iterable[pd.DataFrame], contract: Contract, separator: str
+    chunks: Iterable[pd.DataFrame], contract: Contract | None, separator: str
 ) -> tuple[Decimals, str | None]:
     """Detect the decimal sign of a file, and return it with a note for the user.
 
     Only as many chunks of rows are read as needed; their columns are named as in the contract.
+    Without one, the columns in which most cells are numbers decide.
     """
     examples: dict[str, str] = {}
     has_points = False
@@ -59,16 +61,15 @@ def detect_decimals(
             return otherwise, None
     if has_points:
         return "point", None
-    for name in contract.columns:
-        if name in examples:
-            return "comma", (
-                "Numbers were read with a decimal comma: "
-                f"{examples[name]} is {_with_point(examples[name])} with a decimal point."
-            )
+    for example in examples.values():
+        return "comma", (
+            "Numbers were read with a decimal comma: "
+            f"{example} is {_with_point(example)} with a decimal point."
+        )
     return otherwise, None
 
 
-def to_decimal_points(rows: pd.DataFrame, contract: Contract) -> pd.DataFrame:
+def to_decimal_points(rows: pd.DataFrame, contract: Contract | None) -> pd.DataFrame:
     """Return rows with decimal points instead of decimal commas."""
     replaced = {}
     for name, _ in _number_fields(rows, contract):
@@ -80,7 +81,7 @@ def to_decimal_points(rows: pd.DataFrame, contract: Contract) -> pd.DataFrame:
 
 def ambiguous_numbers(rows: pd.DataFrame, contract: Contract) -> Iterator[Problem]:
     """Yield an error for each number that can be read in two ways."""
-    for name, field in _number_fields(rows, contract):
+    for name, label in _number_fields(rows, contract):
         numbers = {text: _number(text) for text in rows[name].unique().tolist()}
         ambiguous = {text for text, number in numbers.items() if _AMBIGUOUS.fullmatch(number)}
         if not ambiguous:
@@ -93,17 +94,31 @@ def ambiguous_numbers(rows: pd.DataFrame, contract: Contract) -> Iterator[Proble
                     name,
                     "ambiguous_number",
                     "error",
-                    f"{field.label}: «{text}» may be {whole},{digits} or {whole}.{digits}, "
+                    f"{label}: «{text}» may be {whole},{digits} or {whole}.{digits}, "
                     "and the file does not show whether it has decimal commas.",
                     text,
                     f"{whole}{digits} or {whole}.{digits}0",
                 )
 
 
-def _number_fields(rows: pd.DataFrame, contract: Contract) -> Iterator[tuple[str, Field]]:
-    for name, field in contract.fields.items():
-        if field.is_numeric and name in rows.columns:
-            yield name, field
+def _number_fields(rows: pd.DataFrame, contract: Contract | None) -> Iterator[tuple[str, str]]:
+    """Yield name and label of the columns of numbers, that of the price among them."""
+    if contract is None:
+        for name in map(str, rows.columns):
+            texts = rows[name].astype(str).str.strip()
+            known = texts[texts != ""].drop_duplicates().head(_SAMPLE).tolist()
+            if known and sum(map(_is_number, known)) > 0.9 * len(known):
+                yield name, name
+        return
+    price = contract.market.price
+    labels = {name: field.label for name, field in contract.fields.items() if field.is_numeric}
+    for name, label in {**labels, price.column: price.label}.items():
+        if name in rows.columns:
+            yield name, label
+
+
+def _is_number(text: str) -> bool:
+    return bool(_ANY.fullmatch(_number(text)))
 
 
 def _number(text: str) -> str:

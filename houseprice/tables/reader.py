@@ -149,7 +149,7 @@ def open_csv(
         )
         layout = replace(layout, notes=(*converted.notes, *layout.notes))
         opened = CsvFile(converted.file, name, layout, contract, path=converted.path, kind=kind)
-        if contract is not None and (layout.separator != "," or layout.text.has_quotes):
+        if layout.separator != "," or layout.text.has_quotes:
             # Few files with commas between cells have decimal commas: their first rows decide.
             n_chunks = 1 if layout.separator == "," else None
             cells = (chunk.cells for chunk in islice(opened.chunks(), n_chunks))
@@ -256,7 +256,7 @@ class CsvFile:
         rows = _with_units(cells.iloc[:, : header.n_named], header.units)
         lacking = {name: value for name, value in header.fixed.items() if name not in rows}
         rows = rows.assign(**lacking)
-        if self.contract is not None and layout.decimals == "comma":
+        if layout.decimals == "comma":
             rows = to_decimal_points(rows, self.contract)
         elif self.contract is not None and layout.decimals == "unclear":
             problems += [

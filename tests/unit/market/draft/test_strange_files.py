@@ -93,3 +93,29 @@ def test_any_number_of_places_can_be_learned(tmp_path, n_levels):
     found, unread = read_sales(file, None, Settings())
     market = write_market(draft_market(found), found, unread, file, tmp_path / "town", title="Town")
     assert len(market.contract.fields["suburb"].levels) == np.unique(place).size
+
+
+def test_a_file_with_decimal_commas_and_words_of_another_language_is_read(tmp_path):
+    draw = np.random.default_rng(0)
+    size, built = draw.integers(400, 2500, 90) / 10, draw.integers(1900, 2010, 90)
+    price = size * 3000 * draw.lognormal(0, 0.3, 90)
+    rows = pd.DataFrame(
+        {
+            "Verkaufsdatum": [f"{1 + i % 28:02}.{1 + i % 12:02}.2019" for i in range(90)],
+            "Kaufpreis (€)": [f"{amount:,.0f} €".replace(",", ".") for amount in price],
+            "Wohnfläche (m²)": [f"{amount:.1f}".replace(".", ",") for amount in size],
+            "Baujahr": built,
+            "Balkon": draw.choice(["ja", "nein"], 90),
+        }
+    )
+    file = tmp_path / "verkäufe.csv"
+    rows.to_csv(file, index=False, sep=";", encoding="cp1252")
+    found, unread = read_sales(file, None, Settings())
+    draft = draft_market(found)
+    assert set(draft.roles) == {"price", "sale_date", "area", "built"}
+    write_market(draft, found, unread, file, tmp_path / "town", title="Stadt")
+    market = load_market(tmp_path / "town", Settings())
+    assert len(market.set_aside) == 0
+    assert market.prices.median() == pytest.approx(np.median(price), rel=1e-4)
+    assert market.houses["Wohnfläche (m²)"].tolist() == pytest.approx(size)
+    assert market.contract.market.price.symbol == "€"
