@@ -45,7 +45,7 @@ def create_app(settings: Settings, engine: Engine | None = None) -> FastAPI:
     for module in (routes, markets, csv_stream, tutorial, mlflow, oip, openapi, telemetry):
         app.include_router(module.router)
     install_error_handlers(app)
-    add_middleware(app, settings, app.state.markets)
+    add_middleware(app, settings)
     return app
 
 

@@ -69,16 +69,16 @@ class MarketEngines:
 class MarketMiddleware:
     """Middleware that sends a request under ``/v1/markets/{name}`` to the engine of that market."""
 
-    def __init__(self, app: ASGIApp, engines: MarketEngines) -> None:
+    def __init__(self, app: ASGIApp) -> None:
         self.app = app
-        self.engines = engines
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Choose the engine, and take the market out of the path."""
         match = _PATH.fullmatch(scope["path"]) if scope["type"] == "http" else None
         if match is not None:
             path = f"{match['root']}/v1{match['rest']}"
-            engine = await self.engines.get(match["name"])
+            engines: MarketEngines = scope["app"].state.markets
+            engine = await engines.get(match["name"])
             scope = {**scope, "path": path, "raw_path": path.encode(), "engine": engine}
         await self.app(scope, receive, send)
 

@@ -38,7 +38,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from houseprice.api.access import Key, TokenBucket, find_key, parse_keys
-from houseprice.api.markets import MarketEngines, MarketMiddleware
+from houseprice.api.markets import MarketMiddleware
 from houseprice.api.problem_details import ApiError, ServerBusy, unexpected_error
 from houseprice.api.telemetry import Metrics, collect_rows
 from houseprice.files import MEGABYTE
@@ -88,7 +88,7 @@ _DRAIN_IDLE_S = 1.0
 logger = logging.getLogger("houseprice.requests")
 
 
-def add_middleware(app: FastAPI, settings: Settings, engines: MarketEngines) -> None:
+def add_middleware(app: FastAPI, settings: Settings) -> None:
     """Add all middleware of the table above; raise SettingsError if the keys can't be parsed."""
     keys = parse_keys(settings.serve_keys.get_secret_value()) if settings.serve_keys else ()
     timeout, max_mb = settings.serve_timeout_s, settings.serve_max_body_mb
@@ -102,7 +102,7 @@ def add_middleware(app: FastAPI, settings: Settings, engines: MarketEngines) -> 
     app.add_middleware(ConcurrencyMiddleware, limit=settings.serve_concurrency)
     if keys:
         app.add_middleware(KeyMiddleware, keys=keys, rate=settings.serve_rate)
-    app.add_middleware(MarketMiddleware, engines=engines)
+    app.add_middleware(MarketMiddleware)
     app.add_middleware(RefusalMiddleware, timeout_s=timeout)
     app.add_middleware(DrainMiddleware)
     app.add_middleware(RequestLogMiddleware, metrics=app.state.metrics)
