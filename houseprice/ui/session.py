@@ -37,7 +37,7 @@ from houseprice.market.profile.associations import price_associations
 from houseprice.market.profile.selection import Selection
 from houseprice.market.sales import Market, market_folders, median_values, typical_house
 from houseprice.model.study import Study
-from houseprice.settings import Settings, read_settings
+from houseprice.settings import Settings, is_loopback, read_settings
 from houseprice.tables.sales import load_market
 
 if TYPE_CHECKING:
@@ -98,9 +98,12 @@ def market_names() -> list[str]:
 
 def may_make_markets() -> bool:
     """Whether visitors may make markets, and delete them: by default only on their own machine."""
-    allowed, address = settings().new_markets, settings().address
-    is_own = address in ("127.0.0.1", "::1", "localhost")
-    return not settings().api_url and (is_own if allowed is None else allowed)
+    allowed = settings().new_markets
+    if allowed is None:
+        # Plain ``streamlit run`` listens to all computers unless it has an address.
+        address = st.get_option("server.address")
+        allowed = bool(address) and is_loopback(address)
+    return allowed and not settings().api_url
 
 
 @st.cache_resource(show_spinner=False, max_entries=MAX_MARKETS)

@@ -6,6 +6,7 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+from houseprice.ui import session
 from tests.towns import town_sales
 
 
@@ -15,6 +16,7 @@ def app(root, hamlet, monkeypatch, tmp_path):
     monkeypatch.setenv("HOUSEPRICE_MARKET", str(hamlet))
     monkeypatch.setenv("HOUSEPRICE_MARKETS", str(tmp_path / "markets"))
     monkeypatch.setenv("HOUSEPRICE_MODEL_DIR", str(tmp_path / "models"))
+    monkeypatch.setenv("HOUSEPRICE_NEW_MARKETS", "true")
     st.cache_resource.clear()
     yield AppTest.from_file(str(root / "streamlit_app.py"), default_timeout=120)
     st.cache_resource.clear()
@@ -47,8 +49,23 @@ def test_a_file_without_a_price_is_refused_in_a_sentence(app):
     assert "No column is named like a price" in page.error[0].value
 
 
-def test_the_page_is_missing_where_the_app_is_public(app, monkeypatch):
-    monkeypatch.setenv("HOUSEPRICE_ADDRESS", "0.0.0.0")
-    app.run()
-    with pytest.raises((ValueError, KeyError)):
-        app.switch_page("pages/market/yours.py").run()
+@pytest.mark.parametrize(
+    ("address", "setting", "exists"),
+    [
+        ("127.0.0.1", None, True),
+        ("localhost", None, True),
+        ("0.0.0.0", None, False),
+        (None, None, False),
+        ("0.0.0.0", "true", True),
+        ("127.0.0.1", "false", False),
+    ],
+)
+def test_the_page_exists_only_where_the_app_listens_to_this_computer(
+    monkeypatch, address, setting, exists
+):
+    st.cache_resource.clear()
+    monkeypatch.setattr(st, "get_option", {"server.address": address}.get)
+    if setting:
+        monkeypatch.setenv("HOUSEPRICE_NEW_MARKETS", setting)
+    assert session.may_make_markets() == exists
+    st.cache_resource.clear()

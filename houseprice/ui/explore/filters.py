@@ -75,6 +75,7 @@ def show_filters(market: Market) -> Selection:
                 sorted(codes),
                 key="only_location",
                 placeholder="All",
+                select_all=False,  # Enter would choose all that match what is typed
                 bind="query-params",
                 persist_state="session",
             )
