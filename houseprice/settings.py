@@ -36,7 +36,7 @@ class Settings(BaseSettings):
     new_markets: bool | None = Field(
         None,
         description="Whether visitors may make markets; by default only where the app listens to "
-        "this computer alone",
+        "this computer alone, without a proxy",
     )
     model_dir: Path = Field(
         Path.home() / ".cache" / "houseprice" / "models",

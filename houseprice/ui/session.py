@@ -12,7 +12,7 @@ import gc
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -53,6 +53,7 @@ __all__ = [
     "by_market",
     "cached_info",
     "forget_market",
+    "headers",
     "market",
     "market_name",
     "market_names",
@@ -96,13 +97,19 @@ def market_names() -> list[str]:
     return [own, *(name for name in market_folders(settings().markets) if name != own)]
 
 
+def headers() -> Mapping[str, str]:
+    """Return the headers of the visitor's request."""
+    return st.context.headers
+
+
 def may_make_markets() -> bool:
     """Whether visitors may make markets, and delete them: by default only on their own machine."""
     allowed = settings().new_markets
     if allowed is None:
-        # Plain ``streamlit run`` listens to all computers unless it has an address.
-        address = st.get_option("server.address")
-        allowed = bool(address) and is_loopback(address)
+        # Plain ``streamlit run`` listens to all computers unless it has an address, and a proxy on
+        # this computer may let others in.
+        address, is_forwarded = st.get_option("server.address"), "X-Forwarded-For" in headers()
+        allowed = bool(address) and is_loopback(address) and not is_forwarded
     return allowed and not settings().api_url
 
 

@@ -50,21 +50,23 @@ def test_a_file_without_a_price_is_refused_in_a_sentence(app):
 
 
 @pytest.mark.parametrize(
-    ("address", "setting", "exists"),
+    ("address", "headers", "setting", "exists"),
     [
-        ("127.0.0.1", None, True),
-        ("localhost", None, True),
-        ("0.0.0.0", None, False),
-        (None, None, False),
-        ("0.0.0.0", "true", True),
-        ("127.0.0.1", "false", False),
+        ("127.0.0.1", {}, None, True),
+        ("localhost", {}, None, True),
+        ("127.0.0.1", {"X-Forwarded-For": "203.0.113.7"}, None, False),
+        ("0.0.0.0", {}, None, False),
+        (None, {}, None, False),
+        ("0.0.0.0", {}, "on", True),
+        ("127.0.0.1", {}, "off", False),
     ],
 )
 def test_the_page_exists_only_where_the_app_listens_to_this_computer(
-    monkeypatch, address, setting, exists
+    monkeypatch, address, headers, setting, exists
 ):
     st.cache_resource.clear()
     monkeypatch.setattr(st, "get_option", {"server.address": address}.get)
+    monkeypatch.setattr(session, "headers", lambda: headers)
     if setting:
         monkeypatch.setenv("HOUSEPRICE_NEW_MARKETS", setting)
     assert session.may_make_markets() == exists
