@@ -273,8 +273,8 @@ class Field(ContractModel):
 def words_of(name: str) -> str:
     """Write the name of a column as words.
 
-    >>> words_of("yr_built"), words_of("livingArea"), words_of("MSZoning")
-    ('Yr built', 'Living area', 'MSZoning')
+    >>> words_of("yr_built"), words_of("livingArea"), words_of("FLOORS")
+    ('Yr built', 'Living area', 'FLOORS')
     """
     words = re.sub(r"(?<=[a-z0-9])(?=[A-Z][a-z])", " ", name).replace("_", " ").split()
     plain = [word.lower() if word.istitle() else word for word in words]

@@ -31,6 +31,7 @@ from houseprice.errors import (
     BackendUnavailable,
     HousePriceError,
     NotSupported,
+    SettingsError,
 )
 from houseprice.market.contract import CONTRACT_FILE, load_contract
 from houseprice.market.profile.associations import price_associations
@@ -104,7 +105,10 @@ def headers() -> Mapping[str, str]:
 
 def may_make_markets() -> bool:
     """Whether visitors may make markets, and delete them: by default only on their own machine."""
-    allowed = settings().new_markets
+    try:
+        allowed = settings().new_markets
+    except SettingsError:
+        return False  # the pages say what is wrong
     if allowed is None:
         # Plain ``streamlit run`` listens to all computers unless it has an address, and a proxy on
         # this computer may let others in.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,13 @@ def roles(request: pytest.FixtureRequest) -> Collection[str]:
 @pytest.fixture(scope="module")
 def town(roles: Collection[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_town(tmp_path_factory.mktemp("town") / "town", roles)
+
+
+@pytest.fixture(autouse=True)
+def no_other_market() -> Iterator[None]:
+    """Leave nothing of these markets to the tests of others."""
+    yield
+    st.cache_resource.clear()
 
 
 @pytest.fixture

@@ -29,6 +29,7 @@ def default(name: str) -> str:
         None: "none",
         False: "false",
         Settings.model_fields["model_dir"].default: "`~/.cache/houseprice/models`",
+        Settings.model_fields["markets"].default: "`~/.local/share/houseprice/markets`",
     }.get(value, f"{value:g}" if isinstance(value, float) else str(value))
 
 

@@ -134,6 +134,6 @@ def test_metrics_are_aligned_with_their_units():
     shown = metrics_text(["a", "longer"], [{"mae": 1234.6, "within_10": 0.5}, {"mae": 9.0}], "€")
     assert shown.splitlines() == [
         "                                a  longer",
-        "Mean absolute error (MAE)  €1,235      €9",
+        "Mean absolute error (MAE)  €1,235   €9.00",
         "Within 10 % of the price   50.0 %",
     ]

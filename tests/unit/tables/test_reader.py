@@ -109,7 +109,7 @@ def test_a_row_with_too_few_or_too_many_cells_affects_no_other():
 def test_cells_beyond_the_header_are_reported_in_full():
     surplus = "x" * 500
     table = read(f'a,b\n1,2,"4,5",{surplus}\n')
-    assert table.problems[0].message.endswith(f'Cells beyond the header: "4,5",{surplus}')
+    assert table.problems[0].message.endswith(f'Cells beyond the header: "4,5",{surplus}.')
 
 
 def test_a_first_row_that_is_too_long_shifts_no_column():
