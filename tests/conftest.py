@@ -96,6 +96,7 @@ def clean_environment(tmp_path_factory):
             if name.startswith("HOUSEPRICE_") or name == "PORT":
                 patch.delenv(name)
         patch.setenv("HOUSEPRICE_MODEL_DIR", str(tmp_path_factory.mktemp("models")))
+        patch.setenv("HOUSEPRICE_MARKETS", str(tmp_path_factory.mktemp("markets")))
         yield
 
 
