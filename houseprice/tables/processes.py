@@ -15,6 +15,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from itertools import islice
 from typing import TypeVar
@@ -64,7 +65,12 @@ def run_in_processes(function: Callable[[T], R], items: Iterable[T], n_jobs: int
         while True:
             with _one_numeric_thread():
                 for item in islice(remaining, 2 * n_jobs - len(pending)):
-                    pending.add(executor.submit(function, item))
+                    try:
+                        pending.add(executor.submit(function, item))
+                    except OSError as error:
+                        # The pool closes its pipes when a process is killed, also while it starts
+                        # another one.
+                        raise BrokenProcessPool("a process could not be started") from error
             if not pending:
                 return
             done, pending = wait(pending, return_when=FIRST_COMPLETED)
