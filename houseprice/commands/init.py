@@ -69,9 +69,8 @@ def init(  # noqa: PLR0913, PLR0917 - a parameter for each option
     `market.toml` where a guess is wrong, and see `houseprice check FOLDER`.
     """
     from houseprice.commands.report_tables import draft_text, set_aside_lines
-    from houseprice.market.draft.contract import market_name
+    from houseprice.market.draft.contract import market_name, write_market
     from houseprice.market.draft.draft import draft_market
-    from houseprice.market.draft.folder import write_market
     from houseprice.tables.sales import read_sales
 
     console = Console.from_context(context, quiet=quiet)

@@ -147,7 +147,7 @@ def by_market(function: Callable[P, R]) -> Callable[P, R]:
         del name  # part of the key
         return function(*args, **kwargs)
 
-    # Streamlit tells functions apart by their module and name.
+    # Streamlit distinguishes functions by module and name.
     compute.__module__, compute.__qualname__ = function.__module__, function.__qualname__
     cached = st.cache_resource(show_spinner=False, max_entries=MAX_MARKETS)(compute)
 

@@ -3,8 +3,7 @@
 import streamlit as st
 
 from houseprice.ui.layout import error_boundary
-from houseprice.ui.market.new_market import show_new_market
-from houseprice.ui.market.own_markets import show_own_markets
+from houseprice.ui.your_market import show_new_market, show_own_markets
 
 st.title("Your market")
 st.markdown(

@@ -22,7 +22,7 @@ Floats = NDArray[np.float64]
 _MISSING = BLANKS | UNKNOWNS
 _WORD_START = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Za-z])(?=\d)|(?<=\d)(?=[A-Za-z])")
 _SAMPLE = 400
-"""Distinct texts that are looked at to tell what a column holds."""
+"""Number of distinct texts from which the content of a column is inferred."""
 _NUMBER = Field(column="", label="Number", group="", kind="number", range=(-MAX_EXACT, MAX_EXACT))
 
 

@@ -1,17 +1,26 @@
-"""A draft written as a contract: short, with the reason of each guess that is not plain."""
+"""A draft written as a market folder; its contract is short, with the reasons of its guesses."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 
-from houseprice.market.contract import Roles
+import pandas as pd
+
+from houseprice.market.contract import CONTRACT_FILE, Roles, load_contract
 from houseprice.market.draft.draft import Draft
 from houseprice.market.draft.kinds import Guess
+from houseprice.market.fetch import atomic_folder
 from houseprice.market.fields import words_of
+from houseprice.market.problems import Problem
+from houseprice.market.sales import Market, market_of
 
-__all__ = ["contract_text", "market_name"]
+__all__ = ["contract_text", "market_name", "write_market"]
+
+N_SAMPLE = 20
+SAMPLE = "to_value.csv"
 
 _CURRENCIES = {"$": "USD", "€": "EUR", "£": "GBP", "¥": "JPY", "₫": "VND", "NT$": "TWD"}
 _ROLE_LABELS = {
@@ -27,7 +36,7 @@ _ROLE_LABELS = {
 }
 _HEAD = """\
 # The contract of this market, drafted from its sales: every line is a guess to check.
-# What the software knows of the market stands here; docs/contract.md lists all keys.
+# All that the software knows about the market is in this file; docs/contract.md lists the keys.
 # Limits, levels and the as-of date are those of the sales unless they are written here.
 """
 
@@ -36,6 +45,54 @@ def market_name(text: str) -> str:
     """Return a name that a contract may have: letters, digits and underscores."""
     name = re.sub(r"[^a-z0-9]+", "_", text.casefold()).strip("_")
     return name if name[:1].isalpha() else f"market_{name}".rstrip("_")
+
+
+def write_market(
+    draft: Draft,
+    rows: pd.DataFrame,
+    unread: Sequence[Problem],
+    sales: Path,
+    folder: Path,
+    *,
+    title: str,
+    currency: str = "",
+    replace: bool = False,
+) -> Market:
+    """Create the folder of a drafted market, and load it.
+
+    Parameters
+    ----------
+    draft : Draft
+    rows : DataFrame
+        The sales as text.
+    unread : sequence of Problem
+        Rows of the file that could not be read.
+    sales : Path
+        The file that they were read from, which is copied as it is.
+    folder : Path
+    title : str
+        The name of the town.
+    currency : str
+    replace : bool
+        Replace a folder that has only the files of a market.
+
+    Raises
+    ------
+    MarketError
+        If too few sales can be used.
+    FetchError
+        If the folder exists or can't be written.
+    """
+    names = (CONTRACT_FILE, sales.name, SAMPLE)
+    with atomic_folder(folder, names, replace=replace) as (new, _):
+        text = contract_text(draft, title, sales.name, currency)
+        (new / CONTRACT_FILE).write_text(text, encoding="utf-8")
+        (new / sales.name).write_bytes(sales.read_bytes())
+        market = market_of(new, load_contract(new), rows, unread)
+        columns = [guess.column for guess in draft.fields]
+        sample = rows[columns].sample(min(N_SAMPLE, len(rows)), random_state=0).sort_index()
+        sample.to_csv(new / SAMPLE, index=False)
+    return market
 
 
 def contract_text(draft: Draft, title: str, sales: str, currency: str = "") -> str:

@@ -108,6 +108,6 @@ SCALES = (
 )
 """Usual scales, from worst to best."""
 SENTINELS = (-999.0, -99.0, -9.0, -1.0, 999.0, 9999.0, 99999.0, 999999.0)
-"""Numbers that stand for "not known" where they lie far beyond all others."""
+"""Numbers that mean "unknown" if they are far beyond all others."""
 SIGNS = r"NT\$|[$€£¥₫₹₩₽]|\b(?:kr|CHF|zł)\b"
 """Signs of currencies in cells."""

@@ -126,7 +126,7 @@ def show_filters(market: Market) -> Selection:
 
 
 def _link_problems(locations: Collection[str], sliders: Sequence[_Slider]) -> list[str]:
-    """Name the filters of a link that can't be applied; Streamlit drops them without a word."""
+    """Name the filters of a link that can't be applied; Streamlit drops them silently."""
     keys = {"only_location", _EXCLUDED, *(slider.key for slider in sliders)}
     problems = [
         f"The link has an unknown filter, {name}."

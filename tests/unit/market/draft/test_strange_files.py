@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from houseprice.errors import HousePriceError
+from houseprice.market.draft.contract import write_market
 from houseprice.market.draft.draft import draft_market
-from houseprice.market.draft.folder import write_market
 from houseprice.market.validation import validate
 from houseprice.settings import Settings
 from houseprice.tables.sales import load_market, read_sales

@@ -1,10 +1,14 @@
-"""A new market from an uploaded file of sales: the guesses to change, and the folder to make."""
+"""A market of one's own in the browser: made from a file of sales, downloaded, deleted."""
 
 from __future__ import annotations
 
 import hashlib
+import io
+import shutil
 import tempfile
+import zipfile
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -12,16 +16,16 @@ import streamlit as st
 
 from houseprice.errors import HousePriceError
 from houseprice.formatting import plural
-from houseprice.market.draft.contract import market_name
+from houseprice.market.contract import CONTRACT_FILE
+from houseprice.market.draft.contract import market_name, write_market
 from houseprice.market.draft.draft import USES, Draft, draft_market
-from houseprice.market.draft.folder import write_market
 from houseprice.market.fields import KINDS
 from houseprice.market.problems import Problem
 from houseprice.tables.sales import read_sales
 from houseprice.ui.layout import escape
-from houseprice.ui.session import MARKET, forget_market, settings
+from houseprice.ui.session import MARKET, forget_market, market_title, settings
 
-__all__ = ["show_new_market"]
+__all__ = ["show_new_market", "show_own_markets"]
 
 _UPLOAD = "market_sales"
 _USE_NAMES = {
@@ -149,3 +153,47 @@ def _make(upload: _Upload, draft: Draft, title: str, currency: str) -> None:
 
 def _title(name: str) -> str:
     return name.partition(".")[0].replace("_", " ").strip().capitalize() or "My town"
+
+
+def show_own_markets() -> None:
+    """List the markets that were made here, each with its download and its deletion."""
+    folders = sorted(path.parent for path in settings().markets.glob(f"*/{CONTRACT_FILE}"))
+    if not folders:
+        return
+    st.subheader("Your markets")
+    for folder in folders:
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.markdown(f"**{escape(market_title(folder.name))}**")
+            st.download_button(
+                "Download the folder",
+                partial(_zipped, folder),
+                file_name=f"{folder.name}.zip",
+                mime="application/zip",
+                key=f"download_{folder.name}",
+                on_click="ignore",
+                icon=":material/download:",
+            )
+            with st.popover("Delete", icon=":material/delete:", key=f"delete_{folder.name}"):
+                st.markdown("Its sales and its contract are deleted from this computer.")
+                st.button(
+                    "Delete it",
+                    key=f"really_delete_{folder.name}",
+                    on_click=_delete,
+                    args=(folder,),
+                )
+
+
+def _zipped(folder: Path) -> bytes:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in sorted(folder.iterdir()):
+            if path.is_file():
+                archive.write(path, f"{folder.name}/{path.name}")
+    return content.getvalue()
+
+
+def _delete(folder: Path) -> None:
+    if st.session_state.get(MARKET) == folder.name:
+        forget_market()
+        st.session_state.pop(MARKET, None)
+    shutil.rmtree(folder)

@@ -1,1 +1,0 @@
-"""The page on which a market is made of a file of sales."""
