@@ -28,7 +28,7 @@ HEAD = """# The market contract: every key
 
 Made from the types of the software by `python docs/reference.py`. A contract needs a price and one
 field; `houseprice init` drafts one from a file of sales, `houseprice check` says what is wrong with
-one, and [Markets](markets.md) tells how to make one. Expressions compare and calculate with fields
+one, and [Markets](markets.md) shows how to make one. Expressions compare and calculate with fields
 (`max(sold - built, 0)`, `garden == 'n'`, `known(x)`); nothing in a contract is code.
 """
 TABLES: tuple[tuple[str, str, type[ContractModel]], ...] = (

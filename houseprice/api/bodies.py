@@ -132,8 +132,7 @@ class ValuationRequest(RequestModel):
     interval: Interval = DEFAULT_INTERVAL
     as_of: Day = Field(
         None,
-        description="The day that the values stand for, where a row has no date of sale; null is "
-        "the end of the sales.",
+        description="Valuation date of rows without a date of sale; null is the end of the sales.",
     )
     evidence: bool = Field(
         False, description="Return the five most comparable sales and the three top drivers."

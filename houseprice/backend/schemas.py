@@ -134,7 +134,7 @@ class ValuationOut(ResponseModel):
     confidence: Number = Field(
         description="100 x (1 - fsd), at most 84 outside of what the sales cover"
     )
-    as_of: date | None = Field(None, description="The day that the value stands for")
+    as_of: date | None = Field(None, description="The valuation date")
     facts_given: int | None = Field(None, description="How many fields of the house are known")
     comparable_ids: list[str] | None = None
     top_drivers: list[str] | None = None

@@ -115,8 +115,8 @@ AsOf = Annotated[
         "--as-of",
         formats=["%Y-%m-%d"],
         metavar="DATE",
-        help="The day that a value stands for, such as 2014-10-13, where a row has no date of its "
-        "own. By default the end of the sales.",
+        help="Valuation date of rows without a date of sale, such as 2014-10-13; by default the "
+        "end of the sales.",
         show_default=False,
     ),
 ]

@@ -396,7 +396,7 @@ class Contract(ContractModel):
             raise ValueError("sale_month needs a sale_year")
         for one, other in (("latitude", "longitude"), ("x", "y")):
             if (one in roles.named) != (other in roles.named):
-                raise ValueError(f"{one} and {other} go together")
+                raise ValueError(f"{one} and {other} need each other")
         if "x" in roles.named and "latitude" in roles.named:
             raise ValueError("a house has latitude and longitude, or x and y, not both")
 

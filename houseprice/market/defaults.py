@@ -97,7 +97,7 @@ def as_of_cells(contract: Contract, day: date) -> dict[str, str]:
     """
     cells = date_cells(contract, contract.fields, day)
     if not cells:
-        raise InputError("The sales of this market have no dates, so a value stands for no day.")
+        raise InputError("The sales of this market have no dates: values have no valuation date.")
     return {name: cell if isinstance(cell, str) else f"{cell:.0f}" for name, cell in cells.items()}
 
 
@@ -115,7 +115,7 @@ def fill_dates(rows: pd.DataFrame, cells: Mapping[str, str]) -> pd.DataFrame:
 
 
 def evaluate_condition(condition: str, rows: pd.DataFrame) -> NDArray[np.float64]:
-    """Return where a condition on raw columns holds (1), does not (0) or can't be told (NaN).
+    """Return where a condition on raw columns holds (1), does not (0) or is unknown (NaN).
 
     A column of which all values are numbers is compared as such, any other by its text.
     """

@@ -182,7 +182,7 @@ class MarketMetadata(ContractModel):
     sample: str = "to_value.csv"
     """A file of houses without a price, to try a valuation; it need not exist."""
     as_of: date | None = None
-    """The day that values stand for; by default that of the last sale."""
+    """The valuation date; by default that of the last sale."""
     id: str = "sale_id"
     """The column of the key of a sale. Sales without one are numbered."""
     property_id: str | None = None

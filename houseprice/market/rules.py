@@ -60,9 +60,9 @@ class ConsistencyRule:
     """A rule about several ``columns``; a house that breaks it gets a warning with its code.
 
     The ``condition`` is 0 where a house breaks it; none can without one of the ``required``
-    columns. ``title`` and ``expected`` are of any house; ``describe`` tells about one, from its
-    known fields. ``uses_assumed`` is whether a value that is only assumed, because a rare extra is
-    not mentioned, is a fact.
+    columns. ``title`` and ``expected`` are of any house; ``describe`` returns the contradiction of
+    one house from its known fields. ``uses_assumed`` is whether a value that is only assumed,
+    because a rare extra is not mentioned, is a fact.
     """
 
     code: str

@@ -202,7 +202,7 @@ def sale_dates(houses: pd.DataFrame, contract: Contract) -> Floats | None:
 def valuation_days(
     rows: Sequence[Mapping[str, object]], contract: Contract, as_of: date | None
 ) -> list[date | None]:
-    """Return the day that the value of each raw row stands for: its date of sale, or ``as_of``."""
+    """Return the valuation date of each raw row: its date of sale, or ``as_of``."""
     roles = contract.market.roles
     names = [name for name in (roles.sale_date, roles.sale_year, roles.sale_month) if name]
     days = [as_of] * len(rows)

@@ -84,7 +84,7 @@ _EMPTY_ROW_CHARS = "".join(filter(str.isspace, map(chr, range(0x3001)))) + ',;\t
 class Scan:
     """The encoding and size of a file as text.
 
-    ``codec`` is without the byte order ``mark``; ``note`` tells the user about the encoding. The
+    ``codec`` is without the byte order ``mark``; ``note`` describes the encoding to the user. The
     last of the ``lines`` may lack a line ending. After the byte ``tail`` there are only empty rows.
     """
 

@@ -120,7 +120,7 @@ def test_too_few_sales_are_refused_with_the_reasons(tmp_path):
     [
         ('sale_month = "size"', "sale_month must be"),
         ('area = "place"', "area must be a numeric field"),
-        ('latitude = "size"', "go together"),
+        ('latitude = "size"', "need each other"),
         ('sale_year = "sold"', "kind date"),
     ],
 )
