@@ -7,6 +7,7 @@
     ├── MarketError                 a market's contract or sales can't be used
     ├── FetchError                  a market's files can't be downloaded
     ├── InputError                  the user's input can't be read as a whole
+    │   ├── PriceNotFound           no column of a file of sales looks like the price
     │   └── UnknownColumns          a table has no column that a valuation uses
     ├── ModelError                  a model can't be trained or used
     │   └── StoreError              a stored model can't be found, verified or written
@@ -37,6 +38,7 @@ __all__ = [
     "MarketError",
     "ModelError",
     "NotSupported",
+    "PriceNotFound",
     "SettingsError",
     "StoreError",
     "UnknownColumns",
@@ -81,6 +83,10 @@ class FetchError(HousePriceError):
 
 class InputError(HousePriceError):
     """The user's input can't be read at all (empty file, wrong format, over a limit)."""
+
+
+class PriceNotFound(InputError):
+    """No column of a file of sales looks like the price."""
 
 
 class UnknownColumns(InputError):

@@ -69,6 +69,7 @@ def init(  # noqa: PLR0913, PLR0917 - a parameter for each option
     `market.toml` where a guess is wrong, and see `houseprice check FOLDER`.
     """
     from houseprice.commands.report_tables import draft_text, set_aside_lines
+    from houseprice.errors import PriceNotFound
     from houseprice.market.draft.contract import market_name, write_market
     from houseprice.market.draft.draft import draft_market
     from houseprice.tables.sales import read_sales
@@ -80,7 +81,10 @@ def init(  # noqa: PLR0913, PLR0917 - a parameter for each option
     }  # fmt: skip
     named = {role: column for role, column in roles.items() if column is not None}
     rows, unread = read_sales(sales, None, read_settings())
-    draft = draft_market(rows, named, with_valuations=with_valuations)
+    try:
+        draft = draft_market(rows, named, with_valuations=with_valuations)
+    except PriceNotFound as error:
+        raise PriceNotFound(f"{error} Use --price COLUMN.") from None
     stem = sales.name.partition(".")[0]
     folder = output or Path(market_name(stem if stem != "sales" else sales.resolve().parent.name))
     if not as_json:

@@ -243,7 +243,7 @@ def _open_with_progress(handle: BackendHandle) -> Backend:
     reason = (
         "Connecting to the valuation server."
         if settings().api_url
-        else "The first start trains the model; this takes half a minute."
+        else "The first start trains the model; this takes a minute or two."
     )
 
     def open_backend() -> None:

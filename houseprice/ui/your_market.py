@@ -7,14 +7,14 @@ import io
 import shutil
 import tempfile
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
 import pandas as pd
 import streamlit as st
 
-from houseprice.errors import HousePriceError
+from houseprice.errors import HousePriceError, PriceNotFound
 from houseprice.formatting import plural
 from houseprice.market.contract import CONTRACT_FILE
 from houseprice.market.draft.contract import market_name, write_market
@@ -43,13 +43,14 @@ _NAMES = [_USE_NAMES.get(use, use) for use in USES]
 
 @dataclass(frozen=True)
 class _Upload:
-    """A file of sales as it was read, with what its columns were taken for."""
+    """A file of sales as it was read; ``drafts`` has what its columns were taken for, by price."""
 
     name: str
     data: bytes
+    digest: str
     rows: pd.DataFrame
     unread: tuple[Problem, ...]
-    draft: Draft
+    drafts: dict[str | None, Draft] = field(default_factory=dict)
 
 
 def show_new_market() -> None:
@@ -66,21 +67,32 @@ def show_new_market() -> None:
     except HousePriceError as error:
         st.error(escape(str(error)), icon=":material/error:")
         return
+    try:
+        draft = _draft(upload)
+    except PriceNotFound as error:
+        st.warning(escape(str(error)), icon=":material/help:")
+        st.selectbox(
+            "Column of the price", list(upload.rows.columns), index=None, key=_price_key(upload)
+        )
+        return
+    except HousePriceError as error:
+        st.error(escape(str(error)), icon=":material/error:")
+        return
     st.markdown(
         f"**{plural(len(upload.rows), 'row')}.** This is what each column is taken for. Change "
         "what is wrong: a column that is left out is not learned from."
     )
-    draft = _edit(upload)
+    draft = _edit(upload, draft)
     title = st.text_input("Name of the town", _title(upload.name), key="market_title")
     currency = st.text_input(
-        "Currency", draft.symbol, key="market_currency", placeholder="USD, EUR, …", max_chars=3
+        "Currency", draft.currency, key="market_currency", placeholder="USD, EUR, …", max_chars=3
     )
-    if st.button("Make the market", type="primary", icon=":material/add_home_work:"):
+    if st.button("Make the market", icon=":material/add_home_work:"):
         _make(upload, draft, title.strip() or _title(upload.name), currency.strip())
 
 
 def _read(name: str, data: bytes) -> _Upload:
-    """Read and draft an upload, once for each file."""
+    """Read an upload, once for each file."""
     key = hashlib.sha256(data).hexdigest()
     kept: dict[str, _Upload] = st.session_state.setdefault("market_upload", {})
     if key not in kept:
@@ -89,13 +101,26 @@ def _read(name: str, data: bytes) -> _Upload:
             file.write_bytes(data)
             rows, unread = read_sales(file, None, settings())
         kept.clear()
-        kept[key] = _Upload(Path(name).name, data, rows, tuple(unread), draft_market(rows))
+        kept[key] = _Upload(Path(name).name, data, key, rows, tuple(unread))
     return kept[key]
 
 
-def _edit(upload: _Upload) -> Draft:
+def _draft(upload: _Upload) -> Draft:
+    """Guess what the columns are, once for each choice of the price."""
+    price: str | None = st.session_state.get(_price_key(upload))
+    if price not in upload.drafts:
+        named = {} if price is None else {"price": price}
+        upload.drafts[price] = draft_market(upload.rows, named)
+    return upload.drafts[price]
+
+
+def _price_key(upload: _Upload) -> str:
+    return f"market_price_{upload.digest}"
+
+
+def _edit(upload: _Upload, draft: Draft) -> Draft:
     """Show the guesses to be changed, and return the draft as it is changed."""
-    guesses = upload.draft.guesses
+    guesses = draft.guesses
     table = pd.DataFrame(
         {
             "Column": [guess.column for guess in guesses],
@@ -110,6 +135,7 @@ def _edit(upload: _Upload) -> Draft:
     edited = st.data_editor(
         table,
         hide_index=True,
+        height="content",
         disabled=["Column", "Why", "How sure", "Check", "Examples"],
         column_config={
             "Taken for": st.column_config.SelectboxColumn(options=_NAMES, required=True),
@@ -123,7 +149,7 @@ def _edit(upload: _Upload) -> Draft:
         name: next((each for each in KINDS if each == kind), None)
         for name, kind in zip(edited["Column"], edited["Kind"], strict=True)
     }
-    return upload.draft.edited(uses, kinds)
+    return draft.edited(uses, kinds)
 
 
 def _examples(cells: pd.Series) -> str:

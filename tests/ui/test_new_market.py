@@ -44,9 +44,14 @@ def test_a_file_of_sales_becomes_a_market_with_its_own_home(app, tmp_path):
     assert "sales in My town" in " ".join(each.value for each in home.caption)
 
 
-def test_a_file_without_a_price_is_refused_in_a_sentence(app):
-    page = upload(app, b"a,b\n1,2\n3,4\n")
-    assert "No column is named like a price" in page.error[0].value
+def test_the_price_of_a_file_that_names_none_is_asked_for(app):
+    rows = town_sales()[["price", "rooms", "area"]].rename(columns={"price": "klm"})
+    page = upload(app, rows.to_csv(index=False).encode())
+    assert "No column is named like a price" in page.warning[0].value
+    chooser = next(each for each in page.selectbox if each.label == "Column of the price")
+    page = chooser.set_value("klm").run()
+    guesses = page.dataframe[0].value.set_index("Column")["Taken for"]
+    assert guesses["klm"] == "price"
 
 
 @pytest.mark.parametrize(

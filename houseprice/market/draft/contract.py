@@ -22,7 +22,6 @@ __all__ = ["contract_text", "market_name", "write_market"]
 N_SAMPLE = 20
 SAMPLE = "to_value.csv"
 
-_CURRENCIES = {"$": "USD", "€": "EUR", "£": "GBP", "¥": "JPY", "₫": "VND", "NT$": "TWD"}
 _ROLE_LABELS = {
     "area": "Living area",
     "built": "Year built",
@@ -111,7 +110,7 @@ def contract_text(draft: Draft, title: str, sales: str, currency: str = "") -> s
     market: dict[str, object] = {"name": market_name(title), "title": title, "sales": sales}
     market |= {key: draft.roles[key] for key in ("id", "property_id") if key in draft.roles}
     price: dict[str, object] = {"column": draft.roles["price"]}
-    price |= {"currency": currency or _CURRENCIES.get(draft.symbol, "")}
+    price |= {"currency": currency or draft.currency}
     price |= {"symbol": draft.symbol or (f"{currency} " if currency else "")}
     roles = {role: name for role, name in draft.roles.items() if role in Roles.model_fields}
     lines = [_HEAD, "[market]", *_pairs(market), '# valid = "price > 1000"   # which sales count']

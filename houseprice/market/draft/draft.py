@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from houseprice.errors import InputError
+from houseprice.errors import InputError, PriceNotFound
 from houseprice.formatting import list_some
 from houseprice.market.draft import words
 from houseprice.market.draft.column import Column
@@ -64,6 +64,11 @@ class Draft:
     guesses: tuple[Guess, ...]
     roles: Mapping[str, str]
     symbol: str
+
+    @property
+    def currency(self) -> str:
+        """The code of the currency of the sign in the prices; empty if it is not known."""
+        return words.CURRENCIES.get(self.symbol, "")
 
     @property
     def fields(self) -> list[Guess]:
@@ -146,10 +151,10 @@ class _Drafter:
         scores = {name: _price_score(column) for name, column in self.columns.items()}
         best = max(scores, key=lambda name: scores[name], default="")
         if not best or scores[best] <= 0:
-            raise InputError(
+            raise PriceNotFound(
                 "No column is named like a price and has amounts: at least "
                 f"{MIN_PRICES} different numbers, most above zero "
-                f"({list_some(list(self.columns))}). Name it with --price COLUMN."
+                f"({list_some(list(self.columns))}). Name the column of the price."
             )
         others = [name for name, score in scores.items() if score == scores[best] and name != best]
         if self.columns[best].has(*words.NOT_PRICE):
@@ -221,7 +226,7 @@ class _Drafter:
             if form is not None:
                 self._leave_out(column, form)
             elif not with_valuations and is_valuation(column):
-                reason, check = "an asking price or assessed value", "--with-valuations keeps it"
+                reason, check = "an asking price or assessed value", "known before the sale?"
                 self._leave_out(column, reason, "likely", check)
         numeric = [column for column in self._free() if column.is_numeric]
         for column, what in copies(numeric):

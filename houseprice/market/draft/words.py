@@ -7,6 +7,7 @@ __all__ = [
     "AREA_ROOTS",
     "AT_SALE",
     "BUILT",
+    "CURRENCIES",
     "DATES",
     "DATE_ROOTS",
     "KEYS",
@@ -109,5 +110,7 @@ SCALES = (
 """Usual scales, from worst to best."""
 SENTINELS = (-999.0, -99.0, -9.0, -1.0, 999.0, 9999.0, 99999.0, 999999.0)
 """Numbers that mean "unknown" if they are far beyond all others."""
+CURRENCIES = {"$": "USD", "€": "EUR", "£": "GBP", "¥": "JPY", "₫": "VND", "NT$": "TWD"}
+"""Codes of currencies by the sign that usually means one of them."""
 SIGNS = r"NT\$|[$€£¥₫₹₩₽]|\b(?:kr|CHF|zł)\b"
 """Signs of currencies in cells."""

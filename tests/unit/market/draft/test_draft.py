@@ -106,7 +106,7 @@ def test_a_named_column_overrules_a_guess_and_an_unknown_one_is_an_error():
     assert uses(rows, price="paid_total")["paid_total"][0] == "price"
     with pytest.raises(InputError, match="There is no column «cost»"):
         draft_market(rows, {"price": "cost"})
-    with pytest.raises(InputError, match="--price"):
+    with pytest.raises(InputError, match="Name the column of the price"):
         draft_market(rows.rename(columns={"price": "a", "paid_total": "b"}))
 
 
