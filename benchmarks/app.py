@@ -68,7 +68,7 @@ class Checkout:
         """Train a model, unless there is one."""
         if not (self.models / "active").exists():
             command = [self.python, "-m", "houseprice", "train", "--quiet"]
-            environment = os.environ | self.environment(0)
+            environment = os.environ | self.environment(1)  # no server is started
             subprocess.run(
                 command, cwd=self.root, env=environment, check=True, stdout=subprocess.DEVNULL
             )
