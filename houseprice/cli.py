@@ -22,8 +22,6 @@ from houseprice.commands.predict import predict
 from houseprice.commands.serve import app, serve
 from houseprice.errors import HousePriceError
 
-__all__ = ["cli", "main"]
-
 logger = logging.getLogger(logs.COMMAND_LOGGER)
 
 cli = typer.Typer(

@@ -17,8 +17,6 @@ from houseprice.extras import require
 if TYPE_CHECKING:
     from distributed import Client
 
-__all__ = ["connect", "run_sequentially", "use_cluster"]
-
 P = ParamSpec("P")
 R = TypeVar("R")
 

@@ -26,24 +26,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-__all__ = [
-    "BackendError",
-    "BackendInvalidResponse",
-    "BackendRejected",
-    "BackendTimeout",
-    "BackendUnavailable",
-    "FetchError",
-    "HousePriceError",
-    "InputError",
-    "MarketError",
-    "ModelError",
-    "NotSupported",
-    "PriceNotFound",
-    "SettingsError",
-    "StoreError",
-    "UnknownColumns",
-]
-
 
 class HousePriceError(Exception):
     """Base class of all errors below; its text is a sentence for the user."""

@@ -6,8 +6,6 @@ from importlib.util import find_spec
 
 from houseprice.errors import HousePriceError
 
-__all__ = ["is_installed", "require", "required_packages"]
-
 _PACKAGES = {
     "api": ("fastapi", "httptools", "prometheus_client", "uvicorn"),
     "cluster": ("dask", "distributed"),

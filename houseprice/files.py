@@ -12,8 +12,6 @@ from pathlib import Path
 if sys.platform != "win32":
     import fcntl
 
-__all__ = ["MEGABYTE", "file_lock", "replace_file", "sync_folder", "write_file"]
-
 MEGABYTE = 1_000_000
 """Bytes in a megabyte, wherever a limit or a size is given in megabytes."""
 

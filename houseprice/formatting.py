@@ -5,24 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
-__all__ = [
-    "decimal",
-    "decimal_places",
-    "difference_step",
-    "display_step",
-    "duration",
-    "field_value",
-    "join_words",
-    "list_some",
-    "money",
-    "percent",
-    "plural",
-    "quantity",
-    "round_down",
-    "rounding_step",
-    "signed_percent",
-]
-
 
 def plural(count: int, noun: str, plural_noun: str | None = None) -> str:
     """Format a count with its noun: "1 house", "1,200 houses"; by default the plural adds an s."""

@@ -11,8 +11,6 @@ import logging
 import sys
 from datetime import UTC, datetime
 
-__all__ = ["COMMAND_LOGGER", "JsonFormatter", "configure"]
-
 COMMAND_LOGGER = "houseprice.commands"
 """Logger of the messages of a command to its user, shown without time and origin."""
 

@@ -8,8 +8,6 @@ from time import monotonic
 
 from houseprice.formatting import duration
 
-__all__ = ["Progress", "ProgressEstimate", "subprogress"]
-
 Progress = Callable[[float, str], None]
 """Called with the share done (0 to 1) and a description of the current step."""
 

@@ -15,8 +15,6 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from houseprice.errors import SettingsError
 from houseprice.extras import is_installed
 
-__all__ = ["Settings", "decode_keys", "is_loopback", "read_settings"]
-
 _KEY_BYTES = 32
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from houseprice.backend.base import DEFAULT_INTERVAL, Backend, Progress
+from houseprice.backend.base import DEFAULT_INTERVAL, Backend
+from houseprice.progress import Progress
 from houseprice.tables.scoring import ScoredTable, ScoringOptions, value_rows
 from houseprice.tables.table import Table, output_columns
 

@@ -17,15 +17,6 @@ from dataclasses import dataclass
 from houseprice.errors import SettingsError
 from houseprice.settings import Settings, is_loopback
 
-__all__ = [
-    "Key",
-    "TokenBucket",
-    "check_address",
-    "find_key",
-    "new_key",
-    "parse_keys",
-]
-
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,40}")
 _ENTRY = re.compile(rf"({_NAME.pattern}):([0-9a-fA-F]{{64}})(?::([1-9]\d{{0,6}}))?")
 

@@ -13,10 +13,9 @@ from houseprice.backend.base import BackendInfo
 from houseprice.backend.local import LocalBackend
 from houseprice.errors import HousePriceError, StoreError
 from houseprice.market.sales import Market
-from houseprice.model.store.store import LoadedModel, ModelStore
+from houseprice.model.store.artefact import LoadedModel
+from houseprice.model.store.store import ModelStore
 from houseprice.model.training import ensure_model
-
-__all__ = ["GoldenCheck", "ModelReloader", "Readiness", "ServedModel"]
 
 POLL_S = 1.0
 """Interval at which the store is polled for a new active version: it reads one small file."""

@@ -17,8 +17,6 @@ from houseprice.api.problem_details import install_error_handlers
 from houseprice.backend.schemas import API_VERSION
 from houseprice.settings import Settings
 
-__all__ = ["create_app"]
-
 SWITCH_INTERVAL_S = 0.0005
 """How long the thread of the model may block the event loop: a tenth of Python's default."""
 

@@ -34,25 +34,6 @@ from houseprice.backend.base import DEFAULT_INTERVAL
 from houseprice.backend.strict_json import StrictJsonError, read_json, write_json
 from houseprice.market.parsing import shorten
 
-__all__ = [
-    "LARGE_BODY",
-    "CsvOptions",
-    "EffectsRequest",
-    "House",
-    "HouseList",
-    "Houses",
-    "NextFactsRequest",
-    "RequestModel",
-    "ValuationRequest",
-    "WhatIfRequest",
-    "document_body",
-    "invalid_request",
-    "json_response",
-    "large_json_response",
-    "parse_request",
-    "read_json_body",
-]
-
 LARGE_BODY = 32_768
 """Bytes above which a body is parsed in a thread, so that the event loop stays free."""
 

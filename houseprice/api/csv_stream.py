@@ -31,8 +31,6 @@ from houseprice.tables.reader import CHUNK_ROWS, CsvFile, open_csv
 from houseprice.tables.scoring import ScoringOptions
 from houseprice.tables.streaming import ValuedChunk, result_notes, value_chunks
 
-__all__ = ["router"]
-
 SHARED_CHUNK_ROWS = 2_000
 """Rows between which other requests are answered; without any, a chunk has CHUNK_ROWS rows."""
 

@@ -43,18 +43,6 @@ from houseprice.model.store.store import ModelStore
 from houseprice.settings import Settings
 from houseprice.tables.sales import load_market
 
-__all__ = [
-    "CHUNK_ROWS",
-    "THREAD_ROWS",
-    "CallJob",
-    "Engine",
-    "HouseTable",
-    "RequestQueue",
-    "ValuationJob",
-    "get_engine",
-    "house_frame",
-]
-
 CHUNK_ROWS = 500
 """Rows valued in one call: about 30 milliseconds."""
 

@@ -22,8 +22,6 @@ from houseprice.market.contract import load_contract
 from houseprice.market.sales import market_folders
 from houseprice.settings import Settings
 
-__all__ = ["MAX_ENGINES", "MarketEngines", "MarketMiddleware", "router"]
-
 MAX_ENGINES = 4
 """Markets beside that of the settings whose models are in memory at once."""
 

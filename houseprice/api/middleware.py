@@ -44,8 +44,6 @@ from houseprice.api.telemetry import Metrics, collect_rows
 from houseprice.files import MEGABYTE
 from houseprice.settings import Settings
 
-__all__ = ["CSV_PATH", "BodyReader", "add_middleware"]
-
 CSV_PATH = "/v1/valuations.csv"
 """The one route that reads its body itself, in chunks."""
 

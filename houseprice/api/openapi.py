@@ -26,8 +26,6 @@ from houseprice.market.fields import Field
 from houseprice.market.sales import Market, typical_house
 from houseprice.settings import Settings
 
-__all__ = ["document_writer", "example_house", "house_schema", "router", "row_schema"]
-
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 _SECURITY = {

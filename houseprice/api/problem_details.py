@@ -21,16 +21,6 @@ from starlette.requests import ClientDisconnect
 from houseprice.backend.strict_json import write_json
 from houseprice.errors import InputError, ModelError, StoreError
 
-__all__ = [
-    "ApiError",
-    "ProblemDetails",
-    "ServerBusy",
-    "error_responses",
-    "install_error_handlers",
-    "to_api_error",
-    "unexpected_error",
-]
-
 Responses = dict[int | str, dict[str, Any]]
 
 PROBLEM_JSON = "application/problem+json"

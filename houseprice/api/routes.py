@@ -49,8 +49,6 @@ from houseprice.market.parsing import is_blank, shorten
 from houseprice.market.sales import valuation_days
 from houseprice.market.validation import suggest_field
 
-__all__ = ["router"]
-
 MAX_EXPLAINED_ROWS = 200
 """Houses with an explanation or comparable sales in one request; they take the most time."""
 

@@ -27,8 +27,6 @@ from houseprice.tables.processes import ONE_THREAD
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
-__all__ = ["HeadLimitProtocol", "create", "main", "server_environment"]
-
 KEEP_ALIVE_S = 75  # longer than proxies keep a connection: who closes first loses no request
 WORKER_TIMEOUT_S = 20  # a process that does not answer its supervisor for so long is replaced
 

@@ -20,8 +20,6 @@ from prometheus_client.exposition import choose_encoder
 from houseprice import __version__
 from houseprice.backend.schemas import API_VERSION
 
-__all__ = ["Metrics", "RowOutcomes", "collect_rows", "count_rows", "router"]
-
 _BUCKETS_S = (0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
 # prometheus_client has no types for these two.

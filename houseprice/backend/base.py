@@ -30,24 +30,6 @@ if TYPE_CHECKING:
     from houseprice.model.study import Study
     from houseprice.model.what_if import ValueChange
 
-__all__ = [
-    "CAPABILITIES",
-    "DEFAULT_INTERVAL",
-    "LIST_COLUMNS",
-    "NUMBER_COLUMNS",
-    "VALUATION_COLUMNS",
-    "Backend",
-    "BackendInfo",
-    "Capability",
-    "Progress",
-    "ValuationResult",
-    "VersionInfo",
-    "chunks",
-    "not_supported",
-    "report_valued",
-    "valuation_frame",
-]
-
 P = ParamSpec("P")
 R = TypeVar("R")
 

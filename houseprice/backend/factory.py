@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import requests
 
-from houseprice.backend.base import Backend, Progress
+from houseprice.backend.base import Backend
 from houseprice.backend.local import LocalBackend
 from houseprice.backend.remote.client import RemoteBackend
 from houseprice.backend.remote.foreign import ForeignBackend
@@ -13,9 +13,8 @@ from houseprice.backend.remote.transport import Transport
 from houseprice.market.sales import Market
 from houseprice.model.store.store import ModelStore
 from houseprice.model.training import ensure_model
+from houseprice.progress import Progress
 from houseprice.settings import Settings
-
-__all__ = ["open_backend", "open_remote"]
 
 
 def open_backend(settings: Settings, market: Market, progress: Progress | None = None) -> Backend:

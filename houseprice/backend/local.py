@@ -13,7 +13,6 @@ from houseprice.backend.base import (
     DEFAULT_INTERVAL,
     Backend,
     BackendInfo,
-    Progress,
     ValuationResult,
     VersionInfo,
     chunks,
@@ -28,12 +27,12 @@ from houseprice.model.card import Card
 from houseprice.model.comparables import Comparables, adjust_prices
 from houseprice.model.explanation import Explainer, Explanation
 from houseprice.model.importance import partial_dependence
-from houseprice.model.store.store import LoadedModel, ModelStore
+from houseprice.model.store.artefact import LoadedModel
+from houseprice.model.store.store import ModelStore
 from houseprice.model.study import Study
 from houseprice.model.valuation import MAX_CONFIDENCE_OUTSIDE
 from houseprice.model.what_if import EffectUncertainty, ValueChange, ice_curve, what_if
-
-__all__ = ["LocalBackend"]
+from houseprice.progress import Progress
 
 CHUNK_ROWS = 5_000
 """Rows valued at a time: enough for speed, few enough for constant memory."""

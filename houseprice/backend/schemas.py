@@ -26,30 +26,6 @@ from houseprice.model.explanation import Explanation
 from houseprice.model.study import Study
 from houseprice.model.what_if import ValueChange
 
-__all__ = [
-    "API_VERSION",
-    "ChangeOut",
-    "ComparableOut",
-    "ContributionOut",
-    "EffectPointOut",
-    "EffectsOut",
-    "ExplanationOut",
-    "ImportanceOut",
-    "MarketOut",
-    "ModelOut",
-    "NextFactOut",
-    "NextFactsOut",
-    "Number",
-    "ProblemOut",
-    "ResponseModel",
-    "StudyOut",
-    "ValuationOut",
-    "ValuationsOut",
-    "VersionOut",
-    "to_records",
-    "valuations_response",
-]
-
 API_VERSION = "1"
 
 Number = Annotated[float, Field(allow_inf_nan=False)]

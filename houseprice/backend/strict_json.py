@@ -12,8 +12,6 @@ from typing import Any
 
 from pydantic_core import to_json
 
-__all__ = ["StrictJsonError", "read_json", "write_json"]
-
 
 class StrictJsonError(ValueError):
     """A text is not JSON, or is ambiguous; the message says why."""

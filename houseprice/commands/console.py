@@ -18,17 +18,6 @@ from houseprice.logs import COMMAND_LOGGER
 if TYPE_CHECKING:
     from houseprice.settings import Settings
 
-__all__ = [
-    "AsJson",
-    "Console",
-    "Dask",
-    "MarketName",
-    "Quiet",
-    "Seed",
-    "read_settings",
-    "use_market",
-]
-
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON, for programs.")]
 Dask = Annotated[
     str | None,

@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from houseprice.model.report import Report
     from houseprice.progress import Progress
 
-__all__ = ["evaluate"]
-
 Data = Annotated[
     Path | None,
     typer.Option(

@@ -15,8 +15,6 @@ from houseprice.commands.console import AsJson, Console, Quiet, read_settings
 if TYPE_CHECKING:
     from houseprice.market.fetch import FetchResult
 
-__all__ = ["fetch"]
-
 Output = Annotated[
     Path | None,
     typer.Option(

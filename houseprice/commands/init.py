@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from houseprice.market.draft.draft import Draft
     from houseprice.market.sales import Market
 
-__all__ = ["check", "init"]
-
 SET_ASIDE_FILE = "set_aside.csv"
 
 

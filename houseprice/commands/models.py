@@ -23,8 +23,6 @@ from houseprice.formatting import percent
 if TYPE_CHECKING:
     from houseprice.model.store.store import ModelStore, Version
 
-__all__ = ["models", "train"]
-
 models = typer.Typer(
     invoke_without_command=True, help="List the trained models; choose the active one."
 )

@@ -25,14 +25,13 @@ from houseprice.tables.processes import n_processors, start_server
 if TYPE_CHECKING:
     from _typeshed import SupportsWrite
 
-    from houseprice.backend.base import Backend, Progress
+    from houseprice.backend.base import Backend
+    from houseprice.progress import Progress
     from houseprice.settings import Settings
     from houseprice.tables.distributed import ClusterOptions, FileJob
     from houseprice.tables.reader import CsvFile
     from houseprice.tables.scoring import RowCounts, ScoringOptions
     from houseprice.tables.streaming import StreamResult
-
-__all__ = ["EVIDENCE_ROWS", "PARALLEL_ROWS", "predict"]
 
 EVIDENCE_ROWS = 10_000
 """Rows up to which evidence is given by default: it takes about a millisecond per row."""

@@ -16,13 +16,12 @@ if TYPE_CHECKING:
     import pandas as pd
     from rich.table import Table
 
-    from houseprice.market.contract import Contract, Limit
+    from houseprice.market.contract import Contract
     from houseprice.market.draft.draft import Draft
+    from houseprice.market.metadata import Limit
     from houseprice.market.sales import Market
     from houseprice.model.gate import ChampionComparison, GateResult
     from houseprice.model.report import Report
-
-__all__ = ["draft_text", "gate_text", "metrics_text", "report_text", "set_aside_lines"]
 
 _PIPED_WIDTH = 120
 

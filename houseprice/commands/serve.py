@@ -14,8 +14,6 @@ from houseprice.errors import SettingsError
 from houseprice.extras import require
 from houseprice.tables.processes import ONE_THREAD
 
-__all__ = ["app", "serve"]
-
 Port = Annotated[int, typer.Option(envvar="PORT", min=1, max=65535, help="Port to listen on.")]
 Host = Annotated[
     str,

@@ -13,17 +13,9 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from houseprice.errors import MarketError
-from houseprice.market.contract import (
-    Contract,
-    Group,
-    MarketMetadata,
-    Price,
-    Roles,
-    validate_contract,
-)
+from houseprice.market.contract import Contract, validate_contract
 from houseprice.market.fields import ContractModel, Field, Level
-
-__all__ = ["ContractFault", "contract_faults"]
+from houseprice.market.metadata import Group, MarketMetadata, Price, Roles
 
 REFERENCE = "docs/contract.md"
 _MODELS: dict[str, type[ContractModel]] = {

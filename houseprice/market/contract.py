@@ -28,7 +28,6 @@ from houseprice.market.expressions import Expression, ExpressionError
 from houseprice.market.fields import (
     ContractModel,
     Field,
-    Level,
     fold_name,
     singular,
     words_of,
@@ -38,38 +37,11 @@ from houseprice.market.metadata import (
     Dialect,
     Gate,
     Group,
-    KaggleFile,
-    KaggleSource,
-    Limit,
     MarketMetadata,
-    Price,
     Roles,
 )
 from houseprice.market.rules import Component, ConsistencyRule, Order, Rule, Whole
 from houseprice.market.units import conversion, is_unit
-
-__all__ = [
-    "CONTRACT_FILE",
-    "Component",
-    "Contract",
-    "Derived",
-    "Dialect",
-    "Field",
-    "Gate",
-    "Group",
-    "KaggleFile",
-    "KaggleSource",
-    "Level",
-    "Limit",
-    "MarketMetadata",
-    "Order",
-    "Price",
-    "Roles",
-    "Rule",
-    "Whole",
-    "load_contract",
-    "validate_contract",
-]
 
 _BRACKET = re.compile(r"(?P<name>.*?)\s*[(\[](?P<unit>[^()\[\]]*)[)\]]\s*")
 _LAST_WORDS = re.compile(

@@ -11,8 +11,6 @@ from collections.abc import Iterable
 from datetime import date, timedelta
 from typing import Literal
 
-__all__ = ["Order", "date_of", "date_order", "decimal_year", "parse_date"]
-
 Order = Literal["ymd", "mdy", "dmy", "yymmdd"]
 """The order of year, month and day; "yymmdd" are six digits, which else are a year and a month."""
 

@@ -25,8 +25,6 @@ from houseprice.market.parsing import (
     parse_column,
 )
 
-__all__ = ["as_of_cells", "complete", "evaluate_condition", "fill_dates", "natural_key"]
-
 LIMIT_FACTOR = 10.0
 """Limits that are left to the sales lie this factor beyond them."""
 PRICE_FACTOR = 20.0

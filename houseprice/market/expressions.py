@@ -27,16 +27,6 @@ from numpy.typing import NDArray
 
 from houseprice.market.fields import Field
 
-__all__ = [
-    "COLUMNS",
-    "FUNCTIONS",
-    "SCALARS",
-    "Arithmetic",
-    "Expression",
-    "ExpressionError",
-    "Floats",
-]
-
 Floats = NDArray[np.float64]
 Value = TypeVar("Value")
 

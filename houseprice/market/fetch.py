@@ -21,18 +21,11 @@ import pandas as pd
 from houseprice.errors import FetchError, MarketError
 from houseprice.files import sync_folder
 from houseprice.formatting import list_some
-from houseprice.market.contract import (
-    CONTRACT_FILE,
-    Contract,
-    KaggleFile,
-    KaggleSource,
-    load_contract,
-)
+from houseprice.market.contract import CONTRACT_FILE, Contract, load_contract
 from houseprice.market.kaggle import STALL_TIMEOUT_S, download
+from houseprice.market.metadata import KaggleFile, KaggleSource
 from houseprice.market.sales import load_market, read_rows
 from houseprice.market.validation import validate
-
-__all__ = ["FetchResult", "FetchedFile", "atomic_folder", "default_folder", "fetch_market"]
 
 _STALE_S = 3600
 """Age from which a hidden folder is left over from a killed run."""

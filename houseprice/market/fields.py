@@ -15,19 +15,6 @@ from pydantic import Field as Setting
 from houseprice.formatting import field_value
 from houseprice.market.dates import Order, date_of, parse_date
 
-__all__ = [
-    "KINDS",
-    "ContractModel",
-    "Field",
-    "Kind",
-    "Level",
-    "Sign",
-    "fold_name",
-    "normalize",
-    "singular",
-    "words_of",
-]
-
 Kind = Literal["number", "count", "year", "date", "ordinal", "nominal", "flag"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 Sign = Literal["+", "-"]

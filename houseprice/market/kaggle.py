@@ -23,9 +23,7 @@ from urllib.parse import urlsplit
 from houseprice.errors import FetchError
 from houseprice.extras import require
 from houseprice.files import MEGABYTE
-from houseprice.market.contract import KaggleSource
-
-__all__ = ["STALL_TIMEOUT_S", "KaggleFailure", "download", "failure_message"]
+from houseprice.market.metadata import KaggleSource
 
 STALL_TIMEOUT_S = 60.0
 """Seconds without a byte after which a download is aborted."""

@@ -12,19 +12,6 @@ from pydantic import FiniteFloat, model_validator
 from houseprice.formatting import decimal_places
 from houseprice.market.fields import ContractModel, Sign
 
-__all__ = [
-    "Derived",
-    "Dialect",
-    "Gate",
-    "Group",
-    "KaggleFile",
-    "KaggleSource",
-    "Limit",
-    "MarketMetadata",
-    "Price",
-    "Roles",
-]
-
 
 class Limit(ContractModel):
     """The range of a metric that the gate accepts, ends included."""

@@ -26,18 +26,6 @@ from houseprice.market.fields import Field, normalize, singular
 from houseprice.market.problems import Problem, Severity
 from houseprice.market.units import conversion, is_unit, split_quantity
 
-__all__ = [
-    "CellFinding",
-    "ParsedCell",
-    "ParsedTable",
-    "describe_range",
-    "is_blank",
-    "parse_cell",
-    "parse_column",
-    "parse_columns",
-    "shorten",
-]
-
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 

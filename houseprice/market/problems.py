@@ -9,16 +9,6 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = [
-    "Problem",
-    "Severity",
-    "concat_problems",
-    "renumbered",
-    "rows_with_problems",
-    "shifted",
-    "slice_problems",
-]
-
 Severity = Literal["note", "warning", "error"]
 
 

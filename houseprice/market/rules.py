@@ -19,17 +19,6 @@ from houseprice.formatting import join_words
 from houseprice.market.expressions import Expression
 from houseprice.market.fields import ContractModel, Field
 
-__all__ = [
-    "Component",
-    "ConsistencyRule",
-    "Contradiction",
-    "Fact",
-    "Fields",
-    "Order",
-    "Rule",
-    "Whole",
-]
-
 Fields = Mapping[str, Field]
 _MAX_NAMED = 3
 """Parts of a whole that a title names."""

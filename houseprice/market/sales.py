@@ -23,24 +23,6 @@ from houseprice.market.parsing import is_blank
 from houseprice.market.problems import Problem
 from houseprice.market.validation import validate, validate_prices
 
-__all__ = [
-    "EXPERIMENTS_FILE",
-    "EXPERIMENT_METRICS",
-    "MIN_SALES",
-    "Market",
-    "load_experiments",
-    "load_market",
-    "market_folder",
-    "market_folders",
-    "market_of",
-    "median_values",
-    "read_rows",
-    "sale_dates",
-    "sale_period",
-    "typical_house",
-    "valuation_days",
-]
-
 EMBEDDED = Path(__file__).parent
 MIN_SALES = 50
 """A market with fewer usable sales can't be learned."""

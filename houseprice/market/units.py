@@ -9,8 +9,6 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-__all__ = ["Quantity", "conversion", "is_unit", "split_quantity"]
-
 _QUANTITY = re.compile(
     r"(?P<sign>[+-]?)\s*(?P<before>[^\d.,+-]*?)\s*"
     r"(?P<number>[+-]?(?:\d+(?:[.,' \u00a0\u2009\u202f’]\d+)*[.,]?|[.,]\d+)(?:[eE][+-]?\d+)?)"

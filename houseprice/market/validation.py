@@ -33,16 +33,6 @@ from houseprice.market.parsing import (
 from houseprice.market.problems import Problem, Severity
 from houseprice.market.rules import ConsistencyRule, Contradiction, Fact
 
-__all__ = [
-    "Domain",
-    "ValidationResult",
-    "problem_order",
-    "suggest_field",
-    "unknown_fields",
-    "validate",
-    "validate_prices",
-]
-
 MAX_UNKNOWN_FIELDS = 20
 """Unknown fields of one row that are reported one by one."""
 MAX_SUGGESTIONS = 100

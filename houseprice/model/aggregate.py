@@ -29,17 +29,6 @@ from houseprice.errors import ModelError
 from houseprice.market.sales import Market
 from houseprice.model.valuation import ValuationModel
 
-__all__ = [
-    "MIN_SALES",
-    "PRIOR_TIME",
-    "SharedErrors",
-    "estimate_shared_errors",
-    "out_of_time_errors",
-    "sum_interval",
-    "variance_components",
-    "within_area_covariance",
-]
-
 Floats = NDArray[np.float64]
 
 PRIOR_TIME, PRIOR_YEARS = 0.02, 2.0

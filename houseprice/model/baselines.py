@@ -14,8 +14,6 @@ from houseprice.market.contract import Contract
 from houseprice.market.profile.associations import price_associations
 from houseprice.market.profile.selection import Sales
 
-__all__ = ["BASELINES", "baseline_estimates"]
-
 Floats = NDArray[np.float64]
 Baseline = Callable[[Contract, pd.DataFrame, Floats, pd.DataFrame], Floats]
 

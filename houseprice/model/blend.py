@@ -14,19 +14,11 @@ from sklearn.model_selection import KFold
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import check_is_fitted
 
-from houseprice.market.contract import Contract, Field
+from houseprice.market.contract import Contract
+from houseprice.market.fields import Field
 from houseprice.model.extrapolation import Extrapolation
 from houseprice.model.features import FeatureBuilder, to_matrix
 from houseprice.model.members import RelevanceKernelRegressor, SplineElasticNet
-
-__all__ = [
-    "MONOTONE_TOLERANCE",
-    "BlendRegressor",
-    "difficulty_features",
-    "increment",
-    "monotone_gains",
-    "outlier_mask",
-]
 
 Floats = NDArray[np.float64]
 

@@ -22,7 +22,8 @@ import numpy as np
 import pandas as pd
 
 from houseprice.formatting import decimal, money, percent
-from houseprice.market.contract import Contract, MarketMetadata
+from houseprice.market.contract import Contract
+from houseprice.market.metadata import MarketMetadata
 from houseprice.market.sales import Market
 from houseprice.model.ratio_study import MIN_GROUP_SIZE
 from houseprice.model.report import Report, finite_metrics
@@ -33,18 +34,6 @@ if TYPE_CHECKING:
     from jinja2 import Template
 
     from houseprice.model.store.manifest import Manifest
-
-__all__ = [
-    "CARD_JSON",
-    "CARD_MARKDOWN",
-    "Card",
-    "build_card",
-    "card_data",
-    "escape_markdown",
-    "format_date",
-    "relative_to_price",
-    "render_card",
-]
 
 CARD_JSON, CARD_MARKDOWN = "card.json", "card.md"
 

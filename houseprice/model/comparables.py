@@ -16,11 +16,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from houseprice.errors import ModelError
-from houseprice.market.contract import Contract, Field
+from houseprice.market.contract import Contract
+from houseprice.market.fields import Field
 from houseprice.market.sales import Market, sale_period
 from houseprice.model.features import to_matrix
-
-__all__ = ["Comparables", "HouseDistance", "NearestSales", "adjust_prices"]
 
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]

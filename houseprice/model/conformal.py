@@ -31,16 +31,6 @@ from houseprice.market.contract import Contract
 from houseprice.market.validation import validate
 from houseprice.model.blend import BlendRegressor, difficulty_features
 
-__all__ = [
-    "LEVELS",
-    "ConformalInterval",
-    "Fold",
-    "calibrate",
-    "check_level",
-    "fit_folds",
-    "mask_fields",
-]
-
 Floats = NDArray[np.float64]
 
 LEVELS = (0.5, 0.95)

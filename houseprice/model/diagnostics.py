@@ -34,20 +34,6 @@ from houseprice.model.metrics import (
 from houseprice.model.valuation import ValuationModel
 from houseprice.progress import Progress
 
-__all__ = [
-    "FEATURE_COUNTS",
-    "ErrorTrend",
-    "accuracy_by_feature_count",
-    "calibration",
-    "error_trend",
-    "errors_by_group",
-    "group_ablation",
-    "held_out_predictions",
-    "interactions",
-    "prediction_errors",
-    "quintiles",
-]
-
 Floats = NDArray[np.float64]
 Positions = NDArray[np.intp]
 

@@ -27,17 +27,6 @@ from houseprice.model.metrics import interval_metrics, point_metrics, rmsle
 from houseprice.model.valuation import ValuationModel
 from houseprice.progress import Progress
 
-__all__ = [
-    "LEVELS",
-    "Evaluation",
-    "EvaluationSet",
-    "cross_validate",
-    "evaluate_model",
-    "evaluation_set",
-    "out_of_fold_evaluation",
-    "out_of_time_evaluation",
-]
-
 Floats = NDArray[np.float64]
 
 LEVELS = (0.68, 0.80, 0.90)

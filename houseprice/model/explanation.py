@@ -9,12 +9,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from houseprice.formatting import difference_step, money, plural
-from houseprice.market.contract import Price
+from houseprice.market.metadata import Price
 from houseprice.model.features import to_matrix
 from houseprice.model.shapley import ShapleyExplainer, money_contributions
 from houseprice.model.valuation import ValuationModel
-
-__all__ = ["Explainer", "Explanation", "format_difference"]
 
 Floats = NDArray[np.float64]
 

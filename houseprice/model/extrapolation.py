@@ -20,8 +20,6 @@ from sklearn.covariance import ledoit_wolf
 from houseprice.market.contract import Contract
 from houseprice.market.problems import Problem
 
-__all__ = ["UNLIKE", "Extrapolation"]
-
 Floats = NDArray[np.float64]
 
 _COVERED = 0.985  # share of the sales on each side that is enough to learn from

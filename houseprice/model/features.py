@@ -21,8 +21,6 @@ from houseprice.market.contract import Contract
 from houseprice.market.expressions import Expression
 from houseprice.model.imputation import GaussianCopulaImputer
 
-__all__ = ["FeatureBuilder", "to_matrix"]
-
 Floats = NDArray[np.float64]
 
 

@@ -16,7 +16,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from houseprice.errors import MarketError, StoreError
-from houseprice.market.contract import CONTRACT_FILE, Gate, Limit
+from houseprice.market.contract import CONTRACT_FILE
+from houseprice.market.metadata import Gate, Limit
 from houseprice.market.sales import Market
 from houseprice.model.diagnostics import held_out_predictions
 from houseprice.model.evaluation import LEVELS
@@ -27,24 +28,6 @@ from houseprice.model.store.manifest import Manifest
 from houseprice.model.store.store import ModelStore
 from houseprice.model.valuation import ValuationModel
 from houseprice.progress import Progress
-
-__all__ = [
-    "ALL_SALES",
-    "Champion",
-    "ChampionComparison",
-    "GateResult",
-    "LimitCheck",
-    "VersionComparison",
-    "check_limits",
-    "common_sales",
-    "compare_versions",
-    "compare_with_champion",
-    "find_champion",
-    "gate_metrics",
-    "incomparable_reason",
-    "require_gate",
-    "unknown_metrics",
-]
 
 ALL_SALES = "All sales"
 

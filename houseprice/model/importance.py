@@ -16,8 +16,6 @@ from houseprice.model.valuation import ValuationModel
 from houseprice.model.what_if import effect_grid
 from houseprice.progress import Progress
 
-__all__ = ["partial_dependence", "permutation_importance"]
-
 Floats = NDArray[np.float64]
 
 _MAX_CURVES = 20  # individual curves that are returned with a partial dependence

@@ -22,9 +22,8 @@ from sklearn.base import BaseEstimator
 from sklearn.covariance import ledoit_wolf
 from sklearn.utils.validation import check_is_fitted
 
-from houseprice.market.contract import Contract, Field
-
-__all__ = ["GaussianCopulaImputer"]
+from houseprice.market.contract import Contract
+from houseprice.market.fields import Field
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]

@@ -12,8 +12,6 @@ from sklearn.preprocessing import SplineTransformer, StandardScaler
 from sklearn.svm import SVR
 from sklearn.utils.validation import check_is_fitted
 
-__all__ = ["RelevanceKernelRegressor", "SplineElasticNet"]
-
 Floats = NDArray[np.float64]
 
 

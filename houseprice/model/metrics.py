@@ -11,23 +11,6 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = [
-    "bias",
-    "coverage",
-    "interval_metrics",
-    "mae",
-    "mean_ape",
-    "mean_width",
-    "median_ape",
-    "median_ratio",
-    "point_metrics",
-    "r2",
-    "rmse",
-    "rmsle",
-    "share_within",
-    "winkler_score",
-]
-
 Floats = NDArray[np.float64]
 
 

@@ -18,20 +18,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = [
-    "ACCEPTED_RANGES",
-    "MIN_GROUP_SIZE",
-    "STATISTICS",
-    "cod",
-    "median_ratio",
-    "mki",
-    "prb",
-    "prd",
-    "ratio_statistics",
-    "ratio_study",
-    "vei",
-]
-
 Floats = NDArray[np.float64]
 
 

@@ -18,13 +18,6 @@ from houseprice.model.metrics import coverage, mean_width, median_ape, share_wit
 from houseprice.model.ratio_study import MIN_GROUP_SIZE, ratio_study
 from houseprice.model.valuation import CONFIDENCE_BANDS
 
-__all__ = [
-    "Report",
-    "build_report",
-    "finite_metrics",
-    "price_quintiles",
-]
-
 Bands = tuple[tuple[str, float], ...]
 
 _FINE = (0.0, 75.0, 80.0, 85.0, 88.0, 90.0, 92.0, 94.0, 96.0)

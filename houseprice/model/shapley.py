@@ -28,18 +28,6 @@ from houseprice.model.features import to_matrix
 from houseprice.model.members import RelevanceKernelRegressor, SplineElasticNet
 from houseprice.model.valuation import ValuationModel
 
-__all__ = [
-    "AdditiveTerms",
-    "Coalitions",
-    "DerivedColumn",
-    "KernelShapley",
-    "ShapleyExplainer",
-    "logarithmic_mean",
-    "money_contributions",
-    "multilinear_weights",
-    "shapley_weights",
-]
-
 Floats = NDArray[np.float64]
 
 _BLOCK = 256  # houses at a time, so that memory does not grow with their number

@@ -12,18 +12,6 @@ from typing import Literal, NamedTuple
 from houseprice.formatting import decimal, money, percent
 from houseprice.model.ratio_study import ACCEPTED_RANGES
 
-__all__ = [
-    "BASELINE_LABELS",
-    "STANDARDS",
-    "STANDARD_SOURCES",
-    "column_labels",
-    "detailed_label",
-    "format_metric",
-    "metric_help",
-    "metric_label",
-    "short_label",
-]
-
 
 class _Metric(NamedTuple):
     label: str

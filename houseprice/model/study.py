@@ -14,8 +14,6 @@ import pandas as pd
 
 from houseprice.errors import StoreError
 
-__all__ = ["NO_STUDY", "STUDY_FILE", "STUDY_TABLES", "Study"]
-
 STUDY_FILE = "study.json"
 
 _TEXT, _NUMBER = "str", "float64"

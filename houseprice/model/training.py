@@ -25,14 +25,12 @@ from houseprice.model.explanation import Explainer
 from houseprice.model.gate import gate_metrics
 from houseprice.model.importance import permutation_importance
 from houseprice.model.report import build_report
-from houseprice.model.store.artefact import GoldenRows
-from houseprice.model.store.store import LoadedModel, ModelStore, Version
+from houseprice.model.store.artefact import GoldenRows, LoadedModel
+from houseprice.model.store.store import ModelStore, Version
 from houseprice.model.store.versions import create_store_folder, explain_write_errors
 from houseprice.model.study import Study
 from houseprice.model.valuation import ValuationModel
 from houseprice.progress import Progress, subprogress
-
-__all__ = ["compute_study", "ensure_model", "train"]
 
 logger = logging.getLogger(__name__)
 

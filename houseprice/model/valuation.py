@@ -21,8 +21,6 @@ from houseprice.model.extrapolation import UNLIKE
 from houseprice.model.features import to_matrix
 from houseprice.progress import Progress, subprogress
 
-__all__ = ["CONFIDENCE_BANDS", "MAX_CONFIDENCE_OUTSIDE", "ValuationModel", "confidence_band"]
-
 Floats = NDArray[np.float64]
 
 CONFIDENCE_BANDS = (("low", 0.0), ("medium", 85.0), ("high", 92.0))

@@ -12,12 +12,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from houseprice.errors import ModelError
 from houseprice.formatting import difference_step, quantity, round_down
-from houseprice.market.contract import Field
+from houseprice.market.fields import Field
 from houseprice.model.blend import BlendRegressor
 from houseprice.model.explanation import format_difference
 from houseprice.model.valuation import ValuationModel
-
-__all__ = ["EffectUncertainty", "ValueChange", "effect_grid", "ice_curve", "step_effect", "what_if"]
 
 Floats = NDArray[np.float64]
 

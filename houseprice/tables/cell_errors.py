@@ -15,8 +15,6 @@ from collections.abc import Iterator
 from itertools import chain
 from typing import BinaryIO
 
-__all__ = ["error_cells"]
-
 CellTexts = dict[int, dict[int, str]]
 """Texts by the row of their cell, from 1, and its column, from 0."""
 

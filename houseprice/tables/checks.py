@@ -19,16 +19,6 @@ from houseprice.market.rules import ConsistencyRule
 from houseprice.tables.scoring import ScoredTable
 from houseprice.tables.table import Table
 
-__all__ = [
-    "FINDING_COLUMNS",
-    "Check",
-    "Finding",
-    "Verdict",
-    "available_checks",
-    "findings_frame",
-    "run_checks",
-]
-
 About = Literal["table", "number", "whole", "year", "level", "blank", "absent", "follows", "start"]
 
 

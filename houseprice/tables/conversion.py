@@ -27,8 +27,6 @@ import houseprice
 from houseprice.errors import HousePriceError, InputError
 from houseprice.files import MEGABYTE
 
-__all__ = ["MAX_MEMORY", "ConversionRequest", "ConvertedFile", "Kind", "open_as_csv"]
-
 Kind = Literal["text", "workbook", "parquet"]
 
 MAX_MEMORY = 2_000 * MEGABYTE

@@ -13,8 +13,6 @@ import sys
 from houseprice.errors import InputError
 from houseprice.tables.conversion import MAX_MEMORY, ConversionRequest
 
-__all__ = ["main"]
-
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 
 

@@ -15,15 +15,6 @@ from houseprice.tables.decimals import ambiguous_numbers, to_decimal_points
 from houseprice.tables.scoring import ScoredTable
 from houseprice.tables.table import Table
 
-__all__ = [
-    "INVALID_CELL_COLUMNS",
-    "allowed_values",
-    "apply_edits",
-    "collect_edits",
-    "invalid_cells",
-    "uncorrectable_rows",
-]
-
 INVALID_CELL_COLUMNS = ("row", "column", "field", "read", "message", "expected", "corrected")
 
 _POINTED = re.compile(r"[+-]?\d*\.\d+")

@@ -24,8 +24,6 @@ from houseprice.market.contract import Contract
 from houseprice.market.problems import Problem
 from houseprice.market.units import split_quantity
 
-__all__ = ["Decimals", "ambiguous_numbers", "detect_decimals", "to_decimal_points"]
-
 Decimals = Literal["point", "comma", "unclear"]
 
 # With D the decimal sign and T the sign between thousands.

@@ -23,10 +23,11 @@ from threading import Lock
 from time import monotonic
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
-from houseprice.backend.base import DEFAULT_INTERVAL, Progress
+from houseprice.backend.base import DEFAULT_INTERVAL
 from houseprice.errors import HousePriceError, InputError, StoreError
 from houseprice.files import MEGABYTE
 from houseprice.formatting import duration
+from houseprice.progress import Progress
 from houseprice.tables.layout import Layout, Span
 from houseprice.tables.parallel import ChunkTask, ModelReference, value_spans
 from houseprice.tables.reader import CHUNK_ROWS, open_csv
@@ -37,8 +38,6 @@ from houseprice.tables.writer import publish_file, staging_folder
 
 if TYPE_CHECKING:
     from distributed import Client, Future
-
-__all__ = ["ClusterOptions", "Failure", "FileJob", "Outcome", "value_on_cluster"]
 
 LARGE = 64 * MEGABYTE
 """Bytes above which a file is valued in ranges of chunks."""

@@ -28,17 +28,6 @@ from houseprice.market.sales import Market
 from houseprice.market.validation import validate
 from houseprice.tables.table import Table
 
-__all__ = [
-    "DRIFT_COLUMNS",
-    "MIN_HOUSES",
-    "DriftReport",
-    "blank_drift",
-    "detect_drift",
-    "level_drift",
-    "middle_drift",
-    "without_part",
-]
-
 Floats = NDArray[np.float64]
 
 BLANKS, MIDDLES, LEVELS, NEW = 0.10, 1.5, 0.20, 0.05

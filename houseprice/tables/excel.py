@@ -34,8 +34,6 @@ if TYPE_CHECKING:
 
     from houseprice.tables.scoring import ScoredTable
 
-__all__ = ["cell_text", "to_excel", "workbook_to_csv"]
-
 _MIDNIGHT = time()
 
 _MAX_ROWS, _MAX_COLUMNS, _MAX_CHARS = 2**20, 2**14, 32_767

@@ -46,17 +46,6 @@ from houseprice.tables.records import (
 )
 from houseprice.tables.table import Header, read_header
 
-__all__ = [
-    "HEADER_RECORDS",
-    "Layout",
-    "Scan",
-    "Span",
-    "find_header",
-    "find_layout",
-    "find_spans",
-    "scan",
-]
-
 _START_CHARS = 2**20
 MatchHeader = Callable[[str], tuple[str, str] | None]
 HEADER_RECORDS = 30

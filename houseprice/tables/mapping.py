@@ -26,8 +26,6 @@ from houseprice.market.parsing import parse_column
 from houseprice.market.units import conversion, is_unit
 from houseprice.market.validation import suggest_field
 
-__all__ = ["NO_MAPPING", "ColumnMapping", "suggest_columns"]
-
 _LEAST_SIMILAR = 0.7
 _SHARE_LEVELS = 0.8
 _SAMPLE_ROWS = 200

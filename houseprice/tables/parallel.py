@@ -18,13 +18,13 @@ from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from pathlib import Path
 
-from houseprice.backend.base import Backend, Progress
+from houseprice.backend.base import Backend
 from houseprice.backend.local import LocalBackend
 from houseprice.errors import HousePriceError, InputError, StoreError
 from houseprice.market.sales import Market
 from houseprice.model.store.manifest import Manifest
 from houseprice.model.store.store import ModelStore
-from houseprice.progress import ProgressEstimate
+from houseprice.progress import Progress, ProgressEstimate
 from houseprice.settings import Settings, read_settings
 from houseprice.tables.layout import Layout, Span
 from houseprice.tables.processes import run_in_processes, start_server
@@ -45,15 +45,6 @@ from houseprice.tables.streaming import (
     result_notes,
     value_chunk,
 )
-
-__all__ = [
-    "ChunkTask",
-    "FileOptions",
-    "ModelReference",
-    "WorkerPool",
-    "value_spans",
-    "value_to_file",
-]
 
 MAX_KILLS = 3
 """Times that a process may be killed before the next chunk is finished."""

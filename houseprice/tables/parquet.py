@@ -20,8 +20,6 @@ from houseprice.tables.conversion import ConversionRequest
 if TYPE_CHECKING:
     from houseprice.tables.scoring import ScoredTable
 
-__all__ = ["as_text", "parquet_to_csv", "to_parquet"]
-
 _TEXT = pa.large_string()
 _ROWS = 10_000
 _MIDNIGHT = r" 00:00:00(\.0+)?$"

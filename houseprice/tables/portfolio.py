@@ -19,8 +19,6 @@ from houseprice.model.aggregate import SharedErrors, sum_interval, variance_comp
 from houseprice.tables.scoring import ScoredTable
 from houseprice.tables.table import Table
 
-__all__ = ["Portfolio", "sum_portfolio"]
-
 Floats = NDArray[np.float64]
 
 

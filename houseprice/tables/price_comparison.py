@@ -25,8 +25,6 @@ from houseprice.model.standards import format_metric, metric_label
 from houseprice.tables.scoring import ScoredTable
 from houseprice.tables.table import Table
 
-__all__ = ["PriceComparison", "compare_prices"]
-
 _FIGURES = (
     "median_ape", "mean_ape", "within_5", "within_10", "within_20", "bias", "mae", "rmsle",
 )  # fmt: skip

@@ -49,8 +49,6 @@ from houseprice.tables.records import (
 from houseprice.tables.table import Table, drop_empty_columns, has_valuation
 from houseprice.tables.writer import is_escaped, is_formula, unescape_formula
 
-__all__ = ["CHUNK_ROWS", "MAX_UPLOAD_SECONDS", "CsvFile", "open_bytes", "open_csv", "read_table"]
-
 CHUNK_ROWS = 20_000
 """Rows per chunk: enough to be fast, few enough to keep memory flat."""
 CHUNK_CHARS = 2**25

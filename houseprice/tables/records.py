@@ -23,22 +23,6 @@ from houseprice.market.parsing import shorten
 from houseprice.market.problems import Problem
 from houseprice.tables.writer import csv_line
 
-__all__ = [
-    "BLOCK_LINES",
-    "MAX_CELL_CHARS",
-    "MAX_COLUMNS",
-    "MAX_LINE_CHARS",
-    "SEPARATORS",
-    "Block",
-    "Lines",
-    "Record",
-    "Shape",
-    "read_blocks",
-    "read_records",
-    "refuse_long_cells",
-    "row_problems",
-]
-
 MAX_COLUMNS = 500
 """Columns that a table may have."""
 MAX_CELL_CHARS = 32_767

@@ -36,18 +36,6 @@ from houseprice.market.problems import Problem
 from houseprice.tables.scoring import RowCounts
 from houseprice.tables.streaming import ValuedChunk, merge_results
 
-__all__ = [
-    "Checkpoint",
-    "FinishedChunk",
-    "Task",
-    "add_finished",
-    "checkpoint",
-    "digest",
-    "read_finished",
-    "write_chunks",
-    "write_finished",
-]
-
 _BLOCK = 2**20
 _LONGEST_NAME = 255
 

@@ -16,8 +16,6 @@ from houseprice.market.sales import load_market as load_plain_market
 from houseprice.settings import Settings, read_settings
 from houseprice.tables.reader import open_csv
 
-__all__ = ["load_market", "read_sales"]
-
 
 def load_market(name_or_path: str | Path | None = None, settings: Settings | None = None) -> Market:
     """Load a market: an embedded one by name, any by its folder, by default that of the settings.

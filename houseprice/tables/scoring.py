@@ -15,27 +15,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from houseprice.backend.base import (
-    DEFAULT_INTERVAL,
-    VALUATION_COLUMNS,
-    Backend,
-    Progress,
-    ValuationResult,
-)
+from houseprice.backend.base import DEFAULT_INTERVAL, VALUATION_COLUMNS, Backend, ValuationResult
 from houseprice.errors import BackendError
 from houseprice.market.defaults import fill_dates
 from houseprice.market.problems import Problem, renumbered, rows_with_problems
+from houseprice.progress import Progress
 from houseprice.tables.table import OutputColumns, Table
-
-__all__ = [
-    "RowCounts",
-    "ScoredTable",
-    "ScoringOptions",
-    "Summary",
-    "count_rows",
-    "summarise",
-    "value_rows",
-]
 
 
 @dataclass(frozen=True)

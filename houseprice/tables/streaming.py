@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from houseprice.backend.base import VALUATION_COLUMNS, Backend, Progress
+from houseprice.backend.base import VALUATION_COLUMNS, Backend
 from houseprice.market.problems import Problem
-from houseprice.progress import ProgressEstimate
+from houseprice.progress import Progress, ProgressEstimate
 from houseprice.tables.layout import Layout
 from houseprice.tables.reader import CHUNK_ROWS, CsvFile
 from houseprice.tables.scoring import RowCounts, ScoringOptions, count_rows, value_rows
@@ -22,16 +22,6 @@ from houseprice.tables.writer import csv_line, csv_lines
 
 if TYPE_CHECKING:
     from _typeshed import SupportsWrite
-
-__all__ = [
-    "StreamResult",
-    "ValuedChunk",
-    "merge_results",
-    "result_notes",
-    "value_chunk",
-    "value_chunks",
-    "value_stream",
-]
 
 
 @dataclass(frozen=True)

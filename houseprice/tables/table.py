@@ -25,17 +25,6 @@ from houseprice.market.parsing import shorten
 from houseprice.market.problems import Problem
 from houseprice.tables.mapping import NO_MAPPING, ColumnMapping
 
-__all__ = [
-    "Header",
-    "OutputColumns",
-    "Table",
-    "drop_empty_columns",
-    "has_valuation",
-    "output_columns",
-    "read_header",
-    "template",
-]
-
 # A table with these columns was valued before: no spreadsheet has all of them by chance.
 _SIGNATURE = frozenset({"predicted_price", "model_version", "valued_at"})
 

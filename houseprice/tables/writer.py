@@ -26,19 +26,6 @@ import pandas as pd
 from houseprice.errors import HousePriceError, InputError
 from houseprice.files import sync_folder
 
-__all__ = [
-    "atomic_file",
-    "csv_line",
-    "csv_lines",
-    "escape_formula",
-    "is_escaped",
-    "is_formula",
-    "publish_file",
-    "staging_folder",
-    "to_csv",
-    "unescape_formula",
-]
-
 _FORMULA_START = re.compile(r"[\s\u200b\ufeff]*[=+\-@＝＋－＠]|[\s\u200b\ufeff]*[\t\r\n\0]")
 _NUMBER = re.compile(
     r" *[+-]?((\d{1,3}(,\d{3})+|\d+)([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)? *", re.ASCII

@@ -31,26 +31,6 @@ from houseprice.ui.session import (
     retry,
 )
 
-__all__ = [
-    "NOT_SUPPORTED",
-    "accuracy_sentences",
-    "answered_by",
-    "as_of_note",
-    "as_of_sentence",
-    "choose",
-    "download",
-    "error_boundary",
-    "escape",
-    "is_supported",
-    "link_to",
-    "measurement_note",
-    "page_frame",
-    "provenance",
-    "retry_button",
-    "show_link",
-    "show_tabs",
-]
-
 logger = logging.getLogger(__name__)
 
 # What depends on the elements and the client of Streamlit: one style sheet and one script.

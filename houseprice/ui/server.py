@@ -28,8 +28,6 @@ from houseprice.settings import Settings, read_settings
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
-__all__ = ["main"]
-
 API_PATH = "/api"
 ALL_INTERFACES = ("0.0.0.0", "::")  # noqa: S104 - compared with, not used by default
 PACKAGE = Path(__file__).parents[1]

@@ -23,7 +23,7 @@ import pandas as pd
 import streamlit as st
 from streamlit.runtime.scriptrunner import add_script_run_ctx
 
-from houseprice.backend.base import Backend, BackendInfo, Progress
+from houseprice.backend.base import Backend, BackendInfo
 from houseprice.backend.factory import open_backend
 from houseprice.errors import (
     BackendError,
@@ -38,37 +38,12 @@ from houseprice.market.profile.associations import price_associations
 from houseprice.market.profile.selection import Selection
 from houseprice.market.sales import Market, market_folders, median_values, typical_house
 from houseprice.model.study import Study
+from houseprice.progress import Progress
 from houseprice.settings import Settings, is_loopback, read_settings
 from houseprice.tables.sales import load_market
 
 if TYPE_CHECKING:
     from houseprice.model.card import Card
-
-__all__ = [
-    "MARKET",
-    "BackendHandle",
-    "CircuitBreaker",
-    "GuardedBackend",
-    "Outage",
-    "backend",
-    "by_market",
-    "cached_info",
-    "forget_market",
-    "headers",
-    "market",
-    "market_name",
-    "market_names",
-    "market_title",
-    "may_make_markets",
-    "outage",
-    "ranked_columns",
-    "retry",
-    "settings",
-    "study_of",
-    "typical",
-    "typical_values",
-    "warm_up",
-]
 
 logger = logging.getLogger(__name__)
 

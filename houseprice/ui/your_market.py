@@ -25,8 +25,6 @@ from houseprice.tables.sales import read_sales
 from houseprice.ui.layout import escape
 from houseprice.ui.session import MARKET, forget_market, market_title, settings
 
-__all__ = ["show_new_market", "show_own_markets"]
-
 _UPLOAD = "market_sales"
 _USE_NAMES = {
     "id": "key of the sale",

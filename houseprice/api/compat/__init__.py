@@ -21,18 +21,9 @@ from pydantic import BaseModel
 from houseprice.api.engine import THREAD_ROWS, get_engine
 from houseprice.api.problem_details import ApiError, ServerBusy, error_responses, to_api_error
 from houseprice.errors import HousePriceError
-from houseprice.market.contract import Contract, Dialect
+from houseprice.market.contract import Contract
+from houseprice.market.metadata import Dialect
 from houseprice.market.problems import Problem
-
-__all__ = [
-    "TAG",
-    "Predictions",
-    "RowError",
-    "check_ready",
-    "document_errors",
-    "predict_rows",
-    "route_class",
-]
 
 TAG = "other protocols"
 

@@ -29,8 +29,6 @@ from houseprice.api.compat import (
 )
 from houseprice.api.problem_details import ApiError
 
-__all__ = ["router"]
-
 _ERROR_CODES = {
     404: "RESOURCE_DOES_NOT_EXIST",
     422: "INVALID_PARAMETER_VALUE",

@@ -30,8 +30,6 @@ from houseprice.api.problem_details import ApiError
 from houseprice.market import fields
 from houseprice.market.parsing import shorten
 
-__all__ = ["router"]
-
 MODEL_NAME = "house"
 """The name of the one model of this server."""
 

@@ -22,8 +22,6 @@ from houseprice.api.engine import get_engine
 from houseprice.api.problem_details import error_responses
 from houseprice.backend.schemas import API_VERSION
 
-__all__ = ["router"]
-
 router = APIRouter(tags=[TAG])
 
 _WHOLE_ROW = "_schema"

@@ -20,7 +20,6 @@ from houseprice.backend.base import (
     Backend,
     BackendInfo,
     Capability,
-    Progress,
     ValuationResult,
     VersionInfo,
     not_supported,
@@ -51,8 +50,7 @@ from houseprice.model.explanation import Explanation
 from houseprice.model.store.artefact import NO_GOLDEN_ROWS, GoldenRows
 from houseprice.model.study import Study
 from houseprice.model.what_if import ValueChange
-
-__all__ = ["RemoteBackend", "value_csv"]
+from houseprice.progress import Progress
 
 MAX_STARTS = 3
 """How often the valuation of a table starts, if the server changes its model meanwhile."""

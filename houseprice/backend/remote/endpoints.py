@@ -34,8 +34,6 @@ from houseprice.market.contract import Contract
 from houseprice.market.problems import Problem, concat_problems
 from houseprice.market.validation import problem_order, validate
 
-__all__ = ["Endpoints", "ValuedChunk", "concat"]
-
 T = TypeVar("T")
 
 

@@ -18,7 +18,6 @@ from houseprice.backend.base import (
     DEFAULT_INTERVAL,
     Backend,
     BackendInfo,
-    Progress,
     ValuationResult,
     chunks,
     not_supported,
@@ -36,15 +35,15 @@ from houseprice.backend.remote.protocols import (
 from houseprice.backend.remote.transport import REQUEST_ROWS, Transport
 from houseprice.errors import BackendError, BackendInvalidResponse
 from houseprice.formatting import join_words
-from houseprice.market.contract import Contract, Dialect
+from houseprice.market.contract import Contract
 from houseprice.market.fields import Field
+from houseprice.market.metadata import Dialect
 from houseprice.market.problems import Problem
 from houseprice.market.validation import validate
 from houseprice.model.conformal import check_level
 from houseprice.model.store.artefact import NO_GOLDEN_ROWS, GoldenRows
+from houseprice.progress import Progress
 from houseprice.settings import Settings
-
-__all__ = ["AlignedResult", "Aligner", "ForeignBackend", "foreign_table"]
 
 _PRICES_ONLY = "This server gives predicted prices only: no ranges, reasons or comparable sales."
 _PARITY_REMARKS: dict[Parity, str] = {

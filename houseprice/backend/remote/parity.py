@@ -17,15 +17,6 @@ from houseprice.model.store.artefact import NO_GOLDEN_ROWS, GoldenRows
 from houseprice.model.store.store import ModelStore
 from houseprice.settings import Settings
 
-__all__ = [
-    "Parity",
-    "check_same_market",
-    "compare_golden_rows",
-    "compare_prices",
-    "local_golden_rows",
-    "parity_remarks",
-]
-
 Parity = Literal["same", "other", "log", "log1p"]
 
 TOLERANCE = 1e-9

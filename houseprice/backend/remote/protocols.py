@@ -11,19 +11,6 @@ from urllib.parse import quote
 from houseprice.backend.remote.transport import Transport
 from houseprice.errors import BackendInvalidResponse, SettingsError
 
-__all__ = [
-    "Cell",
-    "ColumnKind",
-    "ForeignTable",
-    "Inputs",
-    "Mlflow",
-    "OpenInference",
-    "ProtocolCodec",
-    "Regression",
-    "Reply",
-    "codec_for",
-]
-
 Cell = int | float | str | None
 ColumnKind = Literal["number", "integer", "text"]
 MAX_MESSAGE_CHARS = 200

@@ -26,17 +26,6 @@ from houseprice.errors import (
 )
 from houseprice.files import MEGABYTE
 
-__all__ = [
-    "HttpStatusError",
-    "check_content_type",
-    "error_from_exception",
-    "error_from_status",
-    "iter_limited",
-    "parse_json",
-    "single_line",
-    "too_slow",
-]
-
 BLOCK_BYTES = 65_536
 MAX_ERROR_BYTES = 65_536
 MAX_MESSAGE_CHARS = 300

@@ -38,8 +38,6 @@ from houseprice.errors import BackendError, BackendInvalidResponse, SettingsErro
 from houseprice.files import MEGABYTE
 from houseprice.settings import Settings, is_loopback
 
-__all__ = ["REQUEST_ROWS", "Address", "Message", "Transport", "new_session"]
-
 REQUEST_ROWS = 2_000
 """Houses in one request, unless the server accepts fewer."""
 MAX_ANSWER_BYTES = 50 * MEGABYTE

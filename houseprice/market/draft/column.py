@@ -15,8 +15,6 @@ from houseprice.market.dates import Order, date_order, parse_date
 from houseprice.market.fields import Field, normalize
 from houseprice.market.parsing import BLANKS, MAX_EXACT, UNKNOWNS, parse_column
 
-__all__ = ["Column"]
-
 Floats = NDArray[np.float64]
 
 _MISSING = BLANKS | UNKNOWNS

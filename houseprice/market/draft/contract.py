@@ -9,15 +9,14 @@ from pathlib import Path
 
 import pandas as pd
 
-from houseprice.market.contract import CONTRACT_FILE, Roles, load_contract
+from houseprice.market.contract import CONTRACT_FILE, load_contract
 from houseprice.market.draft.draft import Draft
 from houseprice.market.draft.kinds import Guess
 from houseprice.market.fetch import atomic_folder
 from houseprice.market.fields import words_of
+from houseprice.market.metadata import Roles
 from houseprice.market.problems import Problem
 from houseprice.market.sales import Market, market_of
-
-__all__ = ["contract_text", "market_name", "write_market"]
 
 N_SAMPLE = 20
 SAMPLE = "to_value.csv"

@@ -37,8 +37,6 @@ from houseprice.market.draft.leaks import (
 )
 from houseprice.market.fields import Kind
 
-__all__ = ["ROLES", "USES", "Draft", "draft_market"]
-
 Floats = NDArray[np.float64]
 Test = Callable[[Column], bool]
 

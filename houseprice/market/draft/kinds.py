@@ -24,16 +24,6 @@ from houseprice.market.draft.words import (
 )
 from houseprice.market.fields import Kind
 
-__all__ = [
-    "NO_FIELDS",
-    "ROLE_KINDS",
-    "Guess",
-    "guess_field",
-    "is_sure_year",
-    "size_unit",
-    "year_options",
-]
-
 Sure = Literal["sure", "likely", "check"]
 
 NO_FIELDS = ("price", "id", "property_id", "left out")

@@ -10,8 +10,6 @@ from numpy.typing import NDArray
 from houseprice.market.draft.column import Column
 from houseprice.market.draft.words import NOT_PRICE, PRICE, VALUATIONS
 
-__all__ = ["copies", "correlation", "is_valuation", "price_form", "says_only_date"]
-
 Floats = NDArray[np.float64]
 
 LEAK = 0.98

@@ -21,17 +21,6 @@ from houseprice.market.profile.selection import Sales, most_frequent
 from houseprice.market.profile.summaries import missing_values
 from houseprice.market.sales import Market
 
-__all__ = [
-    "MIN_SALES",
-    "Alert",
-    "AlertKind",
-    "alerts",
-    "contradictions",
-    "outliers",
-    "price_outliers",
-    "unusual_conditions",
-]
-
 AlertKind = Literal["not_known", "alike", "same", "long_tail", "far_out"]
 
 MIN_SALES = 30

@@ -20,17 +20,6 @@ from houseprice.market.fields import Field
 from houseprice.market.profile.selection import Sales, most_frequent
 from houseprice.market.profile.summaries import price_by_level
 
-__all__ = [
-    "associated_pairs",
-    "association",
-    "association_matrix",
-    "distribution_by_level",
-    "group_by_field",
-    "level_shares",
-    "pair_points",
-    "price_associations",
-]
-
 Floats = NDArray[np.float64]
 Indices = NDArray[np.intp]
 MIN_SALES = 10

@@ -17,8 +17,6 @@ from numpy.typing import NDArray
 from houseprice.market.profile.selection import Sales
 from houseprice.market.profile.summaries import period_numbers, price_by_period
 
-__all__ = ["MIN_GROUP", "Comparison", "like_for_like", "price_index"]
-
 MIN_GROUP = 10
 """Sales of a group below which it is not compared."""
 SALES_PER_FEATURE = 10

@@ -12,8 +12,6 @@ from houseprice.market.contract import Contract
 from houseprice.market.fields import Field
 from houseprice.market.sales import Market, sale_dates
 
-__all__ = ["Sales", "Selection", "most_frequent", "with_price_per_area"]
-
 
 @dataclass(frozen=True)
 class Sales:

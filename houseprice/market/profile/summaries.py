@@ -17,28 +17,6 @@ from numpy.typing import NDArray
 from houseprice.market.contract import Contract
 from houseprice.market.profile.selection import Sales, most_frequent
 
-__all__ = [
-    "SPREAD",
-    "FieldProfile",
-    "Overview",
-    "field_profile",
-    "location_map",
-    "missing_values",
-    "overview",
-    "period_numbers",
-    "price_by_level",
-    "price_by_location",
-    "price_by_month",
-    "price_by_period",
-    "price_by_year",
-    "price_distribution",
-    "price_points",
-    "price_trend",
-    "round_step",
-    "select_locations",
-    "select_periods",
-]
-
 SPREAD = {
     "lowest_tenth": 0.10,
     "lower_quarter": 0.25,

@@ -41,19 +41,6 @@ from houseprice.model.store.versions import MANIFEST_FILE, version_name
 from houseprice.model.study import STUDY_FILE, Study
 from houseprice.model.valuation import ValuationModel
 
-__all__ = [
-    "GOLDEN_FILE",
-    "NO_GOLDEN_ROWS",
-    "GoldenRows",
-    "LoadedModel",
-    "build_manifest",
-    "load",
-    "read_file",
-    "serialize",
-    "verify_files",
-    "verify_signature",
-]
-
 Files = dict[str, bytes]
 
 MODEL_FILE, IMPORTANCE_FILE, GOLDEN_FILE = "model.joblib", "importance.csv", "golden.json"

@@ -25,17 +25,6 @@ from houseprice.market.sales import Market
 from houseprice.model.store.signing import Keys
 from houseprice.model.study import STUDY_FILE
 
-__all__ = [
-    "RETRAIN",
-    "FileEntry",
-    "Manifest",
-    "code_sha256",
-    "data_sha256",
-    "file_entry",
-    "installed_libraries",
-    "software_difference",
-]
-
 RETRAIN = "Train a new model: houseprice train."
 
 _ROLL_BACK = (

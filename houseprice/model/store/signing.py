@@ -19,8 +19,6 @@ from houseprice.settings import Settings, decode_keys
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-__all__ = ["NO_KEYS", "Keys", "generate_key_pair", "key_id"]
-
 _ALTERNATIVE = "or use a version that is: houseprice models lists them."
 
 

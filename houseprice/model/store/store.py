@@ -61,8 +61,6 @@ from houseprice.model.study import NO_STUDY, STUDY_FILE, Study
 from houseprice.model.valuation import ValuationModel
 from houseprice.settings import Settings
 
-__all__ = ["LoadedModel", "ModelStore", "Version"]
-
 logger = logging.getLogger(__name__)
 
 

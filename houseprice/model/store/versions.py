@@ -22,20 +22,6 @@ from houseprice.errors import StoreError
 from houseprice.files import file_lock, replace_file, sync_folder, write_file
 from houseprice.model.store.manifest import Manifest
 
-__all__ = [
-    "MANIFEST_FILE",
-    "ActivationHistory",
-    "add_version",
-    "create_store_folder",
-    "explain_write_errors",
-    "is_version_name",
-    "market_of_version",
-    "number_of_version",
-    "version_name",
-    "version_names",
-    "warn_if_writable_by_others",
-]
-
 MANIFEST_FILE = "manifest.json"
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*-[0-9][A-Za-z0-9.+]*-[1-9][0-9]*", re.ASCII)

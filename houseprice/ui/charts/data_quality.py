@@ -21,14 +21,6 @@ from houseprice.ui.charts.style import (
     wrap_label,
 )
 
-__all__ = [
-    "alert_chart",
-    "alert_summary",
-    "association_matrix_chart",
-    "missing_values_chart",
-    "price_associations_chart",
-]
-
 _MAX_NUMBERED = 12
 """In a larger matrix the numbers would not fit into the cells on a phone."""
 

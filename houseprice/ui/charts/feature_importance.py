@@ -20,16 +20,6 @@ from houseprice.ui.charts.style import (
     wrap_label,
 )
 
-__all__ = [
-    "ROW_HEIGHT",
-    "contribution_chart",
-    "feature_selection_chart",
-    "group_ablation_chart",
-    "permutation_chart",
-    "selection_caption",
-    "step_chart",
-]
-
 ROW_HEIGHT = 36
 """Height in pixels of a bar whose name may take two lines."""
 METRICS = {

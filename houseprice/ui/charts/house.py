@@ -25,8 +25,6 @@ from houseprice.ui.charts.style import (
     wrap_label,
 )
 
-__all__ = ["comparables_chart", "effect_chart", "scenarios_chart", "waterfall_chart"]
-
 _PHONE_TICKS = 5
 
 

@@ -15,8 +15,6 @@ from houseprice.ui.layout import download
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-__all__ = ["Chart", "panel", "plain_text", "readable_headers", "selected_marks", "sparkline"]
-
 
 @dataclass(frozen=True)
 class Chart:

@@ -31,8 +31,6 @@ from houseprice.ui.charts.style import (
     wrap_label,
 )
 
-__all__ = ["Mark", "effect_chart", "interactions_chart", "pair_chart"]
-
 _EDGE = {"mode": "lines", "line": {"width": 0}, "hoverinfo": "skip", "showlegend": False}
 _BAND_NAME = "Middle 80 % of homes"
 _SINGLE_NAME = "Single homes"

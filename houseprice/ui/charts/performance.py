@@ -19,16 +19,6 @@ from houseprice.ui.charts.style import (
     wrap_label,
 )
 
-__all__ = [
-    "baselines_chart",
-    "calibration_chart",
-    "confidence_chart",
-    "group_coverage_chart",
-    "low_coverage",
-    "ratio_study_chart",
-    "versions_chart",
-]
-
 _AXIS_LIMIT = 2.4
 _Z_95 = 1.96
 _INTERVAL = {"low": "From (90 % interval)", "high": "To (90 % interval)"}

@@ -30,8 +30,6 @@ from houseprice.ui.charts.style import (
 )
 from houseprice.ui.charts.two_fields import points_figure
 
-__all__ = ["label_positions", "location_map_chart", "location_prices_chart", "sales_map_chart"]
-
 PIXELS_PER_SPAN = 275
 """Distance of the outermost locations on a phone: labels that fit there fit everywhere."""
 EDGE = 44

@@ -37,22 +37,6 @@ from houseprice.ui.charts.style import (
     value_hover,
 )
 
-__all__ = [
-    "FEW_YEARS",
-    "contradictions_caption",
-    "distribution_chart",
-    "field_summary",
-    "format_value",
-    "index_caption",
-    "index_chart",
-    "price_by_level_chart",
-    "price_by_number_chart",
-    "price_by_year_chart",
-    "price_outliers_chart",
-    "seasonality_chart",
-    "trend_chart",
-]
-
 MIN_CHANGE = 0.03
 """A smaller relative change is not reported as one."""
 FEW_YEARS = 12

@@ -30,15 +30,6 @@ from houseprice.ui.charts.style import (
     value_hover,
 )
 
-__all__ = [
-    "HELD_OUT_HEADERS",
-    "error_by_level_chart",
-    "error_by_location_chart",
-    "error_by_number_chart",
-    "error_by_price_chart",
-    "predicted_vs_actual_chart",
-]
-
 HELD_OUT_HEADERS = {
     "id": "Sale",
     "place": "Location",

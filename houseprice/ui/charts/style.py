@@ -19,39 +19,6 @@ from houseprice.market.contract import Contract
 from houseprice.market.dates import date_of
 from houseprice.market.fields import Field
 
-__all__ = [
-    "BAND",
-    "FAINT",
-    "MAX_LEVELS",
-    "MIN_SALES",
-    "REFERENCE_LINE",
-    "add_level_boxes",
-    "add_sale_dots",
-    "axis_title",
-    "axis_values",
-    "colour_limits",
-    "colour_scale",
-    "error_bars",
-    "extremes",
-    "field_colour_scale",
-    "figure",
-    "interquartile_band",
-    "labels_with_counts",
-    "largest_levels",
-    "money_axis",
-    "money_cells",
-    "money_hover",
-    "money_title",
-    "number_axis",
-    "price_text",
-    "price_title",
-    "sale_names",
-    "typical_text",
-    "value_axis",
-    "value_hover",
-    "wrap_label",
-]
-
 BAND = "rgba(128, 134, 131, 0.20)"
 FAINT = "rgba(128, 134, 131, 0.55)"
 REFERENCE_LINE = {"dash": "dot", "width": 2, "color": FAINT}

@@ -32,14 +32,6 @@ from houseprice.ui.charts.style import (
     wrap_label,
 )
 
-__all__ = [
-    "boxes_chart",
-    "colour_caption",
-    "heatmap_chart",
-    "pair_caption",
-    "points_figure",
-]
-
 STRENGTHS = (
     (0.85, "a very strong"),
     (0.6, "a strong"),

@@ -28,18 +28,6 @@ from houseprice.ui.charts.style import (
     value_hover,
 )
 
-__all__ = [
-    "FEWEST",
-    "comparison",
-    "comparison_chart",
-    "confidence_chart",
-    "confidence_steps",
-    "count_in_bins",
-    "overlay_distribution",
-    "overlay_points",
-    "prices_chart",
-]
-
 FEWEST = 10
 """Fewer values than this have no distribution."""
 MANY_HOUSES = 100

@@ -22,8 +22,6 @@ from houseprice.ui.csv.upload import ValuedUpload
 from houseprice.ui.layout import download, escape
 from houseprice.ui.session import backend
 
-__all__ = ["drift_frame", "equity_frame", "show_accuracy", "show_drift", "show_totals"]
-
 _VISIBLE_DRIFTS = 8
 _TOTAL_HEADERS = {"houses": "Houses", "total": "Total value", "low": "From", "high": "To"}
 _DRIFT_HEADERS = {

@@ -9,8 +9,6 @@ from houseprice.market.contract import Contract
 from houseprice.tables.mapping import ColumnMapping, suggest_columns
 from houseprice.ui.csv.upload import FailedUpload, ValuedUpload, remember_mapping, session_mapping
 
-__all__ = ["show_mapping"]
-
 _EXAMPLES = 3
 _NOT_USED = "Not used"
 

@@ -26,8 +26,6 @@ from houseprice.ui.charts.panel import readable_headers
 from houseprice.ui.csv.upload import ValuedUpload, revalue
 from houseprice.ui.layout import download, escape
 
-__all__ = ["cell_groups", "show_problems"]
-
 _VISIBLE_FINDINGS = 8  # the others are in an expander
 _EXAMPLE_CHARS = 160
 _MAX_CELLS = 200  # in the editor at a time

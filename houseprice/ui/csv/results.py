@@ -32,8 +32,6 @@ from houseprice.ui.csv.upload import EVIDENCE_ROWS, ValuedUpload, with_evidence
 from houseprice.ui.house.state import FORM_PAGE, TAB, row_link
 from houseprice.ui.layout import NOT_SUPPORTED, error_boundary, escape, provenance
 
-__all__ = ["TABS", "file_columns", "row_filters", "show_result", "valued_csv", "valued_houses"]
-
 TABS = ("Results", "Problems", "Totals and drift", "Accuracy")
 
 _STATUS = {"error": "No value", "warning": "With a warning", "ok": "Valued"}

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import pandas as pd
 import streamlit as st
 
-from houseprice.backend.base import LIST_COLUMNS, Backend, BackendInfo, Progress
+from houseprice.backend.base import LIST_COLUMNS, Backend, BackendInfo
 from houseprice.errors import (
     BackendError,
     BackendUnavailable,
@@ -35,7 +35,7 @@ from houseprice.market.fields import Field
 from houseprice.market.parsing import describe_range
 from houseprice.market.problems import Problem, concat_problems, slice_problems
 from houseprice.market.sales import read_rows
-from houseprice.progress import ProgressEstimate
+from houseprice.progress import Progress, ProgressEstimate
 from houseprice.tables.mapping import NO_MAPPING, ColumnMapping
 from houseprice.tables.reader import MAX_UPLOAD_SECONDS, read_table
 from houseprice.tables.scoring import ScoredTable, ScoringOptions, value_rows
@@ -46,28 +46,6 @@ from houseprice.ui.session import backend, by_market, market, settings, typical
 
 if TYPE_CHECKING:
     from streamlit.runtime.uploaded_file_manager import UploadedFile
-
-__all__ = [
-    "EVIDENCE_ROWS",
-    "UPLOAD_KEY",
-    "FailedUpload",
-    "ValuedUpload",
-    "add_evidence",
-    "column_guide",
-    "discard_removed",
-    "example",
-    "process_upload",
-    "remember_mapping",
-    "retry_upload",
-    "revalue",
-    "sample",
-    "session_mapping",
-    "upload_result",
-    "value_bytes",
-    "value_in_chunks",
-    "value_mapped",
-    "with_evidence",
-]
 
 logger = logging.getLogger(__name__)
 

@@ -19,17 +19,6 @@ from houseprice.ui.house.state import house_frame, last_valued_row
 from houseprice.ui.layout import choose, is_supported
 from houseprice.ui.session import backend, market, ranked_columns, study_of, typical
 
-__all__ = [
-    "count_sales",
-    "house_effect",
-    "market_effect",
-    "name_pairs",
-    "new_selection",
-    "representative_values",
-    "show_interactions",
-    "show_partial_dependence",
-]
-
 _MAX_PAIRS = 10
 
 

@@ -21,14 +21,6 @@ from houseprice.ui.house.state import last_valued_row
 from houseprice.ui.layout import choose, download, is_supported
 from houseprice.ui.session import backend, by_market, market, ranked_columns, study_of
 
-__all__ = [
-    "importance_frame",
-    "selected_features",
-    "show_feature_importance",
-    "show_feature_selection",
-    "top_features",
-]
-
 _MARKET, _AREA, _OWN = "The market", "An area", "My house"
 _N_STEPS = 12
 _TOP = 9  # features of each measure in the charts

@@ -17,14 +17,6 @@ from houseprice.ui.explore.filters import choose_option, price_associations
 from houseprice.ui.explore.selected_sales import panel_with_sales, points_note, thin_out
 from houseprice.ui.layout import choose
 
-__all__ = [
-    "PairChart",
-    "pair_chart",
-    "price_chart",
-    "show_correlations",
-    "show_price_by_feature",
-]
-
 MATRIX, LIST = "Matrix", "List"
 NO_COLOR = "No colour"
 _MAX_BARS = 15

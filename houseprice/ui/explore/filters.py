@@ -24,19 +24,6 @@ from houseprice.market.sales import Market
 from houseprice.ui.charts.style import axis_title
 from houseprice.ui.layout import escape, show_link
 
-__all__ = [
-    "alerts_of",
-    "choose_option",
-    "choose_price_measure",
-    "describe_filters",
-    "exclude_sales",
-    "filter_sales",
-    "index_of",
-    "periods_of",
-    "price_associations",
-    "show_filters",
-]
-
 _MAX_LOCATIONS_NAMED = 4
 _EXCLUDED = "only_without"
 _SLIDER_STEPS = 100  # enough to aim, few enough to hit round numbers

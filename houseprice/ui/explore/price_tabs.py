@@ -38,16 +38,6 @@ from houseprice.ui.explore.selected_sales import (
 )
 from houseprice.ui.layout import escape
 
-__all__ = [
-    "Overlay",
-    "has_map",
-    "overlay_houses",
-    "sales_in_bars",
-    "show_distribution",
-    "show_map",
-    "show_trend",
-]
-
 _MAX_OVERLAY_HOUSES = 2_000  # enough to see a cloud, few enough to move it
 _NO_AREA = "The area of none of these homes is known."
 

@@ -34,8 +34,6 @@ from houseprice.ui.explore.selected_sales import show_table_to_open
 from houseprice.ui.layout import download, error_boundary, escape, is_supported
 from houseprice.ui.session import backend, market, study_of
 
-__all__ = ["market_findings", "outlier_reasons", "show_missing", "show_outliers", "show_overview"]
-
 _MAX_BARS = 15
 _OUTLIERS = "Outliers with the reason"
 _ICONS: dict[AlertKind, str] = {

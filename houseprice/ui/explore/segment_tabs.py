@@ -22,8 +22,6 @@ from houseprice.ui.explore.filters import (
 )
 from houseprice.ui.layout import choose, escape
 
-__all__ = ["segment_summary", "show_compare", "show_group_by"]
-
 _MAX_GROUPS = 30
 _YEAR = 12
 

@@ -17,19 +17,6 @@ from houseprice.ui.explore.filters import exclude_sales
 from houseprice.ui.house.state import open_sale
 from houseprice.ui.layout import download, escape
 
-__all__ = [
-    "MAX_POINTS",
-    "labelled_sales",
-    "panel_with_sales",
-    "points_note",
-    "select_sales",
-    "show_sales",
-    "show_selected",
-    "show_table_to_open",
-    "table_height",
-    "thin_out",
-]
-
 _SELECTION_HINT = (
     "Click the chart to list the sales behind a mark beside it, or select several marks with the "
     "box of the chart's toolbar."

@@ -19,9 +19,6 @@ from houseprice.ui.house.state import fill_with_sale, is_choice, started_from
 from houseprice.ui.layout import escape, is_supported
 from houseprice.ui.session import ranked_columns
 
-__all__ = ["find_comparables", "show_comparables", "show_effect", "show_explanation"]
-
-
 _MAX_STEPS = 10
 _MAX_FIELDS = 12
 

@@ -12,22 +12,13 @@ import streamlit as st
 
 from houseprice.backend.base import Backend
 from houseprice.formatting import percent, plural
-from houseprice.market.contract import Contract, Group
+from houseprice.market.contract import Contract
 from houseprice.market.fields import Field
+from houseprice.market.metadata import Group
 from houseprice.market.parsing import describe_range
 from houseprice.market.problems import Problem
 from houseprice.ui.house.state import TAB, enter, given_fields, is_choice
 from houseprice.ui.layout import escape
-
-__all__ = [
-    "TABS",
-    "HouseForm",
-    "enter_absence",
-    "first_fields",
-    "focus_requested_field",
-    "go_to_field",
-    "show_next_facts",
-]
 
 TABS = ("Details", "Explanation", "Comparables", "What-if", "Compare")
 _FOCUS, _OPEN_GROUPS = "house_focus", "house_open_groups"

@@ -31,8 +31,6 @@ from houseprice.ui.layout import answered_by, as_of_sentence, escape
 if TYPE_CHECKING:
     from jinja2 import Template
 
-__all__ = ["Report", "Scale", "build_report", "render_report", "show_report"]
-
 logger = logging.getLogger(__name__)
 
 _LIMITS = (

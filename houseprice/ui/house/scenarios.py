@@ -26,13 +26,6 @@ from houseprice.ui.house.state import (
 from houseprice.ui.layout import NOT_SUPPORTED, escape
 from houseprice.ui.session import ranked_columns
 
-__all__ = [
-    "compare",
-    "describe_changes",
-    "show_scenarios",
-    "value_scenarios",
-]
-
 _SELECTED = "compared"
 _MAX_COMPARED = 4
 _MAX_FIELDS = 14

@@ -24,16 +24,6 @@ from houseprice.ui.house.state import fill_with_sale, is_choice, sale_fields
 from houseprice.ui.layout import escape
 from houseprice.ui.session import backend, market, ranked_columns, study_of
 
-__all__ = [
-    "SaleQuery",
-    "describe_sale",
-    "fill_with_random_sale",
-    "nearest_sales",
-    "sale_heading",
-    "show_search",
-    "start_note",
-]
-
 logger = logging.getLogger(__name__)
 
 _MAX_RESULTS = 5

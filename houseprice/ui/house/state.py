@@ -23,33 +23,6 @@ from houseprice.market.sales import Market
 from houseprice.market.validation import suggest_field
 from houseprice.ui.session import MARKET, market
 
-__all__ = [
-    "FORM_PAGE",
-    "TAB",
-    "Scenario",
-    "clear_scenarios",
-    "enter",
-    "fill_form",
-    "fill_with_sale",
-    "given_fields",
-    "house_frame",
-    "is_choice",
-    "last_valued_row",
-    "link_messages",
-    "link_parameters",
-    "open_address",
-    "open_form",
-    "open_sale",
-    "raw_row",
-    "read_link",
-    "remember",
-    "row_link",
-    "sale_fields",
-    "scenarios",
-    "started_from",
-    "write_address",
-]
-
 FORM_PAGE = "pages/value/house.py"
 TAB = "house_tab"
 """Key of the open tab, in the session and in the address."""

@@ -17,8 +17,6 @@ from houseprice.ui.house.form import enter_absence, go_to_field
 from houseprice.ui.house.state import given_fields
 from houseprice.ui.layout import NOT_SUPPORTED, escape, provenance, retry_button
 
-__all__ = ["show_result", "show_value", "value_change"]
-
 _LAST, _CHANGE = "house_last_value", "house_value_change"
 
 

@@ -25,17 +25,6 @@ from houseprice.ui.charts.panel import panel
 from houseprice.ui.layout import download, escape, is_supported, measurement_note
 from houseprice.ui.session import backend, study_of
 
-__all__ = [
-    "baseline_frame",
-    "card_of",
-    "metrics_frame",
-    "show_calibration",
-    "show_performance",
-    "show_ratio_study",
-    "standard_met",
-    "verdict",
-]
-
 _MAIN_METRICS = (
     "median_ape", "within_10", "coverage_90", "width_90", "median_ratio", "cod", "prd", "prb",
     "mki",

@@ -31,20 +31,6 @@ from houseprice.ui.explore.selected_sales import show_table_to_open
 from houseprice.ui.layout import choose, is_supported
 from houseprice.ui.session import market, ranked_columns, study_of
 
-__all__ = [
-    "HeldOut",
-    "biased_features",
-    "error_chart",
-    "errors_by_price",
-    "feature_groups",
-    "held_out",
-    "join_study",
-    "selection_table",
-    "show_errors_by_location_and_price",
-    "show_predictions",
-    "show_residuals",
-]
-
 _LARGEST_ERRORS = 12
 _MAX_DISTINCT = 8  # a number with more values is grouped by quintile
 _DESCRIBING_ROLES = ("area", "built", "sale_date", "sale_year", "sale_month")

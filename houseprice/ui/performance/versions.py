@@ -20,8 +20,6 @@ from houseprice.ui.layout import choose, download, escape, is_supported, provena
 from houseprice.ui.performance.overview import card_of
 from houseprice.ui.session import study_of
 
-__all__ = ["filter_experiments", "show_card", "show_experiments", "show_versions", "versions_frame"]
-
 _VERSION_METRICS = ("median_ape", "within_10", "rmsle", "coverage_90", "width_90")
 _NUMBER_FORMATS = {"rmsle": "%.4f", "winkler": "%.3f"}  # of the metrics that are not shares
 

@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from houseprice.errors import MarketError
-from houseprice.market.contract import Limit, load_contract
+from houseprice.market.contract import load_contract
+from houseprice.market.metadata import Limit
 from houseprice.market.sales import load_market
 from houseprice.market.validation import validate
 from tests.hamlet import CONTRACT, write_hamlet

@@ -8,9 +8,10 @@ import requests
 from urllib3.connection import HTTPSConnection
 from urllib3.exceptions import MaxRetryError, NameResolutionError
 
-from houseprice.market.contract import Contract, KaggleFile, KaggleSource
+from houseprice.market.contract import Contract
 from houseprice.market.kaggle import KaggleFailure, failure_message
 from houseprice.market.kaggle_client import describe
+from houseprice.market.metadata import KaggleFile, KaggleSource
 
 SOURCE = KaggleSource(
     competition="hamlet-prices",

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from houseprice.market.contract import Gate, Limit
+from houseprice.market.metadata import Gate, Limit
 from houseprice.model.gate import (
     ALL_SALES,
     check_limits,

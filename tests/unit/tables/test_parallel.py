@@ -14,11 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from houseprice.backend.base import Progress
 from houseprice.backend.factory import open_backend
 from houseprice.errors import BackendUnavailable, HousePriceError, InputError, StoreError
 from houseprice.market.contract import Contract
 from houseprice.market.sales import load_market
+from houseprice.progress import Progress
 from houseprice.settings import Settings
 from houseprice.tables.mapping import NO_MAPPING, ColumnMapping
 from houseprice.tables.parallel import (

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pandas as pd
 import pytest
 
-from houseprice.backend.base import BackendInfo, Progress, ValuationResult
+from houseprice.backend.base import BackendInfo, ValuationResult
 from houseprice.errors import (
     BackendRejected,
     BackendTimeout,
@@ -17,6 +17,7 @@ from houseprice.errors import (
     NotSupported,
     StoreError,
 )
+from houseprice.progress import Progress
 from houseprice.ui.session import (
     RETRY_AFTER_S,
     BackendHandle,

@@ -20,7 +20,8 @@ from houseprice.errors import (
     NotSupported,
     SettingsError,
 )
-from houseprice.market.contract import Contract, Dialect
+from houseprice.market.contract import Contract
+from houseprice.market.metadata import Dialect
 from houseprice.model.store.artefact import NO_GOLDEN_ROWS, GoldenRows
 from houseprice.settings import Settings
 from tests.stub_server import StubServer, serve
