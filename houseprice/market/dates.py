@@ -11,6 +11,9 @@ from collections.abc import Iterable
 from datetime import date, timedelta
 from typing import Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
 Order = Literal["ymd", "mdy", "dmy", "yymmdd"]
 """The order of year, month and day; "yymmdd" are six digits, which else are a year and a month."""
 
@@ -28,6 +31,7 @@ _UNIX = re.compile(
     r"(?:[A-Za-z]{3,9},? )?(?P<month>[A-Za-z]{3,9}) (?P<day>\d{1,2}) \d\d?:\d\d(?::\d\d)? "
     r"(?:[A-Z]{2,5} )?(?P<year>\d{4})"
 )
+_MONTH_ENDS = np.cumsum([calendar.monthrange(2001, month)[1] for month in range(1, 13)])
 _FIRST_CENTURY = 70  # a year of two digits from 70 on is of the last century
 
 
@@ -79,6 +83,17 @@ def date_of(value: float) -> date:
     year = int(value)
     days = 366 if calendar.isleap(year) else 365
     return date(year, 1, 1) + timedelta(days=min(round((value - year) * days), days - 1))
+
+
+def month_numbers(years: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return the months since the year 0 of decimal years."""
+    numbers = np.floor(years).astype(np.int64)
+    is_leap = (numbers % 4 == 0) & ((numbers % 100 != 0) | (numbers % 400 == 0))
+    days = np.round((years - numbers) * np.where(is_leap, 366, 365))
+    # A day of a leap year counts from the start of March as in other years.
+    days -= is_leap & (days >= 59)
+    months = np.searchsorted(_MONTH_ENDS, days, side="right")
+    return 12 * numbers + np.minimum(months, 11)
 
 
 def _of_parts(year: str, month: str, day: str | None) -> float | None:

@@ -1,10 +1,17 @@
 """Dates in the notations that files of sales have."""
 
-from datetime import date
+from datetime import date, timedelta
 
+import numpy as np
 import pytest
 
-from houseprice.market.dates import date_of, date_order, decimal_year, parse_date
+from houseprice.market.dates import (
+    date_of,
+    date_order,
+    decimal_year,
+    month_numbers,
+    parse_date,
+)
 
 
 @pytest.mark.parametrize(
@@ -49,3 +56,9 @@ def test_each_day_keeps_itself_as_a_decimal_year():
         for month in range(1, 13):
             for day in (1, 28):
                 assert date_of(decimal_year(date(year, month, day))) == date(year, month, day)
+
+
+def test_each_day_is_in_its_month():
+    days = [date(2000, 1, 1) + timedelta(days=number) for number in range(366 + 365 + 365)]
+    numbers = month_numbers(np.array([decimal_year(day) for day in days]))
+    assert numbers.tolist() == [12 * day.year + day.month - 1 for day in days]
