@@ -105,7 +105,7 @@ def services(market: Market, pipeline: Path) -> dict[str, AbstractContextManager
     found["empty"] = serving([*command, "--no-access-log", f"--port={port}"], port, "/", {})
     if not (find_spec("flask") and find_spec("gunicorn")):
         CONSOLE.print(
-            "Without Flask to compare with: pip install 'houseprice[bench]', and measure again."
+            "Without Flask to compare with: pip install 'houseprice[benchmark]', and measure again."
         )
         return found
     fit_plain_pipeline(market, pipeline)
