@@ -35,7 +35,7 @@ logger = logging.getLogger(__name__)
 
 # What depends on the elements and the client of Streamlit: one style sheet and one script.
 _STYLE = Path(__file__).with_name("style.css")
-_HISTORY = f"<script>{Path(__file__).with_name('history.js').read_text()}</script>"
+_SCRIPT = f"<script>{Path(__file__).with_name('client.js').read_text()}</script>"
 
 NOT_SUPPORTED: Mapping[Capability, str] = {
     "range": "This server gives values without a range or a confidence.",
@@ -66,7 +66,7 @@ def page_frame() -> Iterator[None]:
             # The page shows the error in place of the value; much of a page needs no backend.
             logger.warning("the backend can't be opened: %s", error)
         with st.sidebar:
-            st.html(_HISTORY, unsafe_allow_javascript=True, width=1)
+            st.html(_SCRIPT, unsafe_allow_javascript=True, width=1)
             if info := cached_info():
                 st.caption(f"{escape(as_of_sentence(info))}  \n{escape(answered_by(info))}")
                 for remark in info.remarks:
