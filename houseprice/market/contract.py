@@ -195,6 +195,15 @@ class Contract(ContractModel):
         name: str | None = getattr(self.market.roles, role)
         return None if name is None else self.fields[name]
 
+    @cached_property
+    def coordinates(self) -> tuple[Field, Field] | None:
+        """The fields of the coordinates, east and north; None if the market has none."""
+        for names in (("longitude", "latitude"), ("x", "y")):
+            east, north = map(self.field_of, names)
+            if east is not None and north is not None:
+                return east, north
+        return None
+
     def match_header(self, header: str) -> tuple[str, str] | None:
         """Return the column that a header means and the unit that it names, or None.
 

@@ -22,6 +22,7 @@ from houseprice.errors import InputError
 from houseprice.formatting import list_some, plural
 from houseprice.market.contract import Contract
 from houseprice.market.fields import Field, fold_name
+from houseprice.market.geography import PlaceLevels
 from houseprice.market.parsing import (
     MAX_SHOWN_CHARS,
     Flags,
@@ -82,7 +83,8 @@ def validate(
         that the contract does not name are noted and otherwise ignored.
     contract : Contract
     domain : Domain, optional
-        What the training sales covered: values outside it get a warning.
+        What the training sales covered: values outside it get a warning, and blank levels that
+        follow from the coordinates are filled.
 
     Raises
     ------
@@ -101,7 +103,9 @@ def validate(
     to_fill = unknown | (blank & ~required)
     blanks = {contract.columns[i]: to_fill[i] for i in np.flatnonzero(to_fill.any(axis=1))}
     assumed: dict[str, Flags] = {}
-    problems.extend(_fill_blanks(columns, blanks, missing, assumed, contract))
+    places = None if domain is None else domain.places
+    suggested = {} if places is None else places.suggest(columns)
+    problems.extend(_fill_blanks(columns, blanks, missing, assumed, suggested, contract))
     problems.extend(_typical_blanks(columns, blanks, missing, contract))
     for i in np.flatnonzero((blank & required).any(axis=1)).tolist():
         field = contract.fields[contract.columns[i]]
@@ -110,6 +114,8 @@ def validate(
     problems.extend(_contradictions(columns, given, assumed, contract))
     if domain is not None:
         problems.extend(domain.problems(values, contract))
+    if places is not None:
+        problems.extend(places.problems(columns, suggested, contract))
     houses = pd.DataFrame(np.ascontiguousarray(values.T), columns=list(contract.columns))
     valid = np.ones(len(rows), dtype=bool)
     valid[[p.row - 1 for p in problems if p.severity == "error" and p.row is not None]] = False
@@ -179,9 +185,12 @@ def _fill_blanks(
     blanks: Mapping[str, Flags],
     missing: set[str],
     assumed: dict[str, Flags],
+    suggested: Mapping[str, Floats],
     contract: Contract,
 ) -> Iterator[Problem]:
     """Fill blanks in place, collect which ones are ``assumed``, and yield a note for each.
+
+    ``suggested`` are the levels that follow from the coordinates.
 
     A whole missing column is filled alike but reported once, by :func:`_missing_columns`.
     """
@@ -191,7 +200,7 @@ def _fill_blanks(
         progress = False
         for name, where in blanks.items():
             field = contract.fields[name]
-            for code, proposal in _proposals(field, columns, contract):
+            for code, proposal in _proposals(field, columns, suggested, contract):
                 filled = where & np.isnan(columns[name]) & ~np.isnan(proposal)
                 if not filled.any():
                     continue
@@ -208,9 +217,12 @@ def _fill_blanks(
 
 
 def _proposals(
-    field: Field, columns: Mapping[str, Floats], contract: Contract
+    field: Field,
+    columns: Mapping[str, Floats],
+    suggested: Mapping[str, Floats],
+    contract: Contract,
 ) -> Iterator[tuple[str, Floats]]:
-    """Yield the values that the contract would fill in, in order of precedence."""
+    """Yield the values that may be filled in, in order of precedence."""
     name = field.column
     if name in contract.absent_rules:
         holds = contract.absent_rules[name].evaluate(columns) == 1.0
@@ -220,6 +232,8 @@ def _proposals(
         if field.range is not None:
             value = np.where((value >= field.range[0]) & (value <= field.range[1]), value, np.nan)
         yield "blank_follows", value
+    if name in suggested:
+        yield "blank_follows", suggested[name]
     if field.start_value is not None:
         yield "blank_start", np.full(columns[name].shape, field.start_value)
 
@@ -352,13 +366,14 @@ def _contradiction(row: int, rule: ConsistencyRule, found: Contradiction) -> Pro
 class Domain:
     """The applicability domain: the values that occurred among a set of sales.
 
-    Smallest and largest number by numeric field, and the positions of the levels that occurred
-    by field with levels.
+    Smallest and largest number by numeric field, the positions of the levels that occurred by field
+    with levels, and the levels that follow from the coordinates.
     """
 
     lower: dict[str, float]
     upper: dict[str, float]
     levels: dict[str, frozenset[int]]
+    places: PlaceLevels | None = None
 
     @classmethod
     def fit(cls, houses: pd.DataFrame, contract: Contract) -> Self:
@@ -371,7 +386,7 @@ class Domain:
                 levels[name] = frozenset(np.unique(known).astype(int).tolist())
             elif known.size:
                 lower[name], upper[name] = float(known.min()), float(known.max())
-        return cls(lower, upper, levels)
+        return cls(lower, upper, levels, PlaceLevels.fit(houses, contract))
 
     def problems(self, houses: Floats, contract: Contract) -> Iterator[Problem]:
         """Yield a warning for each value outside; ``houses`` has shape (n_fields, n_rows)."""

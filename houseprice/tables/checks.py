@@ -14,6 +14,7 @@ import pandas as pd
 
 from houseprice.market.contract import Contract
 from houseprice.market.fields import Field
+from houseprice.market.geography import PLACE_MISMATCH
 from houseprice.market.problems import Problem, Severity
 from houseprice.market.rules import ConsistencyRule
 from houseprice.tables.scoring import ScoredTable
@@ -62,7 +63,8 @@ def available_checks(contract: Contract) -> tuple[Check, ...]:
         what_to_do = f"Check these fields. Expected: {rule.expected}."
         check = Check(rule.code, rule.title, what_to_do, rule=rule)
         rules.setdefault(rule.code, check)
-    return (*_TABLE, *_CELLS, *_BLANKS, *rules.values())
+    places = _PLACES if contract.coordinates else ()
+    return (*_TABLE, *_CELLS, *places, *_BLANKS, *rules.values())
 
 
 def _applies_to(field: Field, about: str) -> bool:
@@ -160,6 +162,14 @@ _CELLS = (
     ),
 )
 
+_PLACES = (
+    Check(
+        PLACE_MISMATCH,
+        "Places that contradict the coordinates",
+        "Correct the place or the coordinates.",
+    ),
+)
+
 _BLANKS = (
     Check(
         "blank_typical",
@@ -177,7 +187,7 @@ Verdict = Literal["issue", "tip", "passed", "not applicable"]
 FINDING_COLUMNS = ("code", "severity", "title", "rows", "first_rows", "detail", "what_to_do")
 _FIRST = 5
 _VERDICTS: dict[Severity, Verdict] = {"error": "issue", "warning": "tip", "note": "passed"}
-_OF_SALES = ("outside_sales", "unlike_sales", "unseen_level")
+_OF_SALES = ("outside_sales", "unlike_sales", "unseen_level", PLACE_MISMATCH)
 
 
 @dataclass(frozen=True)

@@ -114,7 +114,7 @@ NO_GOLDEN_ROWS = GoldenRows((), ())
 
 
 def _predict(model: ValuationModel, rows: pd.DataFrame) -> tuple[float, ...]:
-    houses = validate(rows.reset_index(drop=True), model.contract).houses
+    houses = validate(rows.reset_index(drop=True), model.contract, model.domain_).houses
     return tuple(model.predict(houses).tolist())
 
 

@@ -152,16 +152,7 @@ def _show_overlay(sales: Sales, overlay: Overlay) -> None:
 
 def has_map(contract: Contract) -> bool:
     """Whether the market has locations or coordinates."""
-    return contract.field_of("location") is not None or _coordinates(contract) is not None
-
-
-def _coordinates(contract: Contract) -> tuple[Field, Field] | None:
-    """Return the fields of the coordinates, east and north."""
-    for names in (("longitude", "latitude"), ("x", "y")):
-        east, north = map(contract.field_of, names)
-        if east is not None and north is not None:
-            return east, north
-    return None
+    return contract.field_of("location") is not None or contract.coordinates is not None
 
 
 def show_map(sales: Sales) -> None:
@@ -170,7 +161,7 @@ def show_map(sales: Sales) -> None:
     if not len(measured):
         st.info(_NO_AREA)
         return
-    location, coordinates = sales.contract.field_of("location"), _coordinates(sales.contract)
+    location, coordinates = sales.contract.field_of("location"), sales.contract.coordinates
     if coordinates is not None:
         _show_sales_map(measured, coordinates)
     if location is None:
