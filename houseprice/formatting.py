@@ -56,6 +56,13 @@ def decimal(value: float, digits: int) -> str:
     return f"{round(value, digits) + 0.0:.{digits}f}"
 
 
+def distance_text(metres: float) -> str:
+    """Format a distance to two digits or 10 m: "10 m", "430 m", "1.2 km", "35 km"."""
+    if metres < 995:
+        return f"{max(math.ceil(metres / 10), 1) * 10} m"
+    return f"{metres / 1000:,.{1 if metres < 9_950 else 0}f} km"
+
+
 def quantity(value: float, unit: str = "") -> str:
     """Format a number with its unit: "1,710 sq ft", "1 car"."""
     return f"{value:,.10g} {unit.removesuffix('s') if value == 1 else unit}".strip()

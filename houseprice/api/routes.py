@@ -141,6 +141,8 @@ def _explain(
             "price": explanation.price,
             "contributions": to_records(explanation.contributions),
         }
+        if explanation.nearby:
+            details["explanation"]["nearby"] = asdict(explanation.nearby)
     if options.comparables:
         details["comparables"] = to_records(backend.comparables(house, options.comparables))
     return details

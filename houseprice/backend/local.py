@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache, cached_property
 
@@ -27,6 +28,7 @@ from houseprice.model.card import Card
 from houseprice.model.comparables import Comparables, adjust_prices
 from houseprice.model.explanation import Explainer, Explanation
 from houseprice.model.importance import partial_dependence
+from houseprice.model.nearby import NearbySales
 from houseprice.model.store.artefact import LoadedModel
 from houseprice.model.store.store import ModelStore
 from houseprice.model.study import Study
@@ -105,7 +107,10 @@ class LocalBackend(Backend):
 
     def explain(self, rows: pd.DataFrame) -> Explanation:
         """Explain the value of one house in money."""
-        return self._explainer.explain(self._one(rows))[0]
+        house = self._one(rows)
+        explanation = self._explainer.explain(house)[0]
+        nearby = self._nearby.of(house, self._ids(rows, np.array([0])))
+        return replace(explanation, nearby=nearby)
 
     def comparables(self, rows: pd.DataFrame, k: int = 5) -> pd.DataFrame:
         """Return the k sales most similar to one house, with adjusted prices."""
@@ -171,6 +176,10 @@ class LocalBackend(Backend):
         return Explainer(self._model, typical_house(self._market))
 
     @cached_property
+    def _nearby(self) -> NearbySales:
+        return NearbySales(self._market)
+
+    @cached_property
     def _comparables(self) -> Comparables:
         return Comparables(self._market, self._loaded.importance)
 
@@ -182,7 +191,7 @@ class LocalBackend(Backend):
         """Validate one house; raises InputError if it can't be valued."""
         if len(rows) != 1:
             raise InputError(f"This is available for one house at a time, not for {len(rows)}.")
-        checked = validate(rows, self._contract)
+        checked = validate(rows, self._contract, self._model.domain_)
         if not checked.valid[0]:
             errors = [p.sentence for p in checked.problems if p.severity == "error"]
             raise InputError(" ".join(errors))

@@ -23,6 +23,7 @@ from houseprice.backend.base import (
 )
 from houseprice.market.problems import Problem, Severity
 from houseprice.model.explanation import Explanation
+from houseprice.model.nearby import NearbyPrices
 from houseprice.model.study import Study
 from houseprice.model.what_if import ValueChange
 
@@ -66,18 +67,29 @@ class ContributionOut(ResponseModel):
     sentence: str
 
 
+class NearbyPricesOut(ResponseModel):
+    """What the sales nearest to a house sold for, compared with the market's median."""
+
+    sales: int
+    distance_m: float = Field(ge=0, allow_inf_nan=False, description="To the farthest of them")
+    difference: float = Field(ge=-1, allow_inf_nan=False, description="0.12 is 12 % more")
+    sentence: str
+
+
 class ExplanationOut(ResponseModel):
     """From the typical house to this one: base price plus contributions equals price."""
 
     base_price: Money
     price: Money
     contributions: list[ContributionOut]
+    nearby: NearbyPricesOut | None = Field(None, description="Only where coordinates are known")
 
     def explanation(self) -> Explanation:
         """Return it as the model does."""
         columns = list(ContributionOut.model_fields)
         frame = pd.DataFrame([each.model_dump() for each in self.contributions], columns=columns)
-        return Explanation(self.base_price, self.price, frame)
+        nearby = NearbyPrices(**self.nearby.model_dump()) if self.nearby else None
+        return Explanation(self.base_price, self.price, frame, nearby)
 
 
 class ComparableOut(ResponseModel):

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from houseprice.formatting import difference_step, money, plural
 from houseprice.market.metadata import Price
 from houseprice.model.features import to_matrix
+from houseprice.model.nearby import NearbyPrices
 from houseprice.model.shapley import ShapleyExplainer, money_contributions
 from houseprice.model.valuation import ValuationModel
 
@@ -29,11 +30,13 @@ class Explanation:
     ``contributions`` has a row per field, the largest first: column, label, told and base (the
     values of this house and of the base house, formatted), contribution (money, 0 where the two are
     alike) and sentence. All money is in whole cents; base price plus contributions is the price.
+    ``nearby`` compares the sales around the house with the market, where coordinates are known.
     """
 
     base_price: float
     price: float
     contributions: pd.DataFrame
+    nearby: NearbyPrices | None = None
 
     def top_drivers(self, top: int = 3) -> tuple[str, ...]:
         """Return the sentences of the largest contributions, without those that round to 0."""

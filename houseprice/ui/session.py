@@ -37,6 +37,7 @@ from houseprice.market.contract import CONTRACT_FILE, load_contract
 from houseprice.market.profile.associations import price_associations
 from houseprice.market.profile.selection import Selection
 from houseprice.market.sales import Market, market_folders, median_values, typical_house
+from houseprice.market.validation import Domain
 from houseprice.model.study import Study
 from houseprice.progress import Progress
 from houseprice.settings import Settings, is_loopback, read_settings
@@ -153,6 +154,12 @@ def typical() -> pd.Series:
 def typical_values() -> pd.Series:
     """Return the typical value of each field; read-only."""
     return median_values(market())
+
+
+@by_market
+def sales_domain() -> Domain:
+    """Return what the sales of the market cover; read-only."""
+    return Domain.fit(market().houses, market().contract)
 
 
 @st.cache_resource(show_spinner=False, max_entries=8)

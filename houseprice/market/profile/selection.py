@@ -72,6 +72,17 @@ class Sales:
         area = np.full(len(self), np.nan) if field is None else self.values(field.column)
         return self.prices.to_numpy(np.float64) / np.where(area > 0, area, np.nan)
 
+    @property
+    def unit_prices(self) -> tuple[NDArray[np.float64], str]:
+        """The prices by which places are compared, and per what: " per sq ft", or "" for prices.
+
+        Prices per unit of area are better, but need the areas of half the sales.
+        """
+        area, prices = self.contract.field_of("area"), self.price_per_area
+        if area is None or np.isfinite(prices).mean() < 0.5:
+            return self.prices.to_numpy(np.float64), ""
+        return prices, f" per {area.unit or 'unit of area'}"
+
 
 @dataclass(frozen=True)
 class Selection:

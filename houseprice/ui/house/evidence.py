@@ -17,7 +17,7 @@ from houseprice.ui.charts.panel import panel
 from houseprice.ui.house.start import describe_sale, sale_heading
 from houseprice.ui.house.state import fill_with_sale, is_choice, started_from
 from houseprice.ui.layout import escape, is_supported
-from houseprice.ui.session import ranked_columns
+from houseprice.ui.session import ranked_columns, sales_domain
 
 _MAX_STEPS = 10
 _MAX_FIELDS = 12
@@ -30,6 +30,8 @@ def show_explanation(
     if not is_supported(backend.info(), "explain"):
         return
     explanation = backend.explain(rows)
+    if nearby := explanation.nearby:
+        st.markdown(f":material/location_on: **{nearby.summary}** {escape(nearby.sentence)}")
     steps = explanation.waterfall(_MAX_STEPS)
     if steps.empty:
         st.markdown(
@@ -83,7 +85,7 @@ def show_comparables(
         return
     contract = market.contract
     comparables = find_comparables(backend, rows, contract, started_from())
-    house = validate(rows, contract).houses.iloc[0]
+    house = validate(rows, contract, sales_domain()).houses.iloc[0]
     field = _chart_field(contract)
     if field is not None:
         frame = {"value": market.houses[field.column], "price": market.prices}

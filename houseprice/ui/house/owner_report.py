@@ -124,7 +124,9 @@ def build_report(
     sales = pd.DataFrame({"price": []})
     if "explain" in info.capabilities:
         with _left_out_on_error("reasons"):
-            reasons = backend.explain(rows).top_drivers(6)
+            explanation = backend.explain(rows)
+            nearby = [explanation.nearby.sentence] if explanation.nearby else []
+            reasons = (*explanation.top_drivers(6 - len(nearby)), *nearby)
     if "comparables" in info.capabilities:
         with _left_out_on_error("comparables"):
             sales = find_comparables(backend, rows, contract, sale_id)
