@@ -11,6 +11,7 @@ from houseprice.ui.house.form import (
     focus_requested_field,
     show_next_facts,
 )
+from houseprice.ui.house.location import place_fields, show_place
 from houseprice.ui.house.owner_report import show_report
 from houseprice.ui.house.scenarios import show_scenarios
 from houseprice.ui.house.start import fill_with_random_sale, show_search, start_note
@@ -29,7 +30,7 @@ from houseprice.ui.house.state import (
 )
 from houseprice.ui.house.value_card import show_result
 from houseprice.ui.layout import error_boundary, escape, show_link
-from houseprice.ui.session import backend, market, ranked_columns, typical_values
+from houseprice.ui.session import backend, market, ranked_columns, sales_domain, typical_values
 
 N_REPORTED = 14
 
@@ -71,17 +72,22 @@ first = first_fields(contract, ranked)
 # Only the open tab is drawn and computed.
 if details.open:
     with details:
-        checked = validate(rows, contract)
+        checked = validate(rows, contract, sales_domain())
         problems = checked.problems if result is None else result.problems
         form = HouseForm(contract, checked.houses.iloc[0], typical_values(), problems)
+        place = place_fields(contract)
+        if place:
+            st.subheader("Place")
+            show_place(form, place, checked.houses)
+            first = [column for column in first if column not in place]
         st.subheader("Main fields")
         form.draw(first, "first")
         with error_boundary("next_facts"):
             if not no_value:
                 show_next_facts(backend(), rows, contract)
-        if set(contract.columns) - set(first):
+        if set(contract.columns) - {*first, *place}:
             st.subheader("Other fields")
-            form.draw_groups(without=first)
+            form.draw_groups(without=[*first, *place])
     focus_requested_field()
 
 with actions, error_boundary("actions"):

@@ -15,6 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from houseprice.market.contract import Contract
+from houseprice.market.geography import METRES_PER_DEGREE, Projection
 from houseprice.market.profile.selection import Sales, most_frequent
 
 SPREAD = {
@@ -211,10 +212,6 @@ def round_step(width: float) -> float:
     return float(next(step * power for step in (1, 2, 2.5, 5, 10) if step * power >= width))
 
 
-KM_PER_DEGREE = 111.195
-"""Along a meridian, for the mean radius of the Earth (6,371 km)."""
-
-
 def location_map(sales: Sales) -> pd.DataFrame:
     """Quantiles of price by location, as ``price_by_location``, with the coordinates of each.
 
@@ -224,6 +221,30 @@ def location_map(sales: Sales) -> pd.DataFrame:
     frame = price_by_location(sales)
     # The inner join drops the unknown location.
     return frame.merge(_positions(sales.contract), on="level", how="inner")
+
+
+def sale_positions(sales: Sales, projection: Projection) -> pd.DataFrame:
+    """The place and price of each sale with known coordinates: east, north, price and location.
+
+    East and north are km from the centre of the projection; the price is that of
+    :attr:`~houseprice.market.profile.selection.Sales.unit_prices`.
+    """
+    metres = projection.metres(sales.houses)
+    frame = pd.DataFrame(metres / 1000.0, columns=["east", "north"])
+    frame = frame.assign(price=sales.unit_prices[0], location=sales.locations)
+    known = np.isfinite(metres).all(axis=1) & np.isfinite(sales.unit_prices[0])
+    return frame[known].reset_index(drop=True)
+
+
+def location_centres(positions: pd.DataFrame) -> pd.DataFrame:
+    """The median position of each location (``sale_positions``), that with most sales first."""
+    named = positions[~positions["location"].isin(["", "not known"])].groupby("location")
+    frame = named[["east", "north"]].median().assign(sales=named.size())
+    return (
+        frame.sort_values("sales", ascending=False, kind="stable")
+        .rename_axis("level")
+        .reset_index()
+    )
 
 
 def select_locations(sales: Sales, labels: Collection[str]) -> tuple[str, ...]:
@@ -241,7 +262,8 @@ def _positions(contract: Contract) -> pd.DataFrame:
     center = (frame[["latitude", "longitude"]].min() + frame[["latitude", "longitude"]].max()) / 2
     north = frame["latitude"] - center["latitude"]
     east = (frame["longitude"] - center["longitude"]) * np.cos(np.radians(center["latitude"]))
-    return frame.assign(east=KM_PER_DEGREE * east, north=KM_PER_DEGREE * north)
+    km_per_degree = METRES_PER_DEGREE / 1000.0
+    return frame.assign(east=km_per_degree * east, north=km_per_degree * north)
 
 
 @dataclass(frozen=True)

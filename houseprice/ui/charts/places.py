@@ -18,6 +18,7 @@ from houseprice.ui.charts.style import (
     FAINT,
     MIN_SALES,
     axis_title,
+    colour_scale,
     error_bars,
     extremes,
     figure,
@@ -28,7 +29,7 @@ from houseprice.ui.charts.style import (
     price_text,
     price_title,
 )
-from houseprice.ui.charts.two_fields import points_figure
+from houseprice.ui.charts.two_fields import point_colours, points_figure
 
 PIXELS_PER_SPAN = 275
 """Distance of the outermost locations on a phone: labels that fit there fit everywhere."""
@@ -53,13 +54,16 @@ class _Box(NamedTuple):
         )
 
 
-def label_positions(frame: pd.DataFrame, diameter: pd.Series) -> pd.DataFrame:
+def label_positions(
+    frame: pd.DataFrame, diameter: pd.Series, span: float | None = None
+) -> pd.DataFrame:
     """Find a side of each bubble for its label, without overlap; the first rows choose first.
 
-    ``frame`` has level, east and north, ``diameter`` is in pixels. Returns text ("" where there is
-    no room) and position, as Plotly names it.
+    ``frame`` has level, east and north, ``diameter`` is in pixels, and ``span`` is the width of the
+    map on a phone, by default that of the frame. Returns text ("" where there is no room) and
+    position, as Plotly names it.
     """
-    span = max(float(frame["east"].max() - frame["east"].min()), 1e-9)
+    span = span or max(float(frame["east"].max() - frame["east"].min()), 1e-9)
     scale = PIXELS_PER_SPAN / span
     x, y = scale * (frame["east"] - frame["east"].min()), scale * frame["north"]
     taken = [
@@ -103,6 +107,11 @@ LARGEST = 46
 """Diameter in pixels of the bubble with the most sales."""
 KM_PER_MILE = 1.609344
 MAP_HEIGHT = 640
+PICK_HEIGHT = 460
+WIDEST = 1.7
+"""How many times wider than the smallest screen the widest is."""
+GROUND = "rgba(128, 134, 131, 0.08)"
+HOUSE_COLOUR = "#c25e2e"
 
 
 def location_prices_chart(frame: pd.DataFrame, contract: Contract) -> Chart:
@@ -237,6 +246,79 @@ def sales_map_chart(
     medians = {side: float(part.median()) for side, part in prices.items() if len(part)}
     headers = {"one": axis_title(fields[0]), "other": axis_title(fields[1]), "third": price.label}
     return Chart(drawn, points, _side_caption(medians, "", contract), headers)
+
+
+class View(NamedTuple):
+    """The part of a map that any screen shows: its centre and its size, in km."""
+
+    east: float
+    north: float
+    width: float
+    height: float
+
+    def contains(self, points: pd.DataFrame) -> pd.Series:
+        """Whether each point (``east``, ``north``) is shown on some screen."""
+        reach = 0.5 * WIDEST * max(self.width, self.height)
+        is_inside = (points["east"] - self.east).abs() <= reach
+        return is_inside & ((points["north"] - self.north).abs() <= reach)
+
+
+def pick_map(
+    points: pd.DataFrame,
+    centres: pd.DataFrame,
+    house: tuple[float, float] | None,
+    view: View,
+    per: str,
+    contract: Contract,
+) -> go.Figure:
+    """A map to pick a place on: sales by price, the names of locations, and the house.
+
+    ``points`` are ``sale_positions`` with prices ``per`` unit of area, ``centres`` are
+    ``location_centres``, both inside the view. The axes are km.
+    """
+    drawn = figure(PICK_HEIGHT)
+    axis = money_axis(contract)
+    ticks = {name: axis[name] for name in ("tickprefix", "exponentformat", "separatethousands")}
+    drawn.add_scatter(
+        x=points["east"],
+        y=points["north"],
+        customdata=[price_text(price, contract) for price in points["price"]],
+        mode="markers",
+        marker={
+            "size": 7,
+            "opacity": 0.7,
+            **point_colours(points["price"]),
+            "colorbar": colour_scale(f"{contract.market.price.label}{per}", **ticks),
+        },
+        hovertemplate="A sale: %{customdata}<extra></extra>",
+    )
+    labels = label_positions(centres, pd.Series(0.0, index=centres.index), view.width)
+    drawn.add_scatter(
+        x=centres["east"],
+        y=centres["north"],
+        text=labels["text"],
+        textposition=labels["position"],
+        mode="text",
+        textfont={"size": 13, "weight": 600, "shadow": "auto"},
+        hoverinfo="skip",
+    )
+    if house is not None:
+        marker = {"size": 16, "symbol": "circle", "color": HOUSE_COLOUR}
+        drawn.add_scatter(
+            x=[house[0]],
+            y=[house[1]],
+            mode="markers",
+            marker={**marker, "line": {"width": 3, "color": "white"}},
+            hovertemplate="This house<extra></extra>",
+        )
+    limits = [view.east - 0.5 * view.width, view.east + 0.5 * view.width]
+    bare = {"visible": False, "showgrid": False, "fixedrange": True}
+    drawn.update_xaxes(range=limits, **bare)
+    low, high = view.north - 0.5 * view.height, view.north + 0.5 * view.height
+    drawn.update_yaxes(range=[low, high], scaleanchor="x", scaleratio=1, **bare)
+    drawn.update_layout(plot_bgcolor=GROUND)
+    _add_scale(drawn, limits, low + 0.02 * view.height)
+    return drawn
 
 
 def _per_area(contract: Contract) -> str:

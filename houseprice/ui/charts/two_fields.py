@@ -91,17 +91,22 @@ def _add_coloured_points(
         grey = {"color": FAINT}
         _add_points(drawn, points[unknown], fields, third, name="not known", marker=grey)
     known = points[~unknown]
-    lowest, highest = colour_limits(known["third"])
-    marker = {
-        "color": known["third"],
-        # The palest colours are too close to the background for points.
-        "cmin": lowest - PALEST * (highest - lowest),
+    marker = {**point_colours(known["third"]), "colorbar": field_colour_scale(third, contract)}
+    _add_points(drawn, known, fields, third, marker=marker)
+
+
+def point_colours(values: pd.Series) -> dict[str, object]:
+    """The settings of points that are coloured by numbers."""
+    lowest, highest = colour_limits(values)
+    palest = lowest - PALEST * (highest - lowest)
+    return {
+        "color": values,
+        # The palest colours are too close to the background. Below 0, Plotly takes other colours.
+        "cmin": palest if lowest < 0 else max(palest, 0.0),
         "cmax": highest,
-        "colorbar": field_colour_scale(third, contract),
         "showscale": True,
         "line": {"color": FAINT, "width": 1},
     }
-    _add_points(drawn, known, fields, third, marker=marker)
 
 
 def _add_points(

@@ -14,6 +14,7 @@ from houseprice.backend.base import Backend
 from houseprice.formatting import percent, plural
 from houseprice.market.contract import Contract
 from houseprice.market.fields import Field
+from houseprice.market.geography import PLACE_MISMATCH
 from houseprice.market.metadata import Group
 from houseprice.market.parsing import describe_range
 from houseprice.market.problems import Problem
@@ -148,6 +149,7 @@ class HouseForm:
             st.rerun()
         for problem in self._problems.get(field.column, ()):
             st.markdown(f":small[:{_COLOURS[problem.severity]}[{escape(problem.sentence)}]]")
+            enter_expected(problem, self._contract, "field")
 
     def _derived(self, field: Field) -> str:
         value = float(self._clean[field.column])
@@ -171,6 +173,22 @@ def enter_absence(contract: Contract, label: str, key: str) -> None:
         icon=":material/block:",
         type="tertiary",
     )
+
+
+def enter_expected(problem: Problem, contract: Contract, key: str) -> None:
+    """Draw a button that enters the level that fits the coordinates, if that is the problem."""
+    field = contract.fields.get(problem.field or "")
+    if problem.code != PLACE_MISMATCH or field is None or problem.expected is None:
+        return
+    if problem.expected in field.labels:  # those of a server may be others
+        st.button(
+            f"Use {escape(problem.expected)}",
+            key=f"expected_{key}_{field.column}",
+            on_click=enter,
+            args=({field.column: field.codes[field.labels.index(problem.expected)]},),
+            icon=":material/pin_drop:",
+            type="tertiary",
+        )
 
 
 def _store(column: str) -> None:

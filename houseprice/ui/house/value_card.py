@@ -13,7 +13,7 @@ from houseprice.market.contract import Contract
 from houseprice.market.problems import Problem
 from houseprice.model.explanation import format_difference
 from houseprice.model.valuation import confidence_band
-from houseprice.ui.house.form import enter_absence, go_to_field
+from houseprice.ui.house.form import enter_absence, enter_expected, go_to_field
 from houseprice.ui.house.state import given_fields
 from houseprice.ui.layout import NOT_SUPPORTED, escape, provenance, retry_button
 
@@ -116,5 +116,7 @@ def _show_ways(problems: Sequence[Problem], contract: Contract) -> None:
     with st.container(horizontal=True):
         for label in fixes:
             enter_absence(contract, label, "problem")
+        for problem in problems:
+            enter_expected(problem, contract, "problem")
         for field in fields:
             go_to_field(field, f"Go to {escape(field.label)}", "problem")
