@@ -5,7 +5,7 @@ from __future__ import annotations
 from houseprice.backend.base import DEFAULT_INTERVAL, Backend
 from houseprice.progress import Progress
 from houseprice.tables.scoring import ScoredTable, ScoringOptions, value_rows
-from houseprice.tables.table import Table, output_columns
+from houseprice.tables.table import Table, table_output
 
 __all__ = ["value_table"]
 
@@ -16,7 +16,7 @@ def value_table(
     interval: float = DEFAULT_INTERVAL,
     progress: Progress | None = None,
 ) -> ScoredTable:
-    columns = output_columns(table.cells.columns, table.headers)
+    columns = table_output(table)
     options = ScoringOptions(interval, "evidence" in backend.info().capabilities)
     valuations, problems = value_rows(table, columns, backend, options, progress)
     return ScoredTable.of(table, columns, valuations, problems)

@@ -32,6 +32,9 @@ from pydantic import (
 from houseprice.api.problem_details import ApiError
 from houseprice.backend.base import DEFAULT_INTERVAL
 from houseprice.backend.strict_json import StrictJsonError, read_json, write_json
+from houseprice.errors import InputError
+from houseprice.market.contract import Contract
+from houseprice.market.defaults import as_of_cells
 from houseprice.market.parsing import shorten
 
 LARGE_BODY = 32_768
@@ -154,6 +157,11 @@ class CsvOptions(BaseModel):
     evidence: bool = Field(
         False, description="Fill the columns comparables and top_drivers too, which takes longer."
     )
+    as_of: Day = Field(
+        None,
+        description="Valuation date of rows without a date of sale; by default the end of the "
+        "sales.",
+    )
 
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -171,6 +179,14 @@ def parse_request(model: type[Model], body: object, name: str = "the body") -> M
         unknown = (each for each in errors if each["type"] == "extra_forbidden")
         first = next(unknown, errors[0])
         raise _explain(model, first["type"], first["loc"], name) from None
+
+
+def parse_as_of(day: date, contract: Contract) -> dict[str, str]:
+    """Return the cells of a valuation date; raise ApiError (422) in a market without dates."""
+    try:
+        return as_of_cells(contract, day)
+    except InputError as error:
+        raise invalid_request(str(error), field="as_of") from None
 
 
 def _explain(

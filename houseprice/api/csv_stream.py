@@ -13,6 +13,7 @@ import logging
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
+from datetime import date
 from typing import Any, BinaryIO, cast
 
 from fastapi import APIRouter, Request, Response
@@ -20,7 +21,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
 from houseprice.api.active_model import ServedModel
-from houseprice.api.bodies import CsvOptions, invalid_request, parse_request
+from houseprice.api.bodies import CsvOptions, invalid_request, parse_as_of, parse_request
 from houseprice.api.engine import Engine, get_engine
 from houseprice.api.middleware import CSV_PATH, BodyReader
 from houseprice.api.problem_details import ApiError, error_responses
@@ -48,7 +49,10 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
         "content": {"text/csv": _TEXT},
         "headers": {
             "X-Model-Version": {"description": "The version that valued all rows", **_TEXT},
-            "X-As-Of": {"description": "The valuation date", **_TEXT},
+            "X-As-Of": {
+                "description": "The valuation date of rows without a date of sale",
+                **_TEXT,
+            },
             "X-Notes": {
                 "description": "What concerns the whole file: a JSON list of sentences on how it "
                 "was read, and on missing, unused and renamed columns",
@@ -89,11 +93,13 @@ async def value_csv(request: Request) -> Response:
     _check_protocol(request)
     engine = get_engine(request)
     model = engine.model
+    if options.as_of is not None:
+        parse_as_of(options.as_of, engine.contract)
     with ExitStack() as stack:
         source = await _store_body(request, engine, stack)
         valuation = _CsvValuation(engine, model, source, options)
         first = await valuation.next_chunk()
-        headers = _headers(source, model, first)
+        headers = _headers(source, model, options.as_of or model.info.as_of, first)
         return _CsvResponse(headers, request, valuation, first, stack.pop_all())
 
 
@@ -156,7 +162,9 @@ def _invalid_csv(error: InputError) -> ApiError:
     return ApiError(422, "invalid_csv", detail, title="This file can't be valued")
 
 
-def _headers(source: CsvFile, model: ServedModel, first: ValuedChunk | None) -> dict[str, str]:
+def _headers(
+    source: CsvFile, model: ServedModel, as_of: date | None, first: ValuedChunk | None
+) -> dict[str, str]:
     layout, problems = source.layout, first.problems if first else ()
     codec = layout.text.codec
     charset = _CHARSETS.get(codec, codec.removesuffix("-le").removesuffix("-be"))
@@ -167,7 +175,7 @@ def _headers(source: CsvFile, model: ServedModel, first: ValuedChunk | None) -> 
         "Content-Type": f"text/csv; charset={charset}; header=present",
         "X-Model-Version": model.version,
         "X-Notes": json.dumps(notes),
-        **({"X-As-Of": str(model.info.as_of)} if model.info.as_of else {}),
+        **({"X-As-Of": str(as_of)} if as_of else {}),
     }
 
 
@@ -184,7 +192,7 @@ class _CsvValuation:
         self._chunks: Iterator[ValuedChunk] = value_chunks(
             source,
             model.backend,
-            ScoringOptions(options.interval, options.evidence),
+            ScoringOptions(options.interval, options.evidence, as_of=options.as_of),
             rows=lambda: self._chunk_rows,
         )
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import partial
 from typing import Any
 
+import pandas as pd
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel, Field
@@ -22,6 +23,7 @@ from houseprice.api.bodies import (
     invalid_request,
     json_response,
     large_json_response,
+    parse_as_of,
     parse_request,
     read_json_body,
 )
@@ -42,9 +44,8 @@ from houseprice.backend.schemas import (
     to_records,
     valuations_response,
 )
-from houseprice.errors import InputError, ModelError
+from houseprice.errors import ModelError
 from houseprice.market.contract import Contract
-from houseprice.market.defaults import as_of_cells
 from houseprice.market.parsing import is_blank, shorten
 from houseprice.market.sales import valuation_days
 from houseprice.market.validation import suggest_field
@@ -85,7 +86,7 @@ async def valuations(request: Request) -> Response:
     result = await engine.value(
         dated.rows, interval=options.interval, evidence=options.evidence, model=model
     )
-    days = valuation_days(rows, contract, options.as_of or model.info.as_of)
+    days = _valuation_days(rows, contract, options.as_of or model.info.as_of)
     details: list[dict[str, Any]] = [{"as_of": day} for day in days]
     if options.explain or options.comparables:
         more = await _details(engine, model, dated, result)
@@ -104,15 +105,22 @@ def _with_dates(options: ValuationRequest, contract: Contract) -> ValuationReque
     """Put the requested day into the rows that have no date of sale."""
     if options.as_of is None:
         return options
-    try:
-        cells = as_of_cells(contract, options.as_of)
-    except InputError as error:
-        raise invalid_request(str(error), field="as_of") from None
+    cells = parse_as_of(options.as_of, contract)
     rows = [
         row | cells if all(is_blank(row.get(name)) for name in cells) else row
         for row in options.rows
     ]
     return options.model_copy(update={"rows": rows})
+
+
+def _valuation_days(
+    rows: list[dict[str, Any]], contract: Contract, as_of: date | None
+) -> list[date | None]:
+    names = [name for name in contract.market.roles.dates if any(name in row for row in rows)]
+    if not names:
+        return [as_of] * len(rows)
+    cells = pd.DataFrame([{name: row.get(name) for name in names} for row in rows], dtype=object)
+    return valuation_days(cells, contract, as_of)
 
 
 async def _details(

@@ -147,30 +147,30 @@ def predict(  # noqa: PLR0913, PLR0917 - a parameter for each option
     """
     use_market(market_name)
     console = Console.from_context(context, quiet=quiet)
+    day = as_of.date() if as_of else None
     if dask is not None:
-        if jobs is not None or resume is not None or whole or mapping or as_of:
+        if jobs is not None or resume is not None or whole or mapping:
             raise typer.BadParameter(
-                "--jobs, --resume, --whole, --map and --as-of are for work without a cluster.",
+                "--jobs, --resume, --whole and --map are for work without a cluster.",
                 param_hint="--dask",
             )
         max_rows = EVIDENCE_ROWS if evidence is None else sys.maxsize if evidence else 0
-        counts, failed = _value_on_cluster(console, dask, source, output, interval, max_rows)
+        counts, failed = _value_on_cluster(console, dask, source, output, interval, max_rows, day)
         if failed or (strict and counts.errors):
             raise typer.Exit(1)
         return
     _check_paths(source, output, resume=resume)
     if whole:
-        if strict or resume is not None or mapping or as_of:
+        if strict or resume is not None or mapping:
             raise typer.BadParameter(
-                "the file is sent as it is and the answer not read, so --strict, --resume, --map "
-                "and --as-of can't be used with it.",
+                "the file is sent as it is and the answer not read, so --strict, --resume and "
+                "--map can't be used with it.",
                 param_hint="--whole",
             )
         if output is not None and output.suffix.lower() in (".gz", *_COLUMNAR):
             raise typer.BadParameter("the server answers with a CSV file.", param_hint="-o")
-        _send_whole(source, output, interval, evidence=bool(evidence))
+        _send_whole(source, output, interval, evidence=bool(evidence), as_of=day)
         return
-    day = as_of.date() if as_of else None
     request = _Request(source, output, interval, evidence, jobs, mapping, day, resume)
     result = _value_here(console, request)
     for note in result.notes:
@@ -259,7 +259,6 @@ def _value_here(console: Console, request: _Request) -> StreamResult:
         # Before this process imports its own packages, which takes as long.
         start_server("houseprice.tables.parallel")
     from houseprice.backend.factory import open_backend
-    from houseprice.market.defaults import as_of_cells
     from houseprice.tables.mapping import NO_MAPPING, ColumnMapping
     from houseprice.tables.parallel import FileOptions, ModelReference, WorkerPool, value_to_file
     from houseprice.tables.reader import CHUNK_ROWS, open_csv
@@ -270,7 +269,6 @@ def _value_here(console: Console, request: _Request) -> StreamResult:
     with console.progress(f"Reading {path.name}") as progress:
         market = load_market(settings=settings)
         mapping = ColumnMapping.load(mapping_path, market.contract) if mapping_path else NO_MAPPING
-        dates = as_of_cells(market.contract, as_of) if as_of else {}
         with open_csv(path, path.name, settings, market.contract, mapping=mapping) as source:
             source.layout = replace(
                 source.layout, output_separator=_output_separator(output, source.layout.separator)
@@ -280,7 +278,7 @@ def _value_here(console: Console, request: _Request) -> StreamResult:
             wants_evidence = _wants_evidence(backend, evidence, is_small)
             is_one_file = ending in (".gz", *_COLUMNAR)
             if output is None or is_one_file or source.layout.most_rows <= CHUNK_ROWS:
-                options = ScoringOptions(interval, wants_evidence, datetime.now(UTC), dates)
+                options = ScoringOptions(interval, wants_evidence, datetime.now(UTC), as_of)
                 with _open_result(output) as out:
                     if ending in _COLUMNAR:
                         result = _value_whole(source, backend, out, options, ending, progress)
@@ -298,7 +296,7 @@ def _value_here(console: Console, request: _Request) -> StreamResult:
                         FileOptions(
                             interval,
                             wants_evidence,
-                            dates=dates,
+                            as_of=as_of,
                             resume=resume,
                             mapping=mapping.to_toml(),
                         ),
@@ -357,10 +355,10 @@ def _value_whole(
     from houseprice.tables.parquet import to_parquet
     from houseprice.tables.scoring import ScoredTable, value_rows
     from houseprice.tables.streaming import StreamResult
-    from houseprice.tables.table import output_columns
+    from houseprice.tables.table import table_output
 
     table = next(source.chunks(sys.maxsize, sys.maxsize))
-    columns = output_columns(table.cells.columns, table.headers)
+    columns = table_output(table)
     valuations, problems = value_rows(table, columns, backend, options, progress)
     scored = ScoredTable.of(table, columns, valuations, problems)
     contract = source.contract
@@ -387,7 +385,9 @@ def _n_jobs(source: CsvFile, settings: Settings, jobs: int | None) -> int:
     return min(n_jobs, math.ceil(n_rows / CHUNK_ROWS))
 
 
-def _send_whole(path: Path, output: Path | None, interval: float, *, evidence: bool) -> None:
+def _send_whole(
+    path: Path, output: Path | None, interval: float, *, evidence: bool, as_of: date | None
+) -> None:
     """Let the server of the settings value a file; its answer is streamed to the output."""
     from houseprice.backend.factory import open_backend
     from houseprice.tables.sales import load_market
@@ -408,7 +408,7 @@ def _send_whole(path: Path, output: Path | None, interval: float, *, evidence: b
             param_hint="--whole",
         )
     with atomic_file(output) as sink:
-        value_csv(path, sink, interval, evidence=evidence)
+        value_csv(path, sink, interval, evidence=evidence, as_of=as_of)
 
 
 def _value_on_cluster(
@@ -418,6 +418,7 @@ def _value_on_cluster(
     output: Path | None,
     interval: float,
     max_evidence_rows: int,
+    as_of: date | None,
 ) -> tuple[RowCounts, int]:
     """Value all files of a pattern into a folder; return the counts and the number of failures."""
     from houseprice.cluster import connect
@@ -436,7 +437,7 @@ def _value_on_cluster(
         with ExitStack() as stack:
             progress = stack.enter_context(console.progress("Connecting"))
             client = stack.enter_context(connect(address))
-            options = _cluster_options(settings, interval, max_evidence_rows, progress)
+            options = _cluster_options(settings, interval, max_evidence_rows, as_of, progress)
             outcomes = value_on_cluster(client, options, jobs, progress)
             # Closed before the connection, so that Ctrl-C cancels the tasks of the workers.
             for job, outcome in stack.enter_context(closing(outcomes)):
@@ -507,7 +508,11 @@ def _matching_files(pattern: Path) -> list[Path]:
 
 
 def _cluster_options(
-    settings: Settings, interval: float, max_evidence_rows: int, progress: Progress
+    settings: Settings,
+    interval: float,
+    max_evidence_rows: int,
+    as_of: date | None,
+    progress: Progress,
 ) -> ClusterOptions:
     """Refer to the model that would answer here, after training one if there is none."""
     from houseprice.model.store.store import ModelStore
@@ -519,4 +524,4 @@ def _cluster_options(
     market = load_market(settings=settings)
     manifest = ensure_model(market, ModelStore.from_settings(settings), progress).manifest
     model = ModelReference.of(settings, manifest.model_version, manifest)
-    return ClusterOptions(model, datetime.now(UTC), interval, max_evidence_rows)
+    return ClusterOptions(model, datetime.now(UTC), interval, max_evidence_rows, as_of=as_of)

@@ -148,6 +148,11 @@ class Roles(ContractModel):
     """North, in projected metres."""
 
     @property
+    def dates(self) -> tuple[str, ...]:
+        """The fields of the date of sale; none without dates."""
+        return tuple(name for name in (self.sale_date, self.sale_year, self.sale_month) if name)
+
+    @property
     def named(self) -> dict[str, str]:
         """The field of each role that has one."""
         return {role: name for role, name in self.model_dump().items() if name is not None}

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import calendar
-import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
@@ -181,20 +180,18 @@ def sale_dates(houses: pd.DataFrame, contract: Contract) -> Floats | None:
     return dates
 
 
-def valuation_days(
-    rows: Sequence[Mapping[str, object]], contract: Contract, as_of: date | None
-) -> list[date | None]:
+def valuation_days(rows: pd.DataFrame, contract: Contract, as_of: date | None) -> list[date | None]:
     """Return the valuation date of each raw row: its date of sale, or ``as_of``."""
-    roles = contract.market.roles
-    names = [name for name in (roles.sale_date, roles.sale_year, roles.sale_month) if name]
+    cells = rows[[name for name in contract.market.roles.dates if name in rows.columns]]
+    dated = np.flatnonzero(~cells.map(is_blank).all(axis=1))
     days = [as_of] * len(rows)
-    dated = [i for i, row in enumerate(rows) if not all(is_blank(row.get(name)) for name in names)]
-    if dated:
-        cells = pd.DataFrame([{name: rows[i].get(name) for name in names} for i in dated])
-        sold = sale_dates(validate(cells, contract).houses, contract)
+    if dated.size:
+        own = cells.iloc[dated].reset_index(drop=True)
+        sold = sale_dates(validate(own, contract).houses, contract)
         assert sold is not None
-        for i, value in zip(dated, sold.tolist(), strict=True):
-            days[i] = None if math.isnan(value) else date_of(value)
+        of_year = {year: date_of(year) for year in np.unique(sold[~np.isnan(sold)]).tolist()}
+        for i, year in zip(dated.tolist(), sold.tolist(), strict=True):
+            days[i] = of_year.get(year)
     return days
 
 

@@ -16,7 +16,7 @@ import shutil
 import socket
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from functools import wraps
 from pathlib import Path
 from threading import Lock
@@ -70,11 +70,12 @@ class ClusterOptions:
     interval: float = DEFAULT_INTERVAL
     max_evidence_rows: int = 0
     rows: int = CHUNK_ROWS
+    as_of: date | None = None
 
     def scoring(self, layout: Layout) -> ScoringOptions:
         """Return the options for a file of this layout."""
         evidence = layout.most_rows <= self.max_evidence_rows
-        return ScoringOptions(self.interval, evidence, self.valued_at)
+        return ScoringOptions(self.interval, evidence, self.valued_at, self.as_of)
 
 
 @dataclass(frozen=True)

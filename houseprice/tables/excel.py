@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import pandas as pd
 
-from houseprice.backend.base import VALUATION_COLUMNS
 from houseprice.errors import InputError
 from houseprice.formatting import list_some, plural
 from houseprice.market.contract import Contract
@@ -249,7 +248,7 @@ def to_excel(scored: ScoredTable, contract: Contract) -> bytes:
     """
     import xlsxwriter
 
-    n_rows, n_columns = len(scored.inputs), len(scored.headers) + len(VALUATION_COLUMNS)
+    n_rows, n_columns = len(scored.inputs), len(scored.headers) + scored.valuations.shape[1]
     if n_rows + 1 > _MAX_ROWS or n_columns > _MAX_COLUMNS:
         raise InputError(
             f"An Excel sheet holds {_MAX_ROWS - 1:,} rows under its header and {_MAX_COLUMNS:,} "
@@ -269,11 +268,13 @@ def to_excel(scored: ScoredTable, contract: Contract) -> bytes:
 def _add_valuations(book: Workbook, scored: ScoredTable, contract: Contract) -> None:
     n_inputs = len(scored.headers)
     columns = [_input_cells(scored.inputs.iloc[:, position]) for position in range(n_inputs)]
-    columns += [_valuation_cells(scored.valuations[name]) for name in VALUATION_COLUMNS]
+    added = list(scored.valuations.columns)
+    columns += [_valuation_cells(scored.valuations[name]) for name in added]
     sheet = book.add_worksheet("Valuations")
-    headers = [*map(escape_formula, scored.headers), *VALUATION_COLUMNS]
-    _write_sheet(book, sheet, headers, columns, [None] * n_inputs + _formats(book, contract))
-    status = n_inputs + VALUATION_COLUMNS.index("status")
+    headers = [*map(escape_formula, scored.headers), *added]
+    formats = [None] * n_inputs + _formats(book, added, contract)
+    _write_sheet(book, sheet, headers, columns, formats)
+    status = n_inputs + added.index("status")
     for word, colour in _COLOURS.items():
         sheet.conditional_format(
             1, status, max(len(scored.inputs), 1), status,
@@ -282,15 +283,14 @@ def _add_valuations(book: Workbook, scored: ScoredTable, contract: Contract) -> 
         )  # fmt: skip
 
 
-def _formats(book: Workbook, contract: Contract) -> list[Format | None]:
+def _formats(book: Workbook, names: Sequence[str], contract: Contract) -> list[Format | None]:
     price = contract.market.price
     symbol, decimals = price.symbol.replace('"', ""), f"{0:.{price.decimals}f}"
     codes = dict.fromkeys(_MONEY, f'"{symbol}"#,##{decimals}') | {
         "interval": "0%", "fsd": "0.0%", "confidence": "0.0"
     }  # fmt: skip
     return [
-        book.add_format({"num_format": codes[name]}) if name in codes else None
-        for name in VALUATION_COLUMNS
+        book.add_format({"num_format": codes[name]}) if name in codes else None for name in names
     ]
 
 
@@ -315,9 +315,10 @@ def _add_problems(book: Workbook, scored: ScoredTable, contract: Contract) -> No
 def _add_metadata(book: Workbook, scored: ScoredTable, contract: Contract) -> None:
     summary, market = scored.summary, contract.market
     levels = scored.valuations["interval"].dropna().unique().tolist()
+    days = sorted(_distinct(scored.valuations.get("as_of", pd.Series(str(market.as_of or "")))))
     items: list[tuple[str, Cell]] = [
         ("Market", market.title),
-        ("Values as of", market.as_of.isoformat() if market.as_of else ""),
+        ("Values as of", " to ".join(dict.fromkeys((*days[:1], *days[-1:])))),
         ("Currency", market.price.currency),
         ("Model", ", ".join(_distinct(scored.valuations["model_version"]))),
         ("Valued at", ", ".join(_distinct(scored.valuations["valued_at"])[:1])),

@@ -258,7 +258,7 @@ def _resumable_task(path: Path, backend: Backend, options: FileOptions) -> Task:
         options.evidence,
         options.rows,
         options.mapping,
-        dict(options.dates),
+        str(options.as_of),
     ]
     return Task(digest(path), json.dumps(model), json.dumps(values))
 

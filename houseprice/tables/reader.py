@@ -273,6 +273,7 @@ class CsvFile:
             tuple(texts),
             layout.separator,
             layout.decimal,
+            self.contract,
         )
 
 

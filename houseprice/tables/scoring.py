@@ -7,9 +7,9 @@ it has none.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 
 import numpy as np
 import pandas as pd
@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 
 from houseprice.backend.base import DEFAULT_INTERVAL, VALUATION_COLUMNS, Backend, ValuationResult
 from houseprice.errors import BackendError
-from houseprice.market.defaults import fill_dates
+from houseprice.market.defaults import as_of_cells, fill_dates
 from houseprice.market.problems import Problem, renumbered, rows_with_problems
+from houseprice.market.sales import valuation_days
 from houseprice.progress import Progress
 from houseprice.tables.table import OutputColumns, Table
 
@@ -28,13 +29,13 @@ class ScoringOptions:
     """How the rows of a table are valued.
 
     ``evidence`` fills ``comparables`` and ``top_drivers``; ``valued_at`` replaces the time of each
-    value; ``dates`` are the cells of rows without a date of sale, by column.
+    value; ``as_of`` is the valuation date of rows without a date of sale.
     """
 
     interval: float = DEFAULT_INTERVAL
     evidence: bool = False
     valued_at: datetime | None = None
-    dates: Mapping[str, str] = field(default_factory=dict)
+    as_of: date | None = None
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,7 @@ class ScoredTable:
     """A table with its valuations.
 
     ``inputs`` are the user's columns, all text, with unique names, and ``headers`` their cells in
-    a file. ``valuations`` has the columns VALUATION_COLUMNS: money to two decimals, and every
+    a file. ``valuations`` has the columns of the valuation: money to two decimals, and every
     number missing in a row with an error. ``problems`` are those of the whole table first, then by
     row; ``notes`` say what was assumed, replaced or left out.
     """
@@ -129,7 +130,7 @@ class ScoredTable:
     def frame(self) -> pd.DataFrame:
         """The table to write: the user's columns, then those of the valuation."""
         frame = pd.concat([self.inputs, self.valuations], axis=1)
-        frame.columns = pd.Index([*self.headers, *VALUATION_COLUMNS])
+        frame.columns = pd.Index([*self.headers, *self.valuations.columns])
         return frame
 
 
@@ -149,11 +150,12 @@ def value_rows(
     """Value the rows of a table, or of a chunk of one.
 
     Valuations are numbered as in the whole file, problems as in the chunk. Raises BackendError if
-    the backend can't answer.
+    the backend can't answer, and InputError if the market has no dates and the options have one.
     """
-    rows = table.rows.drop(columns=list(columns.replaced), errors="ignore")
-    if options.dates:
-        rows = fill_dates(rows, options.dates)
+    given = rows = table.rows.drop(columns=list(columns.replaced), errors="ignore")
+    if options.as_of is not None:
+        assert table.contract is not None
+        rows = fill_dates(given, as_of_cells(table.contract, options.as_of))
     unreadable = rows_with_problems(table.problems, len(rows))
     any_unreadable = bool(unreadable.any())
     positions = np.flatnonzero(~unreadable)
@@ -177,6 +179,13 @@ def value_rows(
         stamp = options.valued_at.isoformat(timespec="seconds")
         has_value = valuations["valued_at"].astype("str") != ""
         valuations["valued_at"] = np.where(has_value, stamp, "")
+    if "as_of" in columns.added:
+        assert table.contract is not None
+        day = options.as_of or backend.info().as_of
+        days = valuation_days(given, table.contract, day)
+        has_value = valuations["status"] != "error"
+        texts = ["" if day is None else day.isoformat() for day in days]
+        valuations["as_of"] = np.where(has_value, texts, "")
     return valuations, tuple(problems)
 
 

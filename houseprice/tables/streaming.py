@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from houseprice.backend.base import VALUATION_COLUMNS, Backend
+from houseprice.backend.base import Backend
 from houseprice.market.problems import Problem
 from houseprice.progress import Progress, ProgressEstimate
 from houseprice.tables.layout import Layout
@@ -97,10 +97,10 @@ def value_chunk(
     progress: Progress | None = None,
 ) -> ValuedChunk:
     """Value one chunk of a file with this layout."""
-    columns = output_columns(layout.header.columns, layout.header.cells)
+    columns = _columns(layout)
     valuations, problems = value_rows(chunk, columns, backend, options, progress)
     separator = layout.output_separator or layout.separator
-    added = csv_lines(valuations[list(VALUATION_COLUMNS)], separator, decimal=layout.decimal)
+    added = csv_lines(valuations[list(columns.added)], separator, decimal=layout.decimal)
     data = _encode("".join(_output_lines(chunk, added, columns, layout)), layout)
     if not chunk.start:
         data = layout.text.mark + _encode(_header_line(layout, columns), layout) + data
@@ -118,7 +118,7 @@ def _header_line(layout: Layout, columns: OutputColumns) -> str:
         header = csv_line(columns.headers, separator)
     else:
         header = layout.header_text.rstrip("\r\n")
-    added = csv_line(VALUATION_COLUMNS, separator)
+    added = csv_line(columns.added, separator)
     return f"{header}{separator}{added}{layout.line_ending}"
 
 
@@ -156,5 +156,9 @@ def merge_results(
 
 def result_notes(layout: Layout) -> tuple[str, ...]:
     """Return the notes on how a file was read, and on the renamed or replaced columns."""
-    columns = output_columns(layout.header.columns, layout.header.cells)
-    return (*layout.notes, *columns.notes)
+    return (*layout.notes, *_columns(layout).notes)
+
+
+def _columns(layout: Layout) -> OutputColumns:
+    header = layout.header
+    return output_columns(header.columns, header.cells, header.added)

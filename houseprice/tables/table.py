@@ -37,7 +37,8 @@ class Table:
     ``rows`` is what is validated and valued: ``cells`` with decimal points for decimal commas, and
     without the unnamed columns at the right. ``problems`` are rows, from 1 in the chunk, that could
     not be read; ``notes`` what was assumed or left out. ``lines`` has each row as in the file; one
-    that does not fit under the header is made to fit.
+    that does not fit under the header is made to fit. ``contract`` is what the header was matched
+    to.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Table:
     lines: tuple[str, ...] = ()
     separator: str = ","
     decimal: str = "."
+    contract: Contract | None = None
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,7 @@ class Header:
     else the header without blanks around it, and "column 3" if it is blank. ``n_named`` counts
     them up to the last with a name. ``note`` says which headers were matched. ``units``, by column,
     differ from the contract's. ``fixed`` has one value for all rows of a column that it lacks.
+    ``added`` are the columns of a valuation.
     """
 
     cells: tuple[str, ...]
@@ -68,6 +71,13 @@ class Header:
     note: str | None = None
     units: dict[str, str] = field(default_factory=dict)
     fixed: Mapping[str, str] = field(default_factory=dict)
+    added: tuple[str, ...] = VALUATION_COLUMNS
+
+
+def valuation_columns(contract: Contract | None) -> tuple[str, ...]:
+    """Return the columns that a valuation adds: the valuation date only where sales have dates."""
+    is_dated = contract is not None and contract.market.roles.dates
+    return (*VALUATION_COLUMNS, "as_of") if is_dated else VALUATION_COLUMNS
 
 
 def read_header(
@@ -129,6 +139,7 @@ def read_header(
         _renaming_note(renamed),
         units,
         mapping.fixed,
+        valuation_columns(contract),
     )
 
 
@@ -170,29 +181,32 @@ def _is_number(text: str) -> bool:
 class OutputColumns:
     """The user's columns in the output: positions, unique names, and header cells in a file.
 
-    ``replaced`` are the columns of an old valuation; ``renamed`` is whether a header differs from
-    the user's.
+    ``added`` are the columns of the valuation, ``replaced`` those of an old one; ``renamed`` is
+    whether a header differs from the user's.
     """
 
     positions: list[int]
     names: list[str]
     headers: tuple[str, ...]
+    added: tuple[str, ...]
     replaced: tuple[str, ...]
     renamed: bool
     notes: tuple[str, ...]
 
 
-def output_columns(columns: Iterable[str], headers: Sequence[str]) -> OutputColumns:
+def output_columns(
+    columns: Iterable[str], headers: Sequence[str], added: tuple[str, ...]
+) -> OutputColumns:
     """Choose the columns of a table that the output keeps, and their names and header cells."""
     names = list(columns)
-    replaced = VALUATION_COLUMNS if has_valuation(names) else ()
-    taken = {*names, *VALUATION_COLUMNS}
+    replaced = added if has_valuation(names) else ()
+    taken = {*names, *added}
     positions, output_names, output_headers, notes = [], [], [], []
     for position, (name, header) in enumerate(zip(names, headers, strict=True)):
         if name in replaced:
             continue
         new = name
-        while new in VALUATION_COLUMNS or (new != name and new in taken):
+        while new in added or (new != name and new in taken):
             new = f"input_{new}"
         if new != name:
             notes.append(
@@ -206,8 +220,13 @@ def output_columns(columns: Iterable[str], headers: Sequence[str]) -> OutputColu
     if len(positions) < len(names):
         notes.insert(0, "The table was valued before: its old valuation was replaced.")
     return OutputColumns(
-        positions, output_names, tuple(output_headers), replaced, renamed, tuple(notes)
+        positions, output_names, tuple(output_headers), added, replaced, renamed, tuple(notes)
     )
+
+
+def table_output(table: Table) -> OutputColumns:
+    """Choose the columns of a table in memory, as :func:`output_columns`."""
+    return output_columns(table.cells.columns, table.headers, valuation_columns(table.contract))
 
 
 def has_valuation(columns: Iterable[str]) -> bool:

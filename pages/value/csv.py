@@ -10,6 +10,7 @@ from houseprice.ui.csv.results import show_result
 from houseprice.ui.csv.upload import (
     UPLOAD_KEY,
     FailedUpload,
+    choose_as_of,
     column_guide,
     discard_removed,
     example,
@@ -63,6 +64,7 @@ with right:
         "or Parquet. The time limit is "
         f"{duration(MAX_UPLOAD_SECONDS)} per table.",
     )
+    choose_as_of()
     progress_area = st.container()
 
 with st.expander("Columns and accepted values", on_change="rerun") as accepted:

@@ -155,7 +155,7 @@ def test_a_streamed_file_has_the_same_valuations(
     remote.value_csv(source, sink, interval=0.8, evidence=evidence)
     sink.seek(0)
     result = pd.read_csv(sink, dtype=str, keep_default_na=False)
-    assert list(result.columns) == [*table.columns, *VALUATION_COLUMNS]
+    assert list(result.columns) == [*table.columns, *VALUATION_COLUMNS, "as_of"]
     pd.testing.assert_frame_equal(result[list(table.columns)], table, check_dtype=False)
     expected = local.value(table, interval=0.8, evidence=evidence).valuations
     for name in ("predicted_price", "price_low", "price_high"):

@@ -197,7 +197,7 @@ def test_every_row_is_written_once_with_the_input_columns_first(
     result = run("predict", invalid, "-o", output, "--interval", "0.8")
     assert (result.code, result.out) == (0, "")
     rows, valued = read_rows(invalid), read_rows(output)
-    assert list(valued.columns) == [*rows.columns, *VALUATION_COLUMNS]
+    assert list(valued.columns) == [*rows.columns, *VALUATION_COLUMNS, "as_of"]
     pd.testing.assert_frame_equal(valued[rows.columns], rows)
     assert valued["row"].tolist() == ["1", "2", "3"]
     assert valued["status"].isin(["ok", "warning"]).tolist() == [True, False, False]

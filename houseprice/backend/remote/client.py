@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO
@@ -134,10 +134,11 @@ class RemoteBackend(Backend):
         interval: float = DEFAULT_INTERVAL,
         *,
         evidence: bool = False,
+        as_of: date | None = None,
     ) -> None:
         """Value a CSV file of any size, with all its columns; see :func:`value_csv`."""
         check_level(interval)
-        value_csv(self._transport, source, sink, interval, evidence=evidence)
+        value_csv(self._transport, source, sink, interval, evidence=evidence, as_of=as_of)
 
     def explain(self, rows: pd.DataFrame) -> Explanation:
         """Explain the value of one house in money."""
@@ -155,8 +156,8 @@ class RemoteBackend(Backend):
         sales = self._endpoints.value_one(rows, {"comparables": k}).comparables
         if sales is None:
             raise self._endpoints.missing_part("the comparable sales")
-        # Null without an area, and from a server that does not adjust prices.
-        optional = ("price_per_area", "adjustment", "adjusted_price")
+        # Null without an area or dates, and from a server that does not adjust prices.
+        optional = ("price_per_area", "time_adjusted_price", "adjustment", "adjusted_price")
         return _to_frame(sales, ComparableOut).astype(dict.fromkeys(optional, np.float64))
 
     def what_if(self, before: pd.DataFrame, after: pd.DataFrame) -> ValueChange:
@@ -281,7 +282,13 @@ def _value_until_change(
 
 
 def value_csv(
-    transport: Transport, source: Path, sink: BinaryIO, interval: float, *, evidence: bool
+    transport: Transport,
+    source: Path,
+    sink: BinaryIO,
+    interval: float,
+    *,
+    evidence: bool,
+    as_of: date | None = None,
 ) -> None:
     """Stream a CSV file to the server and its valuations to a seekable file.
 
@@ -289,6 +296,8 @@ def value_csv(
     """
     size = source.stat().st_size
     query = f"interval={float(interval)!r}&evidence={str(evidence).lower()}"
+    if as_of is not None:
+        query += f"&as_of={as_of.isoformat()}"
     headers = {"Content-Type": "text/csv", "Accept": "text/csv"}
     with source.open("rb") as body:
         message = Message("POST", f"/v1/valuations.csv?{query}", body, headers)

@@ -14,6 +14,7 @@ import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import date
 from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -39,9 +40,9 @@ from houseprice.progress import Progress, ProgressEstimate
 from houseprice.tables.mapping import NO_MAPPING, ColumnMapping
 from houseprice.tables.reader import MAX_UPLOAD_SECONDS, read_table
 from houseprice.tables.scoring import ScoredTable, ScoringOptions, value_rows
-from houseprice.tables.table import Table, output_columns, template
+from houseprice.tables.table import Table, table_output, template
 from houseprice.tables.writer import to_csv
-from houseprice.ui.house.state import is_choice
+from houseprice.ui.house.state import date_limits, is_choice
 from houseprice.ui.session import backend, by_market, market, settings, typical
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ _ATTEMPTS = 3  # to value a table under one model, while the server changes its 
 _RESULT_KEY = "csv_result"
 _FILE_KEY = "csv_file_id"
 _SOURCE_KEY, _MAPPING_KEY, _REMAP_KEY = "csv_source", "csv_mapping", "csv_remap"
+_AS_OF_KEY = "csv_as_of"
 _UNAVAILABLE = "The table cannot be valued right now."
 
 T = TypeVar("T")
@@ -67,7 +69,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class ValuedUpload:
-    """A valued table.
+    """A valued table, whose rows without a date of sale have the valuation date ``as_of``.
 
     ``digest`` is empty where the backend does not report a model version. ``token`` differs for
     each result, in the keys of widgets whose state is about its rows.
@@ -79,6 +81,7 @@ class ValuedUpload:
     info: BackendInfo
     digest: str = ""
     n_corrected: int = 0
+    as_of: date | None = None
     token: str = dataclasses.field(default_factory=lambda: secrets.token_hex(4))
     cache: dict[str, Any] = dataclasses.field(default_factory=dict)
 
@@ -159,15 +162,44 @@ def session_mapping() -> ColumnMapping:
 def remember_mapping(mapping: ColumnMapping) -> None:
     """Keep a mapping for the session, and value the last file with it in the next run."""
     st.session_state[_MAPPING_KEY] = mapping
-    st.session_state[_REMAP_KEY] = True
+    _request_valuation()
 
 
 def value_mapped() -> bool:
-    """Value the last file again if its columns were mapped since; return whether this was so."""
+    """Value the last file again if its columns or its date were changed; return whether so."""
     if not st.session_state.pop(_REMAP_KEY, False) or _SOURCE_KEY not in st.session_state:
         return False
     value_bytes(*st.session_state[_SOURCE_KEY])
     return True
+
+
+def choose_as_of() -> None:
+    """Draw the valuation date of rows without a date of sale; nothing without dates."""
+    default = market().contract.market.as_of
+    if default is None or market().sold is None:
+        return
+    first, last = date_limits(market())
+    st.date_input(
+        "Valuation date",
+        default,
+        first,
+        last,
+        key=_AS_OF_KEY,
+        persist_state="session",
+        on_change=_request_valuation,
+        help="Of houses without a date of sale of their own. By default the end of the sales; "
+        "beyond it, ranges are wider.",
+    )
+
+
+def _as_of() -> date | None:
+    """Return the valuation date if it is not the one that rows have anyway."""
+    chosen: date | None = st.session_state.get(_AS_OF_KEY)
+    return None if chosen == market().contract.market.as_of else chosen
+
+
+def _request_valuation() -> None:
+    st.session_state[_REMAP_KEY] = True
 
 
 def retry_upload() -> None:
@@ -183,12 +215,12 @@ def revalue(result: ValuedUpload, table: Table, n_corrected: int) -> str | None:
         with _progress_bar("Valuing the corrected table…") as progress:
             info = backend().info()
             deadline = monotonic() + MAX_UPLOAD_SECONDS
-            scored = value_in_chunks(table, backend(), progress, deadline)
+            scored = value_in_chunks(table, backend(), progress, deadline, as_of=result.as_of)
     except HousePriceError as error:
         return _message(error)
     total = result.n_corrected + n_corrected
     st.session_state[_RESULT_KEY] = ValuedUpload(
-        result.name, table, scored, info, n_corrected=total
+        result.name, table, scored, info, n_corrected=total, as_of=result.as_of
     )
     return None
 
@@ -203,8 +235,8 @@ def _message(error: HousePriceError) -> str:
 def _value_file(data: bytes, name: str, progress: Progress) -> ValuedUpload:
     info = backend().info()
     version = info.model_version
-    mapping = session_mapping()
-    key = f"{version}\0{mapping.to_toml()}\0".encode()
+    mapping, as_of = session_mapping(), _as_of()
+    key = f"{version}\0{mapping.to_toml()}\0{as_of}\0".encode()
     digest = hashlib.sha256(key + data).hexdigest() if version else ""
     previous = upload_result()
     if (
@@ -215,8 +247,8 @@ def _value_file(data: bytes, name: str, progress: Progress) -> ValuedUpload:
         return previous
     deadline = monotonic() + MAX_UPLOAD_SECONDS
     table = read_table(data, name, settings(), market().contract, mapping)
-    scored = value_in_chunks(table, backend(), progress, deadline)
-    return ValuedUpload(name, table, scored, info, digest)
+    scored = value_in_chunks(table, backend(), progress, deadline, as_of=as_of)
+    return ValuedUpload(name, table, scored, info, digest, as_of=as_of)
 
 
 def value_in_chunks(
@@ -225,13 +257,14 @@ def value_in_chunks(
     progress: Progress,
     deadline: float,
     clock: Callable[[], float] = monotonic,
+    as_of: date | None = None,
 ) -> ScoredTable:
     """Value a table chunk by chunk; the result is that of valuing it at once.
 
     ``progress`` is called after each chunk, and no chunk starts after ``deadline``. Raises
     InputError if the time is over, and BackendError if the backend fails.
     """
-    output = output_columns(table.cells.columns, table.headers)
+    output = table_output(table)
 
     def value(chunk: Table) -> tuple[pd.DataFrame, tuple[Problem, ...]]:
         if chunk.start and clock() > deadline:
@@ -240,7 +273,7 @@ def value_in_chunks(
                 f"{duration(MAX_UPLOAD_SECONDS)}: {chunk.start:,} of {len(table.cells):,} houses "
                 "were valued by then. Split it into several files."
             )
-        return value_rows(chunk, output, backend, ScoringOptions())
+        return value_rows(chunk, output, backend, ScoringOptions(as_of=as_of))
 
     for _ in range(_ATTEMPTS):
         valuations, problems = _value_chunks(table, value, progress, clock)
@@ -288,8 +321,8 @@ def add_evidence(result: ValuedUpload, backend: Backend) -> ScoredTable:
     table, valuations = result.table, result.scored.valuations
     if "evidence" not in result.info.capabilities or len(table.cells) > EVIDENCE_ROWS:
         return result.scored
-    output = output_columns(table.cells.columns, table.headers)
-    again, _ = value_rows(table, output, backend, ScoringOptions(evidence=True))
+    options = ScoringOptions(evidence=True, as_of=result.as_of)
+    again, _ = value_rows(table, table_output(table), backend, options)
     if not again["model_version"].equals(valuations["model_version"]):
         return result.scored
     evidence = {column: again[column] for column in LIST_COLUMNS}

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import date
 from urllib.parse import parse_qsl, urlencode
 
 import numpy as np
@@ -16,10 +17,12 @@ import pandas as pd
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
+from houseprice.backend.base import Backend, BackendInfo
 from houseprice.market.contract import Contract
+from houseprice.market.dates import date_of
 from houseprice.market.fields import Field
 from houseprice.market.parsing import parse_cell, shorten
-from houseprice.market.sales import Market
+from houseprice.market.sales import Market, valuation_days
 from houseprice.market.validation import suggest_field
 from houseprice.ui.session import MARKET, market
 
@@ -32,6 +35,7 @@ _SCENARIOS, _SCENARIO = "scenarios", "scenario"
 _MAX_SCENARIOS = 20
 _MAX_MESSAGES = 5
 _MAX_OPTIONS = 300
+_YEARS_AROUND = 20
 _MAX_ADDRESS_CHARS = 6_000
 """Servers and proxies refuse longer addresses, some of them from 8,000 characters."""
 
@@ -81,6 +85,23 @@ def house_frame(row: Mapping[str, object]) -> pd.DataFrame:
     """Return one house as a frame of one row, built as one block: 79 columns would be slow."""
     values = np.array([list(row.values())], dtype=object)
     return pd.DataFrame(values, columns=list(row), copy=False)
+
+
+def date_limits(market: Market) -> tuple[date, date]:
+    """Return the first and the last valuation date to choose from: some years around the sales."""
+    contract, sold = market.contract, market.sold
+    assert sold is not None
+    field = contract.fields[contract.market.roles.dates[0]]
+    assert field.range is not None
+    first = max(field.range[0], np.floor(np.nanmin(sold)) - _YEARS_AROUND)
+    last = min(field.range[1], np.floor(np.nanmax(sold)) + _YEARS_AROUND)
+    return date_of(first), date(int(last), 12, 31) if field.kind == "year" else date_of(last)
+
+
+def dated_info(backend: Backend, rows: pd.DataFrame, contract: Contract) -> BackendInfo:
+    """Return which model answers, with the valuation date of one house."""
+    info = backend.info()
+    return replace(info, as_of=valuation_days(rows, contract, info.as_of)[0])
 
 
 # ---------------------------------------------------------------------------------- sales as houses

@@ -80,7 +80,7 @@ def test_every_row_is_returned_in_order_with_or_without_a_value(url: str) -> Non
     assert table["key"].tolist() == ["a", "b", "c", "d"]
     assert table["row"].tolist() == [1, 2, 3, 4]
     assert table["status"].isin(["ok", "warning"]).tolist() == [True, False, False, True]
-    assert list(table.columns[3:]) == list(VALUATION_COLUMNS)
+    assert list(table.columns[3:]) == [*VALUATION_COLUMNS, "as_of"]
 
 
 def test_the_headers_name_the_model_and_the_assumptions(url: str, settings: Settings) -> None:
@@ -92,6 +92,16 @@ def test_the_headers_name_the_model_and_the_assumptions(url: str, settings: Sett
     assert any("decimal comma" in note for note in notes)
     assert any("input_status" in note for note in notes)
     assert any("columns are missing" in note for note in notes)
+
+
+def test_a_file_is_valued_as_of_a_day(url: str) -> None:
+    response = send(f"{url}?as_of=2016-03-01", b"size,quarter,sold\n120,N,\n120,N,2018\n-4,N,\n")
+    assert response.headers["X-As-Of"] == "2016-03-01"
+    table = pd.read_csv(io.BytesIO(response.content), keep_default_na=False)
+    assert table["as_of"].str[:4].tolist() == ["2016", "2018", ""]
+    now = pd.read_csv(io.BytesIO(send(url, b"size,quarter\n120,N\n").content))
+    assert now["as_of"].tolist() == ["2020-12-31"]
+    assert now["predicted_price"][0] != float(table["predicted_price"][0])
 
 
 def test_a_file_over_the_limit_is_refused_compressed_or_not(url: str) -> None:
@@ -113,6 +123,7 @@ def test_a_file_over_the_limit_is_refused_compressed_or_not(url: str) -> None:
         "evidence=perhaps",
         "intervall=0.8",
         "interval=0.8&interval=0.9",
+        "as_of=soon",
     ],
 )
 def test_an_invalid_query_is_refused(url: str, query: str) -> None:

@@ -137,7 +137,7 @@ def test_a_day_fills_only_rows_without_any_date_of_sale(tmp_path):
     filled = fill_dates(rows, cells)
     assert filled["sale_year"].tolist() == ["2014", "2012", "2014"]
     assert filled["sale_month"].tolist() == ["6", "", "6"]
-    days = valuation_days(rows.to_dict("records"), contract, date(2014, 6, 30))
+    days = valuation_days(rows, contract, date(2014, 6, 30))
     assert days[0] == days[2] == date(2014, 6, 30)
     assert days[1].year == 2012
 

@@ -2,6 +2,7 @@
 
 import csv
 import io
+from datetime import date
 
 import pandas as pd
 import pytest
@@ -12,8 +13,8 @@ from houseprice.market.contract import Contract
 from houseprice.market.validation import validate
 from houseprice.settings import Settings
 from houseprice.tables.reader import read_table
-from houseprice.tables.scoring import ScoredTable
-from houseprice.tables.table import template
+from houseprice.tables.scoring import ScoredTable, ScoringOptions, value_rows
+from houseprice.tables.table import table_output, template
 from houseprice.tables.writer import to_csv
 from tests.hamlet import hamlet_sales
 from tests.tables import value_table
@@ -29,6 +30,20 @@ HOUSES = f"""size,grade,quarter,built,address
 """
 
 
+def test_a_value_has_its_date_and_a_row_without_one_the_requested_date(backend, contract):
+    text = f"size,grade,quarter,built,sold\n{GOOD},2017\n{GOOD},\n-5,A,S,1980,2017\n"
+    table = read_table(text.encode(), "homes.csv", Settings(), contract)
+    columns = table_output(table)
+
+    def days(as_of: date | None) -> list[str]:
+        return value_rows(table, columns, backend, ScoringOptions(as_of=as_of))[0]["as_of"].tolist()
+
+    assert days(date(2018, 3, 31)) == ["2017-11-16", "2018-03-31", ""]
+    assert backend.calls[-1]["sold"].tolist() == ["2017", "2018", "2017"]
+    assert backend.calls[-1]["month"].tolist() == ["", "1", ""]
+    assert days(None) == ["2017-11-16", "2020-12-31", ""]
+
+
 def value(text: str | bytes, backend: object, contract: Contract) -> ScoredTable:
     data = text.encode() if isinstance(text, str) else text
     return value_table(read_table(data, "homes.csv", Settings(), contract), backend)
@@ -42,7 +57,7 @@ def scored(backend, contract):
 def test_input_columns_come_first_and_unchanged(scored):
     frame = scored.frame
     columns = ["size", "grade", "quarter", "built", "address"]
-    assert list(frame.columns) == [*columns, *VALUATION_COLUMNS]
+    assert list(frame.columns) == [*columns, *VALUATION_COLUMNS, "as_of"]
     assert frame["address"].tolist() == ["1, High St", "two", "", "four", "five", "six"]
 
 
@@ -73,7 +88,7 @@ def test_money_has_at_most_two_decimals_and_an_error_row_is_blank(scored):
     assert rows[0]["price_high"] == "99012.38"
     assert (rows[0]["interval"], rows[0]["fsd"], rows[0]["confidence"]) == ("0.9", "0.0612", "93.9")
     for row in (1, 2, 3, 5):
-        filled = {name for name in VALUATION_COLUMNS if rows[row][name]}
+        filled = {name for name in scored.valuations if rows[row][name]}
         assert filled <= {"row", "status", "reason_codes", "message"}
 
 

@@ -91,11 +91,11 @@ def test_every_row_is_returned_once_in_order_and_valid_ones_byte_for_byte(
     data, streamed = stream(text, backend, contract, rows=n_rows)
     assert stream(text, backend, contract)[0] == data
     found = rows_of(data.decode())
-    assert found[0] == [*HEADER.split(","), *VALUATION_COLUMNS]
+    assert found[0] == [*HEADER.split(","), *VALUATION_COLUMNS, "as_of"]
     table = read_table(text.encode(), "homes.csv", Settings(), contract)
     assert [row[:5] for row in found[1:]] == table.cells.to_numpy().tolist()
     assert [row[5] for row in found[1:]] == [str(1 + row) for row in range(len(table.cells))]
-    assert {len(row) for row in found} == {5 + len(VALUATION_COLUMNS)}
+    assert {len(row) for row in found} == {6 + len(VALUATION_COLUMNS)}
     rows_with_problems = {problem.row for problem in table.problems}
     with open_csv(text.encode(), "homes.csv", Settings(), contract) as source:
         given_lines = [line for chunk in source.chunks() for line in chunk.lines]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from datetime import date
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -471,11 +472,13 @@ def test_a_file_is_streamed_with_its_length_and_a_retry_replaces_the_first_answe
     transport, server = connect_transport(in_turn(NO_LAST_CHUNK, respond_csv(b"row\n1")))
     sink = BytesIO(b"before:")
     sink.seek(7)
-    value_csv(transport, houses, sink, 0.8, evidence=True)
+    value_csv(transport, houses, sink, 0.8, evidence=True, as_of=date(2016, 3, 1))
     assert sink.getvalue() == b"before:row\n1"
     assert [request.body for request in server.requests] == [houses.read_bytes()] * 2
     first = server.requests[0]
-    assert first.line.startswith("POST /v1/valuations.csv?interval=0.8&evidence=true ")
+    assert first.line.startswith(
+        "POST /v1/valuations.csv?interval=0.8&evidence=true&as_of=2016-03-01 "
+    )
     assert first.headers["content-length"] == str(houses.stat().st_size)
     assert first.headers["content-type"] == "text/csv"
     assert "transfer-encoding" not in first.headers
