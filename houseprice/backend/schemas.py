@@ -104,6 +104,9 @@ class ComparableOut(ResponseModel):
     same_location: bool
     circumstances: str
     differences: str
+    time_adjusted_price: Money | None = Field(
+        None, description="The price moved to the valuation date by the price index of the market"
+    )
     adjustment: Number | None = Field(None, description="What turns price into adjusted_price")
     adjusted_price: Money | None = Field(
         None, description="Price times the value of the house over the value of the sale"

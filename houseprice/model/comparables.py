@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -18,7 +19,9 @@ from numpy.typing import NDArray
 from houseprice.errors import ModelError
 from houseprice.market.contract import Contract
 from houseprice.market.fields import Field
-from houseprice.market.sales import Market, sale_period
+from houseprice.market.profile.like_for_like import market_index
+from houseprice.market.sales import Market, sale_dates, sale_period
+from houseprice.market.trend import PriceIndex
 from houseprice.model.features import to_matrix
 
 Floats = NDArray[np.float64]
@@ -125,8 +128,11 @@ class Comparables:
 
         A row per sale: row (position in the market), id, similarity (0 to 100), price and
         price_per_area (money, NaN without areas), sold ("June 2009", empty without dates),
-        same_location (bool), circumstances (what was atypical about the sale, empty if nothing)
-        and differences (the fields that differ most, as text, "; " between them).
+        same_location (bool), circumstances (what was atypical about the sale, empty if nothing),
+        differences (the fields that differ most, as text, "; " between them) and
+        time_adjusted_price: the price moved to the valuation date of the house by the price index
+        of the market (IAAO, Standard on Mass Appraisal of Real Property, 2017, section 5.3), NaN
+        without dates.
         """
         contract = self.market.contract
         values = house[list(contract.columns)].to_numpy(np.float64)
@@ -152,8 +158,23 @@ class Comparables:
                     self._differences(values, row, own)
                     for row, own in zip(rows, parts, strict=True)
                 ],
+                "time_adjusted_price": self._time_adjusted(house, rows),
             }
         )
+
+    @cached_property
+    def _index(self) -> PriceIndex:
+        return market_index(self.market)
+
+    def _time_adjusted(self, house: pd.Series, rows: NDArray[np.intp]) -> Floats:
+        """Return the prices of sales at the valuation date of a house."""
+        contract, sold = self.market.contract, self.market.sold
+        day = sale_dates(house.to_frame().T, contract)
+        if sold is None or day is None:
+            return np.full(len(rows), np.nan)
+        known = ~np.isnan(sold[rows]) & ~np.isnan(day)
+        change = self._index.level(day) - self._index.level(sold[rows])
+        return np.where(known, self._prices[rows] * np.exp(change), np.nan).round(2)
 
     def _ranking(self, houses: Floats, distance: Singles) -> Singles:
         """Return the sort key of the sales: those near by in the same area, then all others."""

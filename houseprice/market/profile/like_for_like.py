@@ -8,14 +8,16 @@ Prices Indices, chapter 5). What a group is dearer by is then not a matter of wh
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from houseprice.market.profile.selection import Sales
+from houseprice.market.profile.selection import Sales, Selection
 from houseprice.market.profile.summaries import period_numbers, price_by_period
+from houseprice.market.sales import Market
+from houseprice.market.trend import PriceIndex
 
 MIN_GROUP = 10
 """Sales of a group below which it is not compared."""
@@ -23,6 +25,8 @@ SALES_PER_FEATURE = 10
 """Sales for each coefficient of the regression (a usual lower limit)."""
 MAX_FEATURES = 100
 """Columns that explain prices; more of them explain hardly more."""
+MAX_SALES = 50_000
+"""Sales of a regression for the index of a market."""
 RIDGE = 1e-9
 CONFIDENCE = 1.96
 """Standard errors to each end of a 95 % confidence interval."""
@@ -37,11 +41,13 @@ class Comparison:
     ``frame`` has group, sales, and index, low, high: the price of the same house as a multiple of
     the first group's, with its 95 % confidence interval; NaN for groups below :data:`MIN_GROUP`.
     ``n_features`` explain the share ``explained`` of the variance of the logarithm of price.
+    ``unexplained`` is what they do not explain of each sale, NaN for one without a group.
     """
 
     frame: pd.DataFrame
     n_features: int
     explained: float
+    unexplained: Floats
 
     @property
     def compared(self) -> pd.DataFrame:
@@ -56,14 +62,16 @@ def like_for_like(sales: Sales, groups: Floats, without: Collection[str] = ()) -
     the groups explain nothing: the comparison is made ``without`` them.
     """
     known = np.isfinite(groups)
+    unexplained = np.full(len(groups), np.nan)
     sales, groups = sales.where(known), groups[known]
     found, group, counts = np.unique(groups, return_inverse=True, return_counts=True)
     frame = pd.DataFrame({"group": found, "sales": counts})
     frame[["index", "low", "high"]] = np.nan
     large = np.flatnonzero(counts >= MIN_GROUP)
-    if large.size < 2:
-        return Comparison(frame, 0, float("nan"))
     price = np.log(sales.prices.to_numpy(np.float64))
+    if large.size < 2:
+        unexplained[known] = price
+        return Comparison(frame, 0, float("nan"), unexplained)
     n_features = min(len(sales) // SALES_PER_FEATURE - found.size, MAX_FEATURES)
     features = _features(sales, price, without)[:, : max(n_features, 1)]
     dummies = (group[:, np.newaxis] == np.delete(np.arange(found.size), large[0])).astype(float)
@@ -74,18 +82,45 @@ def like_for_like(sales: Sales, groups: Floats, without: Collection[str] = ()) -
             reach = CONFIDENCE * errors[number] * np.array([0.0, -1.0, 1.0])
             frame.loc[position, ["index", "low", "high"]] = np.exp(coefficients[number] + reach)
     frame.loc[large[0], ["index", "low", "high"]] = 1.0
-    return Comparison(frame, features.shape[1], explained)
+    unexplained[known] = price - table[:, found.size :] @ coefficients[found.size :]
+    return Comparison(frame, features.shape[1], explained, unexplained)
 
 
 def price_index(sales: Sales, months: int = 3) -> Comparison:
-    """Compare periods of 1, 3 or 12 months: also start, period and the quantiles of price."""
-    roles = sales.contract.market.roles
-    dates = (roles.sale_date, roles.sale_year, roles.sale_month)
-    date = [name for name in dates if name is not None]
-    result = like_for_like(sales, period_numbers(sales, months), date)
+    """Compare periods of 1, 3 or 12 months: also start, period and the quantiles of price.
+
+    ``smoothed`` is the :class:`~houseprice.market.trend.PriceIndex` in the middle of each period,
+    on the same scale.
+    """
+    result = like_for_like(sales, period_numbers(sales, months), sales.contract.market.roles.dates)
     index = result.frame[["index", "low", "high"]].reset_index(drop=True)
     frame = pd.concat([price_by_period(sales, months), index], axis=1)
-    return Comparison(frame, result.n_features, result.explained)
+    compared = frame["index"].notna()
+    level = (
+        PriceIndex()
+        .fit(sales.sold, result.unexplained)
+        .level((result.frame["group"].to_numpy() + 0.5) * months / 12)
+    )
+    frame["smoothed"] = np.nan
+    if compared.any():
+        offset = np.log(frame["index"]) - level
+        base = np.average(offset[compared], weights=frame["sales"][compared])
+        frame.loc[compared, "smoothed"] = np.exp(level + base)[compared]
+    return replace(result, frame=frame)
+
+
+def market_index(market: Market) -> PriceIndex:
+    """Return the price index of all sales of a market; a constant one without dates.
+
+    Of more than :data:`MAX_SALES` sales, some are left out evenly.
+    """
+    sales = Selection().apply(market)
+    sales = sales.where(np.arange(len(sales)) % -(-len(sales) // MAX_SALES) == 0)
+    dates = sales.contract.market.roles.dates
+    if not dates:
+        return PriceIndex().fit([], [])
+    quarters = like_for_like(sales, period_numbers(sales, 3), dates)
+    return PriceIndex().fit(sales.sold, quarters.unexplained)
 
 
 def _features(sales: Sales, price: Floats, without: Collection[str]) -> Floats:

@@ -213,6 +213,7 @@ def comparables_chart(
         "price_per_area": "Price per area",
         "same_location": "Same location",
         "circumstances": "Unusual circumstances",
+        "time_adjusted_price": "Price at the valuation date",
         "adjusted_price": "Adjusted sale price",
     }
     caption = _comparables_caption(comparables, valuation, contract)

@@ -231,22 +231,19 @@ def _period_caption(frame: pd.DataFrame, contract: Contract) -> str:
 def index_chart(comparisons: Mapping[str, Comparison]) -> Chart:
     """Price indices over time by name, like for like, with their 95 % confidence bands.
 
-    A period with few sales has no index. A single index has the number of sales below it.
+    The line is the smoothed index. A single index also has points, the periods with enough sales
+    alone, and the number of sales below it.
     """
     drawn = figure(430)
     compared = {name: each.compared for name, each in comparisons.items() if len(each.compared) > 1}
     for (name, frame), dash in zip(compared.items(), ("solid", "dash"), strict=False):
         drawn.add_scatter(
             x=frame["start"],
-            y=100 * frame["index"],
-            mode="lines+markers",
+            y=100 * frame["smoothed"],
+            mode="lines",
             name=name,
             line={"width": 3, "dash": dash},
-            customdata=frame[["period", "sales"]].assign(
-                low=100 * frame["low"], high=100 * frame["high"]
-            ),
-            hovertemplate="<b>%{customdata[0]}</b><br>Index %{y:.1f} (%{customdata[2]:.1f} to "
-            "%{customdata[3]:.1f})<br>%{customdata[1]:,} sales<extra></extra>",
+            hovertemplate="Price index %{y:.1f}<extra></extra>",
         )
     for frame in compared.values():
         edge = {"mode": "lines", "line": {"width": 0}, "hoverinfo": "skip", "showlegend": False}
@@ -255,14 +252,35 @@ def index_chart(comparisons: Mapping[str, Comparison]) -> Chart:
         drawn.add_scatter(x=frame["start"], y=high, fill="tonexty", fillcolor=BAND, **edge)
     drawn.update_yaxes(title_text="Price index", tickformat=".0f")
     if len(comparisons) == 1:
-        _add_sales_bars(drawn, next(iter(comparisons.values())).frame)
+        only = next(iter(comparisons.values()))
+        _add_periods(drawn, only.compared)
+        _add_sales_bars(drawn, only.frame)
     drawn.update_layout(showlegend=len(comparisons) > 1)
     drawn.update_xaxes(title_text="Time of sale")
     parts = [comparisons[name].frame.assign(segment=name) for name in compared]
     captions = [index_caption(comparison, name) for name, comparison in comparisons.items()]
-    headers = {"index": "Price index", "low": "Index from", "high": "Index to"}
+    headers = {
+        "index": "Index of the period",
+        "low": "Index from",
+        "high": "Index to",
+        "smoothed": "Price index",
+    }
     frame = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
     return Chart(drawn, frame, "  \n".join(captions), headers)
+
+
+def _add_periods(drawn: go.Figure, frame: pd.DataFrame) -> None:
+    drawn.add_scatter(
+        x=frame["start"],
+        y=100 * frame["index"],
+        mode="markers",
+        marker={"size": 7, "color": FAINT},
+        customdata=frame[["period", "sales"]].assign(
+            low=100 * frame["low"], high=100 * frame["high"]
+        ),
+        hovertemplate="<b>%{customdata[0]}</b><br>Of this period %{y:.1f} (%{customdata[2]:.1f} to "
+        "%{customdata[3]:.1f})<br>%{customdata[1]:,} sales<extra></extra>",
+    )
 
 
 def _add_sales_bars(drawn: go.Figure, frame: pd.DataFrame) -> None:

@@ -227,8 +227,9 @@ def show_trend(sales: Sales) -> None:
     panel(index, key="price_index")
     st.caption(
         "The index is the price of the same house, 100 in the first period: a hedonic regression "
-        "of the logarithm of price on the features of the homes and the period of sale. Band: "
-        "95 % confidence of the difference from the first period."
+        "of the logarithm of price on the features of the homes and the period of sale (points), "
+        "smoothed as much as the sales support (line). Band: 95 % confidence of the difference of "
+        "a period from the first one."
     )
     st.subheader("Median prices", anchor=False)
     frame = summaries.price_by_period(measured, months)

@@ -5,17 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import streamlit as st
 
 from houseprice.formatting import plural
 from houseprice.market.contract import Contract
+from houseprice.market.profile.like_for_like import market_index
 from houseprice.market.profile.selection import Sales
+from houseprice.market.trend import PriceIndex
 from houseprice.ui.charts.panel import Chart, panel, selected_marks
 from houseprice.ui.charts.style import axis_title, axis_values, money_cells, price_title
 from houseprice.ui.explore.filters import exclude_sales
 from houseprice.ui.house.state import open_sale
 from houseprice.ui.layout import download, escape
+from houseprice.ui.session import by_market, market
 
 _SELECTION_HINT = (
     "Click the chart to list the sales behind a mark beside it, or select several marks with the "
@@ -166,7 +170,22 @@ def labelled_sales(sales: Sales) -> pd.DataFrame:
     )
     table.insert(0, "Sale", sales.ids)
     table.insert(1, price_title(contract), sales.prices)
+    if title := _moved_title(contract):
+        moved = sales.prices * np.exp(-market_price_index().level(sales.sold))
+        table.insert(2, title, moved.round(contract.market.price.decimals))
     return table
+
+
+@by_market
+def market_price_index() -> PriceIndex:
+    """Return the price index of all sales of the market."""
+    return market_index(market())
+
+
+def _moved_title(contract: Contract) -> str:
+    """Return the title of prices moved to the last sale by the price index; "" without dates."""
+    as_of = contract.market.as_of
+    return f"At {as_of:%B %Y}" if as_of and contract.market.roles.dates else ""
 
 
 def _coded_sales(sales: Sales) -> pd.DataFrame:
@@ -190,6 +209,11 @@ def _column_config(contract: Contract) -> dict[str, Any]:
         "Sale": column.TextColumn(pinned=True),
         price_title(contract): price,
     }
+    if title := _moved_title(contract):
+        config[title] = column.NumberColumn(
+            format=money_cells(contract),
+            help="The price moved to the end of the sales by the price index of the market.",
+        )
     for field in contract.fields.values():
         if field.kind == "date":
             config[axis_title(field)] = column.DateColumn(help=field.help)

@@ -21,6 +21,7 @@ from houseprice.ui.session import ranked_columns, sales_domain
 
 _MAX_STEPS = 10
 _MAX_FIELDS = 12
+_TIME_NOTE = "The price at the valuation date is the price moved by the price index of the market. "
 
 
 def show_explanation(
@@ -104,8 +105,9 @@ def show_comparables(
         else:
             st.caption("Select a point to compare its sale.")
     st.caption(
-        "The adjusted sale price is the price times the value of this house over that of the sale, "
-        "so the model prices the differences. The value itself is not computed from these sales."
+        f"{_TIME_NOTE if contract.market.roles.dates else ''}The adjusted sale price is the price "
+        "times the value of this house over that of the sale, so the model prices the differences, "
+        "the date among them. The value itself is not computed from these sales."
     )
     _show_side_by_side(comparables, market)
 
@@ -161,6 +163,9 @@ def _show_side_by_side(comparables: pd.DataFrame, market: Market) -> None:
             number, step = f"Sale {sale['id']}", difference_step(sale["price"])
             heading = f"Sold {sale['sold']}" if sale["sold"] else number
             st.metric(heading, contract.money(sale["price"]), help=number)
+            if not pd.isna(sale["time_adjusted_price"]):
+                moved = contract.money(sale["time_adjusted_price"], step)
+                st.markdown(f"At the valuation date **{escape(moved)}**")
             if not pd.isna(sale["adjusted_price"]):
                 adjusted = escape(contract.money(sale["adjusted_price"], step))
                 change = format_difference(contract.market.price, sale["adjustment"], step)

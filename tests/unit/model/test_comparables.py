@@ -7,7 +7,9 @@ import pandas as pd
 import pytest
 
 from houseprice.errors import ModelError
+from houseprice.market.sales import load_market
 from houseprice.model.comparables import Comparables
+from tests.towns import town_sales, write_town
 
 
 def importance(**percent):
@@ -164,3 +166,29 @@ def test_comparables_of_ames_are_similar_in_area_and_price_and_from_the_same_are
     area, prices = market.houses["GrLivArea"].to_numpy(), market.prices.to_numpy()
     assert np.median(np.abs(area[nearest.rows] / area[:, np.newaxis] - 1)) < 0.06
     assert np.median(np.abs(np.median(prices[nearest.rows], axis=1) / prices - 1)) < 0.085
+
+
+@pytest.fixture(scope="module")
+def growing(tmp_path_factory):
+    """A town whose prices grow by 12 % a year: by 4 % as made, and by 8 % more."""
+    sales = town_sales(600)
+    sales["price"] = (sales["price"] * np.exp(0.08 * (sales["sale_year"] - 2012))).round()
+    roles = ("sale_year", "sale_month", "area", "built", "location")
+    return load_market(write_town(tmp_path_factory.mktemp("growing"), roles, sales))
+
+
+def test_prices_are_moved_to_the_date_of_the_house(growing):
+    found = Comparables(growing, importance(area=8.0, rooms=1.0))
+    house = growing.houses.iloc[0].copy()
+    house["sale_year"], house["sale_month"] = 2015.0, 7.0
+    table = found.table(house, 20)
+    years = 2015 - growing.houses["sale_year"].to_numpy()[table["row"]]
+    factors = (table["time_adjusted_price"] / table["price"]).to_numpy()
+    assert set(years) == {0, 1, 2, 3}
+    assert np.log(factors) == pytest.approx(0.12 * years, abs=0.06)
+
+
+def test_without_dates_prices_are_not_moved(tmp_path):
+    town = load_market(write_town(tmp_path, ("area",)))
+    table = Comparables(town, importance(area=1.0)).table(town.houses.iloc[0])
+    assert table["time_adjusted_price"].isna().all()

@@ -4,10 +4,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from houseprice.market.profile.like_for_like import MIN_GROUP, like_for_like, price_index
+from houseprice.market.profile.like_for_like import (
+    MIN_GROUP,
+    like_for_like,
+    market_index,
+    price_index,
+)
 from houseprice.market.profile.selection import Sales, Selection
 from houseprice.market.sales import load_market
 from tests.hamlet import write_hamlet
+from tests.towns import town_sales, write_town
 
 
 @pytest.fixture(scope="module")
@@ -56,3 +62,19 @@ def test_a_thin_group_is_counted_and_not_compared(hamlet_sales):
     alone = like_for_like(hamlet_sales, np.zeros(len(groups)))
     assert len(alone.compared) == 0
     assert pd.isna(alone.explained)
+
+
+def test_the_smoothed_index_lies_among_the_periods_and_is_that_of_the_market(tmp_path):
+    sales = town_sales(800)
+    market = load_market(write_town(tmp_path, ("sale_date", "area", "built", "location"), sales))
+    chosen = Selection().apply(market)
+    frame = price_index(chosen, 3).compared
+    assert frame["smoothed"].to_numpy() == pytest.approx(frame["index"].to_numpy(), rel=0.06)
+    assert frame["smoothed"].between(frame["low"] - 0.02, frame["high"] + 0.02).all()
+    index = market_index(market)
+    assert index.level([2012.5])[0] == pytest.approx(-0.12, abs=0.04)
+
+
+def test_a_market_without_dates_has_a_constant_index(tmp_path):
+    market = load_market(write_town(tmp_path, ("area",)))
+    assert not market_index(market).level([2012.0, np.nan]).any()
