@@ -151,7 +151,7 @@ def _numeric_schema(field: Field, contract: Contract) -> tuple[dict[str, Any], s
     assert field.range is not None
     kind = "number" if field.kind == "number" or field.halves else "integer"
     lower, upper = field.range
-    if field.kind == "year" and contract.market.as_of:
+    if field.is_past and contract.market.as_of:
         upper = min(upper, float(contract.market.as_of.year))
     schema: dict[str, Any] = {
         "type": [kind, "string" if field.required else "null"],

@@ -188,6 +188,11 @@ class Field(ContractModel):
         return 0.0 if self.is_numeric else float(self.codes.index(self.absent_code))
 
     @cached_property
+    def is_past(self) -> bool:
+        """Whether it can't be after the last sale: a year that is not that of the sale itself."""
+        return self.kind == "year" and not self.at_sale
+
+    @cached_property
     def start_value(self) -> float | None:
         """The clean value of ``start``."""
         if self.start is None:

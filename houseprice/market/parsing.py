@@ -245,7 +245,7 @@ def _digit_range(field: Field, as_of: date | None) -> tuple[float, float]:
     if field.range is None or field.unknown or field.none or field.kind == "date":
         return math.inf, -math.inf
     lower, upper = field.range
-    latest = as_of.year if field.kind == "year" and as_of is not None else math.inf
+    latest = as_of.year if field.is_past and as_of is not None else math.inf
     return lower, min(upper, MAX_EXACT, latest)
 
 
@@ -253,7 +253,7 @@ def _digit_range(field: Field, as_of: date | None) -> tuple[float, float]:
 
 
 def parse_cell(field: Field, raw: object, as_of: date | None) -> ParsedCell:
-    """Parse one raw value (text, number, boolean, None); a year after ``as_of`` is an error."""
+    """Parse one raw value (text, number, boolean, None); a year after ``as_of`` is wrong."""
     if isinstance(raw, int | float) and field.is_numeric and _is_legal(field, raw, as_of):
         return ParsedCell(raw + 0.0)  # -0.0 is 0.0
     text = raw.strip() if isinstance(raw, str) else _text(raw)
@@ -354,7 +354,7 @@ def _strip_grouping(number: str) -> str:
 def _illegal(field: Field, value: float, text: str, as_of: date | None) -> tuple[str, str] | None:
     """Return the code and the reason why a number is illegal, or None."""
     assert field.range is not None
-    if field.kind == "year" and as_of is not None and value > as_of.year:
+    if field.is_past and as_of is not None and value > as_of.year:
         return "future_year", f"{text} is after the market's last sales ({as_of:%B %Y})."
     if value < field.range[0]:
         return "below_limit", f"{text} is below the smallest possible value."

@@ -17,6 +17,7 @@ from houseprice.ui.house.scenarios import show_scenarios
 from houseprice.ui.house.start import fill_with_random_sale, show_search, start_note
 from houseprice.ui.house.state import (
     TAB,
+    dated_info,
     fill_form,
     given_fields,
     house_frame,
@@ -55,7 +56,7 @@ with error_boundary("value"):
     result = backend().value(rows)
     sale_id = started_from()
     note = start_note(market(), given, sale_id) if sale_id else ""
-    show_result(result, contract, backend().info(), note)
+    show_result(result, contract, dated_info(backend(), rows, contract), note)
 
 if result is None:
     st.caption("The form keeps your house. You can continue to change it.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -117,3 +118,36 @@ def test_prices_of_any_size_are_shown(
     assert value == pytest.approx(expected, rel=0.5)
     _shown(select_tab(house, "house_tab", "Comparables"))
     _shown(select_tab(house, "house_tab", "Explanation"))
+
+
+def test_the_date_of_sale_is_chosen_and_is_that_of_the_value(
+    app: AppTest, roles: Collection[str]
+) -> None:
+    house = _shown(app.switch_page(HOUSE).run())
+    house.session_state["group_sale"] = True
+    _shown(house.run())
+    if "sale_date" in roles:
+        (chosen,) = house.date_input
+        assert (chosen.value.year, chosen.value.month) == (2015, 12)
+        _shown(chosen.set_value(date(2017, 3, 5)).run())
+    else:
+        assert not house.date_input
+    if "sale_year" in roles:
+        year = house.selectbox(key="sale_year")
+        assert (year.value, year.placeholder) == (None, "2015 (default)")
+        _shown(year.select("2017").run())
+        _shown(house.selectbox(key="sale_month").select("3").run())
+    is_dated = any(role.startswith("sale_") for role in roles)
+    assert ("as of March 2017" in texts(house)) == is_dated
+
+
+def test_a_file_is_valued_as_of_a_chosen_day(app: AppTest, roles: Collection[str]) -> None:
+    page = _shown(app.switch_page(CSV).run())
+    _shown(page.button(key="csv_sample").click().run())
+    is_dated = any(role.startswith("sale_") for role in roles)
+    assert len(page.date_input) == is_dated
+    for chosen in page.date_input:
+        _shown(chosen.set_value(date(2016, 7, 1)).run())
+    result = page.session_state["csv_result"]
+    days = result.scored.valuations.get("as_of")
+    assert (result.as_of == date(2016, 7, 1)) == (days is not None) == is_dated

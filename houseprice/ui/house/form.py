@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import calendar
 import json
 import math
 import re
 from collections.abc import Iterable, Sequence
+from datetime import date
+from functools import partial
 
 import pandas as pd
 import streamlit as st
@@ -13,13 +16,16 @@ import streamlit as st
 from houseprice.backend.base import Backend
 from houseprice.formatting import percent, plural
 from houseprice.market.contract import Contract
+from houseprice.market.dates import date_of
 from houseprice.market.fields import Field
 from houseprice.market.geography import PLACE_MISMATCH
 from houseprice.market.metadata import Group
 from houseprice.market.parsing import describe_range
 from houseprice.market.problems import Problem
-from houseprice.ui.house.state import TAB, enter, given_fields, is_choice
+from houseprice.market.sales import Market
+from houseprice.ui.house.state import TAB, date_limits, enter, given_fields, is_choice
 from houseprice.ui.layout import escape
+from houseprice.ui.session import market
 
 TABS = ("Details", "Explanation", "Comparables", "What-if", "Compare")
 _FOCUS, _OPEN_GROUPS = "house_focus", "house_open_groups"
@@ -116,12 +122,41 @@ class HouseForm:
                 self.draw(columns, group.key)
 
     def _draw_field(self, field: Field) -> None:
-        given = self._given.get(field.column, None if is_choice(field) else "")
+        dates = self._contract.market.roles.dates
+        given: str | date | None = self._given.get(field.column)
+        if field.kind == "date":
+            given = self._day(field)
+        elif not is_choice(field) and field.column not in dates:
+            given = given or ""
         # An assignment replaces what is being typed: only where the value is another.
         is_first = field.column not in st.session_state
         if given if is_first else st.session_state[field.column] != given:
             st.session_state[field.column] = given
-        if is_choice(field):
+        if isinstance(given, date):
+            first, last = date_limits(market())
+            st.date_input(
+                field.label,
+                min_value=min(first, given),
+                max_value=max(last, given),
+                help=f"{field.help} By default the end of the sales.".strip(),
+                key=field.column,
+                on_change=_store,
+                args=(field.column, self._contract.market.as_of),
+            )
+        elif field.is_numeric and field.kind != "date" and field.column in dates:
+            options = _period_options(field, market())
+            st.selectbox(
+                field.label,
+                options if given in (None, *options) else [*options, given],
+                index=None,
+                format_func=partial(_period_label, field, self._contract),
+                placeholder=self._derived(field) or "Unknown",
+                help=field.help or None,
+                key=field.column,
+                on_change=_store,
+                args=(field.column,),
+            )
+        elif is_choice(field):
             st.selectbox(
                 field.label,
                 field.codes,
@@ -154,7 +189,15 @@ class HouseForm:
     def _derived(self, field: Field) -> str:
         value = float(self._clean[field.column])
         is_derived = field.column not in self._given and not math.isnan(value)
-        return f"{field.format(value)} (derived)" if is_derived else ""
+        is_date = field.column in self._contract.market.roles.dates
+        return (
+            f"{field.format(value)} ({'default' if is_date else 'derived'})" if is_derived else ""
+        )
+
+    def _day(self, field: Field) -> date | None:
+        """Return the date of sale, given or by default; None in a market without dated sales."""
+        value = float(self._clean[field.column])
+        return self._contract.market.as_of if math.isnan(value) else date_of(value)
 
     def _typically(self, field: Field) -> str:
         value = float(self._typical[field.column])
@@ -191,8 +234,24 @@ def enter_expected(problem: Problem, contract: Contract, key: str) -> None:
         )
 
 
-def _store(column: str) -> None:
-    enter({column: (st.session_state[column] or "").strip()})
+def _store(column: str, default: date | None = None) -> None:
+    value = st.session_state[column]
+    if isinstance(value, date):
+        value = "" if value == default else value.isoformat()
+    enter({column: (value or "").strip()})
+
+
+def _period_options(field: Field, market: Market) -> list[str]:
+    """Return the years, or the months, of a date of sale to choose from, the latest year first."""
+    if field.column == market.contract.market.roles.sale_month:
+        return [str(month) for month in range(1, 13)]
+    first, last = date_limits(market)
+    return [str(year) for year in range(last.year, first.year - 1, -1)]
+
+
+def _period_label(field: Field, contract: Contract, text: str) -> str:
+    is_month = field.column == contract.market.roles.sale_month and text in map(str, range(1, 13))
+    return calendar.month_name[int(text)] if is_month else text
 
 
 def _group_key(group: str) -> str:

@@ -25,7 +25,7 @@ from houseprice.market.contract import Contract
 from houseprice.market.validation import validate
 from houseprice.model.valuation import confidence_band
 from houseprice.ui.house.evidence import find_comparables
-from houseprice.ui.house.state import house_frame, started_from
+from houseprice.ui.house.state import dated_info, house_frame, started_from
 from houseprice.ui.layout import answered_by, as_of_sentence, escape
 
 if TYPE_CHECKING:
@@ -115,7 +115,8 @@ def build_report(
     today: date | None = None,
 ) -> Report:
     """Collect the content of the report; parts that the backend can't provide are left out."""
-    info, rows = backend.info(), house_frame(row)
+    rows = house_frame(row)
+    info = dated_info(backend, rows, contract)
     today = today or date.today()  # noqa: DTZ011 - the owner's day
     valuation = result.valuations.iloc[0]
     step = display_step(valuation["predicted_price"], valuation["fsd"])

@@ -146,3 +146,10 @@ def test_a_day_needs_a_market_with_dates(tmp_path):
     contract = load_market(write_town(tmp_path, ("area",))).contract
     with pytest.raises(InputError, match="no dates"):
         as_of_cells(contract, date(2014, 6, 30))
+
+
+def test_the_year_of_a_sale_may_be_after_the_last_sale_and_that_of_building_not(tmp_path):
+    contract = load_market(write_town(tmp_path, ("sale_year", "built"))).contract
+    rows = pd.DataFrame({"rooms": ["3"], "sale_year": ["2018"], "built": ["2018"]})
+    problems = validate(rows, contract).problems
+    assert [p.field for p in problems if p.code == "future_year"] == ["built"]
