@@ -423,7 +423,8 @@ def describe_range(field: Field) -> str:
     assert field.range is not None
     lower, upper = field.range
     if field.kind == "date":
-        return f"a date, such as {date_of(upper).isoformat()}"
+        example = upper if field.start_value is None else field.start_value
+        return f"a date, such as {date_of(example).isoformat()}"
     what = {"number": "a number", "count": "a whole number", "year": "a year"}[field.kind]
     what = "a number" if field.halves else what
     lowest = field.format(lower).removesuffix(field.unit).strip()

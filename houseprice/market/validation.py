@@ -397,9 +397,14 @@ class Domain:
                 yield self._problem(field, j + 1, float(houses[i, j]))
 
     def outside(self, houses: Floats, contract: Contract) -> Flags:
-        """Return a mask of the values outside, of the same shape; an unknown value never is."""
+        """Return a mask of the values outside, of the same shape; an unknown value never is.
+
+        A date may be up to a month beyond the sales, which is about how far apart they are.
+        """
         lower = np.array([self.lower.get(name, -np.inf) for name in contract.columns])
         upper = np.array([self.upper.get(name, np.inf) for name in contract.columns])
+        slack = [1 / 12 if field.kind == "date" else 0.0 for field in contract.fields.values()]
+        lower, upper = lower - slack, upper + slack
         outside: NDArray[np.bool_] = houses < lower[:, np.newaxis]
         outside |= houses > upper[:, np.newaxis]
         unseen = [

@@ -9,7 +9,7 @@ import pytest
 from houseprice.errors import InputError, MarketError
 from houseprice.market.defaults import as_of_cells, fill_dates
 from houseprice.market.sales import MIN_SALES, load_market, valuation_days
-from houseprice.market.validation import validate
+from houseprice.market.validation import Domain, validate
 from tests.towns import write_town
 
 CONTRACT = """
@@ -153,3 +153,15 @@ def test_the_year_of_a_sale_may_be_after_the_last_sale_and_that_of_building_not(
     rows = pd.DataFrame({"rooms": ["3"], "sale_year": ["2018"], "built": ["2018"]})
     problems = validate(rows, contract).problems
     assert [p.field for p in problems if p.code == "future_year"] == ["built"]
+
+
+def test_a_date_is_outside_the_sales_from_a_month_beyond_them(tmp_path):
+    market = load_market(write_town(tmp_path, ("sale_date",)))
+    domain = Domain.fit(market.houses, market.contract)
+    days = pd.DataFrame(
+        {"rooms": "3", "sale_date": ["2015-12-31", "2016-03-01", "2011-06-01", "x"]}
+    )
+    problems = validate(days, market.contract, domain).problems
+    assert [p.row for p in problems if p.code == "outside_sales"] == [2, 3]
+    (wrong,) = (p for p in problems if p.code == "not_a_date")
+    assert wrong.expected.startswith("a date, such as 2015-12-")
