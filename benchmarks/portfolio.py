@@ -17,7 +17,12 @@ from numpy.typing import NDArray
 from sklearn.model_selection import KFold
 
 from houseprice.market.sales import Market, load_market
-from houseprice.model.aggregate import SharedErrors, estimate_shared_errors, sum_interval
+from houseprice.model.aggregate import (
+    SharedErrors,
+    estimate_shared_errors,
+    own_error_ratio,
+    sum_interval,
+)
 from houseprice.model.valuation import ValuationModel
 
 LEVEL, Z = 0.9, 1.645
@@ -44,11 +49,13 @@ def valued(market: Market, train: Places, test: Places) -> Valued:
         prices=market.prices.iloc[train].reset_index(drop=True),
     )
     model = ValuationModel(market.contract).fit(part.houses, part.prices)
+    errors = estimate_shared_errors(model, part)
+    errors["own_error_ratio"] = own_error_ratio(model, part)
     return Valued(
         model.value(market.houses.iloc[test], LEVEL),
         market.prices.to_numpy(np.float64)[test],
         market.houses[market.contract.market.roles.location].to_numpy(np.float64)[test],
-        SharedErrors.from_metrics(estimate_shared_errors(model, part)),
+        SharedErrors.from_metrics(errors),
     )
 
 

@@ -1,10 +1,11 @@
-"""Atomic writes that survive a kill at any moment, and a lock file."""
+"""Atomic writes that survive a kill at any moment, and lock files."""
 
 from __future__ import annotations
 
 import os
 import secrets
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -64,3 +65,45 @@ def file_lock(path: Path, waiting: Callable[[], None] | None = None) -> Iterator
                     waiting()
                 fcntl.flock(file, fcntl.LOCK_EX)
         yield
+
+
+@contextmanager
+def progress_lock(path: Path) -> Iterator[Callable[[float], None] | None]:
+    """Hold a lock file that other processes read the progress of the work from.
+
+    Yields a function that writes the share done, or None if another holder does this work already.
+    """
+    with path.open("ab") as file:
+        if not _lock_now(file.fileno()):
+            # A reader of the progress holds the lock for an instant.
+            time.sleep(0.1)
+            if not _lock_now(file.fileno()):
+                yield None
+                return
+
+        def write(share: float) -> None:
+            file.truncate(0)
+            file.write(f"{share:.3f}".encode())
+            file.flush()
+
+        write(0.0)
+        yield write
+
+
+def read_progress(path: Path) -> float | None:
+    """Return the share done by the holder of :func:`progress_lock`; None if there is none."""
+    try:
+        with path.open("rb") as file:
+            return None if _lock_now(file.fileno()) else float(file.read() or 0.0)
+    except FileNotFoundError:
+        return None
+
+
+def _lock_now(handle: int) -> bool:
+    """Take a lock that no other holds; without locks, on Windows, no other ever does."""
+    if sys.platform != "win32":
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+    return True

@@ -15,7 +15,7 @@ from houseprice.errors import HousePriceError, StoreError
 from houseprice.market.sales import Market
 from houseprice.model.store.artefact import LoadedModel
 from houseprice.model.store.store import ModelStore
-from houseprice.model.training import ensure_model
+from houseprice.model.training import ensure_model, start_finishing
 
 POLL_S = 1.0
 """Interval at which the store is polled for a new active version: it reads one small file."""
@@ -110,7 +110,10 @@ class ModelReloader:
             logger.info("model version %s is active", version)
 
     async def _train(self) -> None:
-        await self._open("", lambda: self._serve(ensure_model(self._market, self._store)))
+        def load() -> ServedModel:
+            return self._serve(ensure_model(self._market, self._store, preliminary=True))
+
+        await self._open("", load)
 
     async def _open(self, version: str, load: Callable[[], ServedModel]) -> bool:
         """Open a version in a thread while the active one continues to answer."""
@@ -132,6 +135,7 @@ class ModelReloader:
         if loaded.golden.rows:
             # Fill the caches of the first valuation, so that the first client does not wait.
             backend.value(loaded.golden.frame, evidence=True)
+        start_finishing(self._market, self._store)
         return ServedModel(backend, backend.info(), loaded)
 
     def _activate(self, model: ServedModel) -> None:

@@ -230,7 +230,7 @@ async def model(request: Request) -> Response:
     """Describe the model that answers, its accuracy and its intended use."""
     engine = get_engine(request)
     active, contract = engine.model, engine.contract
-    info, card = active.info, active.backend.card()
+    info, card = active.backend.info(), active.backend.card()
     return json_response(
         {
             "model_version": info.model_version,
@@ -245,6 +245,7 @@ async def model(request: Request) -> Response:
             "currency": contract.market.price.currency,
             "metrics": info.metrics,
             "capabilities": sorted(info.capabilities),
+            "study": active.backend.study().state,
             "max_rows": engine.settings.serve_max_rows,
             "card": card.data,
             "card_markdown": card.markdown,
@@ -314,19 +315,20 @@ async def versions(request: Request) -> Response:
 @router.get(
     "/v1/study",
     tags=["model"],
-    summary="The diagnostics of a version, computed in training",
+    summary="The diagnostics of a version",
     responses={200: {"model": StudyOut}, **error_responses(404)},
 )
 async def study(request: Request, version: str | None = None) -> Response:
     """Return the tables of a study: held-out values, calibration, the effect of missing fields.
 
-    It is that of the active version by default.
+    It is that of the active version by default. Most tables are empty until they are computed,
+    which takes a few minutes after a training.
     """
     try:
         result = await get_engine(request).run(lambda backend: backend.study(version))
     except ModelError as error:
         raise ApiError(404, "not_found", str(error)) from None
-    return await large_json_response(result.to_dict())
+    return await large_json_response({**result.to_dict(), "progress": result.progress})
 
 
 # ------------------------------------------------------------------------------------------ probes

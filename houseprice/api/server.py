@@ -21,8 +21,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from houseprice.api.access import check_address
 from houseprice.errors import HousePriceError, MarketError, SettingsError
+from houseprice.programs import ONE_THREAD
 from houseprice.settings import read_settings
-from houseprice.tables.processes import ONE_THREAD
 
 if TYPE_CHECKING:
     from fastapi import FastAPI

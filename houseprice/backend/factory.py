@@ -17,16 +17,40 @@ from houseprice.progress import Progress
 from houseprice.settings import Settings
 
 
-def open_backend(settings: Settings, market: Market, progress: Progress | None = None) -> Backend:
+def open_backend(
+    settings: Settings,
+    market: Market,
+    progress: Progress | None = None,
+    *,
+    preliminary: bool = False,
+) -> Backend:
     """Open the server at ``settings.api_url``, or the model of this process if there is none.
 
-    A missing local model is trained, unless a server is used. Raises ModelError, SettingsError or
-    BackendError; the latter may succeed later.
+    A missing local model is trained, unless a server is used; a ``preliminary`` one will do where
+    another process finishes the training. Raises ModelError, SettingsError or BackendError; the
+    latter may succeed later.
     """
     if settings.api_url:
         return open_remote(settings, market)
     store = ModelStore.from_settings(settings)
-    return LocalBackend(ensure_model(market, store, progress), market, store)
+    loaded = ensure_model(market, store, progress, preliminary=preliminary)
+    return LocalBackend(loaded, market, store)
+
+
+def renew_backend(settings: Settings, market: Market, backend: Backend) -> Backend:
+    """Return a backend with the version that is active now: the same one if it has it already.
+
+    Raises StoreError if this version can't be loaded, or was trained on other sales.
+    """
+    if settings.api_url:
+        return backend
+    store = ModelStore.from_settings(settings)
+    version = store.active(market.contract.market.name)
+    if version in {None, backend.info().model_version}:
+        return backend
+    loaded = store.load(version, market.contract)
+    loaded.manifest.check_data(market)
+    return LocalBackend(loaded, market, store)
 
 
 def open_remote(

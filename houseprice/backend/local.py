@@ -40,6 +40,12 @@ CHUNK_ROWS = 5_000
 """Rows valued at a time: enough for speed, few enough for constant memory."""
 
 
+_PRELIMINARY = (
+    "These values are preliminary: the model learned from a sample of the sales. The model of all "
+    "sales replaces it within minutes."
+)
+
+
 class LocalBackend(Backend):
     """Values houses with a verified model from the store, and the sales it was trained on.
 
@@ -58,7 +64,7 @@ class LocalBackend(Backend):
 
     def info(self) -> BackendInfo:
         """Return which model answers, and how accurate it is."""
-        manifest = self._loaded.manifest
+        manifest = self._current().manifest
         return BackendInfo(
             backend="this computer",
             model_version=manifest.model_version,
@@ -68,6 +74,7 @@ class LocalBackend(Backend):
             trained_at=manifest.created_at,
             n_sales=manifest.rows,
             metrics=dict(manifest.metrics),
+            remarks=(_PRELIMINARY,) if manifest.preliminary else (),
         )
 
     def value(
@@ -159,17 +166,23 @@ class LocalBackend(Backend):
                 dict(manifest.metrics),
             )
             for manifest in reversed(stored)
-            if manifest is not None and manifest.has_study(own)
+            if manifest is not None and manifest.is_comparable(own)
         )
 
     def study(self, version: str | None = None) -> Study:
         """Return the diagnostics of a version, by default the one that answers."""
         if version is None or version == self._loaded.manifest.model_version:
-            return self._loaded.study
+            return self._current().study
         if version not in {each.model_version for each in self.versions()}:
             raise ModelError(f"There is no study of a model version {version[:80]!r}.")
         assert self._store is not None
         return self._store.study(version)
+
+    def _current(self) -> LoadedModel:
+        """Return the version with its study, which another process may have added meanwhile."""
+        if self._store is not None and not self._loaded.study.is_complete:
+            self._loaded = self._store.renew_study(self._loaded)
+        return self._loaded
 
     @cached_property
     def _explainer(self) -> Explainer:

@@ -7,7 +7,7 @@ The names of their fields are part of the API and do not change.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import date, datetime
 from typing import Annotated, Any, Self
 
@@ -24,7 +24,7 @@ from houseprice.backend.base import (
 from houseprice.market.problems import Problem, Severity
 from houseprice.model.explanation import Explanation
 from houseprice.model.nearby import NearbyPrices
-from houseprice.model.study import Study
+from houseprice.model.study import NO_STUDY, Study, StudyState
 from houseprice.model.what_if import ValueChange
 
 API_VERSION = "1"
@@ -290,6 +290,7 @@ class ModelOut(ResponseModel):
     currency: str
     metrics: dict[str, Number]
     capabilities: list[str]
+    study: StudyState = Field("complete", description="Whether its diagnostics are computed")
     max_rows: int = Field(description="Limit of houses per request")
     card: dict[str, Any]
     card_markdown: str
@@ -310,7 +311,7 @@ class VersionOut(ResponseModel):
 
 
 class StudyOut(ResponseModel):
-    """The diagnostics of a training: each table as its columns, by name; see the docs."""
+    """The diagnostics of a version: each table as its columns, by name; see the docs."""
 
     held_out: dict[str, list[Any]]
     calibration: dict[str, list[Any]]
@@ -319,12 +320,19 @@ class StudyOut(ResponseModel):
     fewer: dict[str, list[Any]]
     chosen: dict[str, list[Any]]
     interactions: dict[str, list[Any]]
+    samples: dict[str, list[Any]] = Field(
+        default_factory=lambda: NO_STUDY.to_dict()["samples"],
+        description="Tables that are computed from a part of the sales only",
+    )
+    progress: float | None = Field(
+        None, ge=0, le=1, description="Share done, while the other tables are being computed"
+    )
 
     @model_validator(mode="after")
     def _is_valid_study(self) -> Self:
-        Study.from_dict(self.model_dump())
+        self.study()
         return self
 
     def study(self) -> Study:
         """Return it as the model has it."""
-        return Study.from_dict(self.model_dump())
+        return replace(Study.from_dict(self.model_dump()), progress=self.progress)

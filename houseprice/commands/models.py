@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -19,6 +20,7 @@ from houseprice.commands.console import (
 )
 from houseprice.extras import require
 from houseprice.formatting import percent
+from houseprice.programs import end_with_parent
 
 if TYPE_CHECKING:
     from houseprice.model.store.store import ModelStore, Version
@@ -59,6 +61,40 @@ def rollback() -> None:
 
     market = load_market().contract.market.name
     typer.echo(f"{_store().rollback(market)} is active.")
+
+
+@models.command()
+def study(
+    context: typer.Context,
+    version: Annotated[
+        str | None, typer.Argument(help="Name of a version; by default the active one.")
+    ] = None,
+    market_name: MarketName = None,
+    background: Annotated[
+        bool, typer.Option("--background", hidden=True, help="At a low priority, silently.")
+    ] = False,
+    quiet: Quiet = False,
+) -> None:
+    """Compute the study of a version that has none: what drives its values, and how much."""
+    if background:
+        end_with_parent()
+        if hasattr(os, "nice"):
+            os.nice(10)
+    from houseprice.model.training import add_study, finish_training
+    from houseprice.tables.sales import load_market
+
+    use_market(market_name)
+    console = Console.from_context(context, quiet=quiet or background)
+    with console.progress("Reading the sales") as progress:
+        market, store = load_market(), _store()
+        if version is None:
+            added = finish_training(market, store, progress)
+        else:
+            added = add_study(market, store, version, progress=progress)
+    console.info(
+        "The study is added to the version." if added
+        else "Nothing to do: the version has a study, or another process computes it."
+    )  # fmt: skip
 
 
 @models.command("new-key")
@@ -115,11 +151,17 @@ def train(
     context: typer.Context,
     seed: Seed = 0,
     dask: Dask = None,
+    with_study: Annotated[
+        bool,
+        typer.Option(
+            "--study/--no-study", help="Compute what drives the values once the model is active."
+        ),
+    ] = True,
     as_json: AsJson = False,
     market_name: MarketName = None,
     quiet: Quiet = False,
 ) -> None:
-    """Train a model on the market's sales, evaluate it, and make it the active one."""
+    """Train a model on the market's sales, evaluate it, make it the active one, and study it."""
     from houseprice.cluster import use_cluster
     from houseprice.commands.report_tables import metrics_text, set_aside_lines
     from houseprice.model.store.store import ModelStore
@@ -132,7 +174,8 @@ def train(
         market = load_market(settings=settings)
         for line in set_aside_lines(market):
             console.info(line)
-        version = train_model(market, ModelStore.from_settings(settings), progress, seed)
+        store = ModelStore.from_settings(settings)
+        version = train_model(market, store, progress, seed, study=with_study)
     assert version.manifest is not None
     if as_json:
         typer.echo(version.manifest.model_dump_json(indent=2))

@@ -12,7 +12,7 @@ import typer
 from houseprice.commands.console import Console, read_settings
 from houseprice.errors import SettingsError
 from houseprice.extras import require
-from houseprice.tables.processes import ONE_THREAD
+from houseprice.programs import ONE_THREAD
 
 Port = Annotated[int, typer.Option(envvar="PORT", min=1, max=65535, help="Port to listen on.")]
 Host = Annotated[
@@ -64,11 +64,8 @@ def serve(
 
 def app(port: Port = 8501, address: Address = "127.0.0.1", with_api: WithApi = False) -> None:
     """Open the pages: explore the market, value a house, value a file."""
-    settings = {"PORT": str(port), "HOUSEPRICE_ADDRESS": address}
-    if with_api:
-        options, settings = ["--with-api"], settings | ONE_THREAD
-    else:
-        options = []
+    settings = {"PORT": str(port), "HOUSEPRICE_ADDRESS": address, **ONE_THREAD}
+    options = ["--with-api"] if with_api else []
     _replace_process("houseprice.ui.server", {**os.environ, **settings}, *options)
 
 

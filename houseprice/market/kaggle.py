@@ -12,7 +12,6 @@ import json
 import logging
 import os
 import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +23,7 @@ from houseprice.errors import FetchError
 from houseprice.extras import require
 from houseprice.files import MEGABYTE
 from houseprice.market.metadata import KaggleSource
+from houseprice.programs import start_python
 
 STALL_TIMEOUT_S = 60.0
 """Seconds without a byte after which a download is aborted."""
@@ -53,10 +53,9 @@ def download(
     """
     require("kaggle", "Fetching from Kaggle")
     names = [source.sales.file, source.sample.file]
-    client = subprocess.Popen(  # noqa: S603 - our own program; the names are of the contract
-        [sys.executable, "-P", _CLIENT, source.competition, *names],
-        env={**os.environ, **_ENVIRONMENT, "KAGGLEHUB_CACHE": str(folder)},
-        stdin=subprocess.PIPE,  # closed when this process ends, and then the client ends too
+    client = start_python(
+        ["-P", str(_CLIENT), source.competition, *names],
+        {**_ENVIRONMENT, "KAGGLEHUB_CACHE": str(folder)},
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
     )

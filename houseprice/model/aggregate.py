@@ -8,10 +8,11 @@ alone averages out::
 
     variance = time² + area² · Σ (share of each area)² + Σ (share of each house · own · fsd)²
 
-:func:`estimate_shared_errors` measures the three at training, as users meet them: each year of the
-sales is predicted from the years before alone. These years are few, so that ``time`` counts as a
-sample of so many years, with a prior, and Student's t with the degrees of freedom of Satterthwaite
-(1946) replaces the normal distribution. ``docs/evaluation.md`` reports the coverage.
+:func:`own_error_ratio` and :func:`estimate_shared_errors` measure the three as users meet them:
+each year of the sales is predicted from the years before alone. These years are few, so that
+``time`` counts as a sample of so many years, with a prior, and Student's t with the degrees of
+freedom of Satterthwaite (1946) replaces the normal distribution. ``docs/evaluation.md`` reports the
+coverage.
 """
 
 from __future__ import annotations
@@ -137,7 +138,7 @@ def estimate_shared_errors(model: ValuationModel, market: Market) -> dict[str, f
     Parameters
     ----------
     model : ValuationModel
-        Fitted on the sales of the market.
+        Fitted on the sales of the market, or on more sales than those.
     market : Market
 
     Returns
@@ -146,12 +147,10 @@ def estimate_shared_errors(model: ValuationModel, market: Market) -> dict[str, f
         ``shared_error_years``: the number of years predicted. ``shared_error_time``: root mean
         square over these years of (all prices / all values - 1). ``shared_error_area``: standard
         deviation of what the houses of an area share beyond that. The last two are left out if no
-        year could be predicted. ``own_error_ratio``: the spread of the errors on held-out sales
-        over the forecast standard deviation, weighted by value; above 1 because of the tails.
+        year could be predicted.
     """
-    errors = {"own_error_ratio": _own_error_ratio(model, market)}
     years = list(out_of_time_errors(model, market))
-    errors["shared_error_years"] = float(len(years))
+    errors = {"shared_error_years": float(len(years))}
     if years:
         biases = [price.sum() / value.sum() - 1.0 for price, value, _ in years]
         errors["shared_error_time"] = float(np.sqrt(np.mean(np.square(biases))))
@@ -202,7 +201,11 @@ def within_area_covariance(
     return float(products), float(weights)
 
 
-def _own_error_ratio(model: ValuationModel, market: Market) -> float:
+def own_error_ratio(model: ValuationModel, market: Market) -> float:
+    """Return the spread of the errors on held-out sales over the forecast standard deviation.
+
+    It is weighted by value, and above 1 because of the tails.
+    """
     values = model.held_out_values(0.68)
     spread = (values["price_high"] - values["price_low"]).to_numpy(np.float64) / 2.0
     error = market.prices.to_numpy(np.float64) - values["predicted_price"].to_numpy(np.float64)

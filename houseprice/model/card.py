@@ -104,6 +104,7 @@ def build_card(data: Mapping[str, Any], manifest: Manifest) -> Card:
         "contract_sha256": manifest.contract_sha256,
         "data_sha256": manifest.data_sha256,
         "signing_key": manifest.signing_key,
+        "preliminary": manifest.preliminary,
         "files": {name: entry.sha256 for name, entry in manifest.files.items()},
     }
     complete = json.loads(json.dumps({"version": version, **data}, default=_to_builtin))

@@ -168,7 +168,7 @@ def incomparable_reason(first: pd.DataFrame, second: pd.DataFrame) -> str:
     Errors are only comparable if both models learned from the same other sales.
     """
     if first.empty or second.empty:
-        return "One of them has no held-out values: it was trained without its study."
+        return "One of them was saved without held-out values."
     both = first.merge(second, on="id", suffixes=("", "_second"))
     if len(both) != len(first) or len(both) != len(second):
         return "They were not measured on the same sales."

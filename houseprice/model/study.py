@@ -1,26 +1,29 @@
 """The study of a model: tables that take too long to compute on request.
 
-A training computes them on held-out sales and stores them with the version. Pages and clients read
-them.
+A training stores the held-out values with the version. The other tables take longer than the
+training itself, so they are computed once the version is active, and added to it.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 
 from houseprice.errors import StoreError
 
-STUDY_FILE = "study.json"
+HELD_OUT_FILE, STUDY_FILE = "held_out.json", "study.json"
+
+StudyState = Literal["complete", "computing", "missing"]
 
 _TEXT, _NUMBER = "str", "float64"
 
 _TEXT_COLUMNS = {
     *("id", "column", "label", "group", "title"),
-    *("first", "second", "first_label", "second_label"),
+    *("first", "second", "first_label", "second_label", "table"),
 }
 _COLUMNS = {
     "held_out": (
@@ -36,7 +39,9 @@ _COLUMNS = {
     "fewer": ("n_fields", "rmsle", "median_ape", "mean_ape", "within_10"),
     "chosen": ("n_fields", "column", "label", "folds"),
     "interactions": ("first", "second", "first_label", "second_label", "strength"),
+    "samples": ("table", "n_sales"),
 }
+_TABLES_OF = {HELD_OUT_FILE: tuple(_COLUMNS)[:2], STUDY_FILE: tuple(_COLUMNS)[2:]}
 
 STUDY_TABLES = {
     table: {name: _TEXT if name in _TEXT_COLUMNS else _NUMBER for name in columns}
@@ -69,6 +74,10 @@ class Study:
     interactions : DataFrame, one row per pair of fields, strongest first
         first, second (columns), first_label, second_label; strength: the mean absolute effect of
         both on a value, beyond the sum of each alone, in money.
+    samples : DataFrame, one row per table that a sample of the sales is enough for
+        table (its name), n_sales (the number of sales).
+    progress : float, optional
+        The share that is done of a study that is being computed, from 0 to 1.
     """
 
     held_out: pd.DataFrame
@@ -78,6 +87,25 @@ class Study:
     fewer: pd.DataFrame
     chosen: pd.DataFrame
     interactions: pd.DataFrame
+    samples: pd.DataFrame
+    progress: float | None = None
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether more was computed than the held-out values."""
+        return len(self.contributions) > 0
+
+    @property
+    def state(self) -> StudyState:
+        """Whether it is complete, is being computed now, or is not."""
+        if self.is_complete:
+            return "complete"
+        return "missing" if self.progress is None else "computing"
+
+    def n_sales(self, table: str) -> int:
+        """Return the number of sales that a table is computed from."""
+        sample = self.samples.loc[self.samples["table"] == table, "n_sales"]
+        return int(sample.iloc[0]) if len(sample) else len(self.held_out)
 
     def to_dict(self) -> dict[str, dict[str, list[Any]]]:
         """Return the tables as plain data: by name, a list per column."""
@@ -89,26 +117,38 @@ class Study:
             for name in STUDY_TABLES
         }
 
-    def to_json(self) -> bytes:
-        """Serialize the study as the file of a version."""
-        return json.dumps(self.to_dict(), allow_nan=False).encode()
+    def files(self) -> dict[str, bytes]:
+        """Return the files of a version by name; without the second one if it is incomplete."""
+        data = self.to_dict()
+        return {
+            file: json.dumps({name: data[name] for name in names}, allow_nan=False).encode()
+            for file, names in _TABLES_OF.items()
+            if file == HELD_OUT_FILE or self.is_complete
+        }
 
     @classmethod
     def from_dict(cls, data: object) -> Study:
         """Read what :meth:`to_dict` returned; a ValueError says what is wrong in other data."""
-        if not isinstance(data, dict):
-            raise ValueError("a study is an object of tables")  # noqa: TRY004 - data, not a call
-        return cls(**{name: _table(name, data.get(name)) for name in STUDY_TABLES})
+        return cls(**_tables(data, STUDY_TABLES), progress=None)
 
     @classmethod
-    def from_json(cls, text: bytes) -> Study:
-        """Read the file of a version; a StoreError says what is wrong."""
-        try:
-            return cls.from_dict(json.loads(text))
-        except ValueError as error:
-            raise StoreError(
-                f"{STUDY_FILE} can't be read ({error}). Train a new model: houseprice train."
-            ) from error
+    def from_files(cls, files: Mapping[str, bytes]) -> Study:
+        """Read what :meth:`files` returned, among other files; a StoreError says what is wrong."""
+        tables = _tables(_NO_TABLES, STUDY_TABLES)
+        for file in _TABLES_OF.keys() & files.keys():
+            try:
+                tables |= _tables(json.loads(files[file]), _TABLES_OF[file])
+            except ValueError as error:
+                raise StoreError(
+                    f"{file} can't be read ({error}). Train a new model: houseprice train."
+                ) from error
+        return cls(**tables, progress=None)
+
+
+def _tables(data: object, names: Iterable[str]) -> dict[str, pd.DataFrame]:
+    if not isinstance(data, dict):
+        raise ValueError("a study is an object of tables")  # noqa: TRY004 - data, not a call
+    return {name: _table(name, data.get(name)) for name in names}
 
 
 def _table(name: str, data: object) -> pd.DataFrame:
@@ -124,6 +164,7 @@ def _table(name: str, data: object) -> pd.DataFrame:
     return pd.DataFrame({column: data[column] for column in types}).astype(types)
 
 
-NO_STUDY = Study.from_dict(
-    {name: {column: [] for column in types} for name, types in STUDY_TABLES.items()}
-)
+_NO_TABLES: dict[str, dict[str, list[Any]]] = {
+    name: {column: [] for column in types} for name, types in STUDY_TABLES.items()
+}
+NO_STUDY = Study.from_dict(_NO_TABLES)

@@ -20,11 +20,7 @@ from contextlib import contextmanager
 from itertools import islice
 from typing import TypeVar
 
-ONE_THREAD = dict.fromkeys(
-    ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1"
-)
-"""The environment of a process that calculates in one thread: where several processes or requests
-work at a time, more threads only wait for each other. Numeric libraries read it when imported."""
+from houseprice.programs import ONE_THREAD
 
 T = TypeVar("T")
 R = TypeVar("R")

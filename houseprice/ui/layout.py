@@ -20,6 +20,7 @@ from houseprice.formatting import percent
 from houseprice.tables.writer import to_csv
 from houseprice.ui.session import (
     MARKET,
+    NEXT_MARKET,
     Outage,
     backend,
     cached_info,
@@ -29,6 +30,7 @@ from houseprice.ui.session import (
     market_title,
     outage,
     retry,
+    study_of,
 )
 
 logger = logging.getLogger(__name__)
@@ -84,6 +86,8 @@ def page_frame() -> Iterator[None]:
 def _choose_market() -> None:
     """Let the visitor choose a market, if there are several."""
     names = market_names()
+    if NEXT_MARKET in st.session_state:
+        st.session_state[MARKET] = st.session_state.pop(NEXT_MARKET)
     if len(names) < 2:
         return
     with st.sidebar:
@@ -245,6 +249,26 @@ def is_supported(info: BackendInfo, capability: Capability) -> bool:
         return True
     st.info(NOT_SUPPORTED[capability], icon=":material/cloud_off:")
     return False
+
+
+@st.fragment(run_every=2)
+def show_missing_study(version: str) -> None:
+    """Show the progress of a study that is not complete, and run the page again when it is."""
+    study = study_of(version)
+    if study.is_complete:
+        st.rerun()
+    elif study.progress is None:
+        st.info(
+            "The study of this version is not computed yet. It is computed when the app starts, or "
+            "by the command `houseprice models study`.",
+            icon=":material/model_training:",
+        )
+    else:
+        st.progress(
+            study.progress,
+            text=f"The study is being computed ({study.progress:.0%}). The page shows it when it "
+            "is done.",
+        )
 
 
 def as_of_sentence(info: BackendInfo) -> str:

@@ -24,7 +24,7 @@ import streamlit as st
 from streamlit.runtime.scriptrunner import add_script_run_ctx
 
 from houseprice.backend.base import Backend, BackendInfo
-from houseprice.backend.factory import open_backend
+from houseprice.backend.factory import open_backend, renew_backend
 from houseprice.errors import (
     BackendError,
     BackendTimeout,
@@ -38,7 +38,9 @@ from houseprice.market.profile.associations import price_associations
 from houseprice.market.profile.selection import Selection
 from houseprice.market.sales import Market, market_folders, median_values, typical_house
 from houseprice.market.validation import Domain
+from houseprice.model.store.store import ModelStore
 from houseprice.model.study import Study
+from houseprice.model.training import start_finishing
 from houseprice.progress import Progress
 from houseprice.settings import Settings, is_loopback, read_settings
 from houseprice.tables.sales import load_market
@@ -53,10 +55,14 @@ R = TypeVar("R")
 
 MARKET = "market"
 """The key of the visitor's market, in the session and in the address."""
+NEXT_MARKET = "next_market"
+"""The key of the market that the next page shows: that of a widget on this page can't be set."""
 MAX_MARKETS = 64
 """Results that are kept by market."""
 RETRY_AFTER_S = 3.0
 """Seconds between two requests to a backend that does not answer."""
+RENEW_AFTER_S = 2.0
+"""Seconds between two looks for another active version of the model."""
 
 
 @st.cache_resource(show_spinner=False)
@@ -162,10 +168,15 @@ def sales_domain() -> Domain:
     return Domain.fit(market().houses, market().contract)
 
 
-@st.cache_resource(show_spinner=False, max_entries=8)
 def study_of(version: str) -> Study:
-    """Return the study of a version of the model; read-only."""
-    return backend().study(version or None)
+    """Return the study of a version of the model, which may not be complete yet; read-only."""
+    complete = _handle().studies
+    if version not in complete:
+        study = backend().study(version or None)
+        if not study.is_complete:
+            return study
+        complete[version] = study
+    return complete[version]
 
 
 def ranked_columns() -> tuple[str, ...]:
@@ -201,7 +212,16 @@ def _all_columns(first: Iterable[str]) -> tuple[str, ...]:
 
 @st.cache_resource(show_spinner=False, max_entries=MAX_MARKETS)
 def _handle_of(name: str | None) -> BackendHandle:
-    return BackendHandle(lambda progress: open_backend(settings(), _load_market(name), progress))
+    def open_and_finish(progress: Progress) -> Backend:
+        market = _load_market(name)
+        opened = open_backend(settings(), market, progress, preliminary=True)
+        if not settings().api_url:
+            start_finishing(market, ModelStore.from_settings(settings()))
+        return opened
+
+    return BackendHandle(
+        open_and_finish, lambda backend: renew_backend(settings(), _load_market(name), backend)
+    )
 
 
 def _handle() -> BackendHandle:
@@ -217,7 +237,7 @@ def backend() -> Backend:
         If it can't be opened now; a later call tries again.
     """
     handle = _handle()
-    return handle.backend or _open_with_progress(handle)
+    return handle.open() if handle.backend else _open_with_progress(handle)
 
 
 def _open_with_progress(handle: BackendHandle) -> Backend:
@@ -225,7 +245,7 @@ def _open_with_progress(handle: BackendHandle) -> Backend:
     reason = (
         "Connecting to the valuation server."
         if settings().api_url
-        else "The first start trains the model; this takes a minute or two."
+        else "The first start trains a model; this takes a few seconds."
     )
 
     def open_backend() -> None:
@@ -383,14 +403,24 @@ class GuardedBackend:
 class BackendHandle:
     """Opens the backend for the first visitor, while others wait and see its progress.
 
-    ``open_backend`` is called again after a failure. ``backend`` is None until it was opened.
+    ``open_backend`` is called again after a failure. ``renew`` returns the backend of the version
+    that is active by now, which may be the same. ``backend`` is None until it was opened.
+    ``studies`` are those that were read from it, by version.
     """
 
-    def __init__(self, open_backend: Callable[[Progress], Backend]) -> None:
+    def __init__(
+        self,
+        open_backend: Callable[[Progress], Backend],
+        renew: Callable[[Backend], Backend] = lambda backend: backend,
+    ) -> None:
         self.backend: Backend | None = None
+        self.studies: dict[str, Study] = {}
         self.breaker = CircuitBreaker()
         self.progress: tuple[float, str] = (0.0, "Reading the sales")
         self._open_backend = open_backend
+        self._renew = renew
+        self._opened: Backend | None = None
+        self._renew_at = 0.0
         self._lock = threading.Lock()
 
     def open(self) -> Backend:
@@ -401,18 +431,30 @@ class BackendHandle:
         HousePriceError
             If it can't be opened now, or could not a moment ago.
         """
-        if self.backend is not None:
+        if self.backend is not None and time.monotonic() < self._renew_at:
             return self.backend
         with self._lock:
-            if self.backend is None:
+            if self._opened is None:
                 with self.breaker.call(opening=True):
-                    guarded = GuardedBackend(self._open_backend(self._set_progress), self.breaker)
+                    opened = self._open_backend(self._set_progress)
+            else:
+                opened = self._renewed(self._opened)
+            if self.backend is None or opened is not self._opened:
+                self._opened = opened
+                self.backend = cast("Backend", GuardedBackend(opened, self.breaker))
                 # Long-lived objects out of every collection: Streamlit runs a full one after each
                 # rerun, which costs more than the valuation itself.
                 gc.collect()
                 gc.freeze()
-                self.backend = cast("Backend", guarded)
+            self._renew_at = time.monotonic() + RENEW_AFTER_S
             return self.backend
+
+    def _renewed(self, opened: Backend) -> Backend:
+        try:
+            return self._renew(opened)
+        except HousePriceError as error:
+            logger.warning("the active version can't be opened: %s", error)
+            return opened
 
     def _set_progress(self, share: float, text: str) -> None:
         self.progress = (share, text)

@@ -17,7 +17,7 @@ from houseprice.backend.remote.transport import Transport
 from houseprice.market.contract import Contract
 from houseprice.market.sales import Market, load_market
 from houseprice.model.store.store import ModelStore
-from houseprice.model.training import ensure_model
+from houseprice.model.training import train
 from houseprice.settings import Settings
 from tests.hamlet import write_hamlet
 from tests.loopback import served
@@ -46,7 +46,8 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> ModelStore:
 @pytest.fixture(scope="session")
 def local(hamlet: Market, store: ModelStore) -> LocalBackend:
     """The reference for all other backends."""
-    return LocalBackend(ensure_model(hamlet, store), hamlet)
+    train(hamlet, store, study=True)
+    return LocalBackend(store.load(), hamlet)
 
 
 @pytest.fixture(scope="session")

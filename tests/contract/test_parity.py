@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
@@ -12,13 +13,18 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from houseprice.api.app import create_app
 from houseprice.backend.base import VALUATION_COLUMNS, Backend, ValuationResult
 from houseprice.backend.local import LocalBackend
 from houseprice.backend.remote.client import RemoteBackend
+from houseprice.backend.remote.transport import Transport
 from houseprice.errors import HousePriceError, InputError, ModelError
 from houseprice.market.sales import Market, read_rows
-from houseprice.model.study import STUDY_TABLES
+from houseprice.model.store.store import ModelStore
+from houseprice.model.study import STUDY_FILE, STUDY_TABLES
+from houseprice.settings import Settings
 from tests.contract.conftest import PROTOCOLS, OpenForeign
+from tests.loopback import served
 
 Change = Callable[[pd.DataFrame], pd.DataFrame]
 
@@ -274,3 +280,24 @@ def assert_same(theirs: ValuationResult, ours: ValuationResult) -> None:
     times = theirs.valuations["valued_at"], ours.valuations["valued_at"]
     assert (times[0] == "").tolist() == (times[1] == "").tolist()
     assert times[0].dtype == times[1].dtype
+
+
+@pytest.mark.usefixtures("local")
+def test_a_server_without_a_study_reports_its_progress(
+    hamlet: Market, store: ModelStore, tmp_path: Path
+) -> None:
+    copied = ModelStore(Path(shutil.copytree(store.folder, tmp_path / "models")))
+    name = str(copied.active())
+    (copied.folder / name / STUDY_FILE).unlink()
+    settings = Settings(market=str(hamlet.folder), model_dir=copied.folder)
+    with copied.computing_study(name) as progress, served(create_app(settings)) as port:
+        assert progress is not None
+        progress(0.4, "Fitting models with fewer fields")
+        remote = RemoteBackend(
+            Transport(Settings(api_url=f"http://127.0.0.1:{port}")), hamlet.contract
+        )
+        study = remote.study()
+        assert (study.state, study.progress) == ("computing", 0.4)
+        assert len(study.held_out) == len(hamlet.houses)
+        assert study.contributions.empty
+        assert remote.info().model_version == name

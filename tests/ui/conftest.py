@@ -30,7 +30,7 @@ def our_server(hamlet, tmp_path_factory):
     from houseprice.model.training import train
 
     models = tmp_path_factory.mktemp("served")
-    train(load_market(str(hamlet)), ModelStore(models))
+    train(load_market(str(hamlet)), ModelStore(models), study=True)
     with served(create_app(Settings(market=str(hamlet), model_dir=models))) as port:
         yield f"http://127.0.0.1:{port}"
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import io
 import json
+import logging
 import pickle
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -38,10 +39,12 @@ from houseprice.model.store.manifest import (
 )
 from houseprice.model.store.signing import Keys
 from houseprice.model.store.versions import MANIFEST_FILE, version_name
-from houseprice.model.study import STUDY_FILE, Study
+from houseprice.model.study import HELD_OUT_FILE, STUDY_FILE, Study
 from houseprice.model.valuation import ValuationModel
 
 Files = dict[str, bytes]
+
+logger = logging.getLogger(__name__)
 
 MODEL_FILE, IMPORTANCE_FILE, GOLDEN_FILE = "model.joblib", "importance.csv", "golden.json"
 
@@ -137,13 +140,14 @@ def serialize(
     importance: pd.DataFrame,
     report: Report | None,
     golden: GoldenRows,
+    study: Study,
 ) -> tuple[Files, dict[str, Any]]:
     """Return the files of a version that do not depend on its name, and the data of its card."""
     buffer = io.BytesIO()
     joblib.dump(model, buffer)
     table = importance.to_csv(index=False, lineterminator="\n").encode()
     files = {MODEL_FILE: buffer.getvalue(), IMPORTANCE_FILE: table, GOLDEN_FILE: golden.to_json()}
-    return files, card_data(model, market, metrics, importance, report)
+    return files | study.files(), card_data(model, market, metrics, importance, report)
 
 
 def build_manifest(
@@ -153,6 +157,8 @@ def build_manifest(
     number: int,
     card: Mapping[str, Any],
     keys: Keys,
+    *,
+    preliminary: bool = False,
 ) -> tuple[Manifest, Files]:
     """Return the manifest of a new version with a number, and the files of its card."""
     metadata = market.contract.market
@@ -167,6 +173,7 @@ def build_manifest(
         data_sha256=data_sha256(market),
         as_of=metadata.as_of,
         rows=len(market.houses),
+        preliminary=preliminary,
         metrics={name: float(value) for name, value in metrics.items() if isfinite(value)},
         created_at=datetime.now(UTC),
         files={name: file_entry(data) for name, data in files.items()},
@@ -188,13 +195,20 @@ def verify_files(folder: Path, keys: Keys) -> tuple[Manifest, Files]:
     """Read the files of a version once; check signature, software versions and what was read."""
     manifest = verify_signature(folder, keys)
     manifest.check_versions()
-    names = (MODEL_FILE, IMPORTANCE_FILE, GOLDEN_FILE, STUDY_FILE, CARD_JSON, CARD_MARKDOWN)
-    return manifest, {name: _read_checked(folder, name, manifest) for name in names}
+    names = (MODEL_FILE, IMPORTANCE_FILE, GOLDEN_FILE, CARD_JSON, CARD_MARKDOWN)
+    files = {name: _read_checked(folder, name, manifest) for name in names}
+    return manifest, files | study_files(folder, manifest)
 
 
-def read_file(folder: Path, name: str, keys: Keys) -> bytes:
-    """Read one file of a version after checking the signature; check what was read."""
-    return _read_checked(folder, name, verify_signature(folder, keys))
+def study_files(folder: Path, manifest: Manifest) -> Files:
+    """Read the files of a study; what was computed after the training may be missing or damaged."""
+    files = {HELD_OUT_FILE: _read_checked(folder, HELD_OUT_FILE, manifest)}
+    if STUDY_FILE in manifest.files:
+        try:
+            files[STUDY_FILE] = _read_checked(folder, STUDY_FILE, manifest)
+        except StoreError as error:
+            logger.warning("the study will be computed again: %s", error)
+    return files
 
 
 def _read_checked(folder: Path, name: str, manifest: Manifest) -> bytes:
@@ -224,5 +238,5 @@ def load(manifest: Manifest, files: Files) -> LoadedModel:
     golden.check(model, manifest.model_version)
     table = io.BytesIO(files[IMPORTANCE_FILE])
     importance = pd.read_csv(table, keep_default_na=False, na_values=[""])
-    study = Study.from_json(files[STUDY_FILE])
+    study = Study.from_files(files)
     return LoadedModel(model, manifest, importance, Card.from_files(files), golden, study)

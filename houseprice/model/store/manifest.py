@@ -23,7 +23,7 @@ from houseprice.errors import StoreError
 from houseprice.market.contract import Contract
 from houseprice.market.sales import Market
 from houseprice.model.store.signing import Keys
-from houseprice.model.study import STUDY_FILE
+from houseprice.model.study import HELD_OUT_FILE
 
 RETRAIN = "Train a new model: houseprice train."
 
@@ -50,7 +50,8 @@ class Manifest(_Frozen):
 
     `code_sha256` and `libraries` are the software that wrote the model, `as_of` is the date of its
     values, `rows` the number of sales. `metrics` are measured on held-out sales: shares between 0
-    and 1, money in the market's currency. `files` are all other files of the version. `signature`
+    and 1, money in the market's currency. A `preliminary` model learned from a sample of the sales,
+    until that of all sales replaces it. `files` are all other files of the version. `signature`
     covers everything else, with the key of the id `signing_key`.
     """
 
@@ -64,6 +65,7 @@ class Manifest(_Frozen):
     data_sha256: str
     as_of: date | None
     rows: int
+    preliminary: bool = False
     metrics: dict[str, float]
     created_at: AwareDatetime
     files: dict[str, FileEntry]
@@ -142,9 +144,20 @@ class Manifest(_Frozen):
         unsigned = self.model_copy(update={"signing_key": keys.signing_id})
         return unsigned.model_copy(update={"signature": keys.sign(_signed_content(unsigned))})
 
-    def has_study(self, other: Manifest) -> bool:
-        """Whether this version, of the same market as the other, was saved with a study."""
-        return STUDY_FILE in self.files and self.market_name == other.market_name
+    def check_can_sign_again(self, keys: Keys) -> None:
+        """Raise a StoreError unless these keys signed the manifest, or nobody signs here."""
+        if self.signing_key != keys.signing_id:
+            raise StoreError(
+                f"Nothing can be added to model version {self.model_version}: it was signed with "
+                "another key, or with none. Add it where the version was trained."
+            )
+        keys.own().check(
+            self.model_version, _signed_content(self), self.signing_key, self.signature
+        )
+
+    def is_comparable(self, other: Manifest) -> bool:
+        """Whether both versions have held-out values of the same market."""
+        return HELD_OUT_FILE in self.files and self.market_name == other.market_name
 
 
 def file_entry(data: bytes) -> FileEntry:

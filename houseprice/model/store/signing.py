@@ -56,6 +56,10 @@ class Keys:
         """The id of the signing key."""
         return None if self.signing is None else key_id(_public(self.signing))
 
+    def own(self) -> Keys:
+        """Return keys that trust only what was signed with the signing key, if there is one."""
+        return NO_KEYS if self.signing is None else Keys(trusted=(_public(self.signing),))
+
     def sign(self, content: bytes) -> str | None:
         """Sign the content of a manifest; None without a key."""
         if self.signing is None:

@@ -9,19 +9,24 @@
         model.joblib
         importance.csv
         golden.json               houses with the prices that the model predicted for them
-        study.json                tables that take too long to compute on request
+        held_out.json             what models that were fitted without a sale predicted for it
         card.md, card.json        the model card
+        study.json                tables that take longer than the training, added after it
+        study.lock                held while these are computed; contains the share that is done
 
 A version is written to a temporary folder and renamed, so that an interruption at any moment leaves
-the store usable. A model is loaded only after its signature (if one is required), its checksum and
-the software versions were verified; :mod:`houseprice.model.store.artefact` says what remains.
+the store usable. Its study is written before the manifest that has its checksum, and a version with
+a missing or damaged study is a version without one. A model is loaded only after its signature (if
+one is required), its checksum and the software versions were verified;
+:mod:`houseprice.model.store.artefact` says what remains.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
@@ -29,6 +34,7 @@ from typing import Self
 import pandas as pd
 
 from houseprice.errors import StoreError
+from houseprice.files import file_lock, progress_lock, read_progress, replace_file
 from houseprice.market.contract import Contract
 from houseprice.market.sales import Market
 from houseprice.model.report import Report
@@ -38,14 +44,15 @@ from houseprice.model.store.artefact import (
     LoadedModel,
     build_manifest,
     load,
-    read_file,
     serialize,
+    study_files,
     verify_files,
     verify_signature,
 )
-from houseprice.model.store.manifest import Manifest
+from houseprice.model.store.manifest import Manifest, file_entry
 from houseprice.model.store.signing import NO_KEYS, Keys
 from houseprice.model.store.versions import (
+    MANIFEST_FILE,
     ActivationHistory,
     add_version,
     create_store_folder,
@@ -59,9 +66,12 @@ from houseprice.model.store.versions import (
 )
 from houseprice.model.study import NO_STUDY, STUDY_FILE, Study
 from houseprice.model.valuation import ValuationModel
+from houseprice.progress import Progress
 from houseprice.settings import Settings
 
 logger = logging.getLogger(__name__)
+
+_STUDY_LOCK = "study.lock"
 
 
 @dataclass(frozen=True)
@@ -105,18 +115,20 @@ class ModelStore:
         report: Report | None = None,
         golden: GoldenRows = NO_GOLDEN_ROWS,
         study: Study = NO_STUDY,
+        preliminary: bool = False,
     ) -> Version:
         """Save a fitted model, with the card of its report, as a new version; not active yet.
 
         Raises StoreError if the folder can't be written to.
         """
         create_store_folder(self.folder)
-        files, card = serialize(model, market, metrics, importance, report, golden)
-        files[STUDY_FILE] = study.to_json()
+        files, card = serialize(model, market, metrics, importance, report, golden, study)
         manifest = add_version(
             self.folder,
             files,
-            lambda number: build_manifest(market, metrics, files, number, card, self.keys),
+            lambda number: build_manifest(
+                market, metrics, files, number, card, self.keys, preliminary=preliminary
+            ),
             self._next_number(market),
         )
         logger.info("saved model version %s", manifest.model_version)
@@ -143,10 +155,64 @@ class ModelStore:
     def study(self, version: str) -> Study:
         """Read the study of a version without loading its model.
 
-        Raises StoreError if there is no such version, or its study is missing, changed or not
-        signed by a trusted key.
+        A study that is missing or damaged has the held-out values only. Raises StoreError if there
+        is no such version, or it is not signed by a trusted key.
         """
-        return Study.from_json(read_file(self._version_folder(version), STUDY_FILE, self.keys))
+        folder = self._version_folder(version)
+        study = Study.from_files(study_files(folder, verify_signature(folder, self.keys)))
+        if study.is_complete:
+            return study
+        return replace(study, progress=read_progress(folder / _STUDY_LOCK))
+
+    def renew_study(self, loaded: LoadedModel) -> LoadedModel:
+        """Return a loaded version with the study that was added since, or with its progress."""
+        folder = self.folder / loaded.manifest.model_version
+        try:
+            if (folder / STUDY_FILE).is_file():
+                manifest = verify_signature(folder, self.keys)
+                study = Study.from_files(study_files(folder, manifest))
+                if study.is_complete:
+                    return replace(loaded, manifest=manifest, study=study)
+        except StoreError:
+            logger.warning("the study can't be read", exc_info=True)
+        progress = read_progress(folder / _STUDY_LOCK)
+        return replace(loaded, study=replace(loaded.study, progress=progress))
+
+    def check_can_add(self, version: str) -> None:
+        """Raise a StoreError if a study can't be added to a version with these keys."""
+        verify_signature(self._version_folder(version), self.keys).check_can_sign_again(self.keys)
+
+    def add_study(self, version: str, study: Study, metrics: Mapping[str, float]) -> None:
+        """Add a study, and the metrics that it has measured, to a saved version.
+
+        Raises StoreError if the version can't be signed or written to.
+        """
+        folder = self._version_folder(version)
+        manifest, data = verify_signature(folder, self.keys), study.files()[STUDY_FILE]
+        manifest.check_can_sign_again(self.keys)
+        files = manifest.files | {STUDY_FILE: file_entry(data)}
+        complete = manifest.model_copy(
+            update={"files": files, "metrics": manifest.metrics | dict(metrics)}
+        )
+        with explain_write_errors(self.folder):
+            replace_file(folder / STUDY_FILE, data)
+            replace_file(folder / MANIFEST_FILE, complete.signed(self.keys).to_json())
+        logger.info("added its study to model version %s", version)
+
+    @contextmanager
+    def computing_study(self, version: str) -> Iterator[Progress | None]:
+        """Hold the right to compute a study, and report its progress to all processes.
+
+        Yields None if another process computes it. Studies of other versions are waited for, so
+        that a store has one at a time.
+        """
+        lock = progress_lock(self._version_folder(version) / _STUDY_LOCK)
+        with ExitStack() as held:
+            with explain_write_errors(self.folder):
+                write = held.enter_context(lock)
+                if write is not None:
+                    held.enter_context(file_lock(self.folder / _STUDY_LOCK))
+            yield None if write is None else lambda share, _: write(share)
 
     def versions(self) -> tuple[Version, ...]:
         """List the versions, oldest first, after those with an unreadable manifest."""

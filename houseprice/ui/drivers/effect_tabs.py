@@ -16,7 +16,7 @@ from houseprice.market.validation import validate
 from houseprice.ui.charts import partial_dependence as charts
 from houseprice.ui.charts.panel import panel
 from houseprice.ui.house.state import house_frame, last_valued_row
-from houseprice.ui.layout import choose, is_supported
+from houseprice.ui.layout import choose, is_supported, show_missing_study
 from houseprice.ui.session import backend, market, ranked_columns, study_of, typical
 
 _MAX_PAIRS = 10
@@ -89,9 +89,10 @@ def show_interactions(contract: Contract) -> None:
     info = backend().info()
     if not is_supported(info, "study"):
         return
-    interactions = study_of(info.model_version).interactions
-    if interactions.empty:
-        st.info("This model was trained without a study of interactions.")
+    study = study_of(info.model_version)
+    interactions = study.interactions
+    if not study.is_complete:
+        show_missing_study(info.model_version)
         return
     pairs = name_pairs(interactions.head(_MAX_PAIRS))
     chart = charts.interactions_chart(pairs, contract)
@@ -104,7 +105,8 @@ def show_interactions(contract: Contract) -> None:
         "**Method.** A home takes the value of one feature from another home, chosen at random; "
         "then that of a second feature; then both. The interaction is the part of the joint "
         "change, in percent of the value, that exceeds both single changes; the bars show it in "
-        "money. Only the most important features are compared."
+        "money. Only the most important features are compared, among "
+        f"{study.n_sales('interactions'):,} sales."
     )
 
 

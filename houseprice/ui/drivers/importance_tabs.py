@@ -18,7 +18,7 @@ from houseprice.ui.charts.panel import panel, readable_headers
 from houseprice.ui.charts.style import MIN_SALES, money_cells
 from houseprice.ui.drivers.effect_tabs import house_effect, market_effect
 from houseprice.ui.house.state import last_valued_row
-from houseprice.ui.layout import choose, download, is_supported
+from houseprice.ui.layout import choose, download, is_supported, show_missing_study
 from houseprice.ui.session import backend, by_market, market, ranked_columns, study_of
 
 _MARKET, _AREA, _OWN = "The market", "An area", "My house"
@@ -104,11 +104,8 @@ def _show_methods(contract: Contract) -> None:
         )
         return
     study = study_of(info.model_version) if is_supported(info, "study") else None
-    if study is not None and study.contributions.empty:
-        st.info(
-            "This version was stored without a study, so it has one measure only.",
-            icon=":material/info:",
-        )
+    if study is not None and not study.is_complete:
+        show_missing_study(info.model_version)
         study = None
     unit = st.segmented_control(
         "Unit", ("Percent", "Money"), default="Percent", required=True, key="unit",
@@ -121,14 +118,15 @@ def _show_methods(contract: Contract) -> None:
         panel(chart, key="importance")
     else:
         _show_measures(importance_frame(importance, study), study, contract, in_money)
+    used = "" if study is None else f"; computed from {study.n_sales('groups'):,} sales"
     st.caption(
         "**Method.** *Permutation importance:* sales are valued by a model that was not trained on "
         "them; then the values of one feature are shuffled among these homes, and they are valued "
         "again. *Contribution:* how much the feature adds to or subtracts from the value of a home "
         "compared to the typical home, as a mean absolute value (SHAP). *Group ablation:* models "
-        "are trained again without a group of features, so that others replace it. The thin line "
-        "shows the spread between sets of sales. A grey bar is shorter than its spread, so the "
-        "effect may be zero."
+        f"are trained again without a group of features, so that others replace it{used}. The thin "
+        "line shows the spread between sets of sales. A grey bar is shorter than its spread, so "
+        "the effect may be zero."
     )
 
 
@@ -216,8 +214,8 @@ def show_feature_selection(contract: Contract) -> None:
     if not is_supported(info, "study"):
         return
     study = study_of(info.model_version)
-    if study.fewer.empty:
-        st.info("This model was trained without a study of fewer features.")
+    if not study.is_complete:
+        show_missing_study(info.model_version)
         return
     measure = st.segmented_control(
         "Metric",
@@ -233,8 +231,9 @@ def show_feature_selection(contract: Contract) -> None:
     st.caption(
         "**Method.** In each of several sets of sales, a model ranks the features. A new model is "
         "trained on the first of them only, and values sales that neither it nor the ranking has "
-        "used. Only some of the sales are valued like this, so the error with all features differs "
-        "slightly from that on the page Model performance, which is of all sales."
+        f"used. This is computed from {study.n_sales('fewer'):,} sales, and only some of them are "
+        "valued like this, so the error with all features differs slightly from that on the page "
+        "Model performance, which is of all sales."
     )
 
 

@@ -193,7 +193,7 @@ def _show_coverage(info: BackendInfo) -> None:
         return
     study = study_of(info.model_version)
     if study.calibration.empty:
-        st.info("This version was trained without a study. The next version will have one.")
+        st.info("This version was saved without held-out values.")
         return
     n_sales = len(study.held_out)
     panel(charts.calibration_chart(study.calibration, n_sales), key="model_calibration")

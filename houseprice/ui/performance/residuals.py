@@ -64,7 +64,7 @@ def held_out(info: BackendInfo) -> HeldOut | None:
     joined = _held_out(info.model_version)
     if joined.errors.empty:
         st.info(
-            "This version was trained without a study, or on sales of another market.",
+            "This version was saved without held-out values, or with those of another market.",
             icon=":material/model_training:",
         )
         return None

@@ -14,7 +14,7 @@ from houseprice.api.engine import Engine
 from houseprice.backend.local import LocalBackend
 from houseprice.market.sales import Market, load_market, read_rows
 from houseprice.model.store.store import ModelStore
-from houseprice.model.training import ensure_model
+from houseprice.model.training import ensure_model, train
 from houseprice.settings import Settings
 from tests.hamlet import CONTRACT, write_hamlet
 
@@ -37,7 +37,7 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Market:
 def town_models(town: Market, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store with one model of the town."""
     folder = tmp_path_factory.mktemp("town-models")
-    ensure_model(town, ModelStore(folder))
+    train(town, ModelStore(folder), study=True)
     return folder
 
 

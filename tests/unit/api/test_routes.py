@@ -66,6 +66,7 @@ def test_the_model_describes_itself(api: TestClient, town: Market) -> None:
 def test_the_study_is_that_of_a_version(api: TestClient) -> None:
     study = StudyOut.model_validate_json(api.get("/v1/study").content)
     assert study.held_out
+    assert study.study().state == api.get("/v1/model").json()["study"] == "complete"
     unknown = api.get("/v1/study", params={"version": "none"})
     assert (unknown.status_code, unknown.json()["code"]) == (404, "not_found")
 

@@ -121,14 +121,14 @@ def test_a_version_of_other_sales_is_compared_only_on_request(run, hamlet, versi
     assert f"{version} can't be compared with. It shares 0 of these sales" in requested.err
 
 
-def test_a_version_without_its_study_is_compared_only_on_request(hamlet, trained, tmp_path):
+def test_a_version_without_held_out_values_is_compared_only_on_request(hamlet, trained, tmp_path):
     models, version = trained
     store = ModelStore(shutil.copytree(models, tmp_path / "models"))
-    (store.folder / version / "study.json").unlink()
+    (store.folder / version / "held_out.json").unlink()
     market = load_market(hamlet)  # its gate is another, so that the version is no longer its own
     champion = find_champion(market, store, None)
     assert (champion.version, champion.held_out) == (version, None)
-    assert champion.note.startswith("It can't be compared with: study.json")
+    assert champion.note.startswith("It can't be compared with: held_out.json")
     with pytest.raises(StoreError):
         find_champion(market, store, version)
 

@@ -38,6 +38,14 @@ def test_an_invalid_key_is_a_usage_error_that_does_not_show_it(run, monkeypatch)
     assert "secret" not in result.err
 
 
+def test_a_missing_study_is_computed_once(run):
+    assert run("train", "--quiet", "--no-study").code == 0
+    first, second = run("models", "study"), run("models", "study")
+    assert (first.code, second.code) == (0, 0)
+    assert "The study is added" in first.err
+    assert "Nothing to do" in second.err
+
+
 def test_the_list_names_the_signing_key_and_unsigned_versions(run, monkeypatch, tmp_path):
     pair = new_key(run)
     monkeypatch.setenv("HOUSEPRICE_MODEL_DIR", str(tmp_path))

@@ -16,7 +16,7 @@ from houseprice.model.diagnostics import (
     quintiles,
 )
 from houseprice.model.importance import permutation_importance
-from houseprice.model.training import compute_study
+from houseprice.model.training import complete_study, held_out_study
 
 
 @pytest.fixture
@@ -99,7 +99,11 @@ def training_market(hamlet, training_sales):
 @pytest.fixture(scope="module")
 def study(valuer, training_market, training_sales, shares):
     importance = permutation_importance(valuer, *training_sales, n_repeats=1)
-    return compute_study(valuer, training_market, importance, lambda share, _: shares.append(share))
+    study = held_out_study(valuer, training_market)
+    columns = list(importance["column"])
+    return complete_study(
+        study, valuer, training_market, columns, lambda share, _: shares.append(share)
+    )
 
 
 def test_each_sale_has_a_value_of_a_model_that_did_not_learn_from_it(
@@ -122,6 +126,11 @@ def test_each_sale_has_a_value_of_a_model_that_did_not_learn_from_it(
 def test_progress_of_the_study_is_reported(study, shares):
     assert shares == sorted(shares)
     assert 0.9 < shares[-1] <= 1
+
+
+def test_the_study_says_how_many_sales_it_uses(study, training_market):
+    assert study.is_complete
+    assert study.n_sales("groups") == len(training_market.houses)
 
 
 def test_observed_coverage_is_close_to_the_level(study):

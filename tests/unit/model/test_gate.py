@@ -101,7 +101,7 @@ def test_the_interval_of_a_random_difference_includes_zero():
         (lambda frame: frame.assign(fold=(frame["fold"] + np.arange(200) // 100) % 5), "folds"),
         (lambda frame: frame.head(150), "same sales"),
         (lambda frame: frame.assign(price=frame["price"] * 1.1), "prices"),
-        (lambda _: NO_STUDY.held_out, "without its study"),
+        (lambda _: NO_STUDY.held_out, "without held-out values"),
         (lambda frame: frame.assign(fold=4 - frame["fold"]), ""),
     ],
 )

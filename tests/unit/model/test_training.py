@@ -1,21 +1,36 @@
-"""Training ends with an active model, and does not run twice."""
+"""Training ends with an active model, does not run twice, and its study follows."""
 
 import logging
 import shutil
+import sys
 import threading
+import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from houseprice.backend.local import LocalBackend
 from houseprice.errors import StoreError
 from houseprice.files import file_lock
 from houseprice.market.sales import Market, load_market
 from houseprice.model.standards import metric_label
 from houseprice.model.store.store import ModelStore
-from houseprice.model.training import ensure_model, train
+from houseprice.model.study import STUDY_FILE
+from houseprice.model.training import (
+    PRELIMINARY_SALES,
+    add_study,
+    ensure_model,
+    finish_training,
+    sample_of,
+    start_finishing,
+    train,
+)
+from houseprice.programs import start_python
 from tests.hamlet import CONTRACT, write_hamlet
+from tests.stored_models import rewrite_manifest
 
 FEW = 80
 
@@ -152,3 +167,135 @@ def test_a_store_that_cannot_be_written_to_fails_before_the_work(village, tmp_pa
     for attempt in (train, ensure_model):
         with pytest.raises(StoreError, match="HOUSEPRICE_MODEL_DIR"):
             attempt(village, store, no_training)
+
+
+# The study
+
+HAS_LOCKS = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no flock")
+
+
+@pytest.fixture(scope="module")
+def finished(village, trained, tmp_path_factory):
+    """The trained store with the study, which another process has added; not to be changed."""
+    folder = Path(shutil.copytree(trained, tmp_path_factory.mktemp("finished") / "models"))
+    process = start_finishing(village, ModelStore(folder))
+    assert process is not None
+    assert process.wait(300) == 0
+    return folder
+
+
+def test_a_version_values_houses_before_its_study_is_computed(store, village):
+    name = store.active()
+    assert store.study(name).state == "missing"
+    assert len(store.study(name).held_out) == FEW
+    assert store.load(contract=village.contract).model.predict(village.houses).min() > 0
+
+
+def test_another_process_adds_the_study_and_its_metrics(finished, village):
+    store = ModelStore(finished)
+    loaded = store.load(contract=village.contract)
+    assert loaded.study.state == "complete"
+    assert loaded.study.n_sales("groups") == FEW
+    assert len(loaded.study.held_out) == FEW
+    assert {"own_error_ratio", "shared_error_years", "median_ape"} <= set(loaded.manifest.metrics)
+    assert not add_study(village, store)
+    assert not finish_training(village, store)
+    assert start_finishing(village, store) is None
+
+
+@HAS_LOCKS
+def test_a_study_is_computed_by_one_process_and_reports_its_progress(store, village):
+    name = str(store.active())
+    with store.computing_study(name) as progress:
+        assert progress is not None
+        progress(0.4, "Fitting models with fewer fields")
+        assert store.study(name).progress == 0.4
+        assert store.study(name).state == "computing"
+        assert not add_study(village, store)
+        assert start_finishing(village, store) is None
+    assert store.study(name).state == "missing"
+
+
+@HAS_LOCKS
+def test_a_study_that_is_killed_leaves_the_version_usable_and_starts_again(store, village):
+    name = str(store.active())
+    process = start_python(
+        ["-m", "houseprice", "models", "study", name, "--market", str(village.folder), "-q"],
+        {"HOUSEPRICE_MODEL_DIR": str(store.folder)},
+    )
+    with process:
+        wait_for(lambda: store.study(name).state == "computing")
+        process.kill()
+    assert store.study(name).state == "missing"
+    assert ensure_model(village, store, no_training).manifest.model_version == name
+    again = start_finishing(village, store)
+    assert again is not None
+    again.kill()
+    again.wait()
+
+
+@pytest.mark.parametrize("is_listed", [True, False])
+def test_a_damaged_study_is_a_missing_one_and_is_computed_again(
+    finished, village, tmp_path, is_listed
+):
+    store = ModelStore(Path(shutil.copytree(finished, tmp_path / "models")))
+    name = str(store.active())
+    study, path = store.study(name), store.folder / name / STUDY_FILE
+    path.write_bytes(path.read_bytes()[:-1])
+    if not is_listed:  # written, and killed before the manifest was
+        manifest = store.load(name).manifest
+        files = {file: entry for file, entry in manifest.files.items() if file != STUDY_FILE}
+        rewrite_manifest(store, name, files=files)
+    assert store.load(contract=village.contract).study.state == "missing"
+    assert store.study(name).contributions.empty
+    store.add_study(name, study, {})
+    assert store.study(name).state == "complete"
+
+
+def test_a_large_market_gets_a_preliminary_model_first(tmp_path, caplog):
+    market = load_market(write_hamlet(tmp_path / "large", n_sales=2 * PRELIMINARY_SALES + 1))
+    store = ModelStore(tmp_path / "models")
+    first = ensure_model(market, store, preliminary=True)
+    assert first.manifest.preliminary
+    assert first.manifest.rows == len(first.study.held_out) == PRELIMINARY_SALES
+    assert "This model is preliminary" in first.card.markdown
+    assert first.card.data["version"]["preliminary"]
+    again = ensure_model(market, store, no_training, preliminary=True)
+    assert again.manifest == first.manifest
+    (remark,) = LocalBackend(again, market, store).info().remarks
+    assert "preliminary" in remark
+
+
+def test_a_preliminary_model_is_replaced_by_one_of_all_sales(store, village):
+    name = str(store.active())
+    rewrite_manifest(store, name, preliminary=True)
+    shares = []
+    assert finish_training(village, store, lambda share, _: shares.append(share))
+    last = store.load(contract=village.contract)
+    assert last.manifest.model_version != name
+    assert not last.manifest.preliminary
+    assert last.study.state == "complete"
+    assert shares == sorted(shares)
+
+
+def test_a_command_does_not_use_a_preliminary_model(store, village):
+    name = str(store.active())
+    rewrite_manifest(store, name, preliminary=True)
+    assert ensure_model(village, store).manifest.model_version != name
+
+
+def test_a_sample_of_a_market_has_its_sales_in_order(village):
+    sample = sample_of(village, 50)
+    rows = [village.ids.tolist().index(each) for each in sample.ids]
+    assert len(rows) == 50
+    assert rows == sorted(rows)
+    assert sample.prices.tolist() == village.prices.iloc[rows].tolist()
+    assert sample_of(village, FEW) is village
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    """Wait until something holds; two minutes at most."""
+    pause, end = threading.Event(), time.monotonic() + 120
+    while not condition():
+        assert time.monotonic() < end
+        pause.wait(0.05)

@@ -3,8 +3,10 @@
 import ast
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 import houseprice
@@ -12,7 +14,8 @@ from houseprice.errors import SettingsError, StoreError
 from houseprice.model.store.manifest import Manifest
 from houseprice.model.store.signing import Keys, generate_key_pair
 from houseprice.model.store.store import ModelStore
-from houseprice.model.training import ensure_model, train
+from houseprice.model.study import NO_STUDY
+from houseprice.model.training import ensure_model, start_finishing, train
 from houseprice.settings import Settings
 from tests.stored_models import Trap, manifest_path, rewrite_manifest, save
 
@@ -149,6 +152,40 @@ def test_a_signed_model_is_trained_in_place_of_an_untrusted_one(store, hamlet):
     loaded = ensure_model(hamlet, store(OURS[0], OURS[1]))
     assert loaded.manifest.model_version != unsigned
     assert ensure_model(hamlet, store(None, OURS[1])).manifest == loaded.manifest
+
+
+def complete_study():
+    column = {"column": ["size"], "label": ["Size"], "contribution": [1.0]}
+    return replace(NO_STUDY, contributions=pd.DataFrame(column))
+
+
+def test_a_study_is_added_with_the_key_that_signed_the_version(store, hamlet):
+    ours = store(OURS[0], OURS[1])
+    name = save(ours, hamlet).name
+    ours.add_study(name, complete_study(), {"shared_error_time": 0.02})
+    reader = store(None, OURS[1])
+    assert reader.study(name).is_complete
+    assert reader.load(name).manifest.metrics["shared_error_time"] == 0.02
+
+
+@pytest.mark.parametrize(
+    ("made", "added"), [((), (OURS[0],)), ((OURS[0],), ()), ((OURS[0],), (THEIRS[0],))]
+)
+def test_a_study_never_changes_who_signed_a_version(store, hamlet, made, added):
+    name = save(store(*made), hamlet).name
+    before = manifest_path(store(), name).read_bytes()
+    with pytest.raises(StoreError, match="Add it where the version was trained"):
+        store(*added).add_study(name, complete_study(), {})
+    assert manifest_path(store(), name).read_bytes() == before
+    assert start_finishing(hamlet, store(*added)) is None
+
+
+def test_a_version_that_was_changed_is_not_signed_again(store, hamlet):
+    ours = store(OURS[0])  # loads what is not signed, too
+    name = save(ours, hamlet).name
+    rewrite_manifest(ours, name, rows=1)
+    with pytest.raises(StoreError, match="does not match its content"):
+        ours.add_study(name, complete_study(), {})
 
 
 def test_a_signing_key_that_is_not_trusted_is_refused_without_showing_it(store):

@@ -1,0 +1,45 @@
+"""Starts programs of our own in other processes of this computer."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+
+ONE_THREAD = dict.fromkeys(
+    ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1"
+)
+"""The environment of a process that calculates in one thread: where several processes or requests
+work at a time, more threads only wait for each other. Numeric libraries read it when imported."""
+
+
+def start_python(
+    arguments: Sequence[str],
+    environment: Mapping[str, str],
+    *,
+    stdout: int = subprocess.DEVNULL,
+    stderr: int | None = None,
+) -> subprocess.Popen[bytes]:
+    """Start Python with arguments and additions to the environment.
+
+    The program's input stays open for as long as this process runs: see :func:`end_with_parent`.
+    """
+    return subprocess.Popen(  # noqa: S603 - our own programs
+        [sys.executable, *arguments],
+        env={**os.environ, **environment},
+        stdin=subprocess.PIPE,
+        stdout=stdout,
+        stderr=stderr,
+    )
+
+
+def end_with_parent() -> None:
+    """End this process, which :func:`start_python` started, when its parent ends."""
+
+    def wait() -> None:
+        os.read(sys.stdin.fileno(), 1)
+        os._exit(1)
+
+    threading.Thread(target=wait, name="parent", daemon=True).start()
