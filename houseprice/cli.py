@@ -16,7 +16,7 @@ import houseprice
 from houseprice import logs
 from houseprice.commands.evaluate import evaluate
 from houseprice.commands.fetch import fetch
-from houseprice.commands.init import check, init
+from houseprice.commands.init import check, extend, init
 from houseprice.commands.models import models, train
 from houseprice.commands.predict import predict
 from houseprice.commands.serve import app, serve
@@ -33,7 +33,7 @@ cli = typer.Typer(
     help="House values with honest ranges, learned from a market that is described as data.",
     epilog="Settings are read from HOUSEPRICE_* variables, such as HOUSEPRICE_MODEL_DIR.",
 )
-for command in (init, check, fetch, train, evaluate, predict, app, serve):
+for command in (init, check, extend, fetch, train, evaluate, predict, app, serve):
     cli.command()(command)
 cli.add_typer(models, name="models")
 

@@ -107,6 +107,30 @@ def init(  # noqa: PLR0913, PLR0917 - a parameter for each option
     )
 
 
+def extend(
+    context: typer.Context,
+    folder: Annotated[Path, typer.Argument(help="The folder of a market.")],
+    sales: Annotated[Path, typer.Argument(help="More sales, with the columns of the market.")],
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Write without a question.")] = False,
+) -> None:
+    """Add sales to a market, without those that it has already; the file before is kept.
+
+    Sales are the same if their key is, or if all cells are where sales have no key. Train again
+    afterwards.
+    """
+    from houseprice.commands.report_tables import set_aside_lines
+    from houseprice.tables.extension import extend_market
+
+    console = Console.from_context(context)
+    extension = extend_market(folder, sales, read_settings())
+    console.info(extension.summary)
+    for line in set_aside_lines(extension.market):
+        console.warn(line)
+    if not yes and sys.stdin.isatty():
+        typer.confirm("Add them?", default=True, abort=True)
+    typer.echo(extension.write())
+
+
 def check(
     context: typer.Context,
     folder: Annotated[Path, typer.Argument(help="The folder of a market.")],

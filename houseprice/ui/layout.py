@@ -266,8 +266,8 @@ def show_missing_study(version: str) -> None:
     else:
         st.progress(
             study.progress,
-            text=f"The study is being computed ({study.progress:.0%}). The page shows it when it "
-            "is done.",
+            text=f"The study is being computed ({percent(study.progress, 0)}). The page shows it "
+            "when it is done.",
         )
 
 

@@ -412,6 +412,7 @@ class BackendHandle:
         self,
         open_backend: Callable[[Progress], Backend],
         renew: Callable[[Backend], Backend] = lambda backend: backend,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.backend: Backend | None = None
         self.studies: dict[str, Study] = {}
@@ -419,6 +420,7 @@ class BackendHandle:
         self.progress: tuple[float, str] = (0.0, "Reading the sales")
         self._open_backend = open_backend
         self._renew = renew
+        self._clock = clock
         self._opened: Backend | None = None
         self._renew_at = 0.0
         self._lock = threading.Lock()
@@ -431,7 +433,7 @@ class BackendHandle:
         HousePriceError
             If it can't be opened now, or could not a moment ago.
         """
-        if self.backend is not None and time.monotonic() < self._renew_at:
+        if self.backend is not None and self._clock() < self._renew_at:
             return self.backend
         with self._lock:
             if self._opened is None:
@@ -446,7 +448,7 @@ class BackendHandle:
                 # rerun, which costs more than the valuation itself.
                 gc.collect()
                 gc.freeze()
-            self._renew_at = time.monotonic() + RENEW_AFTER_S
+            self._renew_at = self._clock() + RENEW_AFTER_S
             return self.backend
 
     def _renewed(self, opened: Backend) -> Backend:

@@ -1,4 +1,4 @@
-"""A market of one's own in the browser: made from a file of sales, downloaded, deleted."""
+"""A market of one's own in the browser: made of sales, extended, renamed, downloaded, deleted."""
 
 from __future__ import annotations
 
@@ -21,9 +21,10 @@ from houseprice.market.draft.contract import market_name, write_market
 from houseprice.market.draft.draft import USES, Draft, draft_market
 from houseprice.market.fields import KINDS
 from houseprice.market.problems import Problem
+from houseprice.tables.extension import Extension, extend_market, set_market_key
 from houseprice.tables.sales import read_sales
 from houseprice.ui.layout import escape
-from houseprice.ui.session import MARKET, forget_market, market_title, settings
+from houseprice.ui.session import MARKET, NEXT_MARKET, forget_market, market_title, settings
 
 _UPLOAD = "market_sales"
 _USE_NAMES = {
@@ -168,11 +169,9 @@ def _make(upload: _Upload, draft: Draft, title: str, currency: str) -> None:
     except HousePriceError as error:
         st.error(escape(str(error)), icon=":material/error:")
         return
-    forget_market()
-    st.session_state[MARKET] = folder.name
     if len(market.set_aside):
         st.toast(f"{plural(len(market.set_aside), 'sale')} set aside: see Explore, Data quality.")
-    st.switch_page("pages/start/home.py", query_params={MARKET: title})
+    _show_home(folder)
 
 
 def _title(name: str) -> str:
@@ -180,7 +179,7 @@ def _title(name: str) -> str:
 
 
 def show_own_markets() -> None:
-    """List the markets that were made here, each with its download and its deletion."""
+    """List the markets that were made here, each with what can be done with it."""
     folders = sorted(path.parent for path in settings().markets.glob(f"*/{CONTRACT_FILE}"))
     if not folders:
         return
@@ -197,6 +196,12 @@ def show_own_markets() -> None:
                 on_click="ignore",
                 icon=":material/download:",
             )
+            with st.popover(
+                "Add sales", icon=":material/playlist_add:", key=f"extend_{folder.name}"
+            ):
+                _show_extension(folder)
+            with st.popover("Rename", icon=":material/edit:", key=f"rename_{folder.name}"):
+                _show_rename(folder)
             with st.popover("Delete", icon=":material/delete:", key=f"delete_{folder.name}"):
                 st.markdown("Its sales and its contract are deleted from this computer.")
                 st.button(
@@ -205,6 +210,70 @@ def show_own_markets() -> None:
                     on_click=_delete,
                     args=(folder,),
                 )
+
+
+def _show_extension(folder: Path) -> None:
+    """Draw the upload of more sales, and what is new about them before they are written."""
+    file = st.file_uploader(
+        "More sales, with the columns of this market",
+        max_upload_size=settings().max_upload_mb,
+        key=f"more_{folder.name}",
+    )
+    if file is None:
+        return
+    try:
+        extension = _extension(folder, file.name, file.getvalue())
+        st.markdown(f"**{extension.summary}** Sales are known by their key or, without one, if all "
+                    "cells are the same. The file before is kept.")  # fmt: skip
+        if len(extension.set_aside):
+            st.dataframe(
+                extension.set_aside[["id", "reason"]],
+                hide_index=True,
+                key=f"set_aside_{folder.name}",
+                alt="The sales that are set aside",
+            )
+        if st.button("Add them and train", key=f"really_extend_{folder.name}"):
+            extension.write()
+            st.cache_resource.clear()
+            _show_home(folder)
+    except HousePriceError as error:
+        st.error(escape(str(error)), icon=":material/error:")
+
+
+def _extension(folder: Path, name: str, data: bytes) -> Extension:
+    """Compare an upload with the sales of a market, once for each file."""
+    key = folder.name, hashlib.sha256(data).hexdigest()
+    kept: dict[tuple[str, str], Extension] = st.session_state.setdefault("market_extension", {})
+    if key not in kept:
+        with tempfile.TemporaryDirectory() as scratch, st.spinner("Comparing the sales"):
+            file = Path(scratch) / Path(name).name
+            file.write_bytes(data)
+            extension = extend_market(folder, file, settings())
+        kept.clear()
+        kept[key] = extension
+    return kept[key]
+
+
+def _show_rename(folder: Path) -> None:
+    title = st.text_input(
+        "Name of the town", market_title(folder.name), key=f"title_{folder.name}"
+    ).strip()
+    st.caption("The model is trained again, because its card has the name.")
+    if st.button("Rename it", key=f"really_rename_{folder.name}", disabled=not title):
+        try:
+            set_market_key(folder, "title", title)
+        except HousePriceError as error:
+            st.error(escape(str(error)), icon=":material/error:")
+            return
+        st.cache_resource.clear()
+        _show_home(folder)
+
+
+def _show_home(folder: Path) -> None:
+    """Go to the home of a market that is new or has changed; its first visit trains its model."""
+    forget_market()
+    st.session_state[NEXT_MARKET] = folder.name
+    st.switch_page("pages/start/home.py")
 
 
 def _zipped(folder: Path) -> bytes:

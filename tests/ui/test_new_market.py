@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import pandas as pd
 import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from houseprice.ui import session
-from tests.towns import town_sales
+from tests.towns import town_sales, write_town
 
 
 @pytest.fixture
@@ -52,6 +53,41 @@ def test_the_price_of_a_file_that_names_none_is_asked_for(app):
     page = chooser.set_value("klm").run()
     guesses = page.dataframe[0].value.set_index("Column")["Taken for"]
     assert guesses["klm"] == "price"
+
+
+@pytest.fixture
+def yours(app, tmp_path):
+    """The page with one market that was made before."""
+    write_town(tmp_path / "markets" / "old_town", ())
+    return app.run().switch_page("pages/market/yours.py").run()
+
+
+def test_more_sales_are_compared_then_added(yours, tmp_path):
+    columns = ["price", "rooms", "garden"]
+    rows = pd.concat([town_sales().head(3), town_sales(4, seed=8)])[columns]
+    uploader = yours.file_uploader(key="more_old_town")
+    page = uploader.upload("more.csv", rows.to_csv(index=False).encode(), "text/csv").run()
+    assert not page.error
+    assert any("4 sales to add, 3 known already" in each.value for each in page.markdown)
+    assert not (tmp_path / "markets" / "old_town" / "sales-2.csv").exists()
+    home = page.button(key="really_extend_old_town").click().run()
+    assert not home.exception
+    assert "164 sales in Old town" in " ".join(each.value for each in home.caption)
+
+
+def test_a_file_of_other_columns_is_refused_with_the_reason(yours):
+    page = yours.file_uploader(key="more_old_town").upload("more.csv", b"price,rooms\n1,2\n").run()
+    assert not page.exception
+    assert "more\\.csv lacks columns of the market\\: garden" in page.error[0].value
+
+
+def test_a_market_is_renamed(yours, tmp_path):
+    page = yours.text_input(key="title_old_town").set_value("New town").run()
+    home = page.button(key="really_rename_old_town").click().run()
+    assert not home.exception
+    assert "sales in New town" in " ".join(each.value for each in home.caption)
+    contract = (tmp_path / "markets" / "old_town" / "market.toml").read_text()
+    assert 'title = "New town"' in contract
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from houseprice.errors import (
 )
 from houseprice.progress import Progress
 from houseprice.ui.session import (
+    RENEW_AFTER_S,
     RETRY_AFTER_S,
     BackendHandle,
     CircuitBreaker,
@@ -209,4 +210,24 @@ def test_a_failed_start_is_retried_and_a_backend_stays_open(stub):
     opened = handle.open()
     assert opened is handle.open()
     assert handle.progress == (0.5, "Half of it")
+    assert handle.breaker.outage is None
+
+
+def test_another_active_version_replaces_the_open_one_without_a_restart(stub):
+    now, last = [0.0], StubBackend()
+    last.version = "2"
+    errors: list[HousePriceError | None] = [StoreError("Damaged."), None]
+
+    def renew(current: StubBackend) -> StubBackend:
+        if error := errors.pop(0):
+            raise error
+        return last
+
+    handle = BackendHandle(lambda _: stub, renew, lambda: now[0])
+    first = handle.open()
+    assert handle.open() is first  # it has looked a moment ago
+    now[0] += RENEW_AFTER_S
+    assert handle.open() is first  # the new version is damaged
+    now[0] += RENEW_AFTER_S
+    assert handle.open().info().model_version == "2"
     assert handle.breaker.outage is None
