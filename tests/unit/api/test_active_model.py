@@ -31,7 +31,9 @@ def store(tmp_path: Path, town: Market, town_models: Path) -> ModelStore:
     golden = GoldenRows.from_model(loaded.model, town)
     metrics = loaded.manifest.metrics
     for _ in range(2):
-        store.save(loaded.model, town, metrics, loaded.importance, golden=golden)
+        store.save(
+            loaded.model, town, metrics, loaded.importance, golden=golden, study=loaded.study
+        )
     store.activate(names(store)[0])
     return store
 
