@@ -7,7 +7,7 @@ import pytest
 
 from houseprice.market.profile.selection import Selection
 from houseprice.market.profile.summaries import location_map
-from houseprice.ui.charts.places import label_positions, location_map_chart
+from houseprice.ui.charts.places import View, label_positions, location_map_chart, pick_map
 
 
 def test_the_map_is_to_scale_and_the_area_of_a_circle_is_its_number_of_sales(market):
@@ -30,3 +30,22 @@ def test_a_label_is_drawn_only_where_it_covers_nothing():
     alone = label_positions(frame.tail(2).reset_index(drop=True), pd.Series([20.0, 20.0]))
     assert list(alone["text"]) == ["Mill", "Far away"]
     assert list(alone["position"]) == ["middle right", "middle left"]
+
+
+def test_the_map_to_pick_a_place_on_shows_the_view_and_the_house(market):
+    points = pd.DataFrame(
+        {"east": [0.0, 1.0, 40.0], "north": [0.0, -1.0, 0.0], "price": [90.0, 120.0, 100.0]}
+    )
+    centres = pd.DataFrame({"level": ["Mill"], "east": [0.5], "north": [0.0], "sales": [2]})
+    view = View(0.5, 0.0, 4.0, 2.0)
+    assert view.contains(points).tolist() == [True, True, False]
+    drawn = pick_map(points.head(2), centres, None, view, " per sq ft", market.contract)
+    sales, names = drawn.data
+    assert list(sales.customdata) == ["$90", "$120"]
+    assert list(names.text) == ["Mill"]
+    assert tuple(drawn.layout.xaxis.range) == (-1.5, 2.5)
+    assert tuple(drawn.layout.yaxis.range) == (-1.0, 1.0)
+    assert (drawn.layout.yaxis.scaleanchor, drawn.layout.yaxis.scaleratio) == ("x", 1)
+    assert sales.marker.cmin >= 0  # below, Plotly takes colours of two directions
+    house = pick_map(points, centres, (0.2, 0.3), view, "", market.contract).data[-1]
+    assert (house.x, house.y) == ((0.2,), (0.3,))
