@@ -53,6 +53,13 @@ def test_explore_hides_what_lacks_its_role(open_town, roles):
     assert len(app.sidebar.multiselect) == ("location" in roles)
 
 
+def test_the_map_of_sales_names_the_locations(open_town):
+    app = select_tab(open_town(EXPLORE, ALL_ROLES), "section", "Map")
+    names = charts(app)[0]["data"][-1]
+    assert names["mode"] == "text"
+    assert {"Nord", "Süd", "West", "Mitte"} == {*names["text"]}
+
+
 @pytest.mark.parametrize("roles", [(), ALL_ROLES])
 def test_the_pages_of_a_model_open(open_town, roles):
     for page, key in WITH_MODEL.items():

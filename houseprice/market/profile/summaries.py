@@ -241,7 +241,8 @@ def location_centres(positions: pd.DataFrame) -> pd.DataFrame:
     named = positions[~positions["location"].isin(["", "not known"])].groupby("location")
     frame = named[["east", "north"]].median().assign(sales=named.size())
     return (
-        frame.sort_values("sales", ascending=False, kind="stable")
+        frame.dropna()
+        .sort_values("sales", ascending=False, kind="stable")
         .rename_axis("level")
         .reset_index()
     )

@@ -225,9 +225,13 @@ def sales_map_chart(
     sample: pd.DataFrame,
     fields: tuple[Field, Field],
     price: Field,
+    centres: pd.DataFrame,
     contract: Contract,
 ) -> Chart:
-    """A sample of the sales at their coordinates, coloured by price (``pair_points``)."""
+    """A sample of the sales at their coordinates, coloured by price (``pair_points``).
+
+    ``centres`` are ``location_centres`` in the coordinates.
+    """
     drawn = points_figure(sample, fields, price, contract)
     in_degrees = fields[1].column == contract.market.roles.latitude
     middle = math.radians(float(points["other"].median())) if in_degrees else 0.0
@@ -236,6 +240,7 @@ def sales_map_chart(
     drawn.update_yaxes(
         visible=False, scaleanchor="x", scaleratio=1 / math.cos(middle), constrain="domain"
     )
+    _add_names(drawn, centres, float(points["one"].max() - points["one"].min()))
     east, north = (points[name] - points[name].median() for name in ("one", "other"))
     prices = {
         "north": points["third"][north > 0],
@@ -292,16 +297,7 @@ def pick_map(
         },
         hovertemplate="A sale: %{customdata}<extra></extra>",
     )
-    labels = label_positions(centres, pd.Series(0.0, index=centres.index), view.width)
-    drawn.add_scatter(
-        x=centres["east"],
-        y=centres["north"],
-        text=labels["text"],
-        textposition=labels["position"],
-        mode="text",
-        textfont={"size": 13, "weight": 600, "shadow": "auto"},
-        hoverinfo="skip",
-    )
+    _add_names(drawn, centres, view.width)
     if house is not None:
         marker = {"size": 16, "symbol": "circle", "color": HOUSE_COLOUR}
         drawn.add_scatter(
@@ -319,6 +315,21 @@ def pick_map(
     drawn.update_layout(plot_bgcolor=GROUND)
     _add_scale(drawn, limits, low + 0.02 * view.height)
     return drawn
+
+
+def _add_names(drawn: go.Figure, centres: pd.DataFrame, span: float) -> None:
+    """Write the names of locations at their centres (``location_centres``), where there is room."""
+    labels = label_positions(centres, pd.Series(0.0, index=centres.index), span)
+    drawn.add_scatter(
+        x=centres["east"],
+        y=centres["north"],
+        text=labels["text"],
+        textposition=labels["position"],
+        mode="text",
+        textfont={"size": 13, "weight": 600, "shadow": "auto"},
+        hoverinfo="skip",
+        showlegend=False,
+    )
 
 
 def _per_area(contract: Contract) -> str:

@@ -186,7 +186,10 @@ def _show_sales_map(sales: Sales, coordinates: tuple[Field, Field]) -> None:
     if points.empty:
         st.info("The coordinates of none of these sales are known.")
         return
-    chart = sales_map_chart(points, thin_out(points), coordinates, price, sales.contract)
+    positions = {"east": sales.values(east.column), "north": sales.values(north.column)}
+    located = pd.DataFrame({**positions, "location": sales.locations})
+    centres = summaries.location_centres(located)
+    chart = sales_map_chart(points, thin_out(points), coordinates, price, centres, sales.contract)
     panel_with_sales(chart, sales, key="map_of_sales", note=points_note(len(points)))
 
 
