@@ -6,6 +6,7 @@ import json
 import shlex
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,6 +17,7 @@ from typer.models import OptionInfo
 from houseprice.commands.console import AsJson, Console, Quiet, read_settings
 
 if TYPE_CHECKING:
+    from houseprice.market.check import ContractFault
     from houseprice.market.draft.draft import Draft
     from houseprice.market.sales import Market
 
@@ -152,20 +154,19 @@ def check(
     market can't be used.
     """
     from houseprice.commands.report_tables import set_aside_lines
-    from houseprice.market.check import contract_faults
+    from houseprice.errors import MarketError
+    from houseprice.market.check import contract_faults, faults_with_sales
     from houseprice.market.contract import CONTRACT_FILE
     from houseprice.tables.sales import load_market
 
     console = Console.from_context(context, quiet=quiet)
-    faults = contract_faults(folder / CONTRACT_FILE if folder.is_dir() else folder)
-    if faults:
-        if as_json:
-            typer.echo(json.dumps({"faults": [asdict(fault) for fault in faults]}, indent=2))
-        else:
-            for fault in faults:
-                typer.echo(str(fault))
-        raise typer.Exit(1)
-    market = load_market(folder, read_settings())
+    contract = folder / CONTRACT_FILE if folder.is_dir() else folder
+    _refuse(contract_faults(contract), as_json=as_json)
+    try:
+        market = load_market(folder, read_settings())
+    except MarketError as error:
+        _refuse(faults_with_sales(contract, error), as_json=as_json)
+        raise
     if len(market.set_aside):
         target = output or folder / SET_ASIDE_FILE
         market.set_aside.to_csv(target, index=False)
@@ -185,6 +186,17 @@ def check(
     for code, count in codes.most_common():
         example = next(problem for problem in market.problems if problem.code == code)
         typer.echo(f"{count:,} x {code}, such as: {example.message}")
+
+
+def _refuse(faults: Sequence[ContractFault], *, as_json: bool) -> None:
+    """Print the faults of a contract, if there are any, and exit."""
+    if not faults:
+        return
+    if as_json:
+        typer.echo(json.dumps({"faults": [asdict(fault) for fault in faults]}, indent=2))
+    else:
+        typer.echo("\n".join(map(str, faults)))
+    raise typer.Exit(1)
 
 
 def _missing_roles(market: Market) -> list[str]:

@@ -5,15 +5,22 @@ from __future__ import annotations
 import difflib
 import re
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from houseprice.errors import MarketError
-from houseprice.market.contract import Contract, validate_contract
+from houseprice.market.contract import (
+    NO_FIELD,
+    Contract,
+    Keys,
+    contract_errors,
+    validate_contract,
+)
 from houseprice.market.fields import ContractModel, Field, Level
 from houseprice.market.metadata import Group, MarketMetadata, Price, Roles
 
@@ -35,18 +42,21 @@ _KEY = re.compile(r'"([^"]*)"|([\w-]+)')
 class ContractFault:
     """One fault of a contract.
 
-    ``line`` is 0 where it is none of one line, and ``reference`` the place in the reference page.
+    ``line`` is 0 where it is none of one line, ``suggestion`` is a name that may have been meant or
+    empty, and ``reference`` the place in the reference page.
     """
 
     file: str
     line: int
     key: str
     reason: str
+    suggestion: str
     reference: str
 
     def __str__(self) -> str:
         where = f"{self.file}:{self.line}" if self.line else self.file
-        return f"{where}: {self.key}: {self.reason} ({self.reference})"
+        meant = f"; did you mean {self.suggestion}?" if self.suggestion else ""
+        return f"{where}: {self.key}: {self.reason}{meant} ({self.reference})"
 
 
 def contract_faults(file: Path) -> tuple[ContractFault, ...]:
@@ -67,31 +77,76 @@ def contract_faults(file: Path) -> tuple[ContractFault, ...]:
     try:
         validate_contract(data, file.parent.resolve().name, text.encode())
     except ValidationError as error:
-        found = [_fault(file, text, each) for each in error.errors(include_url=False)]
-        return tuple(sorted(found, key=lambda fault: fault.line))
+        faults = [_fault(file, text, data, *fault) for fault in contract_errors(error)]
+        found = {fault.key for fault in faults}
+        # Pydantic compares tables only where each of them alone is right.
+        faults += [
+            fault
+            for path, reason in _unknown_roles(data)
+            if (fault := _fault(file, text, data, path, reason)).key not in found
+        ]
+        return tuple(sorted(faults, key=lambda fault: fault.line))
     return ()
 
 
-def _fault(file: Path, text: str, error: ErrorDetails) -> ContractFault:
-    path = [str(part) for part in error["loc"]]
-    reason = error["msg"].removeprefix("Value error, ")
-    if not path and ": " in reason:
-        key, reason = reason.split(": ", 1)
-        path = key.split(".")
-    if error["type"] == "extra_forbidden":
-        reason = f"there is no key {path[-1]}{_suggestion(path)}"
+def faults_with_sales(file: Path, error: MarketError) -> tuple[ContractFault, ...]:
+    """Return the faults of a contract for which its market can't be loaded.
+
+    They are of expressions, whose levels may be those of the sales. None if the sales are at fault.
+    """
+    if error.file != file:
+        return ()
+    text = file.read_text(encoding="utf-8")
+    data = tomllib.loads(text)
+    if isinstance(error.__cause__, ValidationError):
+        found = [(path, reason) for path, reason, _ in contract_errors(error.__cause__)]
+    else:
+        found = [(tuple(error.key.split(".")), error.reason)]
+    return tuple(_fault(file, text, data, path, reason) for path, reason in found)
+
+
+def _unknown_roles(data: Mapping[str, Any]) -> Iterator[tuple[Keys, str]]:
+    """Yield the keys of each role that names no field, and the reason."""
+    market = data["market"]
+    roles = market.get("roles") if isinstance(market, dict) else None
+    for role, name in roles.items() if isinstance(roles, dict) else ():
+        if role in Roles.model_fields and isinstance(name, str) and name not in data["fields"]:
+            yield ("market", "roles", role), f"{NO_FIELD}{name}"
+
+
+def _fault(
+    file: Path,
+    text: str,
+    data: Mapping[str, Any],
+    path: Keys,
+    reason: str,
+    details: ErrorDetails | None = None,
+) -> ContractFault:
     section = next(
         (part for part in reversed(path[:-1]) if part in _MODELS), path[0] if path else ""
     )
-    anchor = f"{REFERENCE}#{section}" if section else REFERENCE
-    return ContractFault(str(file), _line(text, path), ".".join(path), reason, anchor)
+    meant: Sequence[str] = ()
+    if details is not None and details["type"] == "extra_forbidden":
+        reason = f"there is no key {path[-1]}"
+        model = _MODELS.get(section, Contract)
+        meant = _similar(path[-1], model.model_fields)
+        reason += "" if meant else f"; there are {', '.join(model.model_fields)}"
+    elif details is not None and details["type"] == "literal_error":
+        meant = _similar(str(details["input"]), re.findall("'([^']+)'", details["ctx"]["expected"]))
+    elif NO_FIELD in reason:
+        meant = _similar(reason.rpartition(NO_FIELD)[2], data["fields"])
+    return ContractFault(
+        file=str(file),
+        line=_line(text, path),
+        key=".".join(path),
+        reason=reason,
+        suggestion=next(iter(meant), ""),
+        reference=f"{REFERENCE}#{section}" if section else REFERENCE,
+    )
 
 
-def _suggestion(path: Sequence[str]) -> str:
-    section = next((part for part in reversed(path[:-1]) if part in _MODELS), None)
-    known = _MODELS[section].model_fields if section else Contract.model_fields
-    near = difflib.get_close_matches(path[-1], known, n=1)
-    return f"; did you mean {near[0]}?" if near else f"; there are {', '.join(known)}"
+def _similar(name: str, names: Iterable[str]) -> list[str]:
+    return difflib.get_close_matches(name, names, n=1)
 
 
 def _line(text: str, path: Sequence[str]) -> int:

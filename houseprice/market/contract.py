@@ -10,9 +10,9 @@ from __future__ import annotations
 import hashlib
 import re
 import tomllib
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from functools import cached_property
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -21,6 +21,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from pydantic import Field as Setting
 from pydantic import ValidationError, model_validator
+from pydantic_core import ErrorDetails, PydanticCustomError
 
 from houseprice.errors import MarketError
 from houseprice.formatting import money
@@ -47,6 +48,11 @@ _BRACKET = re.compile(r"(?P<name>.*?)\s*[(\[](?P<unit>[^()\[\]]*)[)\]]\s*")
 _LAST_WORDS = re.compile(
     r"(?P<name>.*?)([\s_]+in)?[\s_,.-]+(?P<unit>((sq|square)[\s_.]*)?[^\W_]+\.?)\s*", re.IGNORECASE
 )
+
+_INCONSISTENT = "inconsistent"
+NO_FIELD = "there is no field "
+
+Keys = tuple[str, ...]
 
 CONTRACT_FILE = "market.toml"
 """Name of the contract in the folder of its market."""
@@ -76,18 +82,24 @@ def load_contract(path: Path) -> Contract:
     try:
         return validate_contract(data, file.parent.resolve().name, text)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        key = ".".join(str(part) for part in first["loc"])
-        reason = first["msg"].removeprefix("Value error, ")
-        if not key and ": " in reason:
-            key, reason = reason.split(": ", 1)
-        raise MarketError(file, key, reason) from None
+        keys, reason, _ = next(contract_errors(error))
+        raise MarketError(file, ".".join(keys), reason) from None
 
 
 def validate_contract(data: dict[str, Any], folder: str, text: bytes) -> Contract:
     """Check the content of a contract in a folder of this name; may raise a ValidationError."""
     _set_defaults(data, folder)
     return Contract.model_validate({**data, "sha256": hashlib.sha256(text).hexdigest()})
+
+
+def contract_errors(error: ValidationError) -> Iterator[tuple[Keys, str, ErrorDetails]]:
+    """Yield each fault of a contract: its keys, the reason, and what Pydantic says of it."""
+    for details in error.errors(include_url=False):
+        if details["type"] == _INCONSISTENT:
+            yield from ((path, reason, details) for path, reason in details["ctx"]["faults"])
+        else:
+            path = tuple(str(part) for part in details["loc"])
+            yield path, details["msg"].removeprefix("Value error, "), details
 
 
 def _set_defaults(data: dict[str, Any], folder: str) -> None:
@@ -326,60 +338,75 @@ class Contract(ContractModel):
 
     @model_validator(mode="after")
     def _is_consistent(self) -> Self:
-        groups = {group.key for group in self.groups}
-        for name, field in self.fields.items():
-            with _error_prefix(f"fields.{name}"):
-                if field.group not in groups:
-                    raise ValueError(f"there is no group {field.group!r}")
-        if all(field.is_complete for field in self.fields.values()):
-            self._check_expressions()
-        for name, dialect in self.dialects.items():
-            with _error_prefix(f"dialects.{name}"):
-                self._check_names(dialect.columns)
-        with _error_prefix("market.roles"):
-            self._check_roles(self.market.roles)
-        with _error_prefix("market.first_fields"):
-            self._check_names(self.market.first_fields)
-        labels = [field.label for field in self.fields.values()]
-        repeated = sorted({label for label in labels if labels.count(label) > 1})
-        if repeated:
-            raise ValueError(f"fields: two fields share the label {', '.join(repeated)}")
+        faults = []
+        for path, check in self._checks():
+            try:
+                check()
+            except (ValueError, ExpressionError) as error:
+                faults.append((path, str(error)))
+        if faults:
+            text = "; ".join(f"{'.'.join(path)}: {reason}" for path, reason in faults)
+            raise PydanticCustomError(_INCONSISTENT, "{text}", {"text": text, "faults": faults})
         return self
 
-    def _check_expressions(self) -> None:
-        """Check what needs the levels of all fields."""
+    def _checks(self) -> Iterator[tuple[Keys, Callable[[], None]]]:
+        """Yield the checks of several tables together, with their keys; a check may raise."""
         for name, field in self.fields.items():
-            with _error_prefix(f"fields.{name}"):
-                self._check_imputation(field)
-        for name, part in self.derived.items():
-            with _error_prefix(f"derived.{name}"):
-                Expression(part.expression, self.fields)
-        for table in ("components", "orders", "_all_wholes", "rules"):
-            for number, rule in enumerate(getattr(self, table)):
-                with _error_prefix(f"{table.removeprefix('_all_')}.{number}"):
-                    self._check_names(rule.columns)
-                    rule.compile(self.fields)
+            yield ("fields", name), partial(self._check_group, field)
+        if all(field.is_complete for field in self.fields.values()):
+            yield from self._expression_checks()
+        for name, dialect in self.dialects.items():
+            yield ("dialects", name), partial(self._check_names, dialect.columns)
+        for role, name in self.market.roles.named.items():
+            yield ("market", "roles", role), partial(self._check_role, role, name)
+        yield ("market", "roles"), partial(_check_combination, self.market.roles)
+        first_fields = self.market.first_fields
+        yield ("market", "first_fields"), partial(self._check_names, first_fields)
+        yield ("fields",), self._check_labels
 
-    def _check_roles(self, roles: Roles) -> None:
-        self._check_names(roles.named.values())
-        for role, name in roles.named.items():
-            kind = self.fields[name].kind
-            if (role == "location") == self.fields[name].is_numeric and role != "sale_month":
-                what = "a field with levels" if role == "location" else "a numeric field"
-                raise ValueError(f"{role} must be {what}")
-            if role == "sale_month" and kind not in ("count", "ordinal", "nominal"):
-                raise ValueError("sale_month must be a field with levels, or a count")
-            if (role == "sale_date") != (kind == "date"):
-                raise ValueError("sale_date must be a field of kind date, and no other role")
-        if roles.sale_date and (roles.sale_year or roles.sale_month):
-            raise ValueError("a sale has a sale_date or a sale_year, not both")
-        if roles.sale_month and not roles.sale_year:
-            raise ValueError("sale_month needs a sale_year")
-        for one, other in (("latitude", "longitude"), ("x", "y")):
-            if (one in roles.named) != (other in roles.named):
-                raise ValueError(f"{one} and {other} need each other")
-        if "x" in roles.named and "latitude" in roles.named:
-            raise ValueError("a house has latitude and longitude, or x and y, not both")
+    def _expression_checks(self) -> Iterator[tuple[Keys, Callable[[], None]]]:
+        """Yield the checks that need the levels of all fields."""
+        for name, field in self.fields.items():
+            yield ("fields", name), partial(self._check_imputation, field)
+        for name, part in self.derived.items():
+            yield ("derived", name), partial(self._check_expression, part.expression)
+        tables: dict[str, Sequence[Component | Order | Whole | Rule]] = {
+            "components": self.components,
+            "orders": self.orders,
+            "wholes": self._all_wholes,
+            "rules": self.rules,
+        }
+        for table, rules in tables.items():
+            for number, rule in enumerate(rules):
+                yield (table, str(number)), partial(self._check_rule, rule)
+
+    def _check_group(self, field: Field) -> None:
+        if field.group not in {group.key for group in self.groups}:
+            raise ValueError(f"there is no group {field.group!r}")
+
+    def _check_expression(self, text: str) -> None:
+        Expression(text, self.fields)
+
+    def _check_rule(self, rule: Component | Order | Whole | Rule) -> None:
+        self._check_names(rule.columns)
+        rule.compile(self.fields)
+
+    def _check_labels(self) -> None:
+        counts = Counter(field.label for field in self.fields.values())
+        repeated = sorted(label for label, count in counts.items() if count > 1)
+        if repeated:
+            raise ValueError(f"two fields share the label {', '.join(repeated)}")
+
+    def _check_role(self, role: str, name: str) -> None:
+        self._check_names([name])
+        field = self.fields[name]
+        if (role == "location") == field.is_numeric and role != "sale_month":
+            what = "a field with levels" if role == "location" else "a numeric field"
+            raise ValueError(f"{role} must be {what}")
+        if role == "sale_month" and field.kind not in ("count", "ordinal", "nominal"):
+            raise ValueError("sale_month must be a field with levels, or a count")
+        if (role == "sale_date") != (field.kind == "date"):
+            raise ValueError("sale_date must be a field of kind date, and no other role")
 
     def _check_imputation(self, field: Field) -> None:
         if field.absent_when and not field.is_numeric and not field.absent_code:
@@ -393,7 +420,7 @@ class Contract(ContractModel):
         self._check_typical_by_cycle(field.column)
         for text in (field.absent_when, field.follows):
             if text is not None:
-                Expression(text, self.fields)
+                self._check_expression(text)
 
     def _check_typical_by_cycle(self, name: str) -> None:
         chain = [name]
@@ -408,16 +435,20 @@ class Contract(ContractModel):
     def _check_names(self, names: Iterable[str]) -> None:
         missing = [name for name in names if name not in self.fields]
         if missing:
-            raise ValueError(f"there is no field {', '.join(missing)}")
+            raise ValueError(f"{NO_FIELD}{', '.join(missing)}")
 
 
-@contextmanager
-def _error_prefix(key: str) -> Iterator[None]:
-    """Put the key of the contract before the reason of an error."""
-    try:
-        yield
-    except (ValueError, ExpressionError) as error:
-        raise ValueError(f"{key}: {error}") from None
+def _check_combination(roles: Roles) -> None:
+    """Raise a ValueError if roles exclude or need each other."""
+    if roles.sale_date and (roles.sale_year or roles.sale_month):
+        raise ValueError("a sale has a sale_date or a sale_year, not both")
+    if roles.sale_month and not roles.sale_year:
+        raise ValueError("sale_month needs a sale_year")
+    for one, other in (("latitude", "longitude"), ("x", "y")):
+        if (one in roles.named) != (other in roles.named):
+            raise ValueError(f"{one} and {other} need each other")
+    if "x" in roles.named and "latitude" in roles.named:
+        raise ValueError("a house has latitude and longitude, or x and y, not both")
 
 
 def _take(names: tuple[str, ...], positions: NDArray[np.float64]) -> NDArray[np.object_]:

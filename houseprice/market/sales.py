@@ -12,9 +12,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from pydantic import ValidationError
 
 from houseprice.errors import MarketError
-from houseprice.market.contract import CONTRACT_FILE, Contract, load_contract
+from houseprice.market.contract import (
+    CONTRACT_FILE,
+    Contract,
+    contract_errors,
+    load_contract,
+)
 from houseprice.market.dates import date_of
 from houseprice.market.defaults import complete, evaluate_condition
 from houseprice.market.expressions import ExpressionError
@@ -123,9 +129,13 @@ def market_of(
     else:
         ids = pd.Series(np.arange(1, len(rows) + 1).astype(str), name=contract.market.id)
     reasons = {p.row - 1: (p.code, p.sentence) for p in unread if p.row is not None}
-    reasons |= _invalid(rows, contract, file)
+    reasons |= _invalid(rows, contract, folder / CONTRACT_FILE)
     counted = ~rows.index.isin(list(reasons))
-    contract = complete(contract, rows[counted])
+    try:
+        contract = complete(contract, rows[counted])
+    except ValidationError as error:
+        keys, reason, _ = next(contract_errors(error))
+        raise MarketError(folder / CONTRACT_FILE, ".".join(keys), reason) from error
     validated = validate(rows, contract)
     prices, price_problems = validate_prices(rows[contract.market.price.column], contract)
     # A sale whose required field is blank still has a price: the field is not known.

@@ -63,7 +63,8 @@ def test_check_writes_the_sales_that_do_not_count(run, sales, tmp_path):
     ("old", "new", "line", "reason"),
     [
         ('label = "Garden"', 'labl = "Garden"', "garden = ", "did you mean label?"),
-        ('kind = "flag"', 'kind = "flagg"', "garden = ", "Input should be"),
+        ('kind = "flag"', 'kind = "flagg"', "garden = ", "did you mean flag?"),
+        ('area = "area"', 'area = "aera"', "area = ", "no field aera; did you mean area?"),
         ('area = "area"', 'are = "area"', "are = ", "did you mean area?"),
         ('column = "price"', 'columns = "price"', "columns = ", "did you mean column?"),
     ],
@@ -81,13 +82,69 @@ def test_check_names_every_fault_with_its_line(run, sales, tmp_path, old, new, l
     assert "docs/contract.md#" in result.out
 
 
-def test_two_faults_are_named_at_once(run, sales, tmp_path):
+def test_all_faults_are_named_at_once(run, sales, tmp_path):
     folder = tmp_path / "town"
     run("init", str(sales), "-o", str(folder), "--yes", "-q")
     contract = folder / "market.toml"
     text = contract.read_text(encoding="utf-8")
     text = text.replace('kind = "flag"', 'kind = "flagg"').replace('sign = "+"', 'sign = "plus"')
+    text = text.replace('built = "built"', 'built = "bilt"')
     contract.write_text(text, encoding="utf-8")
     result = run("check", str(folder), "--json")
     faults = json.loads(result.out)["faults"]
-    assert [fault["key"] for fault in faults] == ["fields.area.sign", "fields.garden.kind"]
+    assert [(fault["key"], fault["suggestion"]) for fault in faults] == [
+        ("market.roles.built", "built"),
+        ("fields.area.sign", ""),
+        ("fields.garden.kind", "flag"),
+    ]
+    assert faults[0]["reference"] == "docs/contract.md#roles"
+
+
+def test_all_faults_of_expressions_are_named_though_levels_are_those_of_the_sales(
+    run, sales, tmp_path
+):
+    folder = tmp_path / "town"
+    run("init", str(sales), "-o", str(folder), "--yes", "-q")
+    contract = folder / "market.toml"
+    text = contract.read_text(encoding="utf-8")
+    for name, expression in {"age": "2000 - bilt", "rate": "area +"}.items():
+        text += f'[derived.{name}]\nlabel = "{name}"\nexpression = "{expression}"\n'
+    contract.write_text(text, encoding="utf-8")
+    result = run("check", str(folder))
+    assert result.code == 1
+    first, second = result.out.splitlines()
+    number = text.splitlines().index("[derived.age]") + 1
+    assert f":{number}: derived.age: " in first
+    assert "there is no field bilt; did you mean built?" in first
+    assert "derived.rate: " in second
+    refused = run("train", "--market", str(folder), "-q")
+    assert (refused.code, "derived.age" in refused.err) == (1, True)
+
+
+def test_a_wrong_condition_on_the_sales_has_a_line(run, sales, tmp_path):
+    folder = tmp_path / "town"
+    run("init", str(sales), "-o", str(folder), "--yes", "-q")
+    contract = folder / "market.toml"
+    text = contract.read_text(encoding="utf-8")
+    contract.write_text(text.replace("# valid", 'valid = "prize > 1"  #'), encoding="utf-8")
+    result = run("check", str(folder))
+    number = next(i for i, each in enumerate(text.splitlines(), 1) if each.startswith("# valid"))
+    assert result.code == 1
+    assert f":{number}: market.valid: " in result.out
+
+
+def test_all_faults_of_tables_together_are_named_at_once(run, sales, tmp_path):
+    folder = tmp_path / "town"
+    run("init", str(sales), "-o", str(folder), "--yes", "-q")
+    contract = folder / "market.toml"
+    text = contract.read_text(encoding="utf-8")
+    text = text.replace('built = "built"', 'built = "bilt"\nlatitude = "area"')
+    text = text.replace('label = "Garden"', 'label = "Year built"')
+    contract.write_text(text, encoding="utf-8")
+    result = run("check", str(folder), "--json")
+    faults = {fault["key"]: fault["reason"] for fault in json.loads(result.out)["faults"]}
+    assert faults == {
+        "market.roles": "latitude and longitude need each other",
+        "market.roles.built": "there is no field bilt",
+        "fields": "two fields share the label Year built",
+    }
