@@ -21,7 +21,6 @@ from houseprice.market.parsing import (
     MAX_EXACT,
     UNKNOWNS,
     is_blank,
-    parse_cell,
     parse_column,
 )
 
@@ -148,7 +147,7 @@ def _distinct(rows: pd.DataFrame, name: str) -> list[str]:
     texts = (str(value).strip() for value in rows[name].dropna().unique())
     # "None" among levels is one: the house has none of it.
     words = (BLANKS | UNKNOWNS) - {"none"}
-    return sorted({text for text in texts if text.casefold() not in words}, key=natural_key)
+    return list(dict.fromkeys(text for text in texts if text.casefold() not in words))
 
 
 def _completed(field: Field, texts: list[str]) -> Field:
@@ -157,7 +156,7 @@ def _completed(field: Field, texts: list[str]) -> Field:
     if not texts:
         texts = ["no", "yes"] if field.kind == "flag" else ["other"]
     by_spelling: dict[str, list[str]] = {}
-    for text in texts:
+    for text in sorted(texts, key=natural_key):
         by_spelling.setdefault(normalize(text), []).append(text)
     levels = [
         Level(code=first, label=first, aliases=tuple(others))
@@ -192,7 +191,7 @@ def _numbers(field: Field, texts: Iterable[str]) -> list[float]:
     """Return the numbers or dates among texts, of any size."""
     if field.kind != "date":
         field = field.replaced(kind="number", range=_ALL_NUMBERS, beyond=None)
-    values = np.array([parse_cell(field, text, None).value for text in texts])
+    values = parse_column(field, pd.Series(list(texts), dtype=object), None)[0]
     numbers: list[float] = values[~np.isnan(values)].tolist()
     return numbers
 
