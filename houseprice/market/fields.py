@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
+from collections import Counter
 from collections.abc import Callable
 from functools import cached_property, partial
 from typing import Annotated, Literal, Self, get_args
@@ -12,7 +13,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, model_validator
 from pydantic import Field as Setting
 
-from houseprice.formatting import field_value
+from houseprice.formatting import field_value, list_some
 from houseprice.market.dates import Order, date_of, parse_date
 
 Kind = Literal["number", "count", "year", "date", "ordinal", "nominal", "flag"]
@@ -157,10 +158,11 @@ class Field(ContractModel):
             absent = self.codes.index(self.absent_code)
             spellings = dict.fromkeys(_ABSENT_WORDS, absent) | spellings
         singulars = [singular(spelling) for spelling in spellings]
+        counts = Counter(singulars)
         return {
             word: position
             for word, position in zip(singulars, spellings.values(), strict=True)
-            if singulars.count(word) == 1
+            if counts[word] == 1
         } | spellings
 
     @cached_property
@@ -251,14 +253,14 @@ class Field(ContractModel):
         if self.kind == "flag" and len(self.levels) != 2:
             raise ValueError("a flag has exactly two levels: no, then yes")
         if self.start is not None and self.start not in self.codes:
-            raise ValueError(f"start must be one of {', '.join(self.codes)}")
-        spellings = [spelling for level in self.levels for spelling in _spellings(level)]
-        repeated = {spelling for spelling in spellings if spellings.count(spelling) > 1}
+            raise ValueError(f"start must be one of {list_some(self.codes)}")
+        counts = Counter(spelling for level in self.levels for spelling in _spellings(level))
+        repeated = sorted(spelling for spelling, count in counts.items() if count > 1)
         if repeated:
-            raise ValueError(f"two levels have the same spelling: {', '.join(sorted(repeated))}")
+            raise ValueError(f"two levels have the same spelling: {list_some(repeated)}")
         without_position = [level.code for level in self.levels if level.at is None]
         if without_position and self.has_positions:
-            names = ", ".join(without_position)
+            names = list_some(without_position)
             raise ValueError(f"at is missing for {names}: all levels have one or none")
 
 
