@@ -21,12 +21,16 @@ from fastapi.responses import HTMLResponse
 
 from houseprice.api.problem_details import ApiError, ProblemDetails
 from houseprice.backend.strict_json import write_json
+from houseprice.formatting import list_some
 from houseprice.market.contract import Contract
 from houseprice.market.fields import Field
 from houseprice.market.sales import Market, typical_house
 from houseprice.settings import Settings
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+_MAX_MEANINGS = 300
+"""With more levels, the document names the first of them alone."""
 
 _SECURITY = {
     "Key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
@@ -165,6 +169,9 @@ def _numeric_schema(field: Field, contract: Contract) -> tuple[dict[str, Any], s
 
 def _level_schema(field: Field) -> tuple[dict[str, Any], str]:
     labels = {level.code: level.label for level in field.levels}
+    if field.open and len(labels) > _MAX_MEANINGS:
+        known = f"{list_some(list(labels))}, and any other that is not known yet."
+        return {"type": ["string", "null"]}, known
     levels = [code if code == label else f"{code}: {label}" for code, label in labels.items()]
     order = "From worst to best: " if field.kind == "ordinal" and field.sign == "+" else "One of: "
     schema = {"enum": [*labels, "unknown" if field.required else None], "x-meanings": labels}

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 CARD_JSON, CARD_MARKDOWN = "card.json", "card.md"
 
 _TOP = 10
+_MAX_GROUPS = 40
 
 
 @dataclass(frozen=True)
@@ -162,7 +163,7 @@ def _template() -> Template:
         "percent": percent,
         "relative_to_price": relative_to_price,
     }
-    environment.globals["min_group_size"] = MIN_GROUP_SIZE
+    environment.globals |= {"min_group_size": MIN_GROUP_SIZE, "max_groups": _MAX_GROUPS}
     return environment.get_template("card.md.j2")
 
 

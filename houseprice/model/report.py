@@ -20,6 +20,9 @@ from houseprice.model.valuation import CONFIDENCE_BANDS
 
 Bands = tuple[tuple[str, float], ...]
 
+MAX_LOCATIONS = 300
+"""Locations of which a report has figures: those with the most sales."""
+
 _FINE = (0.0, 75.0, 80.0, 85.0, 88.0, 90.0, 92.0, 94.0, 96.0)
 
 
@@ -39,7 +42,7 @@ class Report:
         median_ape, within_10, within_20, coverage_68, coverage_90.
     by_price, by_location : DataFrame, one row per group
         group, sales, coverage_90, width_90, median_ape, within_10. Groups are quintiles of the
-        price, and locations with at least
+        price, and the :data:`MAX_LOCATIONS` largest locations with at least
         :data:`~houseprice.model.ratio_study.MIN_GROUP_SIZE` sales, the lowest coverage first.
     equity, equity_by_price, equity_by_location : DataFrame
         Ratio studies (:func:`houseprice.model.ratio_study.ratio_study`).
@@ -95,7 +98,8 @@ def build_report(
     if location is not None:
         areas = houses[location.column].iloc[prices.index]
         locations = pd.Series([location.format(area) for area in areas], index=prices.index)
-        locations = locations[locations.map(locations.value_counts()) >= MIN_GROUP_SIZE]
+        counts = locations.value_counts().head(MAX_LOCATIONS)
+        locations = locations[locations.isin(counts.index[counts >= MIN_GROUP_SIZE])]
     by_location = _by_group(values, locations)
 
     def study(labels: pd.Series | None) -> pd.DataFrame:

@@ -60,6 +60,19 @@ def test_the_map_of_sales_names_the_locations(open_town):
     assert {"Nord", "Süd", "West", "Mitte"} == {*names["text"]}
 
 
+def test_explore_lists_the_largest_of_30000_locations_and_counts_the_others(open_town):
+    sales = town_sales(31_000)
+    numbers = [*range(30_000), *range(1000)]
+    sales["location"] = [f"Ort {number}" for number in numbers]
+    app = open_town(EXPLORE, ("location",), sales)
+    locations = app.sidebar.multiselect(key="only_location")
+    assert len(locations.options) == 300
+    assert "of 30,000" in locations.help
+    open_every_tab(app, "section", without=("Outliers",))
+    locations.set_value(["Ort 7"]).run()
+    assert "**2 of 31,000** sales" in texts(app)
+
+
 @pytest.mark.parametrize("roles", [(), ALL_ROLES])
 def test_the_pages_of_a_model_open(open_town, roles):
     for page, key in WITH_MODEL.items():

@@ -25,6 +25,7 @@ _MARKET, _AREA, _OWN = "The market", "An area", "My house"
 _N_STEPS = 12
 _TOP = 9  # features of each measure in the charts
 _MAX_BARS = 15
+_MAX_AREAS = 300
 _METRICS = {
     "median_ape": "Median error",
     "mean_ape": "Mean error",
@@ -45,7 +46,11 @@ def show_feature_importance(contract: Contract) -> None:
 
 def _show_steps(contract: Contract) -> None:
     location = contract.field_of("location")
-    scopes = (_MARKET, _AREA, _OWN) if location else (_MARKET, _OWN)
+    areas: list[str] = []
+    if location is not None:
+        counts = market().houses[location.column].map(location.format).value_counts()
+        areas = list(counts.index[counts >= MIN_SALES][:_MAX_AREAS])
+    scopes = (_MARKET, _AREA, _OWN) if areas else (_MARKET, _OWN)
     scope = st.segmented_control(
         "Show it for", scopes, default=_MARKET, required=True, key="steps_for",
         bind="query-params",
@@ -53,8 +58,7 @@ def _show_steps(contract: Contract) -> None:
     row: Mapping[str, object] | None = None
     subject = "On average over the homes of the market"
     if scope == _AREA and location is not None:
-        counts = market().houses[location.column].map(location.format).value_counts()
-        label = choose(location.label, sorted(counts.index[counts >= MIN_SALES]), "steps_area")
+        label = choose(location.label, sorted(areas), "steps_area")
         row = _typical_of_area(location.column, location.labels.index(label))
         subject = f"For the typical house of {label}"
     elif scope == _OWN:

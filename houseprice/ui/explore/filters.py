@@ -8,7 +8,6 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-import numpy as np
 import pandas as pd
 import streamlit as st
 
@@ -25,6 +24,7 @@ from houseprice.ui.charts.style import axis_title
 from houseprice.ui.layout import escape, show_link
 
 _MAX_LOCATIONS_NAMED = 4
+_MAX_LOCATIONS_LISTED = 300
 _EXCLUDED = "only_without"
 _SLIDER_STEPS = 100  # enough to aim, few enough to hit round numbers
 
@@ -53,15 +53,19 @@ def show_filters(market: Market) -> Selection:
     with st.sidebar:
         st.subheader("Filters")
         if location is not None:
-            present = np.unique(market.houses[location.column].dropna().to_numpy()).astype(int)
-            codes = {location.labels[code]: int(code) for code in present}
+            counts = market.houses[location.column].value_counts()
+            codes = {location.labels[int(code)]: int(code) for code in counts.index}
         problems = _link_problems(codes, sliders)
         if location is not None:
+            listed = _largest_locations(codes)
             selected = st.multiselect(
                 location.label,
-                sorted(codes),
+                sorted(listed),
                 key="only_location",
                 placeholder="All",
+                help=f"The {len(listed):,} with the most sales, of {len(codes):,}"
+                if len(listed) < len(codes)
+                else None,
                 select_all=False,  # Enter would choose all that match what is typed
                 bind="query-params",
                 persist_state="session",
@@ -110,6 +114,12 @@ def show_filters(market: Market) -> Selection:
         st.warning(escape(" ".join(problems)), icon=":material/filter_alt_off:")
     excluded = tuple(number for number in dict.fromkeys(excluded) if number in known)
     return Selection(tuple(codes[label] for label in selected), price, tuple(ranges), excluded)
+
+
+def _largest_locations(by_sales: Collection[str]) -> set[str]:
+    """Return the locations to list, of all with the largest first, and those of the link."""
+    chosen = {*st.query_params.get_all("only_location"), *st.session_state.get("only_location", ())}
+    return {*list(by_sales)[:_MAX_LOCATIONS_LISTED], *chosen.intersection(by_sales)}
 
 
 def _link_problems(locations: Collection[str], sliders: Sequence[_Slider]) -> list[str]:
