@@ -167,6 +167,11 @@ class Contract(ContractModel):
         return tuple(dict.fromkeys(key for key in keys if key is not None))
 
     @cached_property
+    def names(self) -> tuple[str, ...]:
+        """The columns of a file of sales that the contract names."""
+        return tuple(dict.fromkeys((*self.columns, *self.keys, self.market.price.column)))
+
+    @cached_property
     def is_complete(self) -> bool:
         """Whether no limits, levels or date are left to the sales."""
         return self.market.price.range is not None and all(
@@ -184,7 +189,7 @@ class Contract(ContractModel):
         fields = self.fields.items()
         price = {market.price.column: (market.price.label,)}
         ranks: list[list[tuple[str, str]]] = [
-            [(name, name) for name in (*self.columns, *self.keys, market.price.column)],
+            [(name, name) for name in self.names],
             [(f"X{name}", name) for name in self.columns if name[0].isdigit()],
             [(field.label, name) for name, field in fields],
             [(alias, name) for name, field in fields for alias in field.aliases],
@@ -221,6 +226,8 @@ class Contract(ContractModel):
 
         "Lot area (m²)" and "Lot_Area_m2" may mean the area of the lot, with cells in m².
         """
+        if header in self.names:  # two names may differ in case or marks alone
+            return header, ""
         key = fold_name(header)
         column = self.headers.get(key) or self.headers.get(singular(key))
         if column is not None:

@@ -36,11 +36,13 @@ class ColumnMapping:
     """Their headers by our columns, and the values of columns that the table lacks.
 
     ``columns`` is our column by their header, empty where theirs is not used; ``fixed`` is one
-    value for all rows of a column that the table lacks.
+    value for all rows of a column that the table lacks. ``numbered`` is whether a repeated header
+    gets a number first, as without a contract, instead of being refused.
     """
 
     columns: Mapping[str, str] = field(default_factory=dict)
     fixed: Mapping[str, str] = field(default_factory=dict)
+    numbered: bool = False
 
     @classmethod
     def load(cls, path: Path, contract: Contract) -> ColumnMapping:

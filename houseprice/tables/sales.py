@@ -14,7 +14,10 @@ from houseprice.market.problems import Problem, concat_problems
 from houseprice.market.sales import Market
 from houseprice.market.sales import load_market as load_plain_market
 from houseprice.settings import Settings, read_settings
+from houseprice.tables.mapping import ColumnMapping
 from houseprice.tables.reader import open_csv
+
+_NUMBERED = ColumnMapping(numbered=True)
 
 
 def load_market(name_or_path: str | Path | None = None, settings: Settings | None = None) -> Market:
@@ -40,7 +43,7 @@ def read_sales(
     if not path.is_file():
         raise MarketError(path, "", "can't be read (no such file)")
     try:
-        with open_csv(path, path.name, settings, contract) as opened:
+        with open_csv(path, path.name, settings, contract, mapping=_NUMBERED) as opened:
             tables = list(opened.chunks())
     except InputError as error:
         raise MarketError(path, "", str(error)) from None

@@ -91,6 +91,8 @@ def read_header(
     Raises InputError if two columns mean the same field, or the header is a row of houses.
     """
     headers = [cell.strip() for cell in cells]
+    if mapping.numbered:
+        headers = _numbered(headers)
     match_header = mapping.matcher(contract)
     matched = [match_header(header) for header in headers]
     matches = [match[0] if match else None for match in matched]
@@ -141,6 +143,17 @@ def read_header(
         mapping.fixed,
         valuation_columns(contract),
     )
+
+
+def _numbered(headers: list[str]) -> list[str]:
+    """Return the headers, of which a repeated one gets a number."""
+    unique: list[str] = []
+    for header in headers:
+        name, number = header, 2
+        while name and name in unique:
+            name, number = f"{header} ({number})", number + 1
+        unique.append(name)
+    return unique
 
 
 def _is_name(header: str, column: str | None) -> bool:

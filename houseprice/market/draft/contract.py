@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from houseprice.errors import PriceNotFound
 from houseprice.market.contract import CONTRACT_FILE, load_contract
 from houseprice.market.draft.draft import Draft
 from houseprice.market.draft.kinds import Guess
@@ -80,7 +81,11 @@ def write_market(
         If too few sales can be used.
     FetchError
         If the folder exists or can't be written.
+    InputError
+        If no column is taken for the price.
     """
+    if "price" not in draft.roles:
+        raise PriceNotFound("No column is taken for the price. Choose the one of the price paid.")
     names = (CONTRACT_FILE, sales.name, SAMPLE)
     with atomic_folder(folder, names, replace=replace) as (new, _):
         text = contract_text(draft, title, sales.name, currency)
@@ -122,7 +127,7 @@ def contract_text(draft: Draft, title: str, sales: str, currency: str = "") -> s
     left_out = [guess for guess in draft.guesses if guess.use == "left out"]
     if left_out:
         lines += ["", "# Left out; a line under [fields] brings a column back:"]
-        lines += [f"# {guess.column}: {guess.reason}" for guess in left_out]
+        lines += [_comment(f"{guess.column}: {guess.reason}") for guess in left_out]
     return "\n".join(lines) + "\n"
 
 
@@ -144,7 +149,12 @@ def _field_line(guess: Guess, label: str) -> str:
     options |= guess.options
     content = ", ".join(_pairs(options))
     line = f"{_key(guess.column)} = {{ {content} }}"
-    return line if guess.sure == "sure" else f"{line}  # {guess.reason}"
+    return line if guess.sure == "sure" else f"{line}  {_comment(guess.reason)}"
+
+
+def _comment(text: str) -> str:
+    """Write a TOML comment, which is one line without control characters."""
+    return f"# {''.join(char if char.isprintable() else ' ' for char in text)}"
 
 
 def _pairs(values: Mapping[str, object]) -> Iterator[str]:

@@ -96,6 +96,34 @@ def test_any_number_of_places_can_be_learned(tmp_path, n_levels):
     assert len(market.contract.fields["suburb"].levels) == n_levels
 
 
+@pytest.mark.parametrize("names", [("size", "size"), ("Size", "size"), ("size", "size (2)")])
+def test_columns_with_one_name_are_numbered(tmp_path, names):
+    draw = np.random.default_rng(0)
+    sizes = draw.integers(60, 300, (2, 80))
+    price = sizes[0] * 2000 * draw.lognormal(0, 0.3, 80)
+    rows = pd.DataFrame(np.column_stack([price, *sizes, price * 2]))
+    rows.columns = ["price", *names, "price"]
+    file = tmp_path / "sales.csv"
+    rows.to_csv(file, index=False)
+    found, unread = read_sales(file, None, Settings())
+    write_market(draft_market(found), found, unread, file, tmp_path / "town", title="Town")
+    market = load_market(tmp_path / "town", Settings())
+    assert market.prices.to_numpy() == pytest.approx(price)
+    assert pytest.approx(sizes) == market.houses.to_numpy().T
+
+
+def test_a_name_with_control_characters_is_left_out_in_one_line(tmp_path):
+    draw = np.random.default_rng(0)
+    size = draw.integers(60, 300, 80)
+    rows = pd.DataFrame({"price": size * 2000 * draw.lognormal(0, 0.3, 80), "size": size})
+    rows["two\nlines\x02"] = "con\x17stant"
+    file = tmp_path / "sales.csv"
+    rows.to_csv(file, index=False)
+    found, unread = read_sales(file, None, Settings())
+    market = write_market(draft_market(found), found, unread, file, tmp_path / "town", title="Town")
+    assert market.contract.columns == ("size",)
+
+
 def test_a_file_with_decimal_commas_and_words_of_another_language_is_read(tmp_path):
     draw = np.random.default_rng(0)
     size, built = draw.integers(400, 2500, 90) / 10, draw.integers(1900, 2010, 90)
