@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import calendar
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
@@ -24,7 +25,8 @@ from houseprice.market.contract import (
 from houseprice.market.dates import date_of
 from houseprice.market.defaults import complete, evaluate_condition
 from houseprice.market.expressions import ExpressionError
-from houseprice.market.parsing import is_blank
+from houseprice.market.fields import Field
+from houseprice.market.parsing import is_blank, parse_column
 from houseprice.market.problems import Problem
 from houseprice.market.validation import validate, validate_prices
 
@@ -192,17 +194,29 @@ def sale_dates(houses: pd.DataFrame, contract: Contract) -> Floats | None:
 
 def valuation_days(rows: pd.DataFrame, contract: Contract, as_of: date | None) -> list[date | None]:
     """Return the valuation date of each raw row: its date of sale, or ``as_of``."""
-    cells = rows[[name for name in contract.market.roles.dates if name in rows.columns]]
+    roles = contract.market.roles
+    cells = rows[[name for name in roles.dates if name in rows.columns]]
     dated = np.flatnonzero(~cells.map(is_blank).all(axis=1))
     days = [as_of] * len(rows)
     if dated.size:
         own = cells.iloc[dated].reset_index(drop=True)
-        sold = sale_dates(validate(own, contract).houses, contract)
+        columns = [_date_column(own, contract.fields[name], contract) for name in roles.dates]
+        sold = sale_dates(pd.DataFrame(dict(zip(roles.dates, columns, strict=True))), contract)
         assert sold is not None
         of_year = {year: date_of(year) for year in np.unique(sold[~np.isnan(sold)]).tolist()}
         for i, year in zip(dated.tolist(), sold.tolist(), strict=True):
             days[i] = of_year.get(year)
     return days
+
+
+def _date_column(cells: pd.DataFrame, field: Field, contract: Contract) -> Floats:
+    """Return the clean values of a part of a date, by default where they are blank."""
+    start = math.nan if field.start_value is None else field.start_value
+    if field.column not in cells.columns:
+        return np.full(len(cells), start)
+    values, blank, *_ = parse_column(field, cells[field.column], contract.market.as_of)
+    filled: Floats = np.where(blank, start, values)
+    return filled
 
 
 def sale_period(house: pd.Series, contract: Contract) -> str:
