@@ -1,11 +1,12 @@
-"""``houseprice init`` and ``houseprice check``, from a file of sales to a market that trains."""
+"""``houseprice init``, ``extend`` and ``check``, from a file of sales to a market that trains."""
 
 import json
 
 import pandas as pd
 import pytest
 
-from tests.towns import town_sales
+from houseprice.market.sales import load_market
+from tests.towns import town_sales, write_town
 
 pytestmark = pytest.mark.usefixtures("fresh_logs", "surroundings")
 
@@ -148,3 +149,17 @@ def test_all_faults_of_tables_together_are_named_at_once(run, sales, tmp_path):
         "market.roles.built": "there is no field bilt",
         "fields": "two fields share the label Year built",
     }
+
+
+def test_more_sales_are_added_to_a_market(run, tmp_path):
+    folder = write_town(tmp_path / "town", ())
+    more = tmp_path / "more.csv"
+    town_sales(5, seed=8)[["price", "rooms", "garden"]].to_csv(more, index=False)
+    result = run("extend", folder, more, "--yes")
+    assert result.code == 0, result.err
+    assert result.out.strip() == str(folder / "sales-2.csv")
+    assert "5 sales to add, 0 known already, 0 set aside." in result.err
+    assert len(load_market(folder).houses) == 165
+    again = run("extend", folder, more, "--yes")
+    assert (again.code, again.out) == (1, "")
+    assert "no sale that the market does not have" in again.err
