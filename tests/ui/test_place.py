@@ -14,7 +14,14 @@ TOWNS = {"degrees": ("latitude", "longitude", "location", "area"), "metres": ("x
 
 @pytest.fixture(params=TOWNS, scope="module")
 def town(request, tmp_path_factory):
-    return write_town(tmp_path_factory.mktemp("town") / "town", TOWNS[request.param])
+    """A town with a trained model, so that no page waits for it."""
+    from houseprice.market.sales import load_market
+    from houseprice.model.store.store import ModelStore
+    from houseprice.model.training import ensure_model
+
+    folder = write_town(tmp_path_factory.mktemp("town") / "town", TOWNS[request.param])
+    ensure_model(load_market(folder), ModelStore(folder.parent / "models"))
+    return folder
 
 
 @pytest.fixture(autouse=True)
