@@ -140,7 +140,8 @@ def what_if_ranges(model: ValuationModel, houses: Floats, noise: EffectUncertain
     folds = np.array([change(fold.regressor.predict) for fold in model.folds_])
     # Jackknife with one fifth left out at a time (Efron and Tibshirani 1993, section 11.5)
     spread = np.sqrt((len(folds) - 1) / len(folds) * ((folds - folds.mean(0)) ** 2).sum(0))
-    half = noise.half_width(model.regressor_, before, after)
+    design = model.regressor_.design
+    half = noise.half_width(model.regressor_, design(before), design(after))
     kept = np.abs(delta) > 0.001
     clear = kept & (np.abs(delta) > half)
     table = Table("What-if", "share", title=f"Ranges of {kept.sum():,} changes of one field")

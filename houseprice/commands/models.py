@@ -157,6 +157,13 @@ def train(
             "--study/--no-study", help="Compute what drives the values once the model is active."
         ),
     ] = True,
+    learner: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="MODULE:FACTORY",
+            help="A regressor of your own as one more member; measured and weighted like the rest.",
+        ),
+    ] = None,
     as_json: AsJson = False,
     market_name: MarketName = None,
     quiet: Quiet = False,
@@ -175,7 +182,9 @@ def train(
         for line in set_aside_lines(market):
             console.info(line)
         store = ModelStore.from_settings(settings)
-        version = train_model(market, store, progress, seed, study=with_study)
+        version = train_model(
+            market, store, progress, seed, study=with_study, learners=tuple(learner or ())
+        )
     assert version.manifest is not None
     if as_json:
         typer.echo(version.manifest.model_dump_json(indent=2))

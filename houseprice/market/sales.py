@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import calendar
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from pydantic import ValidationError
 
 from houseprice.errors import MarketError
@@ -173,20 +173,21 @@ def market_of(
     )
 
 
-def sale_dates(houses: pd.DataFrame, contract: Contract) -> Floats | None:
+def sale_dates(houses: Mapping[str, ArrayLike] | pd.DataFrame, contract: Contract) -> Floats | None:
     """Return the dates of sales as decimal years; None if the market has no dates.
 
     A month is its middle, and a year without a month its middle.
     """
     roles = contract.market.roles
     if roles.sale_date is not None:
-        return houses[roles.sale_date].to_numpy(np.float64)
+        return np.asarray(houses[roles.sale_date], dtype=np.float64)
     if roles.sale_year is None:
         return None
-    years = houses[roles.sale_year].to_numpy(np.float64)
+    years = np.asarray(houses[roles.sale_year], dtype=np.float64)
     if roles.sale_month is None:
         return years + 0.5
-    month, parts = contract.fields[roles.sale_month], houses[roles.sale_month].to_numpy(np.float64)
+    month = contract.fields[roles.sale_month]
+    parts = np.asarray(houses[roles.sale_month], dtype=np.float64)
     share = (parts + 0.5) / len(month.levels) if month.levels else (parts - 0.5) / 12
     dates: Floats = years + share
     return dates

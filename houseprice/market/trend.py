@@ -27,6 +27,8 @@ It grows in proportion to time, because changes of house prices persist for year
 1989, American Economic Review 79, 125-137)."""
 PRIOR_WEIGHT = 2.0
 """Forecasts of the past that the prior counts as."""
+MIN_SEASONS = 3
+"""Years that it takes to tell the seasons from the trend."""
 MAX_ORIGINS = 10
 _PENALTIES = np.logspace(-2, 8, 41)
 
@@ -51,6 +53,8 @@ class PriceIndex:
         The index, 0 in the period of the last sale.
     sales_ : ndarray of shape (n_periods,)
         The number of sales of each period.
+    seasons_ : ndarray of shape (12 / months_,)
+        What each part of the year adds, 0 in the mean; all 0 unless the sales show seasons.
     slope_ : float
         The change per year that goes on beyond the sales, for ``ahead_`` years.
     """
@@ -84,7 +88,9 @@ class PriceIndex:
         variance = float(np.mean((values - means[numbers]) ** 2))
         periods = start + np.arange(len(means))
         self.periods_: Floats = (periods + 0.5) * self.months_ / 12
-        levels = _smooth(means, self.sales_, variance)
+        self.seasons_ = self._seasons(means, variance)
+        means = means - self._season(self.periods_)
+        levels = _smooth(means, self.sales_, variance)[0]
         self.levels_ = levels - levels[-1]
         self.slope_, self.ahead_ = self._last_slope(self.levels_)
         self._horizons, self._std_ahead = self._forecast_errors(means, levels, variance)
@@ -101,6 +107,7 @@ class PriceIndex:
         dates = np.asarray(years, np.float64)
         beyond = np.clip(dates - self.periods_[-1], 0.0, self.ahead_)
         level: Floats = np.interp(dates, self.periods_, self.levels_) + self.slope_ * beyond
+        level = level + self._season(np.nan_to_num(dates)) - self._season(self.periods_)[-1]
         mean = np.average(self.levels_, weights=self.sales_)
         return np.where(np.isnan(dates), mean, level)
 
@@ -126,6 +133,34 @@ class PriceIndex:
             {"start": starts, "level": self.levels_, "sales": self.sales_.astype(int)}
         )
 
+    def _seasons(self, means: Floats, variance: float) -> Floats:
+        """Return what each part of the year adds, if that explains more than it costs."""
+        n_parts = 12 // self.months_
+        none = np.zeros(n_parts)
+        if n_parts == 1 or len(means) < MIN_SEASONS * n_parts:
+            return none
+        criterion = _smooth(means, self.sales_, variance)[1]
+        part = np.round(self.periods_ * n_parts - 0.5).astype(int) % n_parts
+        counts = np.bincount(part, self.sales_, n_parts)
+        if not counts.all():
+            return none
+        # Classical decomposition: first against the mean of a year, then against the trend.
+        year = np.ones(n_parts)
+        trend = np.convolve(self.sales_ * means, year, "same")
+        trend /= np.maximum(np.convolve(self.sales_, year, "same"), 1.0)
+        seasons, of_both = none, np.inf
+        for _ in range(3):
+            seasons = np.bincount(part, self.sales_ * (means - trend), n_parts) / counts
+            seasons -= seasons.mean()
+            adjusted = means - seasons[part]
+            trend, of_both = _smooth(adjusted, self.sales_, variance, freedom=n_parts - 1.0)
+        return seasons if of_both < criterion else none
+
+    def _season(self, years: Floats) -> Floats:
+        """Return the season at some dates, interpolated between the middles of its parts."""
+        middles = (np.arange(len(self.seasons_)) + 0.5) / len(self.seasons_)
+        return np.interp(years % 1.0, middles, self.seasons_, period=1.0)
+
     def _last_slope(self, levels: Floats) -> tuple[float, float]:
         """Return the change per year at the end of an index, and for how many years it goes on."""
         steps = min(12 // self.months_, len(levels) - 1)
@@ -145,7 +180,7 @@ class PriceIndex:
         n_origins = min(len(origins), MAX_ORIGINS)
         for i in np.linspace(0, len(origins) - 1, n_origins).astype(int):
             end = int(origins[i]) + 1
-            past = _smooth(means[:end], self.sales_[:end], variance)
+            past = _smooth(means[:end], self.sales_[:end], variance)[0]
             slope, ahead = self._last_slope(past)
             forecast = past[-1] + slope * np.minimum(horizons[: n - end], ahead)
             squares[: n - end] += (forecast - levels[end:]) ** 2
@@ -186,16 +221,19 @@ def _period_length(months: NDArray[np.int64]) -> int:
     return 12
 
 
-def _smooth(means: Floats, sales: Floats, variance: float) -> Floats:
-    """Smooth the means of periods, of which some may have no sales.
+def _smooth(
+    means: Floats, sales: Floats, variance: float, freedom: float = 0.0
+) -> tuple[Floats, float]:
+    """Smooth the means of periods, of which some may have no sales, and return the criterion.
 
-    ``variance`` is that of the sales of a period around its mean.
+    ``variance`` is that of the sales of a period around its mean; ``freedom`` are the degrees of
+    freedom that were spent on the means before.
     """
     n, total = len(means), sales.sum()
     flat = np.full(n, np.average(means, weights=sales))
     known = np.flatnonzero(sales)
     if len(known) < 2:
-        return flat
+        return flat, np.inf
     # With W the sales and P the penalty, one basis makes W and W + P diagonal, and so all fits.
     weights = np.diag(sales)
     differences = np.diff(np.eye(n), 2, axis=0)
@@ -208,15 +246,15 @@ def _smooth(means: Floats, sales: Floats, variance: float) -> Floats:
     basis = inverse.T @ vectors
     fits = basis @ ((basis.T @ (sales * means))[:, np.newaxis] / damping)
     candidates = np.column_stack([flat, fits])
-    freedom = np.append(1.0, (shares / damping).sum(axis=0))
+    spent = freedom + np.append(1.0, (shares / damping).sum(axis=0))
     between = sales @ (means[:, np.newaxis] - candidates) ** 2 / total
-    left = total - freedom - 2.0
+    left = total - spent - 2.0
     usable = left > 0
-    criterion = np.full(len(freedom), np.inf)
+    criterion = np.full(len(spent), np.inf)
     error = np.log(np.maximum(variance + between[usable], 1e-12))
-    criterion[usable] = error + 2.0 * (freedom[usable] + 1.0) / left[usable]
-    chosen: Floats = candidates[:, int(np.argmin(criterion))]
-    return chosen
+    criterion[usable] = error + 2.0 * (spent[usable] + 1.0) / left[usable]
+    best = int(np.argmin(criterion))
+    return candidates[:, best], float(criterion[best])
 
 
 def _with_prior(horizons: Floats, squares: Floats, counts: Floats) -> Floats:

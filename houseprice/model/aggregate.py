@@ -176,8 +176,12 @@ def out_of_time_errors(
             continue
         regressor = clone(model.regressor_)
         # As for the folds of the model: the search for these fields is what is slow.
-        regressor.set_params(excluded_fields=tuple(model.regressor_.excluded_fields_))
+        regressor.set_params(
+            settings=model.regressor_.settings_,
+            excluded_fields=tuple(model.regressor_.excluded_fields_),
+        )
         regressor.fit(market.houses[before].reset_index(drop=True), np.log(prices[before]))
+        regressor.weights_ = model.regressor_.weights_
         yield prices[now], np.exp(regressor.predict(market.houses[now])), areas[now]
 
 

@@ -3,24 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Self
+from dataclasses import replace
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import KFold
+from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import check_is_fitted
 
 from houseprice.market.contract import Contract
 from houseprice.market.fields import Field
+from houseprice.market.sales import sale_dates
+from houseprice.market.trend import PriceIndex
 from houseprice.model.extrapolation import Extrapolation
 from houseprice.model.features import FeatureBuilder, to_matrix
 from houseprice.model.members import RelevanceKernelRegressor, SplineElasticNet
+from houseprice.model.selection import (
+    KERNEL_SALES,
+    Learner,
+    MemberSpec,
+    Settings,
+    default_settings,
+    make_learner,
+)
+from houseprice.model.spatial import N_PRICE_COLUMNS, coordinate_fields
+from houseprice.model.trees import BoostedTrees
 
 Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+Member = SplineElasticNet | RelevanceKernelRegressor | BoostedTrees | Learner
 
 MONOTONE_TOLERANCE = 0.0005
 """How far an increment may move the log price against its sign: 0.05 % of the value."""
@@ -29,30 +46,34 @@ _MAX_ROUNDS = 3  # without one field, another may violate its sign
 
 
 class BlendRegressor(RegressorMixin, BaseEstimator):
-    """Additive splines and a kernel machine on the contract's features.
+    """The members of a market on one feature table, blended with weights that are not negative.
 
-    The additive model learns how each field moves the price alone; the kernel machine how fields
-    interact, among houses that are alike. Their errors differ, so that their mean is better than
-    either.
+    The additive model learns how each field moves the price alone, the kernel machine how fields
+    interact among houses that are alike, trees learn jumps, places and deep interactions where
+    sales are many. Their errors differ, so that a mean is better than each.
 
     Parameters
     ----------
     contract : Contract
-    weights : tuple of two floats
-        Of the additive model and the kernel machine.
-    outlier_threshold : float
-        Sales with a residual of more robust standard deviations are left out of the fit
-        (:func:`outlier_mask`).
+    settings : Settings, optional
+        The members; by default the candidates for the number of sales, with equal weights.
     excluded_fields : tuple of str, optional
         Fields whose own columns get no relevance in the kernel machine. By default those that would
-        move the value of some sale against their sign; the additive model is monotone by itself.
+        move the value of some sale against their sign; the other members are monotone by
+        themselves.
     random_state : int
 
     Attributes
     ----------
+    settings_ : Settings
+        The members that take part.
     features_ : FeatureBuilder
     scaler_ : StandardScaler
-    members_ : tuple of two fitted regressors
+        Of the linear columns.
+    members_ : list of fitted regressors
+    weights_ : ndarray of shape (n_members,)
+    index_ : PriceIndex or None
+        None where prices are not moved in time.
     extrapolation_ : Extrapolation
         How far houses are beyond the sales.
     inlier_mask_ : ndarray of bool, shape (n_sales,)
@@ -64,71 +85,142 @@ class BlendRegressor(RegressorMixin, BaseEstimator):
     def __init__(
         self,
         contract: Contract,
-        weights: tuple[float, float] = (0.55, 0.45),
-        outlier_threshold: float = 7.0,
+        settings: Settings | None = None,
         excluded_fields: tuple[str, ...] | None = None,
         random_state: int = 0,
     ) -> None:
         self.contract = contract
-        self.weights = weights
-        self.outlier_threshold = outlier_threshold
+        self.settings = settings
         self.excluded_fields = excluded_fields
         self.random_state = random_state
 
     def fit(self, houses: pd.DataFrame, log_prices: Floats) -> Self:
         """Fit on clean houses and the logarithm of their prices."""
         log_prices = np.asarray(log_prices, dtype=np.float64)
-        matrix = FeatureBuilder(self.contract).fit(houses, log_prices).transform(houses)
-        outliers = outlier_mask(matrix, log_prices, self.outlier_threshold, self.random_state)
-        self.inlier_mask_ = ~outliers
         all_houses = to_matrix(houses, self.contract)
-        houses, y = houses[self.inlier_mask_], log_prices[self.inlier_mask_]
-        self.features_ = FeatureBuilder(self.contract).fit(houses, y)
+        has_place = len(coordinate_fields(self.contract)) > 0
+        self.settings_ = self.settings or default_settings(len(houses), has_place=has_place)
+        estimate = timeless_estimate(all_houses, log_prices, self.contract, self.random_state)
+        sold = sale_dates(self._by_column(all_houses), self.contract)
+        self.index_ = None
+        if sold is not None:
+            self.index_ = PriceIndex().fit(sold, log_prices - estimate)
+        y = log_prices - self.index_level(all_houses)
+        threshold = 6.0 if len(y) >= KERNEL_SALES else 7.0
+        self.inlier_mask_ = inlier_mask(y - estimate, threshold)
+        estimate = estimate + np.median(y - estimate)
+        inliers, y = all_houses[self.inlier_mask_], y[self.inlier_mask_]
+        self.features_ = FeatureBuilder(self.contract)
+        matrix = self.features_.fit_transform(inliers, y)
         self.extrapolation_ = Extrapolation(self.contract).fit(
             self.features_.imputer_.fill(all_houses), log_prices
         )
-        matrix = self.features_.transform(houses)
-        self.scaler_ = StandardScaler().fit(matrix)
-        X = self.scaler_.transform(matrix)
-        signs = np.where(self.features_.shared_, 0.0, self.features_.signs_)
-        additive = SplineElasticNet(self.features_.n_numeric_).fit(X, y, signs)
+        n_linear = self.features_.n_linear_
+        self.scaler_ = StandardScaler().fit(matrix[:, :n_linear])
+        self._standardise(matrix)
+        estimate = estimate[self.inlier_mask_]
         self.excluded_fields_ = list(self.excluded_fields or ())
-        self.members_ = additive, self._fit_kernel(X, y)
-        if self.excluded_fields is not None:
-            return self
-        imputed = self.features_.imputer_.fill(to_matrix(houses, self.contract))
-        for _ in range(_MAX_ROUNDS):
-            violating = self._violating_fields(imputed)
-            if not violating:
-                break
-            self.excluded_fields_ += violating
-            self.members_ = additive, self._fit_kernel(X, y)
+        self.members_ = [
+            self._fit_member(spec, matrix, y, estimate) for spec in self.settings_.members
+        ]
+        self.weights_ = np.full(len(self.members_), 1.0 / len(self.members_))
+        if self.excluded_fields is None:
+            self._training = inliers, matrix, y
+            self.exclude_violating_fields()
         return self
 
-    def predict(self, houses: pd.DataFrame | Floats) -> Floats:
-        """Predict log prices, shape (n_houses,)."""
-        return self.blend(self.member_predictions(self.design(houses)))
+    def predict(self, houses: pd.DataFrame | Floats, blank: Flags | None = None) -> Floats:
+        """Predict log prices at the day of sale, shape (n_houses,).
 
-    def design(self, houses: pd.DataFrame | Floats) -> Floats:
-        """Return the standardised feature matrix, the input of the members."""
+        ``blank`` marks the fields of houses without unknown fields that were imputed.
+        """
+        matrix = to_matrix(houses, self.contract)
+        log_price = self.blend(self.member_predictions(self.design(matrix, blank)))
+        return log_price + self.index_level(matrix)
+
+    def design(self, houses: pd.DataFrame | Floats, blank: Flags | None = None) -> Floats:
+        """Return the feature table, its linear columns standardised: the input of the members."""
         check_is_fitted(self)
-        X: Floats = self.features_.transform(houses)
-        X -= self.scaler_.mean_
-        X /= self.scaler_.scale_
+        X: Floats = self.features_.transform(houses, blank)
+        self._standardise(X)
         return X
 
+    def linear_design(self, houses: pd.DataFrame | Floats) -> Floats:
+        """Return the linear columns of the design."""
+        return self.design(houses)[:, : self.features_.n_linear_]
+
     def member_predictions(self, design: Floats) -> Floats:
-        """Return the log price that each member predicts, shape (n_houses, 2)."""
-        return np.column_stack([member.predict(design) for member in self.members_])
+        """Return the log price that each member predicts, shape (n_houses, n_members).
+
+        At the date of the last sale, where the blend has a price index.
+        """
+        return np.column_stack(
+            [
+                member.predict(design[:, self.member_columns(spec)])
+                for spec, member in zip(self.settings_.members, self.members_, strict=True)
+            ]
+        )
 
     def blend(self, member_predictions: Floats) -> Floats:
         """Return the weighted mean of the members' log prices, shape (n_houses,)."""
-        weights = np.asarray(self.weights)
-        log_price: Floats = member_predictions @ (weights / weights.sum())
+        log_price: Floats = member_predictions @ self.weights_
         return log_price
 
+    def index_level(self, houses: Floats) -> Floats:
+        """Return what the price index adds to the log prices of houses at their dates of sale."""
+        sold = sale_dates(self._by_column(houses), self.contract)
+        if sold is None or self.index_ is None or not self.settings_.uses_index:
+            return np.zeros(len(houses))
+        return self.index_.level(sold)
+
+    def beyond_sales(self, houses: Floats) -> tuple[Floats, Floats]:
+        """Measure how far imputed houses are beyond the sales, in fields, place and time.
+
+        Returns
+        -------
+        std : ndarray of shape (n_houses,)
+            The standard deviation of the log price that this causes; 0 among most sales.
+        unlikeness : ndarray of shape (n_houses, n_ordered)
+            As :meth:`houseprice.model.extrapolation.Extrapolation.measure` returns it.
+        """
+        std, unlikeness = self.extrapolation_.measure(houses)
+        if self.features_.place_ is not None:
+            std = np.hypot(std, self.features_.place_.uncertainty(houses))
+        sold = sale_dates(self._by_column(houses), self.contract)
+        if sold is not None and self.index_ is not None:
+            std = np.hypot(std, self.index_.std(sold))
+        return std, unlikeness
+
+    def keep(self, kept: NDArray[np.bool_], weights: Floats) -> None:
+        """Keep some members, with new weights."""
+        specs, members = self.settings_.members, self.members_
+        self.members_ = [member for member, one in zip(members, kept, strict=True) if one]
+        chosen = tuple(spec for spec, one in zip(specs, kept, strict=True) if one)
+        self.settings_ = replace(self.settings_, members=chosen)
+        self.weights_ = weights
+
+    def difficulty_features(
+        self, log_price: Floats, member_predictions: Floats, design: Floats
+    ) -> Floats:
+        """Return what predicts the size of a valuation's error, shape (n_houses, n_features).
+
+        The prediction and how far the members disagree. Where sales are few, also how far the house
+        is from the average sale (the root mean square of its design, each column clipped at three
+        deviations), and the linear columns; else the columns of the trees. The prices of the
+        nearest sales are left out: a sale would see its own among them.
+        """
+        n_linear = self.features_.n_linear_
+        gap = np.ptp(member_predictions, axis=1)
+        if len(self.inlier_mask_) >= KERNEL_SALES:
+            gaps = np.abs(np.diff(member_predictions, axis=1))
+            houses = design[:, n_linear : design.shape[1] - self._n_price_columns]
+            return np.column_stack([houses, log_price, gap, gaps])
+        houses = np.delete(design[:, :n_linear], self._linear_price_columns, axis=1)
+        distance = np.sqrt(np.mean(np.minimum(houses**2, 9.0), axis=1))
+        return np.column_stack([log_price, gap, distance, houses])
+
     def difficulty_weights(self) -> Floats:
-        """Return prior weights of the :func:`difficulty_features`, shape (n_difficulty_features,).
+        """Return prior weights of the :meth:`difficulty_features` where sales are few.
 
         Market areas and the distance from the average sale predict errors best; of the rest, most
         is noise.
@@ -136,21 +228,85 @@ class BlendRegressor(RegressorMixin, BaseEstimator):
         location = self.contract.market.roles.location
         position = self.contract.columns.index(location) if location else -1
         areas = self.features_.indicator_fields_ == position
-        numeric = np.ones(self.features_.n_numeric_)
+        numeric = np.ones(self.features_.n_numeric_ - self._n_price_columns)
         return np.concatenate([[1.0, 1.0, 2.0], numeric, np.where(areas, 3.0, 1.0)])
 
-    def _fit_kernel(self, X: Floats, y: Floats) -> RelevanceKernelRegressor:
-        excluded = [self.features_.columns_of(name) for name in self.excluded_fields_]
-        columns = np.concatenate(excluded) if excluded else None
-        return RelevanceKernelRegressor().fit(X, y, self.features_.signs_, columns)
+    @property
+    def _n_price_columns(self) -> int:
+        return N_PRICE_COLUMNS if self.features_.place_ is not None else 0
 
-    def _violating_fields(self, houses: Floats) -> list[str]:
-        """Return the fields in the kernel that move some value against their sign."""
-        return [
-            column
-            for column, gain in monotone_gains(self.predict, houses, self.contract)
-            if gain.min() < -MONOTONE_TOLERANCE and column not in self.excluded_fields_
-        ]
+    @property
+    def _linear_price_columns(self) -> NDArray[np.intp]:
+        end = self.features_.n_numeric_
+        return np.arange(end - self._n_price_columns, end)
+
+    def member_columns(self, spec: MemberSpec) -> slice | NDArray[np.intp]:
+        """Return the columns of the design that a member sees."""
+        n_linear = self.features_.n_linear_
+        if spec.kind != "trees":
+            return slice(n_linear)
+        trees = self.features_.trees_
+        n_columns = n_linear + len(trees.owners_)
+        if spec.sees_prices:
+            return slice(n_linear, n_columns)
+        return slice(n_linear, n_columns - self._n_price_columns)
+
+    def _by_column(self, houses: Floats) -> dict[str, Floats]:
+        return dict(zip(self.contract.columns, houses.T, strict=True))
+
+    def _standardise(self, matrix: Floats) -> None:
+        linear = matrix[:, : self.features_.n_linear_]
+        linear -= self.scaler_.mean_
+        linear /= self.scaler_.scale_
+
+    def _fit_member(
+        self, spec: MemberSpec, design: Floats, y: Floats, first_estimate: Floats | None = None
+    ) -> Member:
+        features = self.features_
+        X = design[:, self.member_columns(spec)]
+        match spec.kind:
+            case "additive":
+                signs = np.where(features.shared_, 0.0, features.signs_)
+                return SplineElasticNet(features.n_numeric_, **spec.settings).fit(X, y, signs)
+            case "kernel":
+                excluded = [features.columns_of(name) for name in self.excluded_fields_]
+                columns = np.concatenate(excluded) if excluded else None
+                machine = RelevanceKernelRegressor(**spec.settings)
+                return machine.fit(X, y, features.signs_, columns)
+            case "learner":
+                return make_learner(spec.settings["name"]).fit(X, y)
+            case _:
+                trees = features.trees_
+                signs = trees.signs_[: X.shape[1]]
+                return BoostedTrees(**spec.settings).fit(
+                    X, y, signs, trees.n_categorical_, first_estimate
+                )
+
+    def exclude_violating_fields(self) -> None:
+        """Fit kernel machines again without the fields that move a value against their sign.
+
+        To be called again after the weights have changed, before the sales of the fit are left out
+        of a pickle.
+        """
+        houses, design, y = self._training
+        kernels = [k for k, spec in enumerate(self.settings_.members) if spec.kind == "kernel"]
+        imputed = self.features_.imputer_.fill(houses.copy()) if kernels else houses
+        for _ in range(_MAX_ROUNDS if kernels else 0):
+            violating = [
+                column
+                for column, gain in monotone_gains(self.predict, imputed, self.contract)
+                if gain.min() < -MONOTONE_TOLERANCE and column not in self.excluded_fields_
+            ]
+            if not violating:
+                return
+            self.excluded_fields_ += violating
+            for k in kernels:
+                self.members_[k] = self._fit_member(self.settings_.members[k], design, y)
+
+    def __getstate__(self) -> dict[str, Any]:
+        state: dict[str, Any] = dict(super().__getstate__())
+        state.pop("_training", None)
+        return state
 
 
 def monotone_gains(
@@ -184,35 +340,53 @@ def increment(field: Field, values: Floats) -> Floats:
     return incremented
 
 
-def difficulty_features(log_price: Floats, member_predictions: Floats, design: Floats) -> Floats:
-    """Return what predicts the size of a valuation's error, shape (n_houses, n_columns + 3).
+def timeless_estimate(
+    houses: Floats, log_prices: Floats, contract: Contract, random_state: int = 0
+) -> Floats:
+    """Estimate log prices out of fold from everything but the date of sale.
 
-    The prediction, how far the members disagree, how far the house is from the average sale (the
-    root mean square of its design, each column clipped at three deviations), and the design itself.
+    Robust and quick, for the price index and for finding sales whose price has nothing to do with
+    the house: a ridge regression, and from KERNEL_SALES sales on boosted trees with the absolute
+    error.
     """
-    gap = np.abs(member_predictions[:, 0] - member_predictions[:, 1])
-    distance = np.sqrt(np.mean(np.minimum(design**2, 9.0), axis=1))
-    return np.column_stack([log_price, gap, distance, design])
-
-
-def outlier_mask(
-    matrix: Floats, log_prices: Floats, threshold: float, random_state: int = 0
-) -> NDArray[np.bool_]:
-    """Mark sales whose price is unrelated to the house that was sold.
-
-    A ridge regression values each sale out of fold (five folds); a sale is marked where the
-    residual is more than `threshold` robust standard deviations (1.4826 times the median absolute
-    deviation) from the median residual. One such sale can bend the slope of size for all large
-    houses. Only fitting uses this: every house gets a valuation.
-    """
-    folds = KFold(min(5, len(log_prices)), shuffle=True, random_state=random_state)
-    X = StandardScaler().fit_transform(matrix)
-    predicted = np.empty(len(X))
+    roles = contract.market.roles
+    times = {roles.sale_date, roles.sale_year, roles.sale_month}
+    is_large = len(houses) >= KERNEL_SALES
+    if is_large:
+        X, names = houses, list(contract.columns)
+        model = HistGradientBoostingRegressor(
+            loss="absolute_error",
+            max_iter=150,
+            learning_rate=0.12,
+            max_leaf_nodes=24,
+            min_samples_leaf=10,
+            l2_regularization=5.0,
+            max_features=0.3,
+            early_stopping=False,
+            random_state=random_state,
+        )
+    else:
+        features = FeatureBuilder(contract)
+        X, names = features.fit_transform(houses, log_prices), features.feature_names_
+        model = make_pipeline(StandardScaler(), Ridge(alpha=30.0))
+    X = X[:, [i for i, name in enumerate(names) if name not in times]]
+    estimate = np.empty(len(houses))
+    n_folds = 3 if is_large else min(5, len(houses))
     # Not cross_val_predict: its handling of warnings is not thread-safe.
-    for rows, held_out in folds.split(X):
-        ridge = Ridge(alpha=30.0).fit(X[rows], log_prices[rows])
-        predicted[held_out] = ridge.predict(X[held_out])
-    residual = log_prices - predicted
-    deviation = np.abs(residual - np.median(residual))
+    for rows, held_out in KFold(n_folds, shuffle=True, random_state=random_state).split(X):
+        estimate[held_out] = model.fit(X[rows], log_prices[rows]).predict(X[held_out])
+    return estimate
+
+
+def inlier_mask(residuals: Floats, threshold: float) -> NDArray[np.bool_]:
+    """Mark the sales whose price has something to do with the house that was sold.
+
+    A sale is not marked where its out-of-fold residual is more than ``threshold`` robust standard
+    deviations (1.4826 times the median absolute deviation) from the median one. One such sale can
+    bend the slope of size for all large houses. Only fitting uses this: every house gets a value.
+    """
+    deviation = np.abs(residuals - np.median(residuals))
     spread = 1.4826 * np.median(deviation)
-    return np.asarray(deviation > threshold * spread) if spread > 0 else np.zeros(len(X), bool)
+    return (
+        np.asarray(deviation <= threshold * spread) if spread > 0 else np.ones(len(residuals), bool)
+    )

@@ -85,6 +85,12 @@ def card_data(
     return {
         "as_of": contract.market.as_of.isoformat() if contract.market.as_of else None,
         **_statements(contract.market),
+        "method": _method(model),
+        "members": [
+            {"name": name, "weight": round(float(weight), 3)}
+            for name, weight in getattr(model, "member_weights_", {}).items()
+        ],
+        "settings": _settings(model),
         "data": _training_data(model, market),
         "fields": _fields(contract),
         "derived": [part.label for part in contract.derived.values()],
@@ -168,11 +174,7 @@ def _template() -> Template:
 
 
 def _statements(market: MarketMetadata) -> dict[str, list[str]]:
-    """Sentences by subject, the same for every market.
-
-    "method" describes what :mod:`houseprice.model.blend` and :mod:`houseprice.model.conformal` do:
-    change it together with them.
-    """
+    """Sentences by subject, the same for every market."""
     as_of = format_date(market.as_of.isoformat()) if market.as_of else "the time of the sales"
     low, high = (money(price, market.price.symbol) for price in market.price.limits)
     return {
@@ -191,21 +193,6 @@ def _statements(market: MarketMetadata) -> dict[str, list[str]]:
             f"today's prices, or any date other than {as_of}",
             "homes elsewhere, and buildings or land of a kind that is not among the sales",
             "the cost of rebuilding, or any judgement about people",
-        ],
-        "method": [
-            "Two models learn from the sales, and their predictions are averaged.",
-            "One is additive: it sums the effect of each feature, in percent of the price.",
-            "The other compares a home with similar sales.",
-            "Unknown fields are estimated from the known ones and widen the interval.",
-            "The interval also widens, and the confidence is low, beyond what the sales cover.",
-            (
-                "The interval comes from errors on held-out sales: where errors on similar homes "
-                "are large, it is wide."
-            ),
-            (
-                "Confidence is 100 less half the width of the 68 % interval, in percent of the "
-                "value. It is not the probability that the value is right."
-            ),
         ],
         "limits": [
             (
@@ -228,6 +215,54 @@ def _statements(market: MarketMetadata) -> dict[str, list[str]]:
             ),
         ],
     }
+
+
+def _method(model: ValuationModel) -> list[str]:
+    """Say what :mod:`houseprice.model.blend` and :mod:`houseprice.model.conformal` do."""
+    regressor = getattr(model, "regressor_", None)
+    settings = getattr(regressor, "settings_", None)
+    kinds = [spec.kind for spec in settings.members] if settings else []
+    what = {
+        "additive": "An additive model sums the effect of each feature, in percent of the price.",
+        "kernel": "A kernel machine compares a home with similar sales.",
+        "trees": (
+            "Boosted trees learn jumps and combinations of features, and from the nearest sales "
+            "what places are worth, where sales have coordinates."
+        ),
+    }
+    index = getattr(regressor, "index_", None)
+    moves = settings is not None and settings.uses_index and index is not None
+    return [
+        (
+            "Several models learn from the sales, and their predictions are averaged with weights "
+            "that held-out sales decide on."
+        ),
+        *(text for kind, text in what.items() if kind in kinds),
+        *(["A price index moves all prices to one date first."] if moves else []),
+        "Unknown fields are estimated from the known ones and widen the interval.",
+        "The interval also widens, and the confidence is low, beyond what the sales cover.",
+        (
+            "The interval comes from errors on held-out sales: where errors on similar homes "
+            "are large, it is wide."
+        ),
+        (
+            "Confidence is 100 less half the width of the 68 % interval, in percent of the "
+            "value. It is not the probability that the value is right."
+        ),
+    ]
+
+
+def _settings(model: ValuationModel) -> list[dict[str, Any]]:
+    """Return the settings that were compared, each with its error relative to the chosen one."""
+    trials = getattr(model, "trials_", None)
+    if trials is None or trials.empty:
+        return []
+    chosen = trials[trials["chosen"].astype(bool)].set_index("member")["rmsle"]
+    error = trials["rmsle"] / trials["member"].map(chosen) - 1.0
+    return [
+        dict(trial, error=round(float(more), 4))
+        for trial, more in zip(trials.to_dict("records"), error, strict=True)
+    ]
 
 
 def _training_data(model: ValuationModel, market: Market) -> dict[str, Any]:

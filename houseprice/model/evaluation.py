@@ -141,7 +141,7 @@ def out_of_fold_evaluation(
     """
     paid = np.asarray(prices, dtype=np.float64)
     parts = []
-    for fold in range(model.n_folds):
+    for fold in np.unique(model.out_of_fold_["fold"]).tolist():
         held_out = (model.out_of_fold_["fold"] == fold).to_numpy()
         values = pd.DataFrame({"row": np.flatnonzero(held_out), "price": paid[held_out]})
         for level in LEVELS:

@@ -103,9 +103,11 @@ class Explainer:
 
     def _attribute(self, houses: pd.DataFrame | Floats) -> tuple[Floats, Floats, Floats]:
         """Return the imputed houses, their prices, and the contributions in money."""
-        imputed = self._attribution.impute(houses)
-        prices = self._model.predict(imputed).round(2)
-        shapley_values = self._attribution.shapley_values(imputed)
+        matrix = to_matrix(houses, self._model.contract)
+        blank = np.isnan(matrix)
+        imputed = self._attribution.impute(matrix)
+        prices = self._model.predict(imputed, blank).round(2)
+        shapley_values = self._attribution.shapley_values(imputed, blank)
         return imputed, prices, money_contributions(shapley_values, prices, self.base_price)
 
     def _explanation(

@@ -19,6 +19,7 @@ from sklearn.covariance import ledoit_wolf
 
 from houseprice.market.contract import Contract
 from houseprice.market.problems import Problem
+from houseprice.model.spatial import coordinate_fields
 
 Floats = NDArray[np.float64]
 
@@ -58,7 +59,13 @@ class Extrapolation(BaseEstimator):
     def fit(self, houses: Floats, log_prices: Floats) -> Self:
         """Learn from the sales; houses have no unknown fields."""
         fields = list(self.contract.fields.values())
-        self._ordered = np.array([i for i, field in enumerate(fields) if field.kind != "nominal"])
+        roles = self.contract.market.roles
+        # Time and place have measures of their own: the price index, and the nearest sales.
+        other = {roles.sale_date, roles.sale_year, roles.sale_month}
+        other |= {self.contract.columns[i] for i in coordinate_fields(self.contract)}
+        self._ordered = np.array(
+            [i for i, f in enumerate(fields) if f.kind != "nominal" and f.column not in other]
+        )
         self._is_log = np.array([fields[i].scale == "log" for i in self._ordered])
         sizes = self._sizes(houses)
         self._mean, std = sizes.mean(axis=0), sizes.std(axis=0)

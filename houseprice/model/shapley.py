@@ -2,7 +2,8 @@
 
 The contribution of a field is its Shapley value (Shapley 1953) in the game "replace fields of the
 base house by those of this house": the gain in log price when the field joins, averaged over all
-orders of joining. It is exact for the additive member and very close for the kernel machine.
+orders of joining. It is exact for the additive member and for trees, and very close for the kernel
+machine.
 
 A column of the design that is made from one field has the value of the base or of the house. One
 made from several fields ("living plus basement area", "quality times age") is a small game: it has
@@ -11,7 +12,7 @@ a value for each subset of its fields, computed from the contract's expression.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from math import factorial
@@ -20,17 +21,20 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from houseprice.errors import ModelError
 from houseprice.market.contract import Contract
 from houseprice.market.expressions import Expression
 from houseprice.model.blend import BlendRegressor
 from houseprice.model.features import to_matrix
 from houseprice.model.members import RelevanceKernelRegressor, SplineElasticNet
+from houseprice.model.selection import Learner
+from houseprice.model.spatial import PLACE_COLUMNS, coordinate_fields
+from houseprice.model.trees import BoostedTrees, Nodes
 from houseprice.model.valuation import ValuationModel
 
 Floats = NDArray[np.float64]
 
 _BLOCK = 256  # houses at a time, so that memory does not grow with their number
+_FEW = 16  # the same, where all nodes of all trees count
 
 _POINTS, _WEIGHTS = np.polynomial.legendre.leggauss(3)
 _CHANCES = tuple(zip((0.5 * (_POINTS + 1.0)).tolist(), (0.5 * _WEIGHTS).tolist(), strict=True))
@@ -40,24 +44,35 @@ class ShapleyExplainer:
     """Attribute the difference in log price between houses and a clean base house to the fields.
 
     Missing fields are imputed, as the model does, before anything is compared: the contribution
-    belongs to the imputed field. Where house and base agree it is exactly 0.
+    belongs to the imputed field. Where house and base agree it is exactly 0. Fields that only count
+    together (the two coordinates, the parts of a date) share their contribution equally.
     """
 
     def __init__(self, model: ValuationModel, base: pd.Series) -> None:
         self._regressor, self._contract = model.regressor_, model.contract
         self._coalitions = Coalitions(self._regressor, self._contract)
-        weights = np.asarray(self._regressor.weights)
-        self._members: list[tuple[float, AdditiveTerms | KernelShapley]] = []
-        for weight, member in zip(weights / weights.sum(), self._regressor.members_, strict=True):
+        self.base: Floats = self.impute(base.to_frame().T)[0]
+        self._base_design: Floats = self._regressor.design(self.base[np.newaxis])[0]
+        trees = self._regressor.features_.trees_
+        self._members: list[
+            tuple[float, AdditiveTerms | KernelShapley | TreeShapley | OrderedGains]
+        ] = []
+        regressor = self._regressor
+        for weight, spec, member in zip(
+            regressor.weights_, regressor.settings_.members, regressor.members_, strict=True
+        ):
+            columns = regressor.member_columns(spec)
             match member:
                 case SplineElasticNet():
                     self._members.append((weight, AdditiveTerms(member)))
                 case RelevanceKernelRegressor():
                     self._members.append((weight, KernelShapley(member, self._coalitions)))
+                case BoostedTrees():
+                    owners = trees.owners_[: member.n_features_in_]
+                    explainer = TreeShapley(member.nodes, owners, self._base_design[columns])
+                    self._members.append((weight, explainer))
                 case _:
-                    raise ModelError(f"a {type(member).__name__} can't be explained")
-        self.base: Floats = self.impute(base.to_frame().T)[0]
-        self._base_design: Floats = self._regressor.design(self.base[np.newaxis])[0]
+                    self._members.append((weight, OrderedGains(member, self._linear)))
 
     def impute(self, houses: pd.DataFrame | Floats) -> Floats:
         """Return the houses as a matrix without missing values."""
@@ -65,29 +80,74 @@ class ShapleyExplainer:
         imputed: Floats = imputer.fill(to_matrix(houses, self._contract))
         return imputed
 
-    def shapley_values(self, imputed: Floats) -> Floats:
-        """Return the contributions to the log price of houses without missing values."""
+    def shapley_values(self, imputed: Floats, blank: NDArray[np.bool_] | None = None) -> Floats:
+        """Return the contributions to the log price of houses without missing values.
+
+        ``blank`` marks the fields that were imputed.
+        """
+        blank = np.zeros(imputed.shape, dtype=bool) if blank is None else blank
         blocks = [
-            self._block(imputed[start : start + _BLOCK]) for start in range(0, len(imputed), _BLOCK)
+            self._block(imputed[start : start + _BLOCK], blank[start : start + _BLOCK])
+            for start in range(0, len(imputed), _BLOCK)
         ]
         return np.concatenate(blocks) if blocks else np.zeros(imputed.shape)
 
-    def _block(self, imputed: Floats) -> Floats:
-        design, base_design = self._regressor.design(imputed), self._base_design
+    def _block(self, imputed: Floats, blank: NDArray[np.bool_]) -> Floats:
+        whole, features = self._regressor.design(imputed, blank), self._regressor.features_
+        n_linear = features.n_linear_
+        design, base_design = whole[:, :n_linear], self._base_design[:n_linear]
         games = list(self._coalitions.values(imputed, self.base, design, base_design))
         contributions = np.zeros(imputed.shape)
         for weight, member in self._members:
-            if isinstance(member, KernelShapley):
-                contributions += weight * member.shapley_values(design, base_design, games)
-                continue
-            gains = member.terms(design) - member.terms(base_design[np.newaxis])
-            contributions += weight * (gains @ self._coalitions.owners)
-            for derived, values in games:
-                terms = member.term(derived.column, values)
-                weights = shapley_weights(len(derived.fields))
-                contributions[:, derived.fields] += weight * (weights @ terms).T
-        contributions[imputed == self.base] = 0.0
+            match member:
+                case KernelShapley():
+                    values = member.shapley_values(design, base_design, games)
+                    contributions += weight * values
+                case OrderedGains():
+                    contributions += weight * member.shapley_values(imputed, self.base)
+                case TreeShapley():
+                    member.add(contributions, weight, whole[:, n_linear:])
+                case AdditiveTerms():
+                    gains = member.terms(design) - member.terms(base_design[np.newaxis])
+                    contributions += weight * (gains @ self._coalitions.owners)
+                    for derived, values in games:
+                        terms = member.term(derived.column, values)
+                        weights = shapley_weights(len(derived.fields))
+                        contributions[:, derived.fields] += weight * (weights @ terms).T
+        self._add_index(contributions, imputed)
+        same = imputed == self.base
+        for group in self._coalitions.groups:
+            _share(contributions, same, group)
+        contributions[same & ~(blank & features.trees_.keeps_blank_)] = 0.0
         return contributions
+
+    def _linear(self, houses: Floats) -> Floats:
+        linear: Floats = self._regressor.linear_design(houses)
+        return linear
+
+    def _add_index(self, contributions: Floats, imputed: Floats) -> None:
+        """Add what the parts of the date change by the price index."""
+        times = list(self._regressor.features_.trees_.time_fields_)
+        if not times:
+            return
+        levels = []
+        for taken in _bits(len(times)):
+            mixed = np.tile(self.base, (len(imputed), 1))
+            own = [field for field, one in zip(times, taken, strict=True) if one]
+            mixed[:, own] = imputed[:, own]
+            levels.append(self._regressor.index_level(mixed))
+        contributions[:, times] += (shapley_weights(len(times)) @ np.array(levels)).T
+
+
+def _share(contributions: Floats, same: NDArray[np.bool_], group: tuple[int, ...]) -> None:
+    """Give what fields share to those of them in which house and base differ."""
+    fields = list(group)
+    together = contributions[:, fields].sum(axis=1, keepdims=True)
+    differ = ~same[:, fields]
+    count = differ.sum(axis=1, keepdims=True)
+    is_partial = ((count > 0) & (count < len(fields)))[:, 0]
+    shares = differ / np.maximum(count, 1) * together
+    contributions[np.ix_(is_partial, fields)] = shares[is_partial]
 
 
 def money_contributions(shapley_values: Floats, prices: Floats, base_price: float) -> Floats:
@@ -181,6 +241,103 @@ class AdditiveTerms:
         for knots, coefs in zip(self._knots, self._knot_coefs, strict=True):
             height += coefs[columns] * np.maximum(position - knots[columns], 0.0) ** 2
         return height
+
+
+class TreeShapley:
+    """Exact Shapley values of boosted trees against one base house.
+
+    A leaf is reached by a mixture of house and base if on its path each column has the value of one
+    that goes that way. With ``a`` groups of fields that only the house's values let through, and
+    ``b`` that only the base's do, the leaf's value counts ``(a - 1)! b! / (a + b)!`` for each of
+    the former and ``-a! (b - 1)! / (a + b)!`` for each of the latter (Lundberg et al. 2020, "From
+    local explanations to global understanding with explainable AI for trees", supplement).
+
+    Parameters
+    ----------
+    nodes : Nodes
+    owners : sequence of tuple of int
+        The fields that each column depends on.
+    base : ndarray of shape (n_columns,)
+    """
+
+    def __init__(self, nodes: Nodes, owners: Sequence[tuple[int, ...]], base: Floats) -> None:
+        self._nodes = nodes
+        self._groups = list(dict.fromkeys(owners))
+        player = np.array([self._groups.index(owner) for owner in owners], dtype=np.intp)
+        leaves, path, went_left = nodes.paths()
+        n_players = len(self._groups)
+        key = leaves * n_players + player[nodes.column[path]]
+        order = np.argsort(key, kind="stable")
+        key, self._path, self._went_left = key[order], path[order], went_left[order]
+        self._starts = np.flatnonzero(np.diff(key, prepend=-1))
+        leaf, self._player = np.divmod(key[self._starts], n_players)
+        self._leaf_starts = np.flatnonzero(np.diff(leaf, prepend=-1))
+        sizes = np.diff(self._leaf_starts, append=len(leaf))
+        self._leaf = np.repeat(np.arange(len(self._leaf_starts)), sizes)
+        self._value = nodes.value[leaf[self._leaf_starts]]
+        self._base_passes = next(self._passes(base[np.newaxis]))
+        size = int(sizes.max(initial=0)) + 1
+        self._joining = np.array(
+            [[_order_share(a - 1, b) if a else 0.0 for b in range(size)] for a in range(size)]
+        )
+
+    def add(self, contributions: Floats, weight: float, X: Floats) -> None:
+        """Add the weighted contributions of houses, given by their tree columns, in place."""
+        for row, passes in enumerate(self._passes(X)):
+            only_house = passes & ~self._base_passes
+            only_base = self._base_passes & ~passes
+            blocked = ~passes & ~self._base_passes
+            a = np.add.reduceat(only_house, self._leaf_starts, dtype=np.intp)
+            b = np.add.reduceat(only_base, self._leaf_starts, dtype=np.intp)
+            value = np.where(np.logical_or.reduceat(blocked, self._leaf_starts), 0.0, self._value)
+            gain = (value * self._joining[a, b])[self._leaf] * only_house
+            gain -= (value * self._joining[b, a])[self._leaf] * only_base
+            values = np.bincount(self._player, gain, len(self._groups))
+            for group, contribution in zip(self._groups, values.tolist(), strict=True):
+                for field in group:
+                    contributions[row, field] += weight * contribution / len(group)
+
+    def _passes(self, X: Floats) -> Iterator[NDArray[np.bool_]]:
+        """Yield for each house whether its columns lead to a leaf, by group of fields and leaf."""
+        for start in range(0, len(X), _FEW):
+            for left in self._nodes.directions(X[start : start + _FEW]):
+                agrees = left[self._path] == self._went_left
+                yield np.logical_and.reduceat(agrees, self._starts)
+
+
+def _order_share(before: int, after: int) -> float:
+    """Return the share of the orders in which so many of the others come before, and after."""
+    return factorial(before) * factorial(after) / factorial(before + after + 1)
+
+
+class OrderedGains:
+    """Shapley values of any regressor, from a few orders in which the fields join.
+
+    Each order counts twice, once from its end (Mitchell et al. 2022, "Sampling permutations for
+    Shapley value estimation"). The orders are the same on every call, and the gains of each add up
+    to the difference of house and base.
+    """
+
+    def __init__(
+        self, member: Learner, design: Callable[[Floats], Floats], n_orders: int = 4
+    ) -> None:
+        self._member, self._design, self._n_orders = member, design, n_orders
+
+    def shapley_values(self, houses: Floats, base: Floats) -> Floats:
+        """Return the contributions to the log price, shape (n_houses, n_fields)."""
+        contributions = np.zeros(houses.shape)
+        random = np.random.default_rng(0)
+        orders = [random.permutation(houses.shape[1]) for _ in range(self._n_orders)]
+        orders += [order[::-1] for order in orders]
+        for row, house in enumerate(houses):
+            for order in orders:
+                joining = order[house[order] != base[order]]
+                mixed = np.tile(base, (len(joining) + 1, 1))
+                for step, field in enumerate(joining.tolist(), start=1):
+                    mixed[step:, field] = house[field]
+                gains = np.diff(self._member.predict(self._design(mixed)))
+                contributions[row, joining] += gains / len(orders)
+        return contributions
 
 
 class KernelShapley:
@@ -279,7 +436,10 @@ class Coalitions:
     Attributes
     ----------
     owners : ndarray of shape (n_columns, n_fields)
-        One where the column is made from that field alone.
+        One where the column is made from that field alone, a share where from fields that only
+        count together.
+    groups : tuple of tuple of int
+        Such fields.
     derived : tuple of DerivedColumn
         The columns that are made from several fields.
     """
@@ -290,7 +450,13 @@ class Coalitions:
         self._scale: Floats = regressor.scaler_.scale_
         features, position = regressor.features_, {c: i for i, c in enumerate(contract.columns)}
         self.owners = np.zeros((len(features.feature_names_), len(contract.columns)))
-        n_plain = features.n_numeric_ - len(contract.derived)
+        n_place = 0 if features.place_ is None else len(PLACE_COLUMNS)
+        n_plain = features.n_numeric_ - n_place - len(contract.derived)
+        coordinates = coordinate_fields(contract)
+        for column in range(features.n_numeric_ - n_place, features.n_numeric_):
+            self.owners[column, coordinates] = 1.0 / len(coordinates)
+        times = features.trees_.time_fields_
+        self.groups = tuple(group for group in (coordinates, times) if len(group) > 1)
         for column, name in enumerate(features.feature_names_[:n_plain]):
             self.owners[column, position[name]] = 1.0
         for column, field in enumerate(features.indicator_fields_, start=features.n_numeric_):

@@ -68,6 +68,7 @@ def train(
     random_state: int = 0,
     *,
     study: bool = False,
+    learners: tuple[str, ...] = (),
 ) -> Version:
     """Fit a model on all sales, measure it on held-out sales, save it and make it active.
 
@@ -80,6 +81,9 @@ def train(
     random_state : int
     study : bool
         Compute the study, too, once the version is active.
+    learners : tuple of str
+        Regressors of one's own that take part as members of the blend
+        (:func:`houseprice.model.selection.make_learner`).
 
     Returns
     -------
@@ -93,7 +97,9 @@ def train(
         loaded for lack of a signature.
     """
     share = _TRAINED if study else 1.0
-    version, model = _train(market, store, subprogress(progress, 0.0, share), random_state)
+    version, model = _train(
+        market, store, subprogress(progress, 0.0, share), random_state, learners=learners
+    )
     if study:
         add_study(market, store, version.name, model, subprogress(progress, share, 1.0))
     return version
@@ -106,16 +112,17 @@ def _train(
     random_state: int = 0,
     *,
     preliminary: bool = False,
+    learners: tuple[str, ...] = (),
 ) -> tuple[Version, ValuationModel]:
     """Train without the study, and return the model, too, which still has its folds."""
     started = perf_counter()
     # Fail before the work if the model could not be saved or loaded.
     store.keys.check_can_sign()
     create_store_folder(store.folder)
-    model = ValuationModel(market.contract, random_state=random_state)
+    model = ValuationModel(market.contract, random_state=random_state, learners=learners)
     if preliminary:
         market = sample_of(market, PRELIMINARY_SALES)
-        model.set_params(n_folds=PRELIMINARY_FOLDS)
+        model.set_params(n_folds=PRELIMINARY_FOLDS, is_tuned=False)
     model.fit(market.houses, market.prices, progress=subprogress(progress, 0.0, _FITTED))
     importance = permutation_importance(
         model,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, Self
 
 import numpy as np
@@ -15,13 +16,17 @@ from houseprice.errors import ModelError
 from houseprice.market.contract import Contract
 from houseprice.market.problems import Problem
 from houseprice.market.validation import Domain
-from houseprice.model.blend import BlendRegressor, difficulty_features
-from houseprice.model.conformal import Fold, calibrate, check_level, fit_folds
+from houseprice.model.blend import BlendRegressor
+from houseprice.model.conformal import Fold, calibrate, check_level, fit_folds, weigh_members
 from houseprice.model.extrapolation import UNLIKE
 from houseprice.model.features import to_matrix
+from houseprice.model.selection import KERNEL_SALES, MemberSpec, default_settings
+from houseprice.model.spatial import coordinate_fields
+from houseprice.model.tuning import NO_TRIALS, choose_settings
 from houseprice.progress import Progress, subprogress
 
 Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
 
 CONFIDENCE_BANDS = (("low", 0.0), ("medium", 85.0), ("high", 92.0))
 """Confidence bands with their lower limits, where the observed error clearly changes."""
@@ -49,14 +54,24 @@ class ValuationModel(RegressorMixin, BaseEstimator):
     regressor : BlendRegressor, optional
         From houses to log price; by default a :class:`~houseprice.model.blend.BlendRegressor` of
         the contract.
-    n_folds : int
-        Folds that intervals are calibrated on; the regressor is fitted once more on all sales.
+    n_folds : int, optional
+        Folds that give weights and intervals; the regressor is fitted once more on all sales. By
+        default 10, and 5 from KERNEL_SALES sales on.
     random_state : int
+    is_tuned : bool
+        Whether the settings of the regressor are chosen by cross-validation on these sales.
+    learners : tuple of str
+        Regressors of one's own that take part as members
+        (:func:`houseprice.model.selection.make_learner`).
 
     Attributes
     ----------
     regressor_ : BlendRegressor
         Fitted on all sales.
+    member_weights_ : dict of str to float
+        The weight of each candidate; 0 where it was left out.
+    trials_ : DataFrame
+        The settings that were compared (:func:`houseprice.model.tuning.choose_settings`).
     conformal_ : ConformalInterval
     domain_ : Domain
         The values that the sales cover.
@@ -72,13 +87,18 @@ class ValuationModel(RegressorMixin, BaseEstimator):
         self,
         contract: Contract,
         regressor: BlendRegressor | None = None,
-        n_folds: int = 10,
+        n_folds: int | None = None,
         random_state: int = 0,
+        *,
+        is_tuned: bool = True,
+        learners: tuple[str, ...] = (),
     ) -> None:
         self.contract = contract
         self.regressor = regressor
         self.n_folds = n_folds
         self.random_state = random_state
+        self.is_tuned = is_tuned
+        self.learners = learners
 
     def fit(
         self, houses: pd.DataFrame, prices: ArrayLike, progress: Progress | None = None
@@ -98,37 +118,58 @@ class ValuationModel(RegressorMixin, BaseEstimator):
         ModelError
             If there are too few sales, or a price is not a positive number.
         """
-        y = _log_prices(houses, prices, self.n_folds)
+        n_folds = self.n_folds or (10 if len(houses) < KERNEL_SALES else 5)
+        y = _log_prices(houses, prices, n_folds)
         houses = houses.reset_index(drop=True)
         report = subprogress(progress, 0.0, 1.0)
-        n_fits = self.n_folds + 1
+        n_fits = n_folds + 1
         self.domain_ = Domain.fit(houses, self.contract)
-        if self.regressor is None:
-            regressor = BlendRegressor(self.contract, random_state=self.random_state)
-        else:
+        self.trials_ = NO_TRIALS
+        if self.regressor is not None:
             regressor = clone(self.regressor)
+        else:
+            has_place = len(coordinate_fields(self.contract)) > 0
+            settings = default_settings(len(houses), has_place=has_place)
+            if self.is_tuned:
+                report(0.0, "Choosing the settings")
+                settings, self.trials_ = choose_settings(
+                    settings, houses, y, self.contract, self.random_state
+                )
+            own = (MemberSpec(name, "learner", {"name": name}) for name in self.learners)
+            settings = replace(settings, members=(*settings.members, *own))
+            regressor = BlendRegressor(self.contract, settings, random_state=self.random_state)
         self.folds_: list[Fold] = []
         report(0.0, f"Fitting the model, part 1 of {n_fits}")
         self.regressor_ = clone(regressor).fit(houses, y)
         report(0.95 / n_fits, f"Fitting the model, part 2 of {n_fits}")
         # The folds exclude the fields that all sales exclude: the search for them is what is slow.
         regressor.set_params(excluded_fields=tuple(self.regressor_.excluded_fields_))
-        for fold in fit_folds(regressor, houses, y, self.n_folds, self.random_state):
+        for fold in fit_folds(regressor, houses, y, n_folds, self.random_state):
             self.folds_.append(fold)
             done = len(self.folds_) + 1
             part = min(done + 1, n_fits)
             report(0.95 * done / n_fits, f"Fitting the model, part {part} of {n_fits}")
         report(0.95, "Calibrating the intervals")
+        weights = weigh_members(self.folds_, y)
+        self.member_weights_ = dict(
+            zip((spec.name for spec in self.regressor_.settings_.members), weights, strict=True)
+        )
+        self.regressor_.keep(weights > 0, weights[weights > 0])
+        if self.regressor_.excluded_fields is None:
+            self.regressor_.exclude_violating_fields()
         self.conformal_, self.out_of_fold_ = calibrate(
             self.folds_, self.regressor_, houses, y, self.random_state
         )
         report(1.0, "Fitted")
         return self
 
-    def predict(self, houses: pd.DataFrame | Floats) -> Floats:
-        """Return the predicted price of each clean house, shape (n_houses,)."""
+    def predict(self, houses: pd.DataFrame | Floats, blank: Flags | None = None) -> Floats:
+        """Return the predicted price of each clean house, shape (n_houses,).
+
+        ``blank`` marks the fields of houses without unknown fields that were imputed.
+        """
         check_is_fitted(self, "regressor_")
-        return self._clipped(np.exp(self.regressor_.predict(houses)))
+        return self._clipped(np.exp(self.regressor_.predict(houses, blank)))
 
     def value(self, houses: pd.DataFrame | Floats, interval: float = 0.9) -> pd.DataFrame:
         """Value houses with an interval and a confidence.
@@ -156,11 +197,13 @@ class ValuationModel(RegressorMixin, BaseEstimator):
         check_level(interval)
         matrix = to_matrix(houses, self.contract)
         is_outside = self.domain_.outside(matrix.T, self.contract).any(axis=0)
+        blank = np.isnan(matrix)
         imputed, std = self.regressor_.features_.imputer_.impute(matrix)
-        log_price, difficulty, is_unlike = self._assess(imputed)
+        log_price, difficulty, is_unlike = self._assess(imputed, blank)
         price = self._clipped(np.exp(log_price))
-        low, high = self._limits(log_price, self.conformal_.margins(difficulty, std, interval))
-        low68, high68 = self._limits(log_price, self.conformal_.margins(difficulty, std, 0.68))
+        margins = self.conformal_.margins
+        low, high = self._limits(log_price, margins(difficulty, std, interval, log_price))
+        low68, high68 = self._limits(log_price, margins(difficulty, std, 0.68, log_price))
         fsd = (high68 - low68) / (2.0 * price)
         confidence = 100.0 * np.clip(1.0 - fsd, 0.0, 1.0)
         confidence[is_outside | is_unlike] = np.minimum(
@@ -196,10 +239,13 @@ class ValuationModel(RegressorMixin, BaseEstimator):
         ]
         imputer = self.regressor_.features_.imputer_
         once_known = imputer.std_once_known(matrix[0])[unknown]
+        blank = np.isnan(matrix)
         imputed, std = imputer.impute(matrix)
         std = np.append(std, once_known)
-        log_price, difficulty, _ = self._assess(imputed)
-        low, high = self._limits(log_price, self.conformal_.margins(difficulty, std, 0.9))
+        log_price, difficulty, _ = self._assess(imputed, blank)
+        low, high = self._limits(
+            log_price, self.conformal_.margins(difficulty, std, 0.9, log_price)
+        )
         now, *then = ((high - low) / self._clipped(np.exp(log_price))).tolist()
         facts = pd.DataFrame(
             {
@@ -233,14 +279,15 @@ class ValuationModel(RegressorMixin, BaseEstimator):
         problems: Iterator[Problem] = self.regressor_.extrapolation_.problems(imputed, known)
         return problems
 
-    def _assess(self, houses: Floats) -> tuple[Floats, Floats, NDArray[np.bool_]]:
+    def _assess(self, houses: Floats, blank: Flags) -> tuple[Floats, Floats, Flags]:
         """Return log price, difficulty, and whether imputed houses are unlike all sales."""
-        design = self.regressor_.design(houses)
-        predictions = self.regressor_.member_predictions(design)
-        log_price = self.regressor_.blend(predictions)
-        features = difficulty_features(log_price, predictions, design)
-        extrapolation, unlikeness = self.regressor_.extrapolation_.measure(houses)
-        difficulty = self.conformal_.difficulty(features, extrapolation)
+        regressor = self.regressor_
+        design = regressor.design(houses, blank)
+        predictions = regressor.member_predictions(design)
+        log_price = regressor.blend(predictions) + regressor.index_level(houses)
+        features = regressor.difficulty_features(log_price, predictions, design)
+        beyond, unlikeness = regressor.beyond_sales(houses)
+        difficulty = self.conformal_.difficulty(features, beyond)
         return log_price, difficulty, unlikeness.max(axis=1) > UNLIKE
 
     def _limits(self, log_price: Floats, margins: tuple[Floats, Floats]) -> tuple[Floats, Floats]:

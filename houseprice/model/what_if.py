@@ -20,6 +20,7 @@ from houseprice.model.valuation import ValuationModel
 Floats = NDArray[np.float64]
 
 _PENALTY = 100.0
+_MAX_SALES = 20_000  # the covariance of the effects is then that of a part of the sales
 _NORMAL_90 = 1.645  # half the width of a 90 % interval of the normal distribution
 
 
@@ -32,7 +33,7 @@ class EffectUncertainty:
     left. *Too few sales*: in a Bayesian linear regression on the same design (Bishop 2006, "Pattern
     Recognition and Machine Learning", section 3.3) a difference ``d`` of designs has the variance
     ``s**2 d' (X'X + penalty I)**-1 d``, small where many sales differ in that way and large where
-    few do. *Too simple a model*: how far the two members disagree about the difference.
+    few do. *Too simple a model*: how far the members disagree about the difference.
 
     The difference is between sales with and without a feature. It is not a prediction of what
     building work would return.
@@ -47,25 +48,28 @@ class EffectUncertainty:
     @classmethod
     def from_sales(cls, model: ValuationModel, houses: pd.DataFrame, prices: ArrayLike) -> Self:
         """Estimate the covariance on the sales that the model was fitted on, in their order."""
-        X = model.regressor_.design(houses)
+        step = max(1, len(houses) // _MAX_SALES)
+        X = model.regressor_.linear_design(houses[::step])
         held_out = model.held_out_values()["predicted_price"].to_numpy()
         errors = np.log(np.asarray(prices, dtype=np.float64) / held_out)
         # The middle 68 % of the errors: a few unusual sales are irrelevant for the others.
         low, high = np.quantile(errors, [0.16, 0.84])
-        precision = X.T @ X + _PENALTY * np.eye(X.shape[1])
+        precision = step * (X.T @ X) + _PENALTY * np.eye(X.shape[1])
         return cls((0.5 * (high - low)) ** 2 * np.linalg.inv(precision))
 
-    def half_width(self, regressor: BlendRegressor, before: Floats, after: Floats) -> Floats:
+    def half_width(self, regressor: BlendRegressor, start: Floats, end: Floats) -> Floats:
         """Return half the 90 % interval of the difference in log price, shape (n_houses,).
 
-        ``before`` is one house, or one for each house of ``after``.
+        ``start`` and ``end`` are designs before and after; the former can be of one house.
         """
-        start, end = regressor.design(before), regressor.design(after)
-        step = end - start
+        step = (end - start)[:, : len(self.covariance)]
         sampling = np.einsum("ij,ij->i", step @ self.covariance, step)
         effects = regressor.member_predictions(end) - regressor.member_predictions(start)
         mean = regressor.blend(effects)
-        disagreement = regressor.blend((effects - mean[:, np.newaxis]) ** 2)
+        spread = regressor.blend((effects - mean[:, np.newaxis]) ** 2)
+        # The variance of a weighted mean of estimates, from their weighted spread.
+        shares = float(np.sum(regressor.weights_**2))
+        disagreement = spread * (shares / (1.0 - shares) if shares < 1.0 else 0.0)
         half: Floats = _NORMAL_90 * np.sqrt(np.maximum(sampling, 0.0) + disagreement)
         return half
 
@@ -105,7 +109,8 @@ def what_if(
         _check_legal(_field(model, column), value)
         after[0, model.contract.columns.index(column)] = value
     old, new = model.predict(np.concatenate([before, after])).round(2).tolist()
-    half = uncertainty.half_width(model.regressor_, before, after)
+    design = model.regressor_.design
+    half = uncertainty.half_width(model.regressor_, design(before), design(after))
     low, high = (float(end[0]) - old for end in _limits(model, np.array([new]), half))
     delta = round(new - old, 2)
     margin = old * float(model.value(before)["fsd"].iloc[0])
@@ -132,14 +137,19 @@ def ice_curve(
     field = _field(model, column)
     position = model.contract.columns.index(column)
     before = house[list(model.contract.columns)].to_numpy(np.float64)[np.newaxis]
+    blank = np.isnan(before)
     before = model.regressor_.features_.imputer_.fill(before.copy())
     own = float(before[0, position])
     grid = effect_grid(field, sales[column].to_numpy(np.float64), n_values=40)
     grid = np.union1d(grid, own)
     after = np.tile(before, (len(grid), 1))
     after[:, position] = grid
-    prices = model.predict(after).round(2)
-    low, high = _limits(model, prices, uncertainty.half_width(model.regressor_, before, after))
+    still_blank = np.tile(blank, (len(grid), 1))
+    still_blank[grid != own, position] = False
+    prices = model.predict(after, still_blank).round(2)
+    regressor = model.regressor_
+    start, end = regressor.design(before, blank), regressor.design(after, still_blank)
+    low, high = _limits(model, prices, uncertainty.half_width(regressor, start, end))
     return pd.DataFrame(
         {
             "value": grid,

@@ -93,7 +93,7 @@ def test_tables_are_complete_and_no_value_is_missing(loaded):
     for line, following in pairwise(text.replace("\\|", "").splitlines()):
         if line.startswith("|") and following.startswith("|"):
             assert line.count("|") == following.count("|")
-    assert text.count("| :-- | --:") == 8
+    assert text.count("| :-- | --:") == 10
     assert "\n\n\n" not in text
     assert "nan" not in text.casefold().replace("finance", "")
     assert "None" not in text

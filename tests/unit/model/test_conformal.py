@@ -7,6 +7,9 @@ from sklearn.exceptions import NotFittedError
 from houseprice.errors import ModelError
 from houseprice.model.conformal import (
     ConformalInterval,
+    GammaDifficulty,
+    MaskedSales,
+    TreeDifficulty,
     check_level,
     mask_fields,
 )
@@ -23,7 +26,7 @@ def errors():
 
 @pytest.fixture(scope="module")
 def fitted(errors):
-    return ConformalInterval(alpha=0.01).fit(*(part[:1000] for part in errors))
+    return ConformalInterval(GammaDifficulty(alpha=0.01)).fit(*(part[:1000] for part in errors))
 
 
 def half_width(fitted, difficulty, std, level):
@@ -45,7 +48,7 @@ def test_a_feature_with_a_larger_weight_is_penalised_less(errors):
     spread = {}
     for weight in (1.0, 3.0):
         weights = np.array([weight, 1.0, 1.0, 1.0])
-        fitted = ConformalInterval(feature_weights=weights).fit(*errors)
+        fitted = ConformalInterval(GammaDifficulty(feature_weights=weights)).fit(*errors)
         spread[weight] = np.log(fitted.difficulty(errors[0], 0.0)).std()
     assert spread[3.0] > 1.3 * spread[1.0]
 
@@ -65,11 +68,21 @@ def test_missing_fields_widen_the_interval_by_scores_of_their_own(errors):
     features, residuals, std, _, none = errors
     masked_std = np.full(len(residuals), 0.6)
     masked = residuals + np.random.default_rng(6).normal(size=len(residuals)) * 0.8
-    fitted = ConformalInterval(alpha=0.01).fit(*errors, (features, masked, masked_std, none))
+    sales = MaskedSales(np.arange(len(masked)), features, masked, masked_std, none)
+    fitted = ConformalInterval(GammaDifficulty(alpha=0.01)).fit(*errors, sales)
     difficulty = fitted.difficulty(features, none)
     half = half_width(fitted, difficulty, masked_std, 0.9)
     assert (half > half_width(fitted, difficulty, std, 0.9)).all()
     assert np.mean(np.abs(masked) <= half) == pytest.approx(0.9, abs=0.03)
+
+
+def test_trees_learn_where_errors_are_large(errors):
+    fitted = ConformalInterval(TreeDifficulty()).fit(*(part[:1000] for part in errors))
+    features, residuals, std, _, none = (part[1000:] for part in errors)
+    difficulty = fitted.difficulty(features, none)
+    assert np.corrcoef(np.log(difficulty), features[:, 0])[0, 1] > 0.7
+    inside = np.abs(residuals) <= half_width(fitted, difficulty, std, 0.9)
+    assert inside.mean() == pytest.approx(0.9, abs=0.04)
 
 
 def test_levels_outside_50_to_95_percent_and_an_unfitted_interval_are_refused(errors):

@@ -120,7 +120,7 @@ def test_each_sale_has_a_value_of_a_model_that_did_not_learn_from_it(
     assert (held_out["low_90"] <= held_out["low_68"]).all()
     assert (held_out["high_68"] <= held_out["high_90"]).all()
     assert held_out["confidence"].between(0, 100).all()
-    assert sorted(held_out["fold"].unique()) == list(range(valuer.n_folds))
+    assert sorted(held_out["fold"].unique()) == list(range(len(valuer.folds_)))
 
 
 def test_progress_of_the_study_is_reported(study, shares):

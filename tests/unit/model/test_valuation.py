@@ -11,6 +11,7 @@ from sklearn.exceptions import NotFittedError
 from houseprice.errors import ModelError
 from houseprice.model.blend import BlendRegressor
 from houseprice.model.metrics import coverage
+from houseprice.model.selection import MemberSpec, Settings
 from houseprice.model.valuation import ValuationModel
 
 
@@ -26,7 +27,14 @@ def prices(hamlet, learned):
 
 
 def test_parameters_are_those_of_a_scikit_learn_estimator(hamlet):
-    parameters = {"contract": hamlet.contract, "regressor": None, "n_folds": 4, "random_state": 3}
+    parameters = {
+        "contract": hamlet.contract,
+        "regressor": None,
+        "n_folds": 4,
+        "random_state": 3,
+        "is_tuned": False,
+        "learners": ("sklearn.linear_model:Ridge",),
+    }
     model = ValuationModel(**parameters)
     assert model.get_params(deep=False) == parameters
     assert clone(model).set_params(n_folds=7).n_folds == 7
@@ -122,11 +130,13 @@ def test_out_of_fold_values_are_predicted_by_models_fitted_without_the_sale(valu
 
 
 def test_a_given_regressor_is_used_unchanged_and_progress_rises_to_the_end(hamlet):
-    own = BlendRegressor(hamlet.contract, weights=(1.0, 0.0))
+    settings = Settings((MemberSpec("alone", "additive", {"n_knots": 5}),))
+    own = BlendRegressor(hamlet.contract, settings)
     progress = []
     model = ValuationModel(hamlet.contract, own, n_folds=2)
     model.fit(hamlet.houses, hamlet.prices, lambda share, step: progress.append((share, step)))
-    assert model.regressor_.weights == (1.0, 0.0)
+    assert model.regressor_.settings_ == settings
+    assert model.member_weights_ == {"alone": 1.0}
     assert not hasattr(own, "members_")
     shares = [share for share, _ in progress]
     assert shares == sorted(shares)

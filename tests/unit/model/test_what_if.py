@@ -76,7 +76,8 @@ def test_the_interval_of_a_difference_holds_the_truth_of_the_hamlet(valuer, unce
         after = before.copy()
         after[:, positions[column]] = 2.0
         delta = valuer.regressor_.predict(after) - valuer.regressor_.predict(before)
-        half = uncertainty.half_width(valuer.regressor_, before, after)
+        design = valuer.regressor_.design
+        half = uncertainty.half_width(valuer.regressor_, design(before), design(after))
         assert np.mean(np.abs(delta - truth) <= half) >= 0.9
         assert np.median(half) < truth
 
