@@ -115,7 +115,7 @@ def test_a_tab_that_a_link_opens_is_in_view_on_a_phone(app):
     table.click()
     toolbar = table.get_by_test_id("stElementToolbar")
     expect(toolbar).to_be_visible()
-    above = app.get_by_text("69 of 69 experiments.")
+    above = app.get_by_text("26 of 26 experiments.")
     top, bottom = toolbar.bounding_box(), above.bounding_box()
     assert top["y"] >= bottom["y"] + bottom["height"]
 

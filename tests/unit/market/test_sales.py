@@ -26,20 +26,17 @@ HEADERS = {
     "verdict": "verdict",
 }
 PARTS = (
-    "Price: the members",
-    "Price: promised signs",
-    "Price: closer to the middle",
-    "Range: what learns the difficulty",
-    "Range: one quantile or two",
-    "Range: what foretells errors",
+    "Price: members",
+    "Price: signs and loss",
+    "Interval: difficulty and quantiles",
 )
 
 
 def tables_of(page: str) -> pd.DataFrame:
-    """The tables of the regressor and of the range in the story, as the file holds them."""
+    """The tables of the members and of the intervals of Ames, as the file holds them."""
     sections = re.split(r"^## ", page, flags=re.MULTILINE)
-    text = "".join(part for part in sections if part.startswith(("The regressor", "The range\n")))
-    tables = re.findall(r"^\| (?:tried|difficulty).*\n(?:\|.*\n)+", text, flags=re.MULTILINE)
+    text = "".join(part for part in sections if part.startswith("Ames: "))
+    tables = re.findall(r"^\| tried.*\n(?:\|.*\n)+", text, flags=re.MULTILINE)
     rows = []
     for part, table in zip(PARTS, tables, strict=True):
         header, _, *lines = (cells(line) for line in table.splitlines())

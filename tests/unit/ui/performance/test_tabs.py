@@ -200,6 +200,6 @@ def test_a_coverage_is_low_only_where_chance_does_not_explain_it():
 def test_experiments_are_found_by_all_words_of_the_query(market):
     log = load_experiments(market)
     assert len(filter_experiments(log, "", "", only_kept=False)) == len(log)
-    kept = filter_experiments(log, "Range: what foretells errors", "", only_kept=True)
+    kept = filter_experiments(log, "Interval: difficulty and quantiles", "", only_kept=True)
     assert set(kept["kept"]) == {True}
     assert 0 < len(filter_experiments(log, "", "MONOTONE dropped", only_kept=False)) < 5
