@@ -62,10 +62,7 @@ class ContractFault:
 def contract_faults(file: Path) -> tuple[ContractFault, ...]:
     """Return all faults of a contract, by their lines; none if it can be used.
 
-    Raises
-    ------
-    MarketError
-        If the file can't be read or is no TOML.
+    Raises MarketError if the file can't be read or is no TOML.
     """
     try:
         text = file.read_bytes().decode("utf-8")

@@ -36,14 +36,7 @@ _NO_WORDS = frozenset({"0", "n", "no", "f", "false", "none", "absent", "nein", "
 
 
 def complete(contract: Contract, rows: pd.DataFrame) -> Contract:
-    """Return the contract with what it leaves to the sales.
-
-    Parameters
-    ----------
-    contract : Contract
-    rows : DataFrame
-        The raw sales, as text, with the columns named as in the contract.
-    """
+    """Return the contract with what it leaves to the raw sales, whose columns it names."""
     fields = {
         name: field if field.is_complete else _completed(field, _distinct(rows, name))
         for name, field in contract.fields.items()
@@ -87,10 +80,7 @@ def date_cells(
 def as_of_cells(contract: Contract, day: date) -> dict[str, str]:
     """Return the cells of a day, by column, for :func:`fill_dates`.
 
-    Raises
-    ------
-    InputError
-        If the sales of the market have no dates.
+    Raises InputError if the sales of the market have no dates.
     """
     cells = date_cells(contract, contract.fields, day)
     if not cells:

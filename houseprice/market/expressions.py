@@ -167,25 +167,14 @@ class ExpressionError(ValueError):
 
 
 class Expression:
-    """A parsed expression.
+    """A parsed expression such as ``"max(sold - built, 0)"`` or ``"garden == 'n'"``.
 
-    Parameters
-    ----------
-    text : str
-        For example ``"max(sold - built, 0)"`` or ``"garden == 'n'"``.
-    fields : mapping of str to Field
-        The fields that it may use. Levels (ordinal, nominal, flag) compare with their codes; an
-        ordinal or a flag counts as its rank 0, 1, 2… in arithmetic; a nominal only compares.
+    Levels (ordinal, nominal, flag) compare with their codes; an ordinal or a flag counts as its
+    rank 0, 1, 2… in arithmetic; a nominal only compares. ``names`` are the fields in it, in order
+    of first use.
 
-    Attributes
-    ----------
-    names : tuple of str
-        The fields in it, in order of first use.
-
-    Raises
-    ------
-    ExpressionError
-        If the text does not parse, or names a field, level or function that does not exist.
+    Raises ExpressionError if the text does not parse, or names a field, level or function that does
+    not exist.
     """
 
     def __init__(self, text: str, fields: Mapping[str, Field]) -> None:

@@ -100,11 +100,8 @@ def load_market(
     ``read`` reads the file of the sales as text, with columns named as in the contract, and returns
     the problems of rows that it could not read; by default it reads a plain CSV file.
 
-    Raises
-    ------
-    MarketError
-        If there is no such market, its contract is wrong, its sales can't be read or lack a column,
-        or fewer than :data:`MIN_SALES` of them count.
+    Raises MarketError if there is no such market, its contract is wrong, its sales can't be read or
+    lack a column, or fewer than :data:`MIN_SALES` of them count.
     """
     folder = market_folder(name_or_path, markets)
     contract = load_contract(folder)
@@ -294,11 +291,6 @@ def typical_house(market: Market) -> pd.Series:
     fields, each weighted by the share of the price's variance that it explains: for numbers and
     ranks, the distance to the median in units of the 10-90 % interquantile range, at most 1; for
     nominal levels, 0 for the mode and 1 otherwise.
-
-    Returns
-    -------
-    Series, index the contract's columns
-        A clean house.
     """
     prices = market.prices.to_numpy()
     fields = [field for field in market.contract.fields.values() if not field.at_sale]

@@ -60,14 +60,9 @@ class PriceIndex:
     """
 
     def fit(self, years: ArrayLike, residuals: ArrayLike) -> Self:
-        """Fit the index.
+        """Fit the index to the log prices of sales minus what a model without time predicts.
 
-        Parameters
-        ----------
-        years : array of shape (n_sales,)
-            Dates of sale as decimal years; a sale with NaN does not count.
-        residuals : array of shape (n_sales,)
-            Log price minus what a model without time predicts.
+        A sale whose date or residual is NaN does not count.
         """
         sold, values = np.asarray(years, np.float64), np.asarray(residuals, np.float64)
         known = np.isfinite(sold) & np.isfinite(values)

@@ -85,23 +85,11 @@ class SharedErrors:
 def sum_interval(
     values: pd.DataFrame, area: Floats, shared: SharedErrors, level: float
 ) -> tuple[float, float]:
-    """Return the interval of the sum of the prices of houses.
+    """Return the ends of the interval that holds the sum of the prices of houses.
 
-    Parameters
-    ----------
-    values : DataFrame
-        predicted_price, price_low, price_high and fsd of each house.
-    area : ndarray of shape (n_houses,)
-        The market area of each house; NaN counts as one area.
-    shared : SharedErrors
-    level : float
-        Probability that the interval holds the sum.
-
-    Returns
-    -------
-    low, high : float
-        Never wider than the intervals of all houses added up, so that a single house keeps its
-        interval. NaN if a house has no interval.
+    ``values`` has predicted_price, price_low, price_high and fsd of each house, ``area`` its market
+    area, of which NaN is one. The interval is never wider than those of all houses added up, so
+    that a single house keeps its interval; it is NaN if a house has none.
     """
     total, lowest, highest = (
         values[name].to_numpy(np.float64).sum()
@@ -133,21 +121,12 @@ def variance_components(values: pd.DataFrame, area: Floats, shared: SharedErrors
 
 
 def estimate_shared_errors(model: ValuationModel, market: Market) -> dict[str, float]:
-    """Measure which part of their errors houses share.
+    """Measure which part of their errors houses share, with a model fitted on these sales or more.
 
-    Parameters
-    ----------
-    model : ValuationModel
-        Fitted on the sales of the market, or on more sales than those.
-    market : Market
-
-    Returns
-    -------
-    dict of str to float
-        ``shared_error_years``: the number of years predicted. ``shared_error_time``: root mean
-        square over these years of (all prices / all values - 1). ``shared_error_area``: standard
-        deviation of what the houses of an area share beyond that. The last two are left out if no
-        year could be predicted.
+    ``shared_error_years``: the number of years predicted. ``shared_error_time``: root mean square
+    over these years of (all prices / all values - 1). ``shared_error_area``: standard deviation of
+    what the houses of an area share beyond that. The last two are left out if no year could be
+    predicted.
     """
     years = list(out_of_time_errors(model, market))
     errors = {"shared_error_years": float(len(years))}

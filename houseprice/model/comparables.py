@@ -55,23 +55,11 @@ class NearestSales(NamedTuple):
 
 
 class Comparables:
-    """Find comparable sales in a market.
+    """Find comparable sales in a market, by the permutation importance of its fields.
 
-    Parameters
-    ----------
-    market : Market
-    importance : DataFrame
-        Columns ``column`` and ``importance_pct``, as
-        :func:`houseprice.model.importance.permutation_importance` returns it.
-
-    Attributes
-    ----------
-    distance : HouseDistance
-    radius : float
-        Up to this distance a sale of the same market area precedes all of other areas.
-    is_typical : bool ndarray of shape (n_sales,)
-        Whether each circumstance of the sale (a level known only at the sale, apart from its date)
-        is the contract's ``start``.
+    Up to the distance ``radius`` a sale of the same market area precedes all of other areas.
+    ``is_typical`` is, for each sale, whether all its circumstances (levels known only at the sale,
+    apart from its date) are the contract's ``start``.
     """
 
     def __init__(self, market: Market, importance: pd.DataFrame) -> None:
@@ -222,19 +210,9 @@ def adjust_prices(sales: pd.DataFrame, value: float, sale_values: Floats) -> pd.
     house and to the sale. This is the sales comparison approach (IAAO, Standard on Mass Appraisal
     of Real Property, 2017, section 4.3) with the differences priced by the model.
 
-    Parameters
-    ----------
-    sales : DataFrame of shape (n_sales, ...)
-        As :meth:`Comparables.table` returns it.
-    value : float
-        The predicted price of the house.
-    sale_values : ndarray of shape (n_sales,)
-        The predicted prices of the sales, each with its own date and circumstances.
-
-    Returns
-    -------
-    DataFrame of shape (n_sales, ... + 2)
-        Also ``adjustment`` and ``adjusted_price``, in whole cents: price plus adjustment.
+    ``sales`` is a :meth:`Comparables.table`, ``value`` the predicted price of the house, and
+    ``sale_values`` those of the sales, each with its own date and circumstances. Adds
+    ``adjustment`` and ``adjusted_price``, in whole cents: price plus adjustment.
     """
     adjusted = (sales["price"] * (value / sale_values)).round(2)
     return sales.assign(adjustment=(adjusted - sales["price"]).round(2), adjusted_price=adjusted)
@@ -265,22 +243,8 @@ class HouseDistance:
     Each field known before the sale has a distance from 0 to 1, in the manner of Gower (1971): the
     difference over the span of the middle 90 % of the sales, at most 1, of the logarithm where the
     contract says so and of ranks for ordered levels; 0 or 1 for levels without an order. The
-    distance is their mean, weighted by importance. It does not depend on prices.
-
-    Parameters
-    ----------
-    contract : Contract
-    sales : ndarray of shape (n_sales, n_fields)
-        Clean houses.
-    importance : DataFrame
-        With columns ``column`` and ``importance_pct``; a field that it lacks has no weight.
-
-    Attributes
-    ----------
-    columns : list of str
-        The fields with a weight.
-    weights : ndarray of shape (n_weighted,)
-        Their weights, which sum to 1.
+    distance is their mean, weighted by importance; a field without importance has no weight. It
+    does not depend on prices.
     """
 
     def __init__(self, contract: Contract, sales: Floats, importance: pd.DataFrame) -> None:

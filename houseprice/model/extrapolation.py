@@ -34,10 +34,6 @@ class Extrapolation(BaseEstimator):
 
     Numbers and ordered levels count, sizes by their logarithm where the contract says so.
 
-    Parameters
-    ----------
-    contract : Contract
-
     Attributes
     ----------
     lower_, upper_ : ndarray of shape (n_ordered,)

@@ -43,12 +43,9 @@ def permutation_importance(
     stored model has none. ``n_repeats`` is the number of permutations in each fold, ``max_sales``
     that of the held-out sales to use (by default all), ``n_jobs`` that of threads.
 
-    Returns
-    -------
-    DataFrame, a row per field, most important first
-        column, label; importance_pct and importance_money: rise of the mean absolute error, in
-        percent of the price and in money; spread_pct and spread_money: standard deviation of that
-        over folds.
+    The result has a row per field, the most important first: column, label; importance_pct and
+    importance_money, the rise of the mean absolute error in percent of the price and in money;
+    spread_pct and spread_money, the standard deviation of that over folds.
     """
     if not hasattr(model, "folds_"):
         raise ModelError("importance needs a model that was just fitted, not a stored one")

@@ -38,13 +38,7 @@ class GaussianCopulaImputer(BaseEstimator):
     An unknown field becomes the value at its expected score. For this purpose, levels without an
     order are in the order of their prices. A field with a fixed ``start`` in the contract has
     that value. The levels of the fields that others name in ``typical_by`` have an indicator each,
-    so that each level has typical values of its own.
-
-    Parameters
-    ----------
-    contract : Contract
-    min_frequency : int
-        Levels with fewer sales than this have no indicator.
+    so that each level with ``min_frequency`` sales has typical values of its own.
 
     Attributes
     ----------

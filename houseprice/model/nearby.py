@@ -52,11 +52,6 @@ class NearbySales:
 
     A price, per unit of area where that is known, is compared with the median of its year, so that
     a place where the sales are recent does not look expensive.
-
-    Parameters
-    ----------
-    market : Market
-        A market with or without coordinates.
     """
 
     def __init__(self, market: Market) -> None:

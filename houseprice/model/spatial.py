@@ -38,12 +38,7 @@ N_PRICE_COLUMNS = 7
 
 
 class PlaceFeatures(BaseEstimator):
-    """Coordinates, rotated coordinates, and prices of the nearest sales.
-
-    Parameters
-    ----------
-    contract : Contract
-        A market with coordinates, in degrees or on a plane.
+    """Coordinates, rotated coordinates, and prices of the nearest sales of a market.
 
     Attributes
     ----------

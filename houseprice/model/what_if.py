@@ -37,10 +37,6 @@ class EffectUncertainty:
 
     The difference is between sales with and without a feature. It is not a prediction of what
     building work would return.
-
-    Attributes
-    ----------
-    covariance : ndarray of shape (n_columns, n_columns)
     """
 
     covariance: Floats
@@ -189,13 +185,8 @@ def step_effect(curve: pd.DataFrame, field: Field, known: Floats) -> tuple[str, 
     the sales. Without an order, the levels at the quartiles of the sales by price are compared, or
     the two most common ones.
 
-    Parameters
-    ----------
-    curve : DataFrame
-        That of ``Backend.effect``, for one house or the market.
-    field : Field
-    known : ndarray of shape (n_sales,)
-        The values of all sales, NaN where unknown.
+    ``curve`` is that of ``Backend.effect``, for one house or the market, and ``known`` are the
+    values of all sales, NaN where unknown.
     """
     known = known[np.isfinite(known)]
     curve = curve.sort_values("price" if field.kind == "nominal" else "value")

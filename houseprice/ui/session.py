@@ -231,10 +231,7 @@ def _handle() -> BackendHandle:
 def backend() -> Backend:
     """Return the backend of this process; its first visitor sees the progress of the start.
 
-    Raises
-    ------
-    HousePriceError
-        If it can't be opened now; a later call tries again.
+    Raises HousePriceError if it can't be opened now; a later call tries again.
     """
     handle = _handle()
     return handle.open() if handle.backend else _open_with_progress(handle)
@@ -428,10 +425,7 @@ class BackendHandle:
     def open(self) -> Backend:
         """Return the backend, opened on the first call.
 
-        Raises
-        ------
-        HousePriceError
-            If it can't be opened now, or could not a moment ago.
+        Raises HousePriceError if it can't be opened now, or could not a moment ago.
         """
         if self.backend is not None and self._clock() < self._renew_at:
             return self.backend

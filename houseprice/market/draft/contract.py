@@ -59,30 +59,11 @@ def write_market(
 ) -> Market:
     """Create the folder of a drafted market, and load it.
 
-    Parameters
-    ----------
-    draft : Draft
-    rows : DataFrame
-        The sales as text.
-    unread : sequence of Problem
-        Rows of the file that could not be read.
-    sales : Path
-        The file that they were read from, which is copied as it is.
-    folder : Path
-    title : str
-        The name of the town.
-    currency : str
-    replace : bool
-        Replace a folder that has only the files of a market.
+    The file of the ``sales``, of which ``unread`` rows could not be read, is copied as it is. With
+    ``replace``, a folder that has only the files of a market is replaced.
 
-    Raises
-    ------
-    MarketError
-        If too few sales can be used.
-    FetchError
-        If the folder exists or can't be written.
-    InputError
-        If no column is taken for the price.
+    Raises MarketError if too few sales can be used, FetchError if the folder exists or can't be
+    written, and InputError if no column is taken for the price.
     """
     if "price" not in draft.roles:
         raise PriceNotFound("No column is taken for the price. Choose the one of the price paid.")
@@ -101,15 +82,7 @@ def write_market(
 def contract_text(draft: Draft, title: str, sales: str, currency: str = "") -> str:
     """Write the contract of a draft.
 
-    Parameters
-    ----------
-    draft : Draft
-    title : str
-        The name of the town, for people.
-    sales : str
-        The name of the file of the sales in the folder.
-    currency : str
-        The code of the currency; by default that of the sign in the prices, if there is one.
+    By default the currency is that of the sign in the prices, if there is one.
     """
     market: dict[str, object] = {"name": market_name(title), "title": title, "sales": sales}
     market |= {key: draft.roles[key] for key in ("id", "property_id") if key in draft.roles}

@@ -91,19 +91,10 @@ def draft_market(
 ) -> Draft:
     """Guess what the columns of a table of sales are.
 
-    Parameters
-    ----------
-    rows : DataFrame
-        The sales as text.
-    named : mapping of str to str
-        Columns that the owner names, by their role (:data:`ROLES`).
-    with_valuations : bool
-        Keep asking prices and assessed values, which are left out else.
+    ``named`` are columns that the owner names, by their role (:data:`ROLES`). With
+    ``with_valuations``, asking prices and assessed values are not left out.
 
-    Raises
-    ------
-    InputError
-        If a named column does not exist, or no column can be the price.
+    Raises InputError if a named column does not exist, or no column can be the price.
     """
     named = dict(named or {})
     columns = {str(name): Column(str(name), rows[name]) for name in rows.columns}
