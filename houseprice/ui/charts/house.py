@@ -15,6 +15,7 @@ from houseprice.ui.charts.panel import Chart
 from houseprice.ui.charts.style import (
     BAND,
     FAINT,
+    add_band,
     axis_title,
     figure,
     money_axis,
@@ -106,9 +107,7 @@ def effect_chart(curve: pd.DataFrame, field: Field, contract: Contract) -> Chart
         x, own_x = curve["value"], own["value"]
         line = {"mode": "lines", "customdata": curve["label"], "hovertemplate": hover}
         drawn.add_scatter(x=x, y=curve["price"], line={"width": 3}, **line)
-        edge = {"mode": "lines", "line": {"width": 0}, "hoverinfo": "skip"}
-        drawn.add_scatter(x=x, y=curve["low"], **edge)
-        drawn.add_scatter(x=x, y=curve["high"], fill="tonexty", fillcolor=BAND, **edge)
+        add_band(drawn, x, curve["low"], curve["high"])
         drawn.update_xaxes(title={"text": axis_title(field)}, **number_axis(field))
     drawn.add_scatter(
         x=own_x,

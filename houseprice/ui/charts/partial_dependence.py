@@ -15,10 +15,11 @@ from houseprice.ui.charts.feature_importance import ROW_HEIGHT
 from houseprice.ui.charts.panel import Chart
 from houseprice.ui.charts.prices import format_value
 from houseprice.ui.charts.style import (
-    BAND,
     FAINT,
+    add_band,
     axis_title,
     axis_values,
+    category_axis,
     error_bars,
     extremes,
     figure,
@@ -31,9 +32,7 @@ from houseprice.ui.charts.style import (
     wrap_label,
 )
 
-_EDGE = {"mode": "lines", "line": {"width": 0}, "hoverinfo": "skip", "showlegend": False}
 _BAND_NAME = "Middle 80 % of homes"
-_SINGLE_NAME = "Single homes"
 
 
 class Mark(NamedTuple):
@@ -102,9 +101,7 @@ def _effect_figure(
     if mark is not None:
         own = axis_values(pd.Series([mark.value]), field)
         _mark(drawn, own, [mark.price], mark.label, hover)
-    drawn.add_scatter(x=x, y=frame["low"], **_EDGE)
-    filled = {**_EDGE, "showlegend": True, "fill": "tonexty", "fillcolor": BAND}
-    drawn.add_scatter(x=x, y=frame["high"], name=_BAND_NAME, **filled)
+    add_band(drawn, x, frame["low"], frame["high"], _BAND_NAME)
     if "each" in frame:
         along, prices = _concatenated(frame, x)
         drawn.add_scatter(x=along, y=prices, mode="lines", zorder=1, **_SINGLE)
@@ -129,7 +126,7 @@ def _effect_figure(
 
 
 _SINGLE = {
-    "name": _SINGLE_NAME,
+    "name": "Single homes",
     "line": {"width": 1, "color": FAINT},
     "marker": {"size": 4, "color": FAINT},
     "hoverinfo": "skip",
@@ -165,12 +162,7 @@ def _over_levels(
         drawn.add_scatter(x=x, y=y, mode=mode, zorder=1, **_SINGLE)
     drawn.update_layout(showlegend=True)
     drawn.update_xaxes(title_text=_mean_value_title(contract), **money_axis(contract))
-    drawn.update_yaxes(
-        title_text=f"{field.label} (sales)",
-        type="category",
-        categoryorder="array",
-        categoryarray=names,
-    )
+    drawn.update_yaxes(title_text=f"{field.label} (sales)", **category_axis(names))
     return drawn
 
 
@@ -219,9 +211,9 @@ def interactions_chart(frame: pd.DataFrame, contract: Contract) -> Chart:
         "effects<extra></extra>",
     )
     drawn.update_layout(bargap=0.3)
-    drawn.update_xaxes(title_text=money_title("Beyond the single effects<br>", contract))
-    drawn.update_xaxes(showgrid=True)
-    drawn.update_xaxes(rangemode="tozero", **{**money_axis(contract), "nticks": 5})
+    title = money_title("Beyond the single effects<br>", contract)
+    money = money_axis(contract) | {"nticks": 5}
+    drawn.update_xaxes(title_text=title, showgrid=True, rangemode="tozero", **money)
     drawn.update_yaxes(autorange="reversed")
     first = frame.iloc[0]
     caption = (

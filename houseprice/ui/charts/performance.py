@@ -13,6 +13,8 @@ from houseprice.ui.charts.panel import Chart
 from houseprice.ui.charts.style import (
     BAND,
     REFERENCE_LINE,
+    add_band,
+    category_axis,
     error_bars,
     figure,
     largest_levels,
@@ -73,9 +75,7 @@ def ratio_study_chart(study: pd.DataFrame) -> Chart:
         showgrid=False,
         title_text="Accepted range",
     )
-    drawn.update_yaxes(
-        type="category", categoryorder="array", categoryarray=names[::-1], showgrid=True
-    )
+    drawn.update_yaxes(**category_axis(names[::-1]), showgrid=True)
     drawn.update_layout(showlegend=True)
     caption = f"**{int(met.sum())} of {len(study)}** statistics meet the standard for assessors."
     if not met.all():
@@ -116,16 +116,8 @@ def calibration_chart(frame: pd.DataFrame, n_sales: int) -> Chart:
     )
     levels = np.linspace(level.min(), level.max(), 30)
     sampling_error = _Z_95 * np.sqrt(levels * (1 - levels) / n_sales)
-    edge = {"mode": "lines", "line": {"width": 0}, "hoverinfo": "skip"}
-    drawn.add_scatter(x=100 * levels, y=100 * (levels - sampling_error), showlegend=False, **edge)
-    drawn.add_scatter(
-        x=100 * levels,
-        y=100 * (levels + sampling_error),
-        fill="tonexty",
-        fillcolor=BAND,
-        name="Nominal, with its sampling error",
-        **edge,
-    )
+    low, high = 100 * (levels - sampling_error), 100 * (levels + sampling_error)
+    add_band(drawn, 100 * levels, low, high, "Nominal, with its sampling error")
     ends = [100 * float(levels[0]), 100 * float(levels[-1])]
     drawn.add_shape(
         type="line", x0=ends[0], y0=ends[0], x1=ends[1], y1=ends[1], layer="below",

@@ -19,10 +19,12 @@ from houseprice.ui.charts.style import (
     FAINT,
     MIN_SALES,
     REFERENCE_LINE,
+    add_band,
     add_level_boxes,
     add_sale_dots,
     axis_title,
     axis_values,
+    category_axis,
     error_bars,
     extremes,
     figure,
@@ -127,12 +129,8 @@ def price_by_level_chart(frame: pd.DataFrame, field: Field, contract: Contract) 
     drawn.update_xaxes(title_text=price_title(contract), rangemode="tozero", **money_axis(contract))
     # The best level is on top; months start there.
     calendar = field.column == contract.market.roles.sale_month
-    drawn.update_yaxes(
-        title_text=axis_title(field),
-        type="category",
-        categoryorder="array",
-        categoryarray=names[::-1] if calendar else names,
-    )
+    order = category_axis(names[::-1] if calendar else names)
+    drawn.update_yaxes(title_text=axis_title(field), **order)
     return Chart(drawn, frame, _level_caption(frame, contract) + note, {"level": field.label})
 
 
@@ -246,10 +244,7 @@ def index_chart(comparisons: Mapping[str, Comparison]) -> Chart:
             hovertemplate="Price index %{y:.1f}<extra></extra>",
         )
     for frame in compared.values():
-        edge = {"mode": "lines", "line": {"width": 0}, "hoverinfo": "skip", "showlegend": False}
-        drawn.add_scatter(x=frame["start"], y=100 * frame["low"], **edge)
-        high = 100 * frame["high"]
-        drawn.add_scatter(x=frame["start"], y=high, fill="tonexty", fillcolor=BAND, **edge)
+        add_band(drawn, frame["start"], 100 * frame["low"], 100 * frame["high"])
     drawn.update_yaxes(title_text="Price index", tickformat=".0f")
     if len(comparisons) == 1:
         only = next(iter(comparisons.values()))
@@ -403,9 +398,7 @@ def price_outliers_chart(
     drawn.update_xaxes(title_text=price_title(contract), rangemode="tozero", **money_axis(contract))
     # The names of the sales leave little room on a phone.
     drawn.update_xaxes(nticks=5)
-    drawn.update_yaxes(
-        type="category", categoryorder="array", categoryarray=rows[::-1], showgrid=False
-    )
+    drawn.update_yaxes(**category_axis(rows[::-1]), showgrid=False)
     if frame.empty:
         caption = "No price is outside the 90 % range of its estimated value."
     else:

@@ -18,6 +18,7 @@ from houseprice.ui.charts.style import (
     add_sale_dots,
     axis_title,
     axis_values,
+    category_axis,
     error_bars,
     figure,
     interquartile_band,
@@ -155,9 +156,7 @@ def error_by_level_chart(frame: pd.DataFrame, field: Field, errors: ErrorTrend) 
     names = add_level_boxes(drawn, shown)
     drawn.add_vline(x=0, line=REFERENCE_LINE)
     drawn.update_xaxes(**_ERROR_AXIS)
-    drawn.update_yaxes(
-        title_text=axis_title(field), type="category", categoryorder="array", categoryarray=names
-    )
+    drawn.update_yaxes(title_text=axis_title(field), **category_axis(names))
     return Chart(drawn, frame, _trend_caption(errors, field) + note, _ERROR_HEADERS)
 
 
@@ -201,9 +200,7 @@ def error_by_location_chart(frame: pd.DataFrame, min_sales: int, label: str) -> 
             "<br>Median error %{customdata[2]:+.1f} %<extra></extra>",
         )
     drawn.update_xaxes(title_text="Median absolute error (%)", rangemode="tozero", ticksuffix=" %")
-    drawn.update_yaxes(
-        type="category", showgrid=True, categoryorder="array", categoryarray=list(names)
-    )
+    drawn.update_yaxes(**category_axis(names), showgrid=True)
     drawn.update_layout(showlegend=True)
     large = frame[frame["sales"] >= min_sales].sort_values("median_ape")
     if len(large) < 2:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import math
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
+from numpy.typing import ArrayLike
 
 from houseprice.formatting import rounding_step
 from houseprice.market.contract import Contract
@@ -144,15 +145,17 @@ def interquartile_band(
     """Draw the interquartile range as a grey band, and with ``line`` the median on it."""
     if line is not None:
         drawn.add_scatter(x=x, y=frame["median"], **{"mode": "lines", "line": {"width": 3}, **line})
-    edge = {"mode": "lines", "line": {"width": 0}, "hoverinfo": "skip"}
-    drawn.add_scatter(x=x, y=frame["lower_quarter"], showlegend=False, **edge)
+    add_band(drawn, x, frame["lower_quarter"], frame["upper_quarter"], name)
+
+
+def add_band(
+    drawn: go.Figure, x: ArrayLike, low: ArrayLike, high: ArrayLike, name: str = ""
+) -> None:
+    """Fill the space between two lines with grey; without a name it is not in the legend."""
+    edge = {"x": x, "mode": "lines", "line": {"width": 0}, "hoverinfo": "skip"}
+    drawn.add_scatter(y=low, showlegend=False, **edge)
     drawn.add_scatter(
-        x=x,
-        y=frame["upper_quarter"],
-        fill="tonexty",
-        fillcolor=BAND,
-        name=name,
-        **edge,
+        y=high, fill="tonexty", fillcolor=BAND, name=name, showlegend=bool(name), **edge
     )
 
 
@@ -223,6 +226,11 @@ def labels_with_counts(names: pd.Series, sales: pd.Series) -> list[str]:
 def wrap_label(label: str, width: int = 26) -> str:
     """Break a long label into lines, to leave room for the chart on a phone."""
     return "<br>".join(textwrap.wrap(label, width))
+
+
+def category_axis(names: Iterable[str]) -> dict[str, object]:
+    """The settings of an axis of names in this order, from the bottom or the left."""
+    return {"type": "category", "categoryorder": "array", "categoryarray": list(names)}
 
 
 def value_axis(field: Field, contract: Contract) -> dict[str, object]:

@@ -19,6 +19,7 @@ from houseprice.ui.charts.style import (
     MIN_SALES,
     axis_title,
     axis_values,
+    category_axis,
     colour_limits,
     colour_scale,
     extremes,
@@ -187,12 +188,7 @@ def boxes_chart(
     if third:
         drawn.update_layout(boxmode="group", showlegend=True, legend_title_text=third.label)
     drawn.update_xaxes(**value_axis(number, contract))
-    drawn.update_yaxes(
-        title_text=axis_title(level),
-        type="category",
-        categoryorder="array",
-        categoryarray=list(names.values()),
-    )
+    drawn.update_yaxes(title_text=axis_title(level), **category_axis(names.values()))
     headers, caption = {"level": level.label}, caption + note
     if third is None:
         return Chart(drawn, frame.drop(columns="group"), caption, headers)
