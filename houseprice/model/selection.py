@@ -19,6 +19,9 @@ from houseprice.errors import ModelError
 
 Floats = NDArray[np.float64]
 
+FINE_SALES = 1_000
+"""From so many sales on, trees of twice the leaves that learn half as fast are better."""
+
 KERNEL_SALES = 3_000
 """The kernel machine's time grows with the square of the sales; beyond so many it adds nothing."""
 
@@ -83,20 +86,22 @@ class Settings:
 def default_settings(n_sales: int, *, has_place: bool) -> Settings:
     """Return the candidates for a number of sales, with their first settings."""
     if n_sales < KERNEL_SALES:
-        n_trees = int(np.clip(60 + n_sales / 10, 80, 240))
         small: dict[str, Any] = {
-            "max_leaf_nodes": 8,
+            "max_iter": int(np.clip(60 + n_sales / 10, 80, 160)),
             "learning_rate": 0.075,
+            "max_leaf_nodes": 8,
             "min_samples_leaf": 5,
             "l2_regularization": 2.0,
             "max_features": 0.3,
         }
-        robust = {"loss": "absolute_error", "max_iter": round(1.3 * n_trees), "random_state": 2}
+        if n_sales >= FINE_SALES:
+            small |= {"max_iter": 400, "learning_rate": 0.04, "max_leaf_nodes": 16}
+        robust = {"loss": "absolute_error", "random_state": 2}
         return Settings(
             (
                 MemberSpec("additive", "additive"),
                 MemberSpec("kernel", "kernel"),
-                MemberSpec("trees", "trees", small | {"max_iter": n_trees}, sees_prices=False),
+                MemberSpec("trees", "trees", small, sees_prices=False),
                 MemberSpec("robust trees", "trees", small | robust),
             )
         )
