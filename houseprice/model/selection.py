@@ -34,6 +34,7 @@ LEARNERS = "houseprice.learners"
 MIN_WEIGHT = 0.04
 """A member with less weight is left out: it would cost time at every prediction."""
 
+_FOLDS = ((KERNEL_SALES, 10), (100_000, 5), (float("inf"), 3))
 _RIDGE = 1.0  # squared log errors; draws weights towards equal ones where sales are few
 
 
@@ -81,6 +82,11 @@ class Settings:
 
     members: tuple[MemberSpec, ...]
     uses_index: bool = True
+
+
+def default_folds(n_sales: int) -> int:
+    """Return the number of folds: where sales are many, fewer of them err like the whole."""
+    return next(folds for limit, folds in _FOLDS if n_sales < limit)
 
 
 def default_settings(n_sales: int, *, has_place: bool) -> Settings:

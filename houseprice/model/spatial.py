@@ -22,6 +22,7 @@ Floats = NDArray[np.float64]
 _ANGLES = np.deg2rad([22.5, 45.0, 67.5, 112.5, 135.0, 157.5])
 _KM_PER_DEGREE = 111.32
 _NEIGHBOURS = (5, 15, 30)
+_BLOCK = 50_000  # houses at a time, so that memory does not grow with their number
 _CLIPPED = 0.005  # share of the prices on each side that is clipped
 
 PLACE_COLUMNS = (
@@ -85,12 +86,21 @@ class PlaceFeatures(BaseEstimator):
         neighbours.
         """
         check_is_fitted(self)
+        blocks = [
+            self._block(houses[start : start + _BLOCK], start if own else None)
+            for start in range(0, len(houses), _BLOCK)
+        ]
+        return np.concatenate(blocks) if blocks else np.empty((0, len(PLACE_COLUMNS)))
+
+    def _block(self, houses: Floats, first: int | None) -> Floats:
+        """Return the columns of houses; ``first`` is the position of the first one in the fit."""
+        own = first is not None
         points = self._positions(houses)
         axes = points @ np.array([np.cos(_ANGLES), np.sin(_ANGLES)])
         n_neighbours = min(_NEIGHBOURS[-1], self.tree_.n - own)
         distance, rows = self.tree_.query(points, np.arange(1, n_neighbours + 1 + own))
         if own:
-            distance, rows = _without_own(distance, rows)
+            distance, rows = _without_own(distance, rows, first or 0)
         weights = 1.0 / (distance + self._near)
         total, near = weights.cumsum(axis=1), self._prices[rows]
         sums = (weights[:, :, np.newaxis] * near).cumsum(axis=1)
@@ -137,9 +147,11 @@ def coordinate_fields(contract: Contract) -> tuple[int, ...]:
     return ()
 
 
-def _without_own(distance: Floats, rows: NDArray[np.intp]) -> tuple[Floats, NDArray[np.intp]]:
+def _without_own(
+    distance: Floats, rows: NDArray[np.intp], first: int
+) -> tuple[Floats, NDArray[np.intp]]:
     """Drop each sale from its own neighbours: the last one where others are at its very place."""
-    is_own = rows == np.arange(len(rows))[:, np.newaxis]
+    is_own = rows == np.arange(first, first + len(rows))[:, np.newaxis]
     is_own[~is_own.any(axis=1), -1] = True
     shape = len(rows), rows.shape[1] - 1
     return distance[~is_own].reshape(shape), rows[~is_own].reshape(shape)

@@ -31,7 +31,7 @@ Split = tuple[NDArray[np.intp], NDArray[np.intp]]
 GRID: dict[str, tuple[dict[str, Any], ...]] = {
     "additive": ({}, {"alpha": 0.002}, {"alpha": 0.015}),
     "kernel": ({}, {"gamma": 0.1}, {"gamma": 0.4}),
-    "small trees": ({}, {"max_leaf_nodes": 4}, {"max_leaf_nodes": 16}),
+    "small trees": ({}, {"max_leaf_nodes": 8}, {"max_leaf_nodes": 32}),
     "trees": ({}, {"max_leaf_nodes": 15}, {"max_leaf_nodes": 31}),
 }
 """The settings that each kind of member is tried with; the first ones are the default."""

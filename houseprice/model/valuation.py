@@ -20,7 +20,7 @@ from houseprice.model.blend import BlendRegressor
 from houseprice.model.conformal import Fold, calibrate, check_level, fit_folds, weigh_members
 from houseprice.model.extrapolation import UNLIKE
 from houseprice.model.features import to_matrix
-from houseprice.model.selection import KERNEL_SALES, MemberSpec, default_settings
+from houseprice.model.selection import MemberSpec, default_folds, default_settings
 from houseprice.model.spatial import coordinate_fields
 from houseprice.model.tuning import NO_TRIALS, choose_settings
 from houseprice.progress import Progress, subprogress
@@ -56,7 +56,7 @@ class ValuationModel(RegressorMixin, BaseEstimator):
         the contract.
     n_folds : int, optional
         Folds that give weights and intervals; the regressor is fitted once more on all sales. By
-        default 10, and 5 from KERNEL_SALES sales on.
+        default 10, and fewer where sales are many.
     random_state : int
     is_tuned : bool
         Whether the settings of the regressor are chosen by cross-validation on these sales.
@@ -118,7 +118,7 @@ class ValuationModel(RegressorMixin, BaseEstimator):
         ModelError
             If there are too few sales, or a price is not a positive number.
         """
-        n_folds = self.n_folds or (10 if len(houses) < KERNEL_SALES else 5)
+        n_folds = self.n_folds or default_folds(len(houses))
         y = _log_prices(houses, prices, n_folds)
         houses = houses.reset_index(drop=True)
         report = subprogress(progress, 0.0, 1.0)
