@@ -20,7 +20,7 @@ from houseprice.errors import ModelError
 Floats = NDArray[np.float64]
 
 FINE_SALES = 1_000
-"""From so many sales on, trees of twice the leaves that learn half as fast are better."""
+"""From so many sales on, more trees of more leaves are better."""
 
 KERNEL_SALES = 3_000
 """The kernel machine's time grows with the square of the sales; beyond so many it adds nothing."""
@@ -92,8 +92,9 @@ def default_folds(n_sales: int) -> int:
 def default_settings(n_sales: int, *, has_place: bool) -> Settings:
     """Return the candidates for a number of sales, with their first settings."""
     if n_sales < KERNEL_SALES:
-        small: dict[str, Any] = {
-            "max_iter": int(np.clip(60 + n_sales / 10, 80, 160)),
+        trees: dict[str, Any] = {
+            "loss": "absolute_error",
+            "max_iter": int(np.clip(80 + n_sales / 10, 100, 180)),
             "learning_rate": 0.075,
             "max_leaf_nodes": 8,
             "min_samples_leaf": 5,
@@ -101,14 +102,12 @@ def default_settings(n_sales: int, *, has_place: bool) -> Settings:
             "max_features": 0.3,
         }
         if n_sales >= FINE_SALES:
-            small |= {"max_iter": 400, "learning_rate": 0.04, "max_leaf_nodes": 16}
-        robust = {"loss": "absolute_error", "random_state": 2}
+            trees |= {"max_iter": 260, "learning_rate": 0.06, "max_leaf_nodes": 16}
         return Settings(
             (
                 MemberSpec("additive", "additive"),
                 MemberSpec("kernel", "kernel"),
-                MemberSpec("trees", "trees", small, sees_prices=False),
-                MemberSpec("robust trees", "trees", small | robust),
+                MemberSpec("robust trees", "trees", trees),
             )
         )
     members = [
