@@ -38,14 +38,8 @@ class SettingsError(HousePriceError):
 class MarketError(HousePriceError):
     """A market folder can't be used.
 
-    Parameters
-    ----------
-    file : Path
-        The file with the error.
-    key : str
-        Where in the file, as a dotted path ("fields.size.range"); empty for the whole file.
-    reason : str
-        What is wrong and what is expected.
+    ``key`` is where in the file the error is, as a dotted path ("fields.size.range"); empty for the
+    whole file. ``reason`` says what is wrong and what is expected.
     """
 
     def __init__(self, file: Path, key: str, reason: str) -> None:
@@ -86,14 +80,8 @@ class StoreError(ModelError):
 class BackendError(HousePriceError):
     """The backend that values houses failed.
 
-    Parameters
-    ----------
-    message : str
-        What happened and what to do, for the user.
-    reason : str
-        Stable name of the cause, for programs and logs ("tls", "busy").
-    retry_after : float, optional
-        Seconds after which to try again, if the backend gave them.
+    ``message`` says what happened and what to do, ``reason`` is a stable name of the cause for
+    programs and logs ("tls", "busy"), and ``retry_after`` is in seconds, if the backend gave them.
     """
 
     def __init__(

@@ -47,18 +47,9 @@ _MIN_SALES_OF_YEAR = 20
 class SharedErrors:
     """The components of the error of a sum, as shares of its value.
 
-    Attributes
-    ----------
-    time : float
-        Standard deviation of what all houses share.
-    years : float
-        Degrees of freedom of ``time``.
-    area : float
-        Standard deviation of what houses of one area share beyond it.
-    own : float
-        Standard deviation of a house's individual error over its forecast standard deviation.
-    measured : bool
-        False where defaults are used.
+    ``time`` is the standard deviation of what all houses share, with ``years`` degrees of freedom;
+    ``area`` that of what houses of one area share beyond it; ``own`` that of a house's individual
+    error over its forecast standard deviation. ``measured`` is False where defaults are used.
     """
 
     time: float

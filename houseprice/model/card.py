@@ -43,16 +43,11 @@ _MAX_GROUPS = 40
 
 @dataclass(frozen=True)
 class Card:
-    """The card of one version.
+    """The card of one version, as data and as Markdown for people.
 
-    Attributes
-    ----------
-    data : dict
-        version, as_of, purpose, not_for, method, limits, corrections (lists of sentences), data,
-        fields, derived, metrics, report (None without one), importance (the top ten). Shares are
-        between 0 and 1, money is in the market's currency.
-    markdown : str
-        The same for people.
+    ``data`` has version, as_of, purpose, not_for, method, limits, corrections (lists of sentences),
+    data, fields, derived, metrics, report (None without one) and importance (the top ten). Shares
+    are between 0 and 1, money is in the market's currency.
     """
 
     data: dict[str, Any]

@@ -210,26 +210,12 @@ def _add_interval(values: pd.DataFrame, valued: pd.DataFrame, level: float) -> N
 
 @dataclass(frozen=True)
 class EvaluationSet:
-    """The rows of a table with a valid house and a price.
+    """The rows of a table with a valid house and a price, and their positions in the table.
 
-    Attributes
-    ----------
-    houses : DataFrame of shape (n_scored, n_fields)
-        Clean houses, index from 0.
-    prices : Series of shape (n_scored,)
-    n_rows : int
-        Rows of the table.
-    n_errors : int
-        Rows that are excluded because the house has an error.
-    n_without_price : int
-        Other rows that are excluded because the price is missing or invalid.
-    n_in_training : int
-        Scored rows that the model was trained on: equal key and fields as one of the market's
-        sales. They flatter the score.
-    reason_counts : dict of str to int
-        Reason codes of the excluded rows, with the number of rows of each.
-    positions : ndarray of int, shape (n_scored,)
-        Positions of the scored rows in the table, from 0.
+    Of its ``n_rows``, ``n_errors`` are excluded because the house has an error, and
+    ``n_without_price`` others because the price is missing or invalid; ``reason_counts`` has the
+    number of excluded rows by reason code. The model was trained on ``n_in_training`` of the scored
+    rows (key and fields equal one of the market's sales): they flatter the score.
     """
 
     houses: pd.DataFrame
