@@ -2,38 +2,6 @@
 
 from __future__ import annotations
 
-__all__ = [
-    "AREA",
-    "AREA_ROOTS",
-    "AT_SALE",
-    "BUILT",
-    "CURRENCIES",
-    "DATES",
-    "DATE_ROOTS",
-    "KEYS",
-    "LATITUDE",
-    "LONGITUDE",
-    "MONTHS",
-    "NO",
-    "NOT_AREA",
-    "NOT_PRICE",
-    "PLACES",
-    "PRICE",
-    "PRICE_ROOTS",
-    "QUALITY",
-    "RENOVATED",
-    "SCALES",
-    "SENTINELS",
-    "SIGNS",
-    "TEXTS",
-    "VALUATIONS",
-    "YEARS",
-    "YES",
-    "X",
-    "Y",
-    "words",
-]  # fmt: skip
-
 
 def words(text: str) -> frozenset[str]:
     """Return the words of a text as a set."""
