@@ -18,8 +18,6 @@ SALES_PER_PERIOD = 5.0
 """Where months have fewer sales on average, periods are quarters or years."""
 MAX_PERIODS = 360
 """Periods of an index: it is constant before the last so many."""
-AHEAD = 1.0
-"""Years that the last slope goes on for beyond the sales; from there the index is flat."""
 PRIOR_STD = 0.05
 """Standard deviation of the log price that a year adds where the past of a market is too short.
 

@@ -46,6 +46,9 @@ _MIN_TREND_GROUP = 8
 _ABLATION_STEP = 2
 """Every second fold is fitted again: enough for a spread, in half the time."""
 _PERMUTED_SALES = 300
+_MAX_INTERACTING = 16
+"""Fields that are tested in pairs: those that hardly matter alone hardly interact."""
+_HOUSE_PAIRS = 400
 _METRICS = {
     "rmsle": rmsle,
     "median_ape": median_ape,
@@ -166,9 +169,6 @@ def interactions(
     model: ValuationModel,
     houses: pd.DataFrame,
     columns: Sequence[str],
-    top: int = 16,
-    n_pairs: int = 400,
-    random_state: int = 0,
 ) -> pd.DataFrame:
     """Return the table ``Study.interactions``: pairs of fields, the strongest interaction first.
 
@@ -178,16 +178,14 @@ def interactions(
     Popescu 2008, section 8, on differences between houses instead of averages over all of
     them).
 
-    `columns` are in the order of their importance; only the first `top` are tested, because
-    fields that hardly matter alone hardly interact. `n_pairs` is the number of random pairs of
-    houses.
+    `columns` are in the order of their importance.
     """
     contract, regressor = model.contract, model.regressor_
     matrix = regressor.features_.imputer_.fill(to_matrix(houses, contract))
-    random = np.random.default_rng(random_state)
-    receivers, donors = random.integers(0, len(matrix), (2, n_pairs))
+    random = np.random.default_rng(0)
+    receivers, donors = random.integers(0, len(matrix), (2, _HOUSE_PAIRS))
     own, other = matrix[receivers], matrix[donors]
-    names = list(columns)[:top]
+    names = list(columns)[:_MAX_INTERACTING]
     positions = {name: contract.columns.index(name) for name in names}
 
     def log_price(*replaced: str) -> Floats:

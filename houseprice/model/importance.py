@@ -21,6 +21,8 @@ from houseprice.progress import Progress
 
 Floats = NDArray[np.float64]
 
+MAX_HOUSES = 200
+"""Houses that a partial dependence is the mean of."""
 _MAX_CURVES = 20  # individual curves that are returned with a partial dependence
 
 
@@ -76,12 +78,11 @@ def partial_dependence(
     houses: pd.DataFrame,
     column: str,
     values: ArrayLike | None = None,
-    max_houses: int = 200,
 ) -> pd.DataFrame:
     """Value houses with one field set to each of several values, all else equal (Friedman 2001).
 
     ``values`` are by default the :func:`~houseprice.model.what_if.effect_grid` of the houses.
-    Of more than ``max_houses`` houses, so many are taken, evenly spaced.
+    Of more than :data:`MAX_HOUSES` houses, so many are taken, evenly spaced.
 
     A row per value: value, label (formatted value), price (mean predicted price), low and high
     (the middle 80 % of the houses), each (a list: the prices of some of the houses, evenly
@@ -93,8 +94,8 @@ def partial_dependence(
     field = model.contract.fields[column]
     matrix = to_matrix(houses, model.contract)
     grid = effect_grid(field, matrix[:, position]) if values is None else np.asarray(values, float)
-    if len(matrix) > max_houses:
-        matrix = matrix[np.linspace(0, len(matrix) - 1, max_houses).astype(np.intp)]
+    if len(matrix) > MAX_HOUSES:
+        matrix = matrix[np.linspace(0, len(matrix) - 1, MAX_HOUSES).astype(np.intp)]
     stacked = np.tile(matrix, (len(grid), 1))
     stacked[:, position] = np.repeat(grid, len(matrix))
     prices = model.predict(stacked).reshape(len(grid), len(matrix))

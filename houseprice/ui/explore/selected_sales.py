@@ -32,7 +32,7 @@ MAX_POINTS = 4_000
 _ROW_PIXELS, _MAX_VISIBLE_ROWS = 35, 10
 
 
-def show_sales(sales: Sales, key: str = "the_sales") -> None:
+def show_sales(sales: Sales) -> None:
     """Show the sales as a table, with downloads."""
     st.dataframe(
         labelled_sales(sales),
@@ -40,7 +40,7 @@ def show_sales(sales: Sales, key: str = "the_sales") -> None:
         column_config=_column_config(sales.contract),
         placeholder="missing",
         height=460,
-        key=key,
+        key="the_sales",
         alt="The selected sales",
     )
     with st.container(horizontal=True):
