@@ -14,7 +14,7 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
-from houseprice.errors import HousePriceError, PriceNotFound
+from houseprice.errors import PriceNotFound
 from houseprice.formatting import plural
 from houseprice.market.contract import CONTRACT_FILE
 from houseprice.market.draft.contract import market_name, write_market
@@ -23,7 +23,7 @@ from houseprice.market.fields import KINDS
 from houseprice.market.problems import Problem
 from houseprice.tables.extension import Extension, extend_market, set_market_key
 from houseprice.tables.sales import read_sales
-from houseprice.ui.layout import escape
+from houseprice.ui.layout import error_boundary, escape
 from houseprice.ui.session import MARKET, NEXT_MARKET, forget_market, market_title, settings
 
 _UPLOAD = "market_sales"
@@ -61,11 +61,7 @@ def show_new_market() -> None:
     )
     if file is None:
         return
-    try:
-        upload = _read(file.name, file.getvalue())
-    except HousePriceError as error:
-        st.error(escape(str(error)), icon=":material/error:")
-        return
+    upload = _read(file.name, file.getvalue())
     try:
         draft = _draft(upload)
     except PriceNotFound as error:
@@ -73,9 +69,6 @@ def show_new_market() -> None:
         st.selectbox(
             "Column of the price", list(upload.rows.columns), index=None, key=_price_key(upload)
         )
-        return
-    except HousePriceError as error:
-        st.error(escape(str(error)), icon=":material/error:")
         return
     st.markdown(
         f"**{plural(len(upload.rows), 'row')}.** This is what each column is taken for. Change "
@@ -159,16 +152,12 @@ def _examples(cells: pd.Series) -> str:
 def _make(upload: _Upload, draft: Draft, title: str, currency: str) -> None:
     """Write the folder, and go to the new market, whose first visit trains its model."""
     folder = settings().markets / market_name(title)
-    try:
-        with tempfile.TemporaryDirectory() as scratch, st.spinner("Checking the sales"):
-            file = Path(scratch) / upload.name
-            file.write_bytes(upload.data)
-            market = write_market(
-                draft, upload.rows, upload.unread, file, folder, title=title, currency=currency
-            )
-    except HousePriceError as error:
-        st.error(escape(str(error)), icon=":material/error:")
-        return
+    with tempfile.TemporaryDirectory() as scratch, st.spinner("Checking the sales"):
+        file = Path(scratch) / upload.name
+        file.write_bytes(upload.data)
+        market = write_market(
+            draft, upload.rows, upload.unread, file, folder, title=title, currency=currency
+        )
     if len(market.set_aside):
         st.toast(f"{plural(len(market.set_aside), 'sale')} set aside: see Explore, Data quality.")
     _show_home(folder)
@@ -196,11 +185,13 @@ def show_own_markets() -> None:
                 on_click="ignore",
                 icon=":material/download:",
             )
-            with st.popover(
-                "Add sales", icon=":material/playlist_add:", key=f"extend_{folder.name}"
-            ):
+            key = f"extend_{folder.name}"
+            adding = st.popover("Add sales", icon=":material/playlist_add:", key=key)
+            with adding, error_boundary(f"{key}_error"):
                 _show_extension(folder)
-            with st.popover("Rename", icon=":material/edit:", key=f"rename_{folder.name}"):
+            key = f"rename_{folder.name}"
+            renaming = st.popover("Rename", icon=":material/edit:", key=key)
+            with renaming, error_boundary(f"{key}_error"):
                 _show_rename(folder)
             with st.popover("Delete", icon=":material/delete:", key=f"delete_{folder.name}"):
                 st.markdown("Its sales and its contract are deleted from this computer.")
@@ -221,23 +212,22 @@ def _show_extension(folder: Path) -> None:
     )
     if file is None:
         return
-    try:
-        extension = _extension(folder, file.name, file.getvalue())
-        st.markdown(f"**{extension.summary}** Sales are known by their key or, without one, if all "
-                    "cells are the same. The file before is kept.")  # fmt: skip
-        if len(extension.set_aside):
-            st.dataframe(
-                extension.set_aside[["id", "reason"]],
-                hide_index=True,
-                key=f"set_aside_{folder.name}",
-                alt="The sales that are set aside",
-            )
-        if st.button("Add them and train", key=f"really_extend_{folder.name}"):
-            extension.write()
-            st.cache_resource.clear()
-            _show_home(folder)
-    except HousePriceError as error:
-        st.error(escape(str(error)), icon=":material/error:")
+    extension = _extension(folder, file.name, file.getvalue())
+    st.markdown(
+        f"**{extension.summary}** Sales are known by their key or, without one, if all cells are "
+        "the same. The file before is kept."
+    )
+    if len(extension.set_aside):
+        st.dataframe(
+            extension.set_aside[["id", "reason"]],
+            hide_index=True,
+            key=f"set_aside_{folder.name}",
+            alt="The sales that are set aside",
+        )
+    if st.button("Add them and train", key=f"really_extend_{folder.name}"):
+        extension.write()
+        st.cache_resource.clear()
+        _show_home(folder)
 
 
 def _extension(folder: Path, name: str, data: bytes) -> Extension:
@@ -260,11 +250,7 @@ def _show_rename(folder: Path) -> None:
     ).strip()
     st.caption("The model is trained again, because its card has the name.")
     if st.button("Rename it", key=f"really_rename_{folder.name}", disabled=not title):
-        try:
-            set_market_key(folder, "title", title)
-        except HousePriceError as error:
-            st.error(escape(str(error)), icon=":material/error:")
-            return
+        set_market_key(folder, "title", title)
         st.cache_resource.clear()
         _show_home(folder)
 
