@@ -10,17 +10,18 @@ from __future__ import annotations
 from typing import Self
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from scipy.spatial import KDTree
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from houseprice.market.contract import Contract
+from houseprice.market.geography import Projection
 
 Floats = NDArray[np.float64]
 
 _ANGLES = np.deg2rad([22.5, 45.0, 67.5, 112.5, 135.0, 157.5])
-_KM_PER_DEGREE = 111.32
 _NEIGHBOURS = (5, 15, 30)
 _BLOCK = 50_000  # houses at a time, so that memory does not grow with their number
 _CLIPPED = 0.005  # share of the prices on each side that is clipped
@@ -46,7 +47,7 @@ class PlaceFeatures(BaseEstimator):
     fields_ : tuple of two ints
         The positions of the fields of the coordinates.
     tree_ : KDTree
-        The sales that were fitted, in units of the plane, or km for degrees.
+        The sales that were fitted, in metres.
     local_std_ : float
         Standard deviation of the mean log price of the 15 nearest sales over the market.
     usual_distance_ : float
@@ -61,10 +62,8 @@ class PlaceFeatures(BaseEstimator):
         self.fields_ = coordinate_fields(self.contract)
         area = self.contract.market.roles.area
         self._area = None if area is None else self.contract.columns.index(area)
-        self._is_plane = self.contract.market.roles.latitude is None
-        points = houses[:, list(self.fields_)]
-        self._centre = np.median(points, axis=0)
-        self._scale = self._unit(float(self._centre[0]))
+        frame = pd.DataFrame(houses, columns=self.contract.columns)
+        self._projection = Projection.fit(frame, self.contract)
         points = self._positions(houses)
         self.tree_ = KDTree(points)
         prices = np.clip(log_prices, *np.quantile(log_prices, [_CLIPPED, 1.0 - _CLIPPED]))
@@ -123,14 +122,10 @@ class PlaceFeatures(BaseEstimator):
         share: Floats = 1.0 - np.minimum(self.usual_distance_ / np.maximum(distance, 1e-9), 1.0)
         return self.local_std_ * share
 
-    def _unit(self, latitude: float) -> Floats:
-        if self._is_plane:
-            return np.ones(2)
-        return _KM_PER_DEGREE * np.array([1.0, np.cos(np.deg2rad(latitude))])
-
     def _positions(self, houses: Floats) -> Floats:
-        positions: Floats = (houses[:, list(self.fields_)] - self._centre) * self._scale
-        return positions
+        assert self._projection is not None  # only a market with coordinates has places
+        columns = dict(zip(self.contract.columns, houses.T, strict=True))
+        return self._projection.metres(columns)
 
     def _log_area(self, houses: Floats) -> Floats:
         if self._area is None:
@@ -140,11 +135,7 @@ class PlaceFeatures(BaseEstimator):
 
 def coordinate_fields(contract: Contract) -> tuple[int, ...]:
     """Return the positions of the fields of the coordinates; empty in a market without them."""
-    roles = contract.market.roles
-    for pair in ((roles.latitude, roles.longitude), (roles.x, roles.y)):
-        if pair[0] is not None and pair[1] is not None:
-            return tuple(contract.columns.index(name) for name in pair if name is not None)
-    return ()
+    return tuple(contract.columns.index(field.column) for field in contract.coordinates or ())
 
 
 def _without_own(
