@@ -114,13 +114,16 @@ def model_dir(market, clean_environment, tmp_path_factory):
 
     The model is trained once, and each process has a copy that it can write to.
     """
+    from houseprice.files import file_lock
     from houseprice.model.store.store import ModelStore
-    from houseprice.model.training import add_study, ensure_model
+    from houseprice.model.training import train
 
     base = tmp_path_factory.getbasetemp()
     trained = (base.parent if IS_WORKER else base) / "trained"
-    ensure_model(market, ModelStore(trained))
-    add_study(market, ModelStore(trained))
+    with file_lock(trained.with_suffix(".lock")):
+        store = ModelStore(trained)
+        if store.active(market.contract.market.name) is None:
+            train(market, store, study=True)
     folder = Path(os.environ["HOUSEPRICE_MODEL_DIR"])
     shutil.copytree(trained, folder, dirs_exist_ok=True)
     return folder

@@ -24,7 +24,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import stdtrit
-from sklearn.base import clone
 
 from houseprice.errors import ModelError
 from houseprice.market.sales import Market
@@ -144,14 +143,9 @@ def out_of_time_errors(
         before, now = years < year, years == year
         if before.sum() < MIN_SALES or now.sum() < _MIN_SALES_OF_YEAR:
             continue
-        regressor = clone(model.regressor_)
-        # As for the folds of the model: the search for these fields is what is slow.
-        regressor.set_params(
-            settings=model.regressor_.settings_,
-            excluded_fields=tuple(model.regressor_.excluded_fields_),
+        regressor = model.regressor_.refit(
+            market.houses[before].reset_index(drop=True), np.log(prices[before])
         )
-        regressor.fit(market.houses[before].reset_index(drop=True), np.log(prices[before]))
-        regressor.weights_ = model.regressor_.weights_
         yield prices[now], np.exp(regressor.predict(market.houses[now])), areas[now]
 
 

@@ -1,4 +1,4 @@
-"""The regressor of the log price: a weighted mean of two models that err in different ways."""
+"""The regressor of the log price: members on one feature table, blended by held-out sales."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.base import BaseEstimator, RegressorMixin, clone
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import KFold
@@ -239,6 +239,16 @@ class BlendRegressor(RegressorMixin, BaseEstimator):
     def _linear_price_columns(self) -> NDArray[np.intp]:
         end = self.features_.n_numeric_
         return np.arange(end - self._n_price_columns, end)
+
+    def refit(self, houses: pd.DataFrame, log_prices: Floats) -> BlendRegressor:
+        """Return a regressor of other sales with the same members, weights and exclusions."""
+        regressor: BlendRegressor = clone(self).set_params(
+            settings=self.settings_,
+            # The search for these fields is what is slow.
+            excluded_fields=tuple(self.excluded_fields_),
+        )
+        regressor.fit(houses, log_prices).weights_ = self.weights_
+        return regressor
 
     def member_columns(self, spec: MemberSpec) -> slice | NDArray[np.intp]:
         """Return the columns of the design that a member sees."""

@@ -1,4 +1,4 @@
-"""The two members of the blend: an additive spline model and a kernel machine."""
+"""The members for few sales: an additive spline model and a kernel machine."""
 
 from __future__ import annotations
 
