@@ -35,14 +35,11 @@ LEVELS = (0.68, 0.80, 0.90)
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Values of held-out sales.
+    """Values of held-out sales, one row per sale and repeat.
 
-    Attributes
-    ----------
-    values : DataFrame
-        One row per sale and repeat: ``row`` (position of the sale), ``repeat``, ``fold``,
-        ``price``, ``predicted_price``, ``low_90``, ``high_90`` and so on for each level, and the
-        estimates of the baselines in ``baseline_*``.
+    The columns are ``row`` (position of the sale), ``repeat``, ``fold``, ``price``,
+    ``predicted_price``, ``low_90``, ``high_90`` and so on for each level, and the estimates of the
+    baselines in ``baseline_*``.
     """
 
     values: pd.DataFrame

@@ -194,19 +194,10 @@ class GaussianCopulaImputer(BaseEstimator):
 class Marginal:
     """The distribution of one field among the sales, and the normal scores of its values.
 
-    Attributes
-    ----------
-    values : ndarray of shape (n_values,)
-        The values that occurred, in ascending order; levels without an order in that of their
-        prices.
-    scores : ndarray of shape (n_values,)
-        The standardised normal score of the middle rank of each value.
-    limits : ndarray of shape (n_values - 1,)
-        The scores between one value and the next.
-    by_level : ndarray of shape (n_levels,), optional
-        The score of each level of a field without an order, 0 for one that did not occur.
-    is_whole : bool
-        Whether imputed values are whole numbers.
+    ``values`` are those that occurred, in ascending order (levels without an order in that of their
+    prices); ``scores`` the standardised normal scores of their middle ranks; ``limits`` the scores
+    between one value and the next. ``by_level`` has the score of each level of a field without an
+    order, 0 for one that did not occur. ``is_whole``: imputed values are whole numbers.
     """
 
     values: Floats
