@@ -57,6 +57,10 @@ _REFITTED, _STUDIED, _TRAINED = 0.1, 0.9, 0.25
 # The same within the tables of the study.
 _EXPLAINED, _GROUPED = 0.1, 0.7
 
+_finishing: list[tuple[Market, ModelStore]] = []
+"""The markets whose training another process finishes (the first) or will finish."""
+_finishing_lock = threading.Lock()
+
 _RESAMPLES = 200
 """Bootstrap samples for the intervals of the card: more would slow down every training."""
 
@@ -260,7 +264,10 @@ def finish_training(market: Market, store: ModelStore, progress: Progress | None
 
 
 def start_finishing(market: Market, store: ModelStore) -> subprocess.Popen[bytes] | None:
-    """Finish the training of the active model in a process of low priority, if need be."""
+    """Finish the training of the active model in a process of low priority, if need be.
+
+    One market at a time: the next one follows when the process ends, and None is returned.
+    """
     version = store.active(market.contract.market.name)
     try:
         store.check_can_add(version or "")
@@ -270,6 +277,11 @@ def start_finishing(market: Market, store: ModelStore) -> subprocess.Popen[bytes
         return None
     if study.is_complete or study.progress is not None:
         return None
+    with _finishing_lock:
+        if _finishing:
+            _finishing.append((market, store))
+            return None
+        _finishing.append((market, store))
     process = start_python(
         ["-m", "houseprice", "models", "study", "--background"],
         {
@@ -286,6 +298,12 @@ def _wait_for(process: subprocess.Popen[bytes]) -> None:
     process.wait()
     with process:  # closes its input, which must be open until then
         pass
+    with _finishing_lock:
+        _finishing.pop(0)
+        following = _finishing.copy()
+        _finishing.clear()
+    for market, store in following:
+        start_finishing(market, store)
 
 
 def _to_both(first: Progress, second: Progress | None) -> Progress:
