@@ -41,7 +41,7 @@ UNLABELLED = """() => [
     ...[...document.querySelectorAll('[data-testid=stMain] input, [data-testid=stMain] textarea')]
         .filter(field => field.type !== 'file' && field.offsetParent
             && !field.labels?.length && !field.getAttribute('aria-label')
-            && !field.getAttribute('aria-labelledby')),
+            && !field.getAttribute('aria-labelledby') && !field.closest('[aria-hidden=true]')),
 ].map(element => element.outerHTML.slice(0, 200))"""
 
 # Text of charts with a contrast below 4.5:1 to the page (WCAG 2.2, 1.4.3): axe does not check it.
