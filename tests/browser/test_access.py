@@ -68,6 +68,7 @@ def wait_until_idle(page: Page) -> None:
     expect(page.get_by_role("heading", level=1)).to_be_visible(timeout=30_000)
     expect(page.get_by_test_id("stStatusWidget")).to_have_count(0, timeout=30_000)
     expect(page.get_by_test_id("stSkeleton")).to_have_count(0, timeout=30_000)
+    expect(page.locator("[data-stale=true]")).to_have_count(0, timeout=30_000)
 
 
 @pytest.mark.parametrize("path", PAGES)
