@@ -173,7 +173,7 @@ def blend_weights(predictions: Floats, y: Floats) -> Floats:
     limit = 2.5 * 1.4826 * float(np.median(np.abs(y - centre)))
     target = np.clip(y - centre, -limit, limit)
     gaps = predictions - centre[:, np.newaxis]
-    # A large multiple of the sum of the weights stands for their sum being 1.
+    # One more equation, with a large factor: the sum of the weights is 1.
     one = 1e3 * max(float(np.abs(target).sum()), 1.0)
     design = np.vstack([gaps, np.sqrt(_RIDGE) * np.eye(n_members), np.full((1, n_members), one)])
     goal = np.concatenate([target, np.full(n_members, np.sqrt(_RIDGE) / n_members), [one]])

@@ -146,9 +146,8 @@ class Study:
 
 
 def _tables(data: object, names: Iterable[str]) -> dict[str, pd.DataFrame]:
-    if not isinstance(data, dict):
-        raise ValueError("a study is an object of tables")  # noqa: TRY004 - data, not a call
-    return {name: _table(name, data.get(name)) for name in names}
+    tables = data if isinstance(data, dict) else {}
+    return {name: _table(name, tables.get(name)) for name in names}
 
 
 def _table(name: str, data: object) -> pd.DataFrame:

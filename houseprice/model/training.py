@@ -1,7 +1,7 @@
 """Training: fit, measure, save and activate a model, then study it.
 
-Whoever waits for values gets a preliminary model of a sample of the sales within seconds. The model
-of all sales and its study follow in another process: :func:`start_finishing`.
+Apps and services first train a preliminary model on a sample of the sales, within seconds. The
+model of all sales and its study follow in another process: :func:`start_finishing`.
 """
 
 from __future__ import annotations

@@ -42,7 +42,7 @@ _NAMES = [_USE_NAMES.get(use, use) for use in USES]
 
 @dataclass(frozen=True)
 class _Upload:
-    """A file of sales as it was read; ``drafts`` has what its columns were taken for, by price."""
+    """An uploaded file of sales; ``drafts`` are the drafted markets by their price column."""
 
     name: str
     data: bytes

@@ -35,7 +35,7 @@ def scroll_to(field: Locator) -> None:
     """Bring a field into view; a list that opens during the scrolling is closed by it."""
     field.scroll_into_view_if_needed()
     field.page.evaluate(
-        "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
+        "() => new Promise(next => requestAnimationFrame(() => requestAnimationFrame(next)))"
     )
 
 
@@ -160,6 +160,8 @@ def test_the_report_is_one_page_on_paper_of_either_size(app, tmp_path):
     app.get_by_role("button", name="Random sale").click()
     expect(app.get_by_text("This is sale")).to_be_visible()
     value = dollars(app)
+    caption = app.get_by_text(re.compile(r"^Values as of \w+ \d{4}")).last.inner_text()
+    as_of = caption.removeprefix("Values as of ").split(",")[0]
     app.get_by_role("button", name="Report").click()
     name = app.get_by_role("textbox", name="Name or address of the house")
     name.fill("12 Oak Lane <b>north</b>")
@@ -172,7 +174,7 @@ def test_the_report_is_one_page_on_paper_of_either_size(app, tmp_path):
         "90 % range:",
         "confidence",
         "Model ames-",
-        "July 2010",
+        f"Values as of {as_of}",
         "&lt;b&gt;",
     ):
         assert part in text

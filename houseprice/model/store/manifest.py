@@ -145,7 +145,7 @@ class Manifest(_Frozen):
         return unsigned.model_copy(update={"signature": keys.sign(_signed_content(unsigned))})
 
     def check_can_sign_again(self, keys: Keys) -> None:
-        """Raise a StoreError unless these keys signed the manifest, or nobody signs here."""
+        """Raise a StoreError unless the manifest was signed with these keys, or neither has any."""
         if self.signing_key != keys.signing_id:
             raise StoreError(
                 f"Nothing can be added to model version {self.model_version}: it was signed with "
