@@ -82,6 +82,26 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: turns[item.path])
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Any:
+    """Train quickly: studies of a sample, none in the background, few folds for few sales.
+
+    Dozens of tests need a model of a market of their own. Tests of the model itself have all folds.
+    """
+    from houseprice.model.selection import default_folds
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("houseprice.model.training.MAX_STUDY_SALES", 500)
+        for module in ("houseprice.ui.session", "houseprice.api.active_model"):
+            patch.setattr(f"{module}.start_finishing", lambda market, store: None)
+        if not item.path.is_relative_to(ROOT / "tests" / "unit" / "model"):
+            patch.setattr(
+                "houseprice.model.valuation.default_folds",
+                lambda n_sales: 3 if n_sales < 1_000 else default_folds(n_sales),
+            )
+        return (yield)
+
+
 @pytest.fixture(scope="session")
 def root():
     """The project's top folder."""

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from houseprice.market.sales import Market
 from houseprice.model.conformal import Fold
 from houseprice.model.features import to_matrix
+from houseprice.model.importance import permutation_rises
 from houseprice.model.metrics import (
     coverage,
     mae,
@@ -342,15 +343,8 @@ def _rank_fields(fold: Fold, sales: _Sales, seed: int) -> Positions:
     """Order the fields by their permutation importance for a fold's model on its own sales."""
     own = _training_rows(fold, sales)
     own = own[np.linspace(0, len(own) - 1, min(_PERMUTED_SALES, len(own))).astype(np.intp)]
-    houses, y = sales.matrix[own], np.log(sales.paid[own])
-    order = np.random.default_rng(seed).permutation(len(own))
-    error = np.abs(fold.regressor.predict(houses) - y).mean()
-    increases = np.empty(houses.shape[1])
-    for k in range(houses.shape[1]):
-        permuted = houses.copy()
-        permuted[:, k] = houses[order, k]
-        increases[k] = np.abs(fold.regressor.predict(permuted) - y).mean() - error
-    return np.argsort(-increases, kind="stable")
+    rises = permutation_rises(fold.regressor, sales.matrix[own], sales.paid[own], (seed,))
+    return np.argsort(-rises[:, 0], kind="stable")
 
 
 def _training_rows(fold: Fold, sales: _Sales) -> Positions:

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from houseprice.errors import ModelError
 from houseprice.market.contract import Contract
-from houseprice.model.conformal import Fold
+from houseprice.model.blend import BlendRegressor
 from houseprice.model.features import to_matrix
 from houseprice.model.metrics import mae, mean_ape
 from houseprice.model.valuation import ValuationModel
@@ -23,6 +23,7 @@ Floats = NDArray[np.float64]
 
 MAX_HOUSES = 200
 """Houses that a partial dependence is the mean of."""
+_ROWS_AT_ONCE = 5_000  # valued by one call: many small calls take longer
 _MAX_CURVES = 20  # individual curves that are returned with a partial dependence
 
 
@@ -55,22 +56,23 @@ def permutation_importance(
     prices = np.asarray(prices, dtype=np.float64)
     step = math.ceil(len(matrix) / (max_sales or len(matrix)))
     folds = [replace(fold, held_out=fold.held_out[::step]) for fold in model.folds_]
-    baseline = [_errors(fold, matrix[fold.held_out], prices[fold.held_out]) for fold in folds]
-    rises = np.empty((matrix.shape[1], len(folds), 2))
-    # Not on a cluster: sending the models there for each field takes longer than evaluating them.
+    # Not on a cluster: sending the models there takes longer than evaluating them.
     tasks = Parallel(n_jobs=n_jobs, backend="threading", return_as="generator")(
-        delayed(_permuted_errors)(
-            fold, matrix[fold.held_out], prices[fold.held_out], n_repeats, (random_state, number, i)
+        delayed(permutation_rises)(
+            fold.regressor,
+            matrix[fold.held_out],
+            prices[fold.held_out],
+            (random_state, number),
+            n_repeats,
         )
-        for i in range(matrix.shape[1])
         for number, fold in enumerate(folds)
     )
-    for done, errors in enumerate(tasks):
-        i, number = divmod(done, len(folds))
-        rises[i, number] = errors - baseline[number]
-        if progress is not None and number == 0:
-            progress(i / matrix.shape[1], "Measuring the importance of the fields")
-    return _importance_table(rises, model.contract)
+    rises = []
+    for of_fold in tasks:
+        rises.append(of_fold)
+        if progress is not None:
+            progress(len(rises) / len(folds), "Measuring the importance of the fields")
+    return _importance_table(np.stack(rises, axis=1), model.contract)
 
 
 def partial_dependence(
@@ -111,21 +113,36 @@ def partial_dependence(
     )
 
 
-def _errors(fold: Fold, houses: Floats, prices: Floats) -> Floats:
-    """Return the mean absolute error of held-out houses, as a share of the price and in money."""
-    estimate = np.exp(fold.regressor.predict(houses))
-    return np.array([mean_ape(prices, estimate), mae(prices, estimate)])
-
-
-def _permuted_errors(
-    fold: Fold, houses: Floats, prices: Floats, n_repeats: int, key: tuple[int, int, int]
+def permutation_rises(
+    regressor: BlendRegressor,
+    houses: Floats,
+    prices: Floats,
+    seed: tuple[int, ...],
+    n_repeats: int = 1,
 ) -> Floats:
-    """Return the errors with a field permuted; `key` is the seed, the fold and the field."""
-    random = np.random.default_rng(key)
-    permuted = np.tile(houses, (n_repeats, 1))
-    for block in np.split(permuted[:, key[2]], n_repeats):
-        block[:] = random.permutation(block)
-    return _errors(fold, permuted, np.tile(prices, n_repeats))
+    """Return how much the errors grow with each field permuted, shape (n_fields, 2).
+
+    The errors are the mean absolute ones, as a share of the price and in money.
+    """
+    n_fields = houses.shape[1]
+    paid = np.tile(prices, n_repeats)
+
+    def errors(log_prices: Floats) -> tuple[float, float]:
+        estimate = np.exp(log_prices)
+        return mean_ape(paid, estimate), mae(paid, estimate)
+
+    permuted_errors = np.empty((n_fields, 2))
+    n_blocks = math.ceil(n_fields * len(paid) / _ROWS_AT_ONCE)
+    for block in np.array_split(np.arange(n_fields), min(n_blocks, n_fields)):
+        permuted = np.tile(houses, (len(block), n_repeats, 1, 1))
+        for i, of_field in zip(block.tolist(), permuted, strict=True):
+            random = np.random.default_rng((*seed, i))
+            for repeat in of_field:
+                repeat[:, i] = random.permutation(repeat[:, i])
+        predicted = regressor.predict(permuted.reshape(-1, n_fields))
+        permuted_errors[block] = [errors(each) for each in np.split(predicted, len(block))]
+    rises: Floats = permuted_errors - errors(np.tile(regressor.predict(houses), n_repeats))
+    return rises
 
 
 def _importance_table(rises: Floats, contract: Contract) -> pd.DataFrame:

@@ -57,3 +57,13 @@ def test_pages_show_the_progress_of_a_study_and_then_the_study(store, village):
         select_tab(page, "drivers_tab", tab)
         assert charts(page)
         assert "80 sales" in texts(page)
+
+
+def test_the_app_starts_the_study_of_its_model(store, monkeypatch):
+    started = []
+    monkeypatch.setattr(
+        "houseprice.ui.session.start_finishing",
+        lambda market, store: started.append((market.contract.market.name, store.folder)),
+    )
+    open_page(PAGE)
+    assert started == [("hamlet", store.folder)]
