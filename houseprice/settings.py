@@ -68,10 +68,15 @@ class Settings(BaseSettings):
     api_url: str | None = Field(
         None, description="Model server to use instead of this process, such as https://host:8000"
     )
-    api_protocol: Literal["houseprice", "regression", "inputs", "mlflow", "oip"] = Field(
+    api_protocol: Literal["houseprice", "regression", "inputs", "mlflow", "oip", "json"] = Field(
         "houseprice",
         description="Protocol of that server: `houseprice`, `regression`, `inputs`, `mlflow`, "
-        "`oip`",
+        "`oip`, `json`",
+    )
+    api_map: Path | None = Field(
+        None,
+        description="File that maps columns, blanks, values and headers to those of that server; "
+        "`houseprice check-server` drafts it",
     )
     api_key: SecretStr | None = Field(None, description="Key for that server")
     api_target: Literal["price", "log", "log1p"] = Field(

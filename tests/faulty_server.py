@@ -137,7 +137,7 @@ def assert_readable(error: BackendError, server: FaultyServer) -> None:
     text = str(error)
     assert f"127.0.0.1:{server.port}" in text
     assert text.isprintable()
-    assert len(text) < 700
+    assert len(text) < 1_300
     assert text.endswith((".", "…"))
     assert KEY not in text
 

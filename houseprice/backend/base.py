@@ -100,6 +100,8 @@ class BackendInfo:
     capabilities: frozenset[Capability] = CAPABILITIES
     remarks: tuple[str, ...] = ()
     """Sentences about the backend for the user ("It has another model than this computer.")."""
+    configuration: str = ""
+    """What else decides on its values, such as a digest of the mapping of a foreign server."""
 
 
 @dataclass(frozen=True)

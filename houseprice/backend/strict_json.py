@@ -17,14 +17,18 @@ class StrictJsonError(ValueError):
     """A text is not JSON, or is ambiguous; the message says why."""
 
 
-def read_json(data: bytes) -> Any:  # noqa: ANN401 - JSON may hold anything
-    """Parse a JSON text in UTF-8; raises StrictJsonError, addressed to the author of the text."""
+def read_json(data: bytes, *, non_finite: bool = False) -> Any:  # noqa: ANN401 - JSON may hold anything
+    """Parse a JSON text in UTF-8; raises StrictJsonError, addressed to the author of the text.
+
+    With ``non_finite``, NaN, Infinity and numbers that are too large are read, as Python writes
+    them: for answers whose numbers are checked one by one.
+    """
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError:
         raise StrictJsonError("it is not UTF-8 text") from None
     try:
-        value = _READER.decode(text)
+        value = (_NON_FINITE_READER if non_finite else _READER).decode(text)
         if b"\\ud" in data or b"\\uD" in data:
             json.dumps(value, ensure_ascii=False).encode()
     except StrictJsonError:
@@ -41,9 +45,9 @@ def read_json(data: bytes) -> Any:  # noqa: ANN401 - JSON may hold anything
     return value
 
 
-def write_json(value: object) -> bytes:
-    """Serialize to JSON in UTF-8, with non-finite numbers as null."""
-    return to_json(value, inf_nan_mode="null")
+def write_json(value: object, *, non_finite: bool = False) -> bytes:
+    """Serialize to JSON in UTF-8, with non-finite numbers as null, or as NaN and Infinity."""
+    return to_json(value, inf_nan_mode="constants" if non_finite else "null")
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -66,6 +70,13 @@ def _refuse_constant(name: str) -> float:
     raise StrictJsonError(f"{name} is no JSON number; write null for an unknown value")
 
 
+def _integer(text: str) -> int | float:
+    return int(text) if len(text) < _MAX_DIGITS else float(text)
+
+
+_MAX_DIGITS = 300
+"""An integer with as many is no price, and one with some more is larger than every float."""
 _READER = json.JSONDecoder(
     object_pairs_hook=_unique, parse_float=_finite, parse_constant=_refuse_constant
 )
+_NON_FINITE_READER = json.JSONDecoder(object_pairs_hook=_unique, parse_int=_integer)

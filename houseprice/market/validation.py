@@ -59,16 +59,22 @@ class ValidationResult:
         the input. A level is its position in the contract; NaN is unknown.
     valid : bool array, shape (n_rows,)
         Whether a row has no error and so can be valued.
-    facts_given : int array, shape (n_rows,)
-        How many fields of a row are neither blank nor stated as unknown.
+    given : bool array, shape (n_rows, n_fields)
+        Whether a field is neither blank nor stated as unknown, and so was not filled here.
     problems : tuple of Problem
         Those of the whole table first, then by row, by field, and by severity.
     """
 
     houses: pd.DataFrame
     valid: Flags
-    facts_given: NDArray[np.intp]
+    given: Flags
     problems: tuple[Problem, ...]
+
+    @property
+    def facts_given(self) -> NDArray[np.intp]:
+        """How many fields of each row are given."""
+        counts: NDArray[np.intp] = self.given.sum(axis=1)
+        return counts
 
 
 def validate(
@@ -120,7 +126,7 @@ def validate(
     valid = np.ones(len(rows), dtype=bool)
     valid[[p.row - 1 for p in problems if p.severity == "error" and p.row is not None]] = False
     problems.sort(key=problem_order(contract.columns))
-    return ValidationResult(houses, valid, given.sum(axis=0), tuple(problems))
+    return ValidationResult(houses, valid, given.T, tuple(problems))
 
 
 def problem_order(columns: Sequence[str]) -> Callable[[Problem], tuple[int, int, int]]:

@@ -1,18 +1,20 @@
-"""The backend of a server with a foreign protocol, which returns predicted prices only.
+"""The backend of a server with a foreign protocol, which returns prices, and ranges if it has them.
 
-Rows are validated here, and invalid ones are not sent. Each number of an answer is assigned to its
-house, converted to money, and refused if it is outside the price limits of the market.
+Rows are validated here, and invalid ones are not sent. The others are sent as they were given: a
+blank is a blank, whatever the contract would fill in. Each number of an answer is assigned to its
+house and converted to money; one that is no price of this market costs its own house only.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from houseprice.backend.base import (
     DEFAULT_INTERVAL,
@@ -24,28 +26,36 @@ from houseprice.backend.base import (
     report_valued,
     valuation_frame,
 )
+from houseprice.backend.remote.foreign_table import (
+    SentColumn,
+    as_sent,
+    foreign_table,
+    padding_row,
+    sent_columns,
+)
 from houseprice.backend.remote.parity import Parity, compare_prices
 from houseprice.backend.remote.protocols import (
-    Cell,
-    ColumnKind,
     ForeignTable,
+    Prediction,
     Reply,
+    ServerInfo,
     codec_for,
+    describe,
 )
+from houseprice.backend.remote.server_map import ServerMap, read_server_map
 from houseprice.backend.remote.transport import REQUEST_ROWS, Transport
 from houseprice.errors import BackendError, BackendInvalidResponse
 from houseprice.formatting import join_words
 from houseprice.market.contract import Contract
-from houseprice.market.fields import Field
-from houseprice.market.metadata import Dialect
 from houseprice.market.problems import Problem
-from houseprice.market.validation import validate
+from houseprice.market.validation import ValidationResult, validate
 from houseprice.model.conformal import check_level
 from houseprice.model.store.artefact import NO_GOLDEN_ROWS, GoldenRows
 from houseprice.progress import Progress
 from houseprice.settings import Settings
 
 _PRICES_ONLY = "This server gives predicted prices only: no ranges, reasons or comparable sales."
+_RANGES = "The ranges of this server cover {:.0%} of prices, by its own account."
 _PARITY_REMARKS: dict[Parity, str] = {
     "same": "It gives the same values as the model of this computer.",
     "other": "It gives other values than the model of this computer.",
@@ -55,7 +65,7 @@ _PARITY_REMARKS: dict[Parity, str] = {
 
 
 class ForeignBackend(Backend):
-    """Values houses with a server of a foreign protocol (regression, inputs, mlflow or oip)."""
+    """Values houses with a server of a foreign protocol, as its template and mapping file say."""
 
     def __init__(
         self,
@@ -66,22 +76,34 @@ class ForeignBackend(Backend):
         golden: GoldenRows = NO_GOLDEN_ROWS,
         *,
         request_rows: int = REQUEST_ROWS,
+        server_map: ServerMap | None = None,
     ) -> None:
         self._transport = transport
-        self._request_rows = request_rows
         self._contract = contract
-        self._target = settings.api_target
-        self._codec = codec_for(protocol, settings.api_model)
-        self._dialect = contract.dialects.get(protocol, Dialect())
+        self.server_map = server_map or read_server_map(settings, contract)
+        self._request_rows = self.server_map.max_houses or request_rows
+        self._model = settings.api_model
+        self._codec = codec_for(protocol, self.server_map, self._model)
         self._golden = golden
         self._version = ""
+        self._description: ServerInfo | None = None
         self._remarks: tuple[str, ...] | None = None
+
+    def describe(self) -> ServerInfo:
+        """Return what the server says about its model, requested once."""
+        if self._description is None:
+            self._description = describe(self._transport, self.server_map, self._model)
+            self._version = self._version or self._description.version
+        return self._description
 
     def info(self) -> BackendInfo:
         """Return which model answers, as far as the server reports it."""
         if self._remarks is None:
-            self._version = self._codec.version(self._transport)
-            self._remarks = (_PRICES_ONLY, *self._parity_remarks())
+            self.describe()
+            answers = _RANGES.format(self.server_map.interval) if self._has_range else _PRICES_ONLY
+            is_secure = self._transport.address.is_secure
+            security = () if is_secure else ("The connection is not encrypted.",)
+            self._remarks = (answers, *security, *self._parity_remarks())
         return BackendInfo(
             backend=f"the server at {self._transport.host}",
             model_version=self._version,
@@ -90,8 +112,9 @@ class ForeignBackend(Backend):
             as_of=None,
             trained_at=None,
             n_sales=None,
-            capabilities=frozenset(),
+            capabilities=frozenset({"range"} if self._has_range else ()),
             remarks=self._remarks,
+            configuration=self._codec.path + self.server_map.digest,
         )
 
     def value(
@@ -102,33 +125,62 @@ class ForeignBackend(Backend):
         evidence: bool = False,
         progress: Progress | None = None,
     ) -> ValuationResult:
-        """Validate rows here, and value the valid ones on the server."""
+        """Validate rows here, and value the valid ones on the server.
+
+        Its ranges have a coverage of their own, which the answer reports.
+        """
         check_level(interval)
         if evidence:
             raise not_supported("evidence")
         checked = validate(rows, self._contract)
         valid = checked.valid.copy()
         valid_rows = np.flatnonzero(valid)
-        problems = list(checked.problems)
-        prices: list[float] = []
+        problems = as_sent(checked.problems, self._contract)
+        values: list[dict[str, float]] = []
         aligner = Aligner(self._request)
         for chunk in chunks(len(valid_rows), self._request_rows):
             positions = valid_rows[chunk]
-            results = aligner.align(self._table(checked.houses.iloc[positions]))
-            for position, result in zip(positions.tolist(), results, strict=True):
-                if result.number is None:
+            predictions = aligner.align(self.table(rows, checked, positions))
+            for position, prediction in zip(positions.tolist(), predictions, strict=True):
+                value = self._value(prediction)
+                if isinstance(value, str):
                     valid[position] = False
-                    house = checked.houses.iloc[position]
-                    problems.append(self._refusal(position + 1, house, result.refusal))
+                    refused = checked.houses.iloc[position], prediction.refusal
+                    problems.append(self._problem(position + 1, *refused, value))
                 else:
-                    prices.append(self._price(result.number))
+                    values.append(value)
             report_valued(progress, chunk.stop, len(valid_rows))
-        values = pd.DataFrame({"predicted_price": prices})
-        frame = valuation_frame(valid, problems, values, self._version, datetime.now(UTC))
-        return ValuationResult(frame, tuple(sorted(problems, key=lambda problem: problem.row or 0)))
+        columns = ["predicted_price", "price_low", "price_high", "interval"]
+        frame = valuation_frame(
+            valid,
+            problems,
+            pd.DataFrame(values, columns=columns, dtype=np.float64),
+            self._version,
+            datetime.now(UTC),
+        )
+        return ValuationResult(
+            frame,
+            tuple(sorted(problems, key=lambda problem: problem.row or 0)),
+            checked.facts_given,
+        )
 
-    def _refusal(self, row: int, house: pd.Series, reason: str) -> Problem:
-        """Return the problem of a refused house; it names unknown fields that may be the cause."""
+    def table(
+        self, rows: pd.DataFrame, checked: ValidationResult, positions: NDArray[np.intp]
+    ) -> ForeignTable:
+        """Return rows at some positions as they are sent."""
+        return foreign_table(rows, checked, positions, self._columns())
+
+    def answer(self, table: ForeignTable) -> str:
+        """Return the answer to a table as text."""
+        body = self._codec.encode(self._padded(table) if self.server_map.padding else table)
+        text = self._transport.post(self._codec.path, body, non_finite=True)
+        return text.decode("utf-8", "replace")
+
+    def _problem(self, row: int, house: pd.Series, refusal: str, reason: str) -> Problem:
+        """Return the problem of a house without a value; unknown fields may be the cause."""
+        if not refusal:
+            message = f"The server's value of this house can't be used. {reason}"
+            return Problem(row, None, "unusable_value", "error", message)
         required = [field for field in self._contract.fields.values() if field.required]
         unknown = [field for field in required if math.isnan(house[field.column])]
         cause = ""
@@ -142,41 +194,66 @@ class ForeignBackend(Backend):
         """Return a remark on whether the server has the model of this computer, if there is one."""
         if not self._golden.rows:
             return ()
-        houses = validate(self._golden.frame, self._contract).houses
-        results = Aligner(self._request).align(self._table(houses))
+        rows = self._golden.frame
+        checked = validate(rows, self._contract)
+        results = Aligner(self._request).align(self.table(rows, checked, np.arange(len(rows))))
         prices = [None if r.number is None else self._to_money(r.number) for r in results]
         return (_PARITY_REMARKS[compare_prices(prices, self._golden.prices)],)
 
-    def _table(self, houses: pd.DataFrame) -> ForeignTable:
-        return foreign_table(houses, self._contract, self._dialect)
+    @property
+    def _has_range(self) -> bool:
+        return bool(self.server_map.low and self.server_map.high)
 
     def _request(self, table: ForeignTable) -> Reply:
-        body = self._transport.post_json(self._codec.path, self._codec.encode(table))
-        reply = self._codec.decode(body)
+        padding = self.server_map.padding
+        body = self._codec.encode(self._padded(table) if padding else table)
+        reply = self._codec.decode(
+            self._transport.post_json(self._codec.path, body, non_finite=True)
+        )
         if reply.version:
             self._version = reply.version
-        return reply
+        return without_last(reply, len(table)) if padding else reply
 
-    def _price(self, number: float) -> float:
-        """Convert a number to money; raises BackendInvalidResponse outside the price limits."""
-        price = self._to_money(number)
+    def _padded(self, table: ForeignTable) -> ForeignTable:
+        return replace(table, rows=[*table.rows, padding_row(self._columns())])
+
+    def _columns(self) -> tuple[SentColumn, ...]:
+        inputs = self.describe().inputs if self.server_map.info_inputs else ()
+        return sent_columns(self._contract, self.server_map, inputs)
+
+    def _value(self, prediction: Prediction) -> dict[str, float] | str:
+        """Return the price and its range in money, or why they can't be used."""
+        if prediction.refusal or prediction.fault or prediction.number is None:
+            return prediction.refusal or prediction.fault or _NO_REASON
+        price = self._to_money(prediction.number)
         lower, upper = self._contract.market.price.limits
-        if lower <= price <= upper:
-            return price
-        hint = (
-            "If it answers in log prices, set HOUSEPRICE_API_TARGET to log or log1p."
-            if self._target == "price"
-            else "If it answers in plain prices, set HOUSEPRICE_API_TARGET to price."
-        )
-        raise BackendInvalidResponse(
-            f"The server answered {number:,.6g}, which is outside the price limits of this market "
-            f"({self._contract.money(lower)} to {self._contract.money(upper)}). {hint}",
-            reason="no_price",
-        )
+        if not lower <= price <= upper:
+            hint = (
+                "If it answers in log prices, set HOUSEPRICE_API_TARGET to log or log1p."
+                if self.server_map.target == "price"
+                else "If it answers in plain prices, set HOUSEPRICE_API_TARGET to price."
+            )
+            return (
+                f"It answered {prediction.number:,.6g}, which is outside the price limits of this "
+                f"market ({self._contract.money(lower)} to {self._contract.money(upper)}). {hint}"
+            )
+        if not self._has_range:
+            return {"predicted_price": price}
+        if prediction.low is None or prediction.high is None:
+            return "It gave a value without its range."
+        low, high = self._to_money(prediction.low), self._to_money(prediction.high)
+        if not 0 < low <= price <= high < math.inf:
+            return f"The value {price:,.6g} is not within its range, {low:,.6g} to {high:,.6g}."
+        return {
+            "predicted_price": price,
+            "price_low": low,
+            "price_high": high,
+            "interval": self.server_map.interval,
+        }
 
     def _to_money(self, number: float) -> float:
         try:
-            match self._target:
+            match self.server_map.target:
                 case "log":
                     return math.exp(number)
                 case "log1p":
@@ -195,14 +272,6 @@ _ROW_REASONS = frozenset({"invalid", "rejected", "server_error", "silent", "too_
 _NO_REASON = "It gave no value and no reason."
 
 
-@dataclass(frozen=True)
-class AlignedResult:
-    """The server's answer for one house: a number, or a sentence on why there is none."""
-
-    number: float | None
-    refusal: str = ""
-
-
 class Aligner:
     """Assigns each number of a reply to its house.
 
@@ -216,7 +285,7 @@ class Aligner:
         self._n_valued = 0
         self._n_refused = 0
 
-    def align(self, table: ForeignTable) -> list[AlignedResult]:
+    def align(self, table: ForeignTable) -> list[Prediction]:
         """Return one result per house, in order.
 
         Raises BackendInvalidResponse if a single house gets several numbers, and any BackendError
@@ -228,11 +297,11 @@ class Aligner:
         except BackendError as error:
             if error.reason not in _ROW_REASONS or (n == 1 and self._is_hopeless(error.reason)):
                 raise
-            results = [AlignedResult(None, str(error))] if n == 1 else None
+            results = [Prediction(refusal=str(error))] if n == 1 else None
         if results is None:
             return [*self.align(table[: n // 2]), *self.align(table[n // 2 :])]
-        self._n_valued += sum(result.number is not None for result in results)
-        self._n_refused += sum(result.number is None for result in results)
+        self._n_valued += sum(not result.refusal for result in results)
+        self._n_refused += sum(bool(result.refusal) for result in results)
         return results
 
     def _is_hopeless(self, reason: str) -> bool:
@@ -240,68 +309,43 @@ class Aligner:
         return reason == "too_large" or (self._n_valued == 0 and self._n_refused >= MAX_REFUSALS)
 
 
-def _align_reply(reply: Reply, n: int) -> list[AlignedResult] | None:
+def without_last(reply: Reply, n: int) -> Reply:
+    """Return a reply to n houses and a last one without the latter; empty where that is unclear."""
+    predictions, refusals = reply.predictions, dict(reply.refusals)
+    is_omitted = len(predictions) + len(refusals) == n + 1
+    if len(predictions) != n + 1 and not is_omitted:
+        return replace(reply, predictions=[], refusals={})
+    last_refused = refusals.pop(n, None) is not None
+    if len(predictions) == n + 1 or not last_refused:
+        predictions = predictions[:-1]
+    return replace(reply, predictions=predictions, refusals=refusals)
+
+
+def _align_reply(reply: Reply, n: int) -> list[Prediction] | None:
     """Return one result per house, or None if the assignment is ambiguous."""
-    numbers, refusals = reply.numbers, reply.refusals
-    if len(numbers) == n:
-        return [_result(number, refusals.get(row, "")) for row, number in enumerate(numbers)]
-    if len(numbers) + len(refusals) == n and all(0 <= row < n for row in refusals):
-        left = iter(numbers)
+    predictions, refusals = reply.predictions, reply.refusals
+    if len(predictions) == n:
+        return [_result(each, refusals.get(row, "")) for row, each in enumerate(predictions)]
+    if len(predictions) + len(refusals) == n and all(0 <= row < n for row in refusals):
+        left = iter(predictions)
         return [
-            _result(None if row in refusals else next(left), refusals.get(row, ""))
+            _result(Prediction() if row in refusals else next(left), refusals.get(row, ""))
             for row in range(n)
         ]
     if n > 1:
         return None
-    if not numbers:
+    if not predictions:
         message = f"The server did not value a house. {_NO_REASON}"
         raise BackendInvalidResponse(message, reason="silent")
     raise BackendInvalidResponse(
-        f"The server gave {len(numbers)} values for one house, so none is used.",
+        f"The server gave {len(predictions)} values for one house, so none is used.",
         reason="wrong_shape",
     )
 
 
-def _result(number: float | None, refusal: str) -> AlignedResult:
+def _result(prediction: Prediction, refusal: str) -> Prediction:
     if refusal:
-        return AlignedResult(None, f"It reports: {refusal.rstrip('.')}.")
-    return AlignedResult(None, _NO_REASON) if number is None else AlignedResult(number)
-
-
-def foreign_table(houses: pd.DataFrame, contract: Contract, dialect: Dialect) -> ForeignTable:
-    """Convert validated houses to the names, levels and blanks of a dialect, with all fields.
-
-    Levels with numeric codes become numbers, as in any file that is read as a table.
-    """
-    names, kinds, columns = [], [], []
-    for name, field in contract.fields.items():
-        kind = _column_kind(field, dialect)
-        names.append(dialect.columns.get(name, name))
-        kinds.append(kind)
-        columns.append(_cells(houses[name].to_numpy(np.float64).tolist(), field, kind, dialect))
-    rows = [list(cells) for cells in zip(*columns, strict=True)]
-    return ForeignTable(tuple(names), tuple(kinds), rows)
-
-
-def _column_kind(field: Field, dialect: Dialect) -> ColumnKind:
-    if field.is_numeric:
-        return "number" if field.kind == "number" else "integer"
-    codes = [code for code in field.codes if code not in dialect.blanks]
-    return "integer" if all(_is_integer(code) for code in codes) else "text"
-
-
-def _is_integer(code: str) -> bool:
-    return code.isdecimal() and str(int(code)) == code
-
-
-def _cells(values: list[float], field: Field, kind: ColumnKind, dialect: Dialect) -> list[Cell]:
-    if field.is_numeric:
-        return [
-            dialect.missing if math.isnan(value) else int(value) if value.is_integer() else value
-            for value in values
-        ]
-    levels: list[Cell] = [
-        dialect.missing if code in dialect.blanks else int(code) if kind == "integer" else code
-        for code in field.codes
-    ]
-    return [dialect.missing if math.isnan(value) else levels[int(value)] for value in values]
+        return Prediction(refusal=f"It reports: {refusal.rstrip('.')}.")
+    if prediction.number is None and not prediction.fault:
+        return Prediction(refusal=_NO_REASON)
+    return prediction

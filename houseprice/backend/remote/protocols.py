@@ -2,49 +2,100 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 from urllib.parse import quote
 
+from houseprice.backend.remote.responses import HttpStatusError, single_line
+from houseprice.backend.remote.server_map import CellType, ServerMap
 from houseprice.backend.remote.transport import Transport
-from houseprice.errors import BackendInvalidResponse, SettingsError
+from houseprice.errors import BackendError, BackendInvalidResponse
 
-Cell = int | float | str | None
-ColumnKind = Literal["number", "integer", "text"]
-MAX_MESSAGE_CHARS = 200
+_MAX_VALUE_CHARS = 40
+
+_SIGNATURE = re.compile(r"'([^']*)': (\w+) \((required|optional)\)")
+"""A column in the signature of an MLflow model, as it is printed."""
+
+OMITTED = object()
+"""A blank cell that is left out of the object of a house."""
 
 
 @dataclass(frozen=True)
 class ForeignTable:
-    """Houses with the column names and levels of a foreign server, one list of cells per house."""
+    """Houses with the column names and levels of a foreign server, one list of cells per house.
+
+    ``datatypes`` are those that the server names, or "". A blank that is not sent is ``OMITTED``.
+    """
 
     columns: tuple[str, ...]
-    kinds: tuple[ColumnKind, ...]
-    rows: list[list[Cell]]
+    kinds: tuple[CellType, ...]
+    datatypes: tuple[str, ...]
+    rows: list[list[Any]]
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def __getitem__(self, rows: slice) -> ForeignTable:
-        return ForeignTable(self.columns, self.kinds, self.rows[rows])
+        return ForeignTable(self.columns, self.kinds, self.datatypes, self.rows[rows])
 
-    def records(self) -> list[dict[str, Cell]]:
+    def records(self) -> list[dict[str, Any]]:
         """Return one object per house."""
-        return [dict(zip(self.columns, row, strict=True)) for row in self.rows]
+        return [
+            {
+                name: cell
+                for name, cell in zip(self.columns, row, strict=True)
+                if cell is not OMITTED
+            }
+            for row in self.rows
+        ]
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a server answers for one house: a number and perhaps a range, or why there is none.
+
+    ``refusal`` is the server's reason, and ``fault`` why its number can't be used.
+    """
+
+    number: float | None = None
+    low: float | None = None
+    high: float | None = None
+    refusal: str = ""
+    fault: str = ""
 
 
 @dataclass(frozen=True)
 class Reply:
-    """A decoded answer, before its numbers are assigned to houses."""
+    """A decoded answer, before its predictions are assigned to houses."""
 
-    numbers: list[float | None]
+    predictions: list[Prediction]
     """Prices, or their logarithms."""
     refusals: dict[int, str] = field(default_factory=dict)
     """Messages by row, counted from 0."""
     version: str = ""
     """Of the model, if the server reports it."""
+
+
+@dataclass(frozen=True)
+class InputColumn:
+    """A column that a model expects, by its own description."""
+
+    name: str
+    datatype: str
+    kind: CellType
+    required: bool = True
+
+
+@dataclass(frozen=True)
+class ServerInfo:
+    """What a server says about its model; empty where it says nothing."""
+
+    version: str = ""
+    inputs: tuple[InputColumn, ...] = ()
 
 
 class ProtocolCodec(Protocol):
@@ -61,199 +112,271 @@ class ProtocolCodec(Protocol):
         """Decode a JSON answer; raises BackendInvalidResponse if it has another shape."""
         ...
 
-    def version(self, transport: Transport) -> str:
-        """Request the model version; "" if the protocol has none."""
-        ...
+
+def codec_for(protocol: str, server_map: ServerMap, model: str) -> ProtocolCodec:
+    """Return the codec of a protocol; `model` names one of several models of a server."""
+    path = _path(server_map.path, model)
+    if protocol == "oip":
+        return OpenInference(server_map, path)
+    return JsonTemplate(server_map, path)
 
 
-def codec_for(protocol: str, model: str) -> ProtocolCodec:
-    """Return the codec of ``api_protocol``; `model` names one of several models of a server."""
-    match protocol:
-        case "regression":
-            return Regression()
-        case "inputs":
-            return Inputs()
-        case "mlflow":
-            return Mlflow()
-        case "oip":
-            return OpenInference(model)
-    raise SettingsError(f"HOUSEPRICE_API_PROTOCOL: there is no protocol {protocol!r}.")
+def describe(transport: Transport, server_map: ServerMap, model: str) -> ServerInfo:
+    """Request what the server says about its model, where the protocol has a way."""
+    if not server_map.info_path:
+        return ServerInfo()
+    try:
+        answer = transport.get_json(_path(server_map.info_path, model))
+    except HttpStatusError as error:
+        if error.status in {404, 405, 501}:
+            return ServerInfo()
+        raise
+    version = _at(answer, server_map.info_version) if server_map.info_version else ""
+    if isinstance(version, list):
+        version = version[-1] if version else ""
+    inputs = _at(answer, server_map.info_inputs) if server_map.info_inputs else None
+    columns = [
+        InputColumn(name, datatype, _kind(datatype))
+        for name, datatype in map(_input, inputs if isinstance(inputs, list) else ())
+        if name and datatype
+    ]
+    return ServerInfo(_text(version), tuple(columns))
 
 
-class Regression:
-    """The tutorial's Flask API: a list of houses to ``/v1/predict/regression``.
+def _input(described: object) -> tuple[str, str]:
+    match described:
+        case {"name": str(name), "datatype": str(datatype)}:
+            return name, datatype
+    return "", ""
 
-    Servers omit refused houses and report them in ``errors`` by position; a second check may omit
-    more without a message. The very first release accepts one house and returns a bare number.
+
+def _kind(datatype: str) -> CellType:
+    """Return the type of cells of a datatype of Open Inference, or of MLflow."""
+    if datatype.startswith(("INT", "UINT")) or datatype in {"integer", "long"}:
+        return "integer"
+    if datatype.startswith("FP") or datatype in {"float", "double"}:
+        return "number"
+    return "boolean" if datatype in {"BOOL", "boolean"} else "text"
+
+
+def mlflow_signature(
+    transport: Transport, server_map: ServerMap, model: str
+) -> tuple[InputColumn, ...]:
+    """Return the signature of an MLflow model, which its server gives in an error only.
+
+    A model with a signature refuses a table without columns.
     """
+    nothing = _fill(server_map.body, ForeignTable((), (), (), [[]]))
+    try:
+        transport.post(_path(server_map.path, model), nothing)
+        detail = ""
+    except BackendError as error:
+        if error.reason not in {"invalid", "rejected", "server_error", "cut_off"}:
+            raise
+        detail = error.whole_detail if isinstance(error, HttpStatusError) else ""
+    _, found, schema = detail.partition("with schema '")
+    columns = _SIGNATURE.findall(schema.partition("'. Error:")[0]) if found else []
+    return tuple(
+        InputColumn(name, datatype, _kind(datatype), required == "required")
+        for name, datatype, required in columns
+    )
 
-    path = "/v1/predict/regression"
-    _version_path = "/version"
+
+class JsonTemplate:
+    """JSON by a template: houses in place of its placeholders, values where a pointer leads."""
+
+    def __init__(self, server_map: ServerMap, path: str) -> None:
+        self._map = server_map
+        self.path = path
 
     def encode(self, table: ForeignTable) -> object:
-        """Encode a list of objects."""
-        return table.records()
+        """Fill the template."""
+        return _fill(self._map.body, table)
 
     def decode(self, body: object) -> Reply:
-        """Decode predictions, and the messages of refused houses if they are named."""
-        answer = _object_with(body, "predictions")
-        predictions = answer["predictions"]
-        numbers = [] if predictions is None else _numbers(predictions)
-        version = _single_line(answer.get("version") or "")
-        return Reply(numbers, self._refusals(answer.get("errors")), version)
+        """Decode the values, and the reasons of refused houses if they are named."""
+        values = self._values(body, self._map.output)
+        ranges = [
+            self._values(body, pointer) if pointer else [None] * len(values)
+            for pointer in (self._map.low, self._map.high)
+        ]
+        refusals = _refusals(_at(body, self._map.errors)) if self._map.errors else {}
+        version = _at(body, self._map.version) if self._map.version else ""
+        return Reply(_predictions(values, *ranges), refusals, _text(version))
 
-    def version(self, transport: Transport) -> str:
-        """Request the path of the version."""
-        answer = _object_with(transport.get_json(self._version_path), "model_version")
-        return _single_line(answer["model_version"] or "")
-
-    def _refusals(self, errors: object) -> dict[int, str]:
-        """Return messages by row from ``{row: ...}``."""
-        return {
-            int(position): _single_line(message)
-            for position, message in (errors.items() if isinstance(errors, Mapping) else ())
-            if str(position).isdecimal() and len(str(position)) < 10
-        }
-
-
-class Inputs(Regression):
-    """The tutorial's FastAPI service: ``{"inputs": [...]}`` to ``/api/v1/predict``.
-
-    Servers refuse all houses because of one, and omit houses that lack a field without a message.
-    """
-
-    path = "/api/v1/predict"
-    _version_path = "/api/v1/health"
-
-    def encode(self, table: ForeignTable) -> object:
-        """Encode a list of objects under ``inputs``."""
-        return {"inputs": table.records()}
-
-    def _refusals(self, errors: object) -> dict[int, str]:
-        """Return messages by row from ``{"loc": ["inputs", row, field], "msg": ...}``."""
-        messages: defaultdict[int, list[str]] = defaultdict(list)
-        for error in errors if isinstance(errors, list) else []:
-            match error:
-                case {"loc": ["inputs", int(row), *path], "msg": message}:
-                    messages[row].append(": ".join([*map(str, path), str(message)]))
-        return {row: _single_line("; ".join(texts)) for row, texts in messages.items()}
+    def _values(self, body: object, pointer: str) -> list[Any]:
+        head, star, tail = pointer.partition("/*")
+        entries = _at(body, head, _NOTHING)
+        if entries is _NOTHING:
+            raise _wrong_shape(
+                f'The server\'s answer has no "{head[1:] or head}": it may use another protocol '
+                "(HOUSEPRICE_API_PROTOCOL)."
+            )
+        if entries is None:
+            return []
+        if not isinstance(entries, list):  # one house, without a list
+            entries = [entries]
+        return [_at(entry, tail) for entry in entries] if star else entries
 
 
-class Mlflow:
-    """The scoring server of MLflow (``mlflow models serve``): a table to ``/invocations``."""
-
-    path = "/invocations"
-
-    def encode(self, table: ForeignTable) -> object:
-        """Encode ``dataframe_split``, which names each column once."""
-        return {"dataframe_split": {"columns": list(table.columns), "data": table.rows}}
-
-    def decode(self, body: object) -> Reply:
-        """Decode one prediction per row."""
-        answer = _object_with(body, "predictions")
-        numbers = _numbers(answer["predictions"])
-        return Reply(numbers, version=_single_line(answer.get("model_version") or ""))
-
-    def version(self, transport: Transport) -> str:  # noqa: ARG002 - the protocol has no version
-        """Return "": the protocol reports the version of MLflow, not of the model."""
-        return ""
-
-
-_OUTPUT = "predict"
+def _fill(template: object, table: ForeignTable) -> Any:  # noqa: ANN401 - JSON may hold anything
+    match template:
+        case "{records}":
+            return table.records()
+        case "{record}":
+            return table.records()[0]
+        case "{columns}":
+            return list(table.columns)
+        case "{rows}":
+            return table.rows
+        case "{index}":
+            return list(range(len(table)))
+        case "{by_column}":
+            return dict(zip(table.columns, map(list, zip(*table.rows, strict=True)), strict=True))
+        case Mapping():
+            return {name: _fill(each, table) for name, each in template.items()}
+        case list():
+            return [_fill(each, table) for each in template]
+    return template
 
 
 class OpenInference:
     """Open Inference Protocol v2 (MLServer, KServe, Triton): one tensor per column."""
 
-    def __init__(self, model: str) -> None:
-        self._model_path = f"/v2/models/{quote(model, safe='')}"
-        self.path = f"{self._model_path}/infer"
+    def __init__(self, server_map: ServerMap, path: str) -> None:
+        self._map = server_map
+        self.path = path
 
     def encode(self, table: ForeignTable) -> object:
         """Encode one tensor per column; MLServer rebuilds a table for ``content_type`` pd."""
-        columns = zip(*table.rows, strict=True)
-        inputs = [
-            _tensor(name, kind, list(cells))
-            for name, kind, cells in zip(table.columns, table.kinds, columns, strict=True)
-        ]
+        columns = map(list, zip(*table.rows, strict=True))
+        inputs = list(map(_tensor, table.columns, table.kinds, table.datatypes, columns))
         return {"parameters": {"content_type": "pd"}, "inputs": inputs}
 
     def decode(self, body: object) -> Reply:
-        """Decode the output "predict", or the only output."""
-        answer = _object_with(body, "outputs")
-        outputs = answer["outputs"]
+        """Decode the named output, or the only one."""
+        outputs = _at(body, "/outputs")
         if not isinstance(outputs, list) or not all(isinstance(each, Mapping) for each in outputs):
-            raise _wrong_shape("The server's outputs are not tensors.")
-        chosen = outputs if len(outputs) == 1 else [o for o in outputs if o.get("name") == _OUTPUT]
-        if len(chosen) != 1:
-            names = ", ".join(_single_line(output.get("name")) for output in outputs)
             raise _wrong_shape(
-                f'The server has no output "{_OUTPUT}", only: {names[:200] or "none"}.'
+                "The server's answer has no tensors as outputs: it may use another protocol "
+                "(HOUSEPRICE_API_PROTOCOL)."
             )
-        numbers = _numbers(_object_with(chosen[0], "data")["data"])
-        return Reply(numbers, version=_single_line(answer.get("model_version") or ""))
+        by_name = {_text(each.get("name")): each.get("data") for each in outputs}
+        name = next(iter(by_name)) if len(by_name) == 1 else self._map.output
+        values = self._data(by_name, name)
+        ranges = [
+            self._data(by_name, name) if name else [None] * len(values)
+            for name in (self._map.low, self._map.high)
+        ]
+        version = _text(_at(body, self._map.version) if self._map.version else "")
+        return Reply(_predictions(values, *ranges), version=version)
 
-    def version(self, transport: Transport) -> str:
-        """Request the newest version of the model."""
-        versions = _object_with(transport.get_json(self._model_path), "name").get("versions")
-        return _single_line(versions[-1]) if isinstance(versions, list) and versions else ""
+    def _data(self, by_name: Mapping[str, object], name: str) -> list[Any]:
+        data = by_name.get(name)
+        if not isinstance(data, list):
+            names = ", ".join(by_name) or "none"
+            raise _wrong_shape(
+                f'The server has no output "{name}", only: {names}. Set output in '
+                "HOUSEPRICE_API_MAP."
+            )
+        return data
 
 
-def _tensor(name: str, kind: ColumnKind, cells: list[Cell]) -> dict[str, Any]:
+def _tensor(name: str, kind: CellType, datatype: str, cells: list[Any]) -> dict[str, Any]:
     tensor: dict[str, Any] = {"name": name, "shape": [len(cells)]}
     if kind == "text":
-        return tensor | {
-            "datatype": "BYTES",
-            "parameters": {"content_type": "str"},
-            "data": cells,
-        }
-    # A numeric tensor contains no text, and an integer tensor no missing value.
-    numbers = [None if isinstance(cell, str) else cell for cell in cells]
-    is_integer = kind == "integer" and None not in numbers
-    return tensor | {"datatype": "INT64" if is_integer else "FP64", "data": numbers}
+        tensor["parameters"] = {"content_type": "str"}
+    else:
+        # A tensor of numbers contains no text.
+        cells = [None if isinstance(cell, str) else cell for cell in cells]
+    if not datatype:
+        # A tensor of integers contains no blank.
+        has_blank = any(not isinstance(cell, int) for cell in cells)
+        datatype = {"text": "BYTES", "boolean": "BOOL"}.get(kind, "INT64")
+        if datatype == "INT64" and (kind == "number" or has_blank):
+            datatype = "FP64"
+    return tensor | {"datatype": datatype, "data": cells}
 
 
-def _object_with(body: object, key: str) -> Mapping[str, Any]:
-    """Return the answer as an object that has a key."""
-    if not isinstance(body, Mapping) or key not in body:
-        raise _wrong_shape(
-            f'The server\'s answer has no "{key}": it may use another protocol '
-            "(HOUSEPRICE_API_PROTOCOL)."
-        )
+_NOTHING = object()
+
+
+def _at(body: object, pointer: str, default: object = None) -> Any:  # noqa: ANN401
+    """Return what a JSON pointer (RFC 6901) leads to, or the default."""
+    for token in pointer.split("/")[1:]:
+        name = token.replace("~1", "/").replace("~0", "~")
+        if isinstance(body, Mapping) and name in body:
+            body = body[name]
+        elif isinstance(body, list) and name.isdecimal() and int(name) < len(body):
+            body = body[int(name)]
+        else:
+            return default
     return body
 
 
-def _numbers(values: object) -> list[float | None]:
-    """Return predictions: bare numbers, lists of one number, or objects with a single number."""
-    if not isinstance(values, Sequence) or isinstance(values, str):
-        values = [values]
-    return [_number(value) for value in values]
+def _refusals(errors: object) -> dict[int, str]:
+    """Return messages by row from ``{row: ...}`` or ``[{"loc": [..., row], "msg": ...}]``."""
+    messages: defaultdict[int, list[str]] = defaultdict(list)
+    for position, message in errors.items() if isinstance(errors, Mapping) else ():
+        if str(position).isdecimal() and len(str(position)) < 10:
+            messages[int(position)].append(_text(message))
+    for error in errors if isinstance(errors, list) else ():
+        match error:
+            case {"loc": [str(), int(row), *path], "msg": message}:
+                messages[row].append(": ".join([*map(str, path), str(message)]))
+    return {row: _text("; ".join(texts)) for row, texts in messages.items()}
 
 
-def _number(value: object) -> float | None:
+def _predictions(values: list[Any], lows: list[Any], highs: list[Any]) -> list[Prediction]:
+    if not len(values) == len(lows) == len(highs):
+        raise _wrong_shape(
+            f"The server answered {len(values):,} values, {len(lows):,} low and {len(highs):,} "
+            "high ends of ranges."
+        )
+    return list(map(_prediction, values, lows, highs))
+
+
+def _prediction(value: object, low: object, high: object) -> Prediction:
+    numbers, faults = zip(*map(_number, (value, low, high)), strict=True)
+    fault = next(filter(None, faults), "")
+    return Prediction(fault=fault) if fault else Prediction(*numbers)
+
+
+def _number(value: object) -> tuple[float | None, str]:
+    """Return a bare number, that of a list or an object with one, or why there is none."""
     if isinstance(value, Mapping):
-        value = list(value.values())
-    if isinstance(value, list) and len(value) == 1:
+        names = list(value)
+        if len(names) != 1:
+            listed = _text(names)
+            return None, f"It answered {len(names)} values ({listed}): set output in the mapping."
+        value = value[names[0]]
+    if isinstance(value, list):
+        if len(value) != 1:
+            return None, f"It answered {len(value)} values instead of one."
         value = value[0]
     if value is None:
-        return None
+        return None, ""
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise _wrong_shape(f'The server answered "{_single_line(value)[:40]}" instead of a price.')
-    try:
-        return float(value)
-    except OverflowError:
-        raise _wrong_shape(
-            "The server answered a number that is too large to be a price."
-        ) from None
+        shown = f"«{_text(value)[:_MAX_VALUE_CHARS]}»"
+        kind = "the text " if isinstance(value, str) else ""
+        return None, f"It answered {kind}{shown} instead of a number."
+    number = float(value)
+    if math.isfinite(number):
+        return number, ""
+    return None, f"It answered {'NaN' if math.isnan(number) else number} instead of a number."
 
 
-def _single_line(value: object) -> str:
+def _path(template: str, model: str) -> str:
+    return template.replace("{model}", quote(model, safe=""))
+
+
+def _text(value: object) -> str:
     """Format a value of the server on one line, short enough to show."""
     if isinstance(value, Mapping):
-        value = "; ".join(f"{name}: {_single_line(each)}" for name, each in value.items())
+        value = "; ".join(f"{name}: {_text(each)}" for name, each in value.items())
     elif isinstance(value, Sequence) and not isinstance(value, str):
-        value = ", ".join(_single_line(each) for each in value)
-    return " ".join(str(value).split())[:MAX_MESSAGE_CHARS]
+        value = ", ".join(_text(each) for each in value)
+    return "" if value is None else single_line(value)
 
 
 def _wrong_shape(message: str) -> BackendInvalidResponse:

@@ -28,7 +28,7 @@ from houseprice.files import MEGABYTE
 
 BLOCK_BYTES = 65_536
 MAX_ERROR_BYTES = 65_536
-MAX_MESSAGE_CHARS = 300
+MAX_MESSAGE_CHARS = 1_000
 
 
 class HttpStatusError(BackendRejected):
@@ -46,7 +46,8 @@ class HttpStatusError(BackendRejected):
         super().__init__(message, reason=reason)
         self.status = status
         self.code = code
-        self.detail = detail
+        self.detail = single_line(detail)
+        self.whole_detail = detail
 
 
 def check_content_type(response: requests.Response, subtype: str, host: str) -> None:
@@ -80,21 +81,25 @@ def iter_limited(response: requests.Response, max_bytes: int, host: str) -> Iter
         yield block
 
 
-def parse_json(text: bytes, host: str) -> Any:  # noqa: ANN401 - JSON may hold anything
-    """Parse a JSON answer strictly."""
+def parse_json(text: bytes, host: str, *, non_finite: bool = False) -> Any:  # noqa: ANN401 - JSON may hold anything
+    """Parse a JSON answer strictly; `non_finite` reads NaN, for numbers that are checked later."""
     try:
-        return read_json(text)
+        return read_json(text, non_finite=non_finite)
     except StrictJsonError as error:
         message = f"The answer of the server at {host} can't be read: {error}."
         raise BackendInvalidResponse(message, reason="not_json") from None
 
 
 def single_line(text: object) -> str:
-    """Make text from outside safe to show: one line, printable, not too long."""
-    limited = str(text)[: 4 * MAX_MESSAGE_CHARS]
-    printable = "".join(char if char.isprintable() else " " for char in limited)
-    line = " ".join(printable.split())
-    return line if len(line) <= MAX_MESSAGE_CHARS else f"{line[: MAX_MESSAGE_CHARS - 1]}…"
+    """Make text from outside safe to show: one line, printable, and not too long.
+
+    A long text keeps its end, where the reason of an error is.
+    """
+    whole = str(text)
+    end = whole[-4 * MAX_MESSAGE_CHARS :]
+    line = " ".join("".join(char if char.isprintable() else " " for char in end).split())
+    is_whole = len(end) == len(whole) and len(line) <= MAX_MESSAGE_CHARS
+    return line if is_whole else f"…{line[1 - MAX_MESSAGE_CHARS :]}"
 
 
 def too_slow(host: str) -> BackendTimeout:
@@ -177,8 +182,8 @@ def error_from_status(response: requests.Response, host: str, *, with_key: bool)
     status, server = response.status_code, f"the server at {host}"
     code, detail = _problem_details(response, host)
     wait = _retry_after(response.headers.get("Retry-After"))
-    quoted = f" It reports: {detail}" if detail else ""
-    if detail and detail[-1].isalnum():
+    quoted = f" It reports: {single_line(detail)}" if detail else ""
+    if detail and quoted[-1].isalnum():
         quoted += "."
     if status < 400:
         return _redirect_error(response, host)
@@ -198,11 +203,18 @@ def error_from_status(response: requests.Response, host: str, *, with_key: bool)
     if status in (401, 403):
         reason = "key_wrong" if with_key else "key_missing"
         predicate = _KEY_WRONG if with_key else "requires a key. Set HOUSEPRICE_API_KEY."
+        wants_bearer = response.headers.get("WWW-Authenticate", "").lower().startswith("bearer")
+        if wants_bearer and "Authorization" not in response.request.headers:
+            predicate = f"requires a bearer token. {_SET_BEARER}"
     message = f"The server at {host} {predicate}{quoted}"
     return HttpStatusError(message, reason=reason, status=status, code=code, detail=detail)
 
 
 _KEY_WRONG = "does not accept the key in HOUSEPRICE_API_KEY. Ask its operator for a valid one."
+_SET_BEARER = (
+    'Set HOUSEPRICE_API_KEY to it, and Authorization = "Bearer {key}" under [headers] in the file '
+    "HOUSEPRICE_API_MAP."
+)
 _CHECK_URL = "Check HOUSEPRICE_API_URL and HOUSEPRICE_API_PROTOCOL."
 _REJECTIONS = {
     404: ("not_found", f"has nothing at this address. {_CHECK_URL}"),
@@ -254,15 +266,19 @@ def _retry_after(header: str | None) -> float | None:
 
 def _problem_details(response: requests.Response, host: str) -> tuple[str, str]:
     """Return the code and the message of an error response (RFC 9457 or similar), or ""."""
+    media_type = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
     try:
+        data = b"".join(iter_limited(response, MAX_ERROR_BYTES, host))
+        if media_type == "text/plain":
+            return "", data.decode("utf-8", "replace")
         check_content_type(response, "json", host)
-        body = parse_json(b"".join(iter_limited(response, MAX_ERROR_BYTES, host)), host)
+        body = parse_json(data, host, non_finite=True)
     except (BackendInvalidResponse, requests.RequestException):
         return "", ""
     if not isinstance(body, dict):
         return "", ""
     code = body.get("code")
-    return single_line(code) if isinstance(code, str) else "", single_line(_error_message(body))
+    return single_line(code) if isinstance(code, str) else "", _error_message(body)
 
 
 def _error_message(value: object, depth: int = 3) -> str:
@@ -270,9 +286,13 @@ def _error_message(value: object, depth: int = 3) -> str:
     if isinstance(value, str):
         return value
     if depth and isinstance(value, list):
-        return "; ".join(filter(None, (_error_message(each, depth - 1) for each in value[:3])))
+        return "; ".join(filter(None, (_error_message(each, depth - 1) for each in value)))
     if depth and isinstance(value, dict):
         names = ("detail", "message", "error", "msg")
         texts = (_error_message(value.get(name), depth - 1) for name in names)
-        return next(filter(None, texts), "")
+        text = next(filter(None, texts), "")
+        location = value.get("loc")
+        if text and isinstance(location, list):
+            return f"{'.'.join(map(str, location))}: {text}"
+        return text
     return ""

@@ -33,6 +33,7 @@ from houseprice.backend.remote.responses import (
     parse_json,
     too_slow,
 )
+from houseprice.backend.remote.server_map import KEY, read_server_map
 from houseprice.backend.strict_json import write_json
 from houseprice.errors import BackendError, BackendInvalidResponse, SettingsError
 from houseprice.files import MEGABYTE
@@ -85,6 +86,7 @@ class Transport:
     ) -> None:
         self.address = Address.from_settings(settings)
         self._key = _api_key(settings)
+        self._auth = _Headers(self._key, read_server_map(settings).headers)
         self._session = session or new_session()
         self._settings = settings
         self._pauses_s = tuple(pauses_s)
@@ -99,17 +101,24 @@ class Transport:
         """GET a path and parse the JSON answer strictly."""
         return parse_json(self.get(path), self.host)
 
-    def post_json(self, path: str, body: object) -> Any:  # noqa: ANN401 - JSON may hold anything
-        """POST JSON, with non-finite numbers as null, and parse the JSON answer strictly."""
-        return parse_json(self.post(path, body), self.host)
+    def post_json(self, path: str, body: object, *, non_finite: bool = False) -> Any:  # noqa: ANN401 - JSON may hold anything
+        """POST JSON and parse the JSON answer; NaN is read and written only with `non_finite`."""
+        answer = self.post(path, body, non_finite=non_finite)
+        return parse_json(answer, self.host, non_finite=non_finite)
 
     def get(self, path: str) -> bytes:
         """GET a path and return the unparsed JSON answer."""
         return self._send(Message("GET", path), self._settings.timeout_s, self._json_body)
 
-    def post(self, path: str, body: object, *, compress: bool = False) -> bytes:
-        """POST JSON, a large one as gzip if `compress`, and return the unparsed JSON answer."""
-        data, headers = write_json(body), {"Content-Type": "application/json"}
+    def post(
+        self, path: str, body: object, *, compress: bool = False, non_finite: bool = False
+    ) -> bytes:
+        """POST JSON, a large one as gzip if `compress`, and return the unparsed JSON answer.
+
+        Numbers that are not finite are sent as null, or as NaN with `non_finite`.
+        """
+        data = write_json(body, non_finite=non_finite)
+        headers = {"Content-Type": "application/json"}
         if compress and len(data) >= COMPRESS_FROM:
             data, headers["Content-Encoding"] = gzip.compress(data, 1, mtime=0), "gzip"
         message = Message("POST", path, data, headers)
@@ -152,7 +161,8 @@ class Transport:
                 pause = _pause(error, next(pauses, None))
                 if pause is None or monotonic() + pause >= deadline:
                     raise
-                logger.info("retrying %s: %s", message.path, error.reason)
+                path = message.path.partition("?")[0]  # a query may have a key
+                logger.info("retrying %s: %s", path, error.reason)
                 time.sleep(pause)
 
     def _attempt(
@@ -204,7 +214,7 @@ class Transport:
                 self.address.url + message.path,
                 data=body,
                 headers=dict(message.headers or {}),
-                auth=_KeyAuth(self._key),
+                auth=self._auth,
             )
         )
         url, remaining_s = request.url or "", max(deadline - monotonic(), 0.001)
@@ -236,15 +246,21 @@ def new_session() -> requests.Session:
     return session
 
 
-class _KeyAuth(AuthBase):
-    """Adds the API key to a request."""
+class _Headers(AuthBase):
+    """Adds the headers of the mapping file and the API key: to ``X-API-Key``, unless one has it."""
 
-    def __init__(self, key: str | None) -> None:
-        self._key = key
+    def __init__(self, key: str | None, headers: Mapping[str, str]) -> None:
+        if any(KEY in value for value in headers.values()):
+            if key is None:
+                raise SettingsError(
+                    "HOUSEPRICE_API_MAP has {key} in a header, and HOUSEPRICE_API_KEY is not set."
+                )
+        elif key is not None:
+            headers = {**headers, "X-API-Key": KEY}
+        self._headers = {name: value.replace(KEY, key or "") for name, value in headers.items()}
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        if self._key is not None:
-            request.headers["X-API-Key"] = self._key
+        request.headers.update(self._headers)
         return request
 
 

@@ -116,7 +116,7 @@ def _show_tabs(result: ValuedUpload, total: Portfolio | None, market: Market) ->
 
 
 def _findings(result: ValuedUpload, contract: Contract) -> tuple[Finding, ...]:
-    knows_sales = "range" in result.info.capabilities
+    knows_sales = "comparables" in result.info.capabilities
     return result.cached(
         "findings",
         lambda: run_checks(result.table, result.scored, contract, knows_sales=knows_sales),

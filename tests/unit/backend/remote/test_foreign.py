@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -12,7 +14,6 @@ import pytest
 
 from houseprice.backend.base import ValuationResult
 from houseprice.backend.remote.foreign import ForeignBackend
-from houseprice.backend.remote.protocols import codec_for
 from houseprice.backend.remote.transport import Transport
 from houseprice.errors import (
     BackendInvalidResponse,
@@ -34,7 +35,7 @@ Connect = Callable[..., tuple[ForeignBackend, StubServer]]
 
 
 @pytest.fixture
-def connect(contract: Contract) -> Iterator[Connect]:
+def connect(contract: Contract, tmp_path: Path) -> Iterator[Connect]:
     """Start a server and open the backend of its protocol."""
     with ExitStack() as stack:
 
@@ -42,11 +43,15 @@ def connect(contract: Contract) -> Iterator[Connect]:
             protocol: str,
             answer: Answer,
             dialect: Dialect | None = None,
+            mapping: str | None = None,
             request_rows: int = 2_000,
             golden: GoldenRows = NO_GOLDEN_ROWS,
             **chosen: Any,
         ) -> tuple[ForeignBackend, StubServer]:
             server = stack.enter_context(serve(answer))
+            if mapping is not None:
+                chosen["api_map"] = tmp_path / "server.toml"
+                chosen["api_map"].write_text(mapping, encoding="utf-8")
             settings = Settings(api_url=server.url, api_protocol=protocol, **chosen)
             market = contract.model_copy(update={"dialects": {protocol: dialect or Dialect()}})
             backend = ForeignBackend(
@@ -288,41 +293,46 @@ def test_the_target_is_converted_to_money(
 
 
 @pytest.mark.parametrize(
-    ("number", "target", "hint"),
+    ("value", "target", "reason"),
     [
-        (11.6, "price", "API_TARGET to log"),
-        (-200_000, "price", "price limits"),
-        (0, "price", "price limits"),
-        (9e9, "price", "price limits"),
-        (1762.0, "log", "API_TARGET to price"),
+        ("11.6", "price", "API_TARGET to log"),
+        ("-200000", "price", "price limits"),
+        ("0", "price", "price limits"),
+        ("9e9", "price", "price limits"),
+        ("1762.0", "log", "API_TARGET to price"),
+        ("NaN", "price", "answered NaN"),
+        ("1e999", "price", "answered inf"),
+        (f"1{'0' * 400}", "price", "answered inf"),
+        (f"1{'0' * 5_000}", "price", "answered inf"),
+        ("null", "price", "no value and no reason"),
+        ('"112000"', "price", "the text «112000» instead of a number"),
+        ('"n/a"', "price", "the text «n/a»"),
+        ("true", "price", "«True»"),
+        ("[1, 2]", "price", "2 values"),
+        ('{"a": 1, "b": 2}', "price", r"2 values \(a, b\): set output"),
     ],
 )
-def test_a_number_outside_the_price_limits_is_refused(
-    connect: Connect, rows: pd.DataFrame, number: float, target: str, hint: str
+def test_a_bad_value_costs_its_own_row(
+    connect: Connect, rows: pd.DataFrame, value: str, target: str, reason: str
 ) -> None:
-    backend, _ = connect("regression", predictions(lambda _: [number]), api_target=target)
-    with pytest.raises(BackendInvalidResponse, match=hint):
-        backend.value(rows.head(1))
+    transform = math.log if target == "log" else float
 
+    def answer(path: str, body: Any) -> tuple[int, Any]:
+        size = body["dataframe_split"]["columns"].index("size")
+        prices = [
+            str(transform(PRICE_PER_SIZE * row[size])) for row in body["dataframe_split"]["data"]
+        ]
+        prices[2] = value
+        return 200, f'{{"predictions": [{", ".join(prices)}]}}'
 
-@pytest.mark.parametrize(
-    "values",
-    [
-        "[NaN]",
-        "[1e999]",
-        '["112000"]',
-        "[true]",
-        "[[1, 2]]",
-        '[{"a": 1, "b": 2}]',
-        f"[1{'0' * 400}]",
-    ],
-)
-def test_a_prediction_that_is_not_a_number_is_refused(
-    connect: Connect, rows: pd.DataFrame, values: str
-) -> None:
-    backend, _ = connect("mlflow", lambda path, body: (200, f'{{"predictions": {values}}}'))
-    with pytest.raises(BackendInvalidResponse):
-        backend.value(rows.head(1))
+    backend, server = connect("mlflow", answer, api_target=target)
+    result = backend.value(rows)
+    prices = [None if price is None else round(price, 4) for price in prices_of(result)]
+    assert prices == expected(rows, 2)
+    assert len(server.requests) == 1
+    assert re.search(reason, result.valuations["message"].iloc[2])
+    expected_code = "refused_by_server" if value == "null" else "unusable_value"
+    assert result.valuations["reason_codes"].iloc[2] == expected_code
 
 
 @pytest.mark.parametrize("body", [{"prediction": 1}, [1], "3", None, {"outputs": {}}])
@@ -333,11 +343,6 @@ def test_an_answer_of_another_protocol_is_refused(
     backend, _ = connect(protocol, lambda path, _: (200, body))
     with pytest.raises(BackendInvalidResponse):
         backend.value(rows.head(1))
-
-
-def test_an_unknown_protocol_is_refused() -> None:
-    with pytest.raises(SettingsError, match="HOUSEPRICE_API_PROTOCOL"):
-        codec_for("carrier pigeon", "house")
 
 
 @pytest.mark.parametrize(
@@ -379,7 +384,10 @@ def test_open_inference_sends_one_tensor_per_column(connect: Connect, rows: pd.D
     result = backend.value(rows)
     assert prices_of(result) == expected(rows)
     assert set(result.valuations["model_version"]) == {"7"}
-    assert server.requests[0][0] == "/v2/models/ham%2Flet/infer"
+    assert [path for path, _ in server.requests] == [
+        "/v2/models/ham%2Flet",
+        "/v2/models/ham%2Flet/infer",
+    ]
     sent = {each["name"]: each for each in server.bodies[0]["inputs"]}
     assert sent["size"]["datatype"] == "FP64"
     assert sent["sold"]["datatype"] == "INT64"
@@ -426,3 +434,180 @@ def test_the_model_of_the_server_is_compared_with_the_local_one(
     backend, _ = connect("regression", answer, golden=golden, api_target=target)
     _, comparison = backend.info().remarks
     assert remark in comparison
+
+
+def test_blanks_are_sent_as_they_were_given(rows: pd.DataFrame, contract: Contract) -> None:
+    """What the contract would fill in is not sent, and what it takes for unknown is."""
+    built = contract.fields["built"].replaced(follows="size * 0 + 1990", unknown=(0.0,))
+    quarter = contract.fields["quarter"].replaced(open=True)
+    filling = contract.replaced(fields={**contract.fields, "built": built, "quarter": quarter})
+    rows = rows.head(3).assign(built=["", "0", "unknown"], quarter=["N", "Elsewhere", "unknown"])
+    with serve(regression) as server:
+        settings = Settings(api_url=server.url, api_protocol="regression")
+        result = ForeignBackend(Transport(settings), "regression", filling, settings).value(rows)
+    (sent,) = server.bodies
+    assert [row["built"] for row in sent] == [None, 0, None]
+    assert [row["quarter"] for row in sent] == ["N", "Elsewhere", None]
+    assert prices_of(result) == expected(rows)
+    assert "blank_follows" not in {problem.code for problem in result.problems}
+    assert not re.search("estimated|range", " ".join(result.valuations["message"]))
+
+
+MAPPING = """
+missing = "NaN"
+blanks = ["NA"]
+[columns]
+size = "FloorArea"
+beds = ""
+[types]
+month = "text"
+[constants]
+key = -1
+Country = "XX"
+"""
+
+
+def test_a_mapping_file_names_columns_types_blanks_and_constants(
+    connect: Connect, rows: pd.DataFrame
+) -> None:
+    answer = predictions(lambda body: [PRICE_PER_SIZE * row["FloorArea"] for row in body])
+    backend, server = connect("regression", answer, mapping=MAPPING)
+    rows = rows.head(2).assign(built=["", "1990"], grade=["NA", "A"], key=["7", ""])
+    assert prices_of(backend.value(rows)) == expected(rows)
+    first, second = server.bodies[0]
+    assert not {"size", "beds"} & set(first)
+    assert (first["FloorArea"], first["month"]) == (101, rows["month"].iloc[0])
+    assert math.isnan(first["built"])
+    assert math.isnan(first["grade"])
+    assert (second["built"], second["grade"]) == (1990, "A")
+    assert [(row["key"], row["Country"]) for row in (first, second)] == [(7, "XX"), (-1, "XX")]
+
+
+TEMPLATES: dict[str, tuple[str, Callable[[Any], Any]]] = {
+    "objects": (
+        """path = "/score?version=2"
+        body = { instances = "{records}" }
+        output = "/results/*/price/0"
+        missing = "omit"
+        """,
+        lambda body: {"results": [{"price": [price(row)]} for row in body["instances"]]},
+    ),
+    "one house": (
+        """path = "/score?version=2"
+        body = { house = "{record}", options = [true] }
+        output = "/value"
+        """,
+        lambda body: {"value": price(body["house"])},
+    ),
+    "a table": (
+        """path = "/score?version=2"
+        body.input_data = { columns = "{columns}", index = "{index}", data = "{rows}" }
+        output = ""
+        """,
+        lambda body: [
+            price(dict(zip(body["input_data"]["columns"], row, strict=True)))
+            for row in body["input_data"]["data"]
+        ],
+    ),
+    "columns": (
+        """path = "/score?version=2"
+        body = "{by_column}"
+        output = "/a~1b"
+        """,
+        lambda body: {"a/b": [price({"size": size}) for size in body["size"]]},
+    ),
+}
+
+
+@pytest.mark.parametrize(("mapping", "respond"), TEMPLATES.values(), ids=TEMPLATES)
+def test_a_template_calls_any_server_of_json(
+    connect: Connect, rows: pd.DataFrame, mapping: str, respond: Callable[[Any], Any]
+) -> None:
+    backend, server = connect("json", lambda _, body: (200, respond(body)), mapping=mapping)
+    rows.loc[0, "built"] = ""
+    assert prices_of(backend.value(rows)) == expected(rows)
+    assert {path for path, _ in server.requests} == {"/score?version=2"}
+    if "omit" in mapping:
+        assert "built" not in server.bodies[0]["instances"][0]
+
+
+def test_a_range_of_the_server_is_shown_if_it_holds_the_price(
+    connect: Connect, rows: pd.DataFrame
+) -> None:
+    def answer(path: str, body: Any) -> tuple[int, Any]:
+        split = body["dataframe_split"]
+        size = split["columns"].index("size")
+        values = [PRICE_PER_SIZE * row[size] for row in split["data"]]
+        entries = [{"prediction": x, "lower": 0.8 * x, "upper": 1.3 * x} for x in values]
+        entries[1]["lower"] = 2 * values[1]
+        del entries[2]["upper"]
+        return 200, {"predictions": entries}
+
+    mapping = 'output = "prediction"\nlow = "lower"\nhigh = "upper"\ninterval = 0.8'
+    backend, _ = connect("mlflow", answer, mapping=mapping)
+    frame = backend.value(rows).valuations
+    assert prices_of(backend.value(rows)) == expected(rows, 1, 2)
+    assert frame["price_low"].iloc[0] == pytest.approx(80_800)
+    assert frame["price_high"].iloc[0] == pytest.approx(131_300)
+    assert frame["interval"].iloc[0] == 0.8
+    assert "not within its range" in frame["message"].iloc[1]
+    assert "without its range" in frame["message"].iloc[2]
+    assert backend.info().capabilities == {"range"}
+
+
+def test_the_server_decides_on_names_order_and_datatypes(
+    connect: Connect, rows: pd.DataFrame
+) -> None:
+    described = [
+        {"name": "month", "datatype": "BYTES", "shape": [-1, 1]},
+        {"name": "Size", "datatype": "FP32", "shape": [-1, 1]},
+        {"name": "GroundFloor", "datatype": "INT32", "shape": [-1, 1]},
+        {"name": "key", "datatype": "INT64", "shape": [-1, 1]},
+    ]
+
+    def answer(path: str, body: Any) -> tuple[int, Any]:
+        if body is None:
+            return 200, {"name": "house", "versions": ["3"], "inputs": described}
+        tensors = {each["name"]: each["data"] for each in body["inputs"]}
+        data = [PRICE_PER_SIZE * size for size in tensors["Size"]]
+        return 200, {"outputs": [{"name": "other", "data": data}]}
+
+    backend, server = connect("oip", answer, mapping='columns = { "ground floor" = "GroundFloor" }')
+    rows["ground floor"] = "60"
+    assert prices_of(backend.value(rows)) == expected(rows)
+    sent = server.bodies[0]["inputs"]
+    assert [(each["name"], each["datatype"]) for each in sent] == [
+        (each["name"], each["datatype"]) for each in described
+    ]
+    assert sent[0]["data"] == rows["month"].tolist()
+    assert sent[3]["data"] == [None] * len(rows) if "key" not in rows else rows["key"].tolist()
+
+
+@pytest.mark.parametrize(
+    ("protocol", "mapping", "reason"),
+    [
+        ("json", 'path = "/x"', "path, body and output"),
+        ("json", 'path = "x"', "path: "),
+        ("json", 'path = "/x"\nbody = { a = 1 }\noutput = ""', "body needs one of"),
+        ("mlflow", 'missing = "omit"\nbody = "{rows}"', "omit"),
+        ("oip", 'missing = "omit"', "omit"),
+        ("oip", 'columns = { colour = "x" }', "no column colour"),
+        ("oip", "colour = 1", "colour: "),
+        (
+            "oip",
+            'headers = { Authorization = "Bearer pa55word" }',
+            "belongs into HOUSEPRICE_API_KEY",
+        ),
+        ("oip", 'headers = { Host = "a" }', "'Host' can't be set"),
+        ("oip", 'headers = { X-A = "a\\nb" }', "invalid in a header"),
+        ("oip", 'headers = { X-A = "{key}" }', "HOUSEPRICE_API_KEY is not set"),
+        ("oip", "path = ", "can't be read"),
+        ("houseprice", 'path = "/x"', r"\[headers\] only"),
+    ],
+)
+def test_a_mapping_that_can_not_be_used_is_refused(
+    connect: Connect, protocol: str, mapping: str, reason: str
+) -> None:
+    with pytest.raises(SettingsError, match=f"HOUSEPRICE_API_MAP.*{reason}") as refused:
+        connect(protocol, regression, mapping=mapping)
+    assert "pa55word" not in str(refused.value)

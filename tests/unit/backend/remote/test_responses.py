@@ -128,8 +128,30 @@ def test_a_missing_key_differs_from_a_wrong_one(connect_transport: Connect) -> N
     assert failed.value.reason == "key_missing"
 
 
-def test_problem_details_are_quoted_in_one_short_line(connect_transport: Connect) -> None:
-    details = {"code": "invalid_request", "detail": "«rows»\nmust\x1b[31m be a list. " + "x" * 5000}
+@pytest.mark.parametrize(
+    ("media_type", "body"),
+    [
+        ("application/json", '{"detail": [{"loc": ["body", 3, "Id"], "msg": "is missing"}]}'),
+        ("application/json", '{"error": "body.3.Id: is missing", "at": NaN}'),
+        ("text/plain; charset=utf-8", "body.3.Id:\nis missing"),
+    ],
+)
+def test_the_reason_of_any_server_is_quoted(
+    connect_transport: Connect, media_type: str, body: str
+) -> None:
+    transport, _ = connect_transport(respond(body, "400 No", media_type=media_type))
+    with pytest.raises(BackendRejected, match=r"It reports: body\.3\.Id: is missing\."):
+        transport.get_json("/v1/model")
+
+
+def test_a_server_that_wants_a_bearer_token_is_explained(connect_transport: Connect) -> None:
+    transport, _ = connect_transport(respond("", "401 No", "WWW-Authenticate: Bearer realm=x"))
+    with pytest.raises(BackendRejected, match=r'Authorization = "Bearer \{key\}"'):
+        transport.get_json("/v1/model")
+
+
+def test_problem_details_are_quoted_in_one_line_up_to_their_end(connect_transport: Connect) -> None:
+    details = {"code": "invalid_request", "detail": "x" * 9000 + "«rows»\nmust\x1b[31m be a list."}
     transport, server = connect_transport(
         respond(json.dumps(details), "422 No", media_type="application/problem+json")
     )

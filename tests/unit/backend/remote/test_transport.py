@@ -210,6 +210,22 @@ def test_the_key_is_sent_with_each_request_and_never_shown(
     assert server.requests[0].headers["user-agent"].startswith("houseprice/")
 
 
+def test_a_mapping_file_puts_the_key_into_other_headers(
+    connect_transport: Connect, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    file = tmp_path / "server.toml"
+    file.write_text('headers = { Authorization = "Bearer {key}", X-Team = "north" }', "utf-8")
+    transport, server = connect_transport(respond("", "503 Busy"), api_map=file)
+    with pytest.raises(BackendUnavailable):
+        transport.get_json("/score?code=pa55word")
+    sent = server.requests[0].headers
+    assert (sent["authorization"], sent["x-team"]) == (f"Bearer {KEY}", "north")
+    assert "x-api-key" not in sent
+    assert KEY not in caplog.text
+    assert "retrying /score: busy" in caplog.text
+
+
 @pytest.mark.parametrize("key", ["schlüssel", "two\nlines"])
 def test_an_invalid_key_is_refused_without_showing_it(key: str) -> None:
     with pytest.raises(SettingsError, match="HOUSEPRICE_API_KEY") as refused:
