@@ -14,6 +14,7 @@ import typer
 
 import houseprice
 from houseprice import logs
+from houseprice.commands.check_server import check_server
 from houseprice.commands.evaluate import evaluate
 from houseprice.commands.fetch import fetch
 from houseprice.commands.init import check, extend, init
@@ -33,7 +34,7 @@ cli = typer.Typer(
     help="House values with honest ranges, learned from a market that is described as data.",
     epilog="Settings are read from HOUSEPRICE_* variables, such as HOUSEPRICE_MODEL_DIR.",
 )
-for command in (init, check, extend, fetch, train, evaluate, predict, app, serve):
+for command in (init, check, extend, fetch, train, evaluate, predict, app, serve, check_server):
     cli.command()(command)
 cli.add_typer(models, name="models")
 
