@@ -259,6 +259,7 @@ def _value_here(console: Console, request: _Request) -> StreamResult:
         # Before this process imports its own packages, which takes as long.
         start_server("houseprice.tables.parallel")
     from houseprice.backend.factory import open_backend
+    from houseprice.backend.remote.transport import REQUEST_ROWS
     from houseprice.tables.mapping import NO_MAPPING, ColumnMapping
     from houseprice.tables.parallel import FileOptions, ModelReference, WorkerPool, value_to_file
     from houseprice.tables.reader import CHUNK_ROWS, open_csv
@@ -274,10 +275,14 @@ def _value_here(console: Console, request: _Request) -> StreamResult:
                 source.layout, output_separator=_output_separator(output, source.layout.separator)
             )
             backend = open_backend(settings, market, progress)
+            for remark in backend.info().remarks if settings.api_url else ():
+                console.info(remark)
+            # A server may stop at any time: a chunk is what one request values.
+            chunk_rows = REQUEST_ROWS if settings.api_url else CHUNK_ROWS
             is_small = source.layout.most_rows <= EVIDENCE_ROWS
             wants_evidence = _wants_evidence(backend, evidence, is_small)
             is_one_file = ending in (".gz", *_COLUMNAR)
-            if output is None or is_one_file or source.layout.most_rows <= CHUNK_ROWS:
+            if output is None or is_one_file or source.layout.most_rows <= chunk_rows:
                 options = ScoringOptions(interval, wants_evidence, datetime.now(UTC), as_of)
                 with _open_result(output) as out:
                     if ending in _COLUMNAR:
@@ -297,6 +302,7 @@ def _value_here(console: Console, request: _Request) -> StreamResult:
                             interval,
                             wants_evidence,
                             as_of=as_of,
+                            rows=chunk_rows,
                             resume=resume,
                             mapping=mapping.to_toml(),
                         ),

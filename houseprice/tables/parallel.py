@@ -253,6 +253,8 @@ class WorkerPool:
 def _resumable_task(path: Path, backend: Backend, options: FileOptions) -> Task:
     info = backend.info()
     model = [info.backend, info.market_title, info.model_version, info.package_version]
+    if info.configuration:
+        model.append(info.configuration)
     values = [
         options.interval,
         options.evidence,

@@ -29,7 +29,7 @@ from typing import Any, BinaryIO
 
 from pydantic import TypeAdapter, ValidationError
 
-from houseprice.errors import HousePriceError, InputError
+from houseprice.errors import BackendError, HousePriceError, InputError
 from houseprice.files import file_lock, replace_file, sync_folder
 from houseprice.formatting import plural
 from houseprice.market.problems import Problem
@@ -128,6 +128,10 @@ def checkpoint(
                     _write_task(folder, task, work.valued_at)
                 yield work
                 work.publish(target)
+            except BackendError:
+                if work.done:
+                    report("Finished chunks are kept: continue with --resume.")
+                raise
             finally:
                 work.close()
                 # The list counts, not ``done``: a run may be interrupted before it restores them.
