@@ -2,19 +2,40 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
+import stat
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO, Literal
 
 if sys.platform != "win32":
     import fcntl
 
 MEGABYTE = 1_000_000
 """Bytes in a megabyte, wherever a limit or a size is given in megabytes."""
+
+
+@contextmanager
+def open_regular(path: Path, mode: Literal["rb", "ab"] = "rb") -> Iterator[BinaryIO]:
+    """Open a file; raise OSError for a named pipe or a device, which could block for ever."""
+    flags = os.O_RDONLY if mode == "rb" else os.O_WRONLY | os.O_CREAT | os.O_APPEND
+    # Windows has no O_NONBLOCK, and the others no O_BINARY.
+    flags |= getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    with os.fdopen(os.open(path, flags, 0o666), mode) as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError(errno.EINVAL, "not a regular file", str(path))
+        yield file
+
+
+def read_regular(path: Path) -> bytes:
+    """Return the content of a file; raise OSError as :func:`open_regular` does."""
+    with open_regular(path) as file:
+        return file.read()
 
 
 def write_file(path: Path, data: bytes) -> None:
@@ -56,7 +77,7 @@ def file_lock(path: Path, waiting: Callable[[], None] | None = None) -> Iterator
     removed, because then two could hold it. Windows has no ``flock``, and nothing is locked there:
     the lock only avoids duplicate work, and the model store relies on renames alone.
     """
-    with path.open("ab") as file:
+    with open_regular(path, "ab") as file:
         if sys.platform != "win32":
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -73,7 +94,7 @@ def progress_lock(path: Path) -> Iterator[Callable[[float], None] | None]:
 
     Yields a function that writes the share done, or None if another holder does this work already.
     """
-    with path.open("ab") as file:
+    with open_regular(path, "ab") as file:
         if not _lock_now(file.fileno()):
             # A reader of the progress holds the lock for an instant.
             time.sleep(0.1)
@@ -93,9 +114,9 @@ def progress_lock(path: Path) -> Iterator[Callable[[float], None] | None]:
 def read_progress(path: Path) -> float | None:
     """Return the share done by the holder of :func:`progress_lock`; None if there is none."""
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             return None if _lock_now(file.fileno()) else float(file.read() or 0.0)
-    except FileNotFoundError:
+    except OSError:
         return None
 
 

@@ -25,6 +25,7 @@ import pandas as pd
 
 import houseprice
 from houseprice.errors import StoreError
+from houseprice.files import read_regular
 from houseprice.market.sales import Market
 from houseprice.market.validation import validate
 from houseprice.model.card import CARD_JSON, CARD_MARKDOWN, Card, build_card, card_data
@@ -213,7 +214,7 @@ def study_files(folder: Path, manifest: Manifest) -> Files:
 
 def _read_checked(folder: Path, name: str, manifest: Manifest) -> bytes:
     try:
-        data = (folder / name).read_bytes()
+        data = read_regular(folder / name)
     except OSError as error:
         raise StoreError(
             f"{name} of model version {folder.name} can't be read ({error.strerror}). {RETRAIN}"

@@ -20,6 +20,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
 import houseprice
 from houseprice.errors import StoreError
+from houseprice.files import read_regular
 from houseprice.market.contract import Contract
 from houseprice.market.sales import Market
 from houseprice.model.store.signing import Keys
@@ -84,7 +85,7 @@ class Manifest(_Frozen):
         name = path.parent.name
         data: dict[str, Any] = {}
         try:
-            data = json.loads(path.read_bytes())
+            data = json.loads(read_regular(path))
             intact = data.pop(_CHECKSUM) == _checksum(data) and data["model_version"] == name
         except OSError as error:
             raise StoreError(

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import houseprice
 from houseprice.errors import StoreError
-from houseprice.files import file_lock, replace_file, sync_folder, write_file
+from houseprice.files import file_lock, read_regular, replace_file, sync_folder, write_file
 from houseprice.model.store.manifest import Manifest
 
 MANIFEST_FILE = "manifest.json"
@@ -161,7 +161,7 @@ class ActivationHistory:
     def names(self) -> list[str]:
         """Return the versions of all markets in the order of their activation."""
         try:
-            lines = self._file.read_text(encoding="utf-8", errors="replace").split("\n")
+            lines = read_regular(self._file).decode(errors="replace").split("\n")
         except FileNotFoundError:
             return []
         except OSError as error:

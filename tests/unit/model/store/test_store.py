@@ -112,6 +112,18 @@ def test_a_missing_file_is_refused(store, hamlet, file):
         store.load(name)
 
 
+@pytest.mark.parametrize("file", [*FILES, "manifest.json"])
+def test_a_named_pipe_in_place_of_a_file_is_refused_without_waiting(store, hamlet, file):
+    name = save(store, hamlet).name
+    (store.folder / name / file).unlink()
+    os.mkfifo(store.folder / name / file)
+    with pytest.raises(StoreError, match=r"not a regular file.*houseprice train"):
+        store.load(name)
+    os.mkfifo(store.folder / "active")
+    with pytest.raises(StoreError, match="not a regular file"):
+        store.active()
+
+
 def test_a_replaced_model_file_is_not_unpickled(store, hamlet, tmp_path):
     name, mark = save(store, hamlet).name, tmp_path / "mark"
     joblib.dump(Trap(mark), store.folder / name / "model.joblib")
