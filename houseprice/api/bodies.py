@@ -10,9 +10,11 @@ from __future__ import annotations
 import asyncio
 import difflib
 import json
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date
 from email.message import Message
+from functools import partial
 from itertools import islice
 from typing import Annotated, Any, TypeVar
 
@@ -44,7 +46,13 @@ _OBJECTS_PER_ROW = 3  # a house; more only where a cell is an object, which is a
 _VALUES_PER_CELL = 2
 _FREE_VALUES = 200_000  # allowed for any number of houses: too few to need much memory
 
+_MAX_TYPE_CHARS = 300
 _MAX_MEMBERS = 100  # of a body: with more, at least one is unknown
+
+REFERENCE = "reference"
+"""Member of a row that identifies it for the caller."""
+
+MAX_REFERENCE_CHARS = 200
 
 MAX_COMPARABLES = 20
 MIN_INTERVAL, MAX_INTERVAL = 0.5, 0.95
@@ -258,23 +266,31 @@ def document_body(model: type[BaseModel], example: object = None) -> dict[str, A
     return {"requestBody": {"required": True, "content": {"application/json": media}}}
 
 
-async def read_json_body(request: Request) -> Any:  # noqa: ANN401 - JSON may hold anything
+async def read_json_body(request: Request, *, nan_is_null: bool = False) -> Any:  # noqa: ANN401 - JSON may hold anything
     """Read a body as strict JSON in UTF-8; raise ApiError 415, 400 or, if far too large, 413."""
-    _check_content_type(request.headers.get("content-type", ""))
-    body = await request.body()
+    check_content_type(request.headers.get("content-type", ""))
+    return await parse_json(request, await request.body(), nan_is_null=nan_is_null)
+
+
+async def parse_json(request: Request, body: bytes, *, nan_is_null: bool = False) -> Any:  # noqa: ANN401 - JSON may hold anything
+    """Parse a body as strict JSON in UTF-8; raise ApiError 400 or, if far too large, 413."""
+    read = partial(read_json, nan_is_null=nan_is_null)
     try:
-        return read_json(body) if len(body) <= LARGE_BODY else await _read_large(request, body)
+        return read(body) if len(body) <= LARGE_BODY else await _read_large(request, body, read)
     except StrictJsonError as error:
         detail = f"The body can't be read: {error}."
         raise ApiError(400, "invalid_json", detail, title="The body is not valid JSON") from None
 
 
-async def _read_large(request: Request, body: bytes) -> Any:  # noqa: ANN401 - JSON may hold anything
+async def _read_large(request: Request, body: bytes, read: Callable[..., Any]) -> Any:  # noqa: ANN401 - JSON may hold anything
     """Parse a large body in a thread, one at a time: parsed, it takes many times its size."""
     engine = request.app.state.engine
+    timeout_s = engine.settings.serve_timeout_s
     _check_amount(body, engine.settings.serve_max_rows, len(engine.contract.columns))
-    async with asyncio.timeout(engine.settings.serve_timeout_s), engine.large_body:
-        return await asyncio.to_thread(read_json, body)
+    # The thread has the same deadline as the request: it never works for a client that has left.
+    deadline = time.monotonic() + timeout_s
+    async with asyncio.timeout(timeout_s), engine.large_body:
+        return await asyncio.to_thread(read, body, deadline=deadline)
 
 
 def _check_amount(body: bytes, max_rows: int, n_columns: int) -> None:
@@ -290,9 +306,12 @@ def _check_amount(body: bytes, max_rows: int, n_columns: int) -> None:
         raise ApiError(413, "too_many_rows", f"{detail} Send them in several requests.")
 
 
-def _check_content_type(header: str) -> None:
+def check_content_type(header: str) -> None:
+    """Raise ApiError 415 unless a header names JSON in UTF-8."""
     if header == "application/json":  # the usual case needs no parser
         return
+    if len(header) > _MAX_TYPE_CHARS:  # the parser's time grows with the square of its length
+        raise ApiError(415, "wrong_type", f"Send application/json: not {shorten(header)}.")
     message = Message()
     message["content-type"] = header or "application/octet-stream"
     charset = message.get_param("charset", "utf-8")

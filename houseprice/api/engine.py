@@ -62,7 +62,12 @@ class Engine:
     """The one model of a process and the one thread that works with it."""
 
     def __init__(
-        self, settings: Settings, market: Market | None = None, *, poll_s: float = POLL_S
+        self,
+        settings: Settings,
+        market: Market | None = None,
+        *,
+        poll_s: float = POLL_S,
+        check_s: float = READINESS_TIMEOUT_S,
     ) -> None:
         self.settings = settings
         self.market = market or load_market(settings=settings)
@@ -70,6 +75,7 @@ class Engine:
         self.large_body = asyncio.Lock()  # held while a large body is parsed
         self._reloader = ModelReloader(self.market, ModelStore.from_settings(settings), poll_s)
         self._golden = GoldenCheck()
+        self._check_s = check_s
         self._queue = RequestQueue()
         self._running: asyncio.Future[list[tuple[Job, Any]]] | None = None
         self._scheduled = False
@@ -111,14 +117,21 @@ class Engine:
         return self._golden.readiness(self._reloader.active, self._reloader.warning)
 
     async def check_readiness(self) -> Readiness:
-        """Check the golden rows again if the last check is old, and return the readiness."""
+        """Check the golden rows again if the last check is old, and return the readiness.
+
+        A service whose threads do not come back from earlier requests is not ready.
+        """
         model = self._reloader.active
-        if model is not None:
-            try:
-                async with asyncio.timeout(READINESS_TIMEOUT_S):
-                    await self._golden.renew(model, partial(self._run_call, first=True))
-            except TimeoutError:
-                return Readiness(False, "The model is too busy to be checked.", model.version)
+        if model is None:
+            return self.readiness()
+        reason = "The threads for large requests are busy."
+        try:
+            async with asyncio.timeout(self._check_s):
+                await asyncio.to_thread(_do_nothing)
+                reason = "The model is too busy to be checked."
+                await self._golden.renew(model, partial(self._run_call, first=True))
+        except TimeoutError:
+            return Readiness(False, reason, model.version)
         return self.readiness()
 
     async def value(
@@ -210,6 +223,10 @@ class Engine:
         self._schedule()
 
 
+def _do_nothing() -> None:
+    """Show that a thread is free."""
+
+
 def get_engine(request: Request) -> Engine:
     """Return the engine of the market that a request is about."""
     engine: Engine = request.scope.get("engine") or request.app.state.engine
@@ -220,7 +237,8 @@ def get_engine(request: Request) -> Engine:
 class HouseTable:
     """Rows of JSON as a table of cells, None where a row lacks a column.
 
-    ``rejected`` holds the unknown fields and nested values, which are left out of the cells.
+    ``rejected`` holds the problems of fields that are left out of the cells: unknown and nested
+    ones, which are errors, and unused ones.
     """
 
     columns: tuple[str, ...]
@@ -233,7 +251,7 @@ class HouseTable:
     ) -> HouseTable:
         """Convert rows; ``with_id`` keeps the column that identifies a sale."""
         rejected = unknown_fields(rows, contract)
-        rejected_rows = {problem.row for problem in rejected}
+        rejected_rows = {problem.row for problem in rejected if problem.code == "nested"}
         present = set().union(*rows)
         columns = tuple(name for name in contract.columns if name in present)
         if with_id and contract.market.id in present:
@@ -254,8 +272,9 @@ class HouseTable:
 def house_frame(row: Mapping[str, Any], contract: Contract) -> pd.DataFrame:
     """Convert one house to a frame; raise InputError if it has an unknown field."""
     table = HouseTable.from_rows([row], contract, with_id=True)
-    if table.rejected:
-        raise InputError(" ".join(problem.sentence for problem in table.rejected))
+    errors = [problem.sentence for problem in table.rejected if problem.severity == "error"]
+    if errors:
+        raise InputError(" ".join(errors))
     return _cell_frame(table.columns, table.cells)
 
 
@@ -457,11 +476,12 @@ def _concat(results: Sequence[ValuationResult]) -> ValuationResult:
 def _with_rejected(
     result: ValuationResult, rejected: Sequence[Problem], model: ServedModel
 ) -> ValuationResult:
-    """Replace the values of rows with unknown fields by errors."""
+    """Replace the values of rows with unknown fields by errors, and add warnings to others."""
     if not rejected:
         return result
     frame = result.valuations
-    valid = (frame["status"] != "error").to_numpy(bool) & ~rows_with_problems(rejected, len(frame))
+    errors = [problem for problem in rejected if problem.severity == "error"]
+    valid = (frame["status"] != "error").to_numpy(bool) & ~rows_with_problems(errors, len(frame))
     problems = sorted([*rejected, *result.problems], key=lambda problem: problem.row or 0)
     valued = valuation_frame(valid, problems, frame[valid], model.version, datetime.now(UTC))
     return ValuationResult(valued, tuple(problems), result.facts_given)

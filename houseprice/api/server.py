@@ -135,14 +135,19 @@ class HeadLimitProtocol(HttpToolsProtocol):
             return
         self._pending_bytes += len(data)
         super().data_received(data)
-        if self._pending_bytes > self.max_head_bytes and not self.transport.is_closing():
-            cycle: RequestResponseCycle | None = self.cycle
-            if cycle is None or cycle.response_complete:
-                self.transport.write(
-                    b"HTTP/1.1 431 Request Header Fields Too Large\r\n"
-                    b"content-length: 0\r\nconnection: close\r\n\r\n"
-                )
-            self.transport.close()
+        if self._pending_bytes > self.max_head_bytes:
+            self._refuse_head()
+
+    def _refuse_head(self) -> None:
+        if self.transport.is_closing():
+            return
+        cycle: RequestResponseCycle | None = self.cycle
+        if cycle is None or cycle.response_complete:
+            self.transport.write(
+                b"HTTP/1.1 431 Request Header Fields Too Large\r\n"
+                b"content-length: 0\r\nconnection: close\r\n\r\n"
+            )
+        self.transport.close()
 
     def on_message_begin(self) -> None:
         """Start the timer of the head of one more request on the connection."""
@@ -151,17 +156,30 @@ class HeadLimitProtocol(HttpToolsProtocol):
             self._head_timer = self.loop.call_later(self.max_head_s, self.transport.close)
 
     def on_headers_complete(self) -> None:
-        """Stop the timer: the limits of bodies apply from here on."""
+        """Stop the timer: the limits of bodies apply from here on.
+
+        A head that arrived at once, in one block with its end, is measured here.
+        """
         self._pending_bytes = 0
+        fields = sum(len(name) + len(value) for name, value in self.headers)
+        if len(self.url) + fields > self.max_head_bytes:
+            self._refuse_head()
+            return
         if self._head_timer is not None:
             self._head_timer.cancel()
             self._head_timer = None
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
-        """Take a part of the body."""
+        """Take a part of the body, unless its head was refused."""
         self._pending_bytes = 0
-        super().on_body(body)
+        if not self.transport.is_closing():
+            super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """Take the end of a body, unless its head was refused."""
+        if not self.transport.is_closing():
+            super().on_message_complete()
 
 
 if __name__ == "__main__":

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import json
 import math
+import time
+from collections import Counter
+from functools import partial
 from typing import Any
 
 from pydantic_core import to_json
@@ -17,18 +20,38 @@ class StrictJsonError(ValueError):
     """A text is not JSON, or is ambiguous; the message says why."""
 
 
-def read_json(data: bytes, *, non_finite: bool = False) -> Any:  # noqa: ANN401 - JSON may hold anything
-    """Parse a JSON text in UTF-8; raises StrictJsonError, addressed to the author of the text.
+def read_json(
+    data: bytes,
+    *,
+    non_finite: bool = False,
+    nan_is_null: bool = False,
+    deadline: float = math.inf,
+) -> Any:  # noqa: ANN401 - JSON may hold anything
+    """Parse a JSON text in UTF-8 in linear time; a byte order mark is ignored.
 
     With ``non_finite``, NaN, Infinity and numbers that are too large are read, as Python writes
-    them: for answers whose numbers are checked one by one.
+    them: for answers whose numbers are checked one by one. With ``nan_is_null``, NaN is read as
+    null: for clients that have no other missing value.
+
+    Raises StrictJsonError, addressed to the author of the text, and TimeoutError at the first
+    object that ends after ``deadline``, in seconds of ``time.monotonic()``.
     """
+    unique = _unique if deadline == math.inf else partial(_unique_in_time, deadline)
+    reader = (
+        json.JSONDecoder(object_pairs_hook=unique, parse_int=_integer)
+        if non_finite
+        else json.JSONDecoder(
+            object_pairs_hook=unique,
+            parse_float=_finite,
+            parse_constant=_nan_as_null if nan_is_null else _refuse_constant,
+        )
+    )
     try:
-        text = data.decode("utf-8")
+        text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise StrictJsonError("it is not UTF-8 text") from None
     try:
-        value = (_NON_FINITE_READER if non_finite else _READER).decode(text)
+        value = reader.decode(text)
         if b"\\ud" in data or b"\\uD" in data:
             json.dumps(value, ensure_ascii=False).encode()
     except StrictJsonError:
@@ -53,10 +76,15 @@ def write_json(value: object, *, non_finite: bool = False) -> bytes:
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     value = dict(pairs)
     if len(value) < len(pairs):
-        names = [name for name, _ in pairs]
-        duplicate = next(name for name in names if names.count(name) > 1)
+        (duplicate, _), *_ = Counter(name for name, _ in pairs).most_common(1)
         raise StrictJsonError(f"it has the key {duplicate[:80]!r} twice in one object")
     return value
+
+
+def _unique_in_time(deadline: float, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if time.monotonic() > deadline:
+        raise TimeoutError
+    return _unique(pairs)
 
 
 def _finite(text: str) -> float:
@@ -76,7 +104,7 @@ def _integer(text: str) -> int | float:
 
 _MAX_DIGITS = 300
 """An integer with as many is no price, and one with some more is larger than every float."""
-_READER = json.JSONDecoder(
-    object_pairs_hook=_unique, parse_float=_finite, parse_constant=_refuse_constant
-)
-_NON_FINITE_READER = json.JSONDecoder(object_pairs_hook=_unique, parse_int=_integer)
+
+
+def _nan_as_null(name: str) -> float | None:
+    return None if name == "NaN" else _refuse_constant(name)

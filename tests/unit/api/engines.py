@@ -8,7 +8,7 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
-from houseprice.api.engine import Engine
+from houseprice.api.engine import READINESS_TIMEOUT_S, Engine
 from houseprice.market.sales import Market
 from houseprice.settings import Settings
 
@@ -19,12 +19,16 @@ def run_with_engine(
     work: Callable[[Engine], Coroutine[Any, Any, Any]],
     market: Market,
     folder: Path,
+    *,
+    check_s: float = READINESS_TIMEOUT_S,
     **settings: Any,
 ) -> None:
     """Run a coroutine with a started engine that polls its store all the time."""
 
     async def run() -> None:
-        engine = Engine(Settings(model_dir=folder, **settings), market, poll_s=0.01)
+        engine = Engine(
+            Settings(model_dir=folder, **settings), market, poll_s=0.01, check_s=check_s
+        )
         await engine.start()
         try:
             await work(engine)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 import zlib
 from collections.abc import Iterator
 from typing import Any
@@ -95,6 +96,14 @@ def test_48_megabytes_are_refused_with_a_declared_length_and_without(server: Pro
     assert send(server, chunks)[0] == 413
 
 
+def test_duplicate_keys_are_refused_at_once(server: Program) -> None:
+    members = b",".join(b'"%d":0' % number for number in range(100_000))
+    started = time.monotonic()
+    status, response = send(server, b'{%s,"99999":0}' % members)
+    assert (status, response["code"]) == (400, "invalid_json")
+    assert time.monotonic() - started < 10
+
+
 @pytest.mark.parametrize("row", [b'{"size":1}', b"{}", b"[]", b"1"])
 def test_millions_of_tiny_rows_are_refused_before_they_are_parsed(
     server: Program, row: bytes
@@ -130,25 +139,27 @@ def test_long_strings_and_many_unknown_fields_are_errors_that_are_not_returned(
     name = "x" * MEGABYTE
     many = {f"f{number}": 1 for number in range(20_000)}
     sizes = [{"size": size} for size in (int("9" * 400), 1e308, name, "\x00")]
-    rows = [HOUSE | fields for fields in ({"grade": name}, {name: 1}, many, *sizes)]
+    rows = [HOUSE | fields for fields in ({"grade": name}, many, *sizes, {name: 1})]
     response = post(f"{server.url}/v1/valuations", json={"rows": rows})
     assert response.status_code == 200
-    assert response.json()["valuations"] == [None] * len(rows)
-    assert {error["row"] for error in response.json()["errors"]} == {*range(1, len(rows) + 1)}
+    *refused, valued = response.json()["valuations"]
+    assert refused == [None] * len(refused)
+    assert valued
+    assert {error["row"] for error in response.json()["errors"]} == {*range(1, len(rows))}
     assert len(response.content) < 20_000
 
 
 @pytest.mark.parametrize(
     "sent",
     [
-        HEAD + b"Host: x\r\nContent-Length: 100\r\n\r\n{",
-        HEAD + b"Host: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{",
+        HEAD + b"Host: localhost\r\nContent-Length: 100\r\n\r\n{",
+        HEAD + b"Host: localhost\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{",
         HEAD + b"Host:",
         b"POST",
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
         b"GET / HTTP/9.9\r\n\r\n",
         HEAD + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\n",
-        HEAD + b"Host: x\r\nContent-Length: -1\r\n\r\n",
+        HEAD + b"Host: localhost\r\nContent-Length: -1\r\n\r\n",
         HEAD + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0",
     ],
     ids=range(9),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -301,6 +302,23 @@ def test_requests_that_wait_are_refused_when_the_service_stops(
             await waiting
 
     while_busy(check, town, town_models)
+
+
+def test_a_service_whose_threads_do_not_come_back_is_not_ready(
+    town: Market, town_models: Path
+) -> None:
+    async def check(engine: Engine) -> None:
+        loop, held = asyncio.get_running_loop(), HeldCall()
+        with ThreadPoolExecutor(1) as threads:
+            loop.set_default_executor(threads)
+            stuck = loop.run_in_executor(None, held, None)
+            await wait_for(held.started.is_set)
+            state = await engine.check_readiness()
+            held.release.set()
+            await stuck
+            assert (state.ok, state.reason) == (False, "The threads for large requests are busy.")
+
+    run_with_engine(check, town, town_models, check_s=0.1)
 
 
 def test_a_model_that_is_too_busy_to_be_checked_is_not_ready(

@@ -102,7 +102,7 @@ def test_a_stop_waits_no_longer_than_a_request_may_take(
         socket.create_connection(("127.0.0.1", server.port)) as connection,
     ):
         connection.sendall(
-            b"POST /v1/valuations.csv HTTP/1.1\r\nHost: x\r\nContent-Type: text/csv\r\n"
+            b"POST /v1/valuations.csv HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/csv\r\n"
             b"Content-Length: 1000000\r\n\r\nsize"
         )
         assert server.stop() in (0, -signal.SIGTERM)
@@ -144,20 +144,30 @@ def test_a_head_without_an_end_is_refused(port: int, start: bytes, endless: byte
     assert not response.received or response.status == 431
 
 
+def test_a_large_head_that_arrives_at_once_is_refused(port: int) -> None:
+    fields = b"".join(b"X-%d: %s\r\n" % (n, b"y" * 1_000) for n in range(70))
+    for start in (b"GET / HTTP/1.1\r\n", b"POST / HTTP/1.1\r\nContent-Length: 1\r\n"):
+        response = raw(port, start + b"Host: localhost\r\n" + fields + b"\r\nx")
+        assert response.status == 431
+        assert response.received.count(b"HTTP/1.1") == 1
+
+
 def test_trailers_without_an_end_close_the_connection(port: int) -> None:
-    start = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n"
+    start = (
+        b"POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n"
+    )
     response = raw(port, start, b"".join(b"X-%d: y\r\n" % n for n in range(100_000)))
     assert b" 500 " not in response.received[:20]
 
 
-@pytest.mark.parametrize("start", [b"", b"POST / HT", b"POST / HTTP/1.1\r\nHost: x\r\n"])
+@pytest.mark.parametrize("start", [b"", b"POST / HT", b"POST / HTTP/1.1\r\nHost: localhost\r\n"])
 def test_a_head_that_does_not_arrive_closes_the_connection(port: int, start: bytes) -> None:
     # raw() reads until the server closes, and fails if it does not.
     assert raw(port, start).received == b""
 
 
 def test_a_second_head_on_a_connection_has_the_same_time(port: int) -> None:
-    first = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n"
+    first = b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n"
     assert raw(port, first, b"POST / HT").received.count(b"HTTP/1.1 200 OK") == 1
 
 
