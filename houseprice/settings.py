@@ -97,6 +97,17 @@ class Settings(BaseSettings):
     serve_without_key: bool = Field(
         False, description="Accept requests from other computers without a key"
     )
+    serve_hosts: str | None = Field(
+        None,
+        description="Names that requests may use for the API, separated by commas, such as "
+        "`homes.example.org` or `*.example.org`; by default any, but only `localhost` where it "
+        "listens to this computer alone and has no key",
+    )
+    serve_origins: str | None = Field(
+        None,
+        description="Origins of pages that may call the API, separated by commas, such as "
+        "`https://homes.example.org`, or `*`; by default none",
+    )
     serve_workers: int = Field(1, ge=1, description="Worker processes of the API")
     serve_rate: int = Field(
         600, ge=1, description="Maximum requests per minute, key and worker process"
@@ -125,6 +136,16 @@ class Settings(BaseSettings):
                 "it must be a URL such as http://host:8000, without a user name, a password or a "
                 "query (put a key into HOUSEPRICE_API_KEY)",
             )
+        return value
+
+    @field_validator("serve_origins")
+    @classmethod
+    def _are_origins(cls, value: str | None) -> str | None:
+        for origin in split_list(value or ""):
+            if origin != "*" and not re.fullmatch(r"https?://[^/@?#\s]+", origin):
+                raise PydanticCustomError(
+                    "origin", "each must be an origin such as https://homes.example.org, or *"
+                )
         return value
 
     @field_validator("signing_key", "trusted_keys")
@@ -177,6 +198,11 @@ def read_settings() -> Settings:
         if name.lower() in _SECRET:
             raise SettingsError(f"{variable}: {first['msg']}.") from None
         raise SettingsError(f"{variable}: {first['msg']}, not {first['input']!r}.") from None
+
+
+def split_list(text: str) -> tuple[str, ...]:
+    """Split a setting with several values at its commas."""
+    return tuple(filter(None, map(str.strip, text.split(","))))
 
 
 def is_loopback(host: str) -> bool:

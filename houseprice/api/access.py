@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import math
 import re
 import secrets
 import time
@@ -111,3 +112,12 @@ class TokenBucket:
             self._tokens -= 1
             return 0.0
         return (1 - self._tokens) / self._per_second
+
+    def headers(self) -> dict[str, str]:
+        """Describe the limit and what is left of it (draft-ietf-httpapi-ratelimit-headers-10)."""
+        left = math.floor(self._tokens)
+        reset = math.ceil((self._size - self._tokens) / self._per_second)
+        return {
+            "RateLimit-Policy": f'"minute";q={self._size};w=60',
+            "RateLimit": f'"minute";r={left};t={reset}',
+        }

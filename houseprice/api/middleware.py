@@ -3,10 +3,12 @@
 ==============================  ==================================================================
 ``RequestLogMiddleware``        an id, a log line and metrics for each request; security headers
 ``DrainMiddleware``             reads the rest of a body that the response did not need
-``RefusalMiddleware``           answers what the next four refuse with problem details
+``CorsMiddleware``              lets pages of the origins in the settings read the response
+``RefusalMiddleware``           answers what the next five refuse with problem details
+``HostMiddleware``              a name of this server, so that no page reaches it by another
 ``MarketMiddleware``            the engine of the market in the path, which the others do not see
 ``KeyMiddleware``               a valid key, and no more requests per minute than it may make
-``ConcurrencyMiddleware``       no more requests at once than the process can answer
+``ConcurrencyMiddleware``       no more requests at once than the process, or a client, may have
 ``BodyMiddleware``              the body as a whole: in time, decompressed, within its size
 gzip                            compresses the response if the client accepts it
 ``UnexpectedErrorMiddleware``   answers an unexpected error with a number, under which it is logged
@@ -23,12 +25,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import math
 import re
 import secrets
 import time
 import zlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from fastapi import FastAPI
@@ -37,34 +38,27 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from houseprice.api.access import Key, TokenBucket, find_key, parse_keys
+from houseprice.api.access import parse_keys
+from houseprice.api.limits import (
+    ConcurrencyMiddleware,
+    CorsMiddleware,
+    HostMiddleware,
+    KeyMiddleware,
+    allowed_hosts,
+    is_public,
+    relative_path,
+)
 from houseprice.api.markets import MarketMiddleware
-from houseprice.api.problem_details import ApiError, ServerBusy, unexpected_error
+from houseprice.api.problem_details import ApiError, unexpected_error
 from houseprice.api.telemetry import Metrics, collect_rows
 from houseprice.files import MEGABYTE
-from houseprice.settings import Settings
+from houseprice.settings import Settings, split_list
 
 CSV_PATH = "/v1/valuations.csv"
 """The one route that reads its body itself, in chunks."""
 
 MAX_EXPANSION = 2
 """How many times the largest body a compressed one may have when decompressed."""
-
-# Probes and documentation: they say nothing about any house, so they need no key.
-_PUBLIC_PATHS = frozenset(
-    {
-        "/health",
-        "/ready",
-        "/version",
-        "/docs",
-        "/openapi.json",
-        "/ping",
-        "/v2/health/live",
-        "/v2/health/ready",
-    }
-)
-# A busy server is not a dead one: these are answered by a full server too.
-_ALWAYS_ANSWERED = frozenset({"/health", "/ready", "/metrics", "/ping", "/v2/health/live"})
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -101,19 +95,13 @@ def add_middleware(app: FastAPI, settings: Settings) -> None:
     if keys:
         app.add_middleware(KeyMiddleware, keys=keys, rate=settings.serve_rate)
     app.add_middleware(MarketMiddleware)
+    if hosts := allowed_hosts(settings):
+        app.add_middleware(HostMiddleware, hosts=hosts)
     app.add_middleware(RefusalMiddleware, timeout_s=timeout)
+    if settings.serve_origins:
+        app.add_middleware(CorsMiddleware, origins=split_list(settings.serve_origins))
     app.add_middleware(DrainMiddleware)
     app.add_middleware(RequestLogMiddleware, metrics=app.state.metrics)
-
-
-def _relative_path(scope: Scope) -> str:
-    """The path of a request below the path where the service is mounted."""
-    path: str = scope["path"]
-    return path.removeprefix(scope.get("root_path", ""))
-
-
-def _is_public(path: str) -> bool:
-    return path in _PUBLIC_PATHS or path.startswith("/docs/")
 
 
 class RequestLogMiddleware:
@@ -256,75 +244,10 @@ class RefusalMiddleware:
         try:
             await self.app(scope, receive, send_in_time)
         except ApiError as error:
-            response = error.response(scope["state"]["request_id"])
+            response = error.response(scope["state"]["request_id"], scope.get("root_path", ""))
             await response(scope, receive, send_in_time)
         except ClientDisconnect:
             return
-
-
-class KeyMiddleware:
-    """Middleware that requires a key and limits the requests per minute of each."""
-
-    def __init__(self, app: ASGIApp, keys: Sequence[Key], rate: int) -> None:
-        self.app = app
-        self._keys = keys
-        self._buckets = {key.name: TokenBucket(key.rate or rate) for key in keys}
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on, or raise ApiError 401 or 429."""
-        if scope["type"] == "http" and not _is_public(_relative_path(scope)):
-            key = self._authenticate(Headers(scope=scope))
-            scope["state"]["key_name"] = key.name
-            wait = math.ceil(self._buckets[key.name].take())
-            if wait:
-                raise ApiError(
-                    429,
-                    "too_many_requests",
-                    f"This key has made too many requests. Try again in {wait} s.",
-                    headers={"Retry-After": str(wait)},
-                )
-        await self.app(scope, receive, send)
-
-    def _authenticate(self, headers: Headers) -> Key:
-        given = headers.get("x-api-key")
-        if given is None:
-            scheme, _, token = headers.get("authorization", "").partition(" ")
-            given = token.strip() if scheme.lower() == "bearer" else ""
-        key = find_key(self._keys, given.encode("latin-1")) if given else None
-        if key is not None:
-            return key
-        if given:
-            code, detail = "wrong_key", "The key is not one of this server's keys."
-        else:
-            code = "no_key"
-            detail = "Send a key in the header X-API-Key, or as Authorization: Bearer."
-        raise ApiError(
-            401,
-            code,
-            f"{detail} The operator of the server can make one.",
-            headers={"WWW-Authenticate": 'Bearer realm="houseprice"'},
-        )
-
-
-class ConcurrencyMiddleware:
-    """Middleware that limits the requests at once, except probes."""
-
-    def __init__(self, app: ASGIApp, limit: int) -> None:
-        self.app = app
-        self._free = limit
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on, or raise ServerBusy."""
-        if scope["type"] != "http" or _relative_path(scope) in _ALWAYS_ANSWERED:
-            await self.app(scope, receive, send)
-            return
-        if not self._free:
-            raise ServerBusy("The server has as many requests as it can answer. Try again soon.")
-        self._free -= 1
-        try:
-            await self.app(scope, receive, send)
-        finally:
-            self._free += 1
 
 
 @dataclass(frozen=True)
@@ -445,8 +368,8 @@ class BodyMiddleware:
     def _applies(self, scope: Scope) -> bool:
         if scope["type"] != "http" or scope["method"] not in {"POST", "PUT", "PATCH"}:
             return False
-        path = _relative_path(scope)
-        return path != CSV_PATH and not _is_public(path)
+        path = relative_path(scope)
+        return path != CSV_PATH and not is_public(path)
 
 
 class UnexpectedErrorMiddleware:
@@ -473,6 +396,8 @@ class UnexpectedErrorMiddleware:
         except Exception as error:
             if scope["type"] != "http":
                 raise
-            response = unexpected_error(error).response(scope["state"].get("request_id"))
+            response = unexpected_error(error).response(
+                scope["state"].get("request_id"), scope.get("root_path", "")
+            )
             if not started:
                 await response(scope, receive, send)

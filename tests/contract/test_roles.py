@@ -56,7 +56,9 @@ def test_every_set_of_roles_does(tmp_path: Path, roles: Collection[str]) -> None
     assert bool(len(report.by_location)) == ("location" in roles)
 
     settings = Settings(market=str(folder), model_dir=store.folder)
-    with TestClient(create_app(settings, Engine(settings, market))) as api:
+    with TestClient(
+        create_app(settings, Engine(settings, market)), base_url="http://localhost"
+    ) as api:
         answer = api.post("/v1/valuations", json={"rows": rows.to_dict("records"), "explain": True})
         assert answer.status_code == 200
         assert (answer.json()["as_of"] is not None) == (market.sold is not None)

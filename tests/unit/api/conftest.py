@@ -64,5 +64,7 @@ def town_rows(town: Market) -> list[Row]:
 
 @pytest.fixture(scope="module")
 def api(town: Market, town_settings: Settings) -> Iterator[TestClient]:
-    with TestClient(create_app(town_settings, Engine(town_settings, town))) as client:
+    with TestClient(
+        create_app(town_settings, Engine(town_settings, town)), base_url="http://localhost"
+    ) as client:
         yield client

@@ -26,7 +26,9 @@ def service(
     write_town(markets / "other_town", ("area",))
     ensure_model(load_market(markets / "other_town"), ModelStore(town_models))
     settings = Settings(market=str(town.folder), markets=markets, model_dir=town_models)
-    with TestClient(create_app(settings, Engine(settings, town))) as client:
+    with TestClient(
+        create_app(settings, Engine(settings, town)), base_url="http://localhost"
+    ) as client:
         yield client
 
 

@@ -18,6 +18,7 @@ from fastapi.testclient import TestClient
 
 from houseprice.api import telemetry
 from houseprice.api.access import new_key
+from houseprice.api.limits import WRONG_KEYS_PER_MINUTE
 from houseprice.api.middleware import CSV_PATH, add_middleware
 from houseprice.api.problem_details import install_error_handlers
 from houseprice.files import MEGABYTE
@@ -95,7 +96,7 @@ def port_of(url: str) -> int:
 
 
 def head(length: int, path: str = "length", *headers: bytes) -> bytes:
-    lines = [b"POST /%s HTTP/1.1" % path.encode(), b"Host: x", *headers]
+    lines = [b"POST /%s HTTP/1.1" % path.encode(), b"Host: localhost", *headers]
     return b"\r\n".join([*lines, b"Content-Length: %d" % length, b"", b""])
 
 
@@ -157,7 +158,7 @@ def test_an_unread_body_does_not_keep_the_connection_open(
 
 
 def test_the_connection_is_reused_after_a_body_that_was_read(url: str) -> None:
-    last = b"GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    last = b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
     response = raw(port_of(url), head(3) + b"abc", last)
     assert response.received.count(b"HTTP/1.1 200 OK") == 2
 
@@ -266,11 +267,107 @@ def test_a_key_with_too_many_requests_is_refused_for_a_time(keyed: tuple[str, st
     assert get(f"{url}/health", headers={"X-API-Key": bob}).ok
 
 
+def test_a_response_says_what_is_left_of_the_limit_of_the_key() -> None:
+    key, entry = new_key("a")
+    with serve(serve_keys=f"{entry}:3") as (url, _):
+        seen = [get(f"{url}/length", headers={"X-API-Key": key}).headers for _ in range(4)]
+        assert "RateLimit" not in get(f"{url}/health").headers
+    assert {headers["RateLimit-Policy"] for headers in seen} == {'"minute";q=3;w=60'}
+    assert [headers["RateLimit"].split(";t=")[0] for headers in seen] == [
+        f'"minute";r={left}' for left in (2, 1, 0, 0)
+    ]
+
+
+def test_wrong_keys_are_limited_and_a_valid_one_still_works() -> None:
+    key, entry = new_key("a")
+    with serve(serve_keys=entry) as (url, _):
+        responses = [
+            get(f"{url}/large", headers={"X-API-Key": f"hp_{number}"})
+            for number in range(WRONG_KEYS_PER_MINUTE + 1)
+        ]
+        statuses = [response.status_code for response in responses]
+        assert statuses == [401] * WRONG_KEYS_PER_MINUTE + [429]
+        assert responses[-1].json()["code"] == "too_many_wrong_keys"
+        assert int(responses[-1].headers["Retry-After"]) > 0
+        assert get(f"{url}/large", headers={"X-API-Key": key}).ok
+
+
+# ----------------------------------------------------------------------------- hosts and origins
+
+
+@pytest.mark.parametrize(
+    ("settings", "host", "status"),
+    [
+        ({}, "localhost:8000", 200),
+        ({}, "app.localhost", 200),
+        ({}, "127.0.0.1", 200),
+        ({}, "[::1]:8000", 200),
+        ({}, "10.1.2.3:80", 200),
+        ({}, "attacker.example", 421),
+        ({}, "localhost.attacker.example", 421),
+        ({"address": "0.0.0.0"}, "any.example", 200),
+        ({"serve_keys": new_key("a")[1]}, "any.example", 401),
+        ({"serve_without_key": True}, "any.example", 200),
+        ({"serve_hosts": "homes.example, *.example.org"}, "HOMES.example:443", 200),
+        ({"serve_hosts": "homes.example, *.example.org"}, "a.b.example.org", 200),
+        ({"serve_hosts": "homes.example, *.example.org"}, "example.org", 421),
+        ({"serve_hosts": "homes.example", "address": "0.0.0.0"}, "any.example", 421),
+    ],
+)
+def test_only_names_of_the_server_are_answered(
+    settings: dict[str, object], host: str, status: int
+) -> None:
+    with TestClient(Service(**settings).app, base_url="http://localhost") as client:
+        response = client.get("/large", headers={"Host": host})
+    assert response.status_code == status
+    if status == 421:
+        assert response.json()["code"] == "wrong_host"
+        assert "attacker" not in response.text
+
+
+PREFLIGHT = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "x-api-key"}
+
+
+@pytest.mark.parametrize(
+    ("origins", "origin", "allowed"),
+    [
+        (None, "https://homes.example", False),
+        ("https://homes.example, http://localhost:3000", "https://homes.example", True),
+        ("https://homes.example, http://localhost:3000", "http://localhost:3000", True),
+        ("https://homes.example", "https://homes.example.org", False),
+        ("*", "https://any.example", True),
+    ],
+)
+def test_pages_of_the_origins_in_the_settings_may_call_the_service(
+    origins: str | None, origin: str, allowed: bool
+) -> None:
+    key, entry = new_key("a")
+    app = Service(serve_origins=origins, serve_keys=entry).app
+    with TestClient(app, base_url="http://localhost") as client:
+        preflight = client.options("/length", headers={"Origin": origin, **PREFLIGHT})
+        headers = {"Origin": origin, "X-API-Key": key}
+        response = client.post("/length", content=b"abc", headers=headers)
+        refused = client.post("/length", content=b"abc", headers={"Origin": origin})
+    expected = origin if allowed else None
+    for each in (preflight, response, refused):
+        assert each.headers.get("access-control-allow-origin") == expected
+    assert (preflight.status_code == 204) == allowed
+    assert (response.json(), refused.status_code) == (3, 401)
+    if allowed:
+        assert preflight.headers["access-control-allow-headers"] == "x-api-key"
+        assert "Origin" in response.headers["vary"]
+
+
+def test_an_origin_with_a_path_is_refused() -> None:
+    with pytest.raises(ValueError, match="must be an origin"):
+        Settings(serve_origins="https://homes.example/page")
+
+
 def test_the_middleware_works_in_an_app_that_is_mounted_in_another() -> None:
     key, entry = new_key("a")
     outer = FastAPI()
     outer.mount("/api", Service(serve_keys=entry).app)
-    with TestClient(outer) as client:
+    with TestClient(outer, base_url="http://localhost") as client:
         assert client.get("/api/health").status_code == 200
         assert client.get("/api/large").status_code == 401
         assert client.get("/api/large", headers={"X-API-Key": key}).status_code == 200
@@ -280,27 +377,35 @@ def test_the_middleware_works_in_an_app_that_is_mounted_in_another() -> None:
 
 
 def test_a_full_service_refuses_requests_and_answers_probes() -> None:
-    with serve(serve_concurrency=2) as (url, service):
+    pairs = [new_key(name) for name in ("a", "b", "c")]
+    first, second, third = ({"X-API-Key": key} for key, _ in pairs)
+    with serve(serve_concurrency=2, serve_keys=",".join(entry for _, entry in pairs)) as (
+        url,
+        service,
+    ):
         statuses: list[int] = []
-        threads = [
-            threading.Thread(
-                target=lambda: statuses.append(post(f"{url}/slow", data=b"x").status_code)
-            )
-            for _ in range(2)
-        ]
-        for thread in threads:
-            thread.start()
+
+        def wait(headers: dict[str, str]) -> None:
+            statuses.append(post(f"{url}/slow", data=b"x", headers=headers).status_code)
+
+        threads = [threading.Thread(target=wait, args=(key,)) for key in (first, second)]
+        threads[0].start()
+        wait_until(lambda: service.waiting == 1)
+        refused = post(f"{url}/length", data=b"x", headers=first)
+        assert (refused.status_code, refused.json()["code"]) == (429, "too_many_at_once")
+        assert post(f"{url}/length", data=b"x", headers=second).ok
+        threads[1].start()
         wait_until(lambda: service.waiting == 2)
-        refused = post(f"{url}/length", data=b"x")
+        refused = post(f"{url}/length", data=b"x", headers=third)
         assert refused.status_code == 503
         assert refused.headers["Retry-After"] == "1"
         assert get(f"{url}/health").ok
-        assert get(f"{url}/metrics").ok
+        assert get(f"{url}/metrics", headers=third).ok
         service.release.set()
         for thread in threads:
             thread.join()
         assert statuses == [200, 200]
-        assert post(f"{url}/length", data=b"x").ok
+        assert post(f"{url}/length", data=b"x", headers=first).ok
 
 
 def test_a_client_that_does_not_read_its_response_is_disconnected() -> None:
@@ -308,6 +413,6 @@ def test_a_client_that_does_not_read_its_response_is_disconnected() -> None:
         serve(serve_concurrency=1, serve_timeout_s=0.2) as (url, _),
         socket.create_connection(("127.0.0.1", port_of(url))) as connection,
     ):
-        connection.sendall(b"GET /endless HTTP/1.1\r\nHost: x\r\n\r\n")
+        connection.sendall(b"GET /endless HTTP/1.1\r\nHost: localhost\r\n\r\n")
         connection.recv(1)
         wait_until(lambda: post(f"{url}/length", data=b"x").ok)

@@ -53,7 +53,9 @@ def client() -> Iterator[TestClient]:
         return StreamingResponse(chunks())
 
     add_middleware(app, Settings(serve_keys=ENTRY))
-    with TestClient(app, headers={"X-API-Key": KEY}, raise_server_exceptions=False) as client:
+    with TestClient(
+        app, headers={"X-API-Key": KEY}, raise_server_exceptions=False, base_url="http://localhost"
+    ) as client:
         yield client
 
 

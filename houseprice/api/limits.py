@@ -1,0 +1,256 @@
+"""Who may use the service from where, and how much at once: middleware of hosts, keys and limits.
+
+A limit of requests holds for a key or, where there are no keys, for the address of a client.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import math
+from collections import Counter, OrderedDict
+from collections.abc import Collection, Sequence
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from houseprice.api.access import Key, TokenBucket, find_key
+from houseprice.api.problem_details import ApiError, ServerBusy
+from houseprice.settings import Settings, is_loopback, split_list
+
+# Probes and documentation: they say nothing about any house, so they need no key.
+_PUBLIC_PATHS = frozenset(
+    {
+        "/health",
+        "/ready",
+        "/version",
+        "/docs",
+        "/openapi.json",
+        "/ping",
+        "/v2/health/live",
+        "/v2/health/ready",
+    }
+)
+# A busy server is not a dead one: these are answered by a full server too.
+_ALWAYS_ANSWERED = frozenset({"/health", "/ready", "/metrics", "/ping", "/v2/health/live"})
+
+WRONG_KEYS_PER_MINUTE = 20
+"""Wrong keys of one address that are refused as such; any more are too many requests."""
+
+_MAX_ADDRESSES = 10_000
+"""Addresses whose wrong keys are remembered: the last ones."""
+
+
+def relative_path(scope: Scope) -> str:
+    """The path of a request below the path where the service is mounted."""
+    path: str = scope["path"]
+    return path.removeprefix(scope.get("root_path", ""))
+
+
+def is_public(path: str) -> bool:
+    """Whether a path needs no key."""
+    return path in _PUBLIC_PATHS or path.startswith("/docs/")
+
+
+def _too_many(code: str, detail: str, wait_s: int, headers: dict[str, str]) -> ApiError:
+    return ApiError(429, code, detail, headers={"Retry-After": str(wait_s), **headers})
+
+
+class CorsMiddleware:
+    """Middleware that lets pages of some origins call the service (Fetch standard, CORS).
+
+    Starlette's own answers a preflight request of another origin with plain text.
+    """
+
+    def __init__(self, app: ASGIApp, origins: Collection[str]) -> None:
+        self.app = app
+        self._origins = frozenset(origins)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a preflight request, or add to a response who may read it."""
+        headers = Headers(scope=scope) if scope["type"] == "http" else Headers()
+        origin = headers.get("origin", "")
+        allowed = bool(self._origins & {origin, "*"})
+
+        async def send_with_origin(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                own = MutableHeaders(raw=[*message.get("headers", [])])
+                own.add_vary_header("Origin")
+                if allowed and origin:
+                    own["Access-Control-Allow-Origin"] = origin
+                    own["Access-Control-Expose-Headers"] = "*"
+                    own["Cross-Origin-Resource-Policy"] = "cross-origin"
+                message = {**message, "headers": own.raw}
+            await send(message)
+
+        preflight = "access-control-request-method" in headers and scope["method"] == "OPTIONS"
+        if not (allowed and origin and preflight):
+            await self.app(scope, receive, send_with_origin)
+            return
+        requested = headers.get("access-control-request-headers", "")
+        start: list[tuple[bytes, bytes]] = [
+            (b"access-control-allow-methods", b"GET, POST"),
+            (b"access-control-allow-headers", requested.encode("latin-1")),
+            (b"access-control-max-age", b"600"),
+        ]
+        await send_with_origin({"type": "http.response.start", "status": 204, "headers": start})
+        await send({"type": "http.response.body", "body": b""})
+
+
+def allowed_hosts(settings: Settings) -> tuple[str, ...]:
+    """Return the names that requests may use for this server; empty for any name.
+
+    Without a setting it is any name, except where no key protects a server that is meant for this
+    computer: there a page on the internet could point a name of its own to it (DNS rebinding).
+    """
+    if settings.serve_hosts:
+        return split_list(settings.serve_hosts.lower())
+    keyless = not settings.serve_keys and not settings.serve_without_key
+    return ("localhost",) if keyless and is_loopback(settings.address) else ()
+
+
+class HostMiddleware:
+    """Middleware that refuses requests to a name that is not one of this server's.
+
+    An address in place of a name is always accepted: no page can make it its own.
+    """
+
+    def __init__(self, app: ASGIApp, hosts: Collection[str]) -> None:
+        self.app = app
+        self._hosts = frozenset(hosts)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, or raise ApiError 421."""
+        if scope["type"] == "http" and not self._is_allowed(Headers(scope=scope).get("host", "")):
+            raise ApiError(
+                421,
+                "wrong_host",
+                "This server has another name. Its operator can allow this one with "
+                "HOUSEPRICE_SERVE_HOSTS.",
+            )
+        await self.app(scope, receive, send)
+
+    def _is_allowed(self, host: str) -> bool:
+        name = host.lower()
+        name = name.partition("]")[0] if name.startswith("[") else name.rpartition(":")[0] or name
+        if not name or name in self._hosts or is_loopback(name):
+            return True
+        try:
+            ipaddress.ip_address(name.removeprefix("["))
+        except ValueError:
+            parents = name.split(".")[1:]
+            return any(f"*.{'.'.join(parents[i:])}" in self._hosts for i in range(len(parents)))
+        return True
+
+
+class KeyMiddleware:
+    """Middleware that requires a key and limits the requests per minute of each.
+
+    Wrong keys are limited per address. A valid key is accepted even from an address that has sent
+    many wrong ones: behind a proxy or a router all clients may have the same address, and one of
+    them must not lock out the others. A key of 256 random bits is not found by trying.
+    """
+
+    def __init__(self, app: ASGIApp, keys: Sequence[Key], rate: int) -> None:
+        self.app = app
+        self._keys = keys
+        self._buckets = {key.name: TokenBucket(key.rate or rate) for key in keys}
+        self._wrong: OrderedDict[str, TokenBucket] = OrderedDict()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, or raise ApiError 401 or 429."""
+        if scope["type"] != "http" or is_public(relative_path(scope)):
+            await self.app(scope, receive, send)
+            return
+        key = self._authenticate(scope)
+        scope["state"]["key_name"] = key.name
+        bucket = self._buckets[key.name]
+        wait = math.ceil(bucket.take())
+        limits = bucket.headers()
+        if wait:
+            detail = f"This key has made too many requests. Try again in {wait} s."
+            raise _too_many("too_many_requests", detail, wait, limits)
+
+        async def send_with_limits(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                own = MutableHeaders(raw=[*message.get("headers", [])])
+                own.update(limits)
+                message = {**message, "headers": own.raw}
+            await send(message)
+
+        await self.app(scope, receive, send_with_limits)
+
+    def _authenticate(self, scope: Scope) -> Key:
+        headers = Headers(scope=scope)
+        given = headers.get("x-api-key")
+        if given is None:
+            scheme, _, token = headers.get("authorization", "").partition(" ")
+            given = token.strip() if scheme.lower() == "bearer" else ""
+        key = find_key(self._keys, given.encode("latin-1")) if given else None
+        if key is not None:
+            return key
+        if given:
+            self._count_wrong(client_address(scope))
+            code, detail = "wrong_key", "The key is not one of this server's keys."
+        else:
+            code = "no_key"
+            detail = "Send a key in the header X-API-Key, or as Authorization: Bearer."
+        raise ApiError(
+            401,
+            code,
+            f"{detail} The operator of the server can make one.",
+            headers={"WWW-Authenticate": 'Bearer realm="houseprice"'},
+        )
+
+    def _count_wrong(self, address: str) -> None:
+        bucket = self._wrong.setdefault(address, TokenBucket(WRONG_KEYS_PER_MINUTE))
+        self._wrong.move_to_end(address)
+        if len(self._wrong) > _MAX_ADDRESSES:
+            self._wrong.popitem(last=False)
+        wait = math.ceil(bucket.take())
+        if wait:
+            detail = f"Too many wrong keys came from this address. Try again in {wait} s."
+            raise _too_many("too_many_wrong_keys", detail, wait, {})
+
+
+def client_address(scope: Scope) -> str:
+    """The address that a request comes from; an IPv6 network of one client counts as one."""
+    host = (scope.get("client") or ("",))[0]
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return str(host)
+    if address.version == 4:
+        return host
+    return str(ipaddress.ip_network((int(address) >> 64 << 64, 64)))
+
+
+class ConcurrencyMiddleware:
+    """Middleware that limits the requests at once, of all clients and of each, except probes.
+
+    One client has at most half of the places, so that slow requests of one do not shut out others.
+    """
+
+    def __init__(self, app: ASGIApp, limit: int) -> None:
+        self.app = app
+        self._limit = limit
+        self._client_limit = (limit + 1) // 2
+        self._running: Counter[str] = Counter()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, or raise ServerBusy or ApiError 429."""
+        if scope["type"] != "http" or relative_path(scope) in _ALWAYS_ANSWERED:
+            await self.app(scope, receive, send)
+            return
+        client = scope["state"].get("key_name") or client_address(scope)
+        if self._running.total() >= self._limit:
+            raise ServerBusy("The server has as many requests as it can answer. Try again soon.")
+        if self._running[client] >= self._client_limit:
+            detail = f"A client may have {self._client_limit:,} requests at once."
+            raise _too_many("too_many_at_once", detail, 1, {})
+        self._running[client] += 1
+        try:
+            await self.app(scope, receive, send)
+        finally:
+            self._running[client] -= 1
+            if not self._running[client]:
+                del self._running[client]
