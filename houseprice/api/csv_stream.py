@@ -11,14 +11,16 @@ import asyncio
 import json
 import logging
 import tempfile
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack
 from datetime import date
 from typing import Any, BinaryIO, cast
 
 from fastapi import APIRouter, Request, Response
+from starlette.datastructures import UploadFile
+from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from houseprice.api.active_model import ServedModel
 from houseprice.api.bodies import CsvOptions, invalid_request, parse_as_of, parse_request
@@ -37,10 +39,21 @@ SHARED_CHUNK_ROWS = 2_000
 
 _WRITE_BYTES = MEGABYTE
 _MAX_NOTES_CHARS = 4_000  # clients accept no header of more than some kilobytes
-_MEDIA_TYPES = frozenset({"text/csv", "application/csv"})
+_FORM = "multipart/form-data"
+# The last two are what curl sends with -F, and with --data-binary and no header.
+_MEDIA_TYPES = frozenset(
+    {
+        "text/csv",
+        "application/csv",
+        "application/octet-stream",
+        _FORM,
+        "application/x-www-form-urlencoded",
+    }
+)
 _CHARSETS = {"cp1252": "windows-1252", "latin-1": "iso-8859-1"}
 
 _TEXT = {"schema": {"type": "string"}}
+_FILE = {"schema": {"type": "string", "format": "binary"}}
 _RESPONSES: dict[int | str, dict[str, Any]] = {
     **error_responses(body=True),
     200: {
@@ -71,7 +84,18 @@ _DOCUMENTATION = {
     "requestBody": {
         "required": True,
         "description": "A header row, then one row per house; it may be compressed with gzip.",
-        "content": {"text/csv": _TEXT},
+        "content": {
+            "text/csv": _FILE,
+            "application/octet-stream": _FILE,
+            _FORM: {
+                "schema": {
+                    "type": "object",
+                    "properties": {"file": _FILE["schema"]},
+                    "required": ["file"],
+                    "additionalProperties": False,
+                }
+            },
+        },
     },
 }
 
@@ -112,9 +136,11 @@ def _parse_query(request: Request) -> CsvOptions:
 
 
 def _check_protocol(request: Request) -> None:
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type not in _MEDIA_TYPES:
-        detail = "Send the file itself as the body, with the header Content-Type: text/csv."
+    if _media_type(request) not in _MEDIA_TYPES:
+        detail = (
+            "Send the file as the body, with the header Content-Type: text/csv, or in a form "
+            "(multipart/form-data)."
+        )
         raise ApiError(415, "wrong_type", detail)
     if request.scope["http_version"] == "1.0":
         detail = (
@@ -124,20 +150,18 @@ def _check_protocol(request: Request) -> None:
         raise ApiError(505, "http_too_old", detail)
 
 
+def _media_type(request: Request) -> str:
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
 async def _store_body(request: Request, engine: Engine, stack: ExitStack) -> CsvFile:
     """Store the body in a file that the stack closes, and scan it."""
-    # The file has no name: no other process can open it, and nothing is left of it after a kill.
-    unnamed = tempfile.TemporaryFile()  # noqa: SIM115 - the stack closes it
-    file = cast(BinaryIO, stack.enter_context(unnamed))
     settings = engine.settings
     max_mb = settings.max_unpacked_mb
     reader = BodyReader(max_mb, max_mb, settings.serve_timeout_s)
-    buffer = bytearray()
-    async for chunk in reader.stream(request.scope, request.receive):
-        buffer += chunk
-        if len(buffer) >= _WRITE_BYTES:
-            await _write(file, buffer)
-    await _write(file, buffer)
+    chunks = reader.stream(request.scope, request.receive)
+    is_form = _media_type(request) == _FORM
+    file = await (_form_file(request, chunks, stack) if is_form else _body_file(chunks, stack))
     opening = open_csv(
         file, "the file", settings, engine.contract, max_mb * MEGABYTE, only_text=True
     )
@@ -145,6 +169,39 @@ async def _store_body(request: Request, engine: Engine, stack: ExitStack) -> Csv
         return await asyncio.to_thread(stack.enter_context, opening)
     except InputError as error:
         raise _invalid_csv(error) from None
+
+
+async def _body_file(chunks: AsyncIterator[bytes], stack: ExitStack) -> BinaryIO:
+    # The file has no name: no other process can open it, and nothing is left of it after a kill.
+    unnamed = tempfile.TemporaryFile()  # noqa: SIM115 - the stack closes it
+    file = cast(BinaryIO, stack.enter_context(unnamed))
+    buffer = bytearray()
+    async for chunk in chunks:
+        buffer += chunk
+        if len(buffer) >= _WRITE_BYTES:
+            await _write(file, buffer)
+    await _write(file, buffer)
+    return file
+
+
+async def _form_file(request: Request, chunks: AsyncIterator[bytes], stack: ExitStack) -> BinaryIO:
+    """Return the one file of a form; it has no name either."""
+
+    async def receive() -> Message:
+        chunk = await anext(chunks, None)
+        return {"type": "http.request", "body": chunk or b"", "more_body": chunk is not None}
+
+    try:
+        form = await Request(request.scope, receive).form(max_files=1, max_fields=1)
+    except HTTPException as error:
+        raise invalid_request(f"The form can't be read: {error.detail}") from None
+    files = [each for each in form.values() if isinstance(each, UploadFile)]
+    for file in files:
+        stack.callback(file.file.close)
+    if len(form) != 1 or not files:
+        detail = "Send a form with one file and nothing else, such as curl -F file=@houses.csv."
+        raise invalid_request(f"{detail} Options belong into the query.")
+    return files[0].file
 
 
 async def _write(file: BinaryIO, buffer: bytearray) -> None:

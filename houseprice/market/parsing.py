@@ -281,8 +281,9 @@ def _text(raw: object) -> str:
     if isinstance(raw, bool) or not isinstance(raw, int | float | Real):
         return str(raw).strip()
     if isinstance(raw, int | Integral):
-        # Python refuses to print integers of thousands of digits: they are out of every range.
-        return str(raw) if abs(int(raw)) < 10**400 else "inf"
+        # Python refuses to print integers of more than 4,300 digits.
+        size = abs(int(raw))
+        return str(raw) if size < 10**4_000 else f"1e{math.log10(size):.0f}"
     number = float(raw)
     return str(int(number)) if number.is_integer() and abs(number) < MAX_EXACT else repr(number)
 
@@ -297,7 +298,8 @@ def _is_legal(field: Field, number: float, as_of: date | None) -> bool:
 
 def _parse_number(field: Field, text: str, as_of: date | None) -> ParsedCell:
     if len(text) > MAX_NUMBER_CHARS:
-        return _number_error(field, text, "too_long", f"{len(text):,} characters are not a number.")
+        what = "digits are too many" if text.isdecimal() else "characters are not a number"
+        return _number_error(field, text, "too_long", f"{len(text):,} {what}.")
     plain, factor, reason = _convert(field, text)
     if reason is not None:
         return _number_error(field, text, *reason)
@@ -307,7 +309,9 @@ def _parse_number(field: Field, text: str, as_of: date | None) -> ParsedCell:
     if value in field.none:
         return _BLANK
     if math.isinf(value):
-        return _number_error(field, text, "not_finite", f"{shorten(text)} is not a finite number.")
+        is_infinite = _INFINITE.fullmatch(plain)
+        what = "is not a finite number" if is_infinite else "is larger than a number can be"
+        return _number_error(field, text, "not_finite", f"{shorten(text)} {what}.")
     illegal = _illegal(field, value, text, as_of)
     if illegal and field.beyond == "unknown":
         message = f"{field.label}: {text} can't be right and was read as not known."

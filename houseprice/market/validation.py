@@ -445,10 +445,11 @@ class Domain:
 
 
 def unknown_fields(rows: Sequence[Mapping[str, Any]], contract: Contract) -> tuple[Problem, ...]:
-    """Return an error for each key that is not a field, and each value that no field can hold.
+    """Return a problem for each key that is not a field, and each value that no field can hold.
 
-    A file may have columns that the contract does not name. A program that sends an unknown field
-    has most likely misspelt a known one, and a value computed without it would be silently wrong.
+    A key that resembles a field is most likely a misspelling of it: a value computed without it
+    would be silently wrong, so it is an error. Any other key can't change the value, so it is a
+    warning.
     """
     known = _known_columns(contract)
     suggestions: dict[str, str | None] = {}
@@ -457,13 +458,23 @@ def unknown_fields(rows: Sequence[Mapping[str, Any]], contract: Contract) -> tup
         if row.keys() <= known and _SCALARS.issuperset(map(type, row.values())):
             continue
         unknown = [name for name in row if name not in known]
-        for name in unknown[:MAX_UNKNOWN_FIELDS]:
+        for name in unknown:
             if name not in suggestions and len(suggestions) < MAX_SUGGESTIONS:
                 suggestions[name] = suggest_field(name, contract)
-            problems.append(_unknown_field(number, name, suggestions.get(name), contract))
-        if len(unknown) > MAX_UNKNOWN_FIELDS:
-            more = len(unknown) - MAX_UNKNOWN_FIELDS
-            message = f"{more:,} more fields of this row are unknown too."
+        # A name that was not compared might be that of a field.
+        unused = {name for name in unknown if name in suggestions and suggestions[name] is None}
+        problems += [
+            _unused_field(number, name)
+            if name in unused
+            else _unknown_field(number, name, suggestions.get(name), contract)
+            for name in unknown[:MAX_UNKNOWN_FIELDS]
+        ]
+        rest = unknown[MAX_UNKNOWN_FIELDS:]
+        if unused.issuperset(rest) and rest:
+            message = f"{len(rest):,} more fields of this row are not used."
+            problems.append(Problem(number, None, "unused_field", "warning", message))
+        elif rest:
+            message = f"{len(rest):,} more fields of this row are unknown too."
             problems.append(Problem(number, None, "unknown_field", "error", message))
         problems += [
             _nested_value(number, name, value, contract)
@@ -486,6 +497,12 @@ def _unknown_field(row: int, name: str, suggestion: str | None, contract: Contra
     if suggestion is not None:
         message += f" Did you mean {suggestion} ({contract.fields[suggestion].label})?"
     return Problem(row, read, "unknown_field", "error", message, read, suggestion)
+
+
+def _unused_field(row: int, name: str) -> Problem:
+    read = shorten(name)
+    message = f"There is no field «{read}», so it is not used."
+    return Problem(row, read, "unused_field", "warning", message, read)
 
 
 def _nested_value(row: int, name: str, value: object, contract: Contract) -> Problem:

@@ -191,14 +191,20 @@ def value_rows(
 
 def _align(answer: ValuationResult, positions: NDArray[np.intp], table: Table) -> pd.DataFrame:
     """Put the valuations at their rows of the table, with the unreadable rows between them."""
-    # A backend whose answer is empty or all blank can't know the types of its columns.
-    types = dict.fromkeys(VALUATION_COLUMNS, "object") | dict.fromkeys(_DECIMALS, "float64")
-    frame = answer.valuations[list(VALUATION_COLUMNS)].astype(types).round(_DECIMALS)
-    for column, separator in _LIST_SEPARATORS.items():
-        frame[column] = frame[column].map(separator.join)
+    frame = written_columns(answer.valuations)
     if len(positions) < len(table.cells):
         frame = _insert_unreadable(frame, positions, table)
     frame["row"] = np.arange(1, len(frame) + 1) + table.start
+    return frame
+
+
+def written_columns(valuations: pd.DataFrame) -> pd.DataFrame:
+    """Return valuations as files have them: rounded, and lists as texts."""
+    # A backend whose answer is empty or all blank can't know the types of its columns.
+    types = dict.fromkeys(VALUATION_COLUMNS, "object") | dict.fromkeys(_DECIMALS, "float64")
+    frame = valuations[list(VALUATION_COLUMNS)].astype(types).round(_DECIMALS)
+    for column, separator in _LIST_SEPARATORS.items():
+        frame[column] = frame[column].map(separator.join)
     return frame
 
 

@@ -32,7 +32,7 @@ Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 @dataclass(frozen=True)
 class RowError:
-    """Why one row has no value; ``row`` counts from 0, as these protocols do."""
+    """Why one row has no value; ``row`` is its position in the request, from 0."""
 
     row: int
     field: str | None
@@ -133,7 +133,7 @@ def document_errors(
     documented = error_responses(body=body)
     if by_name:
         documented[404] = {"description": "There is nothing of this name.", "content": {}}
-    own = {"application/json": {"schema": model.model_json_schema()}}
+    own = {"application/json": {"schema": model.model_json_schema(mode="serialization")}}
     return {
         status: {**response, "content": {**response["content"], **own}}
         for status, response in documented.items()

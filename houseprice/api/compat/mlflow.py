@@ -66,11 +66,20 @@ class MlflowError(BaseModel):
     message: str
 
 
+class MlflowRowError(BaseModel):
+    """Why one row has no value."""
+
+    row: int = Field(description="Counted from 1")
+    field: str | None
+    code: str
+    message: str
+
+
 class MlflowPredictions(BaseModel):
     """The response, always as long as the table that was sent."""
 
     predictions: list[float | None] = Field(description="null for a row without a value")
-    errors: list[RowError]
+    errors: list[MlflowRowError]
     model_version: str
 
 
@@ -85,6 +94,7 @@ router = APIRouter(tags=[TAG], route_class=route_class(_respond))
 @router.get(
     "/ping",
     summary="Whether the model answers, as MLflow reports it",
+    response_class=Response,
     responses={
         200: {"description": "It does", "content": {"text/plain": {}}},
         **document_errors(MlflowError),
@@ -103,8 +113,11 @@ async def ping(request: Request) -> Response:
     openapi_extra=document_body(InvocationsRequest, {"dataframe_records": []}),
 )
 async def invocations(request: Request) -> Response:
-    """Value the rows of a table; a row with an error is null and listed in ``errors``."""
-    rows, ragged = _parse_table(await read_json_body(request))
+    """Value the rows of a table; a row with an error is null and listed in ``errors``.
+
+    NaN, which MLflow's own client sends for a missing value, is read as null.
+    """
+    rows, ragged = _parse_table(await read_json_body(request, nan_is_null=True))
     result = await predict_rows(request, rows, "mlflow")
     n_rows = len(rows) + len(ragged)
     positions = [position for position in range(n_rows) if position not in ragged]
@@ -116,7 +129,10 @@ async def invocations(request: Request) -> Response:
     return await large_json_response(
         {
             "predictions": predictions,
-            "errors": [asdict(error) for error in sorted(errors, key=attrgetter("row"))],
+            "errors": [
+                asdict(error) | {"row": error.row + 1}
+                for error in sorted(errors, key=attrgetter("row"))
+            ],
             "model_version": result.model_version,
         }
     )

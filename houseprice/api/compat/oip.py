@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import re
+from collections.abc import Callable, Coroutine, Mapping
+from functools import partial
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Request, Response
@@ -9,13 +13,14 @@ from pydantic import BaseModel, ConfigDict, FailFast, Field, InstanceOf, WithJso
 
 import houseprice
 from houseprice.api.bodies import (
-    RequestModel,
+    LARGE_BODY,
+    check_content_type,
     document_body,
     invalid_request,
     json_response,
     large_json_response,
+    parse_json,
     parse_request,
-    read_json_body,
 )
 from houseprice.api.compat import (
     TAG,
@@ -25,61 +30,41 @@ from houseprice.api.compat import (
     predict_rows,
     route_class,
 )
+from houseprice.api.compat.tensors import HEADER_LENGTH, InputTensor, read_rows, write_response
 from houseprice.api.engine import get_engine
 from houseprice.api.problem_details import ApiError
 from houseprice.market import fields
-from houseprice.market.parsing import shorten
 
 MODEL_NAME = "house"
 """The name of the one model of this server."""
 
+EXTENSIONS = ("binary_tensor_data", "model_configuration")
+"""Extensions of the protocol by Triton."""
+
 OUTPUTS = {"predict": "FP64", "price_low": "FP64", "price_high": "FP64", "error": "BYTES"}
-
-Datatype = Literal[
-    "BOOL",
-    "UINT8",
-    "UINT16",
-    "UINT32",
-    "UINT64",
-    "INT8",
-    "INT16",
-    "INT32",
-    "INT64",
-    "FP16",
-    "FP32",
-    "FP64",
-    "BYTES",
-]
-
-
-class InputTensor(BaseModel):
-    """One column of the houses."""
-
-    model_config = ConfigDict(strict=True)
-
-    name: str = Field(description="The column")
-    shape: Annotated[list[Annotated[int, Field(ge=0)]], FailFast()] = Field(
-        description="[n] or [n, 1]"
-    )
-    datatype: Datatype
-    parameters: Any = Field(None, description="Ignored")
-    data: InstanceOf[list[Any]] = Field(description="n values, null for an unknown one")
 
 
 class RequestedOutput(BaseModel):
     """An output tensor to return."""
 
     name: Literal["predict", "price_low", "price_high", "error"]
-    parameters: Any = Field(None, description="Ignored")
+    parameters: Any = Field(None, description="`binary_data`: whether to return it as bytes")
 
 
-class InferenceRequest(RequestModel):
-    """Tensors of equal length, and the outputs to return (by default all)."""
+class InferenceRequest(BaseModel):
+    """Tensors of equal length, and the outputs to return (by default all).
+
+    Other members are ignored: the clients of some servers add the name of the model.
+    """
+
+    model_config = ConfigDict(strict=True)
 
     id: Any = Field(
         None, description="Returned in the response", json_schema_extra={"type": "string"}
     )
-    parameters: Any = Field(None, description="Ignored")
+    parameters: Any = Field(
+        None, description="`binary_data_output`: whether to return all outputs as bytes"
+    )
     inputs: Annotated[
         list[
             Annotated[InstanceOf[dict[str, Any]], WithJsonSchema(InputTensor.model_json_schema())]
@@ -136,6 +121,24 @@ class ModelMetadata(BaseModel):
     outputs: list[TensorMetadata]
 
 
+class TensorConfig(BaseModel):
+    """A tensor in Triton's configuration of a model."""
+
+    name: str
+    data_type: str
+    dims: list[int]
+
+
+class ModelConfig(BaseModel):
+    """What the model takes and returns, in the form of Triton."""
+
+    name: str
+    platform: str
+    max_batch_size: int = Field(description="0: the first dimension is already that of houses")
+    input: list[TensorConfig]
+    output: list[TensorConfig]
+
+
 class ModelReady(BaseModel):
     """Whether one model answers."""
 
@@ -165,6 +168,16 @@ def _respond(error: ApiError) -> Response:
     return json_response({"error": error.detail}, error.status, error.headers)
 
 
+Endpoint = Callable[..., Coroutine[Any, Any, Any]]
+
+_VERSION_PARAMETER = {
+    "name": "version",
+    "in": "path",
+    "required": True,
+    "description": "The active version of the model",
+    "schema": {"type": "string"},
+}
+
 router = APIRouter(prefix="/v2", tags=[TAG], route_class=route_class(_respond))
 
 
@@ -185,18 +198,43 @@ async def ready(request: Request) -> Ready:
 
 @router.get("", summary="What the server is", responses=document_errors(OipError))
 async def server() -> ServerMetadata:
-    """Return its name and version; there are no extensions."""
-    return ServerMetadata(name="houseprice", version=houseprice.__version__, extensions=[])
+    """Return its name, its version and the extensions of Triton that it has."""
+    return ServerMetadata(
+        name="houseprice", version=houseprice.__version__, extensions=list(EXTENSIONS)
+    )
 
 
-@router.get(
-    "/models/{name}",
-    summary="What the model takes and returns",
-    responses=document_errors(OipError, by_name=True),
-)
+def _model_route(
+    method: str,
+    path: str,
+    summary: str,
+    response: type[BaseModel],
+    document: Mapping[str, Any] | None = None,
+) -> Callable[[Endpoint], Endpoint]:
+    """Add a route of the model, and the same below its version."""
+    errors = document_errors(OipError, body=method == "POST", by_name=True)
+
+    def add(endpoint: Endpoint) -> Endpoint:
+        for version in ("", "/versions/{version}"):
+            parameters = {"parameters": [_VERSION_PARAMETER]} if version else {}
+            router.add_api_route(
+                f"/models/{{name}}{version}{path}",
+                endpoint,
+                methods=[method],
+                summary=summary,
+                operation_id=f"oip_{endpoint.__name__}{'_of_version' if version else ''}",
+                responses={200: {"model": response}, **errors},
+                openapi_extra={**(document or {}), **parameters},
+            )
+        return endpoint
+
+    return add
+
+
+@_model_route("GET", "", "What the model takes and returns", ModelMetadata)
 async def metadata(name: str, request: Request) -> ModelMetadata:
     """Describe the tensors."""
-    _check_name(name)
+    _check_name(name, request)
     engine = get_engine(request)
     return ModelMetadata(
         name=MODEL_NAME,
@@ -213,33 +251,60 @@ async def metadata(name: str, request: Request) -> ModelMetadata:
     )
 
 
-@router.get(
-    "/models/{name}/ready",
-    summary="Whether this model answers",
-    responses=document_errors(OipError, by_name=True),
-)
+@_model_route("GET", "/config", "The same as Triton's configuration of a model", ModelConfig)
+async def config(name: str, request: Request) -> ModelConfig:
+    """Describe the tensors in the form of Triton."""
+    described = await metadata(name, request)
+
+    def tensors(given: list[TensorMetadata]) -> list[TensorConfig]:
+        return [
+            TensorConfig(
+                name=tensor.name,
+                data_type="TYPE_STRING"
+                if tensor.datatype == "BYTES"
+                else f"TYPE_{tensor.datatype}",
+                dims=tensor.shape,
+            )
+            for tensor in given
+        ]
+
+    return ModelConfig(
+        name=MODEL_NAME,
+        platform=described.platform,
+        max_batch_size=0,
+        input=tensors(described.inputs),
+        output=tensors(described.outputs),
+    )
+
+
+@_model_route("GET", "/ready", "Whether this model answers", ModelReady)
 async def model_ready(name: str, request: Request) -> ModelReady:
     """Return true, or status 503 while the model is not ready."""
-    _check_name(name)
+    _check_name(name, request)
     await check_ready(request)
     return ModelReady(name=MODEL_NAME, ready=True)
 
 
-@router.post(
-    "/models/{name}/infer",
-    summary="Values, as Open Inference servers return them",
-    responses={
-        200: {"model": InferenceResponse},
-        **document_errors(OipError, body=True, by_name=True),
-    },
-    openapi_extra=document_body(InferenceRequest, {"inputs": []}),
+@_model_route(
+    "POST",
+    "/infer",
+    "Values, as Open Inference servers return them",
+    InferenceResponse,
+    document_body(InferenceRequest, {"inputs": []}),
 )
 async def infer(name: str, request: Request) -> Response:
-    """Value as many houses as the tensors are long; a house without a value is null."""
-    _check_name(name)
-    body = parse_request(InferenceRequest, await read_json_body(request))
-    outputs = _requested_outputs(body.outputs)
-    predictions = await predict_rows(request, _to_rows(body.inputs), "oip")
+    """Value as many houses as the tensors are long; a house without a value is null.
+
+    Tensors may be JSON or bytes. NaN is read as null, and is what null is in an output in bytes.
+    """
+    _check_name(name, request)
+    given, binary = await _read_body(request)
+    body = parse_request(InferenceRequest, given)
+    outputs, as_bytes = _requested_outputs(body)
+    max_rows = get_engine(request).settings.serve_max_rows
+    read = partial(read_rows, body.inputs, binary, max_rows)
+    rows = await asyncio.to_thread(read) if len(binary) > LARGE_BODY else read()
+    predictions = await predict_rows(request, rows, "oip")
     columns = _output_columns(predictions)
     response = {
         "model_name": MODEL_NAME,
@@ -254,14 +319,36 @@ async def infer(name: str, request: Request) -> Response:
             for output in outputs
         ],
     }
-    return await large_json_response(
-        response | ({"id": body.id} if "id" in body.model_fields_set else {})
-    )
+    response |= {"id": body.id} if "id" in body.model_fields_set else {}
+    if as_bytes:
+        content, headers = write_response(response, as_bytes)
+        return Response(content, headers=headers)
+    return await large_json_response(response)
 
 
-def _check_name(name: str) -> None:
+async def _read_body(request: Request) -> tuple[object, bytes]:
+    """Return the JSON of a request, and the bytes of tensors after it.
+
+    Triton's client names no media type, so JSON needs none here.
+    """
+    body, length = await request.body(), request.headers.get(HEADER_LENGTH)
+    if length is None:
+        if media_type := request.headers.get("content-type"):
+            check_content_type(media_type)
+        return await parse_json(request, body, nan_is_null=True), b""
+    if not re.fullmatch(r"[0-9]{1,9}", length) or int(length) > len(body):
+        raise invalid_request(f"{HEADER_LENGTH} must be the number of bytes of the JSON.")
+    head = body[: int(length)]
+    return await parse_json(request, head, nan_is_null=True), body[len(head) :]
+
+
+def _check_name(name: str, request: Request) -> None:
     if name != MODEL_NAME:
         raise ApiError(404, "no_model", f"This server has only one model, «{MODEL_NAME}».")
+    version = request.path_params.get("version")
+    active = get_engine(request).model.version if version is not None else None
+    if version != active:
+        raise ApiError(404, "no_model", f"«{MODEL_NAME}» has only one version, {active}.")
 
 
 def _datatype(field: fields.Field) -> str:
@@ -270,39 +357,26 @@ def _datatype(field: fields.Field) -> str:
     return "FP64" if field.kind == "number" else "INT64"
 
 
-def _to_rows(inputs: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Convert tensors, one per column, to rows."""
-    columns: dict[str, list[Any]] = {}
-    for given in inputs:
-        tensor = parse_request(InputTensor, given, "a tensor of «inputs»")
-        if tensor.name in columns:
-            raise invalid_request(f"«inputs» has the tensor «{shorten(tensor.name)}» twice.")
-        data = [
-            cell[0] if isinstance(cell, list) and len(cell) == 1 else cell for cell in tensor.data
-        ]
-        if tensor.shape not in ([len(data)], [len(data), 1]):
-            raise invalid_request(
-                f"The tensor «{shorten(tensor.name)}» must have the shape [n] or [n, 1], with n "
-                "values in «data»."
+def _requested_outputs(body: InferenceRequest) -> tuple[list[str], frozenset[str]]:
+    """Return the names of the outputs, and of those to return as bytes."""
+    parameters = body.parameters if isinstance(body.parameters, dict) else {}
+    all_bytes = parameters.get("binary_data_output") is True
+    if body.outputs is None or body.outputs == []:
+        return list(OUTPUTS), frozenset(OUTPUTS if all_bytes else ())
+    requested = body.outputs if isinstance(body.outputs, list) else [body.outputs]
+    names: dict[str, bool] = {}
+    for each in requested:
+        name = each.get("name") if isinstance(each, dict) else None
+        if not isinstance(name, str) or name not in OUTPUTS:
+            known = ", ".join(OUTPUTS)
+            raise ApiError(
+                422, "no_output", f"The outputs are {known}, each requested by its name."
             )
-        columns[tensor.name] = data
-    if len({len(data) for data in columns.values()}) > 1:
-        raise invalid_request(
-            "The tensors of «inputs» must have the same length, the number of houses."
+        own = each.get("parameters")
+        names[name] = (
+            own.get("binary_data", all_bytes) is True if isinstance(own, dict) else all_bytes
         )
-    return [dict(zip(columns, cells, strict=True)) for cells in zip(*columns.values(), strict=True)]
-
-
-def _requested_outputs(outputs: object) -> list[str]:
-    if outputs is None or outputs == []:
-        return list(OUTPUTS)
-    requested = outputs if isinstance(outputs, list) else [outputs]
-    names = [each.get("name") if isinstance(each, dict) else None for each in requested]
-    if not all(isinstance(name, str) and name in OUTPUTS for name in names):
-        raise ApiError(
-            422, "no_output", f"The outputs are {', '.join(OUTPUTS)}, each requested by its name."
-        )
-    return list(dict.fromkeys(str(name) for name in names))
+    return list(names), frozenset(name for name, as_bytes in names.items() if as_bytes)
 
 
 def _output_columns(predictions: Predictions) -> dict[str, list[Any]]:

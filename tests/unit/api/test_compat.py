@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import struct
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from starlette.testclient import TestClient
@@ -155,12 +157,12 @@ def test_a_body_of_another_form_is_refused(api: TestClient, protocol: str) -> No
 def test_the_errors_of_the_first_tutorial_are_keyed_by_row_and_field(
     api: TestClient, rows: list[Row]
 ) -> None:
-    invalid = [rows[0], {**rows[1], "size": "-5", "beds": "many"}, {"nonsense": [1]}]
+    invalid = [rows[0], {**rows[1], "size": "-5", "beds": "many"}, {"sise": [1]}]
     errors = api.post("/v1/predict/regression", json=invalid).json()["errors"]
     assert set(errors) == {"1", "2"}
     assert set(errors["1"]) == {"size", "beds"}
     assert all(isinstance(text, str) for texts in errors["1"].values() for text in texts)
-    assert {"nonsense", "size", "quarter"} <= set(errors["2"])
+    assert {"sise", "size", "quarter"} <= set(errors["2"])
 
 
 def test_the_names_of_the_dialect_and_of_the_contract_both_work(
@@ -183,7 +185,9 @@ def test_the_names_of_the_dialect_and_of_the_contract_both_work(
 def ames(market: Market, model_dir: Path) -> Iterator[TestClient]:
     """The market that the tutorial's clients are made for."""
     settings = Settings(model_dir=model_dir)
-    with TestClient(create_app(settings, Engine(settings, market))) as client:
+    with TestClient(
+        create_app(settings, Engine(settings, market)), base_url="http://localhost"
+    ) as client:
         yield client
 
 
@@ -225,6 +229,18 @@ def test_errors_of_mlflow_have_its_form(api: TestClient) -> None:
     assert response.json()["error_code"] == "BAD_REQUEST"
 
 
+def test_nan_of_mlflow_is_a_missing_value(
+    api: TestClient, rows: list[Row], in_process: LocalBackend
+) -> None:
+    frame = pd.DataFrame(rows[:2]).astype({"beds": float})
+    frame.loc[0, "beds"] = float("nan")
+    body = json.dumps({"dataframe_split": frame.to_dict(orient="split")})
+    assert "NaN" in body
+    response = api.post("/invocations", content=body, headers={"Content-Type": "application/json"})
+    expected = in_process.value(frame).valuations["predicted_price"].tolist()
+    assert response.json()["predictions"] == pytest.approx(expected, rel=1e-9)
+
+
 def test_a_row_with_too_many_cells_is_listed_among_the_errors(
     api: TestClient, rows: list[Row], prices: list[float]
 ) -> None:
@@ -235,8 +251,8 @@ def test_a_row_with_too_many_cells_is_listed_among_the_errors(
     expected = [prices[0], None, None, prices[3]]
     assert result["predictions"] == [each and pytest.approx(each, rel=1e-9) for each in expected]
     assert [(error["row"], error["field"], error["code"]) for error in result["errors"]] == [
-        (1, None, "ragged"),
-        (2, "size", "below_limit"),
+        (2, None, "ragged"),
+        (3, "size", "below_limit"),
     ]
     assert result["model_version"]
 
@@ -280,11 +296,108 @@ def test_open_inference_returns_the_requested_outputs(api: TestClient, rows: lis
     assert [tensor["name"] for tensor in result["outputs"]] == ["price_high"]
 
 
+def test_a_model_has_the_same_routes_below_its_version(api: TestClient, rows: list[Row]) -> None:
+    version = api.get("/version").json()["model_version"]
+    paths = [f"/v2/models/house{middle}" for middle in ("", f"/versions/{version}")]
+    for end in ("", "/config", "/ready"):
+        plain, of_version = (api.get(path + end) for path in paths)
+        assert plain.status_code == 200
+        assert plain.json() == of_version.json()
+    config = api.get(f"{paths[0]}/config").json()
+    assert {tensor["data_type"] for tensor in config["input"]} == {
+        "TYPE_FP64",
+        "TYPE_INT64",
+        "TYPE_STRING",
+    }
+    plain, of_version = (
+        api.post(f"{path}/infer", json={"inputs": tensors(rows)}).json() for path in paths
+    )
+    assert plain == of_version
+
+
+def binary_request(rows: list[Row], **parameters: Any) -> tuple[bytes, dict[str, str]]:
+    """Tensors as bytes after the JSON, as Triton's client sends them, without a media type."""
+    blocks, inputs = [], []
+    for name in rows[0]:
+        if name == "size":
+            block = np.array([float(row[name]) for row in rows]).tobytes()
+        else:
+            texts = [str(row[name]).encode() for row in rows]
+            block = b"".join(struct.pack("<I", len(text)) + text for text in texts)
+        blocks.append(block)
+        inputs.append(
+            {
+                "name": name,
+                "shape": [len(rows), 1],
+                "datatype": "FP64" if name == "size" else "BYTES",
+                "parameters": {"binary_data_size": len(block)},
+            }
+        )
+    head = json.dumps({"model_name": "house", "inputs": inputs, "parameters": parameters}).encode()
+    return head + b"".join(blocks), {"Inference-Header-Content-Length": str(len(head))}
+
+
+def test_tensors_may_be_bytes_in_both_directions(
+    api: TestClient, rows: list[Row], prices: list[float]
+) -> None:
+    invalid = [*rows, {**rows[0], "size": float("nan")}]
+    body, headers = binary_request(invalid, binary_data_output=True)
+    response = api.post("/v2/models/house/infer", content=body, headers=headers)
+    length = int(response.headers["Inference-Header-Content-Length"])
+    head, data = json.loads(response.content[:length]), response.content[length:]
+    sizes = {each["name"]: each["parameters"]["binary_data_size"] for each in head["outputs"]}
+    assert sum(sizes.values()) == len(data)
+    values = np.frombuffer(data[: sizes["predict"]])
+    assert values[:-1] == pytest.approx(prices, rel=1e-9)
+    assert np.isnan(values[-1])
+    assert b"Floor area" in data[-sizes["error"] :]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "data", "length", "status"),
+    [
+        ("", "", slice(-1), None, 422),
+        ("", "", slice(1, None), None, 422),
+        ("FP64", "FP32", slice(None), None, 422),
+        ("FP64", "BYTES", slice(None), None, 422),
+        ("binary_data_size", "size", slice(None), None, 422),
+        ("", "", slice(None), "999999999", 422),
+        ("", "", slice(None), "x", 422),
+        ("", "", slice(None), "3", 400),
+    ],
+)
+def test_bytes_that_are_not_the_tensors_are_refused(
+    api: TestClient,
+    rows: list[Row],
+    old: str,
+    new: str,
+    data: slice,
+    length: str | None,
+    status: int,
+) -> None:
+    body, headers = binary_request(rows)
+    size = int(headers["Inference-Header-Content-Length"])
+    head = body[:size].replace(old.encode() or b" ", new.encode() or b" ")
+    headers = {"Inference-Header-Content-Length": length or str(len(head))}
+    content = head + body[size:][data]
+    response = api.post("/v2/models/house/infer", content=content, headers=headers)
+    assert response.status_code == status
+    assert response.json()["error"]
+
+
+def test_more_houses_in_bytes_than_allowed_are_refused(api: TestClient, rows: list[Row]) -> None:
+    body, headers = binary_request(rows * 21)
+    response = api.post("/v2/models/house/infer", content=body, headers=headers)
+    assert response.status_code == 413
+
+
 def test_an_unknown_model_is_refused(api: TestClient) -> None:
     for response in (
         api.get("/v2/models/other"),
         api.get("/v2/models/other/ready"),
+        api.get("/v2/models/house/versions/1/config"),
         api.post("/v2/models/other/infer", json={"inputs": [TENSOR]}),
+        api.post("/v2/models/house/versions/1/infer", json={"inputs": [TENSOR]}),
     ):
         assert response.status_code == 404
         assert "house" in response.json()["error"]
@@ -298,6 +411,6 @@ def test_every_protocol_reports_that_the_model_is_not_ready(
 ) -> None:
     settings = Settings(model_dir=tmp_path)
     app = create_app(settings, Engine(settings, town))  # never started: it has no model
-    response = TestClient(app).get(path)
+    response = TestClient(app, base_url="http://localhost").get(path)
     assert response.status_code == 503
     assert response.headers["Retry-After"]

@@ -110,6 +110,7 @@ def test_a_harmless_spelling_is_accepted_and_an_unusual_one_noted(contract, fiel
         ("size", math.inf, "not_finite"),
         ("size", "1e309", "not_finite"),
         pytest.param("size", 10**5000, "not_finite", id="huge"),
+        pytest.param("size", 10**3999, "too_long", id="many digits"),
         pytest.param("size", "9" * 10_000, "too_long", id="long"),
         ("size", "", "required"),
         ("size", None, "required"),
@@ -399,9 +400,10 @@ def test_fields_the_id_and_the_price_are_known(contract):
         pytest.param("x" * 100_000, None, id="long"),
     ],
 )
-def test_an_unknown_field_is_an_error_with_the_closest_field(contract, name, column):
+def test_a_misspelt_field_is_an_error_and_any_other_a_warning(contract, name, column):
     (problem,) = unknown_fields([{}, {name: 100}], contract)
-    assert (problem.row, problem.code, problem.severity) == (2, "unknown_field", "error")
+    found = (problem.row, problem.code, problem.severity)
+    assert found == ((2, "unknown_field", "error") if column else (2, "unused_field", "warning"))
     assert problem.field == (name if len(name) < 40 else f"{'x' * 40}… (100,000 characters)")
     assert len(problem.message) < 100
     assert problem.expected == column == suggest_field(name, contract)
@@ -423,6 +425,16 @@ def test_thousands_of_unknown_fields_are_summarized(contract):
     assert len(problems) == 20 * (MAX_UNKNOWN_FIELDS + 1)
     assert sum(problem.expected is not None for problem in problems) <= MAX_SUGGESTIONS
     assert "180 more" in problems[MAX_UNKNOWN_FIELDS].message
+    assert {problem.severity for problem in problems} == {"error"}
+
+
+def test_many_fields_that_are_not_used_are_warnings_and_summarized(contract):
+    problems = unknown_fields([{f"zz{n}zz{n}": [n] for n in range(30)}], contract)
+    assert len(problems) == MAX_UNKNOWN_FIELDS + 1
+    assert {(problem.code, problem.severity) for problem in problems} == {
+        ("unused_field", "warning")
+    }
+    assert problems[-1].message == "10 more fields of this row are not used."
 
 
 def test_problems_are_ordered_by_row_field_and_severity():
