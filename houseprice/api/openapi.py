@@ -7,6 +7,7 @@ Content-Security-Policy.
 
 from __future__ import annotations
 
+import html
 from collections.abc import Callable
 from copy import deepcopy
 from functools import cache, lru_cache
@@ -18,8 +19,17 @@ import pandas as pd
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.openapi.utils import get_openapi
 from fastapi.responses import HTMLResponse
+from fastapi.routing import APIRoute
 
-from houseprice.api.problem_details import ApiError, ProblemDetails
+from houseprice.api.bodies import MAX_REFERENCE_CHARS, REFERENCE
+from houseprice.api.examples import EXAMPLES
+from houseprice.api.limits import is_public
+from houseprice.api.problem_details import (
+    PROBLEMS,
+    PROBLEMS_PATH,
+    ApiError,
+    ProblemDetails,
+)
 from houseprice.backend.strict_json import write_json
 from houseprice.formatting import list_some
 from houseprice.market.contract import Contract
@@ -29,8 +39,21 @@ from houseprice.settings import Settings
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
+_TEXT = {"type": "string"}
+
 _MAX_MEANINGS = 300
 """With more levels, the document names the first of them alone."""
+
+_HEADERS: dict[str, Any] = {
+    name: {"description": description, "required": name == "X-Request-ID", "schema": schema}
+    for name, description, schema in (
+        ("X-Request-ID", "The id of the request: that of the client, or a new one", _TEXT),
+        ("RateLimit", "What is left of the limit of the key, and seconds until it is full", _TEXT),
+        ("RateLimit-Policy", "The limit of the key: requests in a window of seconds", _TEXT),
+        ("Retry-After", "Seconds until the request is worth another try", {"type": "integer"}),
+        ("WWW-Authenticate", "How to send a key", _TEXT),
+    )
+}
 
 _SECURITY = {
     "Key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
@@ -57,9 +80,12 @@ def _document(app: FastAPI, market: Market, settings: Settings) -> dict[str, Any
     contract = market.contract
     house = example_house(market)
     schemas = document.setdefault("components", {}).setdefault("schemas", {})
+    for name in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(name, None)  # FastAPI's own, which no route answers with
+    document["components"]["headers"] = _HEADERS
     schemas["House"] = house_schema(contract, house)
-    schemas["FieldName"] = {"title": "Field", "type": "string", "enum": list(contract.columns)}
-    schemas["ProblemDetails"] = ProblemDetails.model_json_schema()
+    schemas["FieldName"] = {"title": "FieldName", "type": "string", "enum": list(contract.columns)}
+    schemas["ProblemDetails"] = ProblemDetails.model_json_schema(mode="serialization")
     document["components"]["securitySchemes"] = _SECURITY
     # The empty entry means that no key is needed: whether one is, depends on the server's settings.
     document["security"] = [{}, *({name: []} for name in _SECURITY)]
@@ -78,7 +104,57 @@ def _document(app: FastAPI, market: Market, settings: Settings) -> dict[str, Any
         body["example"] = example
         if rows := body["schema"]["properties"].get("rows"):
             rows["maxItems"] = settings.serve_max_rows
-    return document
+    for path, operations in document["paths"].items():
+        for operation in operations.values():
+            _complete(path, operation)
+    named = _name_schemas(document["paths"], schemas)
+    return document | {"paths": named}
+
+
+def operation_id(route: APIRoute) -> str:
+    """Name an operation after its function, with the protocol in front if it is a foreign one."""
+    package, _, module = route.endpoint.__module__.rpartition(".")
+    return f"{module}_{route.name}" if package.endswith(".compat") else route.name
+
+
+def _complete(path: str, operation: dict[str, Any]) -> None:
+    """Add the headers of all responses and the examples of those of one operation."""
+    responses = operation["responses"]
+    if "HTTPValidationError" in str(responses.get("422")):
+        del responses["422"]
+    for status, response in responses.items():
+        names = ["X-Request-ID"]
+        if not is_public(path) and status != "401":
+            names += ["RateLimit", "RateLimit-Policy"]
+        names += ["Retry-After"] if status in ("429", "503") else []
+        names += ["WWW-Authenticate"] if status == "401" else []
+        references = {name: {"$ref": f"#/components/headers/{name}"} for name in names}
+        response["headers"] = response.get("headers", {}) | references
+    example = EXAMPLES.get(operation["operationId"].removesuffix("_of_version"))
+    if example is not None:
+        responses["200"]["content"]["application/json"]["example"] = example
+
+
+def _name_schemas(part: Any, schemas: dict[str, Any]) -> Any:  # noqa: ANN401 - any part of JSON
+    """Move each object schema with a title, and its definitions, to the components of that name."""
+    if isinstance(part, list):
+        return [_name_schemas(each, schemas) for each in part]
+    if not isinstance(part, dict):
+        return part
+    for name, definition in part.get("$defs", {}).items():
+        schemas[name] = _name_schemas(definition, schemas)
+    moved = {
+        key: value.replace("#/$defs/", "#/components/schemas/")
+        if key == "$ref"
+        else _name_schemas(value, schemas)
+        for key, value in part.items()
+        if key != "$defs"
+    }
+    title = moved.get("title")
+    if moved.get("type") == "object" and "properties" in moved and isinstance(title, str):
+        schemas[title] = moved
+        return {"$ref": f"#/components/schemas/{title}"}
+    return moved
 
 
 def row_schema(contract: Contract) -> dict[str, Any]:
@@ -99,6 +175,13 @@ def house_schema(contract: Contract, example: dict[str, Any] | None = None) -> d
         "description": "The id of a sale, which is excluded from its own comparable sales.",
         "type": ["string", "integer", "null"],
     }
+    if REFERENCE not in contract.columns:
+        properties[REFERENCE] = {
+            "title": "Reference",
+            "description": "A text or number of your own, returned with the value of the house.",
+            "type": ["string", "integer", "null"],
+            "maxLength": MAX_REFERENCE_CHARS,
+        }
     properties[market.price.column] = {
         "title": market.price.label,
         "description": f"In {market.price.currency}. It does not affect the value.",
@@ -221,6 +304,27 @@ _PAGE = """\
 </html>
 """
 
+_PROBLEMS_PAGE = """\
+<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Problems</title>
+<link rel="icon" href="favicon.png">
+</head>
+<body>
+<h1>Problems</h1>
+<p>Problems of a whole request, by their <code>code</code>. Problems of single rows are listed in
+the response, and the other rows have their values.</p>
+<table>
+<thead><tr><th>code</th><th>status</th><th>meaning</th></tr></thead>
+<tbody>{rows}</tbody>
+</table>
+</body>
+</html>
+"""
+
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
     "img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; "
@@ -234,6 +338,18 @@ router = APIRouter(include_in_schema=False)
 async def docs(request: Request) -> Response:
     """Show the document as a page."""
     page = _PAGE.format(title=request.app.title)
+    return HTMLResponse(page, headers={"Content-Security-Policy": _POLICY})
+
+
+@router.get(PROBLEMS_PATH)
+async def problems() -> Response:
+    """Show what each code of a problem means; the type of a problem points here."""
+    rows = "".join(
+        f'<tr id="{code}"><td><code>{code}</code></td><td>{status}</td>'
+        f"<td>{html.escape(meaning)}</td></tr>"
+        for code, (status, meaning) in PROBLEMS.items()
+    )
+    page = _PROBLEMS_PAGE.format(rows=rows)
     return HTMLResponse(page, headers={"Content-Security-Policy": _POLICY})
 
 

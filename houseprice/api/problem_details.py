@@ -23,6 +23,46 @@ from houseprice.errors import InputError, ModelError, StoreError
 
 Responses = dict[int | str, dict[str, Any]]
 
+PROBLEMS: dict[str, tuple[int, str]] = {
+    "broken_gzip": (400, "The body is declared as gzip, but it can't be decompressed."),
+    "cut_off": (400, "The connection ended before the request was complete."),
+    "invalid_json": (400, "The body is not JSON, or it is ambiguous: NaN, a key given twice."),
+    "no_key": (401, "The server requires a key, and the request has none."),
+    "wrong_key": (401, "The key is not one of the server's."),
+    "no_model": (404, "There is no model, or no version of it, of this name."),
+    "not_found": (404, "There is nothing at this address, or no version of this name."),
+    "unknown_market": (404, "The server has no market of this name."),
+    "method_not_allowed": (405, "The address has other methods; the header Allow lists them."),
+    "not_acceptable": (406, "What was requested can't be in the media type that is accepted."),
+    "body_too_slow": (408, "The body did not arrive in time."),
+    "too_large": (413, "The body is larger than the server accepts; send several."),
+    "too_many_rows": (413, "The request has more houses than the server accepts; send several."),
+    "unknown_encoding": (415, "The body is compressed in another way than with gzip."),
+    "wrong_charset": (415, "JSON in another encoding than UTF-8."),
+    "wrong_type": (415, "The route reads other media types than that of the body."),
+    "wrong_host": (421, "The request is for a name that is not this server's."),
+    "invalid_csv": (422, "The file is not a table with houses; the detail says why."),
+    "invalid_house": (422, "A question about one house that can't be valued."),
+    "invalid_request": (422, "A member of the body or of the query is wrong; `field` names it."),
+    "no_output": (422, "The model has no output tensor of this name."),
+    "not_possible": (422, "The model can't answer this question."),
+    "too_many_at_once": (429, "The client has as many requests at once as one may have."),
+    "too_many_requests": (429, "The key has used up its requests per minute."),
+    "too_many_wrong_keys": (429, "Too many wrong keys came from the address of the client."),
+    "unexpected": (500, "An error of the server; `number` finds it in its log."),
+    "busy": (503, "The server has as many requests as it can answer."),
+    "not_ready": (503, "The model is not ready; the detail says why."),
+    "starting": (503, "There is no model yet: it is being opened or trained."),
+    "stopping": (503, "The server is stopping."),
+    "timeout": (504, "The request took longer than one may take; send fewer houses."),
+    "http_too_old": (505, "HTTP/1.0 can't mark a response as complete; use HTTP/1.1."),
+    "no_room": (507, "The server has no room for the file."),
+}
+"""The kinds of problems of a whole request by their codes: status and meaning."""
+
+PROBLEMS_PATH = "/docs/problems"
+"""Where the service describes them, with an anchor for each code."""
+
 PROBLEM_JSON = "application/problem+json"
 
 logger = logging.getLogger(__name__)
@@ -54,10 +94,14 @@ class ApiError(Exception):
         self.headers = dict(headers or {})
         self.extras = dict(extras or {})
 
-    def response(self, instance: str | None = None) -> Response:
-        """Serialize the error; ``instance`` is the id of the request."""
+    def response(self, instance: str | None = None, root_path: str = "") -> Response:
+        """Serialize the error; ``instance`` is the id of the request.
+
+        ``root_path`` is where the service is mounted.
+        """
+        known = self.code in PROBLEMS
         members: dict[str, Any] = {
-            "type": f"urn:houseprice:problem:{self.code}",
+            "type": f"{root_path}{PROBLEMS_PATH}#{self.code}" if known else "about:blank",
             "title": self.title,
             "status": self.status,
             "detail": self.detail,
@@ -83,7 +127,8 @@ def install_error_handlers(app: FastAPI) -> None:
 
 
 async def _handle(request: Request, error: Exception) -> Response:
-    return to_api_error(error).response(getattr(request.state, "request_id", None))
+    instance = getattr(request.state, "request_id", None)
+    return to_api_error(error).response(instance, request.scope.get("root_path", ""))
 
 
 def to_api_error(error: Exception) -> ApiError:
@@ -126,23 +171,33 @@ def unexpected_error(error: Exception) -> ApiError:
 class ProblemDetails(BaseModel):
     """What is wrong with a request as a whole (RFC 9457)."""
 
-    type: str
+    type: str = Field(
+        description="Address of the description of this kind of problem",
+        json_schema_extra={"format": "uri-reference"},
+    )
     title: str
     status: int
     detail: str = Field(description="What is wrong and what is expected")
-    code: str = Field(description="Stable name of the kind of error")
-    instance: str | None = Field(None, description="The id of the request")
+    code: str = Field(
+        description="Stable name of the kind of problem",
+        json_schema_extra={"examples": [*PROBLEMS]},
+    )
+    instance: str = Field(description="The id of the request")
+    field: str | None = Field(None, description="The member that is wrong, if it is one")
+    number: str | None = Field(None, description="Finds an unexpected error in the log")
 
 
 _DESCRIPTIONS = {
     400: "The body can't be read.",
     401: "A key is needed, and the request has none that is valid.",
     404: "There is no such thing.",
+    406: "What was requested can't be in this media type.",
     408: "The body did not arrive in time.",
     413: "The body is too large, or has too many houses.",
     415: "The body has another media type.",
+    421: "The server has another name.",
     422: "The body can be read, but not answered.",
-    429: "The key has made too many requests; Retry-After says when to try again.",
+    429: "Too many requests of this key or client; Retry-After says when to try again.",
     500: "The server made a mistake.",
     503: "The server is busy or the model is not ready; Retry-After says when to try again.",
     504: "The request took too long.",
@@ -151,7 +206,7 @@ _DESCRIPTIONS = {
 
 def error_responses(*statuses: int, body: bool = False) -> Responses:
     """Document the errors of a route, with those that every route or every body can have."""
-    documented = {401, 429, 500, 503, *statuses}
+    documented = {401, 421, 429, 500, 503, *statuses}
     if body:
         documented |= {400, 408, 413, 415, 422, 504}
     content = {PROBLEM_JSON: {"schema": {"$ref": "#/components/schemas/ProblemDetails"}}}

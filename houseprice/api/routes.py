@@ -15,6 +15,8 @@ from pydantic import BaseModel, Field
 
 from houseprice.api.active_model import ServedModel
 from houseprice.api.bodies import (
+    MAX_REFERENCE_CHARS,
+    REFERENCE,
     EffectsRequest,
     NextFactsRequest,
     ValuationRequest,
@@ -49,6 +51,9 @@ from houseprice.market.contract import Contract
 from houseprice.market.parsing import is_blank, shorten
 from houseprice.market.sales import valuation_days
 from houseprice.market.validation import suggest_field
+from houseprice.tables.scoring import written_columns
+from houseprice.tables.table import valuation_columns
+from houseprice.tables.writer import csv_line, csv_lines
 
 MAX_EXPLAINED_ROWS = 200
 """Houses with an explanation or comparable sales in one request; they take the most time."""
@@ -63,18 +68,27 @@ router = APIRouter()
     "/v1/valuations",
     tags=["values"],
     summary="Value houses",
-    responses={200: {"model": ValuationsOut}, **error_responses(body=True)},
+    responses={
+        200: {"model": ValuationsOut},
+        **error_responses(406, body=True),
+    },
     openapi_extra=document_body(ValuationRequest),
 )
 async def valuations(request: Request) -> Response:
     """Value each row: as many entries as rows, in their order, null for a row with an error.
 
     The errors of rows are listed under `errors`, with row numbers from 1; imputed values and
-    warnings are listed under `notes`.
+    warnings are listed under `notes`. A `reference` of a row is returned with all that concerns it.
+    With `Accept: text/csv` the response is a table.
     """
     engine = get_engine(request)
     options = parse_request(ValuationRequest, await read_json_body(request))
     rows, contract = options.rows, engine.contract
+    as_csv = _prefers_csv(request.headers.get("accept", ""))
+    if as_csv and (options.explain or options.comparables):
+        detail = "A CSV table has no explanations and no comparable sales: accept application/json."
+        raise ApiError(406, "not_acceptable", detail)
+    references = _take_references(rows, contract)
     if (options.explain or options.comparables) and len(rows) > MAX_EXPLAINED_ROWS:
         detail = (
             f"A request with explanations or comparable sales may have {MAX_EXPLAINED_ROWS:,} "
@@ -87,6 +101,8 @@ async def valuations(request: Request) -> Response:
         dated.rows, interval=options.interval, evidence=options.evidence, model=model
     )
     days = _valuation_days(rows, contract, options.as_of or model.info.as_of)
+    if as_csv:
+        return await asyncio.to_thread(_csv_response, rows, result, days, references, contract)
     details: list[dict[str, Any]] = [{"as_of": day} for day in days]
     if options.explain or options.comparables:
         more = await _details(engine, model, dated, result)
@@ -95,10 +111,70 @@ async def valuations(request: Request) -> Response:
 
     def write() -> Response:
         return json_response(
-            valuations_response(result, model.info, currency, datetime.now(UTC), details)
+            valuations_response(
+                result, model.info, currency, datetime.now(UTC), details, references
+            )
         )
 
     return await asyncio.to_thread(write) if len(rows) > THREAD_ROWS else write()
+
+
+def _prefers_csv(accept: str) -> bool:
+    """Whether a client names CSV among the media types that it accepts, and JSON not before it."""
+    types = [part.partition(";")[0].strip().lower() for part in accept.split(",")]
+    first = next((each for each in types if each in ("text/csv", "application/json")), "")
+    return first == "text/csv"
+
+
+def _take_references(rows: list[dict[str, Any]], contract: Contract) -> dict[int, str | int]:
+    """Remove the references of the caller from the rows, and return them by row number.
+
+    A field of the market comes first. A value that can't be a reference stays in its row, where it
+    is reported as a field that is not used.
+    """
+    if REFERENCE in contract.columns:
+        return {}
+    references = {
+        number: row[REFERENCE]
+        for number, row in enumerate(rows, start=1)
+        if REFERENCE in row and _is_reference(row[REFERENCE])
+    }
+    for number in references:
+        del rows[number - 1][REFERENCE]
+    return references
+
+
+def _is_reference(value: object) -> bool:
+    if isinstance(value, str):
+        return len(value) <= MAX_REFERENCE_CHARS
+    return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**53
+
+
+def _csv_response(
+    rows: list[dict[str, Any]],
+    result: ValuationResult,
+    days: list[date | None],
+    references: dict[int, str | int],
+    contract: Contract,
+) -> Response:
+    """Write the fields of the rows and their valuations as a table."""
+    given = [name for name in contract.columns if any(name in row for row in rows)]
+    frame = pd.DataFrame(
+        [[_cell(row.get(name)) for name in given] for row in rows], columns=given, dtype=object
+    )
+    if references:
+        numbers = range(1, len(rows) + 1)
+        frame.insert(0, REFERENCE, [str(references.get(number, "")) for number in numbers])
+    frame = pd.concat([frame, written_columns(result.valuations)], axis=1)
+    if "as_of" in valuation_columns(contract):
+        has_value = (result.valuations["status"] != "error").tolist()
+        frame["as_of"] = [str(day) if ok else "" for day, ok in zip(days, has_value, strict=True)]
+    lines = [csv_line([*map(str, frame.columns)], ","), *csv_lines(frame, ",")]
+    return Response("".join(f"{line}\r\n" for line in lines), media_type="text/csv")
+
+
+def _cell(value: object) -> str:
+    return "" if value is None else str(value)
 
 
 def _with_dates(options: ValuationRequest, contract: Contract) -> ValuationRequest:
@@ -148,9 +224,8 @@ def _explain(
             "base_price": explanation.base_price,
             "price": explanation.price,
             "contributions": to_records(explanation.contributions),
+            "nearby": asdict(explanation.nearby) if explanation.nearby else None,
         }
-        if explanation.nearby:
-            details["explanation"]["nearby"] = asdict(explanation.nearby)
     if options.comparables:
         details["comparables"] = to_records(backend.comparables(house, options.comparables))
     return details
@@ -194,7 +269,8 @@ async def effects(request: Request) -> Response:
 
     def vary(backend: Backend) -> list[dict[str, Any]]:
         house = None if body.house is None else house_frame(body.house, contract)
-        return to_records(backend.effect(body.field, house))
+        points = to_records(backend.effect(body.field, house))
+        return [{"is_own": None, "each": None, **point} for point in points]
 
     return json_response({"points": await engine.run(vary)})
 
@@ -274,6 +350,7 @@ async def market(request: Request) -> Response:
     "/v1/market/schema",
     tags=["model"],
     summary="A house as JSON Schema",
+    response_class=Response,
     responses={
         200: {
             "description": "A schema of draft 2020-12.",
@@ -282,7 +359,7 @@ async def market(request: Request) -> Response:
         **error_responses(),
     },
 )
-async def schema(request: Request) -> Response:
+async def market_schema(request: Request) -> Response:
     """Describe a house by its fields, for a validator or to generate a form."""
     response = json_response(row_schema(get_engine(request).contract))
     response.headers["Content-Type"] = "application/schema+json"

@@ -18,6 +18,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
 from prometheus_client.exposition import choose_encoder
 
 from houseprice import __version__
+from houseprice.api.problem_details import error_responses
 from houseprice.backend.schemas import API_VERSION
 
 _BUCKETS_S = (0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
@@ -148,7 +149,22 @@ def count_rows(n_rows: int) -> Iterator[RowOutcomes]:
         total.errors += outcomes.errors
 
 
-@router.get("/metrics", response_class=Response, include_in_schema=False)
+@router.get(
+    "/metrics",
+    tags=["state"],
+    summary="Metrics for Prometheus",
+    response_class=Response,
+    responses={
+        200: {
+            "description": "The metrics of all processes, in the format that is accepted.",
+            "content": {
+                media_type: {"schema": {"type": "string"}}
+                for media_type in ("text/plain", "application/openmetrics-text")
+            },
+        },
+        **error_responses(),
+    },
+)
 async def metrics(request: Request) -> Response:
     """Metrics for Prometheus."""
     engine = getattr(request.app.state, "engine", None)

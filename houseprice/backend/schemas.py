@@ -7,7 +7,7 @@ The names of their fields are part of the API and do not change.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import fields, replace
 from datetime import date, datetime
 from typing import Annotated, Any, Self
 
@@ -30,13 +30,19 @@ from houseprice.model.what_if import ValueChange
 API_VERSION = "1"
 
 Number = Annotated[float, Field(allow_inf_nan=False)]
+Reference = str | int | None
 Money = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 class ResponseModel(BaseModel):
-    """Base of all answers: unknown fields of a newer server are ignored."""
+    """Base of all answers: unknown fields of a newer server are ignored.
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    A field with a default is one that an older server lacks; this one always sends it.
+    """
+
+    model_config = ConfigDict(
+        frozen=True, extra="ignore", json_schema_serialization_defaults_required=True
+    )
 
 
 class ProblemOut(ResponseModel):
@@ -50,10 +56,11 @@ class ProblemOut(ResponseModel):
     read: str | None = Field(description="What was read")
     expected: str | None = Field(description="What would be accepted")
     fields: tuple[str, ...] = Field((), description="All columns, where it concerns several")
+    reference: Reference = Field(None, description="The reference of the row, if it has one")
 
     def problem(self) -> Problem:
         """Return the problem as validation reports it."""
-        return Problem(**self.model_dump())
+        return Problem(**self.model_dump(exclude={"reference"}))
 
 
 class ContributionOut(ResponseModel):
@@ -95,7 +102,7 @@ class ExplanationOut(ResponseModel):
 class ComparableOut(ResponseModel):
     """A comparable sale; see :mod:`houseprice.model.comparables`."""
 
-    row: int
+    row: int = Field(description="Position of the sale in the market, counted from 0")
     id: str
     similarity: Number
     price: Money
@@ -116,7 +123,8 @@ class ComparableOut(ResponseModel):
 class ValuationOut(ResponseModel):
     """The value of one house; parts that were not requested are null."""
 
-    row: int
+    row: int = Field(description="Counted from 1")
+    reference: Reference = Field(None, description="The reference of the row, if it has one")
     predicted_price: Money
     price_low: Money
     price_high: Money
@@ -201,6 +209,9 @@ class NextFactsOut(ResponseModel):
     facts: list[NextFactOut]
 
 
+_PROBLEM_FIELDS = tuple(field.name for field in fields(Problem))
+
+
 def to_records(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """Return one object per row, with null for missing values."""
     return [
@@ -218,10 +229,12 @@ def valuations_response(
     currency: str,
     valued_at: datetime,
     extras: Sequence[Mapping[str, Any]] | None = None,
+    references: Mapping[int, str | int] | None = None,
 ) -> dict[str, Any]:
     """Return a result in the shape of :class:`ValuationsOut`.
 
-    `extras` has per row what else was requested: ``explanation``, ``comparables``.
+    `extras` has per row what else was requested: ``explanation``, ``comparables``. `references`
+    are those of the caller, by row number.
     """
     valuations = [_valuation(cells) for cells in result.valuations.to_numpy(dtype=object).tolist()]
     for valuation, extra in zip(valuations, extras or [], strict=False):
@@ -231,7 +244,14 @@ def valuations_response(
         for valuation, n_given in zip(valuations, result.facts_given.tolist(), strict=True):
             if valuation is not None:
                 valuation["facts_given"] = n_given
-    problems = [asdict(problem) for problem in result.problems]
+    problems = [
+        {**{name: getattr(problem, name) for name in _PROBLEM_FIELDS}, "reference": None}
+        for problem in result.problems
+    ]
+    if references:
+        for each in filter(None, (*valuations, *problems)):
+            if each["row"] in references:
+                each["reference"] = references[each["row"]]
     return {
         "valuations": valuations,
         "errors": [each for each in problems if each["severity"] == "error"],
@@ -248,12 +268,17 @@ def _valuation(cells: list[Any]) -> dict[str, Any] | None:
     row = dict(zip(VALUATION_COLUMNS, cells, strict=True))
     if row["status"] == "error":
         return None
-    valuation = {name: row[name] for name in ("row", *NUMBER_COLUMNS)}
-    if row["comparables"]:
-        valuation["comparable_ids"] = row["comparables"]
-    if row["top_drivers"]:
-        valuation["top_drivers"] = row["top_drivers"]
-    return valuation
+    return {
+        "row": row["row"],
+        "reference": None,
+        **{name: row[name] for name in NUMBER_COLUMNS},
+        "as_of": None,
+        "facts_given": None,
+        "comparable_ids": row["comparables"] or None,
+        "top_drivers": row["top_drivers"] or None,
+        "explanation": None,
+        "comparables": None,
+    }
 
 
 class MarketOut(ResponseModel):

@@ -46,10 +46,10 @@ def test_errors_are_documented_as_problem_details_and_a_key_as_optional(
 ) -> None:
     assert document["security"] == [{}, {"Key": []}, {"Bearer": []}]
     assert document["components"]["securitySchemes"]["Key"]["name"] == "X-API-Key"
-    statuses = {"400", "401", "408", "413", "415", "422", "429", "500", "503", "504"}
+    statuses = {"400", "401", "408", "413", "415", "421", "422", "429", "500", "503", "504"}
     for path in PATHS:
         responses = document["paths"][path]["post"]["responses"]
-        assert set(responses) == {"200", *statuses}
+        assert set(responses) - {"406"} == {"200", *statuses}
         for status in statuses:
             assert list(responses[status]["content"]) == ["application/problem+json"]
 
@@ -57,7 +57,7 @@ def test_errors_are_documented_as_problem_details_and_a_key_as_optional(
 def test_a_field_is_documented_as_in_the_contract(document: dict[str, Any], town: Market) -> None:
     house = document["components"]["schemas"]["House"]
     assert house["required"] == ["size", "quarter"]
-    assert set(house["properties"]) == {*town.contract.columns, "key", "paid"}
+    assert set(house["properties"]) == {*town.contract.columns, "key", "paid", "reference"}
     size = house["properties"]["size"]
     assert size["title"] == "Floor area"
     assert "sq m" in size["description"]
@@ -77,6 +77,66 @@ def test_the_examples_are_answered(api: TestClient, document: dict[str, Any]) ->
         assert "x-ref" not in json.dumps(media)
         response = api.post(path, json=media["example"])
         assert response.status_code == 200, response.text
+
+
+OPERATIONS = """
+effects health importance market market_schema markets metrics mlflow_invocations mlflow_ping model
+next_facts oip_config oip_config_of_version oip_infer oip_infer_of_version oip_live oip_metadata
+oip_metadata_of_version oip_model_ready oip_model_ready_of_version oip_ready oip_server ready study
+tutorial_health tutorial_predict tutorial_regression valuations value_csv version versions what_if
+"""
+
+
+def test_operations_have_stable_ids_and_schemas_one_name_each(document: dict[str, Any]) -> None:
+    operations = [each for path in document["paths"].values() for each in path.values()]
+    assert sorted(each["operationId"] for each in operations) == OPERATIONS.split()
+    assert "$defs" not in json.dumps(document)
+    schemas = document["components"]["schemas"]
+    assert all(schema.get("title", name) == name for name, schema in schemas.items())
+    titles = [schema["title"] for schema in schemas.values() if "title" in schema]
+    assert len(titles) == len({*titles})
+    for reference in re.findall(
+        r'"\$ref":"#/components/([^"]+)"', json.dumps(document, separators=(",", ":"))
+    ):
+        kind, name = reference.split("/")
+        assert name in document["components"][kind]
+
+
+def test_each_json_response_has_an_example_of_its_schema(document: dict[str, Any]) -> None:
+    for path in document["paths"].values():
+        for operation in path.values():
+            media = operation["responses"]["200"].get("content", {}).get("application/json")
+            if media:
+                schema = {**media["schema"], "components": document["components"]}
+                Draft202012Validator(schema).validate(media["example"])
+
+
+def test_the_headers_of_responses_are_documented(api: TestClient, document: dict[str, Any]) -> None:
+    responses = document["paths"]["/v1/valuations"]["post"]["responses"]
+    assert {"X-Request-ID", "RateLimit", "RateLimit-Policy"} <= set(responses["200"]["headers"])
+    assert {"Retry-After", "X-Request-ID"} <= set(responses["429"]["headers"])
+    assert set(responses["401"]["headers"]) == {"X-Request-ID", "WWW-Authenticate"}
+    for path in ("/v1/model", "/metrics", "/v2"):
+        assert "X-Request-ID" in api.get(path).headers
+
+
+def test_a_response_has_all_fields_that_the_document_requires(
+    api: TestClient, document: dict[str, Any], town_rows: list[Any]
+) -> None:
+    body = {"rows": [town_rows[0], {}], "explain": True, "comparables": 2, "evidence": True}
+    schema = {
+        "$ref": "#/components/schemas/ValuationsOut", "components": document["components"]
+    }  # fmt: skip
+    for options in ({"rows": body["rows"]}, body):
+        Draft202012Validator(schema).validate(api.post("/v1/valuations", json=options).json())
+    required = document["components"]["schemas"]["ValuationOut"]["required"]
+    assert {"reference", "as_of", "facts_given", "explanation"} <= set(required)
+
+
+def test_the_type_of_a_problem_points_to_its_description(api: TestClient) -> None:
+    problem = api.get("/v1/nowhere").json()
+    page, _, anchor = problem["type"].partition("#")
+    assert f'id="{anchor}"' in api.get(page).text
 
 
 def test_the_schema_of_a_house_is_complete_by_itself(
@@ -108,6 +168,6 @@ def test_the_document_names_the_path_where_the_service_is_mounted(
     town: Market, town_settings: Settings
 ) -> None:
     app = create_app(town_settings, Engine(town_settings, town))
-    with TestClient(app, root_path="/api") as below:
+    with TestClient(app, root_path="/api", base_url="http://localhost") as below:
         assert below.get("/openapi.json").json()["servers"] == [{"url": "/api"}]
     assert "servers" not in json.loads(app.state.document(""))

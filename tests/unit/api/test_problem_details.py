@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import ast
 import logging
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from fastapi import FastAPI, Response
 from fastapi.testclient import TestClient
 
+import houseprice
 from houseprice.api.middleware import add_middleware
-from houseprice.api.problem_details import ApiError, ServerBusy, install_error_handlers
+from houseprice.api.problem_details import (
+    PROBLEMS,
+    PROBLEMS_PATH,
+    ApiError,
+    ServerBusy,
+    install_error_handlers,
+)
 from houseprice.errors import InputError, ModelError, StoreError
 from houseprice.settings import Settings
 
@@ -37,7 +46,7 @@ def client() -> Iterator[TestClient]:
 
     install_error_handlers(app)
     add_middleware(app, Settings())
-    with TestClient(app) as client:
+    with TestClient(app, base_url="http://localhost") as client:
         yield client
 
 
@@ -58,7 +67,8 @@ def test_an_error_is_reported_as_a_problem(
     body = response.json()
     assert response.status_code == body["status"] == status
     assert response.headers["content-type"] == "application/problem+json"
-    assert (body["code"], body["type"]) == (code, f"urn:houseprice:problem:{code}")
+    known = f"{PROBLEMS_PATH}#{code}" if code in PROBLEMS else "about:blank"
+    assert (body["code"], body["type"]) == (code, known)
     assert body["instance"] == response.headers["x-request-id"]
     assert body["title"]
     assert body["detail"]
@@ -79,3 +89,21 @@ def test_an_unexpected_error_is_a_number_in_response_and_log_without_its_text(
     assert body["number"] in body["detail"]
     assert body["number"] in caplog.text
     assert type(ERRORS[name]).__name__ in caplog.text
+
+
+def test_the_catalogue_has_each_code_of_the_service_and_the_documentation_the_catalogue() -> None:
+    raised = {
+        node.args[1].value if name == "ApiError" else node.args[0].value
+        for path in (Path(houseprice.__file__).parent / "api").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Call)
+        and (name := getattr(node.func, "id", "")) in ("ApiError", "_too_many")
+        and isinstance(node.args[0 if name == "_too_many" else 1], ast.Constant)
+    }
+    assert raised <= set(PROBLEMS)
+    page = Path(__file__).parents[3] / "docs" / "problems.md"
+    table = [line for line in page.read_text("utf-8").splitlines() if line.startswith("| <a")]
+    assert table == [
+        f'| <a id="{code}"></a>`{code}` | {status} | {meaning} |'
+        for code, (status, meaning) in PROBLEMS.items()
+    ]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from fastapi.testclient import TestClient
 
@@ -37,7 +39,9 @@ def test_a_service_whose_model_is_being_prepared_is_alive_and_not_ready(
     town: Market, tmp_path: Path
 ) -> None:
     settings = Settings(model_dir=tmp_path)
-    with TestClient(create_app(settings, Engine(settings, town))) as early:
+    with TestClient(
+        create_app(settings, Engine(settings, town)), base_url="http://localhost"
+    ) as early:
         assert early.get("/health").text == "ok"
         state = early.get("/ready")
         assert (state.status_code, state.json()["ready"]) == (503, False)
@@ -109,6 +113,51 @@ def test_a_row_with_an_error_is_null_and_the_others_have_their_values(
         (4, "required", "quarter"),
     ]
     assert body["valuations"][1]["row"] == 2
+
+
+def test_a_reference_is_returned_with_all_that_concerns_its_row(
+    api: TestClient, town_rows: list[Row]
+) -> None:
+    references = ["A-17", 18, "x" * 201, [1], None]
+    rows = [{**town_rows[0], "reference": each} for each in references]
+    rows[1]["size"] = -5
+    body = api.post("/v1/valuations", json={"rows": rows}).json()
+    valued = [entry and entry["reference"] for entry in body["valuations"]]
+    assert valued == ["A-17", None, None, None, None]
+    assert {error["reference"] for error in body["errors"] if error["row"] == 2} == {18}
+    unused = [note for note in body["notes"] if note["code"] == "unused_field"]
+    assert [(note["row"], note["field"]) for note in unused] == [
+        (number, "reference") for number in (3, 4, 5)
+    ]
+
+
+def test_a_field_that_cannot_change_the_value_is_named_in_a_warning(
+    api: TestClient, town_rows: list[Row]
+) -> None:
+    plain = api.post("/v1/valuations", json={"rows": town_rows[:1]}).json()
+    body = api.post("/v1/valuations", json={"rows": [{**town_rows[0], "waterfront": [1]}]}).json()
+    (entry,), (expected,) = body["valuations"], plain["valuations"]
+    assert entry["predicted_price"] == expected["predicted_price"]
+    (note,) = [note for note in body["notes"] if note["code"] == "unused_field"]
+    assert (note["row"], note["field"], note["severity"]) == (1, "waterfront", "warning")
+
+
+def test_values_are_a_table_where_csv_is_accepted(api: TestClient, town_rows: list[Row]) -> None:
+    rows = [{**town_rows[0], "reference": 7}, {**town_rows[1], "size": -5}]
+    body = api.post("/v1/valuations", json={"rows": rows}).json()
+    response = api.post("/v1/valuations", json={"rows": rows}, headers={"Accept": "text/csv"})
+    assert response.headers["content-type"].startswith("text/csv")
+    table = pd.read_csv(io.StringIO(response.text), keep_default_na=False)
+    assert table["reference"].tolist() == ["7", ""]
+    assert table["row"].tolist() == [1, 2]
+    assert float(table["predicted_price"][0]) == round(body["valuations"][0]["predicted_price"], 2)
+    assert (table["predicted_price"][1], table["status"][1]) == ("", "error")
+    assert table["as_of"].tolist() == [body["valuations"][0]["as_of"], ""]
+    explained = {"rows": rows, "explain": True}
+    refused = api.post("/v1/valuations", json=explained, headers={"Accept": "text/csv"})
+    assert (refused.status_code, refused.json()["code"]) == (406, "not_acceptable")
+    both = {"Accept": "application/json, text/csv"}
+    assert "valuations" in api.post("/v1/valuations", json={"rows": rows}, headers=both).json()
 
 
 def test_a_value_says_how_many_facts_it_rests_on(api: TestClient, town_rows: list[Row]) -> None:
