@@ -501,7 +501,7 @@ def _unknown_field(row: int, name: str, suggestion: str | None, contract: Contra
 
 def _unused_field(row: int, name: str) -> Problem:
     read = shorten(name)
-    message = f"There is no field «{read}», so it is not used."
+    message = f"«{read}» is not a field and is not used."
     return Problem(row, read, "unused_field", "warning", message, read)
 
 

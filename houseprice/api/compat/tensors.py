@@ -52,7 +52,7 @@ class InputTensor(BaseModel):
 
     name: str = Field(description="The column")
     shape: Annotated[list[Annotated[int, Field(ge=0)]], FailFast()] = Field(
-        description="[n] or [n, 1]"
+        min_length=1, max_length=2, description="[n] or [n, 1]"
     )
     datatype: Datatype
     parameters: Any = Field(

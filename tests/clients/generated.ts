@@ -1,0 +1,23 @@
+// Value the houses of a file with the generated client: node generated.js HOST:PORT HOUSES
+
+import { readFileSync } from "node:fs";
+import createClient from "openapi-fetch";
+import type { components, paths } from "./town.js";
+
+type House = components["schemas"]["House"];
+
+const [address, file] = process.argv.slice(2);
+const houses: House[] = JSON.parse(readFileSync(file, "utf-8"));
+const client = createClient<paths>({ baseUrl: `http://${address}` });
+
+const rows = houses.map((house, n) => ({ ...house, reference: n }));
+const { data, error } = await client.POST("/v1/valuations", { body: { rows, interval: 0.8 } });
+if (error) throw new Error(error.detail);
+const prices: (number | undefined)[] = data.valuations.map((entry) => entry?.predicted_price);
+if (data.valuations[1]?.reference !== 1) throw new Error("The reference is not returned.");
+
+const wrong = await client.POST("/v1/valuations", { body: { rows: [], comparables: 99 } });
+if (wrong.error?.code !== "invalid_request") throw new Error("A problem has no code.");
+const model = await client.GET("/v1/model");
+if (model.data?.model_version !== data.model_version) throw new Error("Not the same version.");
+console.log(JSON.stringify(prices));
