@@ -49,7 +49,7 @@ from houseprice.backend.schemas import (
 from houseprice.errors import ModelError
 from houseprice.market.contract import Contract
 from houseprice.market.parsing import is_blank, shorten
-from houseprice.market.sales import valuation_days
+from houseprice.market.sales import days_of_cells
 from houseprice.market.validation import suggest_field
 from houseprice.tables.scoring import written_columns
 from houseprice.tables.table import valuation_columns
@@ -195,8 +195,8 @@ def _valuation_days(
     names = [name for name in contract.market.roles.dates if any(name in row for row in rows)]
     if not names:
         return [as_of] * len(rows)
-    cells = pd.DataFrame([{name: row.get(name) for name in names} for row in rows], dtype=object)
-    return valuation_days(cells, contract, as_of)
+    cells = (tuple(row.get(name) for name in names) for row in rows)
+    return days_of_cells(names, cells, contract, as_of)
 
 
 async def _details(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import calendar
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
@@ -25,8 +25,7 @@ from houseprice.market.contract import (
 from houseprice.market.dates import date_of
 from houseprice.market.defaults import complete, evaluate_condition
 from houseprice.market.expressions import ExpressionError
-from houseprice.market.fields import Field
-from houseprice.market.parsing import is_blank, parse_column
+from houseprice.market.parsing import is_blank, parse_cell
 from houseprice.market.problems import Problem
 from houseprice.market.validation import validate, validate_prices
 
@@ -192,29 +191,53 @@ def sale_dates(houses: Mapping[str, ArrayLike] | pd.DataFrame, contract: Contrac
 
 def valuation_days(rows: pd.DataFrame, contract: Contract, as_of: date | None) -> list[date | None]:
     """Return the valuation date of each raw row: its date of sale, or ``as_of``."""
-    roles = contract.market.roles
-    cells = rows[[name for name in roles.dates if name in rows.columns]]
-    dated = np.flatnonzero(~cells.map(is_blank).all(axis=1))
-    days = [as_of] * len(rows)
-    if dated.size:
-        own = cells.iloc[dated].reset_index(drop=True)
-        columns = [_date_column(own, contract.fields[name], contract) for name in roles.dates]
-        sold = sale_dates(pd.DataFrame(dict(zip(roles.dates, columns, strict=True))), contract)
-        assert sold is not None
-        of_year = {year: date_of(year) for year in np.unique(sold[~np.isnan(sold)]).tolist()}
-        for i, year in zip(dated.tolist(), sold.tolist(), strict=True):
-            days[i] = of_year.get(year)
+    names = [name for name in contract.market.roles.dates if name in rows.columns]
+    if not names:
+        return [as_of] * len(rows)
+    cells = zip(*(rows[name].tolist() for name in names), strict=True)
+    return days_of_cells(names, cells, contract, as_of)
+
+
+def days_of_cells(
+    names: Sequence[str],
+    rows: Iterable[tuple[object, ...]],
+    contract: Contract,
+    as_of: date | None,
+) -> list[date | None]:
+    """Return the valuation dates of rows that have only the cells of these parts of a date.
+
+    Each distinct row is parsed once. No frame is made: for a single house it would take as long as
+    its valuation.
+    """
+    known: dict[tuple[object, ...], date | None] = {}
+    days = []
+    for cells in rows:
+        key = tuple(map(_key_of_cell, cells))
+        if key not in known:
+            known[key] = _day_of_cells(dict(zip(names, cells, strict=True)), contract, as_of)
+        days.append(known[key])
     return days
 
 
-def _date_column(cells: pd.DataFrame, field: Field, contract: Contract) -> Floats:
-    """Return the clean values of a part of a date, by default where they are blank."""
-    start = math.nan if field.start_value is None else field.start_value
-    if field.column not in cells.columns:
-        return np.full(len(cells), start)
-    values, blank, *_ = parse_column(field, cells[field.column], contract.market.as_of)
-    filled: Floats = np.where(blank, start, values)
-    return filled
+def _key_of_cell(cell: object) -> object:
+    """Return what differs between cells that are read differently: 1 and True are equal keys."""
+    return str(cell) if isinstance(cell, list | dict) else (type(cell), cell)
+
+
+def _day_of_cells(
+    cells: Mapping[str, object], contract: Contract, as_of: date | None
+) -> date | None:
+    if all(map(is_blank, cells.values())):
+        return as_of
+    parts = {}
+    for name in contract.market.roles.dates:
+        field = contract.fields[name]
+        cell = parse_cell(field, cells.get(name), contract.market.as_of)
+        start = math.nan if field.start_value is None else field.start_value
+        parts[name] = [start if cell.blank else cell.value]
+    sold = sale_dates(parts, contract)
+    assert sold is not None
+    return None if np.isnan(sold[0]) else date_of(float(sold[0]))
 
 
 def sale_period(house: pd.Series, contract: Contract) -> str:

@@ -59,9 +59,7 @@ class InferenceRequest(BaseModel):
 
     model_config = ConfigDict(strict=True)
 
-    id: Any = Field(
-        None, description="Returned in the response", json_schema_extra={"type": "string"}
-    )
+    id: Any = Field(None, description="Returned in the response, usually a text")
     parameters: Any = Field(
         None, description="`binary_data_output`: whether to return all outputs as bytes"
     )
@@ -73,7 +71,7 @@ class InferenceRequest(BaseModel):
     ] = Field(min_length=1, description="One tensor per column")
     outputs: Annotated[
         Any,
-        WithJsonSchema({"type": "array", "items": RequestedOutput.model_json_schema()}),
+        WithJsonSchema({"type": ["array", "null"], "items": RequestedOutput.model_json_schema()}),
     ] = None
 
 
@@ -160,7 +158,7 @@ class InferenceResponse(BaseModel):
 
     model_name: str
     model_version: str
-    id: str | None = Field(None, description="The id of the request, if it had one")
+    id: Any = Field(None, description="The id of the request, if it had one")
     outputs: list[OutputTensor]
 
 
