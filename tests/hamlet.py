@@ -106,7 +106,7 @@ label = "Year built"
 help = "When it was built."
 group = "house"
 kind = "year"
-range = [1700, 2020]
+range = [1700, 2040]
 sign = "+"
 
 [fields.sold]

@@ -167,7 +167,7 @@ def house_schema(contract: Contract, example: dict[str, Any] | None = None) -> d
     """Describe a house that is valued without a warning about its form."""
     market = contract.market
     properties = {
-        name: _property_schema(field, contract, (example or {}).get(name))
+        name: _property_schema(field, (example or {}).get(name))
         for name, field in contract.fields.items()
     }
     properties[market.id] = {
@@ -214,11 +214,11 @@ def example_house(market: Market) -> dict[str, Any]:
     }
 
 
-def _property_schema(field: Field, contract: Contract, example: object) -> dict[str, Any]:
+def _property_schema(field: Field, example: object) -> dict[str, Any]:
     if field.kind == "date":
         schema, values = {"type": ["string", "null"]}, "Such as 2014-10-13."
     elif field.is_numeric:
-        schema, values = _numeric_schema(field, contract)
+        schema, values = _numeric_schema(field)
     else:
         schema, values = _level_schema(field)
     if field.required:
@@ -234,12 +234,10 @@ def _property_schema(field: Field, contract: Contract, example: object) -> dict[
     return described | ({"examples": [example]} if example is not None else {})
 
 
-def _numeric_schema(field: Field, contract: Contract) -> tuple[dict[str, Any], str]:
+def _numeric_schema(field: Field) -> tuple[dict[str, Any], str]:
     assert field.range is not None
     kind = "number" if field.kind == "number" or field.halves else "integer"
     lower, upper = field.range
-    if field.is_past and contract.market.as_of:
-        upper = min(upper, float(contract.market.as_of.year))
     schema: dict[str, Any] = {
         "type": [kind, "string" if field.required else "null"],
         "minimum": _number(lower),

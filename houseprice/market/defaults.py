@@ -113,7 +113,7 @@ def evaluate_condition(condition: str, rows: pd.DataFrame) -> NDArray[np.float64
             continue
         texts = rows[name].astype(str).str.strip()
         field = Field(column=name, label=name, group="", kind="number", range=_ALL_NUMBERS)
-        columns[name], *_, problems = parse_column(field, texts, None)
+        columns[name], *_, problems = parse_column(field, texts)
         if any(problem.severity == "error" for problem in problems):
             codes, distinct = pd.factorize(texts)
             columns[name] = codes.astype(np.float64)
@@ -181,7 +181,7 @@ def _numbers(field: Field, texts: Iterable[str]) -> list[float]:
     """Return the numbers or dates among texts, of any size."""
     if field.kind != "date":
         field = field.replaced(kind="number", range=_ALL_NUMBERS, beyond=None)
-    values = parse_column(field, pd.Series(list(texts), dtype=object), None)[0]
+    values = parse_column(field, pd.Series(list(texts), dtype=object))[0]
     numbers: list[float] = values[~np.isnan(values)].tolist()
     return numbers
 

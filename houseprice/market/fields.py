@@ -191,7 +191,7 @@ class Field(ContractModel):
 
     @cached_property
     def is_past(self) -> bool:
-        """Whether it can't be after the last sale: a year that is not that of the sale itself."""
+        """Whether it can't be after the valuation date: a year other than that of the sale."""
         return self.kind == "year" and not self.at_sale
 
     @cached_property

@@ -12,7 +12,6 @@ import math
 import re
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date
 from numbers import Integral, Real
 from typing import Any, NamedTuple
 
@@ -109,16 +108,14 @@ def parse_columns(rows: pd.DataFrame, contract: Contract) -> ParsedTable:
     return ParsedTable(clean, blank, unknown, missing, problems)
 
 
-def parse_column(
-    field: Field, column: pd.Series, as_of: date | None
-) -> tuple[Floats, Flags, Flags, list[Problem]]:
+def parse_column(field: Field, column: pd.Series) -> tuple[Floats, Flags, Flags, list[Problem]]:
     """Parse one column: its clean values, where it is blank or unknown, and the problems."""
     codes, distinct = _factorize(column)
     values: list[float] = []
     blank: list[bool] = []
     unknown: list[bool] = []
     findings: dict[int, CellFinding] = {}
-    lower, upper = _digit_range(field, as_of)
+    lower, upper = _digit_range(field)
     for number, raw in enumerate(distinct):
         # Long tables have many plain digits: parse them without a look at anything else.
         if isinstance(raw, str) and raw.isdecimal() and raw.isascii():
@@ -128,7 +125,7 @@ def parse_column(
                 blank.append(False)
                 unknown.append(False)
                 continue
-        cell = parse_cell(field, raw, as_of)
+        cell = parse_cell(field, raw)
         values.append(cell.value)
         blank.append(cell.blank)
         unknown.append(cell.unknown)
@@ -152,7 +149,7 @@ def _parse_distinct(
     present = set(rows.columns.tolist())
     for i, (name, field) in enumerate(contract.fields.items()):
         if name in present:
-            column = parse_column(field, rows[name], contract.market.as_of)
+            column = parse_column(field, rows[name])
             clean[i], blank[i], unknown[i] = column[:3]
             problems += column[3]
     return clean, blank, unknown, problems
@@ -172,7 +169,7 @@ def _parse_cells(
         if name not in columns:
             cells += [_BLANK] * len(rows)
             continue
-        own = list(_cells(field, *columns[name], contract.market.as_of))
+        own = list(_cells(field, *columns[name]))
         cells += own
         problems += [_problem(field, i, cell.finding) for i, cell in enumerate(own) if cell.finding]
     clean = np.array([cell.value for cell in cells], dtype=np.float64)
@@ -190,18 +187,16 @@ def _object_block(rows: pd.DataFrame) -> NDArray[np.object_]:
     return rows.to_numpy(dtype=object)
 
 
-def _cells(
-    field: Field, column: Sequence[object], null: Sequence[bool], as_of: date | None
-) -> Iterator[ParsedCell]:
+def _cells(field: Field, column: Sequence[object], null: Sequence[bool]) -> Iterator[ParsedCell]:
     parsed: dict[str, ParsedCell] = {}
     for raw, is_null in zip(column, null, strict=True):
         if is_null:
             yield _BLANK
         elif not isinstance(raw, str):
-            yield parse_cell(field, raw, as_of)
+            yield parse_cell(field, raw)
         else:
             if raw not in parsed:
-                parsed[raw] = parse_cell(field, raw, as_of)
+                parsed[raw] = parse_cell(field, raw)
             yield parsed[raw]
 
 
@@ -240,21 +235,20 @@ def _hashable(values: NDArray[np.object_]) -> NDArray[np.object_]:
     return replaced
 
 
-def _digit_range(field: Field, as_of: date | None) -> tuple[float, float]:
+def _digit_range(field: Field) -> tuple[float, float]:
     """Return the limits within which digits alone are a clean value; none for levels."""
     if field.range is None or field.unknown or field.none or field.kind == "date":
         return math.inf, -math.inf
     lower, upper = field.range
-    latest = as_of.year if field.is_past and as_of is not None else math.inf
-    return lower, min(upper, MAX_EXACT, latest)
+    return lower, min(upper, MAX_EXACT)
 
 
 # -------------------------------------------------------------------------------------------- cells
 
 
-def parse_cell(field: Field, raw: object, as_of: date | None) -> ParsedCell:
-    """Parse one raw value (text, number, boolean, None); a year after ``as_of`` is wrong."""
-    if isinstance(raw, int | float) and field.is_numeric and _is_legal(field, raw, as_of):
+def parse_cell(field: Field, raw: object) -> ParsedCell:
+    """Parse one raw value: text, number, boolean or None."""
+    if isinstance(raw, int | float) and field.is_numeric and _is_legal(field, raw):
         return ParsedCell(raw + 0.0)  # -0.0 is 0.0
     text = raw.strip() if isinstance(raw, str) else _text(raw)
     if text.startswith(("'", '="')) and (marked := _TEXT_MARK.fullmatch(text)):
@@ -267,7 +261,7 @@ def parse_cell(field: Field, raw: object, as_of: date | None) -> ParsedCell:
             return _UNKNOWN
     if field.kind == "date":
         return _parse_date(field, text)
-    return _parse_number(field, text, as_of) if field.is_numeric else _parse_level(field, text)
+    return _parse_number(field, text) if field.is_numeric else _parse_level(field, text)
 
 
 def is_blank(raw: object) -> bool:
@@ -288,15 +282,15 @@ def _text(raw: object) -> str:
     return str(int(number)) if number.is_integer() and abs(number) < MAX_EXACT else repr(number)
 
 
-def _is_legal(field: Field, number: float, as_of: date | None) -> bool:
+def _is_legal(field: Field, number: float) -> bool:
     if isinstance(number, bool) or not abs(number) < MAX_EXACT or field.kind == "date":
         return False
     if number in field.unknown or number in field.none:
         return False
-    return _illegal(field, float(number), "", as_of) is None
+    return _illegal(field, float(number), "") is None
 
 
-def _parse_number(field: Field, text: str, as_of: date | None) -> ParsedCell:
+def _parse_number(field: Field, text: str) -> ParsedCell:
     if len(text) > MAX_NUMBER_CHARS:
         what = "digits are too many" if text.isdecimal() else "characters are not a number"
         return _number_error(field, text, "too_long", f"{len(text):,} {what}.")
@@ -312,14 +306,18 @@ def _parse_number(field: Field, text: str, as_of: date | None) -> ParsedCell:
         is_infinite = _INFINITE.fullmatch(plain)
         what = "is not a finite number" if is_infinite else "is larger than a number can be"
         return _number_error(field, text, "not_finite", f"{shorten(text)} {what}.")
-    illegal = _illegal(field, value, text, as_of)
+    illegal = _illegal(field, value, text)
     if illegal and field.beyond == "unknown":
-        message = f"{field.label}: {text} can't be right and was read as not known."
-        finding = CellFinding("beyond_limit", "warning", message, text, describe_range(field))
-        return ParsedCell(math.nan, finding)
+        return ParsedCell(math.nan, beyond_limit(field, text))
     if illegal:
         return _number_error(field, text, *illegal)
     return ParsedCell(value, None if plain == text else _read_as(field, text, value))
+
+
+def beyond_limit(field: Field, text: str) -> CellFinding:
+    """Report a number that can't be right, in a field where it counts as not known."""
+    message = f"{field.label}: {text} can't be right and was read as not known."
+    return CellFinding("beyond_limit", "warning", message, text, describe_range(field))
 
 
 def _convert(field: Field, text: str) -> tuple[str, float, tuple[str, str] | None]:
@@ -355,11 +353,9 @@ def _strip_grouping(number: str) -> str:
     return number.replace(grouped.group(1), "") if grouped else number
 
 
-def _illegal(field: Field, value: float, text: str, as_of: date | None) -> tuple[str, str] | None:
+def _illegal(field: Field, value: float, text: str) -> tuple[str, str] | None:
     """Return the code and the reason why a number is illegal, or None."""
     assert field.range is not None
-    if field.is_past and as_of is not None and value > as_of.year:
-        return "future_year", f"{text} is after the market's last sales ({as_of:%B %Y})."
     if value < field.range[0]:
         return "below_limit", f"{text} is below the smallest possible value."
     if value > field.range[1]:

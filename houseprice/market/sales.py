@@ -232,7 +232,7 @@ def _day_of_cells(
     parts = {}
     for name in contract.market.roles.dates:
         field = contract.fields[name]
-        cell = parse_cell(field, cells.get(name), contract.market.as_of)
+        cell = parse_cell(field, cells.get(name))
         start = math.nan if field.start_value is None else field.start_value
         parts[name] = [start if cell.blank else cell.value]
     sold = sale_dates(parts, contract)

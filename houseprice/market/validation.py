@@ -27,6 +27,7 @@ from houseprice.market.parsing import (
     MAX_SHOWN_CHARS,
     Flags,
     Floats,
+    beyond_limit,
     parse_column,
     parse_columns,
     shorten,
@@ -103,6 +104,7 @@ def validate(
     values, blank, unknown, missing, problems = parse_columns(rows, contract)
     problems.extend(_split_halves(values, blank, unknown, contract))
     columns = dict(zip(contract.columns, values, strict=True))
+    problems.extend(_future_years(columns, blank, contract))
     problems.extend(_missing_columns(missing, contract))
     problems.extend(_unknown_columns(rows, contract))
     required = np.array([[field.required] for field in contract.fields.values()])
@@ -152,7 +154,7 @@ def validate_prices(values: pd.Series, contract: Contract) -> tuple[pd.Series, t
         range=price.limits,
         required=True,
     )
-    prices, blank, unknown, problems = parse_column(field, values, contract.market.as_of)
+    prices, blank, unknown, problems = parse_column(field, values)
     problems.extend(_blank_required(field, blank | unknown))
     return pd.Series(prices, name=price.column), tuple(problems)
 
@@ -181,6 +183,35 @@ def _split_halves(
             )
             severity: Severity = "note" if read % 1 == 0.5 and part else "warning"
             yield Problem(i + 1, field.column, "read_as", severity, message, f"{read:g}")
+
+
+def _future_years(
+    columns: Mapping[str, Floats], blank: Flags, contract: Contract
+) -> Iterator[Problem]:
+    """Refuse, in place, years after the end of the sales and the date of sale of the row."""
+    as_of, roles = contract.market.as_of, contract.market.roles
+    if as_of is None:
+        return
+    latest = np.full(blank.shape[1], float(as_of.year))
+    for name in (roles.sale_date, roles.sale_year):
+        if name is not None:
+            latest = np.fmax(latest, np.floor(columns[name]))
+    for position, (name, field) in enumerate(contract.fields.items()):
+        if not field.is_past:
+            continue
+        for i in np.flatnonzero(columns[name] > latest).tolist():
+            text = field.format(columns[name][i])
+            columns[name][i] = np.nan
+            if field.beyond == "unknown":
+                blank[position, i] = True
+                finding = beyond_limit(field, text)
+                yield Problem(i + 1, name, finding.code, "warning", finding.message, text)
+                continue
+            end = "date of the sale" if latest[i] > as_of.year else "end of the market's sales"
+            message = f"{field.label}: {text} is after the {end} ({latest[i]:.0f})."
+            assert field.range is not None
+            expected = f"a year from {field.range[0]:.0f} to {latest[i]:.0f}"
+            yield Problem(i + 1, name, "future_year", "error", message, text, expected)
 
 
 # ------------------------------------------------------------------------------------------- blanks

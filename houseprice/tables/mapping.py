@@ -136,6 +136,6 @@ def _guess(header: str, cells: pd.Series, free: list[str], contract: Contract) -
 
 
 def _share_legal(cells: pd.Series, name: str, contract: Contract) -> float:
-    values = parse_column(contract.fields[name], cells, contract.market.as_of)[0]
+    values = parse_column(contract.fields[name], cells)[0]
     given = cells.str.strip() != ""
     return float((values[given] == values[given]).mean()) if given.any() else 0.0

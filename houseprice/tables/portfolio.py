@@ -112,7 +112,7 @@ def _areas(table: Table, contract: Contract) -> Floats:
     field = contract.field_of("location")
     if field is None or field.column not in table.rows.columns:
         return np.full(len(table.rows), np.nan)
-    return parse_column(field, table.rows[field.column], contract.market.as_of)[0]
+    return parse_column(field, table.rows[field.column])[0]
 
 
 def _parts(values: pd.DataFrame, area: Floats, shared: SharedErrors) -> pd.DataFrame:

@@ -59,7 +59,7 @@ class Column:
         numbers = pd.to_numeric(self.texts, errors="coerce").to_numpy(np.float64, copy=True)
         others = self.texts.notna().to_numpy() & ~np.isfinite(numbers)
         if others.any() and self._has_numbers:
-            numbers[others] = parse_column(_NUMBER, self.texts[others], None)[0]
+            numbers[others] = parse_column(_NUMBER, self.texts[others])[0]
         numbers[~np.isfinite(numbers)] = np.nan
         return numbers
 
@@ -119,4 +119,4 @@ class Column:
         sample = pd.Series(self.distinct[:_SAMPLE], dtype=str)
         if sample.empty:
             return False
-        return bool(np.isfinite(parse_column(_NUMBER, sample, None)[0]).mean() > 0.9)
+        return bool(np.isfinite(parse_column(_NUMBER, sample)[0]).mean() > 0.9)

@@ -225,5 +225,5 @@ def _location_widget(field: Field) -> int | None:
             persist_state="session",
         )
     text = st.text_input(field.label, key="find_location", persist_state="session")
-    value = parse_cell(field, text, None).value
+    value = parse_cell(field, text).value
     return None if math.isnan(value) else int(value)

@@ -257,7 +257,7 @@ def read_link(
             hint = f" Did you mean {near}?" if near else ""
             messages.append(f"There is no field «{shorten(name)}».{hint}")
             continue
-        cell = parse_cell(field, text, contract.market.as_of)
+        cell = parse_cell(field, text)
         if (cell.blank or cell.unknown) and cell.finding is None:
             continue
         if not is_choice(field):

@@ -148,11 +148,21 @@ def test_a_day_needs_a_market_with_dates(tmp_path):
         as_of_cells(contract, date(2014, 6, 30))
 
 
-def test_the_year_of_a_sale_may_be_after_the_last_sale_and_that_of_building_not(tmp_path):
-    contract = load_market(write_town(tmp_path, ("sale_year", "built"))).contract
-    rows = pd.DataFrame({"rooms": ["3"], "sale_year": ["2018"], "built": ["2018"]})
-    problems = validate(rows, contract).problems
-    assert [p.field for p in problems if p.code == "future_year"] == ["built"]
+@pytest.mark.parametrize("role", ["sale_year", "sale_date"])
+def test_a_house_is_built_by_its_valuation_date_or_the_last_sale(tmp_path, role):
+    contract = load_market(write_town(tmp_path, (role, "built"))).contract
+    day = "2018" if role == "sale_year" else "2018-05-06"
+    cells = [("2018", day), ("2019", day), ("2015", ""), ("2016", ""), ("2015", "2012"), ("?", day)]
+    rows = pd.DataFrame(cells, columns=["built", role]).assign(rooms="3")
+    checked = validate(rows, contract)
+    wrong = {each.row: each for each in checked.problems if each.code == "future_year"}
+    assert set(wrong) == {2, 4}
+    assert "date of the sale (2018)" in wrong[2].message
+    assert wrong[4].expected.endswith("to 2015")
+    assert checked.houses["built"].isna().tolist() == [False, True, False, True, False, True]
+    assert checked.valid.tolist() == [True, False, True, False, True, True]
+    filled = fill_dates(rows, as_of_cells(contract, date(2016, 7, 1)))
+    assert validate(filled, contract).valid[3]
 
 
 def test_a_date_is_outside_the_sales_from_a_month_beyond_them(tmp_path):

@@ -61,7 +61,7 @@ def test_a_short_table_is_parsed_like_the_same_rows_of_a_long_one(contract, odd_
 @pytest.mark.parametrize("column", ["size", "grade", "garden", "built"])
 def test_a_column_is_parsed_alike_alone_and_in_a_table(contract, odd_rows, column):
     together = parse_columns(odd_rows, contract)
-    alone = parse_column(contract.fields[column], odd_rows[column], contract.market.as_of)
+    alone = parse_column(contract.fields[column], odd_rows[column])
     number = contract.columns.index(column)
     np.testing.assert_array_equal(alone[0], together.clean[number])
     np.testing.assert_array_equal(alone[1], together.blank[number])
