@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache, cached_property
 
@@ -115,9 +114,8 @@ class LocalBackend(Backend):
     def explain(self, rows: pd.DataFrame) -> Explanation:
         """Explain the value of one house in money."""
         house = self._one(rows)
-        explanation = self._explainer.explain(house)[0]
         nearby = self._nearby.of(house, self._ids(rows, np.array([0])))
-        return replace(explanation, nearby=nearby)
+        return self._explainer.explain(house, [nearby])[0]
 
     def comparables(self, rows: pd.DataFrame, k: int = 5) -> pd.DataFrame:
         """Return the k sales most similar to one house, with adjusted prices."""

@@ -17,8 +17,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from houseprice.errors import ModelError
+from houseprice.formatting import distance_text
 from houseprice.market.contract import Contract
 from houseprice.market.fields import Field
+from houseprice.market.geography import Projection
 from houseprice.market.profile.like_for_like import market_index
 from houseprice.market.sales import Market, sale_dates, sale_period
 from houseprice.market.trend import PriceIndex
@@ -187,12 +189,22 @@ class Comparables:
     def _differences(self, house: Floats, row: int, parts: Floats) -> str:
         order = np.argsort(-parts, kind="stable")[:_MAX_DIFFERENCES]
         columns = [self.distance.columns[i] for i in order if parts[i] >= _MIN_DIFFERENCE]
+        texts = (self._difference(name, house, self._sales[row]) for name in columns)
+        return "; ".join(dict.fromkeys(texts))
+
+    def _difference(self, column: str, house: Floats, sale: Floats) -> str:
+        """Describe the difference in a field; of a coordinate, it is the distance."""
         contract = self.market.contract
-        positions = {name: contract.columns.index(name) for name in columns}
-        return "; ".join(
-            _difference(contract.fields[name], self._sales[row, i], house[i])
-            for name, i in positions.items()
-        )
+        field, i = contract.fields[column], contract.columns.index(column)
+        if self._projection is None or column not in self._projection.columns:
+            return _difference(field, sale[i], house[i])
+        points = self._projection.metres(pd.DataFrame([house, sale], columns=contract.columns))
+        distance = float(np.hypot(*(points[1] - points[0])))
+        return "Distance: not known" if np.isnan(distance) else f"{distance_text(distance)} away"
+
+    @cached_property
+    def _projection(self) -> Projection | None:
+        return Projection.fit(self.market.houses, self.market.contract)
 
     def _atypical(self, row: int) -> str:
         circumstances = ((field, self._sales[row, i]) for i, field in self._circumstances)

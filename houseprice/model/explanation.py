@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,8 +30,9 @@ class Explanation:
 
     ``contributions`` has a row per field, the largest first: column, label, told and base (the
     values of this house and of the base house, formatted), contribution (money, 0 where the two are
-    alike) and sentence. All money is in whole cents; base price plus contributions is the price.
-    ``nearby`` compares the sales around the house with the market, where coordinates are known.
+    alike) and sentence. Both coordinates are one row, in words. All money is in whole cents; base
+    price plus contributions is the price. ``nearby`` compares the sales around the house with the
+    market, where coordinates are known.
     """
 
     base_price: float
@@ -71,6 +73,7 @@ class Explainer:
         self._model = model
         self._fields = tuple(model.contract.fields.values())
         self._currency = model.contract.market.price
+        self._place = [self._fields.index(each) for each in model.contract.coordinates or ()]
         self._attribution = ShapleyExplainer(model, base)
         self.base_price = float(model.predict(self._attribution.base[np.newaxis]).round(2)[0])
 
@@ -78,23 +81,28 @@ class Explainer:
         """Return the contributions in money, in whole cents, shape (n_houses, n_fields)."""
         return self._attribute(houses)[2]
 
-    def explain(self, houses: pd.DataFrame | Floats) -> list[Explanation]:
-        """Explain each clean house; missing fields are imputed."""
+    def explain(
+        self, houses: pd.DataFrame | Floats, nearby: Sequence[NearbyPrices | None] = ()
+    ) -> list[Explanation]:
+        """Explain each clean house, with the sales around it; missing fields are imputed."""
         matrix = to_matrix(houses, self._model.contract)
+        imputed, prices, amounts = self._attribute(matrix)
+        rows = zip(matrix, imputed, prices, self._with_one_place(amounts), strict=True)
         return [
-            self._explanation(*house)
-            for house in zip(matrix, *self._attribute(matrix), strict=True)
+            self._explanation(*row, around)
+            for row, around in zip(rows, nearby or [None] * len(matrix), strict=True)
         ]
 
     def top_drivers(self, houses: pd.DataFrame | Floats, top: int = 3) -> list[tuple[str, ...]]:
         """Return the sentences of the largest contributions, one tuple per house."""
         matrix = to_matrix(houses, self._model.contract)
         imputed, _, amounts = self._attribute(matrix)
+        amounts = self._with_one_place(amounts)
         order = _largest_first(amounts)[:, :top]
         minimum = difference_step(self.base_price) / 2
         return [
             tuple(
-                self._sentence(int(k), matrix[i, k], imputed[i, k], amounts[i, k])
+                self._sentence(int(k), matrix[i], imputed[i], amounts[i, k])
                 for k in order[i]
                 if abs(amounts[i, k]) >= minimum
             )
@@ -110,33 +118,74 @@ class Explainer:
         shapley_values = self._attribution.shapley_values(imputed, blank)
         return imputed, prices, money_contributions(shapley_values, prices, self.base_price)
 
+    def _with_one_place(self, amounts: Floats) -> Floats:
+        """Return contributions with those of the coordinates added up at the first of them."""
+        if not self._place:
+            return amounts
+        amounts = amounts.copy()
+        amounts[:, self._place[0]] = amounts[:, self._place].sum(axis=1).round(2)
+        amounts[:, self._place[1:]] = 0.0
+        return amounts
+
     def _explanation(
-        self, house: Floats, imputed: Floats, price: float, amounts: Floats
+        self,
+        house: Floats,
+        imputed: Floats,
+        price: float,
+        amounts: Floats,
+        nearby: NearbyPrices | None,
     ) -> Explanation:
-        order = _largest_first(amounts[np.newaxis])[0].tolist()
-        base = self._attribution.base
+        order = [
+            k for k in _largest_first(amounts[np.newaxis])[0].tolist() if k not in self._place[1:]
+        ]
+        words = [self._words(k, house, nearby) for k in order]
         frame = pd.DataFrame(
             {
                 "column": [self._fields[k].column for k in order],
-                "label": [self._fields[k].label for k in order],
-                "told": [self._fields[k].format(house[k]) for k in order],
-                "base": [self._fields[k].format(base[k]) for k in order],
+                "label": [self._label(k) for k in order],
+                "told": [told for told, _ in words],
+                "base": [base for _, base in words],
                 "contribution": amounts[order],
-                "sentence": [self._sentence(k, house[k], imputed[k], amounts[k]) for k in order],
+                "sentence": [self._sentence(k, house, imputed, amounts[k], nearby) for k in order],
             }
         )
-        return Explanation(self.base_price, float(price), frame)
+        return Explanation(self.base_price, float(price), frame, nearby)
 
-    def _sentence(self, k: int, value: float, imputed: float, amount: float) -> str:
-        field, base = self._fields[k], self._attribution.base[k]
-        text = field.format(imputed)
-        if np.isnan(value):
-            estimate = float(f"{imputed:.3g}") if field.kind == "number" else round(imputed)
-            text = f"not known, taken as {field.format(estimate)}"
-        if imputed == base:
-            return f"{field.label}: {text}, as in the typical house"
+    def _label(self, k: int) -> str:
+        return "Place" if k in self._place else self._fields[k].label
+
+    def _words(self, k: int, house: Floats, nearby: NearbyPrices | None) -> tuple[str, str]:
+        """Return the values of a field in this house and in the base house."""
+        if k not in self._place:
+            field = self._fields[k]
+            return field.format(house[k]), field.format(self._attribution.base[k])
+        told = "not known" if np.isnan(house[self._place]).any() else "this place"
+        if nearby:
+            told = nearby.summary[0].lower() + nearby.summary[1:].rstrip(".")
+        return told, "the middle of the market"
+
+    def _sentence(
+        self,
+        k: int,
+        house: Floats,
+        imputed: Floats,
+        amount: float,
+        nearby: NearbyPrices | None = None,
+    ) -> str:
+        field, own = self._fields[k], self._place if k in self._place else [k]
+        text, base = self._words(k, house, nearby)
+        if k not in self._place:
+            text = field.format(imputed[k])
+            if np.isnan(house[k]):
+                is_number = field.kind == "number"
+                estimate = float(f"{imputed[k]:.3g}") if is_number else round(imputed[k])
+                text = f"not known, taken as {field.format(estimate)}"
+        if (imputed[own] == self._attribution.base[own]).all():
+            return f"{self._label(k)}: {text}, as in the typical house"
         difference = format_difference(self._currency, amount, difference_step(self.base_price))
-        return f"{field.label}: {text} instead of {field.format(base)}, {difference}"
+        if k in self._place:
+            return f"{self._label(k)}: {text}, {difference} against {base}"
+        return f"{self._label(k)}: {text} instead of {base}, {difference}"
 
 
 def _largest_first(amounts: Floats) -> NDArray[np.intp]:

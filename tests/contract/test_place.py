@@ -93,6 +93,23 @@ def test_nearby_prices_are_the_same_remotely_and_in_json(town: Town) -> None:
         assert answer["valuations"][0]["explanation"]["nearby"] == asdict(ours)
 
 
+def test_a_place_is_explained_in_words(town: Town) -> None:
+    house = town.rows.iloc[[0]]
+    explanation = town.local.explain(house)
+    steps = explanation.contributions
+    total = explanation.base_price + steps["contribution"].sum()
+    assert total == pytest.approx(explanation.price, abs=0.005)
+    assert explanation.nearby is not None
+    (place,) = steps["sentence"][steps["label"] == "Place"]
+    assert place.startswith(f"Place: c{explanation.nearby.summary[1:-1]}, ")
+    labels = tuple(f"{name.capitalize()}: " for name in town.rows.columns[2:4])
+    texts = [*steps["sentence"], *town.local.comparables(house)["differences"]]
+    texts += town.local.value(house, evidence=True).valuations["top_drivers"][0]
+    assert not [part for text in texts for part in text.split("; ") if part.startswith(labels)]
+    unknown = town.local.explain(town.rows.iloc[[2]]).contributions
+    assert unknown["told"][unknown["label"] == "Place"].tolist() == ["not known"]
+
+
 def test_without_a_point_the_explanation_is_as_before(town: Town) -> None:
     house = town.rows.iloc[[2]]
     assert town.local.explain(house).nearby is town.remote.explain(house).nearby is None

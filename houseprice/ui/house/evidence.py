@@ -51,7 +51,11 @@ def show_effect(backend: Backend, rows: pd.DataFrame, contract: Contract, defaul
     """Show the value of this house along the values of one field, chosen here."""
     if not is_supported(backend.info(), "effect"):
         return
-    columns = [name for name, each in contract.fields.items() if each.is_numeric or is_choice(each)]
+    columns = [
+        name
+        for name, each in contract.fields.items()
+        if (each.is_numeric or is_choice(each)) and each not in (contract.coordinates or ())
+    ]
     column = st.selectbox(
         "Field to change",
         columns,
@@ -126,6 +130,8 @@ def _sale_differences(
     rows = []
     for column in columns:
         field = contract.fields[column]
+        if field in (contract.coordinates or ()):
+            continue  # the distance is in words with the comparables
         own, other = (field.format(float(each[column])) for each in (house, sale))
         if own != other:
             rows.append((field.label, own, other))

@@ -192,3 +192,15 @@ def test_without_dates_prices_are_not_moved(tmp_path):
     town = load_market(write_town(tmp_path, ("area",)))
     table = Comparables(town, importance(area=1.0)).table(town.houses.iloc[0])
     assert table["time_adjusted_price"].isna().all()
+
+
+def test_a_difference_in_place_is_a_distance(tmp_path):
+    market = load_market(write_town(tmp_path / "town", ("latitude", "longitude")))
+    finder = Comparables(market, importance(**dict.fromkeys(market.contract.columns, 1.0)))
+    house = market.houses.iloc[0].copy()
+    house["latitude"] += 1.0
+    differences = finder.table(house)["differences"]
+    assert differences.str.fullmatch(r"(.*; )?1\d\d km away(; .*)?").all()
+    assert differences.str.count("away").eq(1).all()
+    house["latitude"] = np.nan
+    assert finder.table(house)["differences"].str.contains("Distance: not known").any()
