@@ -1,8 +1,8 @@
 """Cells of workbooks with an error or without the result of their formula.
 
 The reader of workbooks takes such cells for blanks, so they are searched in the file itself: in
-the XML of .xlsx and .ods, and in the records of .xls (MS-XLS 2.4; the stream is found by MS-CFB 2).
-Errors in .xlsb are not found.
+the XML of .xlsx and .ods, and in the records of .xlsb (MS-XLSB 2.1.4) and .xls (MS-XLS 2.4; the
+stream is found by MS-CFB 2).
 """
 
 from __future__ import annotations
@@ -36,6 +36,8 @@ _ERRORS = {
     0x2A: "#N/A",
 }  # fmt: skip
 _NO_SECTOR = 0xFFFFFFFA
+_WORKBOOKS = ("xl/workbook.xml", "xl/workbook.bin")
+_BINARY_SHEET, _BINARY_ROW, _BINARY_ERRORS = 156, 0, (3, 11)
 
 
 def error_cells(file: BinaryIO, sheet: str) -> CellTexts:
@@ -50,7 +52,10 @@ def error_cells(file: BinaryIO, sheet: str) -> CellTexts:
         if "content.xml" in archive.namelist():
             return _in_open_document(archive.read("content.xml").decode("utf-8", "replace"), sheet)
         path = _sheet_path(archive, sheet)
-        return _in_sheet(archive.read(path)) if path is not None else {}
+        if path is None:
+            return {}
+        read = _in_binary_sheet if path.endswith(".bin") else _in_sheet
+        return read(archive.read(path))
 
 
 def _in_sheet(content: bytes) -> CellTexts:
@@ -73,20 +78,74 @@ def _in_sheet(content: bytes) -> CellTexts:
 def _sheet_path(archive: zipfile.ZipFile, sheet: str) -> str | None:
     """Return the member of a workbook that holds a sheet, None in another kind of archive."""
     try:
-        book = archive.read("xl/workbook.xml").decode("utf-8", "replace")
-        links = archive.read("xl/_rels/workbook.xml.rels").decode("utf-8", "replace")
-    except KeyError:
+        book = next(name for name in _WORKBOOKS if name in archive.namelist())
+        links = archive.read(f"xl/_rels/{book.removeprefix('xl/')}.rels").decode("utf-8", "replace")
+    except (KeyError, StopIteration):
         return None
     targets = {
         _attribute(link, "Id"): _attribute(link, "Target")
         for link in re.findall(r"<Relationship\b[^>]*>", links)
     }
-    for element in re.findall(r"<(?:\w+:)?sheet\b[^>]*>", book):
-        if html.unescape(_attribute(element, "name")) == sheet:
-            target = targets.get(_attribute(element, r"\w+:id"), "")
-            path = target.lstrip("/") if target.startswith("/") else f"xl/{target}"
-            return path if path in archive.namelist() else None
-    return None
+    sheets = _binary_sheet_links if book.endswith(".bin") else _sheet_links
+    target = targets.get(sheets(archive.read(book)).get(sheet, ""), "")
+    path = target.lstrip("/") if target.startswith("/") else f"xl/{target}"
+    return path if path in archive.namelist() else None
+
+
+def _sheet_links(book: bytes) -> dict[str, str]:
+    """Return the key of the link to each sheet, by its name."""
+    elements = re.findall(r"<(?:\w+:)?sheet\b[^>]*>", book.decode("utf-8", "replace"))
+    return {
+        html.unescape(_attribute(element, "name")): _attribute(element, r"\w+:id")
+        for element in elements
+    }
+
+
+def _binary_sheet_links(book: bytes) -> dict[str, str]:
+    links = {}
+    for kind, data in _binary_records(book):
+        if kind == _BINARY_SHEET:
+            link, at = _binary_text(data, 8)
+            links[_binary_text(data, at)[0]] = link
+    return links
+
+
+def _in_binary_sheet(content: bytes) -> CellTexts:
+    cells: CellTexts = {}
+    row = 0
+    for kind, data in _binary_records(content):
+        if kind == _BINARY_ROW:
+            row = int.from_bytes(data[:4], "little") + 1
+        elif kind in _BINARY_ERRORS:
+            text = _ERRORS.get(int.from_bytes(data[8:9], "little"), "#ERROR!")
+            cells.setdefault(row, {})[int.from_bytes(data[:4], "little")] = text
+    return cells
+
+
+def _binary_records(content: bytes) -> Iterator[tuple[int, bytes]]:
+    """Yield the kinds and contents of the records of a part of an .xlsb workbook."""
+    at = 0
+    while at < len(content):
+        kind, at = _binary_number(content, at)
+        size, at = _binary_number(content, at)
+        yield kind, content[at : at + size]
+        at += size
+
+
+def _binary_number(content: bytes, at: int) -> tuple[int, int]:
+    """Read a number with 7 bits in each byte; return it and where it ends."""
+    number = 0
+    for position, byte in enumerate(content[at : at + 4]):
+        number |= (byte & 0x7F) << 7 * position
+        if byte < 0x80:
+            break
+    return number, at + position + 1
+
+
+def _binary_text(data: bytes, at: int) -> tuple[str, int]:
+    """Read a text after its number of characters; return it and where it ends."""
+    end = at + 4 + 2 * int.from_bytes(data[at : at + 4], "little")
+    return data[at + 4 : end].decode("utf-16-le", "replace"), end
 
 
 def _attribute(element: str, name: str) -> str:

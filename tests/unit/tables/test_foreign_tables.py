@@ -3,6 +3,8 @@
 import csv
 import io
 import re
+import struct
+import zipfile
 from pathlib import Path
 
 import pandas as pd
@@ -159,6 +161,53 @@ def test_an_old_workbook_is_read_with_its_dates_and_errors():
         ["1997", "#DIV/0!", "#N/A"],
         ["1998", "1,604", "StoneBr"],
     ]
+
+
+def binary_text(text):
+    return struct.pack("<I", len(text)) + text.encode("utf-16-le")
+
+
+def binary_records(*records):
+    """Records of an .xlsb workbook: the kind and the size in 7 bits a byte, and the content."""
+
+    def number(value):
+        return bytes([value & 127 | 128, value >> 7]) if value > 127 else bytes([value])
+
+    return b"".join(number(kind) + number(len(data)) + data for kind, data in records)
+
+
+def binary_workbook(sheet):
+    link = '<Relationship Id="rId1" Type="{}" Target="{}"/>'
+    office = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+    name = struct.pack("<II", 0, 1) + binary_text("rId1") + binary_text("Häuser")
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w") as archive:
+        links = link.format(f"{office}/worksheet", "worksheets/sheet1.bin")
+        archive.writestr("xl/_rels/workbook.bin.rels", f"<Relationships>{links}</Relationships>")
+        book = binary_records((131, b""), (143, b""), (156, name), (144, b""), (132, b""))
+        archive.writestr("xl/workbook.bin", book)
+        archive.writestr("xl/worksheets/sheet1.bin", sheet)
+    return data.getvalue()
+
+
+def test_errors_stay_in_a_binary_workbook():
+    def cell(column, content, kind):
+        return kind, struct.pack("<II", column, 0) + content
+
+    def row(number):
+        return 0, struct.pack("<II", number, 0) + bytes(9)
+
+    names = ("YearBuilt", "GrLivArea", "LotArea")
+    sheet = binary_records(
+        (129, b""), (148, struct.pack("<IIII", 1, 3, 1, 3)), (145, b""),
+        row(1), *(cell(1 + i, binary_text(name), 6) for i, name in enumerate(names)),
+        row(2), *(cell(1 + i, struct.pack("<d", each), 5) for i, each in enumerate((1961, 896, 9))),
+        row(3), cell(1, struct.pack("<d", 1958), 5), cell(2, b"\x17", 3),
+        cell(3, b"\x07\0\0" + bytes(8), 11),
+        (146, b""), (130, b""),
+    )  # fmt: skip
+    table = read_table(binary_workbook(sheet), "homes.xlsb", Settings(), AMES.contract)
+    assert table.cells.to_numpy().tolist() == [["1961", "896", "9"], ["1958", "#REF!", "#DIV/0!"]]
 
 
 def test_an_open_document_spreadsheet_is_read():
