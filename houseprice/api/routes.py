@@ -165,7 +165,8 @@ def _csv_response(
     if references:
         numbers = range(1, len(rows) + 1)
         frame.insert(0, REFERENCE, [str(references.get(number, "")) for number in numbers])
-    frame = pd.concat([frame, written_columns(result.valuations)], axis=1)
+    written = written_columns(result.valuations, contract.market.price.cents)
+    frame = pd.concat([frame, written], axis=1)
     if "as_of" in valuation_columns(contract):
         has_value = (result.valuations["status"] != "error").tolist()
         frame["as_of"] = [str(day) if ok else "" for day, ok in zip(days, has_value, strict=True)]

@@ -94,6 +94,13 @@ class Derived(ContractModel):
     """As of a field."""
 
 
+_WITHOUT_CENTS = frozenset({
+    "BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "VND", "VUV",
+    "XAF", "XOF", "XPF",
+})  # fmt: skip
+"""Currencies whose minor unit has no digits (ISO 4217)."""
+
+
 class Price(ContractModel):
     """The price that was paid. A text alone is its column."""
 
@@ -121,6 +128,11 @@ class Price(ContractModel):
         low, high = self.range
         middle = math.sqrt(max(low, high / 400) * high)
         return decimal_places(10.0 ** (math.floor(math.log10(middle)) - 2))
+
+    @property
+    def cents(self) -> int:
+        """The decimal places of values in a file: none in a currency without cents."""
+        return 0 if self.currency.upper() in _WITHOUT_CENTS and not self.decimals else 2
 
 
 class Roles(ContractModel):

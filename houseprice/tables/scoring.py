@@ -29,13 +29,15 @@ class ScoringOptions:
     """How the rows of a table are valued.
 
     ``evidence`` fills ``comparables`` and ``top_drivers``; ``valued_at`` replaces the time of each
-    value; ``as_of`` is the valuation date of rows without a date of sale.
+    value; ``as_of`` is the valuation date of rows without a date of sale; ``escape_formulas`` puts
+    an apostrophe before cells that a spreadsheet might run.
     """
 
     interval: float = DEFAULT_INTERVAL
     evidence: bool = False
     valued_at: datetime | None = None
     as_of: date | None = None
+    escape_formulas: bool = False
 
 
 @dataclass(frozen=True)
@@ -100,8 +102,8 @@ class ScoredTable:
     """A table with its valuations.
 
     ``inputs`` are the user's columns, all text, with unique names, and ``headers`` their cells in
-    a file. ``valuations`` has the columns of the valuation: money to two decimals, and every
-    number missing in a row with an error. ``problems`` are those of the whole table first, then by
+    a file. ``valuations`` has the columns of the valuation: money to whole cents, and every number
+    missing in a row with an error. ``problems`` are those of the whole table first, then by
     row; ``notes`` say what was assumed, replaced or left out.
     """
 
@@ -134,9 +136,8 @@ class ScoredTable:
         return frame
 
 
-_DECIMALS = {
-    "predicted_price": 2, "price_low": 2, "price_high": 2, "interval": 4, "fsd": 4, "confidence": 1,
-}  # fmt: skip
+_MONEY = ("predicted_price", "price_low", "price_high")
+_DECIMALS = {"interval": 4, "fsd": 4, "confidence": 1}
 _LIST_SEPARATORS = {"comparables": ";", "top_drivers": "; "}
 
 
@@ -191,18 +192,20 @@ def value_rows(
 
 def _align(answer: ValuationResult, positions: NDArray[np.intp], table: Table) -> pd.DataFrame:
     """Put the valuations at their rows of the table, with the unreadable rows between them."""
-    frame = written_columns(answer.valuations)
+    cents = table.contract.market.price.cents if table.contract else 2
+    frame = written_columns(answer.valuations, cents)
     if len(positions) < len(table.cells):
         frame = _insert_unreadable(frame, positions, table)
     frame["row"] = np.arange(1, len(frame) + 1) + table.start
     return frame
 
 
-def written_columns(valuations: pd.DataFrame) -> pd.DataFrame:
+def written_columns(valuations: pd.DataFrame, cents: int) -> pd.DataFrame:
     """Return valuations as files have them: rounded, and lists as texts."""
+    decimals = dict.fromkeys(_MONEY, cents) | _DECIMALS
     # A backend whose answer is empty or all blank can't know the types of its columns.
-    types = dict.fromkeys(VALUATION_COLUMNS, "object") | dict.fromkeys(_DECIMALS, "float64")
-    frame = valuations[list(VALUATION_COLUMNS)].astype(types).round(_DECIMALS)
+    types = dict.fromkeys(VALUATION_COLUMNS, "object") | dict.fromkeys(decimals, "float64")
+    frame = valuations[list(VALUATION_COLUMNS)].astype(types).round(decimals)
     for column, separator in _LIST_SEPARATORS.items():
         frame[column] = frame[column].map(separator.join)
     return frame

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator
 from datetime import date
 from pathlib import Path
@@ -102,22 +103,33 @@ def test_a_field_with_many_levels_is_a_text(
     assert "Nowhere" in texts(house)
 
 
-@pytest.mark.parametrize("factor", [1 / 40_000, 25_000])
-def test_prices_of_any_size_are_shown(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, factor: float
+@pytest.mark.parametrize(("factor", "currency"), [(1 / 40_000, "USD"), (25_000, "JPY")])
+def test_prices_of_any_size_are_shown_without_cents_that_the_currency_lacks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, factor: float, currency: str
 ) -> None:
     sales = town_sales()
     sales["price"] = (sales["price"] * factor).round(2)
-    app = _open(write_town(tmp_path / "town", ("area",), sales), monkeypatch)
+    town = write_town(tmp_path / "town", ("area",), sales)
+    contract = town / "market.toml"
+    price = f'price = {{ column = "price", currency = "{currency}", symbol = "¤" }}'
+    contract.write_text(contract.read_text().replace('price = "price"', price))
+    app = _open(town, monkeypatch)
     expected = float(sales["price"].median())
     shown = metrics(app)["Median price"]
-    assert float(shown.replace(",", "")) == pytest.approx(expected, rel=0.01)
+    assert float(shown.replace(",", "").removeprefix("¤")) == pytest.approx(expected, rel=0.01)
     house = _shown(app.switch_page(HOUSE).run())
     _shown(house.text_input(key="area").input("120").run())
-    value = float(metrics(house)["Estimated value"].replace(",", ""))
+    value = float(metrics(house)["Estimated value"].replace(",", "").removeprefix("¤"))
     assert value == pytest.approx(expected, rel=0.5)
-    _shown(select_tab(house, "house_tab", "Comparables"))
-    _shown(select_tab(house, "house_tab", "Explanation"))
+    page = texts(house)
+    for tab in ("Comparables", "Explanation"):
+        page += texts(_shown(select_tab(house, "house_tab", tab)))
+    assert bool(re.search(r"¤[\d,]+\\?\.\d", page)) == (currency == "USD")
+    csv = _shown(house.switch_page(CSV).run())
+    _shown(csv.button(key="csv_sample").click().run())
+    values = csv.session_state["csv_result"].scored.valuations
+    money = values[["predicted_price", "price_low", "price_high"]].to_numpy(float)
+    assert (money == money.round()).all() == (currency == "JPY")
 
 
 def test_the_date_of_sale_is_chosen_and_is_that_of_the_value(

@@ -240,7 +240,7 @@ def _given_cells(rows: pd.DataFrame, column: str) -> list[str]:
 def _unknown_cell(original: str, column: SentColumn, field: Field) -> object:
     """Return a blank, or a cell that only the contract takes for unknown."""
     if original and field.open:
-        finding = parse_cell(field, original, None).finding
+        finding = parse_cell(field, original).finding
         return original if finding and finding.code == "unseen_level" else column.blank
     if original and (sentinels := {*field.unknown, *field.none}):
         with suppress(ValueError):

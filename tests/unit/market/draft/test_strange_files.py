@@ -7,11 +7,14 @@ import pandas as pd
 import pytest
 
 from houseprice.errors import HousePriceError
+from houseprice.market.check import contract_faults
+from houseprice.market.contract import CONTRACT_FILE
 from houseprice.market.draft.contract import write_market
 from houseprice.market.draft.draft import draft_market
 from houseprice.market.validation import validate
 from houseprice.settings import Settings
 from houseprice.tables.sales import load_market, read_sales
+from tests.towns import town_sales
 
 HEADERS = (
     "price", "Sale Price", "Größe (m²)", "面积", "🏠", 'a "quoted" name', "it's", "a.b[c]", "x=y",
@@ -70,16 +73,31 @@ def test_a_strange_file_becomes_a_market_or_is_refused(tmp_path, seed):
         assert len(checked.houses) == 5
 
 
-@pytest.mark.parametrize("scale", [1e-5, 1.0, 2e4], ids=["2.5", "250,000", "5e9"])
-def test_prices_of_any_size_are_prices(tmp_path, scale):
-    draw = np.random.default_rng(0)
-    size = draw.integers(60, 300, 80)
-    price = size * 2000 * scale * draw.lognormal(0, 0.1, 80)
+@pytest.mark.parametrize("ends", [(2.5, 25), (2.5e8, 2.5e9), (2.5, 2.5e9)])
+def test_prices_of_any_size_are_prices(tmp_path, ends):
+    price = np.geomspace(*ends, 80)
     file = tmp_path / "sales.csv"
-    pd.DataFrame({"price": price, "size": size}).to_csv(file, index=False)
+    size = np.random.default_rng(0).permutation(np.arange(60, 140))
+    rows = pd.DataFrame({"price": price, "size": size, "remark": "", "town": "here"})
+    rows.to_csv(file, index=False)
     found, unread = read_sales(file, None, Settings())
     market = write_market(draft_market(found), found, unread, file, tmp_path / "town", title="Town")
     assert len(market.set_aside) == 0
+    assert market.prices.to_numpy() == pytest.approx(price)
+    assert market.contract.columns == ("size",)
+
+
+@pytest.mark.parametrize("n_sales", [60, 25_000])
+def test_any_number_of_sales_is_a_market(tmp_path, n_sales):
+    file, town = tmp_path / "sales.csv", tmp_path / "town"
+    town_sales(n_sales).to_csv(file, index=False)
+    found, unread = read_sales(file, None, Settings())
+    market = write_market(draft_market(found), found, unread, file, town, title="Town")
+    assert (len(market.houses), len(market.set_aside)) == (n_sales, 0)
+    assert contract_faults(town / CONTRACT_FILE) == ()
+    assert {"sale_date", "latitude", "longitude", "area", "built"} <= set(
+        market.contract.market.roles.named
+    )
 
 
 @pytest.mark.parametrize("n_levels", [3, 30_000])
