@@ -277,6 +277,22 @@ def test_an_interrupted_run_resumes_from_its_finished_chunks(output):
         add(work, 0)
 
 
+@pytest.mark.parametrize("is_changed", [False, True])
+def test_a_run_that_was_killed_after_its_result_got_its_name_is_complete(output, is_changed):
+    interrupt(output, 0, 1, 2, 3)
+    (chunk_folder(output) / "result").replace(output)
+    if is_changed:
+        output.write_bytes(WHOLE.replace(b"2", b"x"))
+    before, inode = output.read_bytes(), output.stat().st_ino
+    with opened(output, resume=True) as work:
+        assert sorted(work.done) == ([] if is_changed else [0, 1, 2, 3])
+        assert output.read_bytes() == before
+        add(work, *({0, 1, 2, 3} - work.done.keys()))
+    assert output.read_bytes() == WHOLE
+    assert (output.stat().st_ino == inode) != is_changed
+    assert list(output.parent.iterdir()) == [output]
+
+
 def test_an_interrupted_run_without_a_finished_chunk_leaves_nothing(output):
     interrupt(output)
     assert not list(output.parent.iterdir())
