@@ -5,7 +5,10 @@ Exit status: 0 fine, 1 the work failed, 2 the call was wrong.
 
 from __future__ import annotations
 
+import errno
 import logging
+import os
+import signal
 import sys
 from collections.abc import Sequence
 from typing import Annotated
@@ -22,6 +25,8 @@ from houseprice.commands.models import models, train
 from houseprice.commands.predict import predict
 from houseprice.commands.serve import app, serve
 from houseprice.errors import HousePriceError
+
+_OUTPUT_ERRORS = (errno.ENOSPC, errno.EPIPE, errno.EBADF, errno.EIO)
 
 logger = logging.getLogger(logs.COMMAND_LOGGER)
 
@@ -70,10 +75,23 @@ def configure(
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command, by default with the arguments of the process, and exit.
 
-    A :class:`HousePriceError` is printed as one sentence; with --verbose, with its traceback.
+    A :class:`HousePriceError` is printed as one sentence; with --verbose, with its traceback. A
+    signal to terminate is an exception here, so that temporary files are removed.
     """
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     try:
-        cli(arguments, prog_name="houseprice")
+        try:
+            cli(arguments, prog_name="houseprice")
+        finally:
+            if sys.stdout is not None:
+                sys.stdout.flush()
     except HousePriceError as error:
         logger.error("%s", error, exc_info=logger.isEnabledFor(logging.DEBUG))  # noqa: TRY400
+        sys.exit(1)
+    except OSError as error:
+        if error.errno not in _OUTPUT_ERRORS or error.filename is not None:
+            raise
+        logger.error("The output can't be written (%s).", error.strerror)  # noqa: TRY400
+        # What is left in the buffer is dropped, or Python would try to write it once more.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)

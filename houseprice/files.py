@@ -1,21 +1,27 @@
-"""Atomic writes that survive a kill at any moment, and lock files."""
+"""Atomic writes that survive a kill at any moment, temporary folders, and lock files."""
 
 from __future__ import annotations
 
 import errno
+import glob
 import os
 import secrets
+import shutil
 import stat
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, Literal
 
 if sys.platform != "win32":
     import fcntl
 
+ABANDONED_S = 3600
+"""Age at which a file or folder that is written within seconds belongs to no running process."""
+_LOCK = ".lock"
 MEGABYTE = 1_000_000
 """Bytes in a megabyte, wherever a limit or a size is given in megabytes."""
 
@@ -49,6 +55,10 @@ def write_file(path: Path, data: bytes) -> None:
 
 def replace_file(path: Path, data: bytes) -> None:
     """Write a file atomically: a reader sees the old content or the new, never a part."""
+    for old in path.parent.glob(f".{glob.escape(path.name)}-*"):
+        with suppress(FileNotFoundError):
+            if time.time() - old.stat().st_mtime > ABANDONED_S:
+                old.unlink()
     temporary = path.with_name(f".{path.name}-{secrets.token_hex(6)}")
     try:
         write_file(temporary, data)
@@ -56,6 +66,35 @@ def replace_file(path: Path, data: bytes) -> None:
     finally:
         temporary.unlink(missing_ok=True)
     sync_folder(path.parent)
+
+
+@contextmanager
+def temporary_folder(parent: Path | None = None, prefix: str = "houseprice-") -> Iterator[Path]:
+    """Create a folder for its owner only, by default among temporary files; remove it at exit.
+
+    Folders of the same kind that killed processes left are removed, too. A lock in each folder
+    shows that its process runs; it is held before the folder gets its name.
+    """
+    parent = parent or Path(tempfile.gettempdir())
+    _remove_abandoned(parent, prefix)
+    new = Path(tempfile.mkdtemp(prefix=f".{secrets.token_hex(4)}-", dir=parent))
+    folder = parent / f"{prefix}{secrets.token_hex(8)}"
+    try:
+        with file_lock(new / _LOCK):
+            new.rename(folder)
+            yield folder
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _remove_abandoned(parent: Path, prefix: str) -> None:
+    if sys.platform == "win32":  # without locks, none can be known to be abandoned
+        return
+    for folder in parent.glob(f"{prefix}*"):
+        with suppress(OSError), (folder / _LOCK).open("rb") as lock:
+            if _lock_now(lock.fileno()):
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def sync_folder(path: Path) -> None:

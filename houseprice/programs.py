@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -33,6 +35,19 @@ def start_python(
         stdout=stdout,
         stderr=stderr,
     )
+
+
+def stop_with_parent() -> None:
+    """Stop this process, which multiprocessing started, when its parent ends; others go on."""
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+
+    def wait() -> None:
+        parent.join()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=wait, name="parent", daemon=True).start()
 
 
 def end_with_parent() -> None:

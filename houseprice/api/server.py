@@ -12,7 +12,6 @@ import logging
 import math
 import os
 import sys
-import tempfile
 from typing import TYPE_CHECKING, Any, cast
 
 import uvicorn
@@ -21,7 +20,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from houseprice.api.access import check_address
 from houseprice.errors import HousePriceError, MarketError, SettingsError
-from houseprice.programs import ONE_THREAD
+from houseprice.files import temporary_folder
+from houseprice.programs import ONE_THREAD, stop_with_parent
 from houseprice.settings import read_settings
 
 if TYPE_CHECKING:
@@ -71,9 +71,9 @@ def main() -> None:
         check_address(settings, settings.address)
     except HousePriceError as error:
         sys.exit(str(error))
-    with tempfile.TemporaryDirectory(prefix="houseprice-") as folder:
+    with temporary_folder() as folder:
         if settings.serve_workers > 1:
-            os.environ[METRICS_FOLDER] = folder
+            os.environ[METRICS_FOLDER] = str(folder)
         uvicorn.run(
             f"{__spec__.name}:create",
             factory=True,
@@ -99,6 +99,7 @@ def create() -> FastAPI:
     """
     from houseprice.api.app import create_app
 
+    stop_with_parent()
     logging.captureWarnings(True)
     gc.freeze()  # what is loaded by now stays loaded: the collector need not scan it again
     try:

@@ -36,7 +36,11 @@ from houseprice.model.importance import permutation_importance
 from houseprice.model.report import build_report
 from houseprice.model.store.artefact import GoldenRows, LoadedModel
 from houseprice.model.store.store import ModelStore, Version
-from houseprice.model.store.versions import create_store_folder, explain_write_errors
+from houseprice.model.store.versions import (
+    check_room,
+    create_store_folder,
+    explain_write_errors,
+)
 from houseprice.model.study import NO_STUDY, Study
 from houseprice.model.valuation import ValuationModel
 from houseprice.programs import ONE_THREAD, start_python
@@ -123,6 +127,7 @@ def _train(
     # Fail before the work if the model could not be saved or loaded.
     store.keys.check_can_sign()
     create_store_folder(store.folder)
+    check_room(store.folder)
     model = ValuationModel(market.contract, random_state=random_state, learners=learners)
     if preliminary:
         market = sample_of(market, PRELIMINARY_SALES)

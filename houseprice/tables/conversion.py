@@ -25,7 +25,7 @@ from typing import BinaryIO, Literal, cast
 
 import houseprice
 from houseprice.errors import HousePriceError, InputError
-from houseprice.files import MEGABYTE
+from houseprice.files import MEGABYTE, temporary_folder
 
 Kind = Literal["text", "workbook", "parquet"]
 
@@ -118,8 +118,7 @@ def open_as_csv(
         source = _with_descriptor(file, stack, request)
         path = None
         if named:
-            folder = tempfile.TemporaryDirectory(prefix="houseprice-")
-            path = Path(stack.enter_context(folder), "table.csv")
+            path = stack.enter_context(temporary_folder()) / "table.csv"
             path.touch(0o600)
             out: BinaryIO = stack.enter_context(path.open("r+b"))
         else:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import re
-import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import pandas as pd
 
 from houseprice.errors import InputError
+from houseprice.files import temporary_folder
 from houseprice.formatting import list_some, plural
 from houseprice.market.contract import Contract
 from houseprice.market.fields import fold_name
@@ -256,8 +256,8 @@ def to_excel(scored: ScoredTable, contract: Contract) -> bytes:
         )
     data = io.BytesIO()
     # Rows go to a temporary file of this user: a whole sheet in memory would take gigabytes.
-    with tempfile.TemporaryDirectory(prefix="houseprice-") as folder:
-        options = {"constant_memory": True, "tmpdir": folder, "strings_to_urls": False}
+    with temporary_folder() as folder:
+        options = {"constant_memory": True, "tmpdir": str(folder), "strings_to_urls": False}
         with xlsxwriter.Workbook(data, options) as book:
             _add_valuations(book, scored, contract)
             _add_problems(book, scored, contract)

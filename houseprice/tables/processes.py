@@ -12,7 +12,6 @@ import multiprocessing
 import os
 import signal
 import sys
-import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -20,7 +19,7 @@ from contextlib import contextmanager
 from itertools import islice
 from typing import TypeVar
 
-from houseprice.programs import ONE_THREAD
+from houseprice.programs import ONE_THREAD, stop_with_parent
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -97,12 +96,4 @@ def _start_worker() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # The parent logs the same warnings.
     logging.disable(logging.WARNING)
-    threading.Thread(target=_exit_with_parent, daemon=True).start()
-
-
-def _exit_with_parent() -> None:
-    """End this process when its parent has ended, also if that was killed."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
+    stop_with_parent()

@@ -22,9 +22,10 @@ from typing import BinaryIO
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from houseprice.errors import HousePriceError, InputError
-from houseprice.files import sync_folder
+from houseprice.files import sync_folder, temporary_folder
 
 _FORMULA_START = re.compile(r"[\s\u200b\ufeff]*[=+\-@＝＋－＠]|[\s\u200b\ufeff]*[\t\r\n\0]")
 _NUMBER = re.compile(
@@ -58,6 +59,17 @@ def unescape_formula(text: str) -> str:
     ('=1+1', "'=1+1", "'t Hooge Huis")
     """
     return text[1:] if is_escaped(text) else text
+
+
+def rows_with_formulas(cells: pd.DataFrame) -> NDArray[np.bool_]:
+    """Return a mask of the rows with a text that :func:`escape_formula` changes."""
+    mask = np.zeros(len(cells), dtype=bool)
+    for position in range(cells.shape[1]):
+        codes, distinct = pd.factorize(cells.iloc[:, position])
+        changed = [number for number, text in enumerate(distinct) if escape_formula(text) != text]
+        if changed:
+            mask |= np.isin(codes, changed)
+    return mask
 
 
 def to_csv(
@@ -141,27 +153,24 @@ def _cell_text(value: object, decimal: str) -> str:
 def atomic_file(path: Path) -> Iterator[BinaryIO]:
     """Open a file to write, which replaces ``path`` when it is complete, and only then.
 
-    The data go to a temporary file in the same folder, to the disk, and then under their name. A
-    link is followed, so that it stays a link. The mode is that of any new file.
+    The data go to a temporary folder next to it, for its owner only, to the disk, and then under
+    their name. A link is followed, so that it stays a link. The mode is that of any new file.
 
     Raises InputError if the path can't be a file: its folder is missing, or something else has its
     name, and HousePriceError if writing fails (a full disk, no permission).
     """
     target = path.resolve()
-    # Not derived from the name, which may be as long as the disk allows.
-    draft = target.with_name(f".{secrets.token_hex(8)}.part")
     try:
         _refuse_other_than_file(target, path)
-        try:
-            # "x" refuses a file or a link that somebody else put there.
+        with temporary_folder(target.parent, ".houseprice-") as folder:
+            # Not named as the target, whose name may be as long as the disk allows.
+            draft = folder / "draft"
             with draft.open("xb") as file:
                 yield file
                 file.flush()
                 os.fsync(file.fileno())
             draft.replace(target)
-            sync_folder(target.parent)
-        finally:
-            draft.unlink(missing_ok=True)
+        sync_folder(target.parent)
     except OSError as error:
         raise HousePriceError(f"{path} can't be written ({error.strerror}).") from error
 
@@ -184,7 +193,7 @@ def staging_folder(target: Path) -> Iterator[Path]:
     name, folder = secrets.token_hex(8), target.parent
     drafts, removed = folder / f".{name}.parts", folder / f".{name}.gone"
     try:
-        drafts.mkdir()
+        drafts.mkdir(mode=0o700)
     except OSError as error:
         raise HousePriceError(f"{folder} can't be written to ({error.strerror}).") from None
     try:

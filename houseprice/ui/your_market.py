@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 import shutil
-import tempfile
 import zipfile
 from dataclasses import dataclass, field
 from functools import partial
@@ -15,6 +14,7 @@ import pandas as pd
 import streamlit as st
 
 from houseprice.errors import PriceNotFound
+from houseprice.files import temporary_folder
 from houseprice.formatting import plural
 from houseprice.market.contract import CONTRACT_FILE
 from houseprice.market.draft.contract import market_name, write_market
@@ -88,8 +88,8 @@ def _read(name: str, data: bytes) -> _Upload:
     key = hashlib.sha256(data).hexdigest()
     kept: dict[str, _Upload] = st.session_state.setdefault("market_upload", {})
     if key not in kept:
-        with tempfile.TemporaryDirectory() as folder, st.spinner("Looking at the columns"):
-            file = Path(folder) / Path(name).name
+        with temporary_folder() as folder, st.spinner("Looking at the columns"):
+            file = folder / Path(name).name
             file.write_bytes(data)
             rows, unread = read_sales(file, None, settings())
         kept.clear()
@@ -152,8 +152,8 @@ def _examples(cells: pd.Series) -> str:
 def _make(upload: _Upload, draft: Draft, title: str, currency: str) -> None:
     """Write the folder, and go to the new market, whose first visit trains its model."""
     folder = settings().markets / market_name(title)
-    with tempfile.TemporaryDirectory() as scratch, st.spinner("Checking the sales"):
-        file = Path(scratch) / upload.name
+    with temporary_folder() as scratch, st.spinner("Checking the sales"):
+        file = scratch / upload.name
         file.write_bytes(upload.data)
         market = write_market(
             draft, upload.rows, upload.unread, file, folder, title=title, currency=currency
@@ -235,8 +235,8 @@ def _extension(folder: Path, name: str, data: bytes) -> Extension:
     key = folder.name, hashlib.sha256(data).hexdigest()
     kept: dict[tuple[str, str], Extension] = st.session_state.setdefault("market_extension", {})
     if key not in kept:
-        with tempfile.TemporaryDirectory() as scratch, st.spinner("Comparing the sales"):
-            file = Path(scratch) / Path(name).name
+        with temporary_folder() as scratch, st.spinner("Comparing the sales"):
+            file = scratch / Path(name).name
             file.write_bytes(data)
             extension = extend_market(folder, file, settings())
         kept.clear()

@@ -269,6 +269,27 @@ def test_predict_trains_a_model_first_if_there_is_none(root, houses, tmp_path):
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has such a device")
+@pytest.mark.parametrize(
+    ("arguments", "output", "message"),
+    [
+        ("--version", ">/dev/full", "The output can't be written (No space left on device)."),
+        ("predict {}", ">/dev/full", "The output can't be written (No space left on device)."),
+        ("predict {}", ">&-", "Standard output is closed. Name a file for the result with -o."),
+    ],
+)
+def test_an_output_that_cannot_be_written_is_a_failure_in_one_line(
+    root, trained, houses, arguments, output, message
+):
+    command = f"exec {sys.executable} -m houseprice {arguments.format(houses)} {output}"
+    done = subprocess.run(
+        ["sh", "-c", command], cwd=root, stderr=subprocess.PIPE, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].endswith(message)
+    assert "Traceback" not in done.stderr
+
+
 def test_a_closed_pipe_is_no_traceback(root, trained, houses):
     command = [sys.executable, "-m", "houseprice", "predict", str(houses)]
     reader, writer = os.pipe()

@@ -6,6 +6,7 @@ Its folder appears complete or not at all.
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import re
@@ -19,7 +20,14 @@ from pathlib import Path
 
 import houseprice
 from houseprice.errors import StoreError
-from houseprice.files import file_lock, read_regular, replace_file, sync_folder, write_file
+from houseprice.files import (
+    ABANDONED_S,
+    file_lock,
+    read_regular,
+    replace_file,
+    sync_folder,
+    write_file,
+)
 from houseprice.model.store.manifest import Manifest
 
 MANIFEST_FILE = "manifest.json"
@@ -27,8 +35,8 @@ MANIFEST_FILE = "manifest.json"
 _NAME = re.compile(r"[a-z][a-z0-9_]*-[0-9][A-Za-z0-9.+]*-[1-9][0-9]*", re.ASCII)
 _MAX_NAME_LENGTH = 120
 _TEMPORARY = ".saving-"
-_ABANDONED_S = 3600
-"""Age at which a temporary folder can't belong to a running process."""
+_FREE_BYTES = 100_000_000
+"""Room for a version and the files of its training."""
 _MAX_HISTORY = 100
 
 logger = logging.getLogger(__name__)
@@ -70,6 +78,13 @@ def create_store_folder(store: Path) -> None:
     """Create the folder of a store, for its owner only, if it does not exist."""
     with explain_write_errors(store):
         store.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+def check_room(store: Path) -> None:
+    """Raise a StoreError if the disk of a store has no room for a version."""
+    with explain_write_errors(store):
+        if shutil.disk_usage(store).free < _FREE_BYTES:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 @contextmanager
@@ -143,7 +158,7 @@ def _remove_abandoned(store: Path) -> None:
             age = time.time() - folder.stat().st_mtime
         except FileNotFoundError:
             continue
-        if age > _ABANDONED_S:
+        if age > ABANDONED_S:
             logger.info("removing %s, which an interrupted save left behind", folder)
             shutil.rmtree(folder, ignore_errors=True)
 
@@ -166,7 +181,14 @@ class ActivationHistory:
             return []
         except OSError as error:
             raise StoreError(f"{self._file} can't be read ({error.strerror}).") from None
-        return [line for line in lines if is_version_name(line)]
+        names = [line for line in lines if is_version_name(line)]
+        return names or self._by_age()
+
+    def _by_age(self) -> list[str]:
+        """Return all versions, the newest last, for a file that has lost its content."""
+        logger.warning("%s names no version: the newest one counts as active", self._file)
+        store = self._file.parent
+        return sorted(version_names(store), key=lambda name: (store / name).stat().st_mtime)
 
     def active(self, market: str | None = None) -> str | None:
         """Return the version activated last, of one market or of any."""

@@ -222,6 +222,12 @@ def test_several_processes_stop_together_and_leave_no_folder(
     assert not any(Path(f"/proc/{pid}").exists() for pid in children)
 
 
+def test_processes_stop_when_the_one_that_started_them_is_killed(pair: Program) -> None:
+    assert is_listening(pair.port)
+    pair.process.kill()
+    wait_until(lambda: not is_listening(pair.port))
+
+
 # ------------------------------------------------------------------------------- keys and addresses
 
 

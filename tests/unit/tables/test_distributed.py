@@ -150,7 +150,7 @@ def with_evidence(options: ClusterOptions) -> ClusterOptions:
 
 def started(job: FileJob) -> bool:
     """Whether a worker has begun to write a chunk of the result."""
-    return any(job.target.parent.glob(".*.parts/.*.part"))
+    return any(job.target.parent.glob(".*.parts/.houseprice-*/draft"))
 
 
 def disable_retries(dask_scheduler: Scheduler) -> None:

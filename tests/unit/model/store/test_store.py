@@ -9,6 +9,7 @@ import stat
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import joblib
 import pandas as pd
@@ -20,6 +21,7 @@ from houseprice.market.sales import Market
 from houseprice.model.store.manifest import Manifest, file_entry, installed_libraries
 from houseprice.model.store.store import ModelStore
 from houseprice.model.store.versions import add_version
+from houseprice.model.training import train
 from tests.stored_models import IMPORTANCE, Trap, manifest_path, rewrite_manifest, save
 
 POSIX = pytest.mark.skipif(os.name != "posix", reason="modes and SIGKILL are those of Unix")
@@ -293,6 +295,22 @@ def test_lines_that_are_no_version_names_are_ignored(store, hamlet):
     with (store.folder / "active").open("ab") as file:
         file.write(b"../../etc\n\xff\xfe\n\n")
     assert store.active() == name
+
+
+def test_an_emptied_list_of_activations_hides_no_version(store, hamlet, caplog):
+    activated(store, hamlet)
+    newest = activated(store, hamlet)
+    (store.folder / "active").write_bytes(b"")
+    assert store.active() == store.load(contract=hamlet.contract).manifest.model_version == newest
+    assert "the newest one counts as active" in caplog.text
+
+
+def test_a_disk_without_room_is_refused_before_the_training(store, hamlet, monkeypatch):
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=1_000_000))
+    steps = []
+    with pytest.raises(StoreError, match="No space left"):
+        train(hamlet, store, lambda *step: steps.append(step))
+    assert steps == []
 
 
 # Interruptions and concurrency
