@@ -119,6 +119,14 @@ AsOf = Annotated[
         show_default=False,
     ),
 ]
+EscapeFormulas = Annotated[
+    bool,
+    typer.Option(
+        "--escape-formulas",
+        help="Put an apostrophe before each cell that a spreadsheet might run as a formula. A "
+        "workbook (.xlsx) always has it.",
+    ),
+]
 Strict = Annotated[bool, typer.Option("--strict", help="Exit with 1 if a row has no value.")]
 
 
@@ -133,6 +141,7 @@ def predict(  # noqa: PLR0913, PLR0917 - a parameter for each option
     whole: Whole = False,
     mapping: MappingFile = None,
     as_of: AsOf = None,
+    escape_formulas: EscapeFormulas = False,
     dask: Dask = None,
     strict: Strict = False,
     market_name: MarketName = None,
@@ -149,9 +158,10 @@ def predict(  # noqa: PLR0913, PLR0917 - a parameter for each option
     console = Console.from_context(context, quiet=quiet)
     day = as_of.date() if as_of else None
     if dask is not None:
-        if jobs is not None or resume is not None or whole or mapping:
+        if jobs is not None or resume is not None or whole or mapping or escape_formulas:
             raise typer.BadParameter(
-                "--jobs, --resume, --whole and --map are for work without a cluster.",
+                "--jobs, --resume, --whole, --map and --escape-formulas are for work without a "
+                "cluster.",
                 param_hint="--dask",
             )
         max_rows = EVIDENCE_ROWS if evidence is None else sys.maxsize if evidence else 0
@@ -161,17 +171,19 @@ def predict(  # noqa: PLR0913, PLR0917 - a parameter for each option
         return
     _check_paths(source, output, resume=resume)
     if whole:
-        if strict or resume is not None or mapping:
+        if strict or resume is not None or mapping or escape_formulas:
             raise typer.BadParameter(
-                "the file is sent as it is and the answer not read, so --strict, --resume and "
-                "--map can't be used with it.",
+                "the file is sent as it is and the answer not read, so --strict, --resume, --map "
+                "and --escape-formulas can't be used with it.",
                 param_hint="--whole",
             )
         if output is not None and output.suffix.lower() in (".gz", *_COLUMNAR):
             raise typer.BadParameter("the server answers with a CSV file.", param_hint="-o")
         _send_whole(source, output, interval, evidence=bool(evidence), as_of=day)
         return
-    request = _Request(source, output, interval, evidence, jobs, mapping, day, resume)
+    request = _Request(
+        source, output, interval, evidence, jobs, mapping, day, resume, escape_formulas
+    )
     result = _value_here(console, request)
     for note in result.notes:
         console.info(note)
@@ -246,11 +258,12 @@ class _Request(NamedTuple):
     mapping_path: Path | None
     as_of: date | None
     resume: bool | None
+    escape_formulas: bool
 
 
 def _value_here(console: Console, request: _Request) -> StreamResult:
     """Value a file into another, or to standard output."""
-    path, output, interval, evidence, jobs, mapping_path, as_of, resume = request
+    path, output, interval, evidence, jobs, mapping_path, as_of, resume, escape_formulas = request
     settings = read_settings()
     ending = output.suffix.lower() if output else ""
     if jobs is None and n_processors() == 1:
@@ -283,7 +296,9 @@ def _value_here(console: Console, request: _Request) -> StreamResult:
             wants_evidence = _wants_evidence(backend, evidence, is_small)
             is_one_file = ending in (".gz", *_COLUMNAR)
             if output is None or is_one_file or source.layout.most_rows <= chunk_rows:
-                options = ScoringOptions(interval, wants_evidence, datetime.now(UTC), as_of)
+                options = ScoringOptions(
+                    interval, wants_evidence, datetime.now(UTC), as_of, escape_formulas
+                )
                 with _open_result(output) as out:
                     if ending in _COLUMNAR:
                         result = _value_whole(source, backend, out, options, ending, progress)
@@ -303,6 +318,7 @@ def _value_here(console: Console, request: _Request) -> StreamResult:
                             wants_evidence,
                             as_of=as_of,
                             rows=chunk_rows,
+                            escape_formulas=escape_formulas,
                             resume=resume,
                             mapping=mapping.to_toml(),
                         ),
@@ -324,9 +340,12 @@ def _value_here(console: Console, request: _Request) -> StreamResult:
 @contextmanager
 def _open_result(output: Path | None) -> Iterator[SupportsWrite[bytes]]:
     """Open what the result is written to; a file is complete or does not exist."""
+    from houseprice.errors import HousePriceError
     from houseprice.tables.writer import atomic_file
 
     if output is None:
+        if sys.stdout is None:
+            raise HousePriceError("Standard output is closed. Name a file for the result with -o.")
         yield typer.get_binary_stream("stdout")
         return
     with atomic_file(output) as file:
@@ -476,7 +495,7 @@ def _file_jobs(pattern: Path, output: Path | None) -> list[FileJob]:
     if not files:
         raise typer.BadParameter(f"no file matches {pattern}.", param_hint="IN.csv")
     folder = output.resolve()
-    if folder in {path.parent for path in files}:
+    if folder in {each.parent.resolve() for path in files for each in (path, path.resolve())}:
         raise typer.BadParameter(
             "it is the folder of the input, which is never overwritten.", param_hint="-o"
         )
@@ -507,10 +526,10 @@ def _csv_name(path: Path) -> str:
 def _matching_files(pattern: Path) -> list[Path]:
     """Return the files of a pattern, sorted; the name of a file may itself look like a pattern."""
     if pattern.is_file():
-        return [pattern.resolve()]
+        return [pattern.absolute()]
     anchor = pattern.anchor or "."
     matches = Path(anchor).glob(str(pattern.relative_to(anchor)))
-    return sorted({path.resolve() for path in matches if path.is_file()})
+    return sorted({path.absolute() for path in matches if path.is_file()})
 
 
 def _cluster_options(

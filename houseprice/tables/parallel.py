@@ -261,6 +261,7 @@ def _resumable_task(path: Path, backend: Backend, options: FileOptions) -> Task:
         options.rows,
         options.mapping,
         str(options.as_of),
+        options.escape_formulas,
     ]
     return Task(digest(path), json.dumps(model), json.dumps(values))
 

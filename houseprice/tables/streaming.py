@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from houseprice.backend.base import Backend
 from houseprice.market.problems import Problem
 from houseprice.progress import Progress, ProgressEstimate
@@ -18,10 +20,24 @@ from houseprice.tables.layout import Layout
 from houseprice.tables.reader import CHUNK_ROWS, CsvFile
 from houseprice.tables.scoring import RowCounts, ScoringOptions, count_rows, value_rows
 from houseprice.tables.table import OutputColumns, Table, output_columns
-from houseprice.tables.writer import csv_line, csv_lines
+from houseprice.tables.writer import (
+    csv_line,
+    csv_lines,
+    escape_formula,
+    is_formula,
+    rows_with_formulas,
+)
 
 if TYPE_CHECKING:
     from _typeshed import SupportsWrite
+
+_FORMULAS = Problem(
+    None,
+    None,
+    "formula_cells",
+    "note",
+    "Cells that a spreadsheet might run as a formula were kept as they are.",
+)
 
 
 @dataclass(frozen=True)
@@ -100,17 +116,37 @@ def value_chunk(
     columns = _columns(layout)
     valuations, problems = value_rows(chunk, columns, backend, options, progress)
     separator = layout.output_separator or layout.separator
-    added = csv_lines(valuations[list(columns.added)], separator, decimal=layout.decimal)
-    data = _encode("".join(_output_lines(chunk, added, columns, layout)), layout)
+    escape = options.escape_formulas
+    added = csv_lines(
+        valuations[list(columns.added)], separator, escape_formulas=escape, decimal=layout.decimal
+    )
+    lines = _output_lines(chunk, added, columns, layout, escape_formulas=escape)
+    data = _encode("".join(lines), layout)
     if not chunk.start:
-        data = layout.text.mark + _encode(_header_line(layout, columns), layout) + data
+        header = _header_line(layout, columns, escape_formulas=escape)
+        data = layout.text.mark + _encode(header, layout) + data
     of_table = tuple(problem for problem in problems if problem.row is None)
+    if not escape and _has_formulas(chunk, columns, problems):
+        of_table += (_FORMULAS,)
     return ValuedChunk(data, count_rows(valuations, problems), of_table)
 
 
-def _header_line(layout: Layout, columns: OutputColumns) -> str:
+def _has_formulas(chunk: Table, columns: OutputColumns, problems: Iterable[Problem]) -> bool:
+    """Whether a spreadsheet might run a cell or header; a known field with such a text is wrong."""
+    known = chunk.contract.fields if chunk.contract else {}
+    own = [i for i in columns.positions if chunk.cells.columns[i] not in known]
+    return (
+        any(map(is_formula, columns.headers))
+        or any(is_formula(problem.read or "") for problem in problems)
+        or bool(rows_with_formulas(chunk.cells.iloc[:, own]).any())
+    )
+
+
+def _header_line(layout: Layout, columns: OutputColumns, *, escape_formulas: bool) -> str:
     separator = layout.output_separator or layout.separator
-    if (
+    if escape_formulas and any(map(is_formula, columns.headers)):
+        header = csv_line([escape_formula(cell) for cell in columns.headers], separator)
+    elif (
         columns.renamed
         or len(columns.positions) < len(layout.header.cells)
         or separator != layout.separator
@@ -123,7 +159,12 @@ def _header_line(layout: Layout, columns: OutputColumns) -> str:
 
 
 def _output_lines(
-    chunk: Table, added: list[str], columns: OutputColumns, layout: Layout
+    chunk: Table,
+    added: list[str],
+    columns: OutputColumns,
+    layout: Layout,
+    *,
+    escape_formulas: bool,
 ) -> Iterator[str]:
     """Yield the user's lines with the cells of the valuation before the line ending."""
     separator = layout.output_separator or layout.separator
@@ -133,7 +174,15 @@ def _output_lines(
         for line, body in zip(chunk.lines, bodies, strict=True)
     ]
     if len(columns.positions) < chunk.cells.shape[1] or separator != layout.separator:
-        bodies = csv_lines(chunk.cells.iloc[:, columns.positions], separator)
+        bodies = csv_lines(
+            chunk.cells.iloc[:, columns.positions], separator, escape_formulas=escape_formulas
+        )
+    elif escape_formulas:
+        own = chunk.cells.iloc[:, columns.positions]
+        changed = np.flatnonzero(rows_with_formulas(own))
+        texts = csv_lines(own.iloc[changed], separator, escape_formulas=True)
+        for row, text in zip(changed.tolist(), texts, strict=True):
+            bodies[row] = text
     for body, cells, ending in zip(bodies, added, endings, strict=True):
         yield f"{body}{separator}{cells}{ending}"
 

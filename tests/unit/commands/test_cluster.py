@@ -53,12 +53,13 @@ def test_the_name_of_a_result_says_that_it_is_csv_and_not_compressed(run, addres
     (job,) = make_jobs(tmp_path, 5)
     folder, valued = job.source.parent, tmp_path / "valued"
     (folder / "zipped.csv.gz").write_bytes(gzip.compress(job.source.read_bytes()))
+    (folder / "link.csv").symlink_to(job.source)
     pd.DataFrame({"size": [90.0], "quarter": ["N"]}).to_parquet(folder / "homes.parquet")
     done = run("predict", "--dask", address, folder / "*", "-o", valued, "--no-evidence")
-    assert "3 of 3 files" in done.err
-    assert left_in(valued) == [job.source.name, "homes.parquet.csv", "zipped.csv"]
-    plain, parquet, zipped = ((valued / name).read_bytes() for name in left_in(valued))
-    assert plain == zipped
+    assert "4 of 4 files" in done.err
+    assert left_in(valued) == [job.source.name, "homes.parquet.csv", "link.csv", "zipped.csv"]
+    plain, parquet, linked, zipped = ((valued / name).read_bytes() for name in left_in(valued))
+    assert plain == zipped == linked
     assert parquet.startswith(b"size,quarter,row,status")
 
 
@@ -93,7 +94,7 @@ def test_ctrl_c_leaves_complete_results_only(client, address, tmp_path):
     process = subprocess.Popen(
         [*command, tmp_path / "given" / "*.csv", "-o", valued], stderr=subprocess.PIPE
     )
-    until(lambda: light.target.exists() and any(valued.glob(".*.parts/.*.part")))
+    until(lambda: light.target.exists() and any(valued.glob(".*.parts/.houseprice-*/draft")))
     process.send_signal(signal.SIGINT)
     _, messages = process.communicate(timeout=60)
     assert process.returncode == 130
