@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ from streamlit.delta_generator import DeltaGenerator
 from houseprice.backend.base import BackendInfo, Capability
 from houseprice.errors import BackendError, HousePriceError, NotSupported, SettingsError, StoreError
 from houseprice.formatting import percent
+from houseprice.market.parsing import shorten
 from houseprice.tables.writer import to_csv
 from houseprice.ui.session import (
     MARKET,
@@ -86,6 +88,13 @@ def page_frame() -> Iterator[None]:
 def _choose_market() -> None:
     """Let the visitor choose a market, if there are several."""
     names = market_names()
+    titles = [market_title(name) for name in names]
+    for title in st.query_params.get_all(MARKET):
+        if title not in titles:
+            message = f"There is no market «{shorten(title)}» here: this is {titles[0]}."
+            st.warning(
+                f"Part of the link could not be read. {escape(message)}", icon=":material/link_off:"
+            )
     if NEXT_MARKET in st.session_state:
         st.session_state[MARKET] = st.session_state.pop(NEXT_MARKET)
     if len(names) < 2:
@@ -332,8 +341,17 @@ def measurement_note(info: BackendInfo) -> str:
 
 
 _MARKDOWN = frozenset(r"\`*_{}[]()#+-!$:<>|~&.")
+# The browser makes links of escaped texts, too, where one of these comes before the rest of it.
+_ADDRESS = re.compile(r"https?:(?=//)|www(?=\.)|@", re.IGNORECASE)
+_WORD_JOINER = "\u2060"
 
 
 def escape(text: str) -> str:
     """Escape Markdown in text of users or servers: no image, link or formula is rendered."""
-    return "".join(f"\\{mark}" if mark in _MARKDOWN else mark for mark in " ".join(text.split()))
+    text = without_links(" ".join(text.split()))
+    return "".join(f"\\{mark}" if mark in _MARKDOWN else mark for mark in text)
+
+
+def without_links(label: str) -> str:
+    """Keep addresses in the label of a widget from becoming links, by an invisible mark."""
+    return _ADDRESS.sub(rf"\g<0>{_WORD_JOINER}", label)

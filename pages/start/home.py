@@ -131,7 +131,7 @@ first = first_fields(contract, ranked_columns())
 asked = [column for column in first if contract.fields[column].required] or first[:N_ASKED]
 with_range = " with its range" if info is None or "range" in info.capabilities else ""
 
-st.title(f"What is a home in {contract.market.title} worth?")
+st.title(f"What is a home in {escape(contract.market.title)} worth?")
 st.markdown(
     f"Describe a house and get its value{with_range}, or value a whole spreadsheet at once. The "
     f"model is trained on {summary.sales:,} real sales{years.replace(',', ' from')}, which you can "
@@ -226,9 +226,9 @@ with right:
     st.header("Limits", anchor=False)
     st.markdown(
         f"{as_of_note(info)}- The model covers **one market**: "
-        f"{contract.market.description or f'{contract.market.title}.'}\n"
+        f"{escape(contract.market.description or f'{contract.market.title}.')}\n"
         "- It knows **only the fields of the form**, not the view, a smell or a leaking roof.\n"
         "- A value is **an estimate, not an appraisal**: do not lend or sell on it alone."
     )
     if contract.market.source:
-        st.caption(f"Source: {contract.market.source}.")
+        st.caption(f"Source: {escape(contract.market.source)}.")

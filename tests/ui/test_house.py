@@ -211,6 +211,36 @@ def test_a_link_opens_its_house_with_codes_or_labels_and_reports_the_rest(model_
     assert "3 of 79 facts given" in text(page)
 
 
+def test_a_link_of_a_stranger_opens_the_page_and_each_part_is_reported(model_dir):
+    del model_dir
+    page = open_page(
+        PAGE,
+        GrLivArea="1e999",
+        LotArea="9" * 400,
+        YearBuilt="nan",
+        OverallQual="99",
+        YrSold="inf",
+        Typo="http://a.b",
+        house_tab="=1+1",
+        scenario=["x", "1=2", "9" * 5000],
+        started_from="x" * 500,
+        market="Atlantis",
+    )
+    assert not page.exception
+    shown = " ".join(each.value for each in [*page.warning, *page.error]).replace("\\", "")
+    for part in (
+        "1e999",
+        "400 characters",
+        "«nan»",
+        "«99»",
+        "Typo",
+        "There is no market «Atlantis»",
+    ):
+        assert part in shown
+    assert page.error[0].value.count("Expected") == 3
+    assert "Something went wrong" not in shown
+
+
 def test_a_sale_fills_the_form_and_its_price_is_shown(page, market):
     open_sale(page, "692")
     position = int((market.ids == "692").to_numpy().argmax())

@@ -13,6 +13,7 @@ import requests
 
 from houseprice.api.app import create_app
 from houseprice.backend.local import LocalBackend
+from houseprice.market.validation import validate
 from houseprice.model.store.store import ModelStore
 from houseprice.model.training import ensure_model
 from houseprice.settings import Settings
@@ -28,6 +29,20 @@ from tests.ui.page import metrics, open_page
 
 N_HOUSES = 200
 COLUMNS = ["predicted_price", "price_low", "price_high", "confidence"]
+
+
+HOSTILE = ("99", "nan", "inf", "1e999", "1e20", "9" * 400, "-1", "x" * 5000, "http://a.b", "=1+1")
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=lambda text: text[:10])
+def test_a_link_says_no_field_wrongly_in_silence(market, text):
+    contract = market.contract
+    for name, field in contract.fields.items():
+        given, messages = read_link({name: text}, contract)
+        checked = validate(house_frame(raw_row(given, contract)), contract)
+        problems = [each for each in checked.problems if each.field == name and each.read]
+        if not messages and not problems:
+            assert field.format(checked.houses[name][0]) == field.format(float(text))
 
 
 @pytest.fixture(scope="module")

@@ -40,7 +40,7 @@ def show_compare(sales: Sales) -> None:
     found, counts = np.unique(values[~np.isnan(values)], return_counts=True)
     segments = {field.format(value): value for value in found[np.argsort(-counts, kind="stable")]}
     if len(segments) < 2:
-        st.info(f"All of these sales have the same “{field.label}”. Remove a filter.")
+        st.info(f"All of these sales have the same “{escape(field.label)}”. Remove a filter.")
         return
     names = list(segments)
     for_one, for_other = st.columns(2)

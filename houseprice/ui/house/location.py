@@ -19,6 +19,7 @@ from houseprice.market.profile.summaries import location_centres, sale_positions
 from houseprice.ui.charts.places import View, pick_map
 from houseprice.ui.house.form import HouseForm
 from houseprice.ui.house.state import enter
+from houseprice.ui.layout import escape
 from houseprice.ui.session import by_market, market, sales_domain
 
 MAP, ZOOM, CLICK = "place_map", "place_zoom", "place_click"
@@ -91,7 +92,7 @@ def _show_map(houses: pd.DataFrame) -> None:
     alt = "Map of the sales. The fields of the coordinates do the same as a click on it."
     st.plotly_chart(drawn, key=MAP, alt=alt, config={"displayModeBar": False})
     _CLICKS(key=CLICK, height=1, on_place_change=_pick)
-    names = " and ".join(field.label for field in contract.coordinates or ())
+    names = " and ".join(escape(field.label) for field in contract.coordinates or ())
     st.caption(f"Click or tap where the house is. With a keyboard, type {names} into the fields.")
 
 

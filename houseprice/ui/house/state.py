@@ -7,6 +7,7 @@ page always contains it, so that a link, a reload and the browser's back button 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
@@ -32,6 +33,7 @@ TAB = "house_tab"
 
 _GIVEN, _STARTED_FROM, _MESSAGES = "house_given", "started_from", "house_link_messages"
 _SCENARIOS, _SCENARIO = "scenarios", "scenario"
+_SCENARIO_NUMBER = re.compile(r"\d{1,6}", re.ASCII)
 _MAX_SCENARIOS = 20
 _MAX_MESSAGES = 5
 _MAX_OPTIONS = 300
@@ -207,7 +209,9 @@ def _read_scenarios(texts: Sequence[str], contract: Contract) -> list[Scenario]:
     given: dict[str, str] = {}
     for text in texts[:_MAX_SCENARIOS]:
         head, *changes = parse_qsl(text, keep_blank_values=True) or [("", "")]
-        if not head[0].isdecimal() or (kept and int(head[0]) <= kept[-1].number):
+        if not _SCENARIO_NUMBER.fullmatch(head[0]):
+            continue
+        if kept and int(head[0]) <= kept[-1].number:
             continue
         changed = {name: text for name, text in changes if name in contract.fields}
         given, _ = read_link({**given, **changed}, contract)
@@ -259,6 +263,8 @@ def read_link(
             continue
         cell = parse_cell(field, text)
         if (cell.blank or cell.unknown) and cell.finding is None:
+            if cell.blank and text.strip():
+                messages.append(f"{field.label}: «{shorten(text)}» was read as not given.")
             continue
         if not is_choice(field):
             given[name] = text.strip()

@@ -28,7 +28,7 @@ from houseprice.ui.charts import residuals as charts
 from houseprice.ui.charts.panel import Chart, panel, selected_marks
 from houseprice.ui.charts.style import axis_title, axis_values, money_cells
 from houseprice.ui.explore.selected_sales import show_table_to_open
-from houseprice.ui.layout import choose, is_supported
+from houseprice.ui.layout import choose, escape, is_supported
 from houseprice.ui.session import market, ranked_columns, study_of
 
 _LARGEST_ERRORS = 12
@@ -246,7 +246,7 @@ def show_errors_by_location_and_price(info: BackendInfo) -> None:
     location = contract.field_of("location")
     if location is None:
         return
-    st.subheader(f"By {location.label.lower()}", anchor=False)
+    st.subheader(f"By {escape(location.label.lower())}", anchor=False)
     by_location = errors_by_group(joined.errors, joined.errors["place"])
     by_location = by_location.sort_values("median_ape", ascending=False, ignore_index=True)
     chart = charts.error_by_location_chart(by_location, MIN_GROUP_SIZE, location.label)

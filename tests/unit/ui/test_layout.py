@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import UTC, date, datetime
 
@@ -83,6 +84,19 @@ def test_only_measured_accuracy_is_reported():
 
 def test_markdown_in_text_of_a_user_is_escaped():
     assert escape("*a*[b](c) $x$ <i>") == r"\*a\*\[b\]\(c\) \$x\$ \<i\>"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["see http://evil.example/x", "HTTPS://a.b", "www.evil.example", "WWW.a.b",
+     "ask me@evil.example", "x@y.z,www.a.b", "http://www.a.b@c.d"],
+)  # fmt: skip
+def test_an_address_in_text_of_a_user_is_no_link(text):
+    # What the browser makes links of (mdast-util-gfm-autolink-literal), after it has read escapes.
+    shown = re.sub(r"\\(.)", r"\1", escape(text))
+    assert not re.search(r"(https?://|www(?=\.))[-.\w]+", shown, re.IGNORECASE | re.ASCII)
+    assert not re.search(r"[-.\w+]+@[-\w]+(\.[-\w]+)+", shown, re.ASCII)
+    assert shown.replace("\u2060", "") == text
 
 
 def failing_page(is_known: bool) -> None:

@@ -8,11 +8,15 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import requests
+from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
+from streamlit.runtime.uploaded_file_manager import UploadedFileRec
 
 from houseprice.api.access import new_key
+from houseprice.ui.server import HEADERS, drop_oldest_uploads
 from tests.hamlet import write_hamlet
 from tests.loopback import PATIENCE_S, free_port, wait_until
 
@@ -76,7 +80,13 @@ def test_pages_and_api_are_served_and_stopped_together_and_only_the_api_requires
         wait_for(f"{url}/_stcore/health", process)
         wait_for(f"{url}/api/ready", process)
         assert requests.get(f"{url}/_stcore/health", timeout=PATIENCE_S).text == "ok"
-        assert "<!doctype html>" in requests.get(url, timeout=PATIENCE_S).text.lower()
+        page = requests.get(url, timeout=PATIENCE_S)
+        assert "<!doctype html>" in page.text.lower()
+        assert {name: page.headers[name] for name in HEADERS} == HEADERS
+        metrics = f"{url}/_stcore/metrics"
+        assert requests.get(metrics, timeout=PATIENCE_S).ok
+        proxied = {"X-Forwarded-For": "127.0.0.1"}
+        assert requests.get(metrics, headers=proxied, timeout=PATIENCE_S).status_code == 403
         address, body = f"{url}/api/v1/valuations", {"rows": [HOUSE]}
         without = requests.post(address, json=body, timeout=PATIENCE_S)
         assert without.status_code == 401
@@ -119,3 +129,22 @@ def test_a_setting_is_read_from_the_secrets(root, tmp_path):
         output = process.communicate(timeout=PATIENCE_S)[0].decode()
     assert process.returncode == 2
     assert "HOUSEPRICE_API_URL" in output
+
+
+def test_the_oldest_uploads_of_a_session_make_room_for_new_ones(monkeypatch):
+    manager = MemoryUploadedFileManager("/upload")
+    for session, name in (("mine", "a"), ("mine", "b"), ("mine", "c"), ("other", "d")):
+        manager.add_file(session, UploadedFileRec(name, name, "text/csv", bytes(10)))
+    runtime = SimpleNamespace(uploaded_file_mgr=manager)
+    monkeypatch.setattr("streamlit.runtime.get_instance", lambda: runtime)
+    for limit, kept in ((30, "abc"), (25, "bc"), (9, "")):
+        drop_oldest_uploads("mine", limit)
+        assert "".join(manager.file_storage["mine"]) == kept
+    assert manager.get_files("other", ["d"])
+    drop_oldest_uploads("none", 0)
+    assert "none" not in manager.file_storage
+
+
+def test_the_headers_are_those_of_the_proxy(root):
+    proxy = (root / "deploy" / "caddy" / "Caddyfile").read_text("utf-8")
+    assert all(value in proxy for value in HEADERS.values())
