@@ -49,7 +49,7 @@ def parse_csv(text: str, contract: Contract) -> None:
 
 def parse_cells(text: str, contract: Contract) -> None:
     for field in contract.fields.values():
-        parse_cell(field, text, contract.market.as_of)
+        parse_cell(field, text)
     parse_date(text, "ymd")
 
 
