@@ -122,7 +122,7 @@ def check_foreign(
     start = _fitted(current, settings.api_protocol, contract, info.inputs, matched)
     valued = check.first_valued(start)
     forms = [start] if valued is None else _variants(valued, settings.api_protocol, contract)
-    candidates = tuple(map(check.try_map, forms))
+    candidates = tuple(map(check.try_form, forms))
     best = min(candidates, key=lambda each: (each.error, -each.n_valued))
     n_alone, n_differ = check.compare_alone(best)
     if n_differ and best.server_map.max_houses is None and not best.server_map.padding:
@@ -193,6 +193,15 @@ class _Check:
         reasons = Counter(p.message for p in result.problems if p.code in _UNVALUED)
         rms = float(np.sqrt(np.mean(errors**2))) if is_enough else math.inf
         return Candidate(server_map, values, rms, dict(reasons.most_common(5)))
+
+    def try_form(self, server_map: ServerMap) -> Candidate:
+        """Value all rows, unless the server refuses most of the first ones in this form.
+
+        Each house that is refused costs several requests.
+        """
+        first = self.try_map(server_map, TARGET_ROWS)
+        is_refused = first.n_valued < len(first.prices) / 2
+        return replace(first, error=math.inf) if is_refused else self.try_map(server_map)
 
     def compare_alone(self, candidate: Candidate) -> tuple[int, int]:
         """Value some houses alone; return how many, and how many differ from the table."""

@@ -56,6 +56,10 @@ from houseprice.settings import Settings
 
 _PRICES_ONLY = "This server gives predicted prices only: no ranges, reasons or comparable sales."
 _RANGES = "The ranges of this server cover {:.0%} of prices, by its own account."
+_UNMAPPED = (
+    "Nothing says what a blank is to its model, which may make every value wrong: run houseprice "
+    "check-server, and set HOUSEPRICE_API_MAP."
+)
 _PARITY_REMARKS: dict[Parity, str] = {
     "same": "It gives the same values as the model of this computer.",
     "other": "It gives other values than the model of this computer.",
@@ -85,6 +89,11 @@ class ForeignBackend(Backend):
         self._model = settings.api_model
         self._codec = codec_for(protocol, self.server_map, self._model)
         self._golden = golden
+        self._is_unmapped = (
+            protocol in {"mlflow", "oip"}
+            and settings.api_map is None
+            and protocol not in contract.dialects
+        )
         self._version = ""
         self._description: ServerInfo | None = None
         self._remarks: tuple[str, ...] | None = None
@@ -103,7 +112,8 @@ class ForeignBackend(Backend):
             answers = _RANGES.format(self.server_map.interval) if self._has_range else _PRICES_ONLY
             is_secure = self._transport.address.is_secure
             security = () if is_secure else ("The connection is not encrypted.",)
-            self._remarks = (answers, *security, *self._parity_remarks())
+            unmapped = (_UNMAPPED,) if self._is_unmapped else ()
+            self._remarks = (answers, *security, *unmapped, *self._parity_remarks())
         return BackendInfo(
             backend=f"the server at {self._transport.host}",
             model_version=self._version,

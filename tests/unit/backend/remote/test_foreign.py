@@ -611,3 +611,32 @@ def test_a_mapping_that_can_not_be_used_is_refused(
     with pytest.raises(SettingsError, match=f"HOUSEPRICE_API_MAP.*{reason}") as refused:
         connect(protocol, regression, mapping=mapping)
     assert "pa55word" not in str(refused.value)
+
+
+@pytest.mark.parametrize("named", [True, False], ids=["named", "unnamed"])
+@pytest.mark.parametrize("omits", [(), (3,), (12,), (3, 12)], ids=["none", "one", "last", "both"])
+def test_padding_is_never_taken_for_a_house(
+    connect: Connect, rows: pd.DataFrame, omits: tuple[int, ...], named: bool
+) -> None:
+    """A server that rebuilds a table needs a value in each column, and may omit rows."""
+    sizes: list[float] = []
+
+    def answer(path: str, body: Any) -> tuple[int, Any]:
+        assert all(any(row[name] is not None for row in body) for name in body[0])
+        sizes.extend(row["size"] for row in body if len(sizes) < 13)
+        omitted = {sizes[row] for row in omits}
+        refused = [str(n) for n, row in enumerate(body) if row["size"] in omitted]
+        return 200, {
+            "predictions": [price(row) for row in body if row["size"] not in omitted],
+            "version": "1",
+            "errors": dict.fromkeys(refused, "no") if named else None,
+        }
+
+    backend, _ = connect("regression", answer, mapping="padding = true")
+    houses = rows.assign(grade="", garden="", built="")
+    if 12 in omits and not named:
+        # It is unknown which of two houses an answer is for, so none is used.
+        with pytest.raises(BackendInvalidResponse):
+            backend.value(houses)
+    else:
+        assert prices_of(backend.value(houses)) == expected(rows, *(set(omits) - {12}))
