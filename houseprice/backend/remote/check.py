@@ -297,9 +297,11 @@ def _variants(start: ServerMap, protocol: str, contract: Contract) -> Iterator[S
 def _mapping(given: ServerMap, best: ServerMap) -> str:
     """Return the text of a mapping file: the keys that are given, and those of the check."""
     keys = {name: getattr(given, name) for name in given.model_fields_set}
-    checked = ("target", "missing", "blanks", "padding", "columns", "types", "constants")
-    keys |= {name: getattr(best, name) for name in checked}
-    lines = [f"{name} = {_toml(keys[name])}" for name in ServerMap.model_fields if keys.get(name)]
+    keys |= {"target": best.target, "missing": best.missing or "null"}
+    keys["blanks"] = best.blanks
+    optional = ("padding", "columns", "types", "constants")
+    keys |= {name: value for name in optional if (value := getattr(best, name))}
+    lines = [f"{name} = {_toml(keys[name])}" for name in ServerMap.model_fields if name in keys]
     return "\n".join([*lines, ""])
 
 

@@ -116,6 +116,24 @@ def test_columns_that_only_the_server_has_become_constants(run, connect, paid):
     assert 'constants = { "Country" = "" }' in result.out
 
 
+def test_the_draft_keeps_the_template_of_a_server(run, connect, paid, tmp_path, monkeypatch):
+    template = {"path": "/score", "body": {"rows": ["{records}"]}, "output": ""}
+    given, draft = tmp_path / "given.toml", tmp_path / "draft.toml"
+    given.write_text('path = "/score"\nbody.rows = ["{records}"]\noutput = ""\n', "utf-8")
+    monkeypatch.setenv("HOUSEPRICE_API_MAP", str(given))
+
+    def answer(path, body):
+        (rows,) = body["rows"]
+        return 200, [paid.get((row.get("size"), row.get("built")), 50_000) for row in rows]
+
+    connect(answer, "json")
+    assert run("check-server", "-o", draft).code == 0
+    mapping = tomllib.loads(draft.read_text("utf-8"))
+    assert mapping == {**template, "target": "price", "missing": "null", "blanks": []}
+    monkeypatch.setenv("HOUSEPRICE_API_MAP", str(draft))
+    assert run("check-server").code == 0
+
+
 def test_a_server_that_values_nothing_fails_with_its_reason(run, connect):
     connect(lambda path, body: (400, {"message": "x" * 5_000 + "Give me Id."}), "mlflow")
     result = run("check-server")
