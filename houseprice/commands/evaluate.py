@@ -164,10 +164,10 @@ def _summarize(console: Console, report: Report, plan: Plan) -> None:
 
 
 def _find_champion(market: Market, against: str | None) -> Champion:
-    from houseprice.model.gate import find_champion, require_gate
+    from houseprice.model.gate import check_gate, find_champion
     from houseprice.model.store.store import ModelStore
 
-    require_gate(market)
+    check_gate(market.contract, market.folder)
     return find_champion(market, ModelStore.from_settings(read_settings()), against)
 
 
@@ -179,10 +179,10 @@ def _check_gate(
         check_limits,
         compare_with_champion,
         gate_metrics,
-        require_gate,
+        limits_of,
     )
 
-    conditions = check_limits(require_gate(market), gate_metrics(report))
+    conditions = check_limits(limits_of(market.contract, report), gate_metrics(report))
     comparison = compare_with_champion(market, champion, seed, progress)
     return GateResult(tuple(conditions), comparison)
 

@@ -143,10 +143,18 @@ def test_invalid_gates_and_versions_are_errors_before_the_work(run, hamlet):
     assert misspelt.code == 1
     assert "gate.limits.rmsel: is not a metric of the evaluation" in misspelt.err
 
+
+def test_a_market_without_limits_is_held_to_the_best_baseline(run, hamlet):
     (hamlet / "market.toml").write_text(CONTRACT, encoding="utf-8")
-    without = run(*ALL)
-    assert without.code == 1
-    assert "market.toml: gate: is missing" in without.err
+    result = run(*ALL, "--json")
+    assert result.code == 0
+    found = json.loads(result.out)
+    rmsle, median_ape, coverage = found["gate"]["conditions"]
+    for condition in (rmsle, median_ape):
+        best = min(metrics[condition["figure"]] for metrics in found["baselines"].values())
+        assert condition["at_most"] == best > condition["found"]
+    assert (coverage["figure"], coverage["held"]) == ("coverage_90", True)
+    assert 0.9 - coverage["at_least"] == pytest.approx(3 * (0.09 / 120) ** 0.5)
 
 
 def test_conflicting_options_are_usage_errors(run, hamlet):
