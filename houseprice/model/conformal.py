@@ -40,7 +40,7 @@ LEVELS = (0.5, 0.95)
 """The lowest and the highest level of an interval."""
 
 
-_MAX_GROUPS, _SALES_OF_GROUP = 5, 600  # of similar value, with quantiles of their own
+_MAX_GROUPS, _SALES_OF_GROUP = 5, 800  # of similar value, with quantiles of their own
 
 MAX_MASKED = 4_000
 """Sales whose fields are masked for the scores of unknown fields."""
@@ -423,11 +423,12 @@ def calibrate(
         rows = np.sort(random.choice(rows, MAX_MASKED, replace=False))
     hidden = mask_fields(houses.iloc[rows], regressor.contract, order, random)
     masked_log_price, *masked = out_of_fold(hidden, fold[rows])
+    estimator: GammaDifficulty | TreeDifficulty
     if len(houses) < KERNEL_SALES:
-        estimator = GammaDifficulty(feature_weights=regressor.difficulty_weights())
+        estimator, floor = GammaDifficulty(feature_weights=regressor.difficulty_weights()), 0.25
     else:
-        estimator = TreeDifficulty(random_state=random_state)
-    conformal = ConformalInterval(estimator).fit(
+        estimator, floor = TreeDifficulty(random_state=random_state), 0.15
+    conformal = ConformalInterval(estimator, floor).fit(
         features,
         log_prices - log_price,
         std,
