@@ -135,7 +135,7 @@ def _complete(path: str, operation: dict[str, Any]) -> None:
         responses["200"]["content"]["application/json"]["example"] = example
 
 
-def _name_schemas(part: Any, schemas: dict[str, Any]) -> Any:  # noqa: ANN401 - any part of JSON
+def _name_schemas(part: object, schemas: dict[str, object]) -> object:
     """Move each object schema with a title, and its definitions, to the components of that name."""
     if isinstance(part, list):
         return [_name_schemas(each, schemas) for each in part]

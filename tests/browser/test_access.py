@@ -71,6 +71,20 @@ def wait_until_idle(page: Page) -> None:
     expect(page.locator("[data-stale=true]")).to_have_count(0, timeout=30_000)
 
 
+def found_at_rest(page: Page, script: str, argument: object = None) -> list[str]:
+    """Return what a script finds on the page that does not go away within seconds.
+
+    Texts take over the colours of another theme one after the other.
+    """
+    found: list[str] = page.evaluate(script, argument)
+    for _ in range(10):
+        if not found:
+            break
+        page.wait_for_timeout(500)
+        found = page.evaluate(script, argument)
+    return found
+
+
 @pytest.mark.parametrize("path", PAGES)
 def test_no_tab_has_an_accessibility_violation_in_both_themes_and_widths(app, path):
     app.emulate_media(reduced_motion="reduce")
@@ -94,8 +108,8 @@ def test_no_tab_has_an_accessibility_violation_in_both_themes_and_widths(app, pa
                 expect(app.get_by_test_id("stApp")).to_have_css("background-color", background)
                 # What axe finds does not depend on the width, so each theme has one.
                 if (width == WIDTHS[0]) == (theme == "light"):
-                    violations[name, theme, width] = app.evaluate(RUN, CHROME)
-                violations[name, theme, width, "chart"] = app.evaluate(PALE_CHART_TEXT)
+                    violations[name, theme, width] = found_at_rest(app, RUN, CHROME)
+                violations[name, theme, width, "chart"] = found_at_rest(app, PALE_CHART_TEXT)
             violations[name, "sideways", width] = (
                 ["the page is wider than the window"]
                 if app.evaluate("document.documentElement.scrollWidth > innerWidth")

@@ -219,7 +219,7 @@ class JsonTemplate:
         return [_at(entry, tail) for entry in entries] if star else entries
 
 
-def _fill(template: object, table: ForeignTable) -> Any:  # noqa: ANN401 - JSON may hold anything
+def _fill(template: object, table: ForeignTable) -> object:
     match template:
         case "{records}":
             return table.records()
@@ -301,7 +301,7 @@ def _tensor(name: str, kind: CellType, datatype: str, cells: list[Any]) -> dict[
 _NOTHING = object()
 
 
-def _at(body: object, pointer: str, default: object = None) -> Any:  # noqa: ANN401
+def _at(body: object, pointer: str, default: object = None) -> object:
     """Return what a JSON pointer (RFC 6901) leads to, or the default."""
     for token in pointer.split("/")[1:]:
         name = token.replace("~1", "/").replace("~0", "~")
