@@ -289,17 +289,18 @@ def alert_chart(alert: Alert, sales: Sales) -> Chart:
 def alert_summary(alert: Alert, sales: Sales) -> str:
     """Return how many fields an alert is about, and the most extreme of them."""
     worst, many = alert.frame.iloc[0], alert.n_fields > 1
+    named = ("most of all " if many else "") + f"“{worst['field']}”"
     noun = "numeric features" if alert.kind in ("long_tail", "far_out") else "features"
     count = f"**{alert.n_fields} of {alert.n_checked} {noun}**"
     if alert.kind == "not_known":
         return (
-            f"{count} {'have' if many else 'has'} missing values, most of all “{worst['field']}”: "
+            f"{count} {'have' if many else 'has'} missing values, {named}: "
             f"{worst['not_known']:,} of {len(sales):,} sales "
             f"({percent(worst['share_not_known'], 0)})."
         )
     if alert.kind == "alike":
         return (
-            f"{count} {'are' if many else 'is'} nearly constant, most of all “{worst['field']}”: "
+            f"{count} {'are' if many else 'is'} nearly constant, {named}: "
             f"“{worst['level']}” for {worst['sales']:,} of {worst['known']:,} sales."
         )
     if alert.kind == "same":
@@ -311,11 +312,11 @@ def alert_summary(alert: Alert, sales: Sales) -> str:
     if alert.kind == "long_tail":
         field = sales.field(worst["column"])
         return (
-            f"{count} {'are' if many else 'is'} highly skewed, most of all “{worst['field']}”: the "
+            f"{count} {'are' if many else 'is'} highly skewed, {named}: the "
             f"median is {typical_text(field, worst['median'])}, the maximum "
             f"{field.format(worst['largest'])}."
         )
     return (
-        f"{count} {'have' if many else 'has'} outliers, most of all “{worst['field']}”, in "
+        f"{count} {'have' if many else 'has'} outliers, {named}, in "
         f"{plural(worst['sales'], 'sale')}."
     )
