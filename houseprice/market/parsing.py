@@ -275,11 +275,15 @@ def _text(raw: object) -> str:
     if isinstance(raw, bool) or not isinstance(raw, int | float | Real):
         return str(raw).strip()
     if isinstance(raw, int | Integral):
-        # Python refuses to print integers of more than 4,300 digits.
-        size = abs(int(raw))
-        return str(raw) if size < 10**4_000 else f"1e{math.log10(size):.0f}"
+        return integer_text(int(raw))
     number = float(raw)
     return str(int(number)) if number.is_integer() and abs(number) < MAX_EXACT else repr(number)
+
+
+def integer_text(number: int) -> str:
+    """Write an integer, with an exponent if Python refuses to print its digits."""
+    size = abs(number)
+    return str(number) if size < 10**4_000 else f"1e{math.log10(size):.0f}"
 
 
 def _is_legal(field: Field, number: float) -> bool:

@@ -230,7 +230,7 @@ def test_a_link_of_a_stranger_opens_the_page_and_each_part_is_reported(model_dir
     shown = " ".join(each.value for each in [*page.warning, *page.error]).replace("\\", "")
     for part in (
         "1e999",
-        "400 characters",
+        "400 digits",
         "«nan»",
         "«99»",
         "Typo",

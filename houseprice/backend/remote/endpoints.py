@@ -31,6 +31,7 @@ from houseprice.backend.remote.transport import Transport
 from houseprice.backend.schemas import ValuationOut, ValuationsOut
 from houseprice.errors import BackendInvalidResponse, InputError, ModelError
 from houseprice.market.contract import Contract
+from houseprice.market.parsing import integer_text
 from houseprice.market.problems import Problem, concat_problems
 from houseprice.market.validation import problem_order, validate
 
@@ -266,10 +267,7 @@ def _json_value(value: object) -> str | int | float | bool:
     if isinstance(value, bool):
         return value
     if isinstance(value, int):
-        if abs(value) <= _MAX_EXACT_INTEGER:
-            return value
-        # Python refuses to format thousands of digits; such a number is over every limit anyway.
-        return str(value) if abs(value) < 10**400 else "inf"
+        return value if abs(value) <= _MAX_EXACT_INTEGER else integer_text(value)
     if isinstance(value, float):
         return value if math.isfinite(value) else repr(value)
     if isinstance(value, Decimal):
