@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-_VERSION = "town-2.0.0-3"
+from houseprice import __version__
+
+_VERSION = f"town-{__version__}-3"
 _TIMES = {"trained_at": "2026-11-02T09:30:00Z", "valued_at": "2026-11-27T14:05:09Z"}
 _METRICS = {"median_error_pct": 4.7, "coverage_90": 0.9}
 _TENSORS = {
@@ -77,7 +79,7 @@ EXAMPLES: dict[str, Any] = {
     "next_facts": {"facts": [{"field": "built", "width_now": 0.31, "width_then": 0.24}]},
     "model": {
         "model_version": _VERSION,
-        "package_version": "2.0.0",
+        "package_version": __version__,
         "api_version": "1",
         "market_name": "town",
         "market_title": "A town",
@@ -148,7 +150,7 @@ EXAMPLES: dict[str, Any] = {
     },
     "oip_live": {"live": True},
     "oip_ready": {"ready": True},
-    "oip_server": {"name": "houseprice", "version": "2.0.0", "extensions": []},
+    "oip_server": {"name": "houseprice", "version": __version__, "extensions": []},
     "oip_metadata": {
         "name": "house",
         "versions": [_VERSION],
