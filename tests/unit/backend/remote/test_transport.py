@@ -214,6 +214,7 @@ def test_a_mapping_file_puts_the_key_into_other_headers(
     connect_transport: Connect, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.DEBUG, logger="houseprice")
     file = tmp_path / "server.toml"
     file.write_text('headers = { Authorization = "Bearer {key}", X-Team = "north" }', "utf-8")
     transport, server = connect_transport(respond("", "503 Busy"), api_map=file)
