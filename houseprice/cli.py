@@ -91,7 +91,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except OSError as error:
         if error.errno not in _OUTPUT_ERRORS or error.filename is not None:
             raise
-        logger.error("The output can't be written (%s).", error.strerror)  # noqa: TRY400
+        is_verbose = logger.isEnabledFor(logging.DEBUG)
+        logger.exception("The output can't be written (%s).", error.strerror, exc_info=is_verbose)
         # What is left in the buffer is dropped, or Python would try to write it once more.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)

@@ -12,9 +12,9 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import BinaryIO, Literal, cast
 
 if sys.platform != "win32":
     import fcntl
@@ -95,6 +95,11 @@ def _remove_abandoned(parent: Path, prefix: str) -> None:
         with suppress(OSError), (folder / _LOCK).open("rb") as lock:
             if _lock_now(lock.fileno()):
                 shutil.rmtree(folder, ignore_errors=True)
+
+
+def unnamed_file(stack: ExitStack) -> BinaryIO:
+    """Open a temporary file without a name, which no other process can open, until a stack ends."""
+    return cast(BinaryIO, stack.enter_context(tempfile.TemporaryFile()))
 
 
 def sync_folder(path: Path) -> None:

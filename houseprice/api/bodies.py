@@ -266,13 +266,13 @@ def document_body(model: type[BaseModel], example: object = None) -> dict[str, A
     return {"requestBody": {"required": True, "content": {"application/json": media}}}
 
 
-async def read_json_body(request: Request, *, nan_is_null: bool = False) -> Any:  # noqa: ANN401 - JSON may hold anything
+async def read_json_body(request: Request, *, nan_is_null: bool = False) -> object:
     """Read a body as strict JSON in UTF-8; raise ApiError 415, 400 or, if far too large, 413."""
     check_content_type(request.headers.get("content-type", ""))
     return await parse_json(request, await request.body(), nan_is_null=nan_is_null)
 
 
-async def parse_json(request: Request, body: bytes, *, nan_is_null: bool = False) -> Any:  # noqa: ANN401 - JSON may hold anything
+async def parse_json(request: Request, body: bytes, *, nan_is_null: bool = False) -> object:
     """Parse a body as strict JSON in UTF-8; raise ApiError 400 or, if far too large, 413."""
     read = partial(read_json, nan_is_null=nan_is_null)
     try:
@@ -282,7 +282,7 @@ async def parse_json(request: Request, body: bytes, *, nan_is_null: bool = False
         raise ApiError(400, "invalid_json", detail, title="The body is not valid JSON") from None
 
 
-async def _read_large(request: Request, body: bytes, read: Callable[..., Any]) -> Any:  # noqa: ANN401 - JSON may hold anything
+async def _read_large(request: Request, body: bytes, read: Callable[..., object]) -> object:
     """Parse a large body in a thread, one at a time: parsed, it takes many times its size."""
     engine = request.app.state.engine
     timeout_s = engine.settings.serve_timeout_s

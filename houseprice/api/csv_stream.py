@@ -10,11 +10,10 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack
 from datetime import date
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO
 
 from fastapi import APIRouter, Request, Response
 from starlette.datastructures import UploadFile
@@ -29,7 +28,7 @@ from houseprice.api.middleware import CSV_PATH, BodyReader
 from houseprice.api.problem_details import ApiError, error_responses
 from houseprice.api.telemetry import count_rows
 from houseprice.errors import HousePriceError, InputError
-from houseprice.files import MEGABYTE
+from houseprice.files import MEGABYTE, unnamed_file
 from houseprice.tables.reader import CHUNK_ROWS, CsvFile, open_csv
 from houseprice.tables.scoring import ScoringOptions
 from houseprice.tables.streaming import ValuedChunk, result_notes, value_chunks
@@ -144,7 +143,7 @@ def _check_protocol(request: Request) -> None:
         raise ApiError(415, "wrong_type", detail)
     if request.scope["http_version"] == "1.0":
         detail = (
-            "With HTTP/1.0 a client can't tell a complete response from a part of it. Use "
+            "With HTTP/1.0 a client can't distinguish a complete response from a part of it. Use "
             "HTTP/1.1, also in a proxy in between."
         )
         raise ApiError(505, "http_too_old", detail)
@@ -172,9 +171,7 @@ async def _store_body(request: Request, engine: Engine, stack: ExitStack) -> Csv
 
 
 async def _body_file(chunks: AsyncIterator[bytes], stack: ExitStack) -> BinaryIO:
-    # The file has no name: no other process can open it, and nothing is left of it after a kill.
-    unnamed = tempfile.TemporaryFile()  # noqa: SIM115 - the stack closes it
-    file = cast(BinaryIO, stack.enter_context(unnamed))
+    file = unnamed_file(stack)
     buffer = bytearray()
     async for chunk in chunks:
         buffer += chunk

@@ -26,7 +26,7 @@ def read_json(
     non_finite: bool = False,
     nan_is_null: bool = False,
     deadline: float = math.inf,
-) -> Any:  # noqa: ANN401 - JSON may hold anything
+) -> object:
     """Parse a JSON text in UTF-8 in linear time; a byte order mark is ignored.
 
     With ``non_finite``, NaN, Infinity and numbers that are too large are read, as Python writes

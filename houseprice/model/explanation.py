@@ -143,7 +143,7 @@ class Explainer:
             {
                 "column": [self._fields[k].column for k in order],
                 "label": [self._label(k) for k in order],
-                "told": [told for told, _ in words],
+                "told": [value for value, _ in words],
                 "base": [base for _, base in words],
                 "contribution": amounts[order],
                 "sentence": [self._sentence(k, house, imputed, amounts[k], nearby) for k in order],
@@ -159,10 +159,10 @@ class Explainer:
         if k not in self._place:
             field = self._fields[k]
             return field.format(house[k]), field.format(self._attribution.base[k])
-        told = "not known" if np.isnan(house[self._place]).any() else "this place"
+        value = "not known" if np.isnan(house[self._place]).any() else "this place"
         if nearby:
-            told = nearby.summary[0].lower() + nearby.summary[1:].rstrip(".")
-        return told, "the middle of the market"
+            value = nearby.summary[0].lower() + nearby.summary[1:].rstrip(".")
+        return value, "the middle of the market"
 
     def _sentence(
         self,

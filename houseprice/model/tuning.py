@@ -46,7 +46,7 @@ MIN_GAIN = 0.015
 """Share of the error by which other settings have to be better than the default ones."""
 
 MIN_TUNED = 1_000
-"""Fewer sales than this can't tell the settings of members apart: the default ones are as good."""
+"""Fewer sales than this do not suffice to compare settings: the default ones are as good."""
 
 MIN_YEARS = 1.5
 """The time that sales must span for the latest of them to decide how time counts."""

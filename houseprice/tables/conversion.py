@@ -21,11 +21,11 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import BinaryIO, Literal, cast
+from typing import BinaryIO, Literal
 
 import houseprice
 from houseprice.errors import HousePriceError, InputError
-from houseprice.files import MEGABYTE, temporary_folder
+from houseprice.files import MEGABYTE, temporary_folder, unnamed_file
 
 Kind = Literal["text", "workbook", "parquet"]
 
@@ -122,7 +122,7 @@ def open_as_csv(
             path.touch(0o600)
             out: BinaryIO = stack.enter_context(path.open("r+b"))
         else:
-            out = _nameless(stack)
+            out = unnamed_file(stack)
         notes = _convert_in_process(source, out, request, seconds)
         yield ConvertedFile(out, path, notes, ",")
 
@@ -132,18 +132,13 @@ def _with_descriptor(file: BinaryIO, stack: ExitStack, request: ConversionReques
     file.seek(0)
     if isinstance(file, io.BufferedReader | io.BufferedRandom):
         return file
-    copy = _nameless(stack)
+    copy = unnamed_file(stack)
     while data := file.read(2**20):
         copy.write(data)
         if copy.tell() > request.max_unpacked:
             raise request.too_large(request.max_unpacked)
     copy.flush()
     return copy
-
-
-def _nameless(stack: ExitStack) -> BinaryIO:
-    nameless = tempfile.TemporaryFile()  # noqa: SIM115 - the stack closes it
-    return cast(BinaryIO, stack.enter_context(nameless))
 
 
 def _convert_in_process(

@@ -217,7 +217,7 @@ class _Check:
     def first_valued(self, server_map: ServerMap) -> ServerMap | None:
         """Return the map with the id of a house and the scale with which the server gives prices.
 
-        The scales log and log1p differ by 1 only, so they can't be told apart.
+        The scales log and log1p differ by 1 only, so they can't be distinguished.
         """
         constants = [server_map.constants]
         if id_column := self._contract.market.id:

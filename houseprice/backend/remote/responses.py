@@ -10,7 +10,6 @@ import ssl
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any
 from urllib.parse import urlsplit
 
 import requests
@@ -81,7 +80,7 @@ def iter_limited(response: requests.Response, max_bytes: int, host: str) -> Iter
         yield block
 
 
-def parse_json(text: bytes, host: str, *, non_finite: bool = False) -> Any:  # noqa: ANN401 - JSON may hold anything
+def parse_json(text: bytes, host: str, *, non_finite: bool = False) -> object:
     """Parse a JSON answer strictly; `non_finite` reads NaN, for numbers that are checked later."""
     try:
         return read_json(text, non_finite=non_finite)

@@ -16,7 +16,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from io import BytesIO
 from time import monotonic
-from typing import Any, BinaryIO, NamedTuple, TypeVar
+from typing import BinaryIO, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
 import requests
@@ -97,11 +97,11 @@ class Transport:
         """Host and port of the server, for sentences."""
         return self.address.host
 
-    def get_json(self, path: str) -> Any:  # noqa: ANN401 - JSON may hold anything
+    def get_json(self, path: str) -> object:
         """GET a path and parse the JSON answer strictly."""
         return parse_json(self.get(path), self.host)
 
-    def post_json(self, path: str, body: object, *, non_finite: bool = False) -> Any:  # noqa: ANN401 - JSON may hold anything
+    def post_json(self, path: str, body: object, *, non_finite: bool = False) -> object:
         """POST JSON and parse the JSON answer; NaN is read and written only with `non_finite`."""
         answer = self.post(path, body, non_finite=non_finite)
         return parse_json(answer, self.host, non_finite=non_finite)
