@@ -282,8 +282,8 @@ def _text(raw: object) -> str:
 
 def integer_text(number: int) -> str:
     """Write an integer, with an exponent if Python refuses to print its digits."""
-    size = abs(number)
-    return str(number) if size < 10**4_000 else f"1e{math.log10(size):.0f}"
+    size, sign = abs(number), "-" if number < 0 else ""
+    return str(number) if size < 10**4_000 else f"{sign}1e{math.log10(size):.0f}"
 
 
 def _is_legal(field: Field, number: float) -> bool:
@@ -296,8 +296,11 @@ def _is_legal(field: Field, number: float) -> bool:
 
 def _parse_number(field: Field, text: str) -> ParsedCell:
     if len(text) > MAX_NUMBER_CHARS:
-        what = "digits are too many" if text.isdecimal() else "characters are not a number"
-        return _number_error(field, text, "too_long", f"{len(text):,} {what}.")
+        digits = text.lstrip("+-")
+        if digits.isdecimal():
+            return _number_error(field, text, "too_long", f"{len(digits):,} digits are too many.")
+        what = f"{len(text):,} characters are not a number."
+        return _number_error(field, text, "too_long", what)
     plain, factor, reason = _convert(field, text)
     if reason is not None:
         return _number_error(field, text, *reason)

@@ -138,7 +138,10 @@ class Explainer:
         order = [
             k for k in _largest_first(amounts[np.newaxis])[0].tolist() if k not in self._place[1:]
         ]
-        words = [self._words(k, house, nearby) for k in order]
+        place = amounts[self._place[0]] if self._place else 0.0
+        # The model knows more of a place than the prices around it, and may see it the other way.
+        reason = nearby if nearby and nearby.difference * place > 0 else None
+        words = [self._words(k, house, reason) for k in order]
         frame = pd.DataFrame(
             {
                 "column": [self._fields[k].column for k in order],
@@ -146,7 +149,7 @@ class Explainer:
                 "told": [value for value, _ in words],
                 "base": [base for _, base in words],
                 "contribution": amounts[order],
-                "sentence": [self._sentence(k, house, imputed, amounts[k], nearby) for k in order],
+                "sentence": [self._sentence(k, house, imputed, amounts[k], reason) for k in order],
             }
         )
         return Explanation(self.base_price, float(price), frame, nearby)

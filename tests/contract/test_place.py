@@ -99,15 +99,29 @@ def test_a_place_is_explained_in_words(town: Town) -> None:
     steps = explanation.contributions
     total = explanation.base_price + steps["contribution"].sum()
     assert total == pytest.approx(explanation.price, abs=0.005)
-    assert explanation.nearby is not None
-    (place,) = steps["sentence"][steps["label"] == "Place"]
-    assert place.startswith(f"Place: c{explanation.nearby.summary[1:-1]}, ")
     labels = tuple(f"{name.capitalize()}: " for name in town.rows.columns[2:4])
     texts = [*steps["sentence"], *town.local.comparables(house)["differences"]]
     texts += town.local.value(house, evidence=True).valuations["top_drivers"][0]
     assert not [part for text in texts for part in text.split("; ") if part.startswith(labels)]
     unknown = town.local.explain(town.rows.iloc[[2]]).contributions
     assert unknown["told"][unknown["label"] == "Place"].tolist() == ["not known"]
+
+
+def test_nearby_prices_are_the_reason_of_a_place_only_where_they_agree_with_the_model(
+    town: Town,
+) -> None:
+    agree = set()
+    for _, house in town_sales()[["area", *town.rows.columns[2:4]]].head(40).iterrows():
+        explanation = town.local.explain(house.to_frame().T)
+        nearby, steps = explanation.nearby, explanation.contributions
+        assert nearby is not None
+        place = steps[steps["label"] == "Place"].iloc[0]
+        is_reason = nearby.difference * place["contribution"] > 0
+        reason = f"c{nearby.summary[1:-1]}" if is_reason else "this place"
+        assert place["told"] == reason
+        assert place["sentence"].startswith(f"Place: {reason}, ")
+        agree.add(is_reason)
+    assert agree == {True, False}
 
 
 def test_without_a_point_the_explanation_is_as_before(town: Town) -> None:

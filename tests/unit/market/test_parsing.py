@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from houseprice.market.parsing import MAX_ROWS_BY_CELL, parse_column, parse_columns
+from houseprice.market.fields import Field
+from houseprice.market.parsing import MAX_ROWS_BY_CELL, parse_cell, parse_column, parse_columns
 from tests.hamlet import hamlet_sales
 
 TEXTS = [
@@ -86,3 +87,21 @@ def test_a_missing_column_is_blank(contract):
     assert np.isnan(table.clean[grade]).all()
     assert table.blank[grade].all()
     assert table.blank.sum() == 5
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "message"),
+    [
+        (10**400, "too_long", "401 digits are too many."),
+        (-(10**400), "too_long", "401 digits are too many."),
+        (10**5000, "not_finite", "1e5000 is larger than a number can be."),
+        (-(10**5000), "not_finite", "-1e5000 is larger than a number can be."),
+        ("1," * 40, "too_long", "80 characters are not a number."),
+    ],
+    ids=["long", "negative", "longer", "longer and negative", "text"],
+)
+def test_a_number_of_too_many_digits_is_named_with_its_sign(number, code, message):
+    field = Field(column="size", label="Size", group="", kind="number", range=(0.0, 1.0))
+    finding = parse_cell(field, number).finding
+    assert finding is not None
+    assert (finding.code, finding.message) == (code, f"Size: {message}")
