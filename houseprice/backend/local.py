@@ -196,7 +196,11 @@ class LocalBackend(Backend):
 
     @cached_property
     def _uncertainty(self) -> EffectUncertainty:
-        return EffectUncertainty.from_sales(self._model, self._market.houses, self._market.prices)
+        houses, prices = self._market.houses, self._market.prices
+        if self._loaded.manifest.preliminary:  # fitted on some of the sales
+            fitted = self._market.ids.astype("str").isin(self._loaded.study.held_out["id"])
+            houses, prices = houses[fitted], prices[fitted]
+        return EffectUncertainty.from_sales(self._model, houses, prices)
 
     def _one(self, rows: pd.DataFrame) -> pd.DataFrame:
         """Validate one house; raises InputError if it can't be valued."""

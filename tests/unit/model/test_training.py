@@ -262,8 +262,11 @@ def test_a_large_market_gets_a_preliminary_model_first(tmp_path, caplog):
     assert first.card.data["version"]["preliminary"]
     again = ensure_model(market, store, no_training, preliminary=True)
     assert again.manifest == first.manifest
-    (remark,) = LocalBackend(again, market, store).info().remarks
+    backend = LocalBackend(again, market, store)
+    (remark,) = backend.info().remarks
     assert "preliminary" in remark
+    house = market.contract.with_codes(market.houses.iloc[[0]])
+    assert backend.effect("size", house)["low"].notna().all()
 
 
 def test_a_preliminary_model_is_replaced_by_one_of_all_sales(store, village):
