@@ -43,7 +43,7 @@ RUN --mount=type=secret,id=signing_key \
     if [ -s /run/secrets/signing_key ]; then \
         HOUSEPRICE_SIGNING_KEY="$(cat /run/secrets/signing_key)"; export HOUSEPRICE_SIGNING_KEY; \
     fi; \
-    OMP_NUM_THREADS=1 HOUSEPRICE_MODEL_DIR=/models /opt/venv/bin/houseprice train \
+    HOUSEPRICE_MODEL_DIR=/models /opt/venv/bin/houseprice train \
     && chmod -R a+rX /models
 
 

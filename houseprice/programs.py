@@ -1,4 +1,4 @@
-"""Starts programs of our own in other processes of this computer."""
+"""Programs of our own in other processes of this computer, and the threads of this one."""
 
 from __future__ import annotations
 
@@ -9,12 +9,34 @@ import subprocess
 import sys
 import threading
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from functools import cache
+
+from threadpoolctl import ThreadpoolController
 
 ONE_THREAD = dict.fromkeys(
     ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1"
 )
 """The environment of a process that calculates in one thread: where several processes or requests
 work at a time, more threads only wait for each other. Numeric libraries read it when imported."""
+
+_MANY_ROWS = 20_000
+
+
+def few_threads(n_rows: int) -> AbstractContextManager[object]:
+    """Calculate in one thread unless there are many rows.
+
+    Beside other work, threads that share a small calculation cost several times the calculation.
+    """
+    if n_rows >= _MANY_ROWS:
+        return nullcontext()
+    limited: AbstractContextManager[object] = _thread_pools().limit(limits=1)
+    return limited
+
+
+@cache
+def _thread_pools() -> ThreadpoolController:
+    return ThreadpoolController()
 
 
 def start_python(

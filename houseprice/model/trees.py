@@ -11,6 +11,8 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.utils.validation import check_is_fitted
 
+from houseprice.programs import few_threads
+
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
 
@@ -103,7 +105,8 @@ class BoostedTrees(RegressorMixin, BaseEstimator):
         """Predict the target, shape (n_rows,)."""
         check_is_fitted(self)
         if len(X) > _FEW:
-            return np.asarray(self.model_.predict(X), dtype=np.float64)
+            with few_threads(len(X)):
+                return np.asarray(self.model_.predict(X), dtype=np.float64)
         trees = self.nodes
         target: Floats = trees.value[trees.leaves(X)].sum(axis=1) + trees.baseline
         return target

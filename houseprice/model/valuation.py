@@ -23,6 +23,7 @@ from houseprice.model.features import to_matrix
 from houseprice.model.selection import MemberSpec, default_folds, default_settings
 from houseprice.model.spatial import coordinate_fields
 from houseprice.model.tuning import NO_TRIALS, choose_settings
+from houseprice.programs import few_threads
 from houseprice.progress import Progress, subprogress
 
 Floats = NDArray[np.float64]
@@ -118,6 +119,10 @@ class ValuationModel(RegressorMixin, BaseEstimator):
         ModelError
             If there are too few sales, or a price is not a positive number.
         """
+        with few_threads(len(houses)):
+            return self._fit(houses, prices, progress)
+
+    def _fit(self, houses: pd.DataFrame, prices: ArrayLike, progress: Progress | None) -> Self:
         n_folds = self.n_folds or default_folds(len(houses))
         y = _log_prices(houses, prices, n_folds)
         houses = houses.reset_index(drop=True)
