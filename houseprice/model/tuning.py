@@ -103,7 +103,7 @@ def _choose_time(
     contract: Contract,
     rows: list[dict[str, object]],
 ) -> Settings:
-    """Value the latest fifth of the sales with and without the price index."""
+    """Value the latest fifth of the sales with the price index, the default, and without it."""
     sold = sale_dates(houses, contract)
     if sold is None or np.nanmax(sold) - np.nanmin(sold) < MIN_YEARS:
         return settings
@@ -112,7 +112,7 @@ def _choose_time(
     trees = next(spec for spec in settings.members if spec.kind == "trees")
     trials = (replace(settings, uses_index=one) for one in (True, False))
     errors = [_held_out_errors([trees], trial, houses, y, contract, [split])[0] for trial in trials]
-    uses_index = errors[0] <= errors[1]
+    uses_index = errors[1] > (1.0 - MIN_GAIN) * errors[0]
     rows += [
         {"member": "time", "setting": text, "rmsle": error, "chosen": uses_index == one}
         for text, error, one in zip(
