@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import json
 import sys
@@ -29,8 +30,9 @@ def main(address: str, houses: list[dict[str, Any]]) -> None:
     )
     response = value_csv.sync_detailed(client=client, body=File(io.BytesIO(table.encode())))
     assert response.status_code == 200
-    assert len(response.content.splitlines()) == len(houses) + 1
+    valued = csv.DictReader(response.content.decode("utf-8-sig").splitlines())
     sys.stdout.write(f"{json.dumps([entry.predicted_price for entry in entries])}\n")
+    sys.stdout.write(f"{json.dumps([float(row['predicted_price']) for row in valued])}\n")
 
 
 if __name__ == "__main__":

@@ -21,3 +21,15 @@ if (wrong.error?.code !== "invalid_request") throw new Error("A problem has no c
 const model = await client.GET("/v1/model");
 if (model.data?.model_version !== data.model_version) throw new Error("Not the same version.");
 console.log(JSON.stringify(prices));
+
+const columns = Object.keys(houses[0]);
+const cells = houses.map((house) => columns.map((name) => house[name as keyof House]));
+const valued = await client.POST("/v1/valuations.csv", {
+  body: [columns, ...cells].map((line) => line.join(",") + "\n").join(""),
+  bodySerializer: (body) => body as string,
+  headers: { "Content-Type": "text/csv" },
+  parseAs: "text",
+});
+if (!valued.data) throw new Error(valued.error?.detail);
+const [header, ...lines] = valued.data.trim().split(/\r?\n/).map((line) => line.split(","));
+console.log(JSON.stringify(lines.map((line) => Number(line[header.indexOf("predicted_price")]))));
