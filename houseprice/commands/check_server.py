@@ -1,4 +1,4 @@
-"""``houseprice check-server``: what another server is sent, what it answers, and how to map it."""
+"""``houseprice check-server``: what a server is sent, what it answers, and how to map it."""
 
 from __future__ import annotations
 
@@ -38,24 +38,26 @@ def check_server(
     """Show what the server at HOUSEPRICE_API_URL is sent and answers, and draft its mapping file.
 
     Sales of the market are sent with blanks in each form that the protocol has. The draft has the
-    form whose values fit the prices of these sales best.
+    form whose values fit the prices of these sales best. A server of houseprice needs no mapping.
     """
-    from houseprice.backend.remote.check import check_foreign
+    from houseprice.backend.remote.check import check_foreign, check_own
     from houseprice.tables.sales import load_market, read_sales
 
     use_market(market_name)
     console, settings = Console.from_context(context), read_settings()
     if settings.api_url is None:
         raise typer.BadParameter("HOUSEPRICE_API_URL is not set.")
-    if settings.api_protocol == "houseprice":
+    is_own = settings.api_protocol == "houseprice"
+    if is_own and output is not None:
         raise typer.BadParameter(
-            "a server of houseprice needs no mapping. For another one, set HOUSEPRICE_API_PROTOCOL."
+            "a server of houseprice needs no mapping file. For another one, set "
+            "HOUSEPRICE_API_PROTOCOL."
         )
     market = load_market(settings=settings)
     sales = read_sales(market.sales_path, market.contract, settings)[0]
     with console.progress("Calling the server"):
         local = _local_backend(settings, market)
-        check = check_foreign(settings, market.contract, sales, local)
+        check = (check_own if is_own else check_foreign)(settings, market.contract, sales, local)
     if as_json:
         typer.echo(json.dumps(_to_dict(check), indent=2))
     else:
@@ -86,16 +88,21 @@ def _text(check: ServerCheck) -> str:
         "Sent": _sent(check),
         "Answered": [_shorten(check.answer)],
         "Values": _values(check),
-        "Forms of blanks, by how their values fit the prices of the sales": [
-            _candidate(each, is_best=each is check.best) for each in check.candidates
-        ],
-        "Mapping file, for HOUSEPRICE_API_MAP": check.mapping.splitlines(),
     }
+    if check.mapping:
+        sections |= {
+            "Forms of blanks, by how their values fit the prices of the sales": [
+                _candidate(each, is_best=each is check.best) for each in check.candidates
+            ],
+            "Mapping file, for HOUSEPRICE_API_MAP": check.mapping.splitlines(),
+        }
     return "\n\n".join("\n".join([title, *lines]) for title, lines in sections.items())
 
 
 def _described(check: ServerCheck) -> list[str]:
-    lines = [f"version of the model: {check.info.version or 'not given'}"]
+    lines = [f"version of the model: {check.info.version or 'not given'}", *check.remarks]
+    if not check.mapping:
+        return lines
     inputs = check.info.inputs
     named = list_some([f"{each.name} ({each.datatype})" for each in inputs])
     lines.append(f"{plural(len(inputs), 'input')}: {named}" if inputs else "inputs: not given")
@@ -159,6 +166,7 @@ def _candidate(candidate: Candidate, *, is_best: bool) -> str:
 def _to_dict(check: ServerCheck) -> dict[str, Any]:
     return {
         "model_version": check.info.version,
+        "remarks": list(check.remarks),
         "inputs": [asdict(each) for each in check.info.inputs],
         "not_in_market": list(check.unmatched),
         "sent": check.shown.records(),

@@ -1,4 +1,4 @@
-"""The check of a foreign server: what it says and answers, and the mapping file that fits it."""
+"""The check of a server: what it says and answers, and the mapping file that fits a foreign one."""
 
 from __future__ import annotations
 
@@ -15,8 +15,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from houseprice.backend.base import Backend
+from houseprice.backend.remote.client import RemoteBackend
+from houseprice.backend.remote.endpoints import json_rows
 from houseprice.backend.remote.foreign import ForeignBackend
 from houseprice.backend.remote.foreign_table import column_kind, match_inputs
+from houseprice.backend.remote.parity import local_golden_rows
 from houseprice.backend.remote.protocols import (
     ForeignTable,
     InputColumn,
@@ -32,6 +35,7 @@ from houseprice.backend.remote.server_map import (
 )
 from houseprice.backend.remote.transport import Transport
 from houseprice.errors import BackendError
+from houseprice.formatting import plural
 from houseprice.market.contract import Contract
 from houseprice.market.validation import validate, validate_prices
 from houseprice.settings import Settings
@@ -86,6 +90,8 @@ class ServerCheck:
     """What a check found."""
 
     info: ServerInfo
+    remarks: tuple[str, ...]
+    """On a server of houseprice: its market, and how it compares with this computer."""
     unmatched: tuple[str, ...]
     """Columns that the server expects and that the market does not have."""
     shown: ForeignTable
@@ -94,7 +100,7 @@ class ServerCheck:
     candidates: tuple[Candidate, ...]
     best: Candidate
     mapping: str
-    """A mapping file for this server."""
+    """A mapping file for this server; "" for one of houseprice, which needs none."""
     differences: Floats | None
     """Its values over those of the local model, minus 1, where both have one; None without one."""
     n_alone: int
@@ -134,13 +140,62 @@ def check_foreign(
     shown, answer = check.exchange(check.backend(best.server_map))
     return ServerCheck(
         info,
+        (),
         tuple(each.name for each in unmatched),
         shown,
         answer,
         candidates,
         best,
         _mapping(load_mapping(settings), best.server_map),
-        None if local is None else check.differences(local, best.prices),
+        None if local is None else _differences(local, check.rows, best.prices),
+        n_alone,
+        n_differ,
+    )
+
+
+def check_own(
+    settings: Settings,
+    contract: Contract,
+    sales: pd.DataFrame,
+    local: Backend | None = None,
+    transport: Transport | None = None,
+) -> ServerCheck:
+    """Value sales with a server of houseprice, which needs no mapping.
+
+    Raises BackendError if the server can't be reached, or values another market.
+    """
+    transport = transport or Transport(settings)
+    golden = local_golden_rows(settings, contract)
+    backend = RemoteBackend(transport, contract, golden=golden)
+    info, rows = backend.info(), _sample(sales)
+    result = backend.value(rows)
+    reasons = Counter(p.message for p in result.problems if p.severity == "error")
+    best = Candidate(
+        ServerMap(),
+        result.valuations["predicted_price"].to_numpy(np.float64),
+        math.inf,
+        dict(reasons.most_common(5)),
+    )
+    shown = rows[[name for name in contract.columns if name in rows]].head(SHOWN)
+    houses = json_rows(shown, contract)
+    table = ForeignTable(
+        tuple(shown.columns),
+        tuple(column_kind(contract.fields[name], ()) for name in shown.columns),
+        ("",) * shown.shape[1],
+        [list(house.values()) for house in houses],
+    )
+    n_alone, n_differ = _compare_alone(backend, rows, best.prices)
+    sales_text = f", from {plural(info.n_sales, 'sale')}" if info.n_sales else ""
+    return ServerCheck(
+        ServerInfo(info.model_version),
+        (f"houseprice {info.package_version}, {info.market_title}{sales_text}", *info.remarks),
+        (),
+        table,
+        transport.post("/v1/valuations", {"rows": houses}).decode("utf-8"),
+        (),
+        best,
+        "",
+        None if local is None else _differences(local, rows, best.prices),
         n_alone,
         n_differ,
     )
@@ -155,8 +210,7 @@ class _Check:
         self._settings = settings
         self._contract = contract
         self._transport = transport
-        step = max(1, len(sales) // CHECKED_ROWS)
-        self.rows = sales.iloc[::step].head(CHECKED_ROWS).reset_index(drop=True)
+        self.rows = _sample(sales)
         column = self.rows[contract.market.price.column]
         self._log_prices = np.log(validate_prices(column, contract)[0].to_numpy(np.float64))
 
@@ -205,14 +259,7 @@ class _Check:
 
     def compare_alone(self, candidate: Candidate) -> tuple[int, int]:
         """Value some houses alone; return how many, and how many differ from the table."""
-        backend = self.backend(candidate.server_map)
-        rows = np.flatnonzero(np.isfinite(candidate.prices))[:ALONE].tolist()
-        alone = [_values(backend, self.rows.iloc[[row]])[0] for row in rows]
-        same = [
-            abs(price / candidate.prices[row] - 1.0) <= SAME
-            for row, price in zip(rows, alone, strict=True)
-        ]
-        return len(rows), len(rows) - int(sum(same))
+        return _compare_alone(self.backend(candidate.server_map), self.rows, candidate.prices)
 
     def first_valued(self, server_map: ServerMap) -> ServerMap | None:
         """Return the map with the id of a house and the scale with which the server gives prices.
@@ -229,11 +276,6 @@ class _Check:
                 return tried
         return None
 
-    def differences(self, local: Backend, prices: Floats) -> Floats:
-        """Return prices over those of the local model, minus 1, where both have one."""
-        ratios = prices / _values(local, self.rows) - 1.0
-        return ratios[np.isfinite(ratios)]
-
     def exchange(self, backend: ForeignBackend) -> tuple[ForeignTable, str]:
         """Send some houses; return them as they were sent, and the answer."""
         checked = validate(self.rows, self._contract)
@@ -243,6 +285,28 @@ class _Check:
             return table, backend.answer(table)
         except BackendError as error:
             return table, str(error)
+
+
+def _sample(sales: pd.DataFrame) -> pd.DataFrame:
+    """Return sales at equal distances in their file."""
+    step = max(1, len(sales) // CHECKED_ROWS)
+    return sales.iloc[::step].head(CHECKED_ROWS).reset_index(drop=True)
+
+
+def _compare_alone(backend: Backend, rows: pd.DataFrame, prices: Floats) -> tuple[int, int]:
+    """Value some houses alone; return how many, and how many have another price."""
+    valued = np.flatnonzero(np.isfinite(prices))[:ALONE].tolist()
+    alone = [_values(backend, rows.iloc[[row]])[0] for row in valued]
+    same = [
+        abs(price / prices[row] - 1.0) <= SAME for row, price in zip(valued, alone, strict=True)
+    ]
+    return len(valued), len(valued) - int(sum(same))
+
+
+def _differences(local: Backend, rows: pd.DataFrame, prices: Floats) -> Floats:
+    """Return prices over those of the local model, minus 1, where both have one."""
+    ratios = prices / _values(local, rows) - 1.0
+    return ratios[np.isfinite(ratios)]
 
 
 def _fitted(

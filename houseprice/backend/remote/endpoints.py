@@ -131,7 +131,7 @@ class Endpoints:
     def house(self, rows: pd.DataFrame) -> dict[str, Any]:
         """Return one house as the server reads it; raises InputError for several."""
         self._check_single(rows)
-        return _json_rows(rows, self._contract)[0]
+        return json_rows(rows, self._contract)[0]
 
     def missing_part(self, name: str) -> BackendInvalidResponse:
         """Return the error for an answer without a requested part."""
@@ -139,7 +139,7 @@ class Endpoints:
         return BackendInvalidResponse(message, reason="shape")
 
     def _valuations(self, rows: pd.DataFrame, options: dict[str, Any]) -> ValuationsOut:
-        body = {"rows": _json_rows(rows, self._contract), **options}
+        body = {"rows": json_rows(rows, self._contract), **options}
         return self.post("/v1/valuations", body, ValuationsOut)
 
     def _check_single(self, rows: pd.DataFrame) -> None:
@@ -232,7 +232,7 @@ _MAX_EXACT_INTEGER = 2**53
 """Up to here every JSON reader reads an integer exactly."""
 
 
-def _json_rows(rows: pd.DataFrame, contract: Contract) -> list[dict[str, Any]]:
+def json_rows(rows: pd.DataFrame, contract: Contract) -> list[dict[str, Any]]:
     """Convert raw rows so that the server reads the same values: numbers, texts, null.
 
     Only the columns of the contract leave this computer, and the id of a house, so that it is not

@@ -7,7 +7,10 @@ from contextlib import ExitStack
 import numpy as np
 import pytest
 
+from houseprice.api.app import create_app
 from houseprice.market.sales import read_rows
+from houseprice.settings import read_settings
+from tests.loopback import get, served, wait_until
 from tests.stub_server import serve
 
 pytestmark = pytest.mark.usefixtures("fresh_logs", "surroundings")
@@ -141,10 +144,11 @@ def test_a_server_that_values_nothing_fails_with_its_reason(run, connect):
     assert "Give me Id." in result.out
 
 
-def test_the_check_needs_a_server_of_another_protocol(run, monkeypatch):
+def test_the_check_needs_a_server_and_writes_no_mapping_of_our_own(run, monkeypatch, tmp_path):
     assert run("check-server").code == 2
     monkeypatch.setenv("HOUSEPRICE_API_URL", "http://127.0.0.1:1")
-    assert run("check-server").code == 2
+    assert run("check-server", "-o", tmp_path / "server.toml").code == 2
+    assert run("check-server").code == 1
 
 
 def test_a_run_continues_after_its_server_stopped(run, connect, tmp_path, monkeypatch):
@@ -185,3 +189,20 @@ def test_predict_says_how_the_server_compares(run, trained, connect, tmp_path):
         "It gives other values than the model of this computer."
         in run("predict", tmp_path / "homes.csv").err
     )
+
+
+def test_our_own_server_is_checked_without_a_mapping(run, trained, monkeypatch):
+    with served(create_app(read_settings())) as port:
+        monkeypatch.setenv("HOUSEPRICE_API_URL", f"http://127.0.0.1:{port}")
+        wait_until(lambda: get(f"http://127.0.0.1:{port}/ready").ok)
+        text, result = run("check-server"), run("check-server", "--json")
+    assert (text.code, result.code) == (0, 0)
+    assert "Mapping file" not in text.out
+    assert "150 the same" in text.out
+    check = json.loads(result.out)
+    assert "It has the same model as this computer." in check["remarks"]
+    assert check["valued"] == check["houses"] == 150
+    assert (check["valued_alone"], check["differ_alone"], check["mapping"]) == (10, 0, "")
+    assert np.abs(check["differences_from_local"]).max() < 1e-9
+    assert "paid" not in check["sent"][0]
+    assert len(json.loads(check["answered"])["valuations"]) == len(check["sent"]) == 3
