@@ -17,7 +17,7 @@ from houseprice.api.bodies import (
     parse_request,
     read_json_body,
 )
-from houseprice.api.compat import TAG, predict_rows
+from houseprice.api.compat import TAG, RowError, predict_rows
 from houseprice.api.engine import get_engine
 from houseprice.api.problem_details import error_responses
 from houseprice.backend.schemas import API_VERSION
@@ -34,7 +34,7 @@ class RegressionResults(BaseModel):
     predictions: list[float | None] = Field(description="null for a row without a value")
     version: str = Field(description="The version of the model")
     errors: dict[str, dict[str, list[str]]] | None = Field(
-        description="Messages by row, counted from 0, and by field"
+        description="Messages by index of the row and by field; a message has the number of the row"
     )
 
 
@@ -51,7 +51,7 @@ async def regression(request: Request) -> Response:
     errors: dict[str, dict[str, list[str]]] = {}
     for error in predictions.errors:
         row = errors.setdefault(str(error.row), {})
-        row.setdefault(error.field or _WHOLE_ROW, []).append(error.message)
+        row.setdefault(error.field or _WHOLE_ROW, []).append(_message(error))
     return await large_json_response(
         {
             "predictions": predictions.prices,
@@ -59,6 +59,11 @@ async def regression(request: Request) -> Response:
             "errors": errors or None,
         }
     )
+
+
+def _message(error: RowError) -> str:
+    """Count rows from 1, as everywhere but in the fields that the clients of the tutorial read."""
+    return f"Row {error.row + 1}: {error.message}"
 
 
 class Health(BaseModel):
@@ -78,8 +83,8 @@ class InputsRequest(RequestModel):
 class InputError(BaseModel):
     """An error of one row, in the form of pydantic."""
 
-    loc: list[str | int] = Field(description='"inputs", the row counted from 0, the field')
-    msg: str
+    loc: list[str | int] = Field(description='"inputs", the index of the row, the field')
+    msg: str = Field(description="It starts with the number of the row, counted from 1")
     type: str = Field(description="Stable name of the kind of error")
 
 
@@ -117,7 +122,7 @@ async def predict(request: Request) -> Response:
     errors: list[dict[str, Any]] = [
         {
             "loc": ["inputs", error.row, *([error.field] if error.field else [])],
-            "msg": error.message,
+            "msg": _message(error),
             "type": error.code,
         }
         for error in predictions.errors

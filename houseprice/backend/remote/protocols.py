@@ -324,7 +324,11 @@ def _refusals(errors: object) -> dict[int, str]:
         match error:
             case {"loc": [str(), int(row), *path], "msg": message}:
                 messages[row].append(": ".join([*map(str, path), str(message)]))
-    return {row: _text("; ".join(texts)) for row, texts in messages.items()}
+    # The number of a row in the request is another one in the table of the user.
+    return {
+        row: _text("; ".join(texts)).replace(f"Row {row + 1}: ", "")
+        for row, texts in messages.items()
+    }
 
 
 def _predictions(values: list[Any], lows: list[Any], highs: list[Any]) -> list[Prediction]:

@@ -161,7 +161,7 @@ def test_the_errors_of_the_first_tutorial_are_keyed_by_row_and_field(
     errors = api.post("/v1/predict/regression", json=invalid).json()["errors"]
     assert set(errors) == {"1", "2"}
     assert set(errors["1"]) == {"size", "beds"}
-    assert all(isinstance(text, str) for texts in errors["1"].values() for text in texts)
+    assert all(text.startswith("Row 2: ") for texts in errors["1"].values() for text in texts)
     assert {"sise", "size", "quarter"} <= set(errors["2"])
 
 
@@ -179,6 +179,7 @@ def test_the_names_of_the_dialect_and_of_the_contract_both_work(
     assert refused["predictions"] == [None]
     assert refused["errors"][0]["loc"] == ["inputs", 0, "GroundFloor"]
     assert refused["errors"][0]["type"] == "unknown_field"
+    assert refused["errors"][0]["msg"].startswith("Row 1: ")
 
 
 @pytest.fixture(scope="module")

@@ -220,7 +220,7 @@ def test_the_inputs_protocol_names_refused_houses(connect: Connect, rows: pd.Dat
         if path == "/api/v1/health":
             return 200, {"name": "x", "api_version": "1", "model_version": "2.0"}
         prices = [price(row) for row in body["inputs"]]
-        errors = [{"loc": ["inputs", 2, "beds"], "msg": "too many", "type": "above_limit"}]
+        errors = [{"loc": ["inputs", 2, "beds"], "msg": "Row 3: too many", "type": "above_limit"}]
         content = {"predictions": [*prices[:2], None, *prices[3:]], "version": "2.0"}
         return 200, content | {"errors": errors}
 
