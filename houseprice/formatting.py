@@ -3,7 +3,21 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Sequence
+
+_ADDRESS = r"https?:(?=//)|www(?=\.)|@(?=[-\w]+\.)"
+_MARKUP = r"\](?=[(\[:])|<(?=[a-z/!?])|&(?=#|[a-z]\w*;)|\\(?=[!-/:-@\[-`{-~])"
+_LINK = re.compile(rf"{_ADDRESS}|{_MARKUP}", re.IGNORECASE | re.ASCII)
+_WORD_JOINER = "\u2060"
+
+
+def without_links(text: str) -> str:
+    """Keep a text from becoming a link in Markdown or HTML, by an invisible mark.
+
+    The browser makes links of bare addresses too, also of escaped ones.
+    """
+    return _LINK.sub(rf"\g<0>{_WORD_JOINER}", text)
 
 
 def plural(count: int, noun: str, plural_noun: str | None = None) -> str:

@@ -10,10 +10,10 @@ from functools import cached_property, partial
 from typing import Annotated, Literal, Self, get_args
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, model_validator
 from pydantic import Field as Setting
 
-from houseprice.formatting import field_value, list_some
+from houseprice.formatting import field_value, list_some, without_links
 from houseprice.market.dates import Order, date_of, parse_date
 
 Kind = Literal["number", "count", "year", "date", "ordinal", "nominal", "flag"]
@@ -21,6 +21,8 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 Sign = Literal["+", "-"]
 Latitude = Annotated[float, Setting(ge=-90, le=90)]
 Longitude = Annotated[float, Setting(ge=-180, le=180)]
+Text = Annotated[str, AfterValidator(without_links)]
+"""A text for pages. A contract may come from others, so that no text of it becomes a link."""
 
 _ABSENT_CODES = ("NA", "None")
 _ABSENT_WORDS = ("none", "(none)", "no", "nil", "nothing", "absent", "without", "0")
@@ -49,9 +51,9 @@ class Level(ContractModel):
 
     code: str = Setting(min_length=1)
     """As it is in files."""
-    label: str = Setting(min_length=1)
+    label: Text = Setting(min_length=1)
     """As people read it."""
-    help: str = ""
+    help: Text = ""
     """What it means, where the label does not say it."""
     aliases: tuple[str, ...] = ()
     """Other accepted spellings. Case, blanks and marks between words never matter."""
@@ -77,13 +79,13 @@ class Field(ContractModel):
     kind: Kind
     """A size (number), a count, a year, a date; levels from worst to best (ordinal), levels without
     an order (nominal), or no, then yes (flag)."""
-    label: str = Setting(min_length=1)
+    label: Text = Setting(min_length=1)
     """As people read it; by default the column in words."""
-    help: str = ""
+    help: Text = ""
     """One sentence beside the field."""
     group: str
     """The key of its group; by default the first one, or "sale" for a fact of the sale."""
-    unit: str = ""
+    unit: Text = ""
     """The unit of its numbers, such as "sq ft". Other units of its kind are converted."""
     range: tuple[float, float] | None = None
     """The legal limits of a number, both included; by default far beyond the sales."""

@@ -10,7 +10,7 @@ from pydantic import Field as Setting
 from pydantic import FiniteFloat, model_validator
 
 from houseprice.formatting import decimal_places
-from houseprice.market.fields import ContractModel, Sign
+from houseprice.market.fields import ContractModel, Sign, Text
 
 
 class Limit(ContractModel):
@@ -75,16 +75,16 @@ class Group(ContractModel):
 
     key: str
     """What fields call it."""
-    title: str
+    title: Text
     """As people read it."""
-    help: str = ""
+    help: Text = ""
     """One sentence under it."""
 
 
 class Derived(ContractModel):
     """A feature computed from fields, for the model alone."""
 
-    label: str
+    label: Text
     """As people read it."""
     expression: str
     """Such as ``max(sold - built, 0)``; a name that is no identifier is in backticks."""
@@ -106,11 +106,11 @@ class Price(ContractModel):
 
     column: str
     """The column in the file of the sales."""
-    label: str = "Price"
+    label: Text = "Price"
     """As people read it."""
     currency: str = ""
     """The code of the currency, such as USD."""
-    symbol: str = ""
+    symbol: Text = ""
     """The sign before an amount, such as $."""
     range: tuple[float, float] | None = None
     """The legal limits; by default far beyond nearly all prices."""
@@ -175,7 +175,7 @@ class MarketMetadata(ContractModel):
 
     name: str = Setting(pattern=r"^[a-z][a-z0-9_]*$")
     """Its name in files of models; by default that of the folder."""
-    title: str
+    title: Text
     """The town, as people read it; by default the name in words."""
     description: str = ""
     """What sales these are."""

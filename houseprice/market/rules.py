@@ -17,7 +17,7 @@ from pydantic import NonNegativeFloat
 
 from houseprice.formatting import join_words
 from houseprice.market.expressions import Expression
-from houseprice.market.fields import ContractModel, Field
+from houseprice.market.fields import ContractModel, Field, Text
 
 Fields = Mapping[str, Field]
 _MAX_NAMED = 3
@@ -79,7 +79,7 @@ class Component(ContractModel):
 
     code: str
     """The code of the problem."""
-    label: str
+    label: Text
     """What it is called in "No garage"."""
     fields: tuple[str, ...] = Setting(min_length=1)
     """The fields that say whether there is one."""
@@ -277,9 +277,9 @@ class Rule(ContractModel):
     """The condition, an expression."""
     fields: tuple[str, ...]
     """The fields in it."""
-    message: str
+    message: Text
     """What is wrong, a sentence."""
-    expected: str
+    expected: Text
     """What would be right."""
 
     @property

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from houseprice.formatting import decimal, money, percent
+from houseprice.formatting import decimal, money, percent, without_links
 from houseprice.market.contract import Contract
 from houseprice.market.metadata import MarketMetadata
 from houseprice.market.sales import Market
@@ -123,8 +123,8 @@ _MARKUP = re.compile(r"([\\`*_\[\]<>$|~])")
 
 
 def escape_markdown(text: str) -> str:
-    """Escape Markdown in a text and put the text on one line."""
-    return _MARKUP.sub(r"\\\1", " ".join(text.split()))
+    """Escape Markdown in a text, without links, and put the text on one line."""
+    return _MARKUP.sub(r"\\\1", without_links(" ".join(text.split())))
 
 
 def format_date(text: str) -> str:

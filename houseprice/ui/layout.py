@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,7 +16,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from houseprice.backend.base import BackendInfo, Capability
 from houseprice.errors import BackendError, HousePriceError, NotSupported, SettingsError, StoreError
-from houseprice.formatting import percent
+from houseprice.formatting import percent, without_links
 from houseprice.market.parsing import shorten
 from houseprice.tables.writer import to_csv
 from houseprice.ui.session import (
@@ -341,17 +340,9 @@ def measurement_note(info: BackendInfo) -> str:
 
 
 _MARKDOWN = frozenset(r"\`*_{}[]()#+-!$:<>|~&.")
-# The browser makes links of escaped texts, too, where one of these comes before the rest of it.
-_ADDRESS = re.compile(r"https?:(?=//)|www(?=\.)|@", re.IGNORECASE)
-_WORD_JOINER = "\u2060"
 
 
 def escape(text: str) -> str:
     """Escape Markdown in text of users or servers: no image, link or formula is rendered."""
     text = without_links(" ".join(text.split()))
     return "".join(f"\\{mark}" if mark in _MARKDOWN else mark for mark in text)
-
-
-def without_links(label: str) -> str:
-    """Keep addresses in the label of a widget from becoming links, by an invisible mark."""
-    return _ADDRESS.sub(rf"\g<0>{_WORD_JOINER}", label)

@@ -21,7 +21,7 @@ from houseprice.market.profile.selection import Sales, Selection, with_price_per
 from houseprice.market.profile.summaries import round_step
 from houseprice.market.sales import Market
 from houseprice.ui.charts.style import axis_title
-from houseprice.ui.layout import escape, show_link, without_links
+from houseprice.ui.layout import escape, show_link
 
 _MAX_LOCATIONS_NAMED = 4
 _MAX_LOCATIONS_LISTED = 300
@@ -59,7 +59,7 @@ def show_filters(market: Market) -> Selection:
         if location is not None:
             listed = _largest_locations(codes)
             selected = st.multiselect(
-                without_links(location.label),
+                location.label,
                 sorted(listed),
                 key="only_location",
                 placeholder="All",
@@ -72,7 +72,7 @@ def show_filters(market: Market) -> Selection:
             )
         for slider in sliders:
             low, high = st.slider(
-                without_links(slider.label),
+                slider.label,
                 slider.low,
                 slider.high,
                 (slider.low, slider.high),

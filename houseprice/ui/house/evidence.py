@@ -166,7 +166,7 @@ def _show_side_by_side(comparables: pd.DataFrame, market: Market) -> None:
     columns = st.columns(len(comparables))
     for column, (_, sale) in zip(columns, comparables.iterrows(), strict=True):
         with column, st.container(border=True, height="stretch"):
-            number, step = f"Sale {sale['id']}", difference_step(sale["price"])
+            number, step = f"Sale {escape(str(sale['id']))}", difference_step(sale["price"])
             heading = f"Sold {sale['sold']}" if sale["sold"] else number
             st.metric(heading, contract.money(sale["price"]), help=number)
             if not pd.isna(sale["time_adjusted_price"]):
@@ -193,7 +193,7 @@ def _use_button(sale_id: str, prefix: str) -> None:
     st.button(
         "Start from it",
         key=f"{prefix}_use_{sale_id}",
-        help=f"Fills the form with sale {sale_id}. Your house stays among the scenarios.",
+        help=f"Fills the form with sale {escape(sale_id)}. Your house stays among the scenarios.",
         on_click=fill_with_sale,
         args=(sale_id,),
         type="tertiary",

@@ -24,7 +24,7 @@ from houseprice.market.parsing import describe_range
 from houseprice.market.problems import Problem
 from houseprice.market.sales import Market
 from houseprice.ui.house.state import TAB, date_limits, enter, given_fields, is_choice
-from houseprice.ui.layout import escape, without_links
+from houseprice.ui.layout import escape
 from houseprice.ui.session import market
 
 TABS = ("Details", "Explanation", "Comparables", "What-if", "Compare")
@@ -135,7 +135,7 @@ class HouseForm:
         if isinstance(given, date):
             first, last = date_limits(market())
             st.date_input(
-                without_links(field.label),
+                field.label,
                 min_value=min(first, given),
                 max_value=max(last, given),
                 help=f"{field.help} By default the end of the sales.".strip(),
@@ -146,7 +146,7 @@ class HouseForm:
         elif field.is_numeric and field.kind != "date" and field.column in dates:
             options = _period_options(field, market())
             st.selectbox(
-                without_links(field.label),
+                field.label,
                 options if given in (None, *options) else [*options, given],
                 index=None,
                 format_func=partial(_period_label, field, self._contract),
@@ -158,7 +158,7 @@ class HouseForm:
             )
         elif is_choice(field):
             st.selectbox(
-                without_links(field.label),
+                field.label,
                 field.codes,
                 index=None,
                 format_func=lambda code: field.labels[field.codes.index(code)],
@@ -171,7 +171,7 @@ class HouseForm:
         else:
             # A text, so that the validator reads it as in a file and says what it could not read.
             st.text_input(
-                without_links(f"{field.label} ({field.unit})" if field.unit else field.label),
+                f"{field.label} ({field.unit})" if field.unit else field.label,
                 placeholder=self._derived(field) or self._typically(field),
                 help=f"{field.help} Expected: {describe_range(field)}.".strip(),
                 key=field.column,

@@ -21,7 +21,7 @@ from houseprice.market.parsing import parse_cell
 from houseprice.market.sales import Market, sale_period
 from houseprice.ui.charts.style import axis_title, money_title
 from houseprice.ui.house.state import fill_with_sale, is_choice, sale_fields
-from houseprice.ui.layout import escape, without_links
+from houseprice.ui.layout import escape
 from houseprice.ui.session import backend, market, ranked_columns, study_of
 
 logger = logging.getLogger(__name__)
@@ -167,7 +167,7 @@ def show_search(market: Market) -> None:
         action.button(
             "Use it",
             key=f"find_use_{sale_id}",
-            help=f"Fills the form with sale {sale_id}.",
+            help=f"Fills the form with sale {escape(sale_id)}.",
             on_click=_use,
             args=(sale_id,),
         )
@@ -216,7 +216,7 @@ def _location_widget(field: Field) -> int | None:
     """Draw the widget of a location; return the position of its level."""
     if is_choice(field):
         return st.selectbox(
-            without_links(field.label),
+            field.label,
             range(len(field.labels)),
             index=None,
             format_func=lambda position: field.labels[position],
@@ -224,6 +224,6 @@ def _location_widget(field: Field) -> int | None:
             key="find_location",
             persist_state="session",
         )
-    text = st.text_input(without_links(field.label), key="find_location", persist_state="session")
+    text = st.text_input(field.label, key="find_location", persist_state="session")
     value = parse_cell(field, text).value
     return None if math.isnan(value) else int(value)

@@ -5,6 +5,7 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
+from markdown_it import MarkdownIt
 
 from houseprice.errors import MarketError
 from houseprice.market.contract import load_contract
@@ -199,3 +200,32 @@ def test_an_invalid_gate_is_an_error_with_its_key(tmp_path, gate, key, reason):
         load_contract(folder)
     assert refused.value.key == key
     assert reason in refused.value.reason
+
+
+LINKS = (
+    "[Area](http://a.b)", "![x](//a.b/c.png)", "[a][b]\n\n[b]: //a.b", '<a href="//a.b">Area</a>',
+    "<ftp://a.b>", "<me@a.bc>", "https://a.b", "WWW.a.bc", "me@a.bc", "http&#58;//a.b",
+    r"http\://a.b", r"me\@a.bc",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("link", LINKS)
+def test_no_text_of_a_contract_is_a_link(contract, link):
+    texts = {
+        "label": link,
+        "help": f"See {link}",
+        "levels": [{"code": "A", "label": link, "help": link}, "B"],
+    }
+    field = contract.fields["grade"].replaced(**texts)
+    group = contract.groups[0].replaced(title=link, help=link)
+    shown = [field.label, field.help, field.levels[0].label, field.levels[0].help, group.title]
+    for text in [*shown, group.help]:
+        tokens = MarkdownIt("commonmark").parse(text)
+        kinds = {each.type for token in tokens for each in [token, *(token.children or ())]}
+        assert not kinds & {"link_open", "image", "html_inline", "html_block"}
+        read = re.sub(r"<[^>]+>", "", MarkdownIt("commonmark").render(text))
+        assert not re.search(r"(https?://|www\.|\w@\w+\.)\w", read, re.IGNORECASE)
+    assert field.levels[1].label == "B"
+    assert group.replaced(title="Heating & air < 5 [m²] (a_b)").title == (
+        "Heating & air < 5 [m²] (a_b)"
+    )
