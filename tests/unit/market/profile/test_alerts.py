@@ -118,7 +118,7 @@ def test_price_outliers_are_sorted_by_their_distance(ames_sales):
 
 def test_contradictions_are_those_of_the_selected_sales(market, ames_sales):
     found = contradictions(market, ames_sales)
-    assert found["id"].nunique() == 16
+    assert found["id"].nunique() == 21
     row = found[found["id"] == "524"].iloc[0]
     assert row["message"] == "Year of sale (2007) is before Year remodelled (2008)."
     one = Sales(
