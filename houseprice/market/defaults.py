@@ -32,6 +32,7 @@ YEARS_BEYOND = 300
 """Limits of years and dates that are left to the sales start so much earlier than the sales."""
 _ALL_NUMBERS = (-MAX_EXACT, MAX_EXACT)
 _ALL_DATES = (1.0, 9999.0)
+_CODE = re.compile(r"[a-z]|[01](\.0*)?", re.IGNORECASE)
 _NO_WORDS = frozenset({"0", "n", "no", "f", "false", "none", "absent", "nein", "non"})
 
 
@@ -163,7 +164,13 @@ def _flag_levels(levels: list[Level]) -> list[Level]:
         is_no = normalize(levels[0].code) in _NO_WORDS
         other = Level(code="yes" if is_no else "no", label="Yes" if is_no else "No")
         levels = [levels[0], other]
-    return sorted(levels, key=lambda level: normalize(level.code) not in _NO_WORDS)
+    levels = sorted(levels, key=lambda level: normalize(level.code) not in _NO_WORDS)
+    labels = zip(levels, ("No", "Yes"), strict=False)
+    # Numbers and letters are codes: "Garage: 0 instead of 1" says less than "No instead of Yes".
+    return [
+        level.model_copy(update={"label": label}) if _CODE.fullmatch(level.code) else level
+        for level, label in labels
+    ] + levels[2:]
 
 
 def _with_limits(field: Field, texts: list[str]) -> Field:

@@ -19,6 +19,8 @@ _QUANTITY = re.compile(
 _SPELLINGS = {
     ("area", 1.0): "sqm m2 sqmetre squaremetre sqmeter squaremeter qm",
     ("area", 0.3048**2): "sqft sf ft2 ftsq sqfeet squarefeet sqfoot squarefoot",
+    ("area", 100 * 0.3048**2): "hundredsqft",
+    ("area", 1_000 * 0.3048**2): "thousandsqft",
     ("area", 0.9144**2): "sqyd yd2 squareyard",
     ("area", 10_000.0): "ha hectare",
     ("area", 43_560 * 0.3048**2): "acre ac",

@@ -74,6 +74,13 @@ class Column:
         return self.n_known > 0 and self.known_numbers.size >= 0.98 * self.n_known
 
     @cached_property
+    def is_padded(self) -> bool:
+        """Whether its texts are codes of digits, of one length with leading zeros."""
+        is_code = all(re.fullmatch(r"\d{2,}", text) for text in self.distinct)
+        is_long = len(set(map(len, self.distinct))) == 1
+        return is_code and is_long and any(text.startswith("0") for text in self.distinct)
+
+    @cached_property
     def is_whole(self) -> bool:
         """Whether all numbers are whole."""
         return bool((self.known_numbers == np.floor(self.known_numbers)).all())

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from houseprice.errors import PriceNotFound
+from houseprice.errors import MarketError, PriceNotFound
 from houseprice.market.contract import CONTRACT_FILE, load_contract
 from houseprice.market.draft.draft import Draft
 from houseprice.market.draft.kinds import Guess
@@ -72,7 +72,12 @@ def write_market(
         text = contract_text(draft, title, sales.name, currency)
         (new / CONTRACT_FILE).write_text(text, encoding="utf-8")
         (new / sales.name).write_bytes(sales.read_bytes())
-        market = market_of(new, load_contract(new), rows, unread)
+        try:
+            market = market_of(new, load_contract(new), rows, unread)
+        except MarketError as error:
+            # The files are still in a folder of another name.
+            path = sales if error.file.name == sales.name else folder / error.file.name
+            raise MarketError(path, error.key, error.reason) from None
         columns = [guess.column for guess in draft.fields]
         sample = rows[columns].sample(min(N_SAMPLE, len(rows)), random_state=0).sort_index()
         sample.to_csv(new / SAMPLE, index=False)

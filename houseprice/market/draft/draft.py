@@ -23,16 +23,21 @@ from houseprice.market.draft.kinds import (
     ROLE_KINDS,
     Guess,
     Sure,
+    area_unit,
     guess_field,
     is_sure_year,
     size_unit,
     year_options,
 )
 from houseprice.market.draft.leaks import (
+    PER_AREA,
+    codes_of_texts,
     copies,
     correlation,
+    is_price_named,
     is_valuation,
     price_form,
+    price_with,
     says_only_date,
 )
 from houseprice.market.fields import Kind
@@ -106,6 +111,7 @@ def draft_market(
     drafter.leave_out_empty()
     drafter.find_date()
     drafter.leave_out_leaks(with_valuations=with_valuations)
+    drafter.leave_out_repeats()
     drafter.find_coordinates()
     drafter.find_house_roles()
     drafter.find_location()
@@ -125,6 +131,7 @@ class _Drafter:
         self.named = named
         self.guesses: dict[str, Guess] = {}
         self.roles: dict[str, str] = {}
+        self.dates: Floats | None = None
         self.years: Floats | None = None
         self.price = self._find_price()
         prices = self.price.numbers
@@ -138,15 +145,21 @@ class _Drafter:
             self._take("price", price, None, "you named it")
             return price
         scores = {name: _price_score(column) for name, column in self.columns.items()}
-        best = max(scores, key=lambda name: scores[name], default="")
+        best = max(scores, key=lambda name: (scores[name], _latest_year(name)), default="")
         if not best or scores[best] <= 0:
+            for column in self.columns.values():
+                if _is_named_price(column) and _is_logarithm(column):
+                    raise PriceNotFound(
+                        f"«{column.name}» looks like the logarithm of a price. Add a column of the "
+                        "price itself."
+                    )
             raise PriceNotFound(
                 "No column is named like a price and has amounts: at least "
                 f"{MIN_PRICES} different numbers, most above zero "
                 f"({list_some(list(self.columns))}). Name the column of the price."
             )
         others = [name for name, score in scores.items() if score == scores[best] and name != best]
-        if self.columns[best].has(*words.NOT_PRICE):
+        if _is_other_price(self.columns[best]):
             others.append("a price of another kind")
         sure: Sure = "check" if others else "sure"
         check = f"or is it {' or '.join(others)}?" if others else ""
@@ -157,17 +170,20 @@ class _Drafter:
 
     def find_keys(self) -> None:
         """Find the key of a sale and that of a house."""
-        for column in self._free():
-            is_named = column.name in (self.named.get("id"), self.named.get("property_id"))
+        named_keys = (self.named.get("id"), self.named.get("property_id"))
+        # A number of the row is the key only if there is no other.
+        for column in sorted(self._free(), key=_counts_rows):
             n_rows, n_distinct = len(column.cells), len(column.distinct)
             may_be = column.has(*words.KEYS) and (not column.is_numeric or column.is_whole)
-            if not is_named and not (may_be and n_distinct > 0.5 * n_rows):
+            is_key = column.name in named_keys or (may_be and n_distinct > 0.5 * n_rows)
+            if not is_key and not _counts_rows(column):
                 continue
             role = "id" if n_distinct == n_rows else "property_id"
             if role in self.roles:
                 self._leave_out(column, f"a key beside {self.roles[role]}", "likely")
             elif role == "id":
-                self._take(role, column, None, "its name, and it never repeats")
+                why = "it counts the sales" if _counts_rows(column) else "its name"
+                self._take(role, column, None, f"{why}, and it never repeats")
             else:
                 reason = f"its name; it repeats {n_rows - n_distinct:,} times, as resales do"
                 self._take(role, column, None, reason, "likely")
@@ -181,7 +197,7 @@ class _Drafter:
             check = "day or month first?" if date.order in ("mdy", "dmy") else ""
             reason = f"{date.date_share:.0%} of its values are dates"
             self._take("sale_date", date, "date", reason, "likely", check, {**at_sale, **order})
-            self.years = np.floor(date.dates)
+            self.dates, self.years = date.dates, np.floor(date.dates)
             return
         year = self._pick("year", _is_sale_year)
         if year is None:
@@ -189,10 +205,15 @@ class _Drafter:
         reason, check = "years, and no word of building", "the year of the sale?"
         self._take("sale_year", year, "year", reason, "likely", check, at_sale)
         self.years = year.numbers
+        self.dates = year.numbers
         month = self._pick("month", _is_month)
         if month is not None:
             reason = "whole numbers from 1 to 12"
             self._take("sale_month", month, "count", reason, "sure", "", at_sale)
+            self.dates = year.numbers + month.numbers / 12
+            day = next(filter(_is_day, self._free()), None)
+            if day is not None:
+                self._leave_out(day, "the day of the month of the sale")
 
     # --------------------------------------------------------------------------------- left out
 
@@ -208,21 +229,32 @@ class _Drafter:
                 self._leave_out(column, f"only {share:.1%} of the sales have it", "likely")
 
     def leave_out_leaks(self, *, with_valuations: bool) -> None:
-        """Leave out forms of the price, and what other columns say already."""
+        """Leave out forms of the price, other prices and assessed values."""
         areas = [column for column in self._free() if _may_be_area(column)]
         for column in self._free():
             form = price_form(column, self.log_price, self.years, areas)
             if form is not None:
                 self._leave_out(column, form)
             elif not with_valuations and is_valuation(column):
-                reason, check = "an asking price or assessed value", "known before the sale?"
+                reason, check = "another price or an assessed value", "known before the sale?"
                 self._leave_out(column, reason, "likely", check)
+
+    def leave_out_repeats(self) -> None:
+        """Leave out what other columns say already, alone or with a price that is left out."""
         numeric = [column for column in self._free() if column.is_numeric]
-        for column, what in copies(numeric):
-            self._leave_out(column, what)
+        for column, what in copies([*self._left_out(), *numeric]):
+            if column.name not in self.guesses:
+                self._leave_out(column, what)
+        prices = [
+            column for column in self._left_out() if self.guesses[column.name].reason != PER_AREA
+        ]
         for column in self._free():
-            if self.years is not None and column.is_numeric and says_only_date(column, self.years):
+            if (other := price_with(column, prices, self.log_price)) is not None:
+                self._leave_out(column, f"the price follows from it and {other}")
+            elif says_only_date(column, self.years, self.dates):
                 self._leave_out(column, "the date of the sale says it")
+        for column, name in codes_of_texts(self._free()):
+            self._leave_out(column, f"numbers for the texts of {name}")
 
     # ----------------------------------------------------------------------------------- the house
 
@@ -258,8 +290,7 @@ class _Drafter:
             self._take("built", built, "year", reason, "sure", "", year_options(built))
         area = self._pick("area", _may_be_area, self._area_score)
         if area is not None:
-            is_feet = float(np.median(area.known_numbers)) > 400
-            unit = size_unit(area) or ("sq ft" if is_feet else "sq m")
+            unit = area_unit(area)
             options: dict[str, object] = {"unit": unit, "scale": "log", "sign": "+"}
             if (area.known_numbers == 0).any():
                 options["unknown"] = [0]
@@ -290,6 +321,11 @@ class _Drafter:
 
     def _free(self) -> list[Column]:
         return [column for name, column in self.columns.items() if name not in self.guesses]
+
+    def _left_out(self) -> list[Column]:
+        """Return the columns of numbers that are left out."""
+        names = [name for name, guess in self.guesses.items() if guess.use == "left out"]
+        return [self.columns[name] for name in names if self.columns[name].is_numeric]
 
     def _pick(
         self, role: str, test: Test, score: Callable[[Column], float] | None = None
@@ -322,18 +358,53 @@ class _Drafter:
             self.guesses[column.name] = Guess(column.name, "left out", None, reason, sure, check)
 
 
+def _counts_rows(column: Column) -> bool:
+    """Whether a column numbers the rows: whole numbers that neither repeat nor leave any out."""
+    numbers, n_rows = column.known_numbers, len(column.cells)
+    if n_rows < MIN_PRICES or column.n_numbers != n_rows or column.has(*words.YEARS):
+        return False
+    is_gapless = column.is_whole and np.ptp(numbers) == n_rows - 1
+    is_counter = numbers.min() in (0, 1) or column.has(*words.KEYS) or (np.diff(numbers) == 1).all()
+    return bool(is_gapless and is_counter)
+
+
+def _latest_year(name: str) -> int:
+    """Return the latest year in a name; beyond all years if it has none."""
+    return max(map(int, re.findall(r"(?:19|20)\d\d", name)), default=9999)
+
+
+def _is_named_price(column: Column) -> bool:
+    return is_price_named(column) or column.has(*words.RENT, *words.VALUE)
+
+
+def _is_other_price(column: Column) -> bool:
+    """Whether a column is named like a listed price, or one per area."""
+    return column.has(*words.NOT_PRICE) or size_unit(column) != ""
+
+
+def _is_logarithm(column: Column) -> bool:
+    """Whether numbers may be logarithms of amounts: small ones that differ little."""
+    numbers = column.known_numbers
+    if not numbers.size or column.is_whole or numbers.max() >= 20:
+        return False
+    return bool(numbers.mean() > 3 and numbers.std() < 0.2 * numbers.mean())
+
+
 def _price_score(column: Column) -> float:
     """Return how much a column looks like the price of the sale; 0 or less if it can't be it."""
     if not column.is_numeric or column.n_numbers < MIN_PRICES:
         return 0.0
     numbers = column.known_numbers
-    is_named = column.has(*words.PRICE) or column.contains(words.PRICE_ROOTS)
     has_sign = re.search(words.SIGNS, " ".join([column.name, *column.distinct[:5]])) is not None
-    score = 4.0 * is_named + 2.0 * has_sign + 1.0 * column.has("sale", "sold", "selling")
-    score = score or 1.0 * column.has("value", "amount", "medv", "cost", "consideration")
+    score = (
+        4.0 * is_price_named(column)
+        + 3.0 * column.has(*words.RENT)
+        + 2.0 * has_sign
+        + 1.0 * column.has("sale", "sold", "selling")
+    )
+    score = score or 1.0 * column.has(*words.VALUE)
     # A listed price or one per area is the price only where there is no other.
-    is_logarithm = not column.is_whole and numbers.max() < 20
-    score -= 3.5 * column.has(*words.NOT_PRICE) + 3.0 * is_logarithm
+    score -= 3.5 * _is_other_price(column) + 5.0 * _is_logarithm(column)
     return score if np.mean(numbers > 0) > 0.5 else 0.0
 
 
@@ -368,14 +439,30 @@ def _is_month(column: Column) -> bool:
     return bool(numbers.size) and is_month and column.has(*words.MONTHS)
 
 
+def _is_day(column: Column) -> bool:
+    is_day = column.is_whole and bool(np.isin(column.known_numbers, np.arange(1, 32)).all())
+    return is_day and column.n_numbers > 12 and column.has("day", "daysold", "saleday")
+
+
 def _may_be_area(column: Column) -> bool:
     return (
         column.is_numeric
         and column.n_numbers > 10
-        and (column.has(*words.AREA) or column.contains(words.AREA_ROOTS))
+        and (_is_named_size(column) or size_unit(column).startswith("sq"))
         and not column.has(*words.NOT_AREA)
-        and float(np.median(column.known_numbers)) > 12
+        and _may_be_size(column)
     )
+
+
+def _is_named_size(column: Column) -> bool:
+    return column.has(*words.AREA) or column.contains(words.AREA_ROOTS)
+
+
+def _may_be_size(column: Column) -> bool:
+    """Whether numbers are sizes of houses: square feet, metres, or thousands of square feet."""
+    median = float(np.median(column.known_numbers))
+    is_thousands = 0.6 < median < 4 and not column.is_whole
+    return median > 12 or is_thousands or (median > 0 and size_unit(column) == "sq ft")
 
 
 def _is_place(column: Column) -> bool:

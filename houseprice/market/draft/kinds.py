@@ -82,7 +82,8 @@ def guess_field(column: Column) -> Guess:
 def _guess(column: Column) -> Guess:
     name, n_texts = column.name, len(column.distinct)
     is_free = not column.is_numeric and n_texts > 20 and n_texts > MAX_TEXTS * column.n_known
-    if is_free or (column.has(*TEXTS) and n_texts > 20):
+    is_key = column.is_padded and n_texts == column.n_known
+    if is_free or is_key or (column.has(*TEXTS) and n_texts > 20):
         return Guess(name, "left out", None, "free text, an address or a key", "likely")
     if _is_flag(column):
         return Guess(name, "field", "flag", "two values: no and yes")
@@ -143,14 +144,26 @@ def year_options(column: Column) -> dict[str, object]:
 
 def size_unit(column: Column) -> str:
     """Return the unit that the name of a size says, or an empty text."""
-    if column.has("sf", "feet") or "sqft" in _plain(column.name):
+    if column.has("sf", "feet") or re.search("sqr?ft|sqfeet", _plain(column.name)):
         return "sq ft"
-    if column.has("sqm", "m2", "metres", "meters"):
+    if column.has("sqm", "qm", "m2", "metres", "meters") or column.words >= {"m", "2"}:
         return "sq m"
     return "acres" if column.has("acre", "acres", "acreage") else ""
 
 
+def area_unit(column: Column) -> str:
+    """Return the unit of a living area by its name, else by its numbers."""
+    unit, median = size_unit(column), float(np.median(column.known_numbers))
+    if median < 4:
+        return "thousand sq ft"
+    if unit == "sq ft" and median < 100:
+        return "hundred sq ft"
+    return unit or ("sq ft" if median > 400 else "sq m")
+
+
 def _is_flag(column: Column) -> bool:
+    if column.is_numeric and column.n_numbers == 2:
+        return bool(np.isin(column.known_numbers, (0, 1)).all())
     spellings = column.spellings
     return len(spellings) == 2 and len(spellings & NO) == 1 and len(spellings & YES) == 1
 

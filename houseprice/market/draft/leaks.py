@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from houseprice.market.draft.column import Column
-from houseprice.market.draft.words import NOT_PRICE, PRICE, VALUATIONS
+from houseprice.market.draft.words import PRICE, PRICE_ROOTS, VALUATION_ROOTS, VALUATIONS
 
 Floats = NDArray[np.float64]
 
@@ -16,6 +16,9 @@ LEAK = 0.98
 """Correlation with the logarithm of the price from which a column is a form of it."""
 DEFLATED = 0.02
 """Spread of the ratio of two prices within a year below which one is the other, deflated."""
+PER_AREA = "the price per area"
+EXACT = 0.9995
+"""Correlation from which numbers are the price, or the date, but for rounding."""
 SAME = 1.0 - 1e-7
 """Correlation from which two columns are the same but for scale and rounding."""
 _MAX_ROWS = 2000
@@ -44,7 +47,7 @@ def price_form(
     is_rate = column.has(*PRICE, "per", "rate", "psf")
     sizes = (_log(area.numbers) for area in areas if area is not column)
     if is_rate and any(correlation(logarithm + size, log_price) > LEAK for size in sizes):
-        return "the price per area"
+        return PER_AREA
     return None
 
 
@@ -52,15 +55,67 @@ def is_valuation(column: Column) -> bool:
     """Whether a column is an asking price or an assessed value."""
     if not column.is_numeric or column.n_numbers <= 10 or column.known_numbers.max() <= 100:
         return False
-    return column.has(*VALUATIONS) or (column.has(*PRICE) and column.has(*NOT_PRICE))
+    is_valued = column.has(*VALUATIONS) or column.contains(VALUATION_ROOTS)
+    return is_valued or is_price_named(column)
 
 
-def says_only_date(column: Column, years: Floats) -> bool:
-    """Whether a column is the year of the sale, or has one value for each year."""
+def is_price_named(column: Column) -> bool:
+    """Whether a column is named like a price, of whatever kind."""
+    return column.has(*PRICE) or column.contains(PRICE_ROOTS)
+
+
+def price_with(column: Column, others: Sequence[Column], log_price: Floats) -> str | None:
+    """Return with which other column a column gives the price away, or None.
+
+    Examples are the share of the asking price that was paid, and the change since the last price.
+    """
+    if not column.is_numeric or column.n_numbers < 5:
+        return None
+    step = max(len(log_price) // _MAX_ROWS, 1)
+    own, target = column.numbers[::step], log_price[::step]
+    for other in others:
+        base = other.numbers[::step]
+        n_known, alone = np.isfinite(base).sum(), correlation(_log(base), target)
+        shares = (own, own / 100)
+        forms = [base * own, base / np.where(own == 0, np.nan, own), base + own, base - own]
+        forms += [base * (1 + share) for share in shares] + [base * (1 - share) for share in shares]
+        logarithms = [
+            each for form in forms if np.isfinite(each := _log(form)).sum() > 0.9 * n_known
+        ]
+        together = max((correlation(each, target) for each in logarithms), default=0.0)
+        if together > EXACT and 1 - together < 0.05 * (1 - alone):
+            return other.name
+    return None
+
+
+def codes_of_texts(columns: Sequence[Column]) -> Iterator[tuple[Column, str]]:
+    """Yield each column of whole numbers that are codes of the texts of another, and which."""
+    texts = [each for each in columns if not each.is_numeric]
+    for column in columns:
+        n_codes = column.n_numbers
+        if not (column.is_whole and 10 < n_codes <= 0.5 * column.n_known):
+            continue
+        for other in texts:
+            is_like = len(other.distinct) == n_codes and other.n_known == column.n_known
+            if is_like and len(set(zip(column.texts, other.texts, strict=True))) == n_codes:
+                yield column, other.name
+                break
+
+
+def says_only_date(column: Column, years: Floats | None, dates: Floats | None) -> bool:
+    """Whether a column is the date of the sale as a number, or has one value for each year."""
+    if not column.is_numeric or years is None or dates is None:
+        return False
+    if correlation(column.numbers, dates) > EXACT:
+        return True
     known = np.isfinite(column.numbers) & np.isfinite(years)
     pairs = np.unique(np.column_stack([years[known], column.numbers[known]]), axis=0)
     n_years = np.unique(pairs[:, 0]).size
-    return n_years > 1 and len(pairs) == n_years and np.unique(pairs[:, 1]).size > 1
+    return (
+        1 < n_years <= 0.5 * known.sum()
+        and len(pairs) == n_years
+        and np.unique(pairs[:, 1]).size > 1
+    )
 
 
 def copies(columns: Sequence[Column]) -> Iterator[tuple[Column, str]]:
@@ -78,8 +133,7 @@ def copies(columns: Sequence[Column]) -> Iterator[tuple[Column, str]]:
         derived = (
             what
             for what, sources, form in forms
-            # The square of a flag is the flag.
-            if column.name not in sources and (not _is_binary(column) or len(sources) > 1)
+            if column.name not in sources
             if _is_same(own, form)
         )
         if (what := next(equal, None) or next(derived, None)) is not None:
@@ -92,10 +146,11 @@ def _forms(
     columns: Sequence[Column], values: Mapping[str, Floats]
 ) -> Iterator[tuple[str, set[str], Floats]]:
     """Yield squares, logarithms and products of columns: what it is, of which, and its values."""
-    for name, numbers in values.items():
-        yield f"the square of {name}", {name}, numbers**2
-        yield f"the logarithm of {name}", {name}, _log(numbers)
     flags = [column.name for column in columns if _is_binary(column)]
+    for name, numbers in values.items():
+        if name not in flags:
+            yield f"the square of {name}", {name}, numbers**2
+            yield f"the logarithm of {name}", {name}, _log(numbers)
     for flag in flags if len(columns) <= _MAX_COLUMNS else ():
         for name, numbers in values.items():
             if name != flag:
@@ -109,10 +164,12 @@ def _is_same(one: Floats, other: Floats) -> bool:
 def _is_deflated(log_ratio: Floats, years: Floats | None) -> bool:
     groups = np.zeros(len(log_ratio)) if years is None else years
     known = np.isfinite(log_ratio) & np.isfinite(groups)
-    if known.sum() < 20:
-        return False
     centred = log_ratio[known].copy()
-    for year in np.unique(groups[known]):
+    years_of_sales, n_sales = np.unique(groups[known], return_counts=True)
+    # The median of one or two sales says nothing of their spread.
+    if n_sales.sum() - 2 * n_sales.size < 20:
+        return False
+    for year in years_of_sales:
         at = groups[known] == year
         centred[at] -= np.median(centred[at])
     return float(np.std(centred)) < DEFLATED

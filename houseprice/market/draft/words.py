@@ -15,34 +15,42 @@ DATE_ROOTS = ("datum", "fecha", "дата", "日期")
 PRICE = words(
     "price saleprice soldprice pricepaid sellingprice purchaseprice paid preis prix precio"
 )
+RENT = words("rent rents rental monthlyrent netrent grossrent miete kaltmiete warmmiete loyer huur")
+"""Names of the price in a file of lettings."""
+VALUE = words(
+    "value valeur valor amount cost consideration medv mv hoval homevalue housevalue medianvalue"
+)
+"""Names of the price where nothing is named like a price."""
 NOT_PRICE = words(
     "log ln list listing listprice asking ask assessed tax estimate estimated previous prior last "
-    "original index deflated real rent per unit"
+    "original orig first initial starting reserve index deflated real per unit psf"
 )
 VALUATIONS = words(
     "assessed assessment avalue appraised appraisal valuation estimate zestimate asking listing "
     "askingprice listprice taxable landvalue value totalvalue marketvalue buildingvalue av rv"
 )
+VALUATION_ROOTS = ("assess", "apprais", "valuation", "estimate", "askingp", "listp", "origp")
+"""What names of asking prices and assessed values contain."""
 AREA = words(
     "tla gla livingarea sqftliving grlivarea floorarea livingsqft sqft squarefeet buildingarea "
     "living area size m2 sqm housesize surface totalfloorarea floorsize homesize finishedsqft "
-    "housearea squarefootage totalsqft wohnflaeche"
+    "housearea squarefootage totalsqft wohnflaeche sqrft sqfeet sft"
 )
 NOT_AREA = words(
     "lot land plot basement bsmt above garage pool porch deck frontage code name id garden parcel "
-    "site lotsize lotarea landarea 15 neighbourhood neighborhood number location second first"
+    "site lotsize lotarea landarea terrain terreno terrace balcony 15 neighbourhood neighborhood "
+    "number location second first"
 )
 PLACES = words(
-    "zip zipcode postcode postal postalcode suburb district neighbourhood neighborhood nbhd "
-    "quarter borough municipality council councilarea ward city town region regionname county "
-    "village tract commune gemeinde ort plz stadtteil areaname locality location township province "
-    "state barrio"
+    "zip zipcode postcode postal postalcode suburb district neighbourhood neighborhood nbhd nbh "
+    "nbhood quarter borough municipality council councilarea ward city town townid townno region "
+    "regionname county bezirk arrondissement kommune village tract commune comuna gemeinde ort plz "
+    "stadtteil areaname locality location township province state barrio"
 )
 TEXTS = words("address street streetname remarks description comment comments url link")
 KEYS = words(
     "id identifier uid guid uuid key pid parcel parcelid apn no number nr saleid deed order index "
-    "propertyid account "
-    "transactionid parid parcelnumber unnamed"
+    "propertyid account transactionid parid parcelnumber unnamed rownames"
 )
 DATES = words(
     "date sdate saledate solddate sold closing closed transactiondate transaction dateofsale "
@@ -50,8 +58,8 @@ DATES = words(
 )
 MONTHS = words("month mo mosold monthsold salemonth monat mois")
 AT_SALE = words(
-    "saletype salecondition method seller sellerg buyer agent agency dom daysonmarket financing "
-    "mortgage deedtype deed"
+    "saletype salecondition mutation method seller sellerg buyer agent agency dom daysonmarket "
+    "financing mortgage deedtype deed"
 )
 BUILT = words("built build yrbuilt yearbuilt construction constructed baujahr")
 RENOVATED = words("renovated renovation remod remodeled remodelled remodel modernised")

@@ -50,6 +50,24 @@ def write(folder, rows, roles="", market=""):
     return load_market(folder)
 
 
+@pytest.mark.parametrize(
+    ("cells", "labels"),
+    [
+        (["0", "1"], ["No", "Yes"]),
+        (["1.0", "0.0"], ["No", "Yes"]),
+        (["Y", "N"], ["No", "Yes"]),
+        (["yes", "no"], ["no", "yes"]),
+    ],
+)
+def test_codes_of_a_flag_are_labelled(tmp_path, cells, labels):
+    rows = sales().assign(garden=np.resize(cells, 80))
+    market = write(tmp_path, rows)
+    garden = market.contract.fields["garden"]
+    assert [level.label for level in garden.levels] == labels
+    checked = validate(pd.DataFrame({"size": ["90"] * 2, "garden": cells}), market.contract)
+    assert sorted(checked.houses["garden"]) == [0.0, 1.0]
+
+
 def test_a_contract_leaves_limits_levels_and_dates_to_the_sales(tmp_path):
     market = write(tmp_path, sales(), 'sale_date = "sold"')
     fields = market.contract.fields

@@ -50,6 +50,15 @@ def uses(rows, **named):
         ("zipcode", lambda d, p, s, y: d.integers(98001, 98010, len(p)), "location"),
         ("id", lambda d, p, s, y: np.arange(len(p)) + 7_000_000, "id"),
         ("parcel", lambda d, p, s, y: np.arange(len(p)) // 1.1 // 1, "property_id"),
+        ("rownames", lambda d, p, s, y: np.arange(len(p)) + 9, "id"),
+        ("station", lambda d, p, s, y: d.permutation(len(p)) + 1, "id"),
+        ("rank", lambda d, p, s, y: d.permutation(len(p)) + 60, "field"),
+        ("tract", lambda d, p, s, y: [f"{7 * i:04}" for i in range(len(p))], "left out"),
+        ("assess", lambda d, p, s, y: p * d.lognormal(0, 0.3, len(p)), "left out"),
+        ("OrigPrice", lambda d, p, s, y: p * d.lognormal(0, 0.3, len(p)), "left out"),
+        ("Price2007", lambda d, p, s, y: p * d.lognormal(0, 0.3, len(p)), "left out"),
+        ("serial", lambda d, p, s, y: 365.25 * (y - 1960) // 1, "left out"),
+        ("nbh", lambda d, p, s, y: d.integers(0, 7, len(p)), "location"),
     ],
 )
 def test_a_column_is_taken_for_what_it_is(name, make, use):
@@ -65,6 +74,7 @@ def test_a_column_is_taken_for_what_it_is(name, make, use):
         (["yes", "no"], "flag"),
         (["Y", "N"], "flag"),
         (["0", "1"], "flag"),
+        (["0.0", "1.0"], "flag"),
         (["TA", "Gd", "Ex"], "ordinal"),
         (["poor", "average", "good"], "ordinal"),
         (["brick", "wood", "stone"], "nominal"),
@@ -82,6 +92,87 @@ def test_the_kind_of_a_field_follows_from_its_values(cells, kind):
         assert guess.options == {"none": [0]}
     if kind == "ordinal":
         assert guess.options["levels"] == cells
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        lambda price, listed: 100 * price / listed,
+        lambda price, listed: listed / price,
+        lambda price, listed: listed - price,
+        lambda price, listed: 100 * (price / listed - 1),
+        lambda price, listed: 1 - price / listed,
+    ],
+    ids=["share", "ratio", "difference", "change", "discount"],
+)
+def test_what_gives_the_price_with_another_price_is_left_out(form):
+    rows = sales(list_price=lambda d, p, s, y: (p * d.lognormal(0, 0.2, len(p))).round(-2))
+    price, listed = rows["price"].astype(float), rows["list_price"].astype(float)
+    rows = rows.assign(x=form(price, listed).round(4), adjusted=1.3 * listed).astype(str)
+    guesses = {guess.column: guess for guess in draft_market(rows).guesses}
+    assert guesses["x"].reason == "the price follows from it and list_price"
+    assert guesses["adjusted"].reason == "a copy of list_price"
+    assert guesses["sqft_living"].use == "area"
+
+
+def test_a_size_stays_beside_a_price_per_area():
+    rows = sales(price_per_sqft=lambda d, p, s, y: (p / s).round(2))
+    assert uses(rows)["sqft_living"][0] == "area"
+
+
+@pytest.mark.parametrize(
+    ("name", "scale", "unit"),
+    [
+        ("sqft", 1, "sq ft"),
+        ("sqrft", 0.01, "hundred sq ft"),
+        ("SQFT", 0.001, "thousand sq ft"),
+        ("Size", 0.001, "thousand sq ft"),
+        ("superf_m2", 0.1, "sq m"),
+        ("AreaM2", 0.1, "sq m"),
+    ],
+)
+def test_the_unit_of_the_area_follows_from_its_name_and_size(name, scale, unit):
+    rows = sales().rename(columns={"sqft_living": name})
+    rows[name] = (rows[name].astype(int) * scale).round(3).astype(str)
+    guess = next(guess for guess in draft_market(rows).guesses if guess.column == name)
+    assert (guess.use, guess.options["unit"]) == ("area", unit)
+
+
+@pytest.mark.parametrize(
+    ("names", "price"),
+    [
+        (["rent", "rnthsg"], "rent"),
+        (["HOVAL", "INC"], "HOVAL"),
+        (["valeur_fonciere", "nombre"], "valeur_fonciere"),
+        (["price", "rent"], "price"),
+        (["Price1998", "Price2014"], "Price2014"),
+        (["m2_price", "price"], "price"),
+    ],
+)
+def test_the_price_is_found_by_its_name(names, price):
+    rows = sales(other=lambda d, p, s, y: p * d.lognormal(0, 0.5, len(p)))
+    draft = draft_market(rows.rename(columns=dict(zip(["price", "other"], names, strict=True))))
+    assert draft.roles["price"] == price
+
+
+def test_a_logarithm_is_no_price_of_a_town():
+    rows = sales().rename(columns={"price": "mv"})
+    rows["mv"] = np.log(rows["mv"].astype(float)).astype(str)
+    with pytest.raises(InputError, match="«mv» looks like the logarithm of a price"):
+        draft_market(rows)
+
+
+def test_numbers_for_the_texts_of_another_column_are_left_out():
+    rows = sales(town=lambda d, p, s, y: [f"town {i % 20}" for i in range(len(p))])
+    rows["town_no"] = rows["town"].str.removeprefix("town ")
+    assert uses(rows)["town"][0] == "location"
+    assert uses(rows)["town_no"][0] == "left out"
+
+
+@pytest.mark.parametrize("sales_of_year", [1, 2])
+def test_few_sales_a_year_are_not_taken_for_a_deflated_price(sales_of_year):
+    rows = sales(60, year=lambda d, p, s, y: 1900 + np.arange(len(p)) // sales_of_year)
+    assert uses(rows)["lot"] == ("field", "number")
 
 
 def test_degrees_become_a_pair_of_roles_and_projected_metres_another():

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from houseprice.errors import HousePriceError
+from houseprice.errors import HousePriceError, MarketError
 from houseprice.market.check import contract_faults
 from houseprice.market.contract import CONTRACT_FILE
 from houseprice.market.draft.contract import write_market
@@ -166,3 +166,12 @@ def test_a_file_with_decimal_commas_and_words_of_another_language_is_read(tmp_pa
     assert market.prices.median() == pytest.approx(np.median(price), rel=1e-4)
     assert market.houses["Wohnfläche (m²)"].tolist() == pytest.approx(size)
     assert market.contract.market.price.symbol == "€"
+
+
+def test_a_file_of_too_few_sales_is_named_as_it_was_given(tmp_path):
+    file = tmp_path / "sales.csv"
+    town_sales(20).to_csv(file, index=False)
+    found, unread = read_sales(file, None, Settings())
+    with pytest.raises(MarketError) as refused:
+        write_market(draft_market(found), found, unread, file, tmp_path / "town", title="Town")
+    assert str(refused.value) == f"{file}: only 20 sales can be used, and a market needs 50."
