@@ -113,7 +113,7 @@ def market_title(name: str) -> str:
 def market_name() -> str | None:
     """Return the market that the visitor chose; None for that of the settings."""
     name = st.session_state.get(MARKET)
-    return name if name in market_names()[1:] else None
+    return name if name is not None and name in market_names()[1:] else None
 
 
 def forget_market() -> None:
