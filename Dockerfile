@@ -19,7 +19,7 @@ ENV PIP_DISABLE_PIP_VERSION_CHECK=1 \
 # Without pip, so that nothing can be installed at run time.
 RUN python -m venv --without-pip /opt/venv
 COPY requirements.txt /build/
-RUN pip --python /opt/venv/bin/python install --requirement /build/requirements.txt
+RUN pip --python /opt/venv/bin/python install --require-hashes --requirement /build/requirements.txt
 # Without tests and headers of the packages; compiled here instead of at each start.
 # Unchecked bytecode: the files never change, so their times are not compared.
 RUN cd /opt/venv/lib/python3*/site-packages \

@@ -19,8 +19,8 @@ PARALLEL ?= --numprocesses=auto --dist=loadfile --no-loadscope-reorder
 
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
-COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url \
-	--no-emit-find-links --custom-compile-command "make lock" pyproject.toml
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" pyproject.toml
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -132,7 +132,7 @@ machine:  ## install the programs that the tests need (Debian 12, as root)
 	apt-get update --quiet=2 </dev/null && \
 	apt-get install --yes --quiet=2 --no-install-recommends $(PROGRAMS) </dev/null >/dev/null
 
-lock: $(BIN)/python  ## pin the newest allowed packages into the requirements files
+lock: $(BIN)/python  ## pin the newest allowed packages, with checksums, into the requirements files
 	$(PIP) install uv
 	$(COMPILE) --upgrade --extra api --extra sign --output-file requirements.txt
 	$(COMPILE) --upgrade --extra test --constraint requirements.txt --output-file requirements-dev.txt
@@ -145,13 +145,13 @@ clean:  ## remove .venv, caches, test results and build/dist (not trained models
 # Packages are installed again when the requirements are newer than the stamp file.
 .venv/.installed: requirements.txt | $(BIN)/python
 	@echo "Installing the packages that the app needs (once, a minute or two) ..."
-	$(PIP) install --requirement requirements.txt
+	$(PIP) install --require-hashes --requirement requirements.txt
 	$(PIP) install --no-deps --editable .
 	@touch $@
 
 .venv/.installed-test: requirements-dev.txt | $(BIN)/python
 	@echo "Installing the packages that the app and its tests need (once, a minute or two) ..."
-	$(PIP) install --requirement requirements-dev.txt
+	$(PIP) install --require-hashes --requirement requirements-dev.txt
 	$(PIP) install --no-deps --editable .
 	@touch $@
 

@@ -4,6 +4,7 @@ A hosting service installs ``requirements.txt`` but not the project, so the test
 app needs the installed project.
 """
 
+import re
 import shutil
 import sys
 import venv
@@ -49,8 +50,8 @@ def make_environment(root, folder):
 
 
 def _pins(requirements):
-    lines = [line.split("#")[0].strip() for line in requirements.read_text("utf-8").splitlines()]
-    pins = [Requirement(line) for line in lines if line]
+    lines = [line.rstrip(" \\") for line in requirements.read_text("utf-8").splitlines()]
+    pins = [Requirement(line) for line in lines if re.match(r"\w", line)]
     return [
         requirement
         for requirement in pins

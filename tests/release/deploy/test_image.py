@@ -63,6 +63,17 @@ def test_packages_are_installed_before_the_code_is_copied(steps):
     assert copied == ["requirements.txt"]
 
 
+def test_a_package_is_installed_only_if_it_has_the_checksum_of_its_pin(root, steps):
+    (install,) = [rest for word, rest in steps if word == "RUN" and "requirements.txt" in rest]
+    assert "--require-hashes" in install
+    for name in ("requirements.txt", "requirements-dev.txt"):
+        pins = re.findall(
+            r"^\w.*?(?=^\S|\Z)", (root / name).read_text("utf-8"), re.MULTILINE | re.DOTALL
+        )
+        assert len(pins) > 50
+        assert [pin for pin in pins if "==" not in pin or "--hash=sha256:" not in pin] == []
+
+
 def test_no_secret_goes_into_a_layer(steps):
     assert [rest for word, rest in steps if word in {"ARG", "ENV"} and SECRET.search(rest)] == []
     assert [rest for word, rest in steps if word == "ADD"] == []
