@@ -8,21 +8,27 @@ this process imports its own packages. This module imports nothing heavy.
 from __future__ import annotations
 
 import logging
-import multiprocessing
+import multiprocessing.util
 import os
 import signal
 import sys
+import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from functools import cache
 from itertools import islice
 from typing import TypeVar
 
+from houseprice.files import temporary_folder
 from houseprice.programs import ONE_THREAD, stop_with_parent
 
 T = TypeVar("T")
 R = TypeVar("R")
+
+_MAX_FOLDER_CHARS = 40
+"""Of the folder for temporary files: the path of a socket may have about a hundred characters."""
 
 
 def n_processors() -> int:
@@ -38,6 +44,7 @@ def start_server(module: str) -> None:
         return
     from multiprocessing import forkserver  # not on Windows
 
+    _place_sockets()
     multiprocessing.get_context("forkserver").set_forkserver_preload([module])
     with _one_numeric_thread():
         forkserver.ensure_running()
@@ -74,6 +81,21 @@ def run_in_processes(function: Callable[[T], R], items: Iterable[T], n_jobs: int
         for process in set(multiprocessing.active_children()) - others:
             process.terminate()
         executor.shutdown(cancel_futures=True)
+
+
+@cache
+def _place_sockets() -> None:
+    """Let multiprocessing make its folder of sockets in one that is removed after a kill, too."""
+    if len(before := tempfile.gettempdir()) > _MAX_FOLDER_CHARS:
+        return
+    folder = ExitStack()
+    tempfile.tempdir = str(folder.enter_context(temporary_folder()))
+    try:
+        multiprocessing.util.get_temp_dir()
+    finally:
+        tempfile.tempdir = before
+    # After multiprocessing has removed its own folder, with the priority -100.
+    multiprocessing.util.Finalize(None, folder.close, exitpriority=-200)
 
 
 @contextmanager

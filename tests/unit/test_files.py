@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from contextlib import suppress
 from pathlib import Path
 
@@ -64,6 +65,21 @@ def test_the_folder_of_a_killed_command_is_removed_by_the_next_one(waiting, tmp_
     assert folder.is_dir()
     with temporary_folder(tmp_path) as other:
         assert list(tmp_path.iterdir()) == [other]
+
+
+def test_the_sockets_of_killed_processes_are_removed_by_the_next_command():
+    program = (
+        "import time; from houseprice.tables.processes import start_server; start_server('json'); "
+        "print(flush=True); time.sleep(60)"
+    )
+    with tempfile.TemporaryDirectory(prefix="hp-", dir="/tmp") as name:
+        command, environment = [sys.executable, "-c", program], os.environ | {"TMPDIR": name}
+        with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment) as process:
+            process.stdout.readline()
+            process.kill()
+        assert list(Path(name).glob("houseprice-*/pymp-*/listener-*"))
+        with temporary_folder(Path(name)) as other:
+            assert list(Path(name).iterdir()) == [other]
 
 
 def test_an_old_draft_of_a_replaced_file_is_removed(tmp_path):
