@@ -56,7 +56,12 @@ class Settings(BaseSettings):
     port: int = Field(
         8501, ge=1, le=65_535, validation_alias="PORT", description="Port that the app listens on"
     )
-    max_upload_mb: int = Field(20, ge=1, description="Maximum size of an uploaded file, in MB")
+    max_upload_mb: int = Field(
+        20,
+        ge=1,
+        description="Maximum size of an uploaded file or of a JSON request, in MB; a decompressed "
+        "request may have twice as much",
+    )
     max_unpacked_mb: int = Field(
         2_000,
         ge=1,
@@ -84,9 +89,6 @@ class Settings(BaseSettings):
         description="Scale of the predictions of a server with another protocol: `price`, `log`, "
         "`log1p`",
     )
-    api_model: str = Field(
-        "house", description="Name of the model, if the server has more than one"
-    )
     timeout_s: float = Field(
         20.0, gt=0, description="Maximum time for a whole response, in seconds"
     )
@@ -96,12 +98,6 @@ class Settings(BaseSettings):
     )
     serve_without_key: bool = Field(
         False, description="Accept requests from other computers without a key"
-    )
-    serve_hosts: str | None = Field(
-        None,
-        description="Names that requests may use for the API, separated by commas, such as "
-        "`homes.example.org` or `*.example.org`; by default any, but only `localhost` where it "
-        "listens to this computer alone and has no key",
     )
     serve_origins: str | None = Field(
         None,
@@ -117,11 +113,6 @@ class Settings(BaseSettings):
     )
     serve_timeout_s: float = Field(
         30.0, gt=0, description="Maximum time for one request, in seconds"
-    )
-    serve_max_body_mb: int = Field(
-        20,
-        ge=1,
-        description="Maximum size of a JSON request, in MB; decompressed, twice as much",
     )
     serve_max_rows: int = Field(
         10_000, ge=1, description="Maximum number of rows of a JSON request"

@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from houseprice.api.access import Key, TokenBucket, find_key
 from houseprice.api.problem_details import ApiError, ServerBusy
-from houseprice.settings import Settings, is_loopback, split_list
+from houseprice.settings import Settings, is_loopback
 
 # Probes and documentation: they say nothing about any house, so they need no key.
 _PUBLIC_PATHS = frozenset(
@@ -96,50 +96,44 @@ class CorsMiddleware:
         await send({"type": "http.response.body", "body": b""})
 
 
-def allowed_hosts(settings: Settings) -> tuple[str, ...]:
-    """Return the names that requests may use for this server; empty for any name.
-
-    Without a setting it is any name, except where no key protects a server that is meant for this
-    computer: there a page on the internet could point a name of its own to it (DNS rebinding).
-    """
-    if settings.serve_hosts:
-        return split_list(settings.serve_hosts.lower())
+def is_for_this_computer(settings: Settings) -> bool:
+    """Whether a server is meant for this computer, and no key protects it."""
     keyless = not settings.serve_keys and not settings.serve_without_key
-    return ("localhost",) if keyless and is_loopback(settings.address) else ()
+    return keyless and is_loopback(settings.address)
 
 
-class HostMiddleware:
-    """Middleware that refuses requests to a name that is not one of this server's.
+class LocalHostMiddleware:
+    """Middleware that refuses requests to any name but ``localhost``.
 
-    An address in place of a name is always accepted: no page can make it its own.
+    A page on the internet could point a name of its own to this computer (DNS rebinding), but no
+    page can make an address its own.
     """
 
-    def __init__(self, app: ASGIApp, hosts: Collection[str]) -> None:
+    def __init__(self, app: ASGIApp) -> None:
         self.app = app
-        self._hosts = frozenset(hosts)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or raise ApiError 421."""
-        if scope["type"] == "http" and not self._is_allowed(Headers(scope=scope).get("host", "")):
+        if scope["type"] == "http" and not _is_local(Headers(scope=scope).get("host", "")):
             raise ApiError(
                 421,
                 "wrong_host",
-                "This server has another name. Its operator can allow this one with "
-                "HOUSEPRICE_SERVE_HOSTS.",
+                "Without a key, this server answers requests to localhost only. Its operator can "
+                "create a key, or set HOUSEPRICE_SERVE_WITHOUT_KEY=true.",
             )
         await self.app(scope, receive, send)
 
-    def _is_allowed(self, host: str) -> bool:
-        name = host.lower()
-        name = name.partition("]")[0] if name.startswith("[") else name.rpartition(":")[0] or name
-        if not name or name in self._hosts or is_loopback(name):
-            return True
-        try:
-            ipaddress.ip_address(name.removeprefix("["))
-        except ValueError:
-            parents = name.split(".")[1:]
-            return any(f"*.{'.'.join(parents[i:])}" in self._hosts for i in range(len(parents)))
+
+def _is_local(host: str) -> bool:
+    name = host.lower()
+    name = name.partition("]")[0] if name.startswith("[") else name.rpartition(":")[0] or name
+    if not name or is_loopback(name):
         return True
+    try:
+        ipaddress.ip_address(name.removeprefix("["))
+    except ValueError:
+        return False
+    return True
 
 
 class KeyMiddleware:

@@ -5,7 +5,7 @@
 ``DrainMiddleware``             reads the rest of a body that the response did not need
 ``CorsMiddleware``              lets pages of the origins in the settings read the response
 ``RefusalMiddleware``           answers what the next five refuse with problem details
-``HostMiddleware``              a name of this server, so that no page reaches it by another
+``LocalHostMiddleware``         no name but localhost, where the server is for this computer
 ``MarketMiddleware``            the engine of the market in the path, which the others do not see
 ``KeyMiddleware``               a valid key, and no more requests per minute than it may make
 ``ConcurrencyMiddleware``       no more requests at once than the process, or a client, may have
@@ -42,9 +42,9 @@ from houseprice.api.access import parse_keys
 from houseprice.api.limits import (
     ConcurrencyMiddleware,
     CorsMiddleware,
-    HostMiddleware,
     KeyMiddleware,
-    allowed_hosts,
+    LocalHostMiddleware,
+    is_for_this_computer,
     is_public,
     relative_path,
 )
@@ -83,7 +83,7 @@ logger = logging.getLogger("houseprice.requests")
 def add_middleware(app: FastAPI, settings: Settings) -> None:
     """Add all middleware of the table above; raise SettingsError if the keys can't be parsed."""
     keys = parse_keys(settings.serve_keys.get_secret_value()) if settings.serve_keys else ()
-    timeout, max_mb = settings.serve_timeout_s, settings.serve_max_body_mb
+    timeout, max_mb = settings.serve_timeout_s, settings.max_upload_mb
     reader = BodyReader(max_mb, MAX_EXPANSION * max_mb, timeout)
     app.state.metrics = Metrics()
     # The last one that is added is the outermost.
@@ -95,8 +95,8 @@ def add_middleware(app: FastAPI, settings: Settings) -> None:
     if keys:
         app.add_middleware(KeyMiddleware, keys=keys, rate=settings.serve_rate)
     app.add_middleware(MarketMiddleware)
-    if hosts := allowed_hosts(settings):
-        app.add_middleware(HostMiddleware, hosts=hosts)
+    if is_for_this_computer(settings):
+        app.add_middleware(LocalHostMiddleware)
     app.add_middleware(RefusalMiddleware, timeout_s=timeout)
     if settings.serve_origins:
         app.add_middleware(CorsMiddleware, origins=split_list(settings.serve_origins))

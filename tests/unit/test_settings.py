@@ -33,6 +33,10 @@ def default(name: str) -> str:
     }.get(value, f"{value:g}" if isinstance(value, float) else str(value))
 
 
+def test_settings_stay_few():
+    assert len(Settings.model_fields.keys() - {"port"}) <= 24
+
+
 def test_the_documentation_has_every_setting_with_its_default_and_meaning():
     page = (Path(__file__).parents[2] / "docs" / "settings.md").read_text(encoding="utf-8")
     table = [line for line in page.splitlines() if line.startswith("| `")]

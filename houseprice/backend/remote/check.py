@@ -219,7 +219,7 @@ class _Check:
         info = self.backend(server_map).describe()
         if self._settings.api_protocol != "mlflow":
             return info
-        inputs = mlflow_signature(self._transport, server_map, self._settings.api_model)
+        inputs = mlflow_signature(self._transport, server_map)
         return replace(info, inputs=inputs)
 
     def backend(self, server_map: ServerMap) -> ForeignBackend:

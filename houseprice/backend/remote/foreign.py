@@ -86,8 +86,7 @@ class ForeignBackend(Backend):
         self._contract = contract
         self.server_map = server_map or read_server_map(settings, contract)
         self._request_rows = self.server_map.max_houses or request_rows
-        self._model = settings.api_model
-        self._codec = codec_for(protocol, self.server_map, self._model)
+        self._codec = codec_for(protocol, self.server_map)
         self._golden = golden
         self._is_unmapped = (
             protocol in {"mlflow", "oip"}
@@ -101,7 +100,7 @@ class ForeignBackend(Backend):
     def describe(self) -> ServerInfo:
         """Return what the server says about its model, requested once."""
         if self._description is None:
-            self._description = describe(self._transport, self.server_map, self._model)
+            self._description = describe(self._transport, self.server_map)
             self._version = self._version or self._description.version
         return self._description
 

@@ -113,20 +113,20 @@ class ProtocolCodec(Protocol):
         ...
 
 
-def codec_for(protocol: str, server_map: ServerMap, model: str) -> ProtocolCodec:
-    """Return the codec of a protocol; `model` names one of several models of a server."""
-    path = _path(server_map.path, model)
+def codec_for(protocol: str, server_map: ServerMap) -> ProtocolCodec:
+    """Return the codec of a protocol."""
+    path = _path(server_map.path, server_map.model)
     if protocol == "oip":
         return OpenInference(server_map, path)
     return JsonTemplate(server_map, path)
 
 
-def describe(transport: Transport, server_map: ServerMap, model: str) -> ServerInfo:
+def describe(transport: Transport, server_map: ServerMap) -> ServerInfo:
     """Request what the server says about its model, where the protocol has a way."""
     if not server_map.info_path:
         return ServerInfo()
     try:
-        answer = transport.get_json(_path(server_map.info_path, model))
+        answer = transport.get_json(_path(server_map.info_path, server_map.model))
     except HttpStatusError as error:
         if error.status in {404, 405, 501}:
             return ServerInfo()
@@ -159,16 +159,14 @@ def _kind(datatype: str) -> CellType:
     return "boolean" if datatype in {"BOOL", "boolean"} else "text"
 
 
-def mlflow_signature(
-    transport: Transport, server_map: ServerMap, model: str
-) -> tuple[InputColumn, ...]:
+def mlflow_signature(transport: Transport, server_map: ServerMap) -> tuple[InputColumn, ...]:
     """Return the signature of an MLflow model, which its server gives in an error only.
 
     A model with a signature refuses a table without columns.
     """
     nothing = _fill(server_map.body, ForeignTable((), (), (), [[]]))
     try:
-        transport.post(_path(server_map.path, model), nothing)
+        transport.post(_path(server_map.path, server_map.model), nothing)
         detail = ""
     except BackendError as error:
         if error.reason not in {"invalid", "rejected", "server_error", "cut_off"}:

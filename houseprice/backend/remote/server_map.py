@@ -40,6 +40,8 @@ class ServerMap(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    model: str = Field("house", min_length=1)
+    """The name of the model, if the server has more than one."""
     path: str = Field("", pattern=_PATH)
     """Where houses are posted; ``{model}`` is the name of the model."""
     body: Any = None

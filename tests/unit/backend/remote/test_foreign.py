@@ -379,7 +379,7 @@ def infer(path: str, body: Any) -> tuple[int, Any]:
 
 
 def test_open_inference_sends_one_tensor_per_column(connect: Connect, rows: pd.DataFrame) -> None:
-    backend, server = connect("oip", infer, Dialect(missing="unknown"), api_model="ham/let")
+    backend, server = connect("oip", infer, Dialect(missing="unknown"), mapping='model = "ham/let"')
     rows.loc[0, ["built", "garden"]] = ""
     result = backend.value(rows)
     assert prices_of(result) == expected(rows)
