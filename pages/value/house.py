@@ -134,7 +134,7 @@ if result is not None and not no_value:
             show_comparables(backend(), rows, result, market())
     if what_if.open:
         with what_if, error_boundary("what_if"):
-            show_effect(backend(), rows, contract, ranked[0])
+            show_effect(backend(), rows, market(), ranked[0])
     if compare.open:
         with compare, error_boundary("compare"):
             show_scenarios(backend(), contract)

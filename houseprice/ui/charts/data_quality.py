@@ -190,7 +190,7 @@ def _redundant_figure(frame: pd.DataFrame) -> go.Figure:
 
 def _skewed_figure(frame: pd.DataFrame, sales: Sales) -> go.Figure:
     """The middle 80 % and the maximum of each field, in multiples of its median."""
-    drawn = figure(rows=len(frame) + 2)
+    drawn = figure(rows=len(frame) + 2, legend=True)
     names = frame["field"].map(wrap_label)
     low, high = frame["lowest_tenth"] / frame["median"], frame["highest_tenth"] / frame["median"]
     drawn.add_scatter(
@@ -213,7 +213,6 @@ def _skewed_figure(frame: pd.DataFrame, sales: Sales) -> go.Figure:
         name="Maximum",
         hovertemplate="%{y}<br>Maximum: %{customdata[0]} (%{x:.1f}×)<extra></extra>",
     )
-    drawn.update_layout(showlegend=True)
     drawn.update_xaxes(title_text=_TIMES, **_LOG_TICKS)
     drawn.update_yaxes(autorange="reversed", type="category", showgrid=True)
     return drawn

@@ -15,14 +15,12 @@ from houseprice.ui.charts.panel import Chart
 from houseprice.ui.charts.style import (
     BAND,
     FAINT,
-    add_band,
-    axis_title,
     figure,
     money_axis,
     money_hover,
     money_title,
     number_axis,
-    price_title,
+    price_axis,
     wrap_label,
 )
 
@@ -86,52 +84,6 @@ def waterfall_chart(
     return Chart(drawn, explanation.contributions.drop(columns="column"), caption, headers)
 
 
-def effect_chart(curve: pd.DataFrame, field: Field, contract: Contract) -> Chart:
-    """The value of a house along the values of one field (``Backend.effect``)."""
-    drawn = figure(height=340)
-    own = curve[curve["is_own"]]
-    hover = f"%{{customdata}}<br>{money_hover(contract, 'y')}<extra></extra>"
-    if field.levels:
-        x, own_x = curve["label"].map(wrap_label), own["label"].map(wrap_label)
-        up, down = curve["high"] - curve["price"], curve["price"] - curve["low"]
-        drawn.add_scatter(
-            x=x,
-            y=curve["price"],
-            mode="markers",
-            marker={"size": 9},
-            error_y={"array": up, "arrayminus": down, "thickness": 1, "width": 4},
-            customdata=curve["label"],
-            hovertemplate=hover,
-        )
-    else:
-        x, own_x = curve["value"], own["value"]
-        line = {"mode": "lines", "customdata": curve["label"], "hovertemplate": hover}
-        drawn.add_scatter(x=x, y=curve["price"], line={"width": 3}, **line)
-        add_band(drawn, x, curve["low"], curve["high"])
-        drawn.update_xaxes(title={"text": axis_title(field)}, **number_axis(field))
-    drawn.add_scatter(
-        x=own_x,
-        y=own["price"],
-        mode="markers",
-        marker={"size": 14, "symbol": "diamond"},
-        customdata=own["label"],
-        hovertemplate="This house: " + hover,
-    )
-    drawn.update_yaxes(title={"text": money_title("Value", contract)}, **money_axis(contract))
-    ordered = curve.sort_values("price")
-    (low, lowest), (high, highest) = (
-        (row["label"], contract.money(row["price"], difference_step(row["price"])))
-        for row in (ordered.iloc[0], ordered.iloc[-1])
-    )
-    caption = (
-        f"With all other fields unchanged, the value of this house is between {lowest} ({low}) and "
-        f"{highest} ({high})."
-    )
-    frame = curve.drop(columns=["is_own", "value"] if field.levels else "is_own")
-    headers = {"value": axis_title(field), "label": field.label, "price": "Value"}
-    return Chart(drawn, frame, caption, headers)
-
-
 def comparables_chart(
     comparables: pd.DataFrame,
     sales: pd.DataFrame,
@@ -152,7 +104,7 @@ def comparables_chart(
     values = sales.set_index("id")["value"].reindex(ids)
     others = sales[~sales["id"].isin(ids)]
     titles = ("Sale " + ids + ", " + comparables["sold"].astype(str)).str.removesuffix(", ")
-    drawn = figure(height=440)
+    drawn = figure(440, legend=True)
     # The first traces get the first colours of the theme: the house first.
     drawn.add_scatter(
         x=[own],
@@ -194,16 +146,9 @@ def comparables_chart(
         hovertemplate=hover,
         zorder=-1,
     )
-    drawn.update_layout(showlegend=True)
-    drawn.update_xaxes(
-        title={"text": axis_title(field)},
-        **number_axis(field),
-        nticks=6,
-        range=_limits([own, *values]),
-    )
+    drawn.update_xaxes(**number_axis(field), nticks=6, range=_limits([own, *values]))
     drawn.update_yaxes(
-        title={"text": price_title(contract)},
-        **money_axis(contract),
+        **price_axis(contract),
         range=_limits([value, low, high, *comparables["price"], *comparables["adjusted_price"]]),
     )
     headers = {

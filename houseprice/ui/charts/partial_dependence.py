@@ -7,8 +7,9 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
+from numpy.typing import NDArray
 
-from houseprice.formatting import percent, rounding_step
+from houseprice.formatting import difference_step, percent, rounding_step
 from houseprice.market.contract import Contract
 from houseprice.market.fields import Field
 from houseprice.ui.charts.feature_importance import ROW_HEIGHT
@@ -17,12 +18,14 @@ from houseprice.ui.charts.prices import format_value
 from houseprice.ui.charts.style import (
     FAINT,
     add_band,
+    add_sales_below,
     axis_title,
     axis_values,
     category_axis,
     error_bars,
     extremes,
     figure,
+    labels_with_counts,
     largest_levels,
     money_axis,
     money_hover,
@@ -32,7 +35,17 @@ from houseprice.ui.charts.style import (
     wrap_label,
 )
 
-_BAND_NAME = "Middle 80 % of homes"
+
+class Names(NamedTuple):
+    """The names in the legend: of the curve, its band and the marked house."""
+
+    curve: str
+    band: str
+    mark: str
+
+
+_OF_MARKET = Names("Mean value", "Middle 80 % of homes", "Last valued house")
+_OF_HOUSE = Names("Value of the house", "90 % range of the difference", "This house")
 
 
 class Mark(NamedTuple):
@@ -41,6 +54,23 @@ class Mark(NamedTuple):
     value: float
     label: str
     price: float
+
+
+def count_sales(curve: pd.DataFrame, field: Field, known: NDArray[np.float64]) -> pd.DataFrame:
+    """Add to a curve the number of sales nearest to each value; order nominal levels by price.
+
+    ``known`` are the values of all sales. Sales farther than half a step outside do not count.
+    """
+    values = curve["value"].to_numpy(np.float64)
+    known = known[np.isfinite(known)]
+    if field.levels or len(values) < 2:
+        counts = np.array([(known == value).sum() for value in values])
+    else:
+        middles = (values[1:] + values[:-1]) / 2
+        first, last = 2 * values[0] - middles[0], 2 * values[-1] - middles[-1]
+        counts = np.histogram(known, np.array([first, *middles, last]))[0]
+    counted = curve.assign(sales=counts.astype(np.int64))
+    return counted.sort_values("price", ignore_index=True) if field.kind == "nominal" else counted
 
 
 def effect_chart(
@@ -52,77 +82,113 @@ def effect_chart(
 ) -> Chart:
     """The mean value along a feature, with the middle 80 % of homes and the number of sales.
 
-    ``frame`` is that of ``Backend.effect`` with ``sales``: how many are nearest to each value, of
-    the ``n_known`` sales with this feature. ``mark`` is a house to show on the curve.
+    ``frame`` is that of ``Backend.effect`` with the sales (:func:`count_sales`), of the ``n_known``
+    sales with this feature. ``mark`` is a house to show on the curve.
     """
-    shown, note = largest_levels(frame) if field.levels else (frame, "")
+    drawn, note = _effect_figure(frame, field, contract, mark, _OF_MARKET)
     n_beyond = n_known - int(frame["sales"].sum())
     captions = [
         _effect_caption(frame, field, contract),
         f"{n_beyond:,} of {n_known:,} sales are beyond the ends of the curve." if n_beyond else "",
         _mark_caption(mark, frame, field, contract) if mark else "",
-        note.strip(),
+        note,
     ]
+    if not field.levels:
+        drawn.update_yaxes(rangemode="tozero")
+    return _effect_data(drawn, frame, field, " ".join(filter(None, captions)), contract)
+
+
+def house_effect_chart(frame: pd.DataFrame, field: Field, contract: Contract) -> Chart:
+    """The value of one house along a field, as :func:`effect_chart` does for the market."""
+    own = frame[frame["is_own"]]
+    mark = Mark(*own[["value", "label", "price"]].iloc[0]) if len(own) else None
+    drawn, note = _effect_figure(frame, field, contract, mark, _OF_HOUSE)
+    lowest, highest = (
+        f"{contract.money(row['price'], difference_step(row['price']))} ({row['label']})"
+        for row in extremes(frame, "price")
+    )
+    caption = (
+        f"With all other fields unchanged, the value of this house is between {lowest} and "
+        f"{highest}. {note}"
+    )
+    return _effect_data(drawn, frame, field, caption.strip(), contract)
+
+
+def _effect_data(
+    drawn: go.Figure, frame: pd.DataFrame, field: Field, caption: str, contract: Contract
+) -> Chart:
+    hidden = ["each", "is_own", *(["value"] if field.levels else [])]
     headers = {
         "value": axis_title(field),
         "label": field.label if field.levels else "Label",
-        "price": _mean_value_title(contract),
-        "low": money_title("10th percentile", contract),
-        "high": money_title("90th percentile", contract),
+        "price": money_title("Value", contract),
+        "low": money_title("From", contract),
+        "high": money_title("To", contract),
         "sales": "Nearest sales",
     }
-    return Chart(
-        _effect_figure(shown, field, contract, mark),
-        frame.drop(columns=["value", "each"] if field.levels else "each", errors="ignore"),
-        " ".join(filter(None, captions)),
-        headers,
-    )
+    return Chart(drawn, frame.drop(columns=hidden, errors="ignore"), caption, headers)
 
 
 def _effect_figure(
-    frame: pd.DataFrame, field: Field, contract: Contract, mark: Mark | None
-) -> go.Figure:
+    frame: pd.DataFrame, field: Field, contract: Contract, mark: Mark | None, names: Names
+) -> tuple[go.Figure, str]:
+    """The curve with its band, and a note on levels that are not shown."""
+    title, note = money_title(names.curve, contract), ""
     if field.levels:
-        return _over_levels(frame, field, contract, mark)
-    drawn, x = figure(480), axis_values(frame["value"], field)
-    hover = f"%{{customdata}}<br>{money_hover(contract, 'y')}<extra></extra>"
-    eighty = _middle_eighty(contract)
+        shown, note = largest_levels(frame)
+        own = frame["value"] == (mark.value if mark else np.nan)
+        frame = frame[frame.index.isin(shown.index) | own]
+        drawn = figure(rows=len(frame) + 3, legend=True)
+        x, y = frame["price"], pd.Series(labels_with_counts(frame["label"], frame["sales"]))
+        drawn.update_xaxes(title_text=title, **money_axis(contract))
+        drawn.update_yaxes(title_text=f"{field.label} (sales)", **category_axis(y))
+        line: dict[str, object] = {
+            "mode": "markers",
+            "marker": {"size": 11},
+            "error_x": error_bars(x, frame["low"], frame["high"]),
+            "name": f"{names.curve}; line: {names.band[0].lower()}{names.band[1:]}",
+        }
+    else:
+        drawn = figure(480, legend=True)
+        x, y = axis_values(frame["value"], field), frame["price"]
+        drawn.update_xaxes(**number_axis(field))
+        drawn.update_yaxes(title_text=title, **money_axis(contract))
+        mode = "lines+markers" if len(frame) <= 12 else "lines"
+        line = {"mode": mode, "line": {"width": 4}, "name": names.curve}
+    money = money_hover(contract, "x" if field.levels else "y")
+    low, high = (money_hover(contract, f"customdata[{i}]") for i in (1, 2))
     drawn.add_scatter(
         x=x,
-        y=frame["price"],
-        mode="lines+markers" if len(frame) <= 12 else "lines",
-        line={"width": 4},
-        name="Mean value",
+        y=y,
         customdata=frame[["label", "low", "high"]],
-        hovertemplate=f"%{{customdata[0]}}<br>{money_hover(contract, 'y')} on average<br>{eighty}"
-        "<extra></extra>",
+        hovertemplate=f"%{{customdata[0]}}<br>{names.curve}: {money}<br>{names.band}: {low} to "
+        f"{high}<extra></extra>",
         zorder=2,
+        **line,
     )
-    if mark is not None:
-        own = axis_values(pd.Series([mark.value]), field)
-        _mark(drawn, own, [mark.price], mark.label, hover)
-    add_band(drawn, x, frame["low"], frame["high"], _BAND_NAME)
+    if mark is not None:  # the second trace, in the second colour
+        own_value = axis_values(pd.Series([mark.value]), field)
+        own_level = y[(frame["value"] == mark.value).to_numpy()]
+        drawn.add_scatter(
+            x=[mark.price] * len(own_level) if field.levels else own_value,
+            y=own_level if field.levels else [mark.price],
+            mode="markers",
+            marker={"size": 15, "symbol": "diamond"},
+            name=names.mark,
+            customdata=[mark.label],
+            hovertemplate=f"{names.mark}: %{{customdata}}<br>{money}<extra></extra>",
+            zorder=3,
+        )
+    if not field.levels:
+        add_band(drawn, x, frame["low"], frame["high"], names.band)
     if "each" in frame:
-        along, prices = _concatenated(frame, x)
-        drawn.add_scatter(x=along, y=prices, mode="lines", zorder=1, **_SINGLE)
-    drawn.add_bar(
-        x=x,
-        y=frame["sales"],
-        yaxis="y2",
-        marker={"color": FAINT},
-        showlegend=False,
-        customdata=frame["label"],
-        hovertemplate="%{y:,} sales near %{customdata}<extra></extra>",
-    )
-    drawn.update_layout(showlegend=True, bargap=0.05)
-    drawn.update_xaxes(title_text=axis_title(field), anchor="y2", **number_axis(field))
-    drawn.update_yaxes(
-        title_text=_mean_value_title(contract), rangemode="tozero", **money_axis(contract)
-    )
-    drawn.update_yaxes(domain=[0.24, 1])
-    below = {"domain": [0, 0.16], "nticks": 3, "zeroline": False, "automargin": True}
-    drawn.update_layout(yaxis2={**below, "title": {"text": "Sales"}, "rangemode": "tozero"})
-    return drawn
+        along, prices = _concatenated(frame, y if field.levels else x)
+        ends = {"x": prices, "y": along} if field.levels else {"x": along, "y": prices}
+        mode = "markers" if field.kind == "nominal" else "lines"
+        drawn.add_scatter(**ends, mode=mode, zorder=1, **_SINGLE)
+    if not field.levels:
+        add_sales_below(drawn, x, frame["sales"], frame["label"])
+    return drawn, note.strip()
 
 
 _SINGLE = {
@@ -131,52 +197,6 @@ _SINGLE = {
     "marker": {"size": 4, "color": FAINT},
     "hoverinfo": "skip",
 }
-
-
-def _over_levels(
-    frame: pd.DataFrame, field: Field, contract: Contract, mark: Mark | None
-) -> go.Figure:
-    drawn = figure(rows=len(frame) + 3)
-    names = pd.Series(
-        [wrap_label(f"{row.label} ({row.sales:,})") for row in frame.itertuples()], dtype="str"
-    )
-    hover = f"%{{customdata}}<br>{money_hover(contract, 'x')}<extra></extra>"
-    drawn.add_scatter(
-        x=frame["price"],
-        y=names,
-        error_x=error_bars(frame["price"], frame["low"], frame["high"]),
-        mode="markers",
-        marker={"size": 11},
-        name=f"Mean value; line: {_BAND_NAME.lower()}",
-        customdata=frame[["label", "low", "high"]],
-        hovertemplate=f"%{{customdata[0]}}<br>{money_hover(contract, 'x')} on average<br>"
-        f"{_middle_eighty(contract)}<extra></extra>",
-        zorder=2,
-    )
-    if mark is not None:  # the second trace, in the second colour
-        own = names[(frame["value"] == mark.value).to_numpy()]
-        _mark(drawn, [mark.price] * len(own), own, mark.label, hover)
-    if "each" in frame:
-        y, x = _concatenated(frame, names)
-        mode = "markers" if field.kind == "nominal" else "lines"
-        drawn.add_scatter(x=x, y=y, mode=mode, zorder=1, **_SINGLE)
-    drawn.update_layout(showlegend=True)
-    drawn.update_xaxes(title_text=_mean_value_title(contract), **money_axis(contract))
-    drawn.update_yaxes(title_text=f"{field.label} (sales)", **category_axis(names))
-    return drawn
-
-
-def _mark(drawn: go.Figure, x: object, y: object, label: str, hover: str) -> None:
-    drawn.add_scatter(
-        x=x,
-        y=y,
-        mode="markers",
-        marker={"size": 15, "symbol": "diamond"},
-        name="Last valued house",
-        customdata=[label],
-        hovertemplate=f"Last valued house: {hover}",
-        zorder=3,
-    )
 
 
 def _concatenated(frame: pd.DataFrame, along: pd.Series) -> tuple[list[object], list[float | None]]:
@@ -188,15 +208,6 @@ def _concatenated(frame: pd.DataFrame, along: pd.Series) -> tuple[list[object], 
         positions += [*along, None]
         amounts += [*(at[house] for at in prices), None]
     return positions, amounts
-
-
-def _middle_eighty(contract: Contract) -> str:
-    low, high = (money_hover(contract, f"customdata[{i}]") for i in (1, 2))
-    return f"Middle 80 %: {low} to {high}"
-
-
-def _mean_value_title(contract: Contract) -> str:
-    return money_title("Mean value", contract)
 
 
 def interactions_chart(frame: pd.DataFrame, contract: Contract) -> Chart:
@@ -249,13 +260,13 @@ def pair_chart(
             customdata=part["label"],
             hovertemplate=f"{hover}<extra>{name}</extra>",
         )
-    drawn.update_layout(showlegend=True, legend={"orientation": "v", "yanchor": "bottom"})
+    drawn.update_layout(showlegend=True, legend_orientation="v")
     title = money_title("Value of the typical house", contract)
     if levels:
         drawn.update_xaxes(title_text=title, **{**money_axis(contract), "nticks": 6})
         drawn.update_yaxes(title_text=first.label, type="category", title_standoff=8)
     else:
-        drawn.update_xaxes(title_text=axis_title(first), **number_axis(first))
+        drawn.update_xaxes(**number_axis(first))
         # Not from zero: the chart shows whether the lines diverge.
         drawn.update_yaxes(title_text=title, **money_axis(contract))
     headers = {

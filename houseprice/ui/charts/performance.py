@@ -31,7 +31,7 @@ def ratio_study_chart(study: pd.DataFrame) -> Chart:
 
     ``study`` is that of ``model.ratio_study``, without statistics that have no value.
     """
-    drawn = figure(height=max(220, 70 + 62 * len(study)))
+    drawn = figure(max(220, 70 + 62 * len(study)), legend=True)
     names = [wrap_label(metric_label(name)) for name in study["figure"]]
     rows = study.assign(
         name=names,
@@ -76,7 +76,6 @@ def ratio_study_chart(study: pd.DataFrame) -> Chart:
         title_text="Accepted range",
     )
     drawn.update_yaxes(**category_axis(names[::-1]), showgrid=True)
-    drawn.update_layout(showlegend=True)
     caption = f"**{int(met.sum())} of {len(study)}** statistics meet the standard for assessors."
     if not met.all():
         failed = "; ".join(metric_label(name) for name in study.loc[~met, "figure"])
@@ -101,7 +100,7 @@ def _scaled(study: pd.DataFrame, part: str) -> list[float]:
 
 def calibration_chart(frame: pd.DataFrame, n_sales: int) -> Chart:
     """Observed against nominal coverage, with the sampling error of ``n_sales`` sales."""
-    drawn = figure(460)
+    drawn = figure(460, legend=True)
     level, observed = frame["level"], frame["observed"]
     drawn.add_scatter(
         x=100 * level,
@@ -125,7 +124,6 @@ def calibration_chart(frame: pd.DataFrame, n_sales: int) -> Chart:
     )  # fmt: skip
     drawn.update_xaxes(title_text="Nominal coverage", ticksuffix=" %")
     drawn.update_yaxes(title_text="Observed coverage", ticksuffix=" %")
-    drawn.update_layout(showlegend=True)
     shown = frame.iloc[int((level - 0.9).abs().argmin())]
     off = (observed - level).abs()
     calibrated = (off <= _Z_95 * np.sqrt(level * (1 - level) / n_sales)).all()

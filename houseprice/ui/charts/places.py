@@ -26,8 +26,8 @@ from houseprice.ui.charts.style import (
     largest_levels,
     money_axis,
     money_hover,
+    price_axis,
     price_text,
-    price_title,
 )
 from houseprice.ui.charts.two_fields import point_colours, points_figure
 
@@ -130,8 +130,7 @@ def location_prices_chart(frame: pd.DataFrame, contract: Contract) -> Chart:
         f" to {money_hover(contract, 'customdata[2]')}<extra></extra>",
     )
     # The chart takes half of the page: fewer ticks than elsewhere.
-    money = money_axis(contract) | {"nticks": 5}
-    drawn.update_xaxes(title_text=price_title(contract), rangemode="tozero", **money)
+    drawn.update_xaxes(**price_axis(contract) | {"nticks": 5})
     drawn.update_yaxes(type="category", showgrid=True)
     # The median price per area is that of the whole homes, which the map shows.
     data = frame.drop(columns="median_per_area")

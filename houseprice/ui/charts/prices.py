@@ -20,23 +20,21 @@ from houseprice.ui.charts.style import (
     MIN_SALES,
     REFERENCE_LINE,
     add_band,
-    add_level_boxes,
-    add_sale_dots,
+    add_sales_below,
     axis_title,
-    axis_values,
     category_axis,
     error_bars,
     extremes,
     figure,
     interquartile_band,
-    largest_levels,
+    level_boxes,
     money_axis,
     money_hover,
-    number_axis,
+    points_with_trend,
+    price_axis,
     price_text,
     price_title,
     sale_names,
-    value_hover,
 )
 
 MIN_CHANGE = 0.03
@@ -95,15 +93,8 @@ def price_by_number_chart(
     contract: Contract,
 ) -> Chart:
     """Prices along a number: a sample of the points, and their trend."""
-    drawn = figure(460)
-    add_sale_dots(drawn, sample, field, money_hover(contract, "y"))
-    if len(trend) > 1:
-        hover = f"Median price {money_hover(contract, 'y')}<br>at {value_hover(field)}"
-        line = {"name": "Median price of similar homes", "hovertemplate": f"{hover}<extra></extra>"}
-        interquartile_band(drawn, axis_values(trend["value"], field), trend, line)
-        drawn.update_layout(showlegend=True)
-    drawn.update_xaxes(title_text=axis_title(field), **number_axis(field))
-    drawn.update_yaxes(title_text=price_title(contract), rangemode="tozero", **money_axis(contract))
+    drawn = points_with_trend(sample, trend, field, "price", money_hover(contract, "y"))
+    drawn.update_yaxes(**price_axis(contract))
     headers = {"value": axis_title(field), "price": price_title(contract)}
     return Chart(drawn, points, _trend_caption(trend, field, contract), headers)
 
@@ -123,14 +114,10 @@ def _trend_caption(trend: pd.DataFrame, field: Field, contract: Contract) -> str
 
 def price_by_level_chart(frame: pd.DataFrame, field: Field, contract: Contract) -> Chart:
     """Prices by level, as boxes over the middle half and the middle 80 % (``price_by_level``)."""
-    shown, note = largest_levels(frame)
-    drawn = figure(rows=len(shown) + 1)
-    names = add_level_boxes(drawn, shown)
-    drawn.update_xaxes(title_text=price_title(contract), rangemode="tozero", **money_axis(contract))
     # The best level is on top; months start there.
-    calendar = field.column == contract.market.roles.sale_month
-    order = category_axis(names[::-1] if calendar else names)
-    drawn.update_yaxes(title_text=axis_title(field), **order)
+    is_month = field.column == contract.market.roles.sale_month
+    drawn, note = level_boxes(frame, field, from_top=is_month)
+    drawn.update_xaxes(**price_axis(contract))
     return Chart(drawn, frame, _level_caption(frame, contract) + note, {"level": field.label})
 
 
@@ -160,7 +147,7 @@ def price_by_year_chart(
     frame: pd.DataFrame, trend: pd.DataFrame, field: Field, contract: Contract
 ) -> Chart:
     """Median prices by year, larger points for more sales (``price_by_year``, ``price_trend``)."""
-    drawn = figure(460)
+    drawn = figure(460, legend=True)
     few = len(frame) <= FEW_YEARS
     drawn.add_scatter(
         x=frame["year"],
@@ -184,9 +171,8 @@ def price_by_year_chart(
         hover = f"About %{{x}}: {money_hover(contract, 'y')}<extra></extra>"
         line = {"name": "Median price of homes of about that year", "hovertemplate": hover}
         interquartile_band(drawn, trend["value"], trend, line)
-    drawn.update_layout(showlegend=True)
     drawn.update_xaxes(title_text=field.label, dtick=1 if few else None, tickformat="d")
-    drawn.update_yaxes(title_text=price_title(contract), rangemode="tozero", **money_axis(contract))
+    drawn.update_yaxes(**price_axis(contract))
     if few:  # the medians of a few years are the trend
         trend = frame.rename(columns={"year": "value"})
     return Chart(drawn, frame, _trend_caption(trend, field, contract))
@@ -197,7 +183,7 @@ def trend_chart(frame: pd.DataFrame, contract: Contract) -> Chart:
 
     Periods with few sales are left out.
     """
-    drawn = figure(400)
+    drawn = figure(400, legend=True)
     caption, frame = _period_caption(frame, contract), frame[frame["sales"] >= MIN_SALES]
     line = {
         "name": "Median price",
@@ -207,9 +193,8 @@ def trend_chart(frame: pd.DataFrame, contract: Contract) -> Chart:
         "<br>%{customdata[1]:,} sales<extra></extra>",
     }
     interquartile_band(drawn, frame["start"], frame, line)
-    drawn.update_layout(showlegend=True)
     drawn.update_xaxes(title_text="Time of sale")
-    drawn.update_yaxes(title_text=price_title(contract), rangemode="tozero", **money_axis(contract))
+    drawn.update_yaxes(**price_axis(contract))
     return Chart(drawn, frame, caption)
 
 
@@ -232,7 +217,7 @@ def index_chart(comparisons: Mapping[str, Comparison]) -> Chart:
     The line is the smoothed index. A single index also has points, the periods with enough sales
     alone, and the number of sales below it.
     """
-    drawn = figure(430)
+    drawn = figure(430, legend=len(comparisons) > 1)
     compared = {name: each.compared for name, each in comparisons.items() if len(each.compared) > 1}
     for (name, frame), dash in zip(compared.items(), ("solid", "dash"), strict=False):
         drawn.add_scatter(
@@ -249,8 +234,7 @@ def index_chart(comparisons: Mapping[str, Comparison]) -> Chart:
     if len(comparisons) == 1:
         only = next(iter(comparisons.values()))
         _add_periods(drawn, only.compared)
-        _add_sales_bars(drawn, only.frame)
-    drawn.update_layout(showlegend=len(comparisons) > 1)
+        add_sales_below(drawn, *(only.frame[name] for name in ("start", "sales", "period")))
     drawn.update_xaxes(title_text="Time of sale")
     parts = [comparisons[name].frame.assign(segment=name) for name in compared]
     captions = [index_caption(comparison, name) for name, comparison in comparisons.items()]
@@ -276,23 +260,6 @@ def _add_periods(drawn: go.Figure, frame: pd.DataFrame) -> None:
         hovertemplate="<b>%{customdata[0]}</b><br>Of this period %{y:.1f} (%{customdata[2]:.1f} to "
         "%{customdata[3]:.1f})<br>%{customdata[1]:,} sales<extra></extra>",
     )
-
-
-def _add_sales_bars(drawn: go.Figure, frame: pd.DataFrame) -> None:
-    drawn.add_bar(
-        x=frame["start"],
-        y=frame["sales"],
-        yaxis="y2",
-        customdata=frame[["period"]],
-        marker={"color": FAINT, "line": {"width": 0}},
-        hovertemplate="<b>%{customdata[0]}</b><br>%{y:,} sales<extra></extra>",
-    )
-    title = {"text": "Sales", "standoff": 16, "font": {"size": 13}}
-    drawn.update_layout(
-        yaxis={"domain": [0.36, 1]},
-        yaxis2={"domain": [0, 0.26], "title": title, "tickformat": ",d", "zeroline": False},
-    )
-    drawn.update_xaxes(anchor="y2")
 
 
 def index_caption(comparison: Comparison, name: str = "") -> str:
@@ -329,22 +296,9 @@ def seasonality_chart(frame: pd.DataFrame, contract: Contract) -> Chart:
         name="Median price and middle half",
         hovertemplate=f"<b>%{{x}}</b><br>Median price {money_hover(contract, 'y')}<extra></extra>",
     )
-    drawn.add_bar(
-        x=frame["level"],
-        y=frame["sales"],
-        yaxis="y2",
-        marker={"color": FAINT, "line": {"width": 0}},
-        name="Sales",
-        hovertemplate="<b>%{x}</b><br>%{y:,} sales<extra></extra>",
-    )
-    drawn.update_layout(
-        bargap=0.3,
-        yaxis={"domain": [0.42, 1], "title": {"text": price_title(contract)}},
-        yaxis2={"domain": [0, 0.32], "title": {"text": "Sales"}, "tickformat": ",d", "anchor": "x"},
-    )
-    drawn.layout.yaxis.update(rangemode="tozero", **money_axis(contract))
-    drawn.update_yaxes(automargin=True, zeroline=False, tickfont={"size": 13})
-    drawn.update_xaxes(title_text="Month of sale", type="category", anchor="y2")
+    drawn.update_yaxes(**price_axis(contract))
+    add_sales_below(drawn, frame["level"], frame["sales"], frame["level"])
+    drawn.update_xaxes(title_text="Month of sale", type="category")
     return Chart(drawn, frame, _season_caption(frame), {"level": "Month of sale"})
 
 
@@ -395,9 +349,8 @@ def price_outliers_chart(
             hovertemplate=f"{name} {money_hover(contract, 'x')}<extra></extra>",
         )
     drawn.update_layout(showlegend=True, bargap=0.45)
-    drawn.update_xaxes(title_text=price_title(contract), rangemode="tozero", **money_axis(contract))
     # The names of the sales leave little room on a phone.
-    drawn.update_xaxes(nticks=5)
+    drawn.update_xaxes(**price_axis(contract) | {"nticks": 5})
     drawn.update_yaxes(**category_axis(rows[::-1]), showgrid=False)
     if frame.empty:
         caption = "No price is outside the 90 % range of its estimated value."

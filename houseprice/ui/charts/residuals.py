@@ -14,21 +14,17 @@ from houseprice.ui.charts.panel import Chart
 from houseprice.ui.charts.style import (
     BAND,
     REFERENCE_LINE,
-    add_level_boxes,
-    add_sale_dots,
     axis_title,
-    axis_values,
     category_axis,
     error_bars,
     figure,
-    interquartile_band,
     labels_with_counts,
     largest_levels,
+    level_boxes,
     money_axis,
     money_hover,
-    number_axis,
+    points_with_trend,
     sale_names,
-    value_hover,
 )
 
 HELD_OUT_HEADERS = {
@@ -63,37 +59,8 @@ _ERROR_AXIS = {"title_text": "Error: value above or below the price (%)", "ticks
 
 
 def predicted_vs_actual_chart(sales: pd.DataFrame, contract: Contract) -> Chart:
-    """Held-out values against prices (``prediction_errors``, with ``place``).
-
-    Bands show errors of 10 and 20 %.
-    """
-    drawn = figure(560)
-    for inside, name, symbol in (
-        (True, "Price inside its 90 % range", "circle"),
-        (False, "Price outside", "diamond"),
-    ):
-        part = sales[sales["inside"] == inside]
-        drawn.add_scatter(
-            x=part["price"],
-            y=part["predicted_price"],
-            customdata=part[["id", "low_90", "high_90"]].assign(
-                error=100 * part["error"], name=sale_names(part, "place")
-            ),
-            mode="markers",
-            marker={"size": 6 if inside else 7, "opacity": 0.5 if inside else 0.75}
-            | {"symbol": symbol},
-            name=f"{name} ({len(part):,})",
-            hovertemplate="<b>%{customdata[4]}</b>"
-            f"<br>Sold for {money_hover(contract, 'x')}"
-            f"<br>Valued at {money_hover(contract, 'y')} (%{{customdata[3]:+.1f}} %)"
-            f"<br>Range {money_hover(contract, 'customdata[1]')}"
-            f" to {money_hover(contract, 'customdata[2]')}<extra></extra>",
-        )
-    _add_error_bands(drawn, float(sales["price"].max()))
-    money = {"rangemode": "tozero", **money_axis(contract)}
-    drawn.update_xaxes(title_text="Sold for", **money | {"nticks": 6})
-    drawn.update_yaxes(title_text="Valued at", **money)
-    drawn.update_layout(showlegend=True)
+    """Held-out values against prices (``prediction_errors``, with ``place``)."""
+    drawn = values_figure(sales.assign(name=sale_names(sales, "place")), contract)
     contained = int(sales["inside"].sum())
     caption = (
         f"Of {len(sales):,} sales, **{percent((sales['error'].abs() <= 0.1).mean(), 0)}** were "
@@ -101,6 +68,41 @@ def predicted_vs_actual_chart(sales: pd.DataFrame, contract: Contract) -> Chart:
         f"contains the price of {contained:,} ({percent(contained / len(sales))})."
     )
     return Chart(drawn, sales, caption, HELD_OUT_HEADERS)
+
+
+def values_figure(houses: pd.DataFrame, contract: Contract) -> go.Figure:
+    """Values against prices, over bands of errors of 10 and 20 %.
+
+    ``houses`` has id, name, price, predicted_price, low_90, high_90 and inside (bool: the range).
+    """
+    drawn = figure(560, legend=True)
+    has_range = bool(houses["low_90"].notna().any())
+    low, high = (money_hover(contract, f"customdata[{position}]") for position in (2, 3))
+    for inside, name, symbol in (
+        (True, "Price inside its 90 % range" if has_range else "A house", "circle"),
+        (False, "Price outside", "diamond"),
+    ):
+        part = houses[houses["inside"] == inside]
+        error = 100 * (part["predicted_price"] / part["price"] - 1)
+        drawn.add_scatter(
+            x=part["price"],
+            y=part["predicted_price"],
+            customdata=part[["id", "name", "low_90", "high_90"]].assign(error=error),
+            mode="markers",
+            marker={"size": 6 if inside else 7, "opacity": 0.5 if inside else 0.75}
+            | {"symbol": symbol},
+            name=f"{name} ({len(part):,})",
+            showlegend=inside or has_range,
+            hovertemplate="<b>%{customdata[1]}</b>"
+            f"<br>Sold for {money_hover(contract, 'x')}"
+            f"<br>Valued at {money_hover(contract, 'y')} (%{{customdata[4]:+.1f}} %)"
+            f"{f'<br>Range {low} to {high}' if has_range else ''}<extra></extra>",
+        )
+    _add_error_bands(drawn, float(houses["price"].max()))
+    money = {"rangemode": "tozero", **money_axis(contract)}
+    drawn.update_xaxes(title_text="Sold for", **money | {"nticks": 6})
+    drawn.update_yaxes(title_text="Valued at", **money)
+    return drawn
 
 
 def _add_error_bands(drawn: go.Figure, highest: float) -> None:
@@ -132,16 +134,8 @@ def error_by_number_chart(
     ``points`` and ``trend`` are those of the market's profile, with the error in place of the
     price.
     """
-    drawn = figure(460)
-    add_sale_dots(drawn, points, field, "Error %{y:+.1f} %")
-    if len(trend) > 1:
-        hover = f"Median error %{{y:+.1f}} %<br>at {value_hover(field)}<extra></extra>"
-        line = {"name": "Median error of similar homes", "hovertemplate": hover}
-        along = axis_values(trend["value"], field)
-        interquartile_band(drawn, along, trend, line, name="Middle half of errors")
-        drawn.update_layout(showlegend=True)
+    drawn = points_with_trend(points, trend, field, "error", "%{y:+.1f} %")
     drawn.add_hline(y=0, line=REFERENCE_LINE)
-    drawn.update_xaxes(title_text=axis_title(field), **number_axis(field))
     # A single extreme error would leave the chart empty.
     limit = 1.15 * max(5.0, float(points["price"].abs().quantile(0.99)))
     drawn.update_yaxes(**_ERROR_AXIS, range=[-limit, limit])
@@ -151,12 +145,9 @@ def error_by_number_chart(
 
 def error_by_level_chart(frame: pd.DataFrame, field: Field, errors: ErrorTrend) -> Chart:
     """Errors by level, as boxes over the middle half and the middle 80 %."""
-    shown, note = largest_levels(frame)
-    drawn = figure(rows=len(shown) + 1)
-    names = add_level_boxes(drawn, shown)
+    drawn, note = level_boxes(frame, field)
     drawn.add_vline(x=0, line=REFERENCE_LINE)
     drawn.update_xaxes(**_ERROR_AXIS)
-    drawn.update_yaxes(title_text=axis_title(field), **category_axis(names))
     return Chart(drawn, frame, _trend_caption(errors, field) + note, _ERROR_HEADERS)
 
 
@@ -180,7 +171,7 @@ def _trend_caption(errors: ErrorTrend, field: Field) -> str:
 def error_by_location_chart(frame: pd.DataFrame, min_sales: int, label: str) -> Chart:
     """The median absolute error by location, the largest first; hollow below ``min_sales``."""
     shown, note = largest_levels(frame, "locations")
-    drawn = figure(rows=len(shown) + 1)
+    drawn = figure(rows=len(shown) + 1, legend=True)
     names = pd.Series(labels_with_counts(shown["group"], shown["sales"]), index=shown.index)
     for is_small, name, symbol in (
         (False, f"{min_sales} sales or more", "circle"),
@@ -201,7 +192,6 @@ def error_by_location_chart(frame: pd.DataFrame, min_sales: int, label: str) -> 
         )
     drawn.update_xaxes(title_text="Median absolute error (%)", rangemode="tozero", ticksuffix=" %")
     drawn.update_yaxes(**category_axis(names), showgrid=True)
-    drawn.update_layout(showlegend=True)
     large = frame[frame["sales"] >= min_sales].sort_values("median_ape")
     if len(large) < 2:
         caption = (

@@ -30,13 +30,13 @@ MAX_LEVELS = 40
 """Levels that a chart has room for."""
 
 
-def figure(height: int = 420, rows: int = 0) -> go.Figure:
+def figure(height: int = 420, rows: int = 0, *, legend: bool = False) -> go.Figure:
     """Return an empty figure, ``height`` pixels high or as high as a list of ``rows``."""
     drawn = go.Figure()
     drawn.update_layout(
         height=max(220, 90 + ROW_HEIGHT * rows) if rows else height,
         margin={"l": 8, "r": 12, "t": 28, "b": 8},
-        showlegend=False,
+        showlegend=legend,
         # A swipe on a phone scrolls the page; the toolbar zooms the chart.
         dragmode=False,
         hoverlabel={"align": "left"},
@@ -87,13 +87,17 @@ def price_text(amount: float, contract: Contract) -> str:
     return contract.money(amount, max(rounding_step(0.05 * amount), finest))
 
 
+def price_axis(contract: Contract) -> dict[str, object]:
+    """The settings of an axis of prices from zero, with its title."""
+    return {"title_text": price_title(contract), "rangemode": "tozero", **money_axis(contract)}
+
+
 def number_axis(field: Field) -> dict[str, object]:
-    """The settings of an axis of a numeric field, whose values are :func:`axis_values`."""
+    """The settings of an axis of a numeric field (:func:`axis_values`), with its title."""
     if field.kind == "date":
-        return {"type": "date"}
-    if field.kind == "year":
-        return {"tickformat": "d"}
-    return {"tickformat": "d" if field.kind == "count" else ",~f"}
+        return {"title_text": axis_title(field), "type": "date"}
+    whole = field.kind in ("count", "year")
+    return {"title_text": axis_title(field), "tickformat": "d" if whole else ",~f"}
 
 
 def axis_values(values: pd.Series, field: Field) -> pd.Series:
@@ -172,8 +176,16 @@ def error_bars(middle: pd.Series | float, low: pd.Series, high: pd.Series) -> di
     }
 
 
-def add_sale_dots(drawn: go.Figure, points: pd.DataFrame, field: Field, hover: str) -> None:
-    """Draw a point per sale along a numeric field (``price_points``)."""
+def points_with_trend(
+    points: pd.DataFrame, trend: pd.DataFrame, field: Field, noun: str, amount: str
+) -> go.Figure:
+    """A point per sale along a numeric field, and the median of similar homes.
+
+    The frames are ``price_points`` and ``price_trend``, of the price or another ``noun``, whose
+    template in hover texts is ``amount``.
+    """
+    drawn = figure(460, legend=len(trend) > 1)
+    at = value_hover(field)
     drawn.add_scatter(
         x=axis_values(points["value"], field),
         y=points["price"],
@@ -181,8 +193,15 @@ def add_sale_dots(drawn: go.Figure, points: pd.DataFrame, field: Field, hover: s
         mode="markers",
         marker={"size": 5, "opacity": 0.4},
         name="A sale",
-        hovertemplate=f"%{{customdata[1]}}<br>{hover}<br>{value_hover(field)}<extra></extra>",
+        hovertemplate=f"%{{customdata[1]}}<br>{noun.capitalize()} {amount}<br>{at}<extra></extra>",
     )
+    if len(trend) > 1:
+        hover = f"Median {noun} {amount}<br>at {at}<extra></extra>"
+        line = {"name": f"Median {noun} of similar homes", "hovertemplate": hover}
+        along = axis_values(trend["value"], field)
+        interquartile_band(drawn, along, trend, line, f"Middle half of {noun}s")
+    drawn.update_xaxes(**number_axis(field))
+    return drawn
 
 
 def sale_names(frame: pd.DataFrame, place: str = "location", noun: str = "Sale") -> pd.Series:
@@ -202,20 +221,46 @@ def largest_levels(frame: pd.DataFrame, noun: str = "levels") -> tuple[pd.DataFr
     return frame.loc[frame["sales"].nlargest(MAX_LEVELS).index.sort_values()], note
 
 
-def add_level_boxes(drawn: go.Figure, frame: pd.DataFrame) -> list[str]:
-    """Draw a box per level over its middle half and middle 80 %; return the names on the axis."""
-    names = labels_with_counts(frame["level"], frame["sales"])
-    drawn.add_box(
-        y=names,
-        q1=frame["lower_quarter"],
-        median=frame["median"],
-        q3=frame["upper_quarter"],
-        lowerfence=frame["lowest_tenth"],
-        upperfence=frame["highest_tenth"],
-        orientation="h",
-        hoverinfo="x",
+def level_boxes(
+    frame: pd.DataFrame, field: Field, *, from_top: bool = False
+) -> tuple[go.Figure, str]:
+    """A box per level over its middle half and middle 80 % (``price_by_level``), and a note.
+
+    The first level is at the bottom, or with ``from_top`` at the top.
+    """
+    shown, note = largest_levels(frame)
+    drawn = figure(rows=len(shown) + 1)
+    names = labels_with_counts(shown["level"], shown["sales"])
+    add_boxes(drawn, shown, y=names, hoverinfo="x")
+    order = category_axis(names[::-1] if from_top else names)
+    drawn.update_yaxes(title_text=axis_title(field), **order)
+    return drawn, note
+
+
+def add_boxes(drawn: go.Figure, frame: pd.DataFrame, **trace: object) -> None:
+    """Draw a box per row over the middle half and the middle 80 %."""
+    ends = {"q1": "lower_quarter", "median": "median", "q3": "upper_quarter"}
+    ends |= {"lowerfence": "lowest_tenth", "upperfence": "highest_tenth"}
+    drawn.add_box(orientation="h", **{end: frame[name] for end, name in ends.items()}, **trace)
+
+
+def add_sales_below(drawn: go.Figure, x: pd.Series, sales: pd.Series, names: pd.Series) -> None:
+    """Draw the number of sales as bars below a chart, on the same axis."""
+    drawn.add_bar(
+        x=x,
+        y=sales,
+        yaxis="y2",
+        customdata=names,
+        marker={"color": FAINT, "line": {"width": 0}},
+        showlegend=False,
+        hovertemplate="<b>%{customdata}</b><br>%{y:,} sales<extra></extra>",
     )
-    return names
+    drawn.update_layout(
+        yaxis={"domain": [0.32, 1]},
+        yaxis2={"domain": [0, 0.22], "tickformat": ",d", "nticks": 4, "rangemode": "tozero"},
+    )
+    drawn.update_layout(yaxis2={"title": {"text": "Sales"}, "automargin": True, "zeroline": False})
+    drawn.update_xaxes(anchor="y2")
 
 
 def labels_with_counts(names: pd.Series, sales: pd.Series) -> list[str]:
@@ -235,9 +280,8 @@ def category_axis(names: Iterable[str]) -> dict[str, object]:
 
 def value_axis(field: Field, contract: Contract) -> dict[str, object]:
     """The settings of an axis of a numeric field, or of the price."""
-    if field.column == contract.market.price.column:
-        return {"title_text": axis_title(field), "rangemode": "tozero", **money_axis(contract)}
-    return {"title_text": axis_title(field), **number_axis(field)}
+    is_price = field.column == contract.market.price.column
+    return price_axis(contract) if is_price else number_axis(field)
 
 
 def colour_scale(title: str, **more: object) -> dict[str, object]:

@@ -12,11 +12,13 @@ import plotly.graph_objects as go
 from houseprice.formatting import join_words, percent
 from houseprice.market.contract import Contract
 from houseprice.market.fields import Field
+from houseprice.market.profile.summaries import SPREAD
 from houseprice.ui.charts.panel import Chart
 from houseprice.ui.charts.style import (
     FAINT,
     MAX_LEVELS,
     MIN_SALES,
+    add_boxes,
     axis_title,
     axis_values,
     category_axis,
@@ -173,14 +175,10 @@ def boxes_chart(
     drawn_levels = frame[frame["level"].isin(names)]
     for group in groups:
         part = drawn_levels[drawn_levels["group"] == group]
-        drawn.add_box(
+        add_boxes(
+            drawn,
+            part.assign(**{name: axis_values(part[name], number) for name in SPREAD}),
             y=part["level"].map(names),
-            q1=axis_values(part["lower_quarter"], number),
-            median=axis_values(part["median"], number),
-            q3=axis_values(part["upper_quarter"], number),
-            lowerfence=axis_values(part["lowest_tenth"], number),
-            upperfence=axis_values(part["highest_tenth"], number),
-            orientation="h",
             name=wrap_label(group),
             offsetgroup=group,
             hoverinfo="x+name" if third else "x",

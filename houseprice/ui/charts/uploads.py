@@ -13,6 +13,7 @@ from houseprice.market.fields import Field
 from houseprice.market.profile.summaries import round_step
 from houseprice.model.valuation import CONFIDENCE_BANDS, confidence_band
 from houseprice.ui.charts.panel import Chart
+from houseprice.ui.charts.residuals import values_figure
 from houseprice.ui.charts.style import (
     FAINT,
     axis_title,
@@ -38,64 +39,7 @@ _LOWEST_CONFIDENCE = 60
 """Houses below this confidence are few, and share a bin."""
 
 
-def overlay_distribution(
-    chart: Chart, values: pd.Series, prices: pd.Series, name: str, contract: Contract
-) -> Chart:
-    """Add the values of a file to the distribution of sale prices, scaled to the same total."""
-    frame = count_in_bins(chart.frame, values)
-    drawn = chart.figure
-    drawn.data[0].name = "Sales"
-    drawn.add_scatter(
-        x=(frame["from"] + frame["to"]) / 2,
-        y=frame["houses_scaled"],
-        customdata=frame[["from", "to", "houses"]],
-        mode="lines",
-        line={"shape": "hvh", "width": 2.5},
-        name=f"{name}, scaled to the number of sales",
-        hovertemplate=f"{money_hover(contract, 'customdata[0]')} to "
-        f"{money_hover(contract, 'customdata[1]')}<br>%{{customdata[2]:,}} of your houses"
-        "<extra></extra>",
-    )
-    drawn.update_layout(showlegend=True)
-    median, median_price = float(values.median()), float(prices.median())
-    difference = median / median_price - 1
-    relation = f"{percent(abs(difference), 0)} {'above' if difference > 0 else 'below'}"
-    if abs(difference) < 0.02:
-        relation = "about the same as"
-    caption = (
-        f"The median value of your houses is {price_text(median, contract)}, {relation} the median "
-        f"price of these sales, {price_text(median_price, contract)}."
-    )
-    return Chart(drawn, frame, caption)
-
-
-def count_in_bins(frame: pd.DataFrame, values: pd.Series) -> pd.DataFrame:
-    """Count houses by value in the bins of a distribution of prices, extended to their range.
-
-    Returns from, to, sales, houses, and houses_scaled (as if there were as many as sales).
-    """
-    step = float(frame["to"].iloc[0] - frame["from"].iloc[0])
-    first = np.floor(min(values.min(), frame["from"].min()) / step)
-    last = np.ceil(max(values.max() + step / 1e6, frame["to"].max()) / step)
-    edges = step * np.arange(first, last + 1)
-    offset = round(float(frame["from"].iloc[0]) / step - first)
-    sales = np.zeros(len(edges) - 1, dtype=int)
-    sales[offset : offset + len(frame)] = frame["sales"]
-    houses, _ = np.histogram(values, edges)
-    return pd.DataFrame(
-        {
-            "from": edges[:-1],
-            "to": edges[1:],
-            "sales": sales,
-            "houses": houses,
-            "houses_scaled": houses * sales.sum() / max(houses.sum(), 1),
-        }
-    )
-
-
-def overlay_points(
-    chart: Chart, houses: pd.DataFrame, name: str, field: Field, contract: Contract
-) -> Chart:
+def overlay_points(chart: Chart, houses: pd.DataFrame, field: Field, contract: Contract) -> Chart:
     """Add the houses of a file (``price_points``) to a chart of prices along a number."""
     is_cloud = len(houses) > MANY_HOUSES
     drawn = chart.figure
@@ -110,7 +54,7 @@ def overlay_points(
             "symbol": "diamond",
             "line": {"width": 0},
         },
-        name=name,
+        name="Your houses",
         hovertemplate=f"<b>Your file</b>, %{{text}}<br>Valued at {money_hover(contract, 'y')}"
         f"<br>{value_hover(field)}<extra></extra>",
     )
@@ -159,9 +103,9 @@ def comparison(values: pd.Series, sales: pd.Series) -> pd.DataFrame:
 
 
 def comparison_chart(values: pd.Series, sales: pd.Series, contract: Contract) -> Chart:
-    """The distribution of the values of a table, and of the sale prices of the market."""
+    """The distribution of the values of a table, and of the prices of sales."""
     frame = comparison(values, sales)
-    drawn = figure()
+    drawn = figure(legend=True)
     centre = (frame["from"] + frame["to"]) / 2
     span = f"{money_hover(contract, 'customdata[0]')} to {money_hover(contract, 'customdata[1]')}"
     drawn.add_bar(
@@ -180,31 +124,33 @@ def comparison_chart(values: pd.Series, sales: pd.Series, contract: Contract) ->
         customdata=frame[["from", "to"]],
         mode="lines",
         line={"shape": "hvh", "width": 2.5, "color": FAINT},
-        name="Sales of the market, by price",
+        name="Sales, by price",
         hovertemplate=f"{span}<br>%{{y:.1f}} % of the sales<extra></extra>",
     )
-    drawn.update_layout(bargap=0.06, showlegend=True)
+    label = contract.market.price.label.lower()
+    drawn.update_layout(bargap=0.06)
     drawn.update_xaxes(
-        title_text=money_title("Value or sale price", contract), **money_axis(contract)
+        title_text=money_title(f"Value or {label}", contract), **money_axis(contract)
     )
     drawn.update_yaxes(title_text="Share of houses (%)", rangemode="tozero")
-    low, median, high = values.quantile([0.25, 0.5, 0.75])
+    low, median, high = (
+        price_text(value, contract) for value in values.quantile([0.25, 0.5, 0.75])
+    )
     sold = float(sales.median())
-    difference = median / sold - 1
+    difference = float(values.median()) / sold - 1
     relation = f"{percent(abs(difference), 0)} {'more' if difference > 0 else 'less'} than"
     if abs(difference) < 0.005:
         relation = "the same as"
     caption = (
-        f"The median value of your houses is {contract.money(median, 500)}, {relation} the median "
-        f"sale price of the market ({contract.money(sold, 500)}). Half of the values are from "
-        f"{contract.money(low, 500)} to {contract.money(high, 500)}."
+        f"The median value of your houses is {median}, {relation} the median {label} of the sales "
+        f"({price_text(sold, contract)}). Half of the values are from {low} to {high}."
     )
     headers = {
         "from": money_title("From", contract),
         "to": money_title("To", contract),
         "houses": "Your houses",
         "houses_pct": "Your houses (%)",
-        "sales_pct": "Sales of the market (%)",
+        "sales_pct": "Sales (%)",
     }
     return Chart(drawn, frame, caption, headers)
 
@@ -261,45 +207,15 @@ def confidence_chart(confidence: pd.Series) -> Chart:
 
 
 def prices_chart(houses: pd.DataFrame, caption: str, contract: Contract) -> Chart:
-    """Values against sale prices of a table, with the line of equality.
-
-    ``houses`` has row, price, predicted_price and inside (whether the range contains the price).
-    """
-    drawn = figure(460)
-    both = houses[["price", "predicted_price"]].to_numpy()
-    ends = [both.min(), both.max()]
-    inside = houses["inside"].astype("boolean").fillna(value=True).to_numpy(bool)
-    for name, part in (
-        ("Price within the range", houses[inside]),
-        ("Price outside the range", houses[~inside]),
-    ):
-        if len(part):
-            drawn.add_scatter(
-                x=part["price"],
-                y=part["predicted_price"],
-                customdata=part[["row"]],
-                mode="markers",
-                marker={"size": 6, "opacity": 0.6},
-                name=name if houses["inside"].notna().any() else "Your houses",
-                hovertemplate="Row %{customdata[0]}<br>Price "
-                f"{money_hover(contract, 'x')}<br>Value {money_hover(contract, 'y')}"
-                "<extra></extra>",
-            )
-    drawn.add_scatter(
-        x=ends,
-        y=ends,
-        mode="lines",
-        line={"width": 1.5, "color": FAINT},
-        hoverinfo="skip",
-        name="Value equals price",
+    """Values against sale prices of a table (``PriceComparison.houses``)."""
+    names = {"row": "id", "price_low": "low_90", "price_high": "high_90"}
+    inside = houses["inside"].astype("boolean").fillna(value=True)
+    points = houses.rename(columns=names).assign(
+        inside=inside, name="Row " + houses["row"].astype(str)
     )
-    drawn.update_layout(showlegend=True)
-    # Few enough ticks for a phone.
-    price = contract.market.price
-    drawn.update_xaxes(title_text=price_title(contract), **(money_axis(contract) | {"nticks": 5}))
-    drawn.update_yaxes(title_text=money_title("Value", contract), **money_axis(contract))
+    drawn = values_figure(points, contract)
     headers = {
-        "price": price.label,
+        "price": contract.market.price.label,
         "predicted_price": "Value",
         "price_low": "From",
         "price_high": "To",

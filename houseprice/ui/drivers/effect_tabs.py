@@ -31,7 +31,7 @@ def show_partial_dependence(contract: Contract) -> None:
     field = contract.fields[columns[label]]
     st.caption(field.help)
     known = market().houses[field.column].to_numpy(np.float64)
-    curve = count_sales(market_effect(field.column), field, known)
+    curve = charts.count_sales(market_effect(field.column), field, known)
     mark = _last_house(field, contract)
     n_known = int(np.isfinite(known).sum())
     chart = charts.effect_chart(curve, field, contract, n_known, mark)
@@ -65,23 +65,6 @@ def _last_house(field: Field, contract: Contract) -> charts.Mark | None:
         return None
     value = float(validate(rows, contract).houses[field.column].iloc[0])
     return charts.Mark(value, field.format(value), price)
-
-
-def count_sales(curve: pd.DataFrame, field: Field, known: NDArray[np.float64]) -> pd.DataFrame:
-    """Add to a curve the number of sales nearest to each value; order nominal levels by price.
-
-    ``known`` are the values of all sales. Sales farther than half a step outside do not count.
-    """
-    values = curve["value"].to_numpy(np.float64)
-    known = known[np.isfinite(known)]
-    if field.levels or len(values) < 2:
-        counts = np.array([(known == value).sum() for value in values])
-    else:
-        middles = (values[1:] + values[:-1]) / 2
-        first, last = 2 * values[0] - middles[0], 2 * values[-1] - middles[-1]
-        counts = np.histogram(known, np.array([first, *middles, last]))[0]
-    counted = curve.assign(sales=counts.astype(np.int64))
-    return counted.sort_values("price", ignore_index=True) if field.kind == "nominal" else counted
 
 
 def show_interactions(contract: Contract) -> None:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from functools import partial
 
-import numpy as np
 import pandas as pd
 import streamlit as st
 
@@ -23,6 +21,7 @@ from houseprice.ui.charts.places import (
     sales_map_chart,
 )
 from houseprice.ui.csv.upload import ValuedUpload, upload_result
+from houseprice.ui.explore.feature_tabs import price_chart
 from houseprice.ui.explore.filters import (
     choose_option,
     choose_price_measure,
@@ -38,7 +37,6 @@ from houseprice.ui.explore.selected_sales import (
 )
 from houseprice.ui.layout import escape
 
-_MAX_OVERLAY_HOUSES = 2_000  # enough to see a cloud, few enough to move it
 _NO_AREA = "The area of none of these homes is known."
 
 
@@ -50,8 +48,8 @@ def show_distribution(sales: Sales) -> None:
         st.info(_NO_AREA)
         return
     if overlay is not None and measured is not sales:
-        overlay = replace(overlay, houses=with_price_per_area(overlay.houses))
-    if overlay is not None and len(overlay.houses):
+        overlay = with_price_per_area(overlay)
+    if overlay is not None and len(overlay):
         _show_overlay(measured, overlay)
         return
     frame = summaries.price_distribution(measured)
@@ -70,39 +68,18 @@ def sales_in_bars(sales: Sales, starts: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(str(sale) for mask in inside for sale in sales.ids[mask]))
 
 
-@dataclass(frozen=True)
-class Overlay:
-    """The visitor's valued houses, as if they had been sold for their values.
+def overlay_houses(values: pd.Series, rows: pd.DataFrame, contract: Contract) -> Sales:
+    """Return the valued houses of a table, as if they had been sold for their values.
 
-    The ids of ``houses`` are row numbers; ``n_valued`` counts the houses that are not drawn too.
+    Their ids are the numbers of the rows. Of many houses, it is a random sample.
     """
-
-    name: str
-    houses: Sales
-    n_valued: int
-
-
-def overlay_houses(
-    name: str,
-    values: pd.Series,
-    rows: pd.DataFrame,
-    contract: Contract,
-    limit: int = _MAX_OVERLAY_HOUSES,
-) -> Overlay | None:
-    """Return at most `limit` valued houses, evenly spaced in the table; None without a value."""
-    prices = pd.to_numeric(values, errors="coerce").to_numpy(np.float64, na_value=np.nan)
-    valued = np.flatnonzero(np.isfinite(prices) & (prices > 0))
-    if not valued.size:
-        return None
-    spaced = np.linspace(0, valued.size - 1, min(valued.size, limit)).round().astype(int)
-    drawn = valued[spaced]
-    houses = validate(rows.iloc[drawn], contract).houses
-    ids = pd.Series([str(row + 1) for row in drawn], index=houses.index)
-    drawn_prices = pd.Series(prices[drawn], index=houses.index, name=contract.market.price.column)
-    return Overlay(name, Sales(contract, houses, drawn_prices, ids), int(valued.size))
+    prices = thin_out(values.dropna().astype("float64").rename(contract.market.price.column))
+    houses = validate(rows.iloc[prices.index], contract).houses
+    ids = pd.Series((prices.index + 1).astype(str), index=houses.index)
+    return Sales(contract, houses, prices.set_axis(houses.index), ids)
 
 
-def _choose_overlay(contract: Contract) -> Overlay | None:
+def _choose_overlay(contract: Contract) -> Sales | None:
     result = upload_result()
     if not isinstance(result, ValuedUpload):
         st.caption("You can overlay your own houses after you value them on the CSV page.")
@@ -112,41 +89,29 @@ def _choose_overlay(contract: Contract) -> Overlay | None:
         f"Overlay my file: {escape(result.name)}", key="lay_over", persist_state="session"
     ):
         return None
-    values, rows = result.scored.valuations["predicted_price"], result.table.rows
-    overlay: Overlay | None = result.cached(
-        "overlay", lambda: overlay_houses(result.name, values, rows, contract)
-    )
-    if overlay is None:
+    n_valued = result.scored.summary.valued
+    if not n_valued:
         st.info("No house of your file has a value.")
         return None
-    count = f"All {overlay.n_valued:,} valued houses of your file are drawn."
-    if overlay.n_valued > len(overlay.houses):
-        count = (
-            f"{len(overlay.houses):,} of {overlay.n_valued:,} valued houses of your file are "
-            "drawn, evenly spaced in the file."
-        )
+    values, rows = result.scored.valuations["predicted_price"], result.table.rows
+    houses = result.cached("overlay", lambda: overlay_houses(values, rows, contract))
+    count = f"All {n_valued:,} valued houses of your file are drawn."
+    if n_valued > len(houses):
+        count = f"A random sample of {len(houses):,} of {n_valued:,} valued houses is drawn."
     st.caption(f"{count} The filters apply only to the sales.")
-    return overlay
+    return houses
 
 
-def _show_overlay(sales: Sales, overlay: Overlay) -> None:
-    contract, houses = sales.contract, overlay.houses
-    frame = summaries.price_distribution(sales)
-    chart = price_charts.distribution_chart(frame, sales.prices, contract)
-    chart = upload_charts.overlay_distribution(
-        chart, houses.prices, sales.prices, overlay.name, contract
-    )
+def _show_overlay(sales: Sales, houses: Sales) -> None:
+    contract = sales.contract
+    chart = upload_charts.comparison_chart(houses.prices, sales.prices, contract)
     panel(chart, key="price_distribution_with_file")
     area = contract.field_of("area")
     if area is None:
         return
-    points, trend = (
-        summaries.price_points(sales, area.column),
-        summaries.price_trend(sales, area.column),
+    chart = upload_charts.overlay_points(
+        price_chart(sales, area), summaries.price_points(houses, area.column), area, contract
     )
-    own_points = summaries.price_points(houses, area.column)
-    chart = price_charts.price_by_number_chart(points, points, trend, area, contract)
-    chart = upload_charts.overlay_points(chart, own_points, overlay.name, area, contract)
     panel(chart, key="price_by_area_with_file")
 
 

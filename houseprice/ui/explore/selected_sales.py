@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -25,6 +25,8 @@ _SELECTION_HINT = (
     "Click the chart to list the sales behind a mark beside it, or select several marks with the "
     "box of the chart's toolbar."
 )
+
+Points = TypeVar("Points", pd.DataFrame, pd.Series)
 
 MAX_POINTS = 4_000
 """More points hide each other and slow the page down, so a random sample of them is drawn."""
@@ -125,7 +127,7 @@ def show_table_to_open(
         open_sale(sale_id)
 
 
-def thin_out(points: pd.DataFrame) -> pd.DataFrame:
+def thin_out(points: Points) -> Points:
     """Return a random sample of at most :data:`MAX_POINTS` rows, the same one each time."""
     if len(points) <= MAX_POINTS:
         return points

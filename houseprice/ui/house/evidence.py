@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 import streamlit as st
 
@@ -12,8 +13,9 @@ from houseprice.market.fields import Field
 from houseprice.market.sales import Market
 from houseprice.market.validation import validate
 from houseprice.model.explanation import format_difference
-from houseprice.ui.charts.house import comparables_chart, effect_chart, waterfall_chart
+from houseprice.ui.charts.house import comparables_chart, waterfall_chart
 from houseprice.ui.charts.panel import panel
+from houseprice.ui.charts.partial_dependence import count_sales, house_effect_chart
 from houseprice.ui.house.start import describe_sale, sale_heading
 from houseprice.ui.house.state import fill_with_sale, is_choice, started_from
 from houseprice.ui.layout import escape, is_supported
@@ -47,8 +49,9 @@ def show_explanation(
     )
 
 
-def show_effect(backend: Backend, rows: pd.DataFrame, contract: Contract, default: str) -> None:
+def show_effect(backend: Backend, rows: pd.DataFrame, market: Market, default: str) -> None:
     """Show the value of this house along the values of one field, chosen here."""
+    contract = market.contract
     if not is_supported(backend.info(), "effect"):
         return
     columns = [
@@ -65,7 +68,9 @@ def show_effect(backend: Backend, rows: pd.DataFrame, contract: Contract, defaul
         persist_state="session",
     )
     field = contract.fields[column]
-    panel(effect_chart(backend.effect(column, rows), field, contract), key="house_effect")
+    known = market.houses[column].to_numpy(np.float64)
+    curve = count_sales(backend.effect(column, rows), field, known)
+    panel(house_effect_chart(curve, field, contract), key="house_effect")
     st.caption(
         "The diamond is this house. The band is the 90 % range of the difference that the change "
         "makes, not of the value. Other fields stay unchanged: more living area leaves the area of "

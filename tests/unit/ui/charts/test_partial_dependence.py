@@ -13,11 +13,12 @@ from houseprice.market.contract import Contract
 from houseprice.ui.charts.panel import Chart
 from houseprice.ui.charts.partial_dependence import (
     Mark,
+    count_sales,
     effect_chart,
     interactions_chart,
     pair_chart,
 )
-from houseprice.ui.drivers.effect_tabs import count_sales, name_pairs
+from houseprice.ui.drivers.effect_tabs import name_pairs
 
 
 def curve(values: list[float], prices: list[float], **columns: object) -> pd.DataFrame:

@@ -7,7 +7,7 @@ import pytest
 
 from houseprice.market.profile import summaries
 from houseprice.ui.charts import uploads
-from houseprice.ui.charts.prices import distribution_chart, price_by_number_chart
+from houseprice.ui.explore.feature_tabs import price_chart
 
 
 def test_the_comparison_counts_every_house_and_every_sale(market):
@@ -32,33 +32,13 @@ def test_the_caption_compares_the_medians(market, factor, words):
     assert "$163,000" in caption
 
 
-def test_an_overlay_counts_all_houses_even_beyond_the_sales(sales):
-    frame = summaries.price_distribution(sales)
-    values = pd.Series([5_000.0, 163_000.0, 163_000.0, 2_000_000.0])
-    counted = uploads.count_in_bins(frame, values)
-    assert counted["houses"].sum() == 4
-    assert counted["sales"].sum() == len(sales)
-    assert counted["houses_scaled"].sum() == pytest.approx(len(sales))
-    merged = counted.merge(frame, on=["from", "to"], suffixes=("", "_before"))
-    assert (merged["sales"] == merged["sales_before"]).all()
-    assert len(merged) == len(frame)
-
-
-def test_the_captions_of_an_overlay_compare_it_with_the_sales(sales):
-    contract, frame = sales.contract, summaries.price_distribution(sales)
-    chart = distribution_chart(frame, sales.prices, contract)
-    values = 1.1 * sales.prices
-    caption = uploads.overlay_distribution(chart, values, sales.prices, "mine", contract).caption
-    assert "10 % above" in caption
-    assert "$163,000" in caption
+def test_the_caption_of_an_overlay_counts_the_houses_beyond_the_sales(sales):
     points = summaries.price_points(sales, "GrLivArea")
     outside = points.head(3).assign(value=[1_000.0, 1_500.0, 99_000.0])
-    field = contract.fields["GrLivArea"]
-    trend = summaries.price_trend(sales, "GrLivArea")
-    chart = price_by_number_chart(points, points, trend, field, contract)
-    overlaid = uploads.overlay_points(chart, outside, "mine", field, contract)
-    assert "All but 1" in overlaid.caption
-    assert len(overlaid.figure.data[-1].x) == 3
+    field = sales.contract.fields["GrLivArea"]
+    chart = uploads.overlay_points(price_chart(sales, field), outside, field, sales.contract)
+    assert "All but 1" in chart.caption
+    assert len(chart.figure.data[-1].x) == 3
 
 
 def test_every_band_of_confidence_is_drawn_and_in_the_caption():
