@@ -8,11 +8,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta, timezone
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import urlencode
 
 import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
+from streamlit.elements.lib.column_types import ColumnConfig
 
 from houseprice.backend.base import BackendInfo, Capability
 from houseprice.errors import BackendError, HousePriceError, NotSupported, SettingsError, StoreError
@@ -35,6 +37,8 @@ from houseprice.ui.session import (
 )
 
 logger = logging.getLogger(__name__)
+
+Option = TypeVar("Option")
 
 # What depends on the elements and the client of Streamlit: one style sheet and one script.
 _STYLE = Path(__file__).with_name("style.css")
@@ -230,6 +234,48 @@ def choose(
         bind="query-params",
         persist_state="session",
     )
+
+
+def choose_option(
+    label: str,
+    options: Sequence[Option],
+    default: Option,
+    key: str,
+    format_option: Callable[[Option], str] = str,
+) -> Option:
+    """Draw a segmented control whose choice is in the URL and shared by the tabs."""
+    return st.segmented_control(
+        label,
+        options,
+        default=default,
+        format_func=format_option,
+        required=True,
+        key=key,
+        bind="query-params",
+        persist_state="session",
+    )
+
+
+def show_table(
+    frame: pd.DataFrame,
+    *,
+    key: str,
+    alt: str,
+    columns: Mapping[str, ColumnConfig | str] | None = None,
+    data: pd.DataFrame | None = None,
+    placeholder: str = "",
+) -> None:
+    """Show a table with a description for screen readers, and a download of ``data``."""
+    st.dataframe(
+        frame,
+        hide_index=True,
+        column_config=columns,
+        placeholder=placeholder,
+        key=key,
+        alt=alt,
+    )
+    if data is not None:
+        download("Download this table", data, key=f"{key}_figures")
 
 
 def show_tabs(

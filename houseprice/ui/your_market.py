@@ -23,7 +23,7 @@ from houseprice.market.fields import KINDS
 from houseprice.market.problems import Problem
 from houseprice.tables.extension import Extension, extend_market, set_market_key
 from houseprice.tables.sales import read_sales
-from houseprice.ui.layout import error_boundary, escape
+from houseprice.ui.layout import error_boundary, escape, show_table
 from houseprice.ui.session import MARKET, NEXT_MARKET, forget_market, market_title, settings
 
 _UPLOAD = "market_sales"
@@ -218,12 +218,8 @@ def _show_extension(folder: Path) -> None:
         "the same. The file before is kept."
     )
     if len(extension.set_aside):
-        st.dataframe(
-            extension.set_aside[["id", "reason"]],
-            hide_index=True,
-            key=f"set_aside_{folder.name}",
-            alt="The sales that are set aside",
-        )
+        rows = extension.set_aside[["id", "reason"]]
+        show_table(rows, key=f"set_aside_{folder.name}", alt="The sales that are set aside")
     if st.button("Add them and train", key=f"really_extend_{folder.name}"):
         extension.write()
         st.cache_resource.clear()

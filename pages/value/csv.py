@@ -21,7 +21,7 @@ from houseprice.ui.csv.upload import (
     value_bytes,
     value_mapped,
 )
-from houseprice.ui.layout import download, escape, retry_button
+from houseprice.ui.layout import download, escape, retry_button, show_table
 from houseprice.ui.session import market, settings
 
 contract = market().contract
@@ -70,10 +70,8 @@ with right:
 with st.expander("Columns and accepted values", on_change="rerun") as accepted:
     if accepted.open:
         guide = column_guide()
-        st.dataframe(
-            guide, hide_index=True, key="csv_guide", alt="Each column with its accepted values"
-        )
-        download("Download this list", guide, key="columns_of_a_house")
+        alt = "Each column with its accepted values"
+        show_table(guide, key="columns_of_a_house", alt=alt, data=guide)
 
 with progress_area:
     if use_sample:

@@ -186,7 +186,7 @@ def _effect_figure(
         ends = {"x": prices, "y": along} if field.levels else {"x": along, "y": prices}
         mode = "markers" if field.kind == "nominal" else "lines"
         drawn.add_scatter(**ends, mode=mode, zorder=1, **_SINGLE)
-    if not field.levels:
+    if not field.levels and "is_own" not in frame:  # the curve of a house has an uneven step
         add_sales_below(drawn, x, frame["sales"], frame["label"])
     return drawn, note.strip()
 

@@ -19,7 +19,7 @@ from houseprice.ui.charts.panel import panel, readable_headers
 from houseprice.ui.charts.style import money_cells
 from houseprice.ui.charts.uploads import prices_chart
 from houseprice.ui.csv.upload import ValuedUpload
-from houseprice.ui.layout import download, escape
+from houseprice.ui.layout import escape, show_table
 from houseprice.ui.session import backend
 
 _VISIBLE_DRIFTS = 8
@@ -65,19 +65,18 @@ def show_totals(total: Portfolio | None, contract: Contract) -> None:
     rounded = frame.assign(**{name: (frame[name] / steps).round() * steps for name in amounts})
     headers = {**_TOTAL_HEADERS, "location": location.label}
     money = st.column_config.NumberColumn(format=money_cells(contract))
-    st.dataframe(
+    show_table(
         rounded.rename(columns=headers),
-        hide_index=True,
         key="csv_places",
-        column_config={headers[name]: money for name in amounts},
         alt=f"The total value by {location.label.lower()}",
+        columns={headers[name]: money for name in amounts},
+        data=frame.rename(columns=headers),
     )
     if total.low is not None:
         st.caption(
             "The ranges of the areas do not add up to the range of the total, because errors of "
             "different areas partly cancel out."
         )
-    download("Download this table", frame.rename(columns=headers), key="csv_places_figures")
 
 
 def show_drift(result: ValuedUpload, market: Market) -> None:
@@ -91,10 +90,7 @@ def show_drift(result: ValuedUpload, market: Market) -> None:
         return
     with st.expander(f"All {len(drift.fields):,} fields"):
         frame = drift_frame(drift)
-        st.dataframe(
-            frame, hide_index=True, key="csv_drift", placeholder="", alt="The drift of each field"
-        )
-        download("Download this table", frame, key="csv_drift_figures")
+        show_table(frame, key="csv_drift", alt="The drift of each field", data=frame)
 
 
 def drift_frame(drift: DriftReport) -> pd.DataFrame:
@@ -153,8 +149,7 @@ def _show_report(report: Report, contract: Contract) -> None:
             continue
         st.markdown(f"**{escape(title)}**")
         table = _in_percent(frame)
-        st.dataframe(table, hide_index=True, key=key, alt=title)
-        download("Download this table", table, key=f"{key}_figures")
+        show_table(table, key=key, alt=title, data=table)
 
 
 def _in_percent(frame: pd.DataFrame) -> pd.DataFrame:
@@ -167,15 +162,12 @@ def _in_percent(frame: pd.DataFrame) -> pd.DataFrame:
 
 def _show_equity(study: pd.DataFrame) -> None:
     st.markdown("**Equity (ratio study)**")
-    st.dataframe(
-        equity_frame(study), hide_index=True, key="csv_equity", placeholder="", alt="Ratio study"
-    )
+    data = readable_headers(study.drop(columns="group"))
+    show_table(equity_frame(study), key="csv_equity", alt="Ratio study", data=data)
     st.caption(
         "The ratio study is how assessors judge values: each value is divided by its sale price. A "
         "figure meets the standard if its 90 % interval overlaps the accepted range."
     )
-    table = readable_headers(study.drop(columns="group"))
-    download("Download this table", table, key="csv_equity_figures")
 
 
 def equity_frame(study: pd.DataFrame) -> pd.DataFrame:

@@ -24,7 +24,7 @@ from houseprice.tables.corrections import (
 )
 from houseprice.ui.charts.panel import readable_headers
 from houseprice.ui.csv.upload import ValuedUpload, revalue
-from houseprice.ui.layout import download, escape
+from houseprice.ui.layout import download, escape, show_table
 
 _VISIBLE_FINDINGS = 8  # the others are in an expander
 _EXAMPLE_CHARS = 160
@@ -112,12 +112,8 @@ def _show_other_checks(findings: tuple[Finding, ...]) -> None:
     with st.expander(f"{plural(len(others), 'check')} without findings"):
         frame = findings_frame(others)[["title", "severity", "detail"]]
         frame["severity"] = frame["severity"].str.capitalize()
-        st.dataframe(
-            readable_headers(frame, _CHECK_HEADERS),
-            hide_index=True,
-            key="csv_passed",
-            alt="The checks without findings",
-        )
+        table = readable_headers(frame, _CHECK_HEADERS)
+        show_table(table, key="csv_passed", alt="The checks without findings")
 
 
 def _problem_table(problems: list[Problem], contract: Contract) -> pd.DataFrame:

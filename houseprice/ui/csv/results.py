@@ -30,7 +30,7 @@ from houseprice.ui.csv.comparison import show_accuracy, show_drift, show_totals
 from houseprice.ui.csv.problems import show_problems
 from houseprice.ui.csv.upload import EVIDENCE_ROWS, ValuedUpload, with_evidence
 from houseprice.ui.house.state import FORM_PAGE, TAB, row_link
-from houseprice.ui.layout import NOT_SUPPORTED, error_boundary, escape, provenance
+from houseprice.ui.layout import NOT_SUPPORTED, error_boundary, escape, provenance, show_table
 
 TABS = ("Results", "Problems", "Totals and drift", "Accuracy")
 
@@ -75,7 +75,7 @@ def _show_file_notes(scored: ScoredTable, contract: Contract) -> None:
         return
     with st.expander(f"All {len(columns):,} missing or unused columns", on_change="rerun") as every:
         if every.open:
-            st.dataframe(columns, hide_index=True, alt="The missing and the unused columns")
+            show_table(columns, key="csv_columns_of_file", alt="The missing and the unused columns")
 
 
 def file_columns(problems: Iterable[Problem], contract: Contract) -> pd.DataFrame:

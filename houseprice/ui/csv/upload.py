@@ -24,7 +24,6 @@ import streamlit as st
 from houseprice.backend.base import LIST_COLUMNS, Backend, BackendInfo
 from houseprice.errors import (
     BackendError,
-    BackendUnavailable,
     HousePriceError,
     InputError,
     StoreError,
@@ -34,7 +33,6 @@ from houseprice.files import MEGABYTE
 from houseprice.formatting import duration
 from houseprice.market.fields import Field
 from houseprice.market.parsing import describe_range
-from houseprice.market.problems import Problem, concat_problems, slice_problems
 from houseprice.market.sales import read_rows
 from houseprice.progress import Progress, ProgressEstimate
 from houseprice.tables.mapping import NO_MAPPING, ColumnMapping
@@ -54,10 +52,7 @@ UPLOAD_KEY = "csv"
 EVIDENCE_ROWS = 10_000
 """Comparables and drivers, most of the work, are computed for downloads of at most this size."""
 
-_FIRST_CHUNK, _LARGEST_CHUNK = 500, 5_000
-_FAST_CHUNK_S = 0.3  # after a faster chunk, the next one is twice as large
 _SAMPLE_SALES = 50
-_ATTEMPTS = 3  # to value a table under one model, while the server changes its model
 _RESULT_KEY = "csv_result"
 _FILE_KEY = "csv_file_id"
 _SOURCE_KEY, _MAPPING_KEY, _REMAP_KEY = "csv_source", "csv_mapping", "csv_remap"
@@ -215,7 +210,7 @@ def revalue(result: ValuedUpload, table: Table, n_corrected: int) -> str | None:
         with _progress_bar("Valuing the corrected table…") as progress:
             info = backend().info()
             deadline = monotonic() + MAX_UPLOAD_SECONDS
-            scored = value_in_chunks(table, backend(), progress, deadline, as_of=result.as_of)
+            scored = value_table(table, backend(), progress, deadline, as_of=result.as_of)
     except HousePriceError as error:
         return _message(error)
     total = result.n_corrected + n_corrected
@@ -247,11 +242,11 @@ def _value_file(data: bytes, name: str, progress: Progress) -> ValuedUpload:
         return previous
     deadline = monotonic() + MAX_UPLOAD_SECONDS
     table = read_table(data, name, settings(), market().contract, mapping)
-    scored = value_in_chunks(table, backend(), progress, deadline, as_of=as_of)
+    scored = value_table(table, backend(), progress, deadline, as_of=as_of)
     return ValuedUpload(name, table, scored, info, digest, as_of=as_of)
 
 
-def value_in_chunks(
+def value_table(
     table: Table,
     backend: Backend,
     progress: Progress,
@@ -259,49 +254,27 @@ def value_in_chunks(
     clock: Callable[[], float] = monotonic,
     as_of: date | None = None,
 ) -> ScoredTable:
-    """Value a table chunk by chunk; the result is that of valuing it at once.
+    """Value a table; ``progress`` is called after each chunk of the backend.
 
-    ``progress`` is called after each chunk, and no chunk starts after ``deadline``. Raises
-    InputError if the time is over, and BackendError if the backend fails.
+    Raises InputError if ``deadline`` is over before the last chunk, and BackendError if the backend
+    fails.
     """
-    output = table_output(table)
+    n_houses = len(table.cells)
+    estimate = ProgressEstimate(n_houses, clock)
 
-    def value(chunk: Table) -> tuple[pd.DataFrame, tuple[Problem, ...]]:
-        if chunk.start and clock() > deadline:
+    def report(share: float, _: str) -> None:
+        n_valued = round(share * n_houses)
+        if n_valued < n_houses and clock() > deadline:
             raise InputError(
                 f"{table.name} takes longer to read and value than the limit of "
-                f"{duration(MAX_UPLOAD_SECONDS)}: {chunk.start:,} of {len(table.cells):,} houses "
-                "were valued by then. Split it into several files."
+                f"{duration(MAX_UPLOAD_SECONDS)}: {n_valued:,} of {n_houses:,} houses were valued "
+                "by then. Split it into several files."
             )
-        return value_rows(chunk, output, backend, ScoringOptions(as_of=as_of))
+        progress(*estimate.update(n_valued))
 
-    for _ in range(_ATTEMPTS):
-        valuations, problems = _value_chunks(table, value, progress, clock)
-        if len({*valuations["model_version"]} - {""}) <= 1:
-            return ScoredTable.of(table, output, valuations, problems)
-    message = "The server changed its model while it valued these houses. Try again."
-    raise BackendUnavailable(message, reason="changing")
-
-
-def _value_chunks(
-    table: Table,
-    value: Callable[[Table], tuple[pd.DataFrame, tuple[Problem, ...]]],
-    progress: Progress,
-    clock: Callable[[], float],
-) -> tuple[pd.DataFrame, tuple[Problem, ...]]:
-    estimate = ProgressEstimate(len(table.cells), clock)
-    parts: list[tuple[pd.DataFrame, tuple[Problem, ...]]] = []
-    start, size = 0, _FIRST_CHUNK
-    while start < len(table.cells):
-        started = clock()
-        parts.append(value(_chunk(table, start, start + size)))
-        start += size
-        progress(*estimate.update(min(start, len(table.cells))))
-        if clock() - started < _FAST_CHUNK_S:
-            size = min(2 * size, _LARGEST_CHUNK)
-    valuations = pd.concat([part for part, _ in parts], ignore_index=True)
-    problems = concat_problems((len(part), problems) for part, problems in parts)
-    return valuations, tuple(problems)
+    output = table_output(table)
+    valued = value_rows(table, output, backend, ScoringOptions(as_of=as_of), report)
+    return ScoredTable.of(table, output, *valued)
 
 
 def with_evidence(result: ValuedUpload) -> ScoredTable:
@@ -327,17 +300,6 @@ def add_evidence(result: ValuedUpload, backend: Backend) -> ScoredTable:
         return result.scored
     evidence = {column: again[column] for column in LIST_COLUMNS}
     return replace(result.scored, valuations=valuations.assign(**evidence))
-
-
-def _chunk(table: Table, start: int, end: int) -> Table:
-    return replace(
-        table,
-        cells=table.cells.iloc[start:end].reset_index(drop=True),
-        rows=table.rows.iloc[start:end].reset_index(drop=True),
-        problems=tuple(slice_problems(table.problems, start, end)),
-        start=start,
-        lines=(),
-    )
 
 
 @contextmanager

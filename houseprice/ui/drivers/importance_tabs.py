@@ -18,7 +18,13 @@ from houseprice.ui.charts.panel import panel, readable_headers
 from houseprice.ui.charts.style import MIN_SALES, money_cells
 from houseprice.ui.drivers.effect_tabs import house_effect, market_effect
 from houseprice.ui.house.state import last_valued_row
-from houseprice.ui.layout import choose, download, is_supported, show_missing_study
+from houseprice.ui.layout import (
+    choose,
+    choose_option,
+    is_supported,
+    show_missing_study,
+    show_table,
+)
 from houseprice.ui.session import backend, by_market, market, ranked_columns, study_of
 
 _MARKET, _AREA, _OWN = "The market", "An area", "My house"
@@ -51,10 +57,7 @@ def _show_steps(contract: Contract) -> None:
         counts = market().houses[location.column].map(location.format).value_counts()
         areas = list(counts.index[counts >= MIN_SALES][:_MAX_AREAS])
     scopes = (_MARKET, _AREA, _OWN) if areas else (_MARKET, _OWN)
-    scope = st.segmented_control(
-        "Show it for", scopes, default=_MARKET, required=True, key="steps_for",
-        bind="query-params",
-    )  # fmt: skip
+    scope = choose_option("Show it for", scopes, _MARKET, "steps_for")
     row: Mapping[str, object] | None = None
     subject = "On average over the homes of the market"
     if scope == _AREA and location is not None:
@@ -111,11 +114,7 @@ def _show_methods(contract: Contract) -> None:
     if study is not None and not study.is_complete:
         show_missing_study(info.model_version)
         study = None
-    unit = st.segmented_control(
-        "Unit", ("Percent", "Money"), default="Percent", required=True, key="unit",
-        bind="query-params",
-    )  # fmt: skip
-    in_money = unit == "Money"
+    in_money = choose_option("Unit", ("Percent", "Money"), "Percent", "unit") == "Money"
     importance = _importance(info.model_version)
     if study is None:
         chart = charts.permutation_chart(importance, importance.head(_MAX_BARS), contract, in_money)
@@ -193,18 +192,13 @@ def _show_table(features: pd.DataFrame, contract: Contract, in_money: bool) -> N
         f"spread_{unit}": "Spread of the importance",
         f"contribution_{unit}": "Mean contribution",
     }
-    st.dataframe(
+    number = st.column_config.NumberColumn
+    columns = {name: number(title, format=number_format) for name, title in headers.items()}
+    show_table(
         features.sort_values(f"importance_{unit}", ascending=False)[["label", *headers]],
-        hide_index=True,
         key="importance_table",
         alt="The importance of each feature by both measures",
-        column_config={
-            "label": st.column_config.TextColumn("Feature"),
-            **{
-                column: st.column_config.NumberColumn(header, format=number_format)
-                for column, header in headers.items()
-            },
-        },
+        columns={"label": "Feature", **columns},
     )
 
 
@@ -221,16 +215,10 @@ def show_feature_selection(contract: Contract) -> None:
     if not study.is_complete:
         show_missing_study(info.model_version)
         return
-    measure = st.segmented_control(
-        "Metric",
-        list(_METRICS),
-        default="median_ape",
-        format_func=lambda name: _METRICS[name],
-        required=True,
-        key="accuracy_as",
+    metric = choose_option(
+        "Metric", list(_METRICS), "median_ape", "accuracy_as", _METRICS.__getitem__
     )
-    chart = charts.feature_selection_chart(study.fewer, measure or "median_ape")
-    panel(chart, key="fewer")
+    panel(charts.feature_selection_chart(study.fewer, metric), key="fewer")
     _show_selected(study.chosen, contract)
     st.caption(
         "**Method.** In each of several sets of sales, a model ranks the features. A new model is "
@@ -245,32 +233,23 @@ def _show_selected(chosen: pd.DataFrame, contract: Contract) -> None:
     sizes = sorted({int(n) for n in chosen["n_fields"]})
     if not sizes:
         return
-    n_features = st.segmented_control(
-        "Selected features",
-        sizes,
-        default=sizes[min(1, len(sizes) - 1)],
-        format_func=lambda n: f"{n} features",
-        required=True,
-        key="n_facts",
-    )
-    features = selected_features(chosen, float(n_features or sizes[0]), contract)
+    default = sizes[min(1, len(sizes) - 1)]
+    n_features = choose_option("Selected features", sizes, default, "n_facts", "{} features".format)
+    features = selected_features(chosen, float(n_features), contract)
     caption = charts.selection_caption(features)
     st.markdown(caption)
-    st.dataframe(
+    share = st.column_config.ProgressColumn(
+        "Selected in", format="%.0f %% of the sets", min_value=0, max_value=100
+    )
+    show_table(
         features.assign(folds=100 * features["folds"]),
-        hide_index=True,
         key="chosen_table",
         alt=caption,
-        column_config={
-            "label": st.column_config.TextColumn("Feature"),
-            "group": st.column_config.TextColumn("Group"),
-            "folds": st.column_config.ProgressColumn(
-                "Selected in", format="%.0f %% of the sets", min_value=0, max_value=100
-            ),
-        },
+        columns={"label": "Feature", "group": "Group", "folds": share},
+        data=readable_headers(
+            features, {"label": "Feature", "folds": "Share of the sets that selected it"}
+        ),
     )
-    headers = {"label": "Feature", "folds": "Share of the sets that selected it"}
-    download("Download this table", readable_headers(features, headers), key="chosen_facts")
 
 
 def selected_features(chosen: pd.DataFrame, n_features: float, contract: Contract) -> pd.DataFrame:

@@ -13,9 +13,9 @@ from houseprice.ui.charts import data_quality, two_fields
 from houseprice.ui.charts import prices as price_charts
 from houseprice.ui.charts.panel import Chart, panel
 from houseprice.ui.charts.style import axis_title
-from houseprice.ui.explore.filters import choose_option, price_associations
+from houseprice.ui.explore.filters import price_associations
 from houseprice.ui.explore.selected_sales import panel_with_sales, points_note, thin_out
-from houseprice.ui.layout import choose
+from houseprice.ui.layout import choose, choose_option, show_table
 
 MATRIX, LIST = "Matrix", "List"
 NO_COLOR = "No colour"
@@ -222,16 +222,12 @@ def _show_matrix(sales: Sales, ranked: list[str]) -> None:
         return
     st.markdown(chart.caption)
     pairs = associations.associated_pairs(sales, 0.0, selected)
-    st.dataframe(
+    strength = st.column_config.ProgressColumn(
+        "Association", min_value=0.0, max_value=1.0, format="%.2f", width="small"
+    )
+    show_table(
         pairs[["strength", "field", "other_field"]],
-        hide_index=True,
-        column_config={
-            "strength": st.column_config.ProgressColumn(
-                "Association", min_value=0.0, max_value=1.0, format="%.2f", width="small"
-            ),
-            "field": "Feature",
-            "other_field": "Other feature",
-        },
         key="ties_list",
         alt="The association of each pair of features, strongest first",
+        columns={"strength": strength, "field": "Feature", "other_field": "Other feature"},
     )

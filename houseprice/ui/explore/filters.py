@@ -21,7 +21,7 @@ from houseprice.market.profile.selection import Sales, Selection, with_price_per
 from houseprice.market.profile.summaries import round_step
 from houseprice.market.sales import Market
 from houseprice.ui.charts.style import axis_title
-from houseprice.ui.layout import escape, show_link
+from houseprice.ui.layout import choose_option, escape, show_link
 
 _MAX_LOCATIONS_NAMED = 4
 _MAX_LOCATIONS_LISTED = 300
@@ -268,21 +268,6 @@ def periods_of(contract: Contract) -> dict[str, int]:
     if roles.sale_date or (roles.sale_year and roles.sale_month):
         return {"Month": 1, "Quarter": 3, "Year": 12}
     return {"Year": 12} if roles.sale_year else {}
-
-
-def choose_option(label: str, options: Sequence[str], default: str, key: str) -> str:
-    """Draw a segmented control whose choice is in the URL and shared by the tabs."""
-    return str(
-        st.segmented_control(
-            label,
-            options,
-            default=default,
-            required=True,
-            key=key,
-            bind="query-params",
-            persist_state="session",
-        )
-    )
 
 
 def choose_price_measure(sales: Sales) -> Sales:

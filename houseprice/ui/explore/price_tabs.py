@@ -23,7 +23,6 @@ from houseprice.ui.charts.places import (
 from houseprice.ui.csv.upload import ValuedUpload, upload_result
 from houseprice.ui.explore.feature_tabs import price_chart
 from houseprice.ui.explore.filters import (
-    choose_option,
     choose_price_measure,
     index_of,
     periods_of,
@@ -35,7 +34,7 @@ from houseprice.ui.explore.selected_sales import (
     show_selected,
     thin_out,
 )
-from houseprice.ui.layout import escape
+from houseprice.ui.layout import choose_option, escape
 
 _NO_AREA = "The area of none of these homes is known."
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
+from functools import partial
 from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
 import streamlit as st
+from streamlit.elements.lib.column_types import ColumnConfig
 
 from houseprice.formatting import plural
 from houseprice.market.contract import Contract
+from houseprice.market.fields import Field
 from houseprice.market.profile.like_for_like import market_index
 from houseprice.market.profile.selection import Sales
 from houseprice.market.trend import PriceIndex
@@ -62,13 +65,19 @@ def panel_with_sales(
     ``find`` returns the ids of the sales behind the selected marks; the marks are sales without it.
     """
     selected = select_sales(find(selected_marks(key)), sales)
-    left, *beside = st.columns([3, 2] if len(selected) else 1)
+    show = partial(show_selected, selected, f"{key}_sales") if len(selected) else None
+    panel_beside(chart, key, note, show)
+
+
+def panel_beside(chart: Chart, key: str, note: str, show: Callable[[], None] | None) -> None:
+    """Show a chart whose points can be selected, and beside it what ``show`` draws of them."""
+    left, *beside = st.columns([3, 2] if show else 1)
     with left:
         panel(chart, key=key, picks=True)
         st.caption(note)
-    if beside:
+    if show:
         with beside[0]:
-            show_selected(selected, f"{key}_sales")
+            show()
 
 
 def show_selected(selected: Sales, key: str) -> None:
@@ -216,12 +225,15 @@ def _column_config(contract: Contract) -> dict[str, Any]:
             format=money_cells(contract),
             help="The price moved to the end of the sales by the price index of the market.",
         )
-    for field in contract.fields.values():
-        if field.kind == "date":
-            config[axis_title(field)] = column.DateColumn(help=field.help)
-        elif field.is_numeric:
-            number_format = "%d" if field.kind == "year" else None
-            config[axis_title(field)] = column.NumberColumn(format=number_format, help=field.help)
-        else:
-            config[axis_title(field)] = column.TextColumn(help=field.help)
-    return config
+    return config | {axis_title(field): field_column(field) for field in contract.fields.values()}
+
+
+def field_column(field: Field) -> ColumnConfig:
+    """Return the settings of a column of a field with labels for codes."""
+    column = st.column_config
+    if field.kind == "date":
+        return column.DateColumn(help=field.help)
+    if field.is_numeric:
+        number_format = "%d" if field.kind == "year" else None
+        return column.NumberColumn(format=number_format, help=field.help)
+    return column.TextColumn(help=field.help)

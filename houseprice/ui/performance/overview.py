@@ -22,7 +22,7 @@ from houseprice.model.standards import (
 )
 from houseprice.ui.charts import performance as charts
 from houseprice.ui.charts.panel import panel
-from houseprice.ui.layout import download, escape, is_supported, measurement_note
+from houseprice.ui.layout import escape, is_supported, measurement_note, show_table
 from houseprice.ui.session import backend, study_of
 
 _MAIN_METRICS = (
@@ -48,14 +48,10 @@ def show_performance(info: BackendInfo, contract: Contract) -> None:
                 _show_metric(name, metrics[name], symbol)
         table = metrics_frame(metrics, symbol)
         with st.expander(f"All {len(table)} metrics"):
-            st.dataframe(
-                table, hide_index=True, key="model_figures", alt="All metrics of the model",
-                column_config={
-                    "Value": st.column_config.TextColumn(alignment="right"),
-                    "Meaning": st.column_config.TextColumn(width="large"),
-                },
-            )  # fmt: skip
-            download("Download this table", table, key="model_figures_file")
+            text = st.column_config.TextColumn
+            columns = {"Value": text(alignment="right"), "Meaning": text(width="large")}
+            alt = "All metrics of the model"
+            show_table(table, key="model", alt=alt, columns=columns, data=table)
     if is_supported(info, "card"):
         _show_baselines(card_of(info.model_version).data.get("report"))
 

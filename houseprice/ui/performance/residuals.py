@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import pandas as pd
 import streamlit as st
@@ -27,7 +28,7 @@ from houseprice.model.study import Study
 from houseprice.ui.charts import residuals as charts
 from houseprice.ui.charts.panel import Chart, panel, selected_marks
 from houseprice.ui.charts.style import axis_title, axis_values, money_cells
-from houseprice.ui.explore.selected_sales import show_table_to_open
+from houseprice.ui.explore.selected_sales import field_column, panel_beside, show_table_to_open
 from houseprice.ui.layout import choose, escape, is_supported
 from houseprice.ui.session import market, ranked_columns, study_of
 
@@ -113,14 +114,10 @@ def show_predictions(info: BackendInfo) -> None:
 
 def _panel_with_predictions(chart: Chart, joined: HeldOut, key: str) -> None:
     """Show a chart of sales, and beside it the predictions of those that are selected in it."""
-    table = selection_table(selected_marks(key), joined)
-    left, *beside = st.columns([3, 2] if len(table) else 1)
-    with left:
-        panel(chart, key=key, picks=True)
-        st.caption("Click a point, or select several with the box, to list the sales beside it.")
-    if beside:
-        with beside[0]:
-            show_table_to_open(table, f"{key}_picked", "The selected sales", _column_config(joined))
+    table, columns = selection_table(selected_marks(key), joined), _column_config(joined)
+    note = "Click a point, or select several with the box, to list the sales beside it."
+    show = partial(show_table_to_open, table, f"{key}_picked", "The selected sales", columns)
+    panel_beside(chart, key, note, show if len(table) else None)
 
 
 def selection_table(selected: Sequence[str], joined: HeldOut) -> pd.DataFrame:
@@ -142,14 +139,11 @@ def _column_config(joined: HeldOut) -> dict[str, ColumnConfig]:
     contract = joined.sales.contract
     number = st.column_config.NumberColumn
     money = number(format=money_cells(contract))
-    described = list(filter(None, map(contract.field_of, _DESCRIBING_ROLES)))
-    years = [axis_title(field) for field in described if field.kind == "year"]
-    dates = [axis_title(field) for field in described if field.kind == "date"]
+    described = filter(None, map(contract.field_of, _DESCRIBING_ROLES))
     return {
         **{_HEADERS[name]: money for name in ("price", "predicted_price", "low_90", "high_90")},
         "Error": number(format="%+.1f %%"),
-        **dict.fromkeys(years, number(format="%d")),
-        **dict.fromkeys(dates, st.column_config.DateColumn()),
+        **{axis_title(field): field_column(field) for field in described},
     }
 
 

@@ -16,7 +16,7 @@ from houseprice.model.gate import compare_versions, incomparable_reason
 from houseprice.model.standards import short_label
 from houseprice.ui.charts.panel import panel
 from houseprice.ui.charts.performance import versions_chart
-from houseprice.ui.layout import choose, download, escape, is_supported, provenance
+from houseprice.ui.layout import choose, escape, is_supported, provenance, show_table
 from houseprice.ui.performance.overview import card_of
 from houseprice.ui.session import study_of
 
@@ -29,12 +29,11 @@ def show_versions(backend: Backend, info: BackendInfo, contract: Contract) -> No
     if not is_supported(info, "study"):
         return
     versions = backend.versions()
-    st.dataframe(
+    show_table(
         versions_frame(versions),
-        hide_index=True,
         key="model_versions",
         alt="The versions of the model",
-        column_config={
+        columns={
             "Trained": st.column_config.DatetimeColumn(format="D MMM YYYY, HH:mm"),
             "Sales": st.column_config.NumberColumn(format="%,d"),
             **_metric_columns(_VERSION_METRICS),
@@ -137,20 +136,10 @@ def show_experiments(market: Market) -> None:
     headers = {"part": "Round", "tried": "Experiment", "kept": "Adopted", "verdict": "Conclusion"}
     headers |= {name: short_label(name) for name in metrics}
     table = selected.assign(**shares)[columns].rename(columns=headers)
-    st.dataframe(
-        table,
-        hide_index=True,
-        key="tried_table",
-        alt="The experiments",
-        placeholder="",
-        height=min(620, 45 + 35 * max(1, len(table))),
-        column_config={
-            "Experiment": st.column_config.TextColumn(width="large"),
-            "Conclusion": st.column_config.TextColumn(width="medium"),
-            **_metric_columns(metrics),
-        },
-    )
-    download("Download this table", table, key="tried_file")
+    text = st.column_config.TextColumn
+    widths = {"Experiment": text(width="large"), "Conclusion": text(width="medium")}
+    widths |= _metric_columns(metrics)
+    show_table(table, key="experiments", alt="The experiments", columns=widths, data=table)
 
 
 def filter_experiments(log: pd.DataFrame, part: str, query: str, only_kept: bool) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""Valuing a table in chunks, and the guide to its columns."""
+"""Valuing a table, and the guide to its columns."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 
 from houseprice.backend.base import Backend, ValuationResult
 from houseprice.backend.factory import open_backend
-from houseprice.errors import BackendUnavailable, InputError
+from houseprice.errors import InputError
 from houseprice.market.sales import Market
 from houseprice.settings import Settings
 from houseprice.tables.reader import read_table
@@ -22,9 +22,9 @@ from houseprice.ui.csv.upload import (
     ValuedUpload,
     add_evidence,
     column_guide,
-    value_in_chunks,
+    value_table,
 )
-from tests.tables import value_table
+from tests.tables import value_table as value_at_once
 
 NEVER = float("inf")
 
@@ -36,7 +36,7 @@ def backend(market: Market, model_dir: Path) -> Backend:
 
 @pytest.fixture(scope="module")
 def table(market: Market) -> Table:
-    """Six hundred houses, with invalid cells and unreadable rows before and after the first 500."""
+    """Six hundred houses, with invalid cells and unreadable rows."""
     lines = market.sample_path.read_text(encoding="utf-8").splitlines()[:601]
     for row in (2, 499, 500, 501, 600):
         lines[row] += ",surplus"
@@ -60,36 +60,41 @@ class ChangingBackend:
         return replace(answer, valuations=valuations)
 
 
+class SlowBackend(ChangingBackend):
+    """A backend with one model that reports its progress after half of the houses, too."""
+
+    def value(self, rows: pd.DataFrame, **options: Any) -> ValuationResult:
+        options["progress"](0.5, "")
+        return self._backend.value(rows, **options)
+
+
 def ignore(share: float, text: str) -> None:
     del share, text
 
 
 def test_the_result_is_that_of_valuing_the_table_at_once(backend: Backend, table: Table) -> None:
     progress: list[tuple[float, str]] = []
-    chunked = value_in_chunks(table, backend, lambda *step: progress.append(step), NEVER)
-    result = ValuedUpload("homes.csv", table, chunked, backend.info())
-    whole = value_table(table, backend)
-    assert not chunked.valuations["top_drivers"].astype(bool).any()
-    chunked = add_evidence(result, backend)
+    valued = value_table(table, SlowBackend(backend), lambda *step: progress.append(step), NEVER)
+    result = ValuedUpload("homes.csv", table, valued, backend.info())
+    whole = value_at_once(table, backend)
+    assert not valued.valuations["top_drivers"].astype(bool).any()
+    valued = add_evidence(result, backend)
     pd.testing.assert_frame_equal(
-        chunked.valuations.drop(columns="valued_at"), whole.valuations.drop(columns="valued_at")
+        valued.valuations.drop(columns="valued_at"), whole.valuations.drop(columns="valued_at")
     )
-    pd.testing.assert_frame_equal(chunked.inputs, whole.inputs)
-    assert chunked.problems == whole.problems
-    assert (chunked.headers, chunked.notes) == (whole.headers, whole.notes)
-    assert chunked.summary.errors_by_code == whole.summary.errors_by_code
-    assert [share for share, _ in progress] == [pytest.approx(500 / 600), 1.0]
-    assert "500 houses valued" in progress[0][1]
+    pd.testing.assert_frame_equal(valued.inputs, whole.inputs)
+    assert valued.problems == whole.problems
+    assert (valued.headers, valued.notes) == (whole.headers, whole.notes)
+    assert valued.summary.errors_by_code == whole.summary.errors_by_code
+    assert [share for share, _ in progress] == [0.5, 1.0]
+    assert "300 houses valued" in progress[0][1]
     assert "left" in progress[0][1]
 
 
-@pytest.mark.parametrize("seconds_per_reading", [10.0, 1_000.0])
-def test_no_chunk_after_the_first_starts_after_the_deadline(
-    backend: Backend, table: Table, seconds_per_reading: float
-) -> None:
-    clock = count(0.0, seconds_per_reading)
-    with pytest.raises(InputError, match="500 of 600 houses were valued by then"):
-        value_in_chunks(table, backend, ignore, 15.0, lambda: next(clock))
+def test_no_chunk_starts_after_the_deadline(backend: Backend, table: Table) -> None:
+    clock = count(0.0, 10.0)
+    with pytest.raises(InputError, match="300 of 600 houses were valued by then"):
+        value_table(table, SlowBackend(backend), ignore, 5.0, lambda: next(clock))
 
 
 def test_drivers_are_computed_only_for_short_tables(backend: Backend, table: Table) -> None:
@@ -99,7 +104,7 @@ def test_drivers_are_computed_only_for_short_tables(backend: Backend, table: Tab
         cells=pd.concat([table.cells] * times, ignore_index=True),
         rows=pd.concat([table.rows] * times, ignore_index=True),
     )
-    scored = value_in_chunks(table, backend, ignore, NEVER)
+    scored = value_table(table, backend, ignore, NEVER)
     result = ValuedUpload("homes.csv", long, scored, backend.info())
     assert len(long.cells) > EVIDENCE_ROWS
     assert add_evidence(result, backend) is scored
@@ -108,12 +113,9 @@ def test_drivers_are_computed_only_for_short_tables(backend: Backend, table: Tab
 
 
 def test_values_of_two_models_are_never_in_one_table(backend: Backend, table: Table) -> None:
-    changing = ChangingBackend(backend)
-    with pytest.raises(BackendUnavailable, match="changed its model"):
-        value_in_chunks(table, changing, ignore, NEVER)
-    scored = value_in_chunks(table, backend, ignore, NEVER)
+    scored = value_table(table, backend, ignore, NEVER)
     result = ValuedUpload("homes.csv", table, scored, backend.info())
-    assert add_evidence(result, changing) is scored
+    assert add_evidence(result, ChangingBackend(backend)) is scored
 
 
 def test_the_guide_has_every_column_with_its_accepted_values(market: Market) -> None:
