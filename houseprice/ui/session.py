@@ -124,20 +124,28 @@ def forget_market() -> None:
 
 def by_market(function: Callable[P, R]) -> Callable[P, R]:
     """Cache the results of a function for each market, for all visitors."""
+    return _cached_by(lambda: (market_name(),), function, MAX_MARKETS)
 
-    def compute(name: str | None, *args: P.args, **kwargs: P.kwargs) -> R:
-        del name  # part of the key
+
+def by_version(function: Callable[P, R]) -> Callable[P, R]:
+    """Cache the results of a function for each version of the model, for all visitors."""
+    return _cached_by(lambda: (market_name(), backend().info().model_version), function, 600)
+
+
+def _cached_by(key: Callable[[], object], function: Callable[P, R], size: int) -> Callable[P, R]:
+    def compute(key: object, *args: P.args, **kwargs: P.kwargs) -> R:
+        del key
         return function(*args, **kwargs)
 
     # Streamlit distinguishes functions by module and name.
     compute.__module__, compute.__qualname__ = function.__module__, function.__qualname__
-    cached = st.cache_resource(show_spinner=False, max_entries=MAX_MARKETS)(compute)
+    cached = st.cache_resource(show_spinner=False, max_entries=size)(compute)
 
     @wraps(function)
-    def of_market(*args: P.args, **kwargs: P.kwargs) -> R:
-        return cached(market_name(), *args, **kwargs)
+    def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        return cached(key(), *args, **kwargs)
 
-    return of_market
+    return call
 
 
 @st.cache_resource(show_spinner=False, max_entries=MAX_MARKETS)
@@ -185,18 +193,17 @@ def ranked_columns() -> tuple[str, ...]:
     If the backend does not report it, columns are ranked by their association with the price.
     """
     try:
-        info = backend().info()
-        if "importance" in info.capabilities:
-            return _ranked_by_importance(info.model_version)
+        if "importance" in backend().info().capabilities:
+            return _all_columns(importance()["column"])
     except HousePriceError:
         logger.debug("no importance of the fields from the backend", exc_info=True)
     return _ranked_by_association()
 
 
-@st.cache_resource(show_spinner=False, max_entries=8)
-def _ranked_by_importance(model_version: str) -> tuple[str, ...]:
-    del model_version  # part of the cache key
-    return _all_columns(backend().importance()["column"])
+@by_version
+def importance() -> pd.DataFrame:
+    """Return the permutation importance of each field; read-only."""
+    return backend().importance()
 
 
 @by_market

@@ -17,7 +17,7 @@ from houseprice.ui.charts import partial_dependence as charts
 from houseprice.ui.charts.panel import panel
 from houseprice.ui.house.state import house_frame, last_valued_row
 from houseprice.ui.layout import choose, is_supported, show_missing_study
-from houseprice.ui.session import backend, market, ranked_columns, study_of, typical
+from houseprice.ui.session import backend, by_version, market, ranked_columns, study_of, typical
 
 _MAX_PAIRS = 10
 
@@ -168,18 +168,15 @@ def representative_values(
 
 
 def market_effect(column: str) -> pd.DataFrame:
-    """Return the mean value along a feature; cached."""
-    return _cached_effect(backend().info().model_version, column, None)
+    """Return the mean value along a feature; read-only."""
+    return _effect(column, None)
 
 
 def house_effect(column: str, row: Mapping[str, object]) -> pd.DataFrame:
-    """Return the value of a house along a feature; cached."""
-    return _cached_effect(backend().info().model_version, column, tuple(row.items()))
+    """Return the value of a house along a feature; read-only."""
+    return _effect(column, tuple(row.items()))
 
 
-@st.cache_resource(show_spinner=False, max_entries=600)
-def _cached_effect(
-    model_version: str, column: str, row: tuple[tuple[str, object], ...] | None
-) -> pd.DataFrame:
-    del model_version  # part of the key of the cache
+@by_version
+def _effect(column: str, row: tuple[tuple[str, object], ...] | None) -> pd.DataFrame:
     return backend().effect(column, None if row is None else house_frame(dict(row)))

@@ -25,7 +25,7 @@ from houseprice.ui.layout import (
     show_missing_study,
     show_table,
 )
-from houseprice.ui.session import backend, by_market, market, ranked_columns, study_of
+from houseprice.ui.session import backend, by_market, importance, market, ranked_columns, study_of
 
 _MARKET, _AREA, _OWN = "The market", "An area", "My house"
 _N_STEPS = 12
@@ -115,12 +115,12 @@ def _show_methods(contract: Contract) -> None:
         show_missing_study(info.model_version)
         study = None
     in_money = choose_option("Unit", ("Percent", "Money"), "Percent", "unit") == "Money"
-    importance = _importance(info.model_version)
     if study is None:
-        chart = charts.permutation_chart(importance, importance.head(_MAX_BARS), contract, in_money)
+        first = importance().head(_MAX_BARS)
+        chart = charts.permutation_chart(importance(), first, contract, in_money)
         panel(chart, key="importance")
     else:
-        _show_measures(importance_frame(importance, study), study, contract, in_money)
+        _show_measures(importance_frame(importance(), study), study, contract, in_money)
     used = "" if study is None else f"; computed from {study.n_sales('groups'):,} sales"
     st.caption(
         "**Method.** *Permutation importance:* sales are valued by a model that was not trained on "
@@ -131,12 +131,6 @@ def _show_methods(contract: Contract) -> None:
         "line shows the spread between sets of sales. A grey bar is shorter than its spread, so "
         "the effect may be zero."
     )
-
-
-@st.cache_resource(show_spinner=False, max_entries=4)
-def _importance(model_version: str) -> pd.DataFrame:
-    del model_version  # the key of the cache
-    return backend().importance()
 
 
 def importance_frame(importance: pd.DataFrame, study: Study) -> pd.DataFrame:

@@ -23,7 +23,7 @@ from houseprice.model.standards import (
 from houseprice.ui.charts import performance as charts
 from houseprice.ui.charts.panel import panel
 from houseprice.ui.layout import escape, is_supported, measurement_note, show_table
-from houseprice.ui.session import backend, study_of
+from houseprice.ui.session import backend, by_version, study_of
 
 _MAIN_METRICS = (
     "median_ape", "within_10", "coverage_90", "width_90", "median_ratio", "cod", "prd", "prb",
@@ -53,7 +53,7 @@ def show_performance(info: BackendInfo, contract: Contract) -> None:
             alt = "All metrics of the model"
             show_table(table, key="model", alt=alt, columns=columns, data=table)
     if is_supported(info, "card"):
-        _show_baselines(card_of(info.model_version).data.get("report"))
+        _show_baselines(active_card().data.get("report"))
 
 
 def verdict(metrics: Mapping[str, float], by_price: pd.DataFrame) -> str:
@@ -216,10 +216,9 @@ def show_ratio_study(info: BackendInfo) -> None:
     )
 
 
-@st.cache_resource(show_spinner=False, max_entries=4)
-def card_of(model_version: str) -> Card:
+@by_version
+def active_card() -> Card:
     """Return the model card of the version that answers."""
-    del model_version  # the key of the cache
     return backend().card()
 
 
@@ -227,7 +226,7 @@ def _report_table(info: BackendInfo, table: str) -> pd.DataFrame:
     """Return a table of the evaluation report in the card; it is empty if there is none."""
     if not is_supported(info, "card"):
         return pd.DataFrame()
-    report = card_of(info.model_version).data.get("report")
+    report = active_card().data.get("report")
     if report is None:
         st.info("The model card of this version has no evaluation report.")
         return pd.DataFrame()

@@ -30,7 +30,7 @@ from houseprice.ui.charts.panel import Chart, panel, selected_marks
 from houseprice.ui.charts.style import axis_title, axis_values, money_cells
 from houseprice.ui.explore.selected_sales import field_column, panel_beside, show_table_to_open
 from houseprice.ui.layout import choose, escape, is_supported
-from houseprice.ui.session import market, ranked_columns, study_of
+from houseprice.ui.session import backend, by_version, market, ranked_columns, study_of
 
 _LARGEST_ERRORS = 12
 _MAX_DISTINCT = 8  # a number with more values is grouped by quintile
@@ -62,7 +62,7 @@ def held_out(info: BackendInfo) -> HeldOut | None:
     """Return the held-out predictions, or show why there are none."""
     if not is_supported(info, "study"):
         return None
-    joined = _held_out(info.model_version)
+    joined = _held_out()
     if joined.errors.empty:
         st.info(
             "This version was saved without held-out values, or with those of another market.",
@@ -72,9 +72,9 @@ def held_out(info: BackendInfo) -> HeldOut | None:
     return joined
 
 
-@st.cache_resource(show_spinner=False, max_entries=4)
-def _held_out(model_version: str) -> HeldOut:
-    return join_study(study_of(model_version), market())
+@by_version
+def _held_out() -> HeldOut:
+    return join_study(study_of(backend().info().model_version), market())
 
 
 def join_study(study: Study, market: Market) -> HeldOut:
@@ -157,7 +157,7 @@ def show_residuals(info: BackendInfo) -> None:
         "The errors of a good model do not depend on any feature: along each of them, values are "
         "too high as often as too low."
     )
-    biased = _biased_features(info.model_version, joined)
+    biased = _biased_features()
     st.markdown(_bias_summary(biased, len(fields)))
     columns = {fields[column].label: column for column in ranked_columns()}
     label = choose("Feature", list(columns), "error_by")
@@ -222,10 +222,9 @@ def biased_features(joined: HeldOut) -> pd.Series:
     return pd.Series(strengths, dtype="float64").sort_values(ascending=False)
 
 
-@st.cache_resource(show_spinner=False, max_entries=4)
-def _biased_features(model_version: str, _joined: HeldOut) -> pd.Series:
-    del model_version  # the key of the cache
-    return biased_features(_joined)
+@by_version
+def _biased_features() -> pd.Series:
+    return biased_features(_held_out())
 
 
 def show_errors_by_location_and_price(info: BackendInfo) -> None:

@@ -17,7 +17,7 @@ from houseprice.model.standards import short_label
 from houseprice.ui.charts.panel import panel
 from houseprice.ui.charts.performance import versions_chart
 from houseprice.ui.layout import choose, escape, is_supported, provenance, show_table
-from houseprice.ui.performance.overview import card_of
+from houseprice.ui.performance.overview import active_card
 from houseprice.ui.session import study_of
 
 _VERSION_METRICS = ("median_ape", "within_10", "rmsle", "coverage_90", "width_90")
@@ -160,7 +160,7 @@ def show_card(info: BackendInfo) -> None:
     if not is_supported(info, "card"):
         st.markdown(escape(provenance(info)))
         return
-    card = card_of(info.model_version)
+    card = active_card()
     st.download_button(
         "Download the model card (Markdown)",
         card.markdown.encode(),
