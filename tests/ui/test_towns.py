@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Collection, Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 import streamlit as st
+from fastapi.testclient import TestClient
 from streamlit.testing.v1 import AppTest
 
+from houseprice.api.app import create_app
+from houseprice.api.engine import Engine
+from houseprice.backend.local import LocalBackend
+from houseprice.model.store.store import ModelStore
+from houseprice.model.training import ensure_model
+from houseprice.settings import Settings
+from houseprice.tables.sales import load_market
+from houseprice.ui.house.owner_report import build_report, render_report
 from tests.towns import ALL_ROLES, town_sales, write_town
 from tests.ui.page import ROOT, charts, metrics, select_tab, texts
 
+AS_CSV = {"Content-Type": "text/csv"}
 HOUSE, CSV = "pages/value/house.py", "pages/value/csv.py"
 SETS = ((), ("sale_date",), ("sale_year", "sale_month"), ("location",), ("area",), ALL_ROLES)
 
@@ -130,6 +142,27 @@ def test_prices_of_any_size_are_shown_without_cents_that_the_currency_lacks(
     values = csv.session_state["csv_result"].scored.valuations
     money = values[["predicted_price", "price_low", "price_high"]].to_numpy(float)
     assert (money == money.round()).all() == (currency == "JPY")
+    *sentences, values = _report_and_api(town, {"area": "120"})
+    for text in sentences:
+        assert re.search(r"¤\d", text)
+        assert bool(re.search(r"¤[\d,]+\.\d", text)) == (currency == "USD")
+    assert ("." in values) == (currency == "USD")
+
+
+def _report_and_api(town: Path, row: dict[str, str]) -> tuple[str, str, str]:
+    """Return the owner's report, the API's explanation and the values in its CSV."""
+    market, settings = load_market(town), Settings()
+    backend = LocalBackend(ensure_model(market, ModelStore(settings.model_dir)), market)
+    result = backend.value(pd.DataFrame([row]))
+    report = render_report(build_report(backend, row, result, market.contract, list(row)))
+    with TestClient(create_app(settings, Engine(settings, market)), "http://localhost") as client:
+        body = {"rows": [row], "explain": True}
+        answer = client.post("/v1/valuations", json=body).json()["valuations"][0]
+        csv = pd.DataFrame([row]).to_csv(index=False)
+        table = client.post("/v1/valuations.csv", content=csv, headers=AS_CSV).text
+    reasons = " ".join(each["sentence"] for each in answer["explanation"]["contributions"])
+    values = pd.read_csv(io.StringIO(table), dtype=str)[["predicted_price", "price_low"]]
+    return report.decode(), reasons, " ".join(values.loc[0])
 
 
 def test_the_date_of_sale_is_chosen_and_is_that_of_the_value(
