@@ -25,6 +25,7 @@ from houseprice.formatting import decimal, money, percent, without_links
 from houseprice.market.contract import Contract
 from houseprice.market.metadata import MarketMetadata
 from houseprice.market.sales import Market
+from houseprice.model.diagnostics import costly_signs
 from houseprice.model.ratio_study import MIN_GROUP_SIZE
 from houseprice.model.report import Report, finite_metrics
 from houseprice.model.standards import detailed_label, format_metric
@@ -77,9 +78,11 @@ def card_data(
     `report` are measured on held-out sales.
     """
     contract, top = market.contract, importance.head(_TOP)
+    statements = _statements(contract.market)
+    statements["limits"] += costly_signs(model, market)
     return {
         "as_of": contract.market.as_of.isoformat() if contract.market.as_of else None,
-        **_statements(contract.market),
+        **statements,
         "method": _method(model),
         "members": [
             {"name": name, "weight": round(float(weight), 3)}

@@ -25,6 +25,7 @@ from houseprice.model.aggregate import estimate_shared_errors, own_error_ratio
 from houseprice.model.diagnostics import (
     accuracy_by_feature_count,
     calibration,
+    costly_signs,
     group_ablation,
     held_out_predictions,
     interactions,
@@ -142,6 +143,8 @@ def _train(
         random_state=random_state,
         progress=subprogress(progress, _FITTED, _RANKED),
     )
+    for sentence in [] if preliminary else costly_signs(model, market):
+        logger.warning(sentence)
     progress(_RANKED, "Measuring the accuracy")
     evaluation = out_of_fold_evaluation(model, market.houses, market.prices)
     report = build_report(evaluation, market.houses, market.contract, _RESAMPLES, random_state)

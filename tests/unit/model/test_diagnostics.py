@@ -6,10 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from houseprice.model.card import card_data
 from houseprice.model.diagnostics import (
     accuracy_by_feature_count,
+    costly_signs,
     error_trend,
     errors_by_group,
+    explained_rmsle,
     group_ablation,
     interactions,
     prediction_errors,
@@ -17,6 +20,7 @@ from houseprice.model.diagnostics import (
 )
 from houseprice.model.importance import permutation_importance
 from houseprice.model.training import complete_study, held_out_study
+from houseprice.model.valuation import ValuationModel
 
 
 @pytest.fixture
@@ -45,6 +49,42 @@ def test_groups_are_summarized_in_the_order_of_their_first_sale(errors):
     assert groups.loc["south", "median"] == pytest.approx(0.3)
     assert groups.loc["north", "median_ape"] == pytest.approx(0.025)
     assert groups.loc["south", "coverage_90"] == 0.5
+
+
+@pytest.mark.parametrize(
+    ("effect", "least", "most"),
+    [
+        (lambda values: np.zeros(len(values)), -0.1, 0.0),
+        (lambda values: -0.1 * values, 0.1, 0.3),
+        (lambda values: np.sin(20 * values) / 5, 0.1, 0.5),
+    ],
+    ids=["none", "falling", "by place"],
+)
+def test_a_field_explains_errors_that_depend_on_it(effect, least, most):
+    random = np.random.default_rng(1)
+    values = random.normal(size=1000).round(1)
+    errors = effect(values) + random.normal(0, 0.1, 1000)
+    assert least <= explained_rmsle(values, errors) <= most
+    values[::3] = np.nan
+    assert explained_rmsle(values, errors) <= most
+    assert explained_rmsle(np.full(1000, np.nan), errors) == 0.0
+
+
+@pytest.mark.parametrize("cost", [0.0, -0.05])
+def test_a_sign_that_costs_accuracy_is_reported(hamlet, cost):
+    sizes = hamlet.houses["size"].to_numpy()
+    errors = np.random.default_rng(0).normal(0, 0.02, len(sizes))
+    errors += cost * (sizes - sizes.mean()) / sizes.std()
+    model = ValuationModel(hamlet.contract)
+    assert costly_signs(model, hamlet) == []
+    model.out_of_fold_ = pd.DataFrame({"log_price": np.log(hamlet.prices) - errors})
+    found = costly_signs(model, hamlet)
+    assert [sentence.startswith("The sign “+” of Floor area") for sentence in found] == (
+        [True] if cost else []
+    )
+    importance = pd.DataFrame({"column": []})
+    limits = card_data(model, hamlet, {}, importance)["limits"]
+    assert limits[len(limits) - len(found) :] == found
 
 
 def test_errors_that_depend_on_a_group_are_a_significant_trend():
