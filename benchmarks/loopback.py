@@ -39,7 +39,11 @@ class Server:
 
     def peak_mb(self) -> float:
         """The peak memory of the tree: the sum of its processes, shared pages included."""
-        return sum(_peak_kb(process) for process in _tree(self.process.pid)) / 1024
+        return sum(_memory_kb(process, "VmHWM") for process in _tree(self.process.pid)) / 1024
+
+    def resident_mb(self) -> float:
+        """The memory of the tree now, counted in the same way."""
+        return sum(_memory_kb(process, "VmRSS") for process in _tree(self.process.pid)) / 1024
 
 
 @dataclass(frozen=True)
@@ -134,9 +138,9 @@ def _ticks(process: int) -> int:
     return int(fields[11]) + int(fields[12])
 
 
-def _peak_kb(process: int) -> int:
+def _memory_kb(process: int, name: str) -> int:
     status = Path(f"/proc/{process}/status").read_text(encoding="ascii")
-    return int(status.partition("VmHWM:")[2].split()[0])
+    return int(status.partition(f"{name}:")[2].split()[0])
 
 
 def _connected(port: int) -> socket.socket:

@@ -10,6 +10,7 @@ from houseprice.formatting import display_step, percent
 from houseprice.market.fields import Field
 from houseprice.market.profile.selection import Sales, Selection, with_price_per_area
 from houseprice.market.profile.summaries import (
+    Overview,
     overview,
     price_by_location,
     price_by_period,
@@ -30,6 +31,7 @@ from houseprice.ui.layout import (
 )
 from houseprice.ui.session import (
     backend,
+    by_market,
     cached_info,
     market,
     ranked_columns,
@@ -116,14 +118,19 @@ def location_tile(location: Field, places: pd.DataFrame) -> Tile:
     return f"Median {location.label.lower()}", value, places["median"], "bar", takeaway
 
 
+@by_market
+def glance(months: int) -> tuple[Sales, Overview, pd.DataFrame, pd.DataFrame | None]:
+    """Return all sales, their overview, and their prices by period and location; read-only."""
+    sold = Selection().apply(market())
+    by_location = price_by_location(sold) if sold.contract.field_of("location") else None
+    return sold, overview(sold), price_by_period(sold, months), by_location
+
+
 contract = market().contract
-sales = Selection().apply(market())
-summary = overview(sales)
 area, location = contract.field_of("area"), contract.field_of("location")
 has_months = contract.market.roles.sale_date or contract.market.roles.sale_month
 period, months = ("quarter", 3) if has_months else ("year", 12)
-periods = price_by_period(sales, months)
-places = price_by_location(sales) if location else None
+sales, summary, periods, places = glance(months)
 years = f", {summary.first_year} to {summary.last_year}" if summary.first_year else ""
 info = cached_info()
 given = given_fields()
