@@ -1,9 +1,10 @@
 """Many files, or large ones, valued by the workers of a Dask cluster.
 
-The workers read from and write to folders that all computers share: the client sees no house. A
-small file is one task. A large one is scanned, valued in ranges of chunks, and joined; until then
-its ranges are in a hidden folder. What a worker writes is complete or not there, and a task that is
-done twice writes the same bytes. So the tasks of a killed worker are simply done by another.
+The workers read from and write to folders that all computers share: no row is sent through the
+client. A small file is one task. A large one is valued in ranges of chunks, which a last task
+joins; until then they are in a hidden folder. What a worker writes is complete or not there, and a
+task that is done twice writes the same bytes. So the tasks of a killed worker are simply done by
+another.
 
 joblib has a backend for Dask, but it waits forever for a task whose workers were all killed (1.6),
 and can't let one task fail and the others continue. So this module uses Dask's futures.
@@ -15,26 +16,32 @@ import secrets
 import shutil
 import socket
 from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime
 from functools import wraps
 from pathlib import Path
 from threading import Lock
 from time import monotonic
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, ParamSpec, TypeVar
 
-from houseprice.backend.base import DEFAULT_INTERVAL
+from houseprice.backend.base import DEFAULT_INTERVAL, chunks
 from houseprice.errors import HousePriceError, InputError, StoreError
 from houseprice.files import MEGABYTE
 from houseprice.formatting import duration
 from houseprice.progress import Progress
 from houseprice.tables.layout import Layout, Span
-from houseprice.tables.parallel import ChunkTask, ModelReference, value_spans
-from houseprice.tables.reader import CHUNK_ROWS, open_csv
-from houseprice.tables.resume import FinishedChunk
+from houseprice.tables.parallel import ModelReference, value_span
+from houseprice.tables.reader import CHUNK_ROWS, detect_kind, open_bytes, open_csv
+from houseprice.tables.sales import load_market
 from houseprice.tables.scoring import ScoringOptions
-from houseprice.tables.streaming import StreamResult, merge_results, result_notes, value_stream
-from houseprice.tables.writer import publish_file, staging_folder
+from houseprice.tables.streaming import (
+    StreamResult,
+    ValuedChunk,
+    merge_results,
+    result_notes,
+    value_stream,
+)
+from houseprice.tables.writer import atomic_file, publish_file, staging_folder
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -70,6 +77,7 @@ class ClusterOptions:
     interval: float = DEFAULT_INTERVAL
     max_evidence_rows: int = 0
     rows: int = CHUNK_ROWS
+    range_chunks: int = RANGE_CHUNKS
     as_of: date | None = None
 
     def scoring(self, layout: Layout) -> ScoringOptions:
@@ -129,36 +137,43 @@ def _value_file(options: ClusterOptions, job: FileJob, draft: Path) -> StreamRes
 
 
 @_on_worker
-def _scan_file(options: ClusterOptions, job: FileJob) -> tuple[Layout, tuple[Span, ...]]:
-    """Find the chunks of a file; none in a file that is unpacked or converted as it is read."""
-    market, _ = options.model.load()
-    _refuse_other_file(job)
-    settings = options.model.settings()
-    with open_csv(job.source, job.source.name, settings, market.contract) as source:
-        is_plain = source.path == job.source
-        return source.layout, tuple(source.spans(options.rows)) if is_plain else ()
-
-
-@_on_worker
-def _value_range(options: ClusterOptions, job: FileJob, task: ChunkTask) -> FinishedChunk:
-    """Value consecutive chunks of a file that was scanned."""
+def _value_range(
+    options: ClusterOptions, job: FileJob, layout: Layout, spans: Sequence[Span], path: Path
+) -> StreamResult:
+    """Value consecutive chunks of a file."""
     options.model.load()
     _refuse_other_file(job)
-    return value_spans(options.model, options.scoring(task.layout), task)
+    scoring = options.scoring(layout)
+
+    def write(out: BinaryIO) -> Iterator[ValuedChunk]:
+        for span in spans:
+            chunk = value_span(options.model, scoring, job.source, job.source.name, layout, span)
+            out.write(chunk.data)
+            yield chunk
+
+    with atomic_file(path) as out:
+        return merge_results(write(out))
 
 
 @_on_worker
 def _join_ranges(
-    options: ClusterOptions, job: FileJob, ranges: Sequence[Path], draft: Path
-) -> None:
+    job: FileJob,
+    layout: Layout,
+    paths: Sequence[Path],
+    results: Sequence[StreamResult | Failure],
+    draft: Path,
+) -> StreamResult | Failure:
     """Concatenate the valued ranges of a file."""
-    del options
+    valued = [result for result in results if isinstance(result, StreamResult)]
+    if len(valued) < len(results):
+        return next(result for result in results if isinstance(result, Failure))
     with publish_file(draft, job.target) as out:
-        for path in ranges:
+        for path in paths:
             with path.open("rb") as file:
                 shutil.copyfileobj(file, out, 2**20)
-    for path in ranges:
+    for path in paths:
         path.unlink(missing_ok=True)
+    return merge_results(valued, result_notes(layout))
 
 
 def _refuse_other_file(job: FileJob) -> None:
@@ -184,7 +199,6 @@ def value_on_cluster(
     progress: Progress | None = None,
     *,
     large: int = LARGE,
-    range_chunks: int = RANGE_CHUNKS,
 ) -> Generator[Outcome, None, None]:
     """Value files on a cluster, and yield the outcome of each as soon as it is done.
 
@@ -195,13 +209,31 @@ def value_on_cluster(
     """
     _load_on_all_workers(client, options)
     with staging_folder(jobs[0].target) as drafts:
-        run = _ClusterRun(client, options, drafts, jobs, progress, range_chunks)
+        run = _ClusterRun(client, options, drafts, jobs, progress)
         try:
             for job in jobs:
-                run.scan(job) if job.size > large else run.value_whole(job)
+                try:
+                    run.submit(job, _find_spans(options, job) if job.size > large else None)
+                except HousePriceError as error:
+                    yield job, Failure(str(error))
             yield from run.outcomes()
         finally:
             run.cancel()
+
+
+def _find_spans(options: ClusterOptions, job: FileJob) -> tuple[Layout, list[Span]] | None:
+    """Find the chunks of a file; None if it is unpacked or converted as it is read.
+
+    This computer does so, because it is much faster than valuing them.
+    """
+    name = job.source.name
+    with open_bytes(job.source, name) as (file, is_compressed):
+        if is_compressed or detect_kind(file, name) != "text":
+            return None
+    settings = options.model.settings()
+    contract = load_market(settings=settings).contract
+    with open_csv(job.source, name, settings, contract) as source:
+        return source.layout, list(source.spans(options.rows))
 
 
 def _load_on_all_workers(client: Client, options: ClusterOptions) -> None:
@@ -218,24 +250,6 @@ def _load_on_all_workers(client: Client, options: ClusterOptions) -> None:
             )
 
 
-@dataclass
-class _Ranges:
-    """A file that is valued in ranges, and the finished ones."""
-
-    layout: Layout
-    paths: tuple[Path, ...]
-    finished: dict[int, FinishedChunk] = field(default_factory=dict)
-
-    def merged(self) -> StreamResult:
-        chunks = [self.finished[number] for number in range(len(self.paths))]
-        results = ((chunk.counts, chunk.problems) for chunk in chunks)
-        return merge_results(results, result_notes(self.layout))
-
-
-OnAnswer = Callable[[Any], StreamResult | None]
-"""Handles the answer of a task: returns the result of the file, or submits its next tasks."""
-
-
 class _ClusterRun:
     """The tasks of one run, and how far it is."""
 
@@ -246,7 +260,6 @@ class _ClusterRun:
         drafts: Path,
         jobs: Sequence[FileJob],
         progress: Progress | None,
-        range_chunks: int,
     ) -> None:
         from distributed import as_completed
 
@@ -254,88 +267,60 @@ class _ClusterRun:
         self._options = options
         self._drafts = drafts
         self._progress = progress
-        self._range_chunks = range_chunks
         self._completed = as_completed(loop=client.loop, with_results=True, raise_errors=False)
-        self._pending: dict[Future[Any], tuple[FileJob, OnAnswer]] = {}
+        # The job of each task, and the bytes of the file that it values.
+        self._pending: dict[Future[Any], tuple[FileJob, float]] = {}
         self._n_files, self._n_bytes = len(jobs), max(sum(job.size for job in jobs), 1)
         self._files_done, self._rows_done, self._bytes_done = 0, 0, 0.0
         self._started = monotonic()
 
-    def value_whole(self, job: FileJob) -> None:
-        """Value a file in one task."""
-
-        def on_answer(result: StreamResult) -> StreamResult:
-            self._count(result.counts.rows, job.size)
-            return result
-
-        self._submit(job, on_answer, _value_file, self._draft())
-
-    def scan(self, job: FileJob) -> None:
-        """Scan a file, then value it in ranges."""
-
-        def on_answer(answer: tuple[Layout, tuple[Span, ...]]) -> None:
-            layout, spans = answer
-            if spans:
-                self._value_ranges(job, layout, spans)
-            else:
-                self.value_whole(job)
-
-        self._submit(job, on_answer, _scan_file)
-
-    def _value_ranges(self, job: FileJob, layout: Layout, spans: tuple[Span, ...]) -> None:
-        size = self._range_chunks
-        parts = [spans[start : start + size] for start in range(0, len(spans), size)]
-        ranges = _Ranges(layout, tuple(self._draft() for _ in parts))
-
-        def on_answer(chunk: FinishedChunk) -> None:
-            ranges.finished[chunk.number] = chunk
-            self._count(chunk.counts.rows, job.size / len(parts))
-            if len(ranges.finished) == len(parts):
-                draft = self._draft()
-                self._submit(job, lambda _: ranges.merged(), _join_ranges, ranges.paths, draft)
-
-        for number, (part, path) in enumerate(zip(parts, ranges.paths, strict=True)):
-            task = ChunkTask(number, job.source, job.source.name, layout, part, path)
-            self._submit(job, on_answer, _value_range, task)
+    def submit(self, job: FileJob, found: tuple[Layout, list[Span]] | None) -> None:
+        """Value a file in one task, or the chunks that were found in ranges, which are joined."""
+        if found is None:
+            self._submit(job, job.size, _value_file, self._options, job, self._draft())
+            return
+        layout, spans = found
+        parts = chunks(len(spans), self._options.range_chunks)
+        ranges = {self._draft(): spans[part] for part in parts}
+        size = job.size / len(ranges)
+        results = [
+            self._submit(job, size, _value_range, self._options, job, layout, part, path)
+            for path, part in ranges.items()
+        ]
+        self._submit(job, 0.0, _join_ranges, job, layout, list(ranges), results, self._draft())
 
     def outcomes(self) -> Iterator[Outcome]:
-        """Handle answers until no task is pending, and yield the outcome of each file."""
-        over: set[FileJob] = set()
+        """Yield the outcome of each file, that of its last task."""
+        last = {job: future for future, (job, _) in self._pending.items()}
         for future, result in self._completed:
-            job, on_answer = self._pending.pop(future)
+            job, n_bytes = self._pending.pop(future)
             status = future.status
             # Without its future, a finished task is not repeated if its worker is killed now.
             future.release()
-            if job in over:
-                continue
             answer = result if status == "finished" else _failure(status, result)
-            outcome = answer if isinstance(answer, Failure) else on_answer(answer)
-            if outcome is not None:
-                over.add(job)
-                self._client.cancel([task for task, (of, _) in self._pending.items() if of == job])
-                self._files_done += 1
-                self._report()
-                yield job, outcome
+            if n_bytes and isinstance(answer, StreamResult):
+                self._rows_done += answer.counts.rows
+                self._bytes_done += n_bytes
+            self._files_done += future == last[job]
+            self._report()
+            if future == last[job]:
+                yield job, answer
 
     def cancel(self) -> None:
         """Cancel what has no answer yet."""
         self._client.cancel(list(self._pending))
 
     def _submit(
-        self, job: FileJob, on_answer: OnAnswer, task: Callable[..., Any], *args: object
-    ) -> None:
+        self, job: FileJob, n_bytes: float, task: Callable[..., Any], *args: object
+    ) -> Future[Any]:
         # Not pure: the answer to the same call of an earlier run says nothing about today's files.
-        future = self._client.submit(task, self._options, job, *args, pure=False)
-        self._pending[future] = job, on_answer
+        future = self._client.submit(task, *args, pure=False)
+        self._pending[future] = job, n_bytes
         self._completed.add(future)
+        return future
 
     def _draft(self) -> Path:
         return self._drafts / secrets.token_hex(8)
-
-    def _count(self, n_rows: int, n_bytes: float) -> None:
-        self._rows_done += n_rows
-        self._bytes_done += n_bytes
-        self._report()
 
     def _report(self) -> None:
         if self._progress is None:

@@ -1,10 +1,9 @@
 """A large file valued by one or several processes of this computer.
 
-The task of a worker (:func:`value_spans`) is the same here and on a cluster
-(:mod:`houseprice.tables.distributed`): it reads consecutive chunks of a file, values them, and
-writes them to a file that the caller joins. The chunks are the same for every number of processes,
-and a task that is done twice writes the same bytes. So the output is the same however many
-processes there are, and however often one of them is killed.
+A worker reads a chunk at its position in the file, and values it (:func:`value_span`), here as on a
+cluster (:mod:`houseprice.tables.distributed`). The chunks are the same for every number of
+processes, and are added to the result in order. So the output is the same however many processes
+there are, and however often one of them is killed.
 """
 
 from __future__ import annotations
@@ -16,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
+from itertools import islice
 from pathlib import Path
 
 from houseprice.backend.base import Backend
@@ -29,18 +29,12 @@ from houseprice.settings import Settings, read_settings
 from houseprice.tables.layout import Layout, Span
 from houseprice.tables.processes import run_in_processes, start_server
 from houseprice.tables.reader import CHUNK_ROWS, CsvFile, open_bytes
-from houseprice.tables.resume import (
-    Checkpoint,
-    FinishedChunk,
-    Task,
-    checkpoint,
-    digest,
-    write_chunks,
-)
+from houseprice.tables.resume import Task, checkpoint, digest
 from houseprice.tables.sales import load_market
 from houseprice.tables.scoring import ScoringOptions
 from houseprice.tables.streaming import (
     StreamResult,
+    ValuedChunk,
     merge_results,
     result_notes,
     value_chunk,
@@ -102,30 +96,22 @@ def _load(settings: Settings, version: str, checksum: str | None) -> tuple[Marke
     return market, LocalBackend(loaded, market)
 
 
-@dataclass(frozen=True)
-class ChunkTask:
-    """Consecutive chunks of a file, and the file that their result is written to."""
+def value_span(
+    model: ModelReference,
+    options: ScoringOptions,
+    path: Path,
+    name: str,
+    layout: Layout,
+    span: Span,
+) -> ValuedChunk:
+    """Value the chunk at a position of a file with this layout.
 
-    number: int
-    source: Path
-    name: str
-    layout: Layout
-    spans: tuple[Span, ...]
-    target: Path
-
-
-def value_spans(model: ModelReference, options: ScoringOptions, task: ChunkTask) -> FinishedChunk:
-    """Value consecutive chunks of a file.
-
-    Raises HousePriceError if the model can't be loaded, or the chunks can't be read, and OSError if
-    the result can't be written.
+    Raises HousePriceError if the model can't be loaded, or the chunk can't be read.
     """
     market, backend = model.load()
-    with open_bytes(task.source, task.name) as (file, _):
-        source = CsvFile(file, task.name, task.layout, market.contract)
-        tables = (source.read_chunk(span) for span in task.spans)
-        valued = (value_chunk(table, task.layout, backend, options) for table in tables)
-        return write_chunks(task.target, task.number, valued)
+    with open_bytes(path, name) as (file, _):
+        table = CsvFile(file, name, layout, market.contract).read_chunk(span)
+        return value_chunk(table, layout, backend, options)
 
 
 @dataclass(frozen=True)
@@ -166,7 +152,7 @@ def value_to_file(
     task = _resumable_task(path, backend, options)
     with checkpoint(output, task, resume=options.resume, report=report) as work:
         n_total = source.layout.most_rows
-        n_done = sum(chunk.counts.rows for chunk in work.done.values())
+        n_done = sum(chunk.counts.rows for chunk in work.done)
         estimate = ProgressEstimate(n_total, before=n_done)
 
         def update(share: float, _: str = "") -> None:
@@ -176,42 +162,23 @@ def value_to_file(
         if work.done:
             update(0.0)
         options = replace(options, valued_at=work.valued_at)
+        chunks: Iterator[ValuedChunk]
         if pool is None:
-            finished = _value_here(source, backend, options, work, update)
+            tables = islice(source.chunks(options.rows), len(work.done), None)
+            chunks = (value_chunk(each, source.layout, backend, options, update) for each in tables)
         else:
-            tasks = partial(_unfinished_tasks, source, source.path or path, options.rows, work)
-            finished = pool.value(options, tasks)
-        for chunk in finished:
+            chunks = pool.value(
+                options,
+                source,
+                lambda: islice(source.spans(options.rows), len(work.done), None),
+            )
+        for chunk in chunks:
             work.add(chunk)
             n_done += chunk.counts.rows
             update(0.0)
         if _file_state(path) != before:
             raise InputError(f"{path} changed while it was valued. Value it again.")
-        chunks = [chunk for _, chunk in sorted(work.done.items())]
-        results = ((chunk.counts, chunk.problems) for chunk in chunks)
-        return merge_results(results, result_notes(source.layout))
-
-
-def _value_here(
-    source: CsvFile,
-    backend: Backend,
-    options: FileOptions,
-    work: Checkpoint,
-    progress: Progress,
-) -> Iterator[FinishedChunk]:
-    for number, table in enumerate(source.chunks(options.rows)):
-        if number not in work.done:
-            chunk = value_chunk(table, source.layout, backend, options, progress)
-            yield write_chunks(work.path(number), number, [chunk])
-
-
-def _unfinished_tasks(
-    source: CsvFile, path: Path, rows: int, work: Checkpoint
-) -> Iterator[ChunkTask]:
-    for span in source.spans(rows):
-        if span.number not in work.done:
-            target = work.path(span.number)
-            yield ChunkTask(span.number, path, source.name, source.layout, (span,), target)
+        return merge_results(work.done, result_notes(source.layout))
 
 
 @dataclass(frozen=True)
@@ -222,22 +189,22 @@ class WorkerPool:
     n_jobs: int
 
     def value(
-        self, options: ScoringOptions, tasks: Callable[[], Iterable[ChunkTask]]
-    ) -> Iterator[FinishedChunk]:
-        """Value the unfinished chunks of ``tasks``, and yield them as they are finished.
+        self, options: ScoringOptions, source: CsvFile, spans: Callable[[], Iterable[Span]]
+    ) -> Iterator[ValuedChunk]:
+        """Value the chunks of a file that has a path at the remaining ``spans``, in order.
 
         A process that is killed (most often because memory runs out) takes the others down. New
-        ones continue with the tasks that are not finished: ``tasks`` is called again.
+        ones continue with what remains then: ``spans`` is called again.
 
-        Raises HousePriceError for any error of a task, or if processes are killed again and again,
-        and OSError if a result can't be written.
+        Raises HousePriceError for any error of a chunk, or if processes are killed again and again.
         """
+        assert source.path is not None
         start_server(__name__)
-        work = partial(value_spans, self.model, options)
+        work = partial(value_span, self.model, options, source.path, source.name, source.layout)
         n_kills = 0
         while n_kills < MAX_KILLS:
             try:
-                for chunk in run_in_processes(work, tasks(), self.n_jobs):
+                for chunk in run_in_processes(work, spans(), self.n_jobs):
                     n_kills = 0
                     yield chunk
             except BrokenProcessPool:

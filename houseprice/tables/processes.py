@@ -13,8 +13,9 @@ import os
 import signal
 import sys
 import tempfile
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, contextmanager
 from functools import cache
@@ -51,7 +52,7 @@ def start_server(module: str) -> None:
 
 
 def run_in_processes(function: Callable[[T], R], items: Iterable[T], n_jobs: int) -> Iterator[R]:
-    """Call a function for each item in new processes, and yield the results as they complete.
+    """Call a function for each item in new processes, and yield the results in order.
 
     At most two items per process are taken in advance. The processes end with the iteration.
 
@@ -61,21 +62,19 @@ def run_in_processes(function: Callable[[T], R], items: Iterable[T], n_jobs: int
     others = set(multiprocessing.active_children())
     executor = ProcessPoolExecutor(n_jobs, multiprocessing.get_context(method), _start_worker)
     try:
-        remaining, pending = iter(items), set[Future[R]]()
+        remaining, pending = iter(items), deque[Future[R]]()
         while True:
             with _one_numeric_thread():
                 for item in islice(remaining, 2 * n_jobs - len(pending)):
                     try:
-                        pending.add(executor.submit(function, item))
+                        pending.append(executor.submit(function, item))
                     except OSError as error:
                         # The pool closes its pipes when a process is killed, also while it starts
                         # another one.
                         raise BrokenProcessPool("a process could not be started") from error
             if not pending:
                 return
-            done, pending = wait(pending, return_when=FIRST_COMPLETED)
-            for future in done:
-                yield future.result()
+            yield pending.popleft().result()
     finally:
         # Don't wait for results that are not needed any more, for example after Ctrl-C.
         for process in set(multiprocessing.active_children()) - others:

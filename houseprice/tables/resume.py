@@ -5,12 +5,9 @@
     .valued.csv.parts/      next to valued.csv, for its owner only
       task.json             the input, the model, the options, and when the run began
       done.jsonl            a line per finished chunk: its size, checksum and counts
-      part-000012           a finished chunk that waits for an earlier one
-      result                all chunks up to the first unfinished one
+      result                the finished chunks, in the order of the file
 
-The result is renamed to the output when it is complete, so the output is never half a file. Chunks
-finish in any order, and are appended to the result in the order of the file. Each is removed as
-soon as it is appended, so the disk holds hardly more than the result.
+The result is renamed to the output when it is complete, so the output is never half a file.
 """
 
 from __future__ import annotations
@@ -18,12 +15,12 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import secrets
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -34,28 +31,23 @@ from houseprice.files import file_lock, replace_file, sync_folder
 from houseprice.formatting import plural
 from houseprice.market.problems import Problem
 from houseprice.tables.scoring import RowCounts
-from houseprice.tables.streaming import ValuedChunk, merge_results
+from houseprice.tables.streaming import ValuedChunk
 
-_BLOCK = 2**20
 _LONGEST_NAME = 255
 
 
 @dataclass(frozen=True)
 class FinishedChunk:
-    """A chunk that is written, with its counts and the problems of the whole table."""
+    """A chunk of the result, with its counts and the problems of the whole table."""
 
-    number: int
     size: int
     sha256: str
     counts: RowCounts
     problems: tuple[Problem, ...]
 
-    def is_at(self, path: Path) -> bool:
-        """Whether a file is this chunk, complete."""
-        try:
-            return path.stat().st_size == self.size and digest(path) == self.sha256
-        except FileNotFoundError:
-            return False
+    def is_next(self, result: BinaryIO) -> bool:
+        """Whether an open file continues with this chunk; reads it."""
+        return hashlib.sha256(result.read(self.size)).hexdigest() == self.sha256
 
 
 _LINE = TypeAdapter(FinishedChunk)
@@ -71,24 +63,6 @@ def digest(path: Path) -> str:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise InputError(f"{path} can't be read ({error.strerror}).") from None
-
-
-def write_chunks(path: Path, number: int, chunks: Iterable[ValuedChunk]) -> FinishedChunk:
-    """Write chunks to one file, which gets its name when it is complete."""
-    draft = path.with_name(f".{secrets.token_hex(8)}.part")
-    checksum, size, results = hashlib.sha256(), 0, []
-    try:
-        with draft.open("xb") as file:
-            for chunk in chunks:
-                file.write(chunk.data)
-                checksum.update(chunk.data)
-                size += len(chunk.data)
-                results.append((chunk.counts, chunk.problems))
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
-    merged = merge_results(results)
-    return FinishedChunk(number, size, checksum.hexdigest(), merged.counts, merged.problems)
 
 
 @dataclass(frozen=True)
@@ -147,43 +121,39 @@ def checkpoint(
 
 
 class Checkpoint:
-    """The finished chunks of one result, by number.
+    """The finished chunks of one result, in order.
 
     ``valued_at`` is when the first run began: the time stamp of every value.
     """
 
     def __init__(self, folder: Path, valued_at: datetime) -> None:
-        self.done: dict[int, FinishedChunk] = {}
+        self.done: list[FinishedChunk] = []
         self.valued_at = valued_at
         self._folder = folder
-        self._n_joined = 0
         self._result: BinaryIO = (folder / "result").open("ab")
 
-    def path(self, number: int) -> Path:
-        """Return the path that a chunk is to be written to."""
-        return self._folder / f"part-{number:06d}"
-
-    def add(self, chunk: FinishedChunk) -> None:
-        """Record a chunk that is written."""
-        add_finished(self._folder, chunk)
-        self.done[chunk.number] = chunk
-        self._join()
+    def add(self, chunk: ValuedChunk) -> None:
+        """Append the next chunk to the result."""
+        self._result.write(chunk.data)
+        self._result.flush()
+        checksum = hashlib.sha256(chunk.data).hexdigest()
+        finished = FinishedChunk(len(chunk.data), checksum, chunk.counts, chunk.problems)
+        with _list_path(self._folder).open("ab") as file:
+            file.write(_LINE.dump_json(finished) + b"\n")
+        self.done.append(finished)
 
     def restore(self) -> None:
-        """Take over the complete chunks of an earlier run, and forget all others."""
-        listed = {chunk.number: chunk for chunk in read_finished(self._folder)}
-        self._result.truncate(self._restore_joined(listed))
-        for number, chunk in sorted(listed.items()):
-            if number >= self._n_joined and chunk.is_at(self.path(number)):
-                self.done[number] = chunk
-        write_finished(self._folder, self.done.values())
-        self._join()
+        """Take over the complete chunks of an earlier run, and forget all after them."""
+        with (self._folder / "result").open("rb") as result:
+            listed = read_finished(self._folder)
+            self.done = list(takewhile(lambda chunk: chunk.is_next(result), listed))
+        self._result.truncate(sum(chunk.size for chunk in self.done))
+        lines = b"".join(_LINE.dump_json(chunk) + b"\n" for chunk in self.done)
+        # Without room for the new list, the old one stays.
+        replace_file(_list_path(self._folder), lines)
 
     def publish(self, target: Path) -> None:
         """Rename the result to its target, and remove what is left."""
-        if self._n_joined != len(self.done):
-            raise AssertionError(f"chunk {self._n_joined} was never finished")
-        self._result.flush()
         os.fsync(self._result.fileno())
         self._result.close()
         (self._folder / "result").replace(target)
@@ -191,43 +161,20 @@ class Checkpoint:
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def close(self) -> None:
-        """Close the result."""
-        self._result.close()
-
-    def _restore_joined(self, listed: dict[int, FinishedChunk]) -> int:
-        """Find the chunks that the result begins with; return their size in bytes."""
-        size = 0
-        with (self._folder / "result").open("rb") as result:
-            while (chunk := listed.get(self._n_joined)) and _is_next(result, chunk):
-                self.done[chunk.number] = chunk
-                self._n_joined += 1
-                size += chunk.size
-        return size
-
-    def _join(self) -> None:
-        while self._n_joined in self.done:
-            path = self.path(self._n_joined)
-            with path.open("rb") as chunk:
-                shutil.copyfileobj(chunk, self._result, _BLOCK)
-            # The chunk may only be removed when the result has all of it.
-            self._result.flush()
-            path.unlink()
-            self._n_joined += 1
-
-
-def _is_next(result: BinaryIO, chunk: FinishedChunk) -> bool:
-    return hashlib.sha256(result.read(chunk.size)).hexdigest() == chunk.sha256
+        """Close the result, also on a full disk."""
+        with suppress(OSError):
+            self._result.close()
 
 
 def _restore_published(folder: Path, target: Path) -> None:
     """Name the result as before if the earlier run was killed just after it was published."""
-    chunks = sorted(read_finished(folder), key=lambda chunk: chunk.number)
+    chunks = read_finished(folder)
     # A file system without hard links values the rows again.
     with suppress(OSError):
         if target.stat().st_size != sum(chunk.size for chunk in chunks):
             return
         with target.open("rb") as result:
-            if all(_is_next(result, chunk) for chunk in chunks):
+            if all(chunk.is_next(result) for chunk in chunks):
                 (folder / "result").hardlink_to(target)
 
 
@@ -244,17 +191,6 @@ def read_finished(folder: Path) -> list[FinishedChunk]:
         with suppress(ValidationError):
             chunks.append(_LINE.validate_json(line))
     return chunks
-
-
-def add_finished(folder: Path, chunk: FinishedChunk) -> None:
-    """Append a chunk to the list of finished chunks."""
-    with _list_path(folder).open("ab") as file:
-        file.write(_LINE.dump_json(chunk) + b"\n")
-
-
-def write_finished(folder: Path, chunks: Iterable[FinishedChunk]) -> None:
-    """Replace the list of finished chunks; without room for the new list, the old one stays."""
-    replace_file(_list_path(folder), b"".join(_LINE.dump_json(chunk) + b"\n" for chunk in chunks))
 
 
 def _folder(target: Path) -> Path:

@@ -31,6 +31,8 @@ from houseprice.tables.writer import (
 if TYPE_CHECKING:
     from _typeshed import SupportsWrite
 
+    from houseprice.tables.resume import FinishedChunk
+
 _FORMULAS = Problem(
     None,
     None,
@@ -83,13 +85,15 @@ def value_stream(
         if progress is not None:
             progress(*estimate.update(n_done + int(share * n_chunk)))
 
-    chunks = []
-    for chunk in value_chunks(source, backend, options, rows=rows, progress=report):
-        out.write(chunk.data)
-        n_done += chunk.counts.rows
-        chunks.append((chunk.counts, chunk.problems))
-        report(0.0)
-    return merge_results(chunks, result_notes(source.layout))
+    def written() -> Iterator[ValuedChunk]:
+        nonlocal n_done
+        for chunk in value_chunks(source, backend, options, rows=rows, progress=report):
+            out.write(chunk.data)
+            n_done += chunk.counts.rows
+            report(0.0)
+            yield chunk
+
+    return merge_results(written(), result_notes(source.layout))
 
 
 def value_chunks(
@@ -193,13 +197,13 @@ def _encode(text: str, layout: Layout) -> bytes:
 
 
 def merge_results(
-    chunks: Iterable[tuple[RowCounts, tuple[Problem, ...]]], notes: Iterable[str] = ()
+    chunks: Iterable[ValuedChunk | FinishedChunk | StreamResult], notes: Iterable[str] = ()
 ) -> StreamResult:
     """Add up the counts of chunks in file order, and list each problem of the table once."""
     total, all_problems = RowCounts(), dict[Problem, None]()
-    for counts, problems in chunks:
-        total += counts
-        all_problems |= dict.fromkeys(problems)
+    for chunk in chunks:
+        total += chunk.counts
+        all_problems |= dict.fromkeys(chunk.problems)
     return StreamResult(total, tuple(all_problems), tuple(notes))
 
 

@@ -43,7 +43,7 @@ def options(settings, local):
     store = ModelStore(settings.model_dir)
     manifest = store.load().manifest
     model = ModelReference.of(settings, manifest.model_version, manifest)
-    return ClusterOptions(model, VALUED_AT, max_evidence_rows=20, rows=50)
+    return ClusterOptions(model, VALUED_AT, max_evidence_rows=20, rows=50, range_chunks=2)
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +72,6 @@ def test_files_and_ranges_are_valued_as_on_one_computer(client, options, setting
             jobs,
             lambda *update: updates.append(update),
             large=jobs[2].size,
-            range_chunks=2,
         )
     )
     assert set(results) == set(jobs)
@@ -94,7 +93,7 @@ def test_the_tasks_of_a_killed_worker_are_done_by_another(
     jobs = make_jobs(tmp_path, *[60] * 8, 1_500)
     before = client.run(os.getpid)
     results = {}
-    for job, result in value_on_cluster(client, options, jobs, large=jobs[0].size, range_chunks=2):
+    for job, result in value_on_cluster(client, options, jobs, large=jobs[0].size):
         results[job] = result
         if len(results) == 1:
             os.kill(next(iter(before.values())), signal.SIGKILL)
@@ -116,7 +115,7 @@ def test_a_file_that_fails_is_reported_and_the_others_are_valued(client, options
         good, source=tmp_path / "given" / "missing.csv", target=tmp_path / "valued" / "g"
     )
     jobs = [good, empty, other, unclosed, missing]
-    results = dict(value_on_cluster(client, options, jobs, large=1_000, range_chunks=2))
+    results = dict(value_on_cluster(client, options, jobs, large=1_000))
     assert isinstance(results[good], StreamResult)
     assert isinstance(results[empty], Failure)
     assert "empty" in results[empty].sentence

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from functools import partial
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -20,18 +21,13 @@ from houseprice.market.contract import Contract
 from houseprice.market.sales import load_market
 from houseprice.progress import Progress
 from houseprice.settings import Settings
+from houseprice.tables.layout import Span
 from houseprice.tables.mapping import NO_MAPPING, ColumnMapping
-from houseprice.tables.parallel import (
-    ChunkTask,
-    FileOptions,
-    ModelReference,
-    WorkerPool,
-    value_to_file,
-)
+from houseprice.tables.parallel import FileOptions, ModelReference, WorkerPool, value_to_file
 from houseprice.tables.processes import n_processors
 from houseprice.tables.reader import CsvFile, open_csv
 from houseprice.tables.scoring import ScoringOptions
-from houseprice.tables.streaming import StreamResult, value_chunks, value_stream
+from houseprice.tables.streaming import StreamResult, ValuedChunk, value_chunks, value_stream
 from tests.unit.tables.conftest import TEXT_CELL, LinearBackend, open_document
 
 TEXT = "size;quarter;why\n" + "19,5;S;x\n-5;S;y\n90;S\n" * 4 + "\n"
@@ -175,16 +171,13 @@ def source(place, settings, expected):
         yield opened
 
 
-def tasks(
-    source: CsvFile, folder: Path, before_each: Callable[[int], object]
-) -> Iterator[ChunkTask]:
-    """Yield the tasks whose result is not in the folder."""
-    assert source.path is not None
-    for span in source.spans(ROWS):
-        target = folder / str(span.number)
-        if not target.exists():
-            before_each(span.number)
-            yield ChunkTask(span.number, source.path, source.name, source.layout, (span,), target)
+def spans(
+    source: CsvFile, done: list[ValuedChunk], before_each: Callable[[int], object]
+) -> Iterator[Span]:
+    """Yield the positions of the chunks that are not done."""
+    for span in islice(source.spans(ROWS), len(done), None):
+        before_each(span.number)
+        yield span
 
 
 def table(separator: str, decimal: str, header: str = "size,quarter,grade") -> str:
@@ -265,7 +258,7 @@ def kill_workers():
 
 
 def test_the_chunks_are_those_of_one_process_even_if_workers_are_killed(
-    source, expected, kill_workers, tmp_path
+    source, expected, kill_workers
 ):
     model, data = expected
     before = dict(os.environ)
@@ -275,50 +268,44 @@ def test_the_chunks_are_those_of_one_process_even_if_workers_are_killed(
         if number >= 5 and not killed and kill_workers():
             killed.append(number)
 
-    done = list(WorkerPool(model, 2).value(SCORING, partial(tasks, source, tmp_path, kill_once)))
+    done: list[ValuedChunk] = []
+    remaining = partial(spans, source, done, kill_once)
+    for chunk in WorkerPool(model, 2).value(SCORING, source, remaining):
+        done.append(chunk)
+        assert chunk.data == data[len(done) - 1]
     assert killed
-    assert [(tmp_path / str(number)).read_bytes() for number in range(len(data))] == data
-    assert {chunk.size for chunk in done} <= set(map(len, data))
+    assert len(done) == len(data)
     assert dict(os.environ) == before
 
 
-def test_a_chunk_that_kills_its_workers_is_not_retried_forever(
-    source, expected, kill_workers, tmp_path
-):
+def test_a_chunk_that_kills_its_workers_is_not_retried_forever(source, expected, kill_workers):
     def kill(number):
         if number:
             kill_workers()
 
+    pool = WorkerPool(expected[0], 2)
     with pytest.raises(HousePriceError, match="were killed 3 times before a chunk was finished"):
-        list(WorkerPool(expected[0], 2).value(SCORING, partial(tasks, source, tmp_path, kill)))
+        list(pool.value(SCORING, source, partial(spans, source, [], kill)))
 
 
-@pytest.mark.parametrize(
-    ("change", "error", "message"),
-    [
-        ("version", StoreError, "no model"),
-        ("target", FileNotFoundError, "No such file"),
-        ("source", InputError, "can't be read"),
-    ],
-)
-def test_the_error_of_a_task_is_raised(source, expected, tmp_path, change, error, message):
-    model = replace(expected[0], version="hamlet-0-0") if change == "version" else expected[0]
-    (task, *_) = tasks(source, tmp_path, lambda _: None)
-    if change == "target":
-        task = replace(task, target=tmp_path / "no" / "part")
-    elif change == "source":
-        task = replace(task, source=tmp_path / "missing.csv")
-    with pytest.raises(error, match=message):
-        list(WorkerPool(model, 2).value(SCORING, lambda: [task]))
+def test_the_error_of_a_chunk_is_raised(source, expected, tmp_path):
+    chunks = partial(spans, source, [], lambda _: None)
+    other = replace(expected[0], version="hamlet-0-0")
+    with pytest.raises(StoreError, match="no model"):
+        list(WorkerPool(other, 2).value(SCORING, source, chunks))
+    first = list(chunks())
+    source.path = tmp_path / "missing.csv"
+    with pytest.raises(InputError, match="can't be read"):
+        list(WorkerPool(expected[0], 2).value(SCORING, source, lambda: first))
 
 
-def test_an_error_in_finding_the_tasks_is_raised(expected):
-    def no_tasks():
+def test_an_error_in_finding_the_chunks_is_raised(source, expected):
+    def no_chunks():
         raise InputError("A quotation mark is never closed.")
         yield
 
     with pytest.raises(InputError, match="never closed"):
-        list(WorkerPool(expected[0], 2).value(SCORING, no_tasks))
+        list(WorkerPool(expected[0], 2).value(SCORING, source, no_chunks))
 
 
 def test_there_is_at_least_one_processor():
