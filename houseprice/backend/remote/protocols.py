@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 import re
+from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import quote
 
 from houseprice.backend.remote.responses import HttpStatusError, single_line
@@ -98,19 +99,37 @@ class ServerInfo:
     inputs: tuple[InputColumn, ...] = ()
 
 
-class ProtocolCodec(Protocol):
-    """Encodes the requests of a protocol and decodes its answers."""
+class ProtocolCodec(ABC):
+    """Encodes the requests of a protocol and decodes its answers; tables are posted to ``path``."""
 
-    path: str
-    """Where tables are posted."""
+    def __init__(self, server_map: ServerMap, path: str) -> None:
+        self._map = server_map
+        self.path = path
 
+    @abstractmethod
     def encode(self, table: ForeignTable) -> object:
         """Encode a table as the JSON body of a request."""
-        ...
+
+    @abstractmethod
+    def values(self, body: object, output: str) -> list[Any]:
+        """Return what an answer has for each house under the name of an output.
+
+        Raises BackendInvalidResponse if the answer has another shape.
+        """
 
     def decode(self, body: object) -> Reply:
-        """Decode a JSON answer; raises BackendInvalidResponse if it has another shape."""
-        ...
+        """Decode the values, their ranges, and the reasons of refused houses if they are named.
+
+        Raises BackendInvalidResponse if the answer has another shape.
+        """
+        values = self.values(body, self._map.output)
+        lows, highs = (
+            self.values(body, output) if output else [None] * len(values)
+            for output in (self._map.low, self._map.high)
+        )
+        refusals = _refusals(_at(body, self._map.errors)) if self._map.errors else {}
+        version = _at(body, self._map.version) if self._map.version else ""
+        return Reply(_predictions(values, lows, highs), refusals, _text(version))
 
 
 def codec_for(protocol: str, server_map: ServerMap) -> ProtocolCodec:
@@ -180,30 +199,16 @@ def mlflow_signature(transport: Transport, server_map: ServerMap) -> tuple[Input
     )
 
 
-class JsonTemplate:
+class JsonTemplate(ProtocolCodec):
     """JSON by a template: houses in place of its placeholders, values where a pointer leads."""
-
-    def __init__(self, server_map: ServerMap, path: str) -> None:
-        self._map = server_map
-        self.path = path
 
     def encode(self, table: ForeignTable) -> object:
         """Fill the template."""
         return _fill(self._map.body, table)
 
-    def decode(self, body: object) -> Reply:
-        """Decode the values, and the reasons of refused houses if they are named."""
-        values = self._values(body, self._map.output)
-        ranges = [
-            self._values(body, pointer) if pointer else [None] * len(values)
-            for pointer in (self._map.low, self._map.high)
-        ]
-        refusals = _refusals(_at(body, self._map.errors)) if self._map.errors else {}
-        version = _at(body, self._map.version) if self._map.version else ""
-        return Reply(_predictions(values, *ranges), refusals, _text(version))
-
-    def _values(self, body: object, pointer: str) -> list[Any]:
-        head, star, tail = pointer.partition("/*")
+    def values(self, body: object, output: str) -> list[Any]:
+        """Return what a pointer leads to."""
+        head, star, tail = output.partition("/*")
         entries = _at(body, head, _NOTHING)
         if entries is _NOTHING:
             raise _wrong_shape(
@@ -238,12 +243,8 @@ def _fill(template: object, table: ForeignTable) -> object:
     return template
 
 
-class OpenInference:
+class OpenInference(ProtocolCodec):
     """Open Inference Protocol v2 (MLServer, KServe, Triton): one tensor per column."""
-
-    def __init__(self, server_map: ServerMap, path: str) -> None:
-        self._map = server_map
-        self.path = path
 
     def encode(self, table: ForeignTable) -> object:
         """Encode one tensor per column; MLServer rebuilds a table for ``content_type`` pd."""
@@ -251,8 +252,8 @@ class OpenInference:
         inputs = list(map(_tensor, table.columns, table.kinds, table.datatypes, columns))
         return {"parameters": {"content_type": "pd"}, "inputs": inputs}
 
-    def decode(self, body: object) -> Reply:
-        """Decode the named output, or the only one."""
+    def values(self, body: object, output: str) -> list[Any]:
+        """Return the data of a tensor; of the only one, if its name differs from the mapping."""
         outputs = _at(body, "/outputs")
         if not isinstance(outputs, list) or not all(isinstance(each, Mapping) for each in outputs):
             raise _wrong_shape(
@@ -260,21 +261,12 @@ class OpenInference:
                 "(HOUSEPRICE_API_PROTOCOL)."
             )
         by_name = {_text(each.get("name")): each.get("data") for each in outputs}
-        name = next(iter(by_name)) if len(by_name) == 1 else self._map.output
-        values = self._data(by_name, name)
-        ranges = [
-            self._data(by_name, name) if name else [None] * len(values)
-            for name in (self._map.low, self._map.high)
-        ]
-        version = _text(_at(body, self._map.version) if self._map.version else "")
-        return Reply(_predictions(values, *ranges), version=version)
-
-    def _data(self, by_name: Mapping[str, object], name: str) -> list[Any]:
-        data = by_name.get(name)
+        is_only = len(by_name) == 1 and output == self._map.output
+        data = next(iter(by_name.values())) if is_only else by_name.get(output)
         if not isinstance(data, list):
             names = ", ".join(by_name) or "none"
             raise _wrong_shape(
-                f'The server has no output "{name}", only: {names}. Set output in '
+                f'The server has no output "{output}", only: {names}. Set output in '
                 "HOUSEPRICE_API_MAP."
             )
         return data
