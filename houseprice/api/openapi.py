@@ -8,9 +8,10 @@ Content-Security-Policy.
 from __future__ import annotations
 
 import html
+import json
 from collections.abc import Callable
 from copy import deepcopy
-from functools import cache, lru_cache
+from functools import lru_cache
 from importlib.resources import files
 from typing import Any
 
@@ -21,8 +22,8 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.responses import HTMLResponse
 from fastapi.routing import APIRoute
 
+from houseprice import __version__
 from houseprice.api.bodies import MAX_REFERENCE_CHARS, REFERENCE
-from houseprice.api.examples import EXAMPLES
 from houseprice.api.limits import is_public
 from houseprice.api.problem_details import (
     PROBLEMS,
@@ -104,9 +105,10 @@ def _document(app: FastAPI, market: Market, settings: Settings) -> dict[str, Any
         body["example"] = example
         if rows := body["schema"]["properties"].get("rows"):
             rows["maxItems"] = settings.serve_max_rows
+    responses = _response_examples()
     for path, operations in document["paths"].items():
         for operation in operations.values():
-            _complete(path, operation)
+            _complete(path, operation, responses)
     named = _name_schemas(document["paths"], schemas)
     return document | {"paths": named}
 
@@ -117,7 +119,14 @@ def operation_id(route: APIRoute) -> str:
     return f"{module}_{route.name}" if package.endswith(".compat") else route.name
 
 
-def _complete(path: str, operation: dict[str, Any]) -> None:
+def _response_examples() -> dict[str, Any]:
+    """Return the examples of responses by operation."""
+    text = (_STATIC / "examples.json").read_text("utf-8")
+    examples: dict[str, Any] = json.loads(text.replace("{version}", __version__))
+    return examples
+
+
+def _complete(path: str, operation: dict[str, Any], examples: dict[str, Any]) -> None:
     """Add the headers of all responses and the examples of those of one operation."""
     responses = operation["responses"]
     if "HTTPValidationError" in str(responses.get("422")):
@@ -130,7 +139,7 @@ def _complete(path: str, operation: dict[str, Any]) -> None:
         names += ["WWW-Authenticate"] if status == "401" else []
         references = {name: {"$ref": f"#/components/headers/{name}"} for name in names}
         response["headers"] = response.get("headers", {}) | references
-    example = EXAMPLES.get(operation["operationId"].removesuffix("_of_version"))
+    example = examples.get(operation["operationId"].removesuffix("_of_version"))
     if example is not None:
         responses["200"]["content"]["application/json"]["example"] = example
 
@@ -268,60 +277,14 @@ def _number(value: float) -> float:
     return int(value) if value.is_integer() else value
 
 
+_STATIC = files(__package__) / "static"
+_OFFLINE = files("fastapi_offline") / "static"
 _ASSETS = {
-    "swagger-ui-bundle.js": "text/javascript",
-    "swagger-ui.css": "text/css",
-    "favicon.png": "image/png",
+    "swagger-ui-bundle.js": (_OFFLINE, "text/javascript"),
+    "swagger-ui.css": (_OFFLINE, "text/css"),
+    "favicon.png": (_OFFLINE, "image/png"),
+    "start.js": (_STATIC, "text/javascript"),
 }
-
-_START = b"""\
-window.ui = SwaggerUIBundle({
-  url: "openapi.json",
-  dom_id: "#swagger-ui",
-  deepLinking: true,
-  validatorUrl: null,
-  presets: [SwaggerUIBundle.presets.apis],
-});
-"""
-
-_PAGE = """\
-<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title}</title>
-<link rel="icon" href="docs/favicon.png">
-<link rel="stylesheet" href="docs/swagger-ui.css">
-</head>
-<body>
-<div id="swagger-ui"></div>
-<script src="docs/swagger-ui-bundle.js"></script>
-<script src="docs/start.js"></script>
-</body>
-</html>
-"""
-
-_PROBLEMS_PAGE = """\
-<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Problems</title>
-<link rel="icon" href="favicon.png">
-</head>
-<body>
-<h1>Problems</h1>
-<p>Problems of a whole request, by their <code>code</code>. Problems of single rows are listed in
-the response, and the other rows have their values.</p>
-<table>
-<thead><tr><th>code</th><th>status</th><th>meaning</th></tr></thead>
-<tbody>{rows}</tbody>
-</table>
-</body>
-</html>
-"""
 
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
@@ -335,8 +298,7 @@ router = APIRouter(include_in_schema=False)
 @router.get("/docs")
 async def docs(request: Request) -> Response:
     """Show the document as a page."""
-    page = _PAGE.format(title=request.app.title)
-    return HTMLResponse(page, headers={"Content-Security-Policy": _POLICY})
+    return _page("docs.html", title=request.app.title)
 
 
 @router.get(PROBLEMS_PATH)
@@ -347,18 +309,21 @@ async def problems() -> Response:
         f"<td>{html.escape(meaning)}</td></tr>"
         for code, (status, meaning) in PROBLEMS.items()
     )
-    page = _PROBLEMS_PAGE.format(rows=rows)
+    return _page("problems.html", rows=rows)
+
+
+def _page(name: str, **parts: str) -> Response:
+    page = (_STATIC / name).read_text("utf-8").format(**parts)
     return HTMLResponse(page, headers={"Content-Security-Policy": _POLICY})
 
 
 @router.get("/docs/{name}")
 async def asset(name: str) -> Response:
     """Return a file of the page."""
-    if name == "start.js":
-        return Response(_START, media_type="text/javascript")
     if name not in _ASSETS:
         raise ApiError(404, "not_found", "There is no such file.")
-    return Response(_asset(name), media_type=_ASSETS[name])
+    folder, media_type = _ASSETS[name]
+    return Response((folder / name).read_bytes(), media_type=media_type)
 
 
 @router.get("/openapi.json")
@@ -368,8 +333,3 @@ async def document(request: Request) -> Response:
         request.app.state.document(request.scope.get("root_path", "")),
         media_type="application/json",
     )
-
-
-@cache
-def _asset(name: str) -> bytes:
-    return (files("fastapi_offline") / "static" / name).read_bytes()
