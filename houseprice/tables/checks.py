@@ -6,8 +6,11 @@ has one finding: an issue, a tip, passed, or not applicable.
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass
+from functools import cache
+from importlib import resources
 from typing import Literal, get_args
 
 import pandas as pd
@@ -33,7 +36,7 @@ class Check:
 
     code: str
     title: str
-    what_to_do: str
+    what_to_do: str = ""
     about: About = "table"
     rule: ConsistencyRule | None = None
 
@@ -63,8 +66,17 @@ def available_checks(contract: Contract) -> tuple[Check, ...]:
         what_to_do = f"Check these fields. Expected: {rule.expected}."
         check = Check(rule.code, rule.title, what_to_do, rule=rule)
         rules.setdefault(rule.code, check)
-    places = _PLACES if contract.coordinates else ()
-    return (*_TABLE, *_CELLS, *places, *_BLANKS, *rules.values())
+    shipped = [
+        check for check in _shipped() if contract.coordinates or check.code != PLACE_MISMATCH
+    ]
+    return (*shipped, *rules.values())
+
+
+@cache
+def _shipped() -> tuple[Check, ...]:
+    """Return the checks of tables of any market."""
+    text = resources.files(__package__).joinpath("checks.toml").read_text("utf-8")
+    return tuple(Check(code, **keys) for code, keys in tomllib.loads(text).items())
 
 
 def _applies_to(field: Field, about: str) -> bool:
@@ -78,108 +90,6 @@ def _applies_to(field: Field, about: str) -> bool:
         "follows": field.follows is not None,
         "start": field.start is not None,
     }[about]
-
-
-_TABLE = (
-    Check(
-        "missing_required_columns",
-        "A required column is missing",
-        "Add the columns, named as in the template, and upload the table again.",
-    ),
-    Check(
-        "missing_columns",
-        "Other columns are missing",
-        "Add the columns if you have the data: ranges get narrower.",
-    ),
-    Check("unknown_columns", "Columns that the valuation does not use", ""),
-    Check(
-        "wrong_cell_count",
-        "Rows with too few or too many cells",
-        "Correct the rows in your own table: a separator is missing, or one too many.",
-    ),
-    Check(
-        "broken_quotes",
-        "Misplaced quotation marks",
-        "Correct the rows in your own table, or save it again from your spreadsheet.",
-    ),
-    Check("empty_row", "Empty rows between the houses", "Remove them, or fill them in."),
-)
-
-_CELLS = (
-    Check("required", "Blanks in required fields", "Fill the cells in.", "blank"),
-    Check("not_a_number", "Text instead of a number", "Write a number.", "number"),
-    Check(
-        "wrong_unit",
-        "Numbers with a unit of another kind",
-        "Write the number in the unit of the field.",
-        "number",
-    ),
-    Check(
-        "ambiguous_number",
-        "Numbers that can be read in two ways",
-        "Write them without a mark between thousands, or with another decimal.",
-        "number",
-    ),
-    Check("too_long", "Texts far too long for a number", "Write a number.", "number"),
-    Check("not_finite", "Infinite numbers", "Write a finite number.", "number"),
-    Check("below_limit", "Numbers smaller than possible", "Check the cells for typos.", "number"),
-    Check("above_limit", "Numbers larger than possible", "Check the cells for typos.", "number"),
-    Check(
-        "future_year",
-        "Years after the last sales of the market",
-        "Correct the year; a later one can't be valued.",
-        "year",
-    ),
-    Check("not_whole", "Fractions instead of whole numbers", "Write a whole number.", "whole"),
-    Check(
-        "unknown_level",
-        "Unknown categories",
-        "Use one of the categories of the field.",
-        "level",
-    ),
-    Check("read_as", "Other spellings that could be read", ""),
-    Check(
-        "beyond_limit",
-        "Implausible values, treated as unknown",
-        "Correct the cells if you know better: ranges get narrower.",
-    ),
-    Check(
-        "outside_sales",
-        "Numbers outside the range of all sales",
-        "Check for typos. If they are right, trust these values less.",
-        "number",
-    ),
-    Check(
-        "unlike_sales",
-        "Combinations that no sale has",
-        "Check for typos. If they are right, trust these values less.",
-    ),
-    Check(
-        "unseen_level",
-        "Categories that no sale had",
-        "Check for typos. If they are right, trust these values less.",
-        "level",
-    ),
-)
-
-_PLACES = (
-    Check(
-        PLACE_MISMATCH,
-        "Places that contradict the coordinates",
-        "Correct the place or the coordinates.",
-    ),
-)
-
-_BLANKS = (
-    Check(
-        "blank_typical",
-        "Blanks estimated from the known fields",
-        "Fill the cells in if you know the values: ranges get narrower.",
-    ),
-    Check("blank_absent", "Blanks because the feature is absent", "", "absent"),
-    Check("blank_follows", "Blanks derived from other fields", "", "follows"),
-    Check("blank_start", "Blanks filled with the usual case", "", "start"),
-)
 
 
 Verdict = Literal["issue", "tip", "passed", "not applicable"]
