@@ -218,12 +218,8 @@ def _check_paths(source: Path, output: Path | None, *, resume: bool | None) -> N
 
 def _refuse_ending(output: Path) -> None:
     """Refuse an ending that names a format that is not written; a name without one is CSV."""
-    ending = output.suffix.lower()
-    if ending == ".gz":
-        ending = Path(output.stem).suffix.lower()
-        endings = {"", *_SEPARATORS}
-    else:
-        endings = {"", *_SEPARATORS, *_COLUMNAR}
+    ending, is_zipped = _ending(output)
+    endings = {"", *_SEPARATORS} if is_zipped else {"", *_SEPARATORS, *_COLUMNAR}
     if ending not in endings:
         raise typer.BadParameter(
             f"{output.name}: {ending} files are not written. Use .csv, .txt, .tsv, .csv.gz, .xlsx "
@@ -277,7 +273,6 @@ def _value_here(console: Console, request: _Request) -> StreamResult:
     from houseprice.tables.parallel import FileOptions, ModelReference, WorkerPool, value_to_file
     from houseprice.tables.reader import CHUNK_ROWS, open_csv
     from houseprice.tables.sales import load_market
-    from houseprice.tables.scoring import ScoringOptions
     from houseprice.tables.streaming import value_stream
 
     with console.progress(f"Reading {path.name}") as progress:
@@ -294,11 +289,18 @@ def _value_here(console: Console, request: _Request) -> StreamResult:
             chunk_rows = REQUEST_ROWS if settings.api_url else CHUNK_ROWS
             is_small = source.layout.most_rows <= EVIDENCE_ROWS
             wants_evidence = _wants_evidence(backend, evidence, is_small)
+            options = FileOptions(
+                interval,
+                wants_evidence,
+                datetime.now(UTC),
+                as_of,
+                escape_formulas,
+                chunk_rows,
+                resume,
+                mapping.to_toml(),
+            )
             is_one_file = ending in (".gz", *_COLUMNAR)
             if output is None or is_one_file or source.layout.most_rows <= chunk_rows:
-                options = ScoringOptions(
-                    interval, wants_evidence, datetime.now(UTC), as_of, escape_formulas
-                )
                 with _open_result(output) as out:
                     if ending in _COLUMNAR:
                         result = _value_whole(source, backend, out, options, ending, progress)
@@ -313,15 +315,7 @@ def _value_here(console: Console, request: _Request) -> StreamResult:
                         path,
                         output,
                         backend,
-                        FileOptions(
-                            interval,
-                            wants_evidence,
-                            as_of=as_of,
-                            rows=chunk_rows,
-                            escape_formulas=escape_formulas,
-                            resume=resume,
-                            mapping=mapping.to_toml(),
-                        ),
+                        options,
                         pool=WorkerPool(model, n_jobs) if n_jobs > 1 else None,
                         progress=progress,
                         report=console.info,
@@ -356,12 +350,15 @@ def _open_result(output: Path | None) -> Iterator[SupportsWrite[bytes]]:
             yield file
 
 
+def _ending(output: Path) -> tuple[str, bool]:
+    """Return the ending that names a format, and whether .gz follows it."""
+    is_zipped = output.suffix.lower() == ".gz"
+    return (output.with_suffix("") if is_zipped else output).suffix.lower(), is_zipped
+
+
 def _output_separator(output: Path | None, separator: str) -> str:
     """Return the separator that an ending names; that of the file where it names none."""
-    if output is None:
-        return ""
-    ending = output.suffix.lower()
-    ending = Path(output.stem).suffix.lower() if ending == ".gz" else ending
+    ending = _ending(output)[0] if output else ""
     if ending == ".csv" and separator == "\t":
         return ","
     return _SEPARATORS.get(ending, "")

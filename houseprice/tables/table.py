@@ -11,7 +11,7 @@ note.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import pandas as pd
@@ -92,7 +92,10 @@ def read_header(
     """
     headers = [cell.strip() for cell in cells]
     if mapping.numbered:
-        headers = _numbered(headers)
+        unique: list[str] = []
+        for header in headers:
+            unique.append(_numbered(header, unique))
+        headers = unique
     match_header = mapping.matcher(contract)
     matched = [match_header(header) for header in headers]
     matches = [match[0] if match else None for match in matched]
@@ -117,10 +120,7 @@ def read_header(
     columns: list[str] = []
     for match, header in zip(matches, headers, strict=True):
         # Of other columns with one name the later ones get a number.
-        column, number = match or header, 2
-        while column and not match and (column in columns or column in matches):
-            column, number = f"{header} ({number})", number + 1
-        columns.append(column)
+        columns.append(match or _numbered(header, {*columns, *filter(None, matches)}))
     renamed = {
         header: match
         for match, header in zip(matches, headers, strict=True)
@@ -129,10 +129,7 @@ def read_header(
     n_named = max((number for number, each in enumerate(columns, start=1) if each), default=0)
     for position, each in enumerate(columns):
         if not each:
-            generated = f"column {position + 1}"
-            while generated in columns:
-                generated = f"{generated}, without a name"
-            columns[position] = generated
+            columns[position] = _numbered(f"column {position + 1}", columns)
     units = {match[0]: match[1] for match in matched if match and match[1]}
     return Header(
         tuple(cells),
@@ -145,14 +142,11 @@ def read_header(
     )
 
 
-def _numbered(headers: list[str]) -> list[str]:
-    """Return the headers, of which a repeated one gets a number."""
-    unique: list[str] = []
-    for header in headers:
-        name, number = header, 2
-        while name and name in unique:
-            name, number = f"{header} ({number})", number + 1
-        unique.append(name)
+def _numbered(name: str, others: Collection[str]) -> str:
+    """Return a name that no other has: with a number, if it must; a blank one stays blank."""
+    unique, number = name, 2
+    while name and unique in others:
+        unique, number = f"{name} ({number})", number + 1
     return unique
 
 
