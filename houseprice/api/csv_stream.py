@@ -54,7 +54,7 @@ _CHARSETS = {"cp1252": "windows-1252", "latin-1": "iso-8859-1"}
 _TEXT = {"schema": {"type": "string"}}
 _FILE = {"schema": {"type": "string", "format": "binary"}}
 _RESPONSES: dict[int | str, dict[str, Any]] = {
-    **error_responses(body=True),
+    **error_responses(505, 507, body=True),
     200: {
         "description": "Each row as it was sent, with its value or why it has none, in order. A "
         "response that ends before its last chunk is incomplete and should be discarded.",
@@ -72,8 +72,6 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
             },
         },
     },
-    505: {"description": "HTTP/1.0 can't mark a response as complete."},
-    507: {"description": "There is no room for the file."},
 }
 _DOCUMENTATION = {
     "parameters": [

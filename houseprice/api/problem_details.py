@@ -187,23 +187,6 @@ class ProblemDetails(BaseModel):
     number: str | None = Field(None, description="Finds an unexpected error in the log")
 
 
-_DESCRIPTIONS = {
-    400: "The body can't be read.",
-    401: "A key is needed, and the request has none that is valid.",
-    404: "There is no such thing.",
-    406: "What was requested can't be in this media type.",
-    408: "The body did not arrive in time.",
-    413: "The body is too large, or has too many houses.",
-    415: "The body has another media type.",
-    421: "The server has another name.",
-    422: "The body can be read, but not answered.",
-    429: "Too many requests of this key or client; Retry-After says when to try again.",
-    500: "The server made a mistake.",
-    503: "The server is busy or the model is not ready; Retry-After says when to try again.",
-    504: "The request took too long.",
-}
-
-
 def error_responses(*statuses: int, body: bool = False) -> Responses:
     """Document the errors of a route, with those that every route or every body can have."""
     documented = {401, 421, 429, 500, 503, *statuses}
@@ -211,6 +194,13 @@ def error_responses(*statuses: int, body: bool = False) -> Responses:
         documented |= {400, 408, 413, 415, 422, 504}
     content = {PROBLEM_JSON: {"schema": {"$ref": "#/components/schemas/ProblemDetails"}}}
     return {
-        status: {"description": _DESCRIPTIONS[status], "content": content}
+        status: {"description": _description(status), "content": content}
         for status in sorted(documented)
     }
+
+
+def _description(status: int) -> str:
+    """Describe the problems of a status."""
+    return " ".join(
+        f"`{code}`: {meaning}" for code, (each, meaning) in PROBLEMS.items() if each == status
+    )

@@ -19,13 +19,11 @@ from houseprice.backend.base import (
     VALUATION_COLUMNS,
     BackendInfo,
     ValuationResult,
-    VersionInfo,
 )
 from houseprice.market.problems import Problem, Severity
 from houseprice.model.explanation import Explanation
 from houseprice.model.nearby import NearbyPrices
 from houseprice.model.study import NO_STUDY, Study, StudyState
-from houseprice.model.what_if import ValueChange
 
 API_VERSION = "1"
 
@@ -57,10 +55,6 @@ class ProblemOut(ResponseModel):
     expected: str | None = Field(description="What would be accepted")
     fields: tuple[str, ...] = Field((), description="All columns, where it concerns several")
     reference: Reference = Field(None, description="The reference of the row, if it has one")
-
-    def problem(self) -> Problem:
-        """Return the problem as validation reports it."""
-        return Problem(**self.model_dump(exclude={"reference"}))
 
 
 class ContributionOut(ResponseModel):
@@ -169,10 +163,6 @@ class ChangeOut(ResponseModel):
     high: Number
     is_clear: bool
     note: str
-
-    def change(self) -> ValueChange:
-        """Return it as the model does."""
-        return ValueChange(**self.model_dump())
 
 
 class EffectPointOut(ResponseModel):
@@ -329,10 +319,6 @@ class VersionOut(ResponseModel):
     n_sales: int
     is_answering: bool
     metrics: dict[str, Number]
-
-    def version(self) -> VersionInfo:
-        """Return it as the backend does."""
-        return VersionInfo(**self.model_dump())
 
 
 class StudyOut(ResponseModel):

@@ -164,7 +164,7 @@ class RemoteBackend(Backend):
         """Return how the value changes between two states of one house."""
         self._require("what_if")
         body = {"before": self._endpoints.house(before), "after": self._endpoints.house(after)}
-        return self._endpoints.post("/v1/what-if", body, ChangeOut).change()
+        return ValueChange(**self._endpoints.post("/v1/what-if", body, ChangeOut).model_dump())
 
     def effect(self, column: str, rows: pd.DataFrame | None = None) -> pd.DataFrame:
         """Return the price along the values of a field: market average, or for one house."""
@@ -204,7 +204,7 @@ class RemoteBackend(Backend):
         """Return the model versions that have a study, newest first."""
         self._require("study")
         answer = self._endpoints.get("/v1/versions", list[VersionOut])
-        return tuple(version.version() for version in answer)
+        return tuple(VersionInfo(**version.model_dump()) for version in answer)
 
     def study(self, version: str | None = None) -> Study:
         """Return the diagnostics of a version, by default the one that answers."""

@@ -161,7 +161,10 @@ class Endpoints:
         self, answer: ValuationsOut, n_rows: int, interval: float, *, check_limits: bool
     ) -> ValuedChunk:
         """Check an answer against its request."""
-        problems = [each.problem() for each in answer.errors + answer.notes]
+        problems = [
+            Problem(**each.model_dump(exclude={"reference"}))
+            for each in answer.errors + answer.notes
+        ]
         limits = self._contract.market.price.limits if check_limits else (-math.inf, math.inf)
         error_rows = {each.row for each in problems if each.severity == "error"}
         row_faults = (
