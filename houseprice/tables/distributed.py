@@ -215,7 +215,7 @@ def value_on_cluster(
                 try:
                     run.submit(job, _find_spans(options, job) if job.size > large else None)
                 except HousePriceError as error:
-                    yield job, Failure(str(error))
+                    yield run.fail(job, error)
             yield from run.outcomes()
         finally:
             run.cancel()
@@ -288,6 +288,12 @@ class _ClusterRun:
             for path, part in ranges.items()
         ]
         self._submit(job, 0.0, _join_ranges, job, layout, list(ranges), results, self._draft())
+
+    def fail(self, job: FileJob, error: HousePriceError) -> Outcome:
+        """Count a file that can't be valued."""
+        self._files_done += 1
+        self._report()
+        return job, Failure(str(error))
 
     def outcomes(self) -> Iterator[Outcome]:
         """Yield the outcome of each file, that of its last task."""

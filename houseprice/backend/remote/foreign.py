@@ -181,8 +181,7 @@ class ForeignBackend(Backend):
 
     def answer(self, table: ForeignTable) -> str:
         """Return the answer to a table as text."""
-        body = self._codec.encode(self._padded(table) if self.server_map.padding else table)
-        text = self._transport.post(self._codec.path, body, non_finite=True)
+        text = self._transport.post(self._codec.path, self._body(table), non_finite=True)
         return text.decode("utf-8", "replace")
 
     def _problem(self, row: int, house: pd.Series, refusal: str, reason: str) -> Problem:
@@ -214,17 +213,15 @@ class ForeignBackend(Backend):
         return bool(self.server_map.low and self.server_map.high)
 
     def _request(self, table: ForeignTable) -> Reply:
-        padding = self.server_map.padding
-        body = self._codec.encode(self._padded(table) if padding else table)
-        reply = self._codec.decode(
-            self._transport.post_json(self._codec.path, body, non_finite=True)
-        )
-        if reply.version:
-            self._version = reply.version
-        return without_last(reply, len(table)) if padding else reply
+        answer = self._transport.post_json(self._codec.path, self._body(table), non_finite=True)
+        reply = self._codec.decode(answer)
+        self._version = reply.version or self._version
+        return without_last(reply, len(table)) if self.server_map.padding else reply
 
-    def _padded(self, table: ForeignTable) -> ForeignTable:
-        return replace(table, rows=[*table.rows, padding_row(self._columns())])
+    def _body(self, table: ForeignTable) -> object:
+        if self.server_map.padding:
+            table = replace(table, rows=[*table.rows, padding_row(self._columns())])
+        return self._codec.encode(table)
 
     def _columns(self) -> tuple[SentColumn, ...]:
         inputs = self.describe().inputs if self.server_map.info_inputs else ()
