@@ -71,7 +71,7 @@ def distribution_chart(frame: pd.DataFrame, prices: pd.Series, contract: Contrac
         hovertemplate=f"{money_hover(contract, 'customdata[0]')} to "
         f"{money_hover(contract, 'customdata[1]')}<br>%{{y:,}} sales<extra></extra>",
     )
-    text = f"Median price {contract.money(median)}"
+    text = f"Median price {price_text(median, contract)}"
     drawn.add_vline(x=median, line=REFERENCE_LINE, annotation_text=text)
     drawn.update_xaxes(title_text=price_title(contract), **money_axis(contract))
     drawn.update_yaxes(title_text="Number of sales", tickformat=",d")

@@ -183,7 +183,8 @@ def _show_price_outliers(sales: Sales, model_version: str) -> None:
         "house, or with something that no feature describes."
     )
     place = ["place"] if contract.field_of("location") else []
-    table = frame[["id", *place, "price", "why", "terms"]].rename(columns=_HEADERS)
+    terms = ["terms"] if frame["terms"].fillna("").any() else []
+    table = frame[["id", *place, "price", "why", *terms]].rename(columns=_HEADERS)
     price = st.column_config.NumberColumn(format=money_cells(contract))
     show_table_to_open(table, "far_off_table", _OUTLIERS, {_HEADERS["price"]: price}, selected)
 

@@ -73,8 +73,8 @@ def show_effect(backend: Backend, rows: pd.DataFrame, market: Market, default: s
     panel(house_effect_chart(curve, field, contract), key="house_effect")
     st.caption(
         "The diamond is this house. The band is the 90 % range of the difference that the change "
-        "makes, not of the value. Other fields stay unchanged: more living area leaves the area of "
-        "each floor as entered."
+        "makes, not of the value. All other fields stay as they are, also those that usually "
+        "change with this one."
     )
 
 
@@ -113,10 +113,12 @@ def show_comparables(
             _show_sale(selected[0], house, market)
         else:
             st.caption("Select a point to compare its sale.")
+    has_dates = bool(contract.market.roles.dates)
     st.caption(
-        f"{_TIME_NOTE if contract.market.roles.dates else ''}The adjusted sale price is the price "
-        "times the value of this house over that of the sale, so the model prices the differences, "
-        "the date among them. The value itself is not computed from these sales."
+        f"{_TIME_NOTE if has_dates else ''}The adjusted sale price is the price times the value of "
+        "this house over that of the sale, so the model prices the differences"
+        f"{', the date among them' if has_dates else ''}. The value itself is not computed from "
+        "these sales."
     )
     _show_side_by_side(comparables, market)
 

@@ -23,6 +23,7 @@ from houseprice.market.metadata import Group
 from houseprice.market.parsing import describe_range
 from houseprice.market.problems import Problem
 from houseprice.market.sales import Market
+from houseprice.ui.charts.style import typical_text
 from houseprice.ui.house.state import TAB, date_limits, enter, given_fields, is_choice
 from houseprice.ui.layout import escape
 from houseprice.ui.session import market
@@ -203,7 +204,7 @@ class HouseForm:
         value = float(self._typical[field.column])
         if math.isnan(value):
             return "unknown"
-        return f"typically {field.format(value).removesuffix(field.unit).strip()}"
+        return f"typically {typical_text(field, value).removesuffix(field.unit).strip()}"
 
 
 def enter_absence(contract: Contract, label: str, key: str) -> None:
