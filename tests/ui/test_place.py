@@ -35,11 +35,11 @@ def no_other_market():
 def open_house(town, monkeypatch):
     """Opens the form with some fields of the first sale."""
 
-    def opened(*names, folder=town, **query):
+    def opened(*names, folder=town, script=PAGE, **query):
         monkeypatch.setenv("HOUSEPRICE_MARKET", str(folder))
         monkeypatch.setenv("HOUSEPRICE_MODEL_DIR", str(folder.parent / "models"))
         sale = town_sales().iloc[0]
-        return open_page(PAGE, **{name: str(sale[name]) for name in names}, **query)
+        return open_page(script, **{name: str(sale[name]) for name in names}, **query)
 
     return opened
 
@@ -151,3 +151,10 @@ def test_without_coordinates_the_form_has_no_map(open_house, tmp_path):
     assert not charts(page)
     assert "Place" not in [each.value for each in page.subheader]
     assert "location" in {each.key for each in page.selectbox}
+
+
+def test_a_step_of_a_coordinate_is_no_feature(open_house, point):
+    drawn = charts(open_house(script="pages/market/drivers.py"))[0]["data"][0]
+    features = {text.partition("<")[0].lower() for text in drawn["y"]}
+    assert "rooms" in features
+    assert features.isdisjoint(point)

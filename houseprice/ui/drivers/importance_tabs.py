@@ -71,7 +71,10 @@ def _show_steps(contract: Contract) -> None:
             st.info("Value a house first, then it is shown here.", icon=":material/home:")
             st.page_link("pages/value/house.py", label="Value a house")
             return
-    columns = [column for column in ranked_columns() if not contract.fields[column].at_sale]
+    left_out = {field.column for field in contract.fields.values() if field.at_sale}
+    # One step east means nothing to a visitor.
+    left_out |= {field.column for field in contract.coordinates or ()}
+    columns = [column for column in ranked_columns() if column not in left_out]
     panel(charts.step_chart(_steps(columns[:_N_STEPS], row), contract, subject), key="steps")
     st.caption(
         "**Method.** The value with one step of a feature less the value without it; all other "
