@@ -263,14 +263,17 @@ def show_table(
     alt: str,
     columns: Mapping[str, ColumnConfig | str] | None = None,
     data: pd.DataFrame | None = None,
-    placeholder: str = "",
+    na_rep: str = "",
 ) -> None:
-    """Show a table with a description for screen readers, and a download of ``data``."""
+    """Show a table with a description for screen readers, and a download of ``data``.
+
+    ``na_rep`` is the text of blank cells, as in pandas.
+    """
     st.dataframe(
         frame,
         hide_index=True,
         column_config=columns,
-        placeholder=placeholder,
+        placeholder=na_rep,
         key=key,
         alt=alt,
     )

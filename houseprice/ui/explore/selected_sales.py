@@ -85,7 +85,7 @@ def show_selected(selected: Sales, key: str) -> None:
     st.markdown(f"**{plural(len(selected), 'sale')} selected.**")
     config = _column_config(selected.contract)
     table, alt = labelled_sales(selected), "The selected sales"
-    show_table_to_open(table, key, alt, config, placeholder="missing")
+    show_table_to_open(table, key, alt, config, na_rep="missing")
     with st.container(horizontal=True):
         st.button(
             "Exclude from all charts",
@@ -104,7 +104,7 @@ def show_table_to_open(
     column_config: Mapping[str, Any],
     selected: tuple[str, ...] = (),
     *,
-    placeholder: str = "",
+    na_rep: str = "",
 ) -> None:
     """Show rows of sales, of which the selected one opens in the form; else the first ``selected``.
 
@@ -114,7 +114,7 @@ def show_table_to_open(
         table,
         hide_index=True,
         column_config=column_config,
-        placeholder=placeholder,
+        placeholder=na_rep,
         height=table_height(len(table)),
         on_select="rerun",
         selection_mode="single-row",
