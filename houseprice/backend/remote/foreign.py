@@ -63,8 +63,8 @@ _UNMAPPED = (
 _PARITY_REMARKS: dict[Parity, str] = {
     "same": "It gives the same values as the model of this computer.",
     "other": "It gives other values than the model of this computer.",
-    "log": "It seems to answer in log prices: set HOUSEPRICE_API_TARGET to log.",
-    "log1p": "It seems to answer in log prices: set HOUSEPRICE_API_TARGET to log1p.",
+    "log": 'It seems to answer in log prices: put target = "log" into HOUSEPRICE_API_MAP.',
+    "log1p": 'It seems to answer in log prices: put target = "log1p" into HOUSEPRICE_API_MAP.',
 }
 
 
@@ -235,9 +235,10 @@ class ForeignBackend(Backend):
         lower, upper = self._contract.market.price.limits
         if not lower <= price <= upper:
             hint = (
-                "If it answers in log prices, set HOUSEPRICE_API_TARGET to log or log1p."
+                'If it answers in log prices, put target = "log" or "log1p" into '
+                "HOUSEPRICE_API_MAP."
                 if self.server_map.target == "price"
-                else "If it answers in plain prices, set HOUSEPRICE_API_TARGET to price."
+                else 'If it answers in plain prices, put target = "price" into HOUSEPRICE_API_MAP.'
             )
             return (
                 f"It answered {prediction.number:,.6g}, which is outside the price limits of this "

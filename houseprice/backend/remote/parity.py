@@ -82,7 +82,7 @@ def compare_golden_rows(endpoints: Endpoints, golden: GoldenRows) -> tuple[str, 
             return ("It has another model than this computer.",)
     raise BackendInvalidResponse(
         f"The server at {endpoints.host} answers in log prices. If it is not a server of "
-        "houseprice, set HOUSEPRICE_API_PROTOCOL and HOUSEPRICE_API_TARGET.",
+        "houseprice, set HOUSEPRICE_API_PROTOCOL, and target in HOUSEPRICE_API_MAP.",
         reason="log_price",
     )
 

@@ -62,8 +62,8 @@ class ServerMap(BaseModel):
     info_version: str = ""
     info_inputs: str = ""
     """JSON pointer to the columns, each with ``name`` and ``datatype`` as in Open Inference."""
-    target: Literal["price", "log", "log1p"] | None = None
-    """Scale of the values; by default HOUSEPRICE_API_TARGET."""
+    target: Literal["price", "log", "log1p"] = "price"
+    """Scale of the values."""
     missing: str | None = None
     """What a blank is: ``null`` (the default), ``NaN``, ``omit`` or a text."""
     blanks: tuple[str, ...] = ()
@@ -151,7 +151,7 @@ def read_server_map(settings: Settings, contract: Contract | None = None) -> Ser
         raise _error('a tensor has all cells, so missing can\'t be "omit"')
     if protocol != "oip":
         merged = _with_pointers(merged, template.output)
-    return merged.model_copy(update={"target": merged.target or settings.api_target})
+    return merged
 
 
 @lru_cache(maxsize=1)

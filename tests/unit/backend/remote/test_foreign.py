@@ -288,18 +288,18 @@ def test_the_target_is_converted_to_money(
     connect: Connect, rows: pd.DataFrame, target: str, transform: Callable[[float], float]
 ) -> None:
     answer = predictions(lambda body: [transform(price(row)) for row in body])
-    backend, _ = connect("regression", answer, api_target=target)
+    backend, _ = connect("regression", answer, mapping=f'target = "{target}"')
     assert prices_of(backend.value(rows)) == pytest.approx(expected(rows), rel=1e-9)
 
 
 @pytest.mark.parametrize(
     ("value", "target", "reason"),
     [
-        ("11.6", "price", "API_TARGET to log"),
+        ("11.6", "price", 'target = "log"'),
         ("-200000", "price", "price limits"),
         ("0", "price", "price limits"),
         ("9e9", "price", "price limits"),
-        ("1762.0", "log", "API_TARGET to price"),
+        ("1762.0", "log", 'target = "price"'),
         ("NaN", "price", "answered NaN"),
         ("1e999", "price", "answered inf"),
         (f"1{'0' * 400}", "price", "answered inf"),
@@ -325,7 +325,7 @@ def test_a_bad_value_costs_its_own_row(
         prices[2] = value
         return 200, f'{{"predictions": [{", ".join(prices)}]}}'
 
-    backend, server = connect("mlflow", answer, api_target=target)
+    backend, server = connect("mlflow", answer, mapping=f'target = "{target}"')
     result = backend.value(rows)
     prices = [None if price is None else round(price, 4) for price in prices_of(result)]
     assert prices == expected(rows, 2)
@@ -413,8 +413,8 @@ def test_the_info_has_what_the_server_reports(connect: Connect, rows: pd.DataFra
     [
         (float, "price", "the same values"),
         (lambda price: price * 1.1, "price", "other values"),
-        (math.log, "price", "API_TARGET to log."),
-        (math.log1p, "price", "API_TARGET to log1p."),
+        (math.log, "price", 'target = "log" '),
+        (math.log1p, "price", 'target = "log1p" '),
         (math.log, "log", "the same values"),
     ],
 )
@@ -431,7 +431,7 @@ def test_the_model_of_the_server_is_compared_with_the_local_one(
         return 200, {"predictions": [transform(price(row)) for row in body], "version": "1"}
 
     golden = GoldenRows(tuple(rows.head(3).to_dict("records")), tuple(expected(rows)[:3]))
-    backend, _ = connect("regression", answer, golden=golden, api_target=target)
+    backend, _ = connect("regression", answer, golden=golden, mapping=f'target = "{target}"')
     _, comparison = backend.info().remarks
     assert remark in comparison
 
