@@ -11,7 +11,7 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3 p
 CASES ?= 2000
 DIST ?= dist
 HEROKU_GIT ?= https://git.heroku.com
-PROGRAMS := caddy chromium curl fonts-dejavu-core prometheus systemd
+PROGRAMS := caddy chromium curl fonts-dejavu-core postgresql prometheus systemd
 
 # Tests use as many cores as tests/conftest.py allows. Each file runs in one process, because its
 # fixtures are shared, and files run in order: browser tests come last.

@@ -23,6 +23,7 @@ from houseprice.commands.fetch import fetch
 from houseprice.commands.init import check, extend, init
 from houseprice.commands.models import models, train
 from houseprice.commands.predict import predict
+from houseprice.commands.records import records
 from houseprice.commands.serve import app, serve
 from houseprice.errors import HousePriceError
 
@@ -42,6 +43,7 @@ cli = typer.Typer(
 for command in (init, check, extend, fetch, train, evaluate, predict, app, serve, check_server):
     cli.command()(command)
 cli.add_typer(models, name="models")
+cli.add_typer(records, name="records")
 
 
 def _print_version(value: bool) -> None:

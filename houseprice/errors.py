@@ -6,6 +6,7 @@
     ├── SettingsError               an environment variable has an invalid value
     ├── MarketError                 a market's contract or sales can't be used
     ├── FetchError                  a market's files can't be downloaded
+    ├── RecordsError                the database of the records can't be used
     ├── InputError                  the user's input can't be read as a whole
     │   ├── PriceNotFound           no column of a file of sales looks like the price
     │   └── UnknownColumns          a table has no column that a valuation uses
@@ -67,6 +68,10 @@ class PriceNotFound(InputError):
 
 class UnknownColumns(InputError):
     """A table has no column that a valuation uses; its columns can be mapped by hand."""
+
+
+class RecordsError(HousePriceError):
+    """The database of the records can't be opened, read or written."""
 
 
 class ModelError(HousePriceError):

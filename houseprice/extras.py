@@ -10,6 +10,7 @@ _PACKAGES = {
     "api": ("fastapi", "httptools", "prometheus_client", "uvicorn"),
     "cluster": ("dask", "distributed"),
     "kaggle": ("kagglehub",),
+    "postgresql": ("psycopg",),
     "sign": ("cryptography",),
 }
 

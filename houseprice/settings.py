@@ -16,6 +16,7 @@ from houseprice.errors import SettingsError
 from houseprice.extras import is_installed
 
 _KEY_BYTES = 32
+_DATABASE_URL = r"sqlite:///[^?#]+|postgres(ql)?://[^/?#\s]+/[^/?#\s]+(\?\S*)?"
 
 
 class Settings(BaseSettings):
@@ -39,6 +40,11 @@ class Settings(BaseSettings):
     model_dir: Path = Field(
         Path.home() / ".cache" / "houseprice" / "models",
         description="Folder of the trained model versions",
+    )
+    database_url: SecretStr = Field(
+        SecretStr(f"sqlite:///{Path.home()}/.local/share/houseprice/records.sqlite"),
+        description="Database of saved valuations and later prices: `sqlite:///FILE` or "
+        "`postgresql://USER@HOST/NAME`",
     )
     signing_key: SecretStr | None = Field(
         None,
@@ -84,11 +90,6 @@ class Settings(BaseSettings):
         "`houseprice check-server` drafts it",
     )
     api_key: SecretStr | None = Field(None, description="Key for that server")
-    api_target: Literal["price", "log", "log1p"] = Field(
-        "price",
-        description="Scale of the predictions of a server with another protocol: `price`, `log`, "
-        "`log1p`",
-    )
     timeout_s: float = Field(
         20.0, gt=0, description="Maximum time for a whole response, in seconds"
     )
@@ -126,6 +127,17 @@ class Settings(BaseSettings):
                 "address",
                 "it must be a URL such as http://host:8000, without a user name, a password or a "
                 "query (put a key into HOUSEPRICE_API_KEY)",
+            )
+        return value
+
+    @field_validator("database_url")
+    @classmethod
+    def _is_database(cls, value: SecretStr) -> SecretStr:
+        if not re.fullmatch(_DATABASE_URL, value.get_secret_value()):
+            raise PydanticCustomError(
+                "database",
+                "it must be a URL such as sqlite:////folder/records.sqlite or "
+                "postgresql://user@host/name",
             )
         return value
 

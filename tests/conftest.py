@@ -117,6 +117,8 @@ def clean_environment(tmp_path_factory):
                 patch.delenv(name)
         patch.setenv("HOUSEPRICE_MODEL_DIR", str(tmp_path_factory.mktemp("models")))
         patch.setenv("HOUSEPRICE_MARKETS", str(tmp_path_factory.mktemp("markets")))
+        records = tmp_path_factory.mktemp("records") / "records.sqlite"
+        patch.setenv("HOUSEPRICE_DATABASE_URL", f"sqlite:///{records}")
         yield
 
 

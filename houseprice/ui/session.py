@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import gc
+import getpass
 import logging
 import threading
 import time
@@ -47,6 +48,8 @@ from houseprice.tables.sales import load_market
 
 if TYPE_CHECKING:
     from houseprice.model.card import Card
+    from houseprice.records.database import Database
+    from houseprice.records.ledger import Author, Source
 
 logger = logging.getLogger(__name__)
 
@@ -92,11 +95,35 @@ def may_make_markets() -> bool:
     except SettingsError:
         return False  # the pages say what is wrong
     if allowed is None:
-        # Plain ``streamlit run`` listens to all computers unless it has an address, and a proxy on
-        # this computer may let others in.
-        address, is_forwarded = st.get_option("server.address"), "X-Forwarded-For" in headers()
-        allowed = bool(address) and is_loopback(address) and not is_forwarded
+        allowed = is_alone()
     return allowed and not settings().api_url
+
+
+def is_alone() -> bool:
+    """Whether only this computer reaches the app.
+
+    Plain ``streamlit run`` listens to all computers unless it has an address, and a proxy on this
+    computer may let others in.
+    """
+    address, is_forwarded = st.get_option("server.address"), "X-Forwarded-For" in headers()
+    return bool(address) and is_loopback(address) and not is_forwarded
+
+
+@st.cache_resource(show_spinner=False)
+def records() -> Database:
+    """Return the database of saved valuations; raises RecordsError if it can't be opened."""
+    from houseprice.records.database import Database
+
+    return Database.open(settings())
+
+
+def author(source: Source = "form") -> Author | None:
+    """Return who this visitor is in the records; None where visitors can't be told apart."""
+    if not is_alone():
+        return None
+    from houseprice.records.ledger import Author
+
+    return Author(getpass.getuser(), market().contract.market.name, source)
 
 
 @st.cache_resource(show_spinner=False, max_entries=MAX_MARKETS)

@@ -25,6 +25,8 @@ def variable(name: str) -> str:
 
 def default(name: str) -> str:
     value = Settings.model_fields[name].default
+    if name == "database_url":
+        return f"`{value.get_secret_value()}`".replace(str(Path.home()), "~")
     return {
         None: "none",
         False: "false",
@@ -93,3 +95,13 @@ def test_a_rejected_url_is_not_shown(address, monkeypatch):
         read_settings()
     assert address not in str(caught.value)
     assert "pa55word" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "given", ["", "records.db", "mysql://hunter2@h/x", "sqlite://", "postgresql://hunter2@h"]
+)
+def test_a_database_of_another_kind_is_refused_without_showing_its_url(monkeypatch, given):
+    monkeypatch.setenv("HOUSEPRICE_DATABASE_URL", given)
+    with pytest.raises(SettingsError, match="HOUSEPRICE_DATABASE_URL: it must be a URL") as caught:
+        read_settings()
+    assert "hunter2" not in str(caught.value)

@@ -1,0 +1,228 @@
+"""Saved valuations: facts as given, value, range, model version, who and when."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pandas as pd
+from sqlalchemy import Select, func, or_, select
+
+from houseprice.backend.base import NUMBER_COLUMNS, BackendInfo, ValuationResult
+from houseprice.errors import InputError, RecordsError
+from houseprice.formatting import plural
+from houseprice.market.contract import Contract
+from houseprice.market.parsing import is_blank, parse_cell
+from houseprice.market.sales import valuation_days
+from houseprice.records.database import Database
+from houseprice.records.ledger import Author, append, delete_personal, to_json
+from houseprice.records.schema import entries, valuations
+
+MAX_TEXT_CHARS = 2_000
+"""Characters that a reference, a note or an address may have."""
+PAGE_ROWS = 50
+"""Saved valuations in one page of the list."""
+
+
+@dataclass(frozen=True)
+class OwnTexts:
+    """What people add to a house of theirs; each may be empty."""
+
+    reference: str = ""
+    note: str = ""
+    address: str = ""
+
+
+def save(
+    database: Database,
+    author: Author,
+    rows: pd.DataFrame,
+    result: ValuationResult,
+    info: BackendInfo,
+    contract: Contract,
+    *,
+    texts: Sequence[OwnTexts] = (),
+    valued_at: datetime | None = None,
+) -> list[int]:
+    """Save the valuations of raw rows, also of those without a value; return their numbers.
+
+    ``texts`` are those of each row. ``valued_at`` is when the values were given, if not now: the
+    record shows that it was added later.
+    """
+    texts = texts or [OwnTexts()] * len(rows)
+    _check_texts(texts)
+    days = valuation_days(rows, contract, info.as_of)
+    now = datetime.now(UTC)
+    given = [None] * len(rows) if result.facts_given is None else result.facts_given.tolist()
+    houses, answers = rows.to_dict("records"), result.valuations.to_dict("records")
+    records = [
+        {
+            **identify(cells, own, contract),
+            **{name: _number(answer[name]) for name in NUMBER_COLUMNS},
+            "note": own.note.strip() or None,
+            "status": answer["status"],
+            "facts_given": n_given,
+            "reason_codes": answer["reason_codes"],
+            "area": area_of(cells, contract),
+            "as_of": day,
+            "model_version": answer["model_version"] or info.model_version,
+            "valued_at": valued_at or now,
+        }
+        for cells, own, answer, day, n_given in zip(
+            houses, texts, answers, days, given, strict=True
+        )
+    ]
+    return append(database, author, valuations, records, now)
+
+
+def identify(cells: Mapping[Any, Any], own: OwnTexts, contract: Contract) -> dict[str, str | None]:
+    """Return what a house is recognised by, and its facts as given."""
+    market = contract.market
+    key = cells.get(market.property_id or market.id)
+    facts = {
+        name: cell
+        for name, cell in cells.items()
+        if name in contract.columns and not is_blank(cell)
+    }
+    return {
+        "reference": own.reference.strip() or None,
+        "property_key": None if is_blank(key) else str(key).strip(),
+        "address": normalize_address(own.address) or None,
+        "facts": to_json({name: str(cell) for name, cell in facts.items()}),
+    }
+
+
+def normalize_address(text: str) -> str:
+    """Return the words of an address in lower case, without punctuation."""
+    words = "".join(char if char.isalnum() else " " for char in text.casefold()).split()
+    return " ".join(words)
+
+
+def area_of(cells: Mapping[Any, Any], contract: Contract) -> str | None:
+    """Return the area of the market that a house is in, if it says so in a way that is known."""
+    field = contract.field_of("location")
+    if field is None:
+        return None
+    value = parse_cell(field, cells.get(contract.market.roles.location)).value
+    return None if math.isnan(value) else field.levels[int(value)].label
+
+
+def listing(
+    database: Database,
+    market: str,
+    *,
+    person: str | None = None,
+    search: str = "",
+    before: int | None = None,
+    limit: int = PAGE_ROWS,
+) -> pd.DataFrame:
+    """Return saved valuations, newest first: those of a person, or of all.
+
+    ``search`` is part of a reference, a note or an address, or the number of an entry. The next
+    page has the entries ``before`` the last one of this page.
+    """
+    query = _of_market(market, person).order_by(entries.c.id.desc()).limit(limit)
+    if before is not None:
+        query = query.where(entries.c.id < before)
+    if search.strip():
+        text = search.strip()
+        found = or_(
+            valuations.c.reference.icontains(text, autoescape=True),
+            valuations.c.note.icontains(text, autoescape=True),
+            valuations.c.address.contains(normalize_address(text) or text, autoescape=True),
+        )
+        query = query.where(or_(found, entries.c.id == int(text)) if text.isdecimal() else found)
+    return _frame(database, query)
+
+
+def count(database: Database, market: str, *, person: str | None = None) -> int:
+    """Return how many valuations are saved."""
+    query = (
+        select(func.count())
+        .select_from(entries)
+        .where(entries.c.kind == valuations.name, entries.c.market == market)
+    )
+    if person is not None:
+        query = query.where(entries.c.person == person)
+    with database.read() as connection:
+        return int(connection.scalar(query) or 0)
+
+
+def get(database: Database, market: str, number: int, *, person: str | None = None) -> pd.Series:
+    """Return one saved valuation, with its facts as a dict.
+
+    Raises RecordsError if there is none of that number, or it is that of another person.
+    """
+    frame = _frame(database, _of_market(market, person).where(entries.c.id == number))
+    if frame.empty:
+        raise RecordsError(f"There is no saved valuation {number:,}.")
+    saved = frame.iloc[0]
+    saved["facts"] = json.loads(saved["facts"] or "{}")
+    return saved
+
+
+def delete(
+    database: Database,
+    author: Author,
+    numbers: Sequence[int],
+    reason: str,
+    *,
+    person: str | None = None,
+) -> None:
+    """Delete what is personal in saved valuations; value and range stay, as evidence.
+
+    Raises RecordsError if one of them is missing, or is that of another person.
+    """
+    for number in numbers:
+        get(database, author.market, number, person=person)
+    delete_personal(database, author, numbers, reason)
+
+
+def delete_old(database: Database, author: Author, days: int) -> int:
+    """Delete what is personal in valuations that are older than so many days; return how many."""
+    oldest = datetime.now(UTC) - timedelta(days=days)
+    query = select(entries.c.id).where(
+        entries.c.kind == valuations.name,
+        entries.c.market == author.market,
+        entries.c.created_at < oldest,
+        entries.c.salt.is_not(None),
+    )
+    with database.read() as connection:
+        numbers = list(connection.scalars(query))
+    if numbers:
+        delete_personal(database, author, numbers, f"older than {plural(days, 'day')}")
+    return len(numbers)
+
+
+def _of_market(market: str, person: str | None) -> Select[Any]:
+    query = (
+        select(entries.c.person, entries.c.source, entries.c.created_at, valuations)
+        .join(valuations, valuations.c.entry == entries.c.id)
+        .where(entries.c.kind == valuations.name, entries.c.market == market)
+    )
+    return query if person is None else query.where(entries.c.person == person)
+
+
+def _frame(database: Database, query: Select[Any]) -> pd.DataFrame:
+    with database.read() as connection:
+        result = connection.execute(query)
+        frame = pd.DataFrame(result.all(), columns=list(result.keys()))
+    return frame.astype(dict.fromkeys(NUMBER_COLUMNS, float))
+
+
+def _number(value: float) -> float | None:
+    return None if math.isnan(value) else float(value)
+
+
+def _check_texts(texts: Sequence[OwnTexts]) -> None:
+    for own in texts:
+        for name, text in vars(own).items():
+            if len(text) > MAX_TEXT_CHARS:
+                raise InputError(
+                    f"The {name} has {len(text):,} characters; at most {MAX_TEXT_CHARS:,} are "
+                    "saved."
+                )

@@ -1,0 +1,73 @@
+"""The command ``houseprice records``."""
+
+import json
+
+import pandas as pd
+import pytest
+
+from houseprice.backend.factory import open_backend
+from houseprice.records.database import Database
+from houseprice.records.ledger import Author
+from houseprice.records.valuations import OwnTexts, save
+from houseprice.settings import read_settings
+from houseprice.tables.sales import load_market
+
+
+@pytest.fixture
+def database(surroundings, monkeypatch, tmp_path):
+    monkeypatch.setenv("HOUSEPRICE_DATABASE_URL", f"sqlite:///{tmp_path}/records.sqlite")
+    return Database.open(read_settings())
+
+
+@pytest.fixture
+def saved(database):
+    """Two saved valuations of the hamlet."""
+    market = load_market(settings=read_settings())
+    backend = open_backend(read_settings(), market)
+    rows = pd.DataFrame({"size": ["120", "80"], "quarter": ["N", "S"]})
+    author, texts = Author("anne", "hamlet", "form"), [OwnTexts("file 7"), OwnTexts("file 8")]
+    result, info = backend.value(rows), backend.info()
+    return save(database, author, rows, result, info, market.contract, texts=texts)
+
+
+def test_saved_valuations_are_listed(run, saved):
+    result = run("records")
+    assert result.code == 0
+    assert "file 7" in result.out
+    found = json.loads(run("records", "--search", "file 8", "--json").out)
+    assert [each["entry"] for each in found] == [2]
+    assert json.loads(found[0]["facts"]) == {"quarter": "S", "size": "80"}
+
+
+def test_an_empty_list_says_how_to_save(run, database):
+    assert "houseprice predict --save" in run("records").out
+
+
+def test_verify_prints_the_last_link_and_fails_where_a_record_was_changed(run, saved, database):
+    first = json.loads(run("records", "verify", "--json").out)
+    assert (first["n_entries"], first["faults"]) == (2, [])
+    assert run("records", "verify", "--link", first["link"]).code == 0
+    with database.write() as connection:
+        connection.exec_driver_sql("UPDATE valuations SET predicted_price = 1 WHERE entry = 1")
+    result = run("records", "verify")
+    assert result.code == 1
+    assert "Entry 1 (valuations): it was changed." in result.out
+
+
+def test_deleting_needs_a_reason_and_a_number_that_exists(run, saved):
+    assert run("records", "delete", 1).code == 2
+    result = run("records", "delete", 99, "--reason", "requested")
+    assert (result.code, result.err) == (1, "Error: There is no saved valuation 99.\n")
+    assert run("records", "delete", 1, "--reason", "requested").code == 0
+    assert "file 7" not in run("records").out
+    assert run("records", "verify").code == 0
+
+
+def test_a_backup_is_made_once(run, saved, tmp_path):
+    assert run("records", "backup", tmp_path / "copy.sqlite").code == 0
+    assert (tmp_path / "copy.sqlite").is_file()
+    assert "exists already" in run("records", "backup", tmp_path / "copy.sqlite").err
+
+
+def test_valuations_expire(run, saved):
+    assert run("records", "expire", "--days", 30).out == "0 valuations older than 30 days.\n"
