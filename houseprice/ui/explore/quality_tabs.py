@@ -182,9 +182,10 @@ def _show_price_outliers(sales: Sales, model_version: str) -> None:
         "row to open the sale. An outlier can be a correct sale: between relatives, of a part of a "
         "house, or with something that no feature describes."
     )
-    place = ["place"] if contract.field_of("location") else []
+    location = contract.field_of("location")
+    place = {"place": location.label} if location else {}
     terms = ["terms"] if frame["terms"].fillna("").any() else []
-    table = frame[["id", *place, "price", "why", *terms]].rename(columns=_HEADERS)
+    table = frame[["id", *place, "price", "why", *terms]].rename(columns=_HEADERS | place)
     price = st.column_config.NumberColumn(format=money_cells(contract))
     show_table_to_open(table, "far_off_table", _OUTLIERS, {_HEADERS["price"]: price}, selected)
 

@@ -127,12 +127,14 @@ def selection_table(selected: Sequence[str], joined: HeldOut) -> pd.DataFrame:
     positions = position_of.reindex(list(selected)).dropna().astype(int)
     contract = sales.contract
     table = errors.iloc[positions][list(_HEADERS)].assign(error=lambda rows: 100 * rows["error"])
-    if contract.field_of("location") is None:
+    location = contract.field_of("location")
+    if location is None:
         table = table.drop(columns="place")
     labels = contract.with_labels(sales.houses.iloc[positions])
     for field in filter(None, map(contract.field_of, _DESCRIBING_ROLES)):
         table[axis_title(field)] = axis_values(labels[field.column], field)
-    return table.rename(columns=_HEADERS).reset_index(drop=True)
+    place = {"place": location.label} if location else {}
+    return table.rename(columns=_HEADERS | place).reset_index(drop=True)
 
 
 def _column_config(joined: HeldOut) -> dict[str, ColumnConfig]:
