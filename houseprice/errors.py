@@ -7,6 +7,7 @@
     ├── MarketError                 a market's contract or sales can't be used
     ├── FetchError                  a market's files can't be downloaded
     ├── RecordsError                the database of the records can't be used
+    ├── AccessDenied                the role of a person does not allow something
     ├── InputError                  the user's input can't be read as a whole
     │   ├── PriceNotFound           no column of a file of sales looks like the price
     │   └── UnknownColumns          a table has no column that a valuation uses
@@ -72,6 +73,10 @@ class UnknownColumns(InputError):
 
 class RecordsError(HousePriceError):
     """The database of the records can't be opened, read or written."""
+
+
+class AccessDenied(HousePriceError):
+    """The role of a person does not allow what they want to do."""
 
 
 class ModelError(HousePriceError):

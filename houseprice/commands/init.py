@@ -15,6 +15,7 @@ import typer
 from typer.models import OptionInfo
 
 from houseprice.commands.console import AsJson, Console, Quiet, read_settings
+from houseprice.commands.records import log_change
 
 if TYPE_CHECKING:
     from houseprice.market.check import ContractFault
@@ -95,6 +96,8 @@ def init(  # noqa: PLR0913, PLR0917 - a parameter for each option
     market = write_market(
         draft, rows, unread, sales, folder, title=name, currency=currency, replace=force
     )
+    made = market.contract.market.name
+    log_change("market", made, "made", made, {"sales": len(market.houses)})
     if as_json:
         typer.echo(json.dumps(_to_dict(draft, market, folder), indent=2, ensure_ascii=False))
         return
@@ -131,6 +134,8 @@ def extend(
     if not yes and sys.stdin.isatty():
         typer.confirm("Add them?", default=True, abort=True)
     typer.echo(extension.write())
+    name = extension.market.contract.market.name
+    log_change("market", name, "extended", name, {"sales_added": extension.n_added})
 
 
 def check(

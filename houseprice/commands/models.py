@@ -18,6 +18,7 @@ from houseprice.commands.console import (
     read_settings,
     use_market,
 )
+from houseprice.commands.records import log_change
 from houseprice.extras import require
 from houseprice.formatting import percent
 from houseprice.programs import end_with_parent
@@ -50,8 +51,11 @@ def show(context: typer.Context, as_json: AsJson = False) -> None:
 @models.command()
 def activate(version: Name) -> None:
     """Make a version the active one."""
+    from houseprice.model.store.versions import market_of_version
+
     _store().activate(version)
     typer.echo(f"{version} is active.")
+    log_change("model", version, "activated", market_of_version(version))
 
 
 @models.command()
@@ -60,7 +64,9 @@ def rollback() -> None:
     from houseprice.tables.sales import load_market
 
     market = load_market().contract.market.name
-    typer.echo(f"{_store().rollback(market)} is active.")
+    version = _store().rollback(market)
+    typer.echo(f"{version} is active.")
+    log_change("model", version, "rolled back to", market)
 
 
 @models.command()
@@ -87,6 +93,8 @@ def study(
     console = Console.from_context(context, quiet=quiet or background)
     with console.progress("Reading the sales") as progress:
         market, store = load_market(), _store()
+        name = market.contract.market.name
+        before = store.active(name)
         if version is None:
             added = finish_training(market, store, progress)
         else:
@@ -95,6 +103,8 @@ def study(
         "The study is added to the version." if added
         else "Nothing to do: the version has a study, or another process computes it."
     )  # fmt: skip
+    if (trained := store.active(name)) != before and trained is not None:
+        log_change("model", trained, "trained", name)
 
 
 @models.command("new-key")
@@ -188,11 +198,13 @@ def train(
     assert version.manifest is not None
     if as_json:
         typer.echo(version.manifest.model_dump_json(indent=2))
-        return
-    symbol = market.contract.market.price.symbol
-    typer.echo(metrics_text([version.name], [version.manifest.metrics], symbol))
-    console.info(
-        f"{version.name} is active. It was trained on {version.manifest.rows:,} sales; the metrics "
-        "are of held-out sales.",
-        model_version=version.name,
-    )
+    else:
+        symbol = market.contract.market.price.symbol
+        typer.echo(metrics_text([version.name], [version.manifest.metrics], symbol))
+        console.info(
+            f"{version.name} is active. It was trained on {version.manifest.rows:,} sales; the "
+            "metrics are of held-out sales.",
+            model_version=version.name,
+        )
+    sales = {"sales": version.manifest.rows, "data_sha256": version.manifest.data_sha256}
+    log_change("model", version.name, "trained", market.contract.market.name, sales)

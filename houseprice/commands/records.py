@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import getpass
 import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -17,7 +19,8 @@ if TYPE_CHECKING:
     from houseprice.records.ledger import Author
 
 records = typer.Typer(
-    invoke_without_command=True, help="List saved valuations; verify, back up or delete them."
+    invoke_without_command=True,
+    help="List saved valuations; verify, back up or delete them; give people roles.",
 )
 
 _LISTED = ("entry", "created_at", "person", "reference", "predicted_price", "price_low",
@@ -48,7 +51,7 @@ def show(
         typer.echo("There are no saved valuations yet. Save some: houseprice predict --save.")
     else:
         shown = found.loc[:, list(_LISTED)].fillna("")
-        shown["created_at"] = shown["created_at"].map(lambda at: f"{at:%Y-%m-%d %H:%M}")
+        shown["created_at"] = shown["created_at"].map(_format_time)
         typer.echo(shown.to_string(index=False))
 
 
@@ -113,6 +116,72 @@ def expire(
     typer.echo(f"{plural(n_deleted, 'valuation')} older than {plural(days, 'day')}.")
 
 
+@records.command()
+def role(
+    person: Annotated[str, typer.Argument(help="E-mail address or name, as listed in the log.")],
+    name: Annotated[
+        Literal["reader", "valuer", "owner", "none"],
+        typer.Argument(metavar="ROLE", help="reader, valuer, owner, or none to take it away."),
+    ],
+) -> None:
+    """Give a person a role, or take it away."""
+    from houseprice.records.people import set_role
+
+    set_role(open_database(), author_here(), person, None if name == "none" else name)
+    typer.echo(f"{person} has no role." if name == "none" else f"{person} is {name}.")
+
+
+@records.command("people")
+def list_people(as_json: AsJson = False) -> None:
+    """List the people with a role."""
+    from houseprice.records.people import people
+
+    found = people(open_database())
+    if as_json:
+        typer.echo(found.to_json(orient="records", date_format="iso", indent=2))
+    elif found.empty:
+        typer.echo("No one has a role yet. Give one: houseprice records role PERSON owner.")
+    else:
+        found["since"] = found["since"].map(_format_time)
+        typer.echo(found.to_string(index=False))
+
+
+@records.command()
+def log(
+    since: Annotated[
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], help="First day, in UTC.", show_default=False),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List who saw, exported, deleted and changed what, newest first."""
+    from houseprice.records.people import access_log
+
+    found = access_log(open_database(), since=since and since.replace(tzinfo=UTC))
+    if as_json:
+        typer.echo(found.to_json(orient="records", date_format="iso", indent=2))
+        return
+    for event in found.to_dict("records"):
+        detail = ", ".join(f"{key} {value}" for key, value in event["detail"].items())
+        parts = [event[name] for name in ("person", "market", "action", "subject")]
+        typer.echo("  ".join([_format_time(event["created_at"]), *parts, detail]).rstrip())
+
+
+def log_change(
+    kind: Literal["model", "market"],
+    subject: str,
+    change: str,
+    market: str,
+    detail: Mapping[str, Any] = {},
+) -> None:
+    """Log a change of a model or a market by the user of this computer, where records are kept."""
+    from houseprice.records import people
+    from houseprice.records.ledger import Author
+
+    author = Author(getpass.getuser(), market, "command")
+    people.log_change(read_settings(), author, kind, subject, change, detail)
+
+
 def open_database() -> Database:
     """Open the database of the settings."""
     from houseprice.records.database import Database
@@ -127,3 +196,7 @@ def author_here() -> Author:
 
     market = load_market(settings=read_settings()).contract.market.name
     return Author(getpass.getuser(), market, "command")
+
+
+def _format_time(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M}"

@@ -71,3 +71,21 @@ def test_a_backup_is_made_once(run, saved, tmp_path):
 
 def test_valuations_expire(run, saved):
     assert run("records", "expire", "--days", 30).out == "0 valuations older than 30 days.\n"
+
+
+def test_roles_are_given_listed_and_logged(run, database):
+    assert "No one has a role yet" in run("records", "people").out
+    assert run("records", "role", "Anne@Example.org", "owner").out == "Anne@Example.org is owner.\n"
+    assert run("records", "role", "ben", "king").code == 2
+    assert "anne@example.org owner" in run("records", "people").out
+    assert run("records", "role", "anne@example.org", "none").code == 0
+    assert json.loads(run("records", "people", "--json").out) == []
+    events = json.loads(run("records", "log", "--json").out)
+    assert [each["detail"]["role"] for each in events] == [None, "owner"]
+    assert run("records", "log", "--since", "2100-01-01").out == ""
+
+
+def test_changes_of_the_model_are_in_the_log(run, saved, trained):
+    version = json.loads(run("models", "--json").out)[-1]["model_version"]
+    assert run("models", "activate", version).code == 0
+    assert f"hamlet  model  {version}  change activated" in run("records", "log").out

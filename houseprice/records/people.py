@@ -1,0 +1,203 @@
+"""People: their roles, what each role may do, and the log of who saw and changed what."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import pandas as pd
+from sqlalchemy import Connection, func, select
+
+from houseprice.errors import AccessDenied, InputError, RecordsError
+from houseprice.records.database import Database, parse_url
+from houseprice.records.ledger import Author, log_event, log_event_in
+from houseprice.records.schema import entries, events
+from houseprice.settings import Settings
+
+Role = Literal["reader", "valuer", "owner"]
+Permission = Literal[
+    "see track record",
+    "save",
+    "add outcomes",
+    "see all",
+    "decide matches",
+    "review",
+    "export evidence",
+    "see log",
+    "change models",
+    "change markets",
+    "change roles",
+]
+
+_READER: frozenset[Permission] = frozenset({"see track record"})
+_VALUER: frozenset[Permission] = _READER | {"save", "add outcomes"}
+PERMISSIONS: Mapping[Role | None, frozenset[Permission]] = {
+    None: frozenset(),
+    "reader": _READER,
+    "valuer": _VALUER,
+    "owner": frozenset(get_args(Permission)),
+}
+"""What each role may do. People without a role may value houses, and do nothing here."""
+ROLES: tuple[Role, ...] = get_args(Role)
+
+VIEW_HOURS = 1
+"""The same view of the same person is logged once within this time."""
+_LOG_COLUMNS = (entries.c.id, entries.c.created_at, entries.c.person, entries.c.market,
+                entries.c.source, events.c.action, events.c.subject, events.c.detail)  # fmt: skip
+MAX_PERSON_CHARS = 320
+"""The longest name of a person: that of an e-mail address."""
+
+
+def may(role: Role | None, permission: Permission) -> bool:
+    """Whether a role, or None for no role, may do something."""
+    return permission in PERMISSIONS[role]
+
+
+def require_permission(database: Database, person: str, permission: Permission) -> Role | None:
+    """Return the role of a person; raises AccessDenied if it may not do this."""
+    role = role_of(database, person)
+    if not may(role, permission):
+        needed = next(each for each in ROLES if may(each, permission))
+        has = f"has the role {role}" if role else "has no role"
+        raise AccessDenied(
+            f"{person} {has}, and this needs the role {needed}. An owner gives roles."
+        )
+    return role
+
+
+def role_of(database: Database, person: str) -> Role | None:
+    """Return the role of a person; None for those without one."""
+    query = (
+        select(events.c.detail)
+        .where(events.c.action == "role", events.c.subject == person)
+        .order_by(events.c.entry.desc())
+        .limit(1)
+    )
+    with database.read() as connection:
+        return _role_in(connection.scalar(query))
+
+
+def set_role(database: Database, author: Author, person: str, role: Role | None) -> None:
+    """Give a person a role in all markets, or take it away with None."""
+    name = normalize_person(person)
+    if not name or len(name) > MAX_PERSON_CHARS:
+        raise InputError(f"A person has a name of 1 to {MAX_PERSON_CHARS} characters.")
+    log_event(database, author, "role", name, {"role": role})
+
+
+def normalize_person(name: str) -> str:
+    """Return the name of a person as it is saved: an e-mail address in lower case."""
+    name = name.strip()
+    return name.lower() if "@" in name and "|" not in name else name
+
+
+def people(database: Database) -> pd.DataFrame:
+    """Return everyone with a role, by name: person, role, since when, given by whom."""
+    query = (
+        select(events.c.subject, events.c.detail, entries.c.created_at, entries.c.person)
+        .join(entries, entries.c.id == events.c.entry)
+        .where(events.c.action == "role")
+        .order_by(events.c.entry)
+    )
+    with database.read() as connection:
+        newest = {
+            person: (person, _role_in(detail), since, given_by)
+            for person, detail, since, given_by in connection.execute(query)
+        }
+    rows = [row for _, row in sorted(newest.items()) if row[1] is not None]
+    return pd.DataFrame(rows, columns=["person", "role", "since", "given_by"])
+
+
+def log_view(
+    database: Database,
+    author: Author,
+    page: str,
+    detail: Mapping[str, Any] = {},
+    now: datetime | None = None,
+) -> None:
+    """Log that someone saw saved values of others; once an hour for a person and a page."""
+    since = (now or datetime.now(UTC)) - timedelta(hours=VIEW_HOURS)
+    with database.read() as connection:
+        if _has_seen(connection, author, page, since):
+            return
+    with database.write() as connection:
+        if not _has_seen(connection, author, page, since):
+            log_event_in(connection, author, "view", page, detail)
+
+
+def log_change(
+    settings: Settings,
+    author: Author,
+    kind: Literal["model", "market"],
+    subject: str,
+    change: str,
+    detail: Mapping[str, Any] = {},
+) -> None:
+    """Log a change of a model or a market, where records are kept.
+
+    Without a database nothing is logged, and none is made. Raises RecordsError if the change, which
+    was made already, can't be logged.
+    """
+    url = parse_url(settings.database_url.get_secret_value())
+    if url.get_backend_name() == "sqlite" and not Path(url.database or "").is_file():
+        return
+    try:
+        database = Database.at(url)
+        try:
+            log_event(database, author, kind, subject, {"change": change, **detail})
+        finally:
+            database.engine.dispose()
+    except RecordsError as error:
+        raise RecordsError(f"{subject} is {change}, but this is not in the log. {error}") from error
+
+
+def access_log(
+    database: Database,
+    *,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    market: str | None = None,
+) -> pd.DataFrame:
+    """Return the events, newest first: who did what, when; ``detail`` is a dict.
+
+    Those of one market are with the changes of roles, which count in all markets.
+    """
+    query = select(*_LOG_COLUMNS).join(events, events.c.entry == entries.c.id)
+    query = query.where(entries.c.kind == events.name).order_by(entries.c.id.desc())
+    if since is not None:
+        query = query.where(entries.c.created_at >= since)
+    if until is not None:
+        query = query.where(entries.c.created_at < until)
+    if market is not None:
+        query = query.where((entries.c.market == market) | (events.c.action == "role"))
+    with database.read() as connection:
+        result = connection.execute(query)
+        frame = pd.DataFrame(result.all(), columns=["entry", *list(result.keys())[1:]])
+    frame["detail"] = [json.loads(detail) for detail in frame["detail"]]
+    return frame
+
+
+def _has_seen(connection: Connection, author: Author, page: str, since: datetime) -> bool:
+    query = (
+        select(func.count())
+        .select_from(entries)
+        .join(events, events.c.entry == entries.c.id)
+        .where(
+            entries.c.kind == events.name,
+            entries.c.market == author.market,
+            entries.c.person == author.person,
+            entries.c.created_at >= since,
+            events.c.action == "view",
+            events.c.subject == page,
+        )
+    )
+    return bool(connection.scalar(query))
+
+
+def _role_in(detail: str | None) -> Role | None:
+    """Return the role that the detail of an event names."""
+    name = None if detail is None else json.loads(detail)["role"]
+    return next((role for role in ROLES if role == name), None)
