@@ -57,6 +57,12 @@ def append(
         return append_in(connection, author, table, rows, now)
 
 
+def lock(connection: Connection) -> tuple[int, str]:
+    """Keep others from appending until the transaction ends; return the end of the chain."""
+    end = connection.execute(select(head.c.n_entries, head.c.chain).with_for_update()).one()
+    return end.n_entries, end.chain
+
+
 def append_in(
     connection: Connection,
     author: Author,
@@ -67,10 +73,7 @@ def append_in(
     """Append records within a transaction of :meth:`Database.write`."""
     if not rows:
         return []
-    # The lock on this row is held until the transaction ends.
-    n_entries, link = connection.execute(
-        select(head.c.n_entries, head.c.chain).with_for_update()
-    ).one()
+    n_entries, link = lock(connection)
     now = now or datetime.now(UTC)
     personal, public = personal_columns(table), public_columns(table)
     new_entries, new_rows = [], []

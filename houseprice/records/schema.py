@@ -106,6 +106,7 @@ valuations = _record_table(
     Column("facts", Text, info=PERSONAL),  # JSON: the cells as given, by field
     Column("property_key", Text, index=True, info=PERSONAL),
     Column("address", Text, info=PERSONAL),  # normalised: lower case, single spaces
+    Column("address_block", Text, index=True, info=PERSONAL),  # shared by similar addresses
     Column("area", Text),
     Column("status", Text, nullable=False),
     Column("predicted_price", Double),
@@ -126,7 +127,7 @@ outcomes = _record_table(
     "outcomes",
     Column("reference", Text, index=True, info=PERSONAL),
     Column("property_key", Text, index=True, info=PERSONAL),
-    Column("address", Text, info=PERSONAL),
+    Column("address", Text, index=True, info=PERSONAL),
     Column("facts", Text, info=PERSONAL),
     Column("sold_on", Date, nullable=False),
     Column("price", Double, nullable=False),

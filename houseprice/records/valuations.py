@@ -88,10 +88,12 @@ def identify(cells: Mapping[Any, Any], own: OwnTexts, contract: Contract) -> dic
         for name, cell in cells.items()
         if name in contract.columns and not is_blank(cell)
     }
+    address = normalize_address(own.address)
     return {
         "reference": own.reference.strip() or None,
         "property_key": None if is_blank(key) else str(key).strip(),
-        "address": normalize_address(own.address) or None,
+        "address": address or None,
+        "address_block": address_block(address) or None,
         "facts": to_json({name: str(cell) for name, cell in facts.items()}),
     }
 
@@ -100,6 +102,17 @@ def normalize_address(text: str) -> str:
     """Return the words of an address in lower case, without punctuation."""
     words = "".join(char if char.isalnum() else " " for char in text.casefold()).split()
     return " ".join(words)
+
+
+def address_block(address: str) -> str:
+    """Return what a normalised address shares with all that may be the same: number and letter.
+
+    These are its first word with a digit, and the first letter of its first word of letters.
+    """
+    words = address.split()
+    number = next((word for word in words if any(map(str.isdigit, word))), "")
+    word = next((word for word in words if len(word) > 1 and word.isalpha()), "")
+    return f"{number} {word[:1]}".strip()
 
 
 def area_of(cells: Mapping[Any, Any], contract: Contract) -> str | None:

@@ -77,6 +77,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["entry"], ["entries.id"], name="fk_outcomes_entry_entries"),
         sa.PrimaryKeyConstraint("entry", name="pk_outcomes"),
     )
+    op.create_index("ix_outcomes_address", "outcomes", ["address"])
     op.create_index("ix_outcomes_corrects", "outcomes", ["corrects"])
     op.create_index("ix_outcomes_property_key", "outcomes", ["property_key"])
     op.create_index("ix_outcomes_reference", "outcomes", ["reference"])
@@ -102,6 +103,7 @@ def upgrade() -> None:
         sa.Column("facts", sa.Text()),
         sa.Column("property_key", sa.Text()),
         sa.Column("address", sa.Text()),
+        sa.Column("address_block", sa.Text()),
         sa.Column("area", sa.Text()),
         sa.Column("status", sa.Text(), nullable=False),
         sa.Column("predicted_price", sa.Double()),
@@ -118,6 +120,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["entry"], ["entries.id"], name="fk_valuations_entry_entries"),
         sa.PrimaryKeyConstraint("entry", name="pk_valuations"),
     )
+    op.create_index("ix_valuations_address_block", "valuations", ["address_block"])
     op.create_index("ix_valuations_property_key", "valuations", ["property_key"])
     op.create_index("ix_valuations_reference", "valuations", ["reference"])
     op.bulk_insert(head, [{"id": 1, "n_entries": 0, "chain": "0" * 64}])
