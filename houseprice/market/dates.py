@@ -35,8 +35,8 @@ _MONTH_ENDS = np.cumsum([calendar.monthrange(2001, month)[1] for month in range(
 _FIRST_CENTURY = 70  # a year of two digits from 70 on is of the last century
 
 
-def parse_date(text: str, order: Order = "ymd") -> float | None:
-    """Return the decimal year of a date, or None if it is none.
+def parse_date(text: str, order: Order = "ymd", missing_day: str = "15") -> float | None:
+    """Return the decimal year of a date, or None if it is none; a month gets the missing day.
 
     >>> parse_date("20141013T000000"), parse_date("3/12/2016", "dmy"), parse_date("2013.5")
     (2014.7808219178082, 2016.9207650273224, 2013.5)
@@ -47,7 +47,7 @@ def parse_date(text: str, order: Order = "ymd") -> float | None:
     if order == "yymmdd" and (match := _SHORT.fullmatch(text)):
         return _of_parts(*match.group("year", "month", "day"))
     if match := _YEAR_MONTH.fullmatch(text):
-        return _of_parts(match["year"], match["month"], None)
+        return _of_parts(match["year"], match["month"], missing_day)
     if match := _COMPACT.fullmatch(text):
         return _of_parts(match["year"], match["month"], match["day"])
     if match := _PARTS.fullmatch(text):
@@ -60,7 +60,7 @@ def parse_date(text: str, order: Order = "ymd") -> float | None:
         month = _MONTHS.get(match["month"][:3].lower())
         day = match["day"] or match.groupdict().get("day2")
         if month is not None:
-            return _of_parts(match["year"], str(month), day)
+            return _of_parts(match["year"], str(month), day or missing_day)
     return None
 
 
@@ -96,20 +96,19 @@ def month_numbers(years: NDArray[np.float64]) -> NDArray[np.int64]:
     return 12 * numbers + np.minimum(months, 11)
 
 
-def _of_parts(year: str, month: str, day: str | None) -> float | None:
+def _of_parts(year: str, month: str, day: str) -> float | None:
     number = int(year)
     if len(year) == 2:
         number += 1900 if number >= _FIRST_CENTURY else 2000
     elif not 1500 <= number < 2200:
         return None
     try:
-        return _decimal(number, int(month), None if day is None else int(day))
+        return _decimal(number, int(month), int(day))
     except ValueError:
         return None
 
 
-def _decimal(year: int, month: int, day: int | None) -> float:
-    """Return a decimal year; a month without a day is its middle."""
+def _decimal(year: int, month: int, day: int) -> float:
     days = 366 if calendar.isleap(year) else 365
     start = date(year, 1, 1)
-    return year + ((date(year, month, day or 15) - start).days / days)
+    return year + ((date(year, month, day) - start).days / days)
