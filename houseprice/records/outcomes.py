@@ -18,7 +18,6 @@ import pandas as pd
 from sqlalchemy import ColumnElement, Connection, FromClause, Row, Select, and_, exists, or_, select
 
 from houseprice.errors import InputError, RecordsError
-from houseprice.formatting import plural
 from houseprice.market.parsing import is_blank
 from houseprice.records.database import Database
 from houseprice.records.ledger import Author, append_in, lock, to_json
@@ -33,6 +32,11 @@ SALE_COLUMNS = ("reference", "property_key", "address", "sold_on", "price", "fac
 """The columns of sales to add; sold_on and price are compulsory."""
 
 _IDENTITY = ("reference", "property_key", "address")
+_COUNTED = {
+    "added": "added", "correction": "corrected", "known": "known already",
+    "repeated": "repeated", "accepted": "matched", "unsure": "unsure",
+    "unmatched": "without a valuation",
+}  # fmt: skip
 _PAIR_COLUMNS = (
     "predicted_price", "price_low", "price_high", "interval", "fsd", "confidence", "area",
     "model_version",
@@ -50,23 +54,19 @@ class AddedOutcomes:
 
     rows: pd.DataFrame
 
-    def count(self, value: str) -> int:
-        """Return how many rows have a status or a state."""
-        column = "state" if value in {"accepted", "unsure", "unmatched"} else "status"
-        is_repeated = self.rows["status"] == "repeated"
-        return int(((self.rows[column] == value) & (~is_repeated | (value == "repeated"))).sum())
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many rows have each status and, of those that are not repeated, each state."""
+        states = self.rows.loc[self.rows["status"] != "repeated", "state"]
+        both = pd.concat([self.rows["status"], states]).value_counts()
+        return {name: int(both.get(name, 0)) for name in _COUNTED}
 
     @property
     def summary(self) -> str:
         """The counts, in a sentence."""
-        parts = [plural(self.count("added"), "later price") + " added"]
-        for status, words in (
-            ("correction", "corrected"), ("known", "known already"), ("repeated", "repeated"),
-            ("accepted", "matched"), ("unsure", "unsure"), ("unmatched", "without a valuation"),
-        ):  # fmt: skip
-            if number := self.count(status):
-                parts.append(f"{number:,} {words}")
-        return ", ".join(parts) + "."
+        counts = self.counts
+        parts = [f"{counts[name]:,} {words}" for name, words in _COUNTED.items() if counts[name]]
+        return ", ".join(parts) + "." if parts else "There are no later prices."
 
 
 def add(
