@@ -18,5 +18,4 @@ def value_table(
 ) -> ScoredTable:
     columns = table_output(table)
     options = ScoringOptions(interval, "evidence" in backend.info().capabilities)
-    valuations, problems = value_rows(table, columns, backend, options, progress)
-    return ScoredTable.of(table, columns, valuations, problems)
+    return ScoredTable.of(table, columns, value_rows(table, columns, backend, options, progress))

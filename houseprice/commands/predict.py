@@ -10,7 +10,7 @@ import gzip
 import math
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 import typer
 
 from houseprice.commands.console import Console, Dask, MarketName, Quiet, read_settings, use_market
+from houseprice.commands.predict_cluster import value_files
+from houseprice.commands.records import author_here, open_database
 from houseprice.formatting import plural
 from houseprice.tables.processes import n_processors, start_server
 
@@ -28,8 +30,8 @@ if TYPE_CHECKING:
     from houseprice.backend.base import Backend
     from houseprice.progress import Progress
     from houseprice.settings import Settings
-    from houseprice.tables.distributed import ClusterOptions, FileJob
     from houseprice.tables.reader import CsvFile
+    from houseprice.tables.saving import TableSaver
     from houseprice.tables.scoring import RowCounts, ScoringOptions
     from houseprice.tables.streaming import StreamResult
 
@@ -127,6 +129,26 @@ EscapeFormulas = Annotated[
         "workbook (.xlsx) always has it.",
     ),
 ]
+Save = Annotated[
+    bool,
+    typer.Option("--save", help="Save the valuation of each row: houseprice records lists them."),
+]
+Reference = Annotated[
+    str | None,
+    typer.Option(
+        "--reference",
+        metavar="COLUMN",
+        help="With --save, the column of your own numbers of the houses; by default one that is "
+        "called reference, ref, case or id. A later sale finds the value by it.",
+        show_default=False,
+    ),
+]
+Note = Annotated[
+    str,
+    typer.Option(
+        "--note", metavar="TEXT", help="With --save, a note that all rows get.", show_default=False
+    ),
+]
 Strict = Annotated[bool, typer.Option("--strict", help="Exit with 1 if a row has no value.")]
 
 
@@ -142,6 +164,9 @@ def predict(  # noqa: PLR0913, PLR0917 - a parameter for each option
     mapping: MappingFile = None,
     as_of: AsOf = None,
     escape_formulas: EscapeFormulas = False,
+    save: Save = False,
+    reference: Reference = None,
+    note: Note = "",
     dask: Dask = None,
     strict: Strict = False,
     market_name: MarketName = None,
@@ -157,6 +182,7 @@ def predict(  # noqa: PLR0913, PLR0917 - a parameter for each option
     use_market(market_name)
     console = Console.from_context(context, quiet=quiet)
     day = as_of.date() if as_of else None
+    _check_saving(save=save, texts=(reference, note), elsewhere=whole or dask is not None)
     if dask is not None:
         if jobs is not None or resume is not None or whole or mapping or escape_formulas:
             raise typer.BadParameter(
@@ -165,7 +191,11 @@ def predict(  # noqa: PLR0913, PLR0917 - a parameter for each option
                 param_hint="--dask",
             )
         max_rows = EVIDENCE_ROWS if evidence is None else sys.maxsize if evidence else 0
-        counts, failed = _value_on_cluster(console, dask, source, output, interval, max_rows, day)
+        counts, n_files, failed = value_files(
+            console, dask, source, output, interval, max_rows, day
+        )
+        files = f"{n_files - failed:,} of {n_files:,} files, {counts.rows:,} rows"
+        _report_counts(console, files, counts, files=n_files, failed=failed)
         if failed or (strict and counts.errors):
             raise typer.Exit(1)
         return
@@ -182,16 +212,28 @@ def predict(  # noqa: PLR0913, PLR0917 - a parameter for each option
         _send_whole(source, output, interval, evidence=bool(evidence), as_of=day)
         return
     request = _Request(
-        source, output, interval, evidence, jobs, mapping, day, resume, escape_formulas
-    )
+        source, output, interval, evidence, jobs, mapping, day, resume, escape_formulas,
+        save, reference, note,
+    )  # fmt: skip
     result = _value_here(console, request)
-    for note in result.notes:
-        console.info(note)
+    for each in result.notes:
+        console.info(each)
     for problem in result.problems:
         console.info(problem.sentence, code=problem.code)
     _report_counts(console, plural(result.counts.rows, "row"), result.counts)
     if strict and result.counts.errors:
         raise typer.Exit(1)
+
+
+def _check_saving(*, save: bool, texts: tuple[str | None, str], elsewhere: bool) -> None:
+    """Refuse, before any work, texts to save without ``--save``, or rows that others value."""
+    if any(texts) and not save:
+        raise typer.BadParameter("add --save.", param_hint="--reference / --note")
+    if save and elsewhere:
+        raise typer.BadParameter(
+            "only rows that this computer values are saved: leave out --dask and --whole.",
+            param_hint="--save",
+        )
 
 
 def _check_paths(source: Path, output: Path | None, *, resume: bool | None) -> None:
@@ -255,11 +297,14 @@ class _Request(NamedTuple):
     as_of: date | None
     resume: bool | None
     escape_formulas: bool
+    save: bool
+    reference: str | None
+    note: str
 
 
 def _value_here(console: Console, request: _Request) -> StreamResult:
     """Value a file into another, or to standard output."""
-    path, output, interval, evidence, jobs, mapping_path, as_of, resume, escape_formulas = request
+    path, output, jobs = request.path, request.output, request.jobs
     settings = read_settings()
     ending = output.suffix.lower() if output else ""
     if jobs is None and n_processors() == 1:
@@ -273,11 +318,16 @@ def _value_here(console: Console, request: _Request) -> StreamResult:
     from houseprice.tables.parallel import FileOptions, ModelReference, WorkerPool, value_to_file
     from houseprice.tables.reader import CHUNK_ROWS, open_csv
     from houseprice.tables.sales import load_market
+    from houseprice.tables.saving import SaveOptions, TableSaver
     from houseprice.tables.streaming import value_stream
 
     with console.progress(f"Reading {path.name}") as progress:
         market = load_market(settings=settings)
-        mapping = ColumnMapping.load(mapping_path, market.contract) if mapping_path else NO_MAPPING
+        mapping = (
+            ColumnMapping.load(request.mapping_path, market.contract)
+            if request.mapping_path
+            else NO_MAPPING
+        )
         with open_csv(path, path.name, settings, market.contract, mapping=mapping) as source:
             source.layout = replace(
                 source.layout, output_separator=_output_separator(output, source.layout.separator)
@@ -288,24 +338,38 @@ def _value_here(console: Console, request: _Request) -> StreamResult:
             # A server may stop at any time: a chunk is what one request values.
             chunk_rows = REQUEST_ROWS if settings.api_url else CHUNK_ROWS
             is_small = source.layout.most_rows <= EVIDENCE_ROWS
-            wants_evidence = _wants_evidence(backend, evidence, is_small)
+            save_options = saver = None
+            if request.save:
+                save_options = SaveOptions.of(
+                    source.layout.header,
+                    market.contract,
+                    reference=request.reference,
+                    note=request.note,
+                )
+                saver = TableSaver(open_database(), author_here())
             options = FileOptions(
-                interval,
-                wants_evidence,
-                datetime.now(UTC),
-                as_of,
-                escape_formulas,
-                chunk_rows,
-                resume,
-                mapping.to_toml(),
+                interval=request.interval,
+                evidence=_wants_evidence(backend, request.evidence, is_small),
+                valued_at=datetime.now(UTC),
+                as_of=request.as_of,
+                escape_formulas=request.escape_formulas,
+                save=save_options,
+                rows=chunk_rows,
+                resume=request.resume,
+                mapping=mapping.to_toml(),
+                saver=saver,
             )
             is_one_file = ending in (".gz", *_COLUMNAR)
             if output is None or is_one_file or source.layout.most_rows <= chunk_rows:
                 with _open_result(output) as out:
                     if ending in _COLUMNAR:
-                        result = _value_whole(source, backend, out, options, ending, progress)
+                        result = _value_whole(
+                            source, backend, out, options, ending, progress, saver
+                        )
                     else:
-                        result = value_stream(source, backend, out, options, progress=progress)
+                        result = value_stream(
+                            source, backend, out, options, progress=progress, saver=saver
+                        )
             else:
                 n_jobs = _n_jobs(source, settings, jobs)
                 model = ModelReference.of(settings, backend.info().model_version)
@@ -323,7 +387,14 @@ def _value_here(console: Console, request: _Request) -> StreamResult:
                 except KeyboardInterrupt:
                     console.warn("Interrupted. Finished chunks are kept: continue with --resume.")
                     raise typer.Exit(130) from None
-    if evidence is None and not is_small:
+    if saver is not None:
+        assert save_options is not None
+        console.info(
+            f"{plural(saver.n_saved, 'row')} saved{save_options.columns_used}. houseprice records "
+            "lists them.",
+            saved=saver.n_saved,
+        )
+    if request.evidence is None and not is_small:
         console.info(
             f"The file has more than {EVIDENCE_ROWS:,} lines, so the most similar sales and the "
             "features that move each value most were left out. Request them with --evidence."
@@ -371,6 +442,7 @@ def _value_whole(
     options: ScoringOptions,
     ending: str,
     progress: Progress,
+    saver: TableSaver | None,
 ) -> StreamResult:
     """Value a file into a workbook or a Parquet file, in memory."""
     from houseprice.tables.excel import to_excel
@@ -381,12 +453,15 @@ def _value_whole(
 
     table = next(source.chunks(sys.maxsize, sys.maxsize))
     columns = table_output(table)
-    valuations, problems = value_rows(table, columns, backend, options, progress)
-    scored = ScoredTable.of(table, columns, valuations, problems)
+    valued = value_rows(table, columns, backend, options, progress)
+    scored = ScoredTable.of(table, columns, valued)
     contract = source.contract
     assert contract is not None
-    out.write(to_excel(scored, contract) if ending == ".xlsx" else to_parquet(scored))
-    of_table = tuple(problem for problem in problems if problem.row is None)
+    data = to_excel(scored, contract) if ending == ".xlsx" else to_parquet(scored)
+    if saver is not None:
+        saver.add(valued.records)
+    out.write(data)
+    of_table = tuple(problem for problem in valued.problems if problem.row is None)
     return StreamResult(scored.summary, of_table, scored.notes)
 
 
@@ -431,119 +506,3 @@ def _send_whole(
         )
     with atomic_file(output) as sink:
         value_csv(path, sink, interval, evidence=evidence, as_of=as_of)
-
-
-def _value_on_cluster(
-    console: Console,
-    address: str,
-    pattern: Path,
-    output: Path | None,
-    interval: float,
-    max_evidence_rows: int,
-    as_of: date | None,
-) -> tuple[RowCounts, int]:
-    """Value all files of a pattern into a folder; return the counts and the number of failures."""
-    from houseprice.cluster import connect
-    from houseprice.tables.distributed import Failure, value_on_cluster
-    from houseprice.tables.scoring import RowCounts
-
-    settings = read_settings()
-    if settings.api_url:
-        raise typer.BadParameter(
-            "the workers value with the stored model, not by a server. Unset HOUSEPRICE_API_URL.",
-            param_hint="--dask",
-        )
-    jobs = _file_jobs(pattern, output)
-    counts, n_done, n_failed = RowCounts(), 0, 0
-    try:
-        with ExitStack() as stack:
-            progress = stack.enter_context(console.progress("Connecting"))
-            client = stack.enter_context(connect(address))
-            options = _cluster_options(settings, interval, max_evidence_rows, as_of, progress)
-            outcomes = value_on_cluster(client, options, jobs, progress)
-            # Closed before the connection, so that Ctrl-C cancels the tasks of the workers.
-            for job, outcome in stack.enter_context(closing(outcomes)):
-                if isinstance(outcome, Failure):
-                    n_failed += 1
-                    console.warn(f"{job.source}: {outcome.sentence}")
-                    continue
-                n_done += 1
-                counts += outcome.counts
-                for note in (*outcome.notes, *(each.sentence for each in outcome.problems)):
-                    console.info(f"{job.source}: {note}")
-    except KeyboardInterrupt:
-        console.warn(
-            f"Interrupted after {n_done:,} of {len(jobs):,} files. Each result in {output} is "
-            "complete: run the command again for the files that are missing there."
-        )
-        raise typer.Exit(130) from None
-    files = f"{len(jobs) - n_failed:,} of {len(jobs):,} files, {counts.rows:,} rows"
-    _report_counts(console, files, counts, files=len(jobs), failed=n_failed)
-    return counts, n_failed
-
-
-def _file_jobs(pattern: Path, output: Path | None) -> list[FileJob]:
-    """Refuse, before any work, files that can't be valued one by one into the output folder."""
-    from houseprice.tables.distributed import FileJob
-
-    if output is None:
-        raise typer.BadParameter("with --dask it names the folder of the results.", param_hint="-o")
-    files = _matching_files(pattern)
-    if not files:
-        raise typer.BadParameter(f"no file matches {pattern}.", param_hint="IN.csv")
-    folder = output.resolve()
-    if folder in {each.parent.resolve() for path in files for each in (path, path.resolve())}:
-        raise typer.BadParameter(
-            "it is the folder of the input, which is never overwritten.", param_hint="-o"
-        )
-    by_name: dict[str, Path] = {}
-    for path in files:
-        other = by_name.setdefault(_csv_name(path), path)
-        if other != path:
-            raise typer.BadParameter(
-                f"the results of {other} and {path} would have the same name.",
-                param_hint="IN.csv",
-            )
-    try:
-        folder.mkdir(exist_ok=True)
-    except OSError as error:
-        raise typer.BadParameter(
-            f"the folder {output} can't be created ({error.strerror}).", param_hint="-o"
-        ) from None
-    return [FileJob(path, path.stat().st_size, folder / name) for name, path in by_name.items()]
-
-
-def _csv_name(path: Path) -> str:
-    """Return the name of the result of a file, which is CSV and not compressed."""
-    name = path.with_suffix("") if path.suffix.lower() == ".gz" else path
-    is_text = name.suffix.lower() in {"", *_SEPARATORS}
-    return name.name if is_text else f"{name.name}.csv"
-
-
-def _matching_files(pattern: Path) -> list[Path]:
-    """Return the files of a pattern, sorted; the name of a file may itself look like a pattern."""
-    if pattern.is_file():
-        return [pattern.absolute()]
-    anchor = pattern.anchor or "."
-    matches = Path(anchor).glob(str(pattern.relative_to(anchor)))
-    return sorted({path.absolute() for path in matches if path.is_file()})
-
-
-def _cluster_options(
-    settings: Settings,
-    interval: float,
-    max_evidence_rows: int,
-    as_of: date | None,
-    progress: Progress,
-) -> ClusterOptions:
-    """Refer to the model that would answer here, after training one if there is none."""
-    from houseprice.model.store.store import ModelStore
-    from houseprice.model.training import ensure_model
-    from houseprice.tables.distributed import ClusterOptions
-    from houseprice.tables.parallel import ModelReference
-    from houseprice.tables.sales import load_market
-
-    market = load_market(settings=settings)
-    manifest = ensure_model(market, ModelStore.from_settings(settings), progress).manifest
-    model = ModelReference.of(settings, manifest.model_version, manifest)
-    return ClusterOptions(model, datetime.now(UTC), interval, max_evidence_rows, as_of=as_of)

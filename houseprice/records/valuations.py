@@ -53,13 +53,27 @@ def save(
     ``texts`` are those of each row. ``valued_at`` is when the values were given, if not now: the
     record shows that it was added later.
     """
+    now = datetime.now(UTC)
+    records = to_records(rows, result, info, contract, texts=texts, valued_at=valued_at or now)
+    return append(database, author, valuations, records, now)
+
+
+def to_records(
+    rows: pd.DataFrame,
+    result: ValuationResult,
+    info: BackendInfo,
+    contract: Contract,
+    *,
+    texts: Sequence[OwnTexts] = (),
+    valued_at: datetime,
+) -> list[dict[str, Any]]:
+    """Return the valuations of raw rows as they are appended to the table of them."""
     texts = texts or [OwnTexts()] * len(rows)
     _check_texts(texts)
     days = valuation_days(rows, contract, info.as_of)
-    now = datetime.now(UTC)
     given = [None] * len(rows) if result.facts_given is None else result.facts_given.tolist()
     houses, answers = rows.to_dict("records"), result.valuations.to_dict("records")
-    records = [
+    return [
         {
             **identify(cells, own, contract),
             **{name: _number(answer[name]) for name in NUMBER_COLUMNS},
@@ -70,13 +84,12 @@ def save(
             "area": area_of(cells, contract),
             "as_of": day,
             "model_version": answer["model_version"] or info.model_version,
-            "valued_at": valued_at or now,
+            "valued_at": valued_at,
         }
         for cells, own, answer, day, n_given in zip(
             houses, texts, answers, days, given, strict=True
         )
     ]
-    return append(database, author, valuations, records, now)
 
 
 def identify(cells: Mapping[Any, Any], own: OwnTexts, contract: Contract) -> dict[str, str | None]:
@@ -152,8 +165,14 @@ def listing(
     return _frame(database, query)
 
 
-def count(database: Database, market: str, *, person: str | None = None) -> int:
-    """Return how many valuations are saved."""
+def count(
+    database: Database,
+    market: str,
+    *,
+    person: str | None = None,
+    valued_at: datetime | None = None,
+) -> int:
+    """Return how many valuations are saved: of a person, or given at one time."""
     query = (
         select(func.count())
         .select_from(entries)
@@ -161,6 +180,9 @@ def count(database: Database, market: str, *, person: str | None = None) -> int:
     )
     if person is not None:
         query = query.where(entries.c.person == person)
+    if valued_at is not None:
+        query = query.join(valuations, valuations.c.entry == entries.c.id)
+        query = query.where(valuations.c.valued_at == valued_at)
     with database.read() as connection:
         return int(connection.scalar(query) or 0)
 

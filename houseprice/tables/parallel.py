@@ -31,6 +31,7 @@ from houseprice.tables.processes import run_in_processes, start_server
 from houseprice.tables.reader import CHUNK_ROWS, CsvFile, open_bytes
 from houseprice.tables.resume import Task, checkpoint, digest
 from houseprice.tables.sales import load_market
+from houseprice.tables.saving import TableSaver
 from houseprice.tables.scoring import ScoringOptions
 from houseprice.tables.streaming import (
     StreamResult,
@@ -119,12 +120,14 @@ class FileOptions(ScoringOptions):
     """How a large file is valued: the rows of a chunk, and whether to resume an earlier run.
 
     For ``resume``, see :func:`houseprice.tables.resume.checkpoint`. ``mapping`` is the text of a
-    mapping by hand: an earlier run with another one is not resumed.
+    mapping by hand: an earlier run with another one is not resumed. ``saver`` saves the rows of a
+    chunk before it is finished.
     """
 
     rows: int = CHUNK_ROWS
     resume: bool | None = None
     mapping: str = ""
+    saver: TableSaver | None = None
 
 
 def value_to_file(
@@ -145,8 +148,8 @@ def value_to_file(
     run.
 
     Raises InputError if the file can't be read to its end, or changed while it was valued, and
-    HousePriceError if the backend can't answer, or the result can't be written. Finished chunks are
-    kept.
+    HousePriceError if the backend can't answer, or the result can't be written or saved. Finished
+    chunks are kept.
     """
     before = _file_state(path)
     task = _resumable_task(path, backend, options)
@@ -161,7 +164,10 @@ def value_to_file(
 
         if work.done:
             update(0.0)
-        options = replace(options, valued_at=work.valued_at)
+        saver = options.saver
+        options = replace(options, valued_at=work.valued_at, saver=None)
+        if saver is not None:
+            saver.resume(work.valued_at, n_done)
         chunks: Iterator[ValuedChunk]
         if pool is None:
             tables = islice(source.chunks(options.rows), len(work.done), None)
@@ -173,6 +179,8 @@ def value_to_file(
                 lambda: islice(source.spans(options.rows), len(work.done), None),
             )
         for chunk in chunks:
+            if saver is not None:
+                saver.add(chunk.records)
             work.add(chunk)
             n_done += chunk.counts.rows
             update(0.0)
@@ -230,6 +238,8 @@ def _resumable_task(path: Path, backend: Backend, options: FileOptions) -> Task:
         str(options.as_of),
         options.escape_formulas,
     ]
+    if options.save is not None:
+        values += [options.save.reference, options.save.address, options.save.note]
     return Task(digest(path), json.dumps(model), json.dumps(values))
 
 

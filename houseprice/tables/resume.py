@@ -26,7 +26,7 @@ from typing import Any, BinaryIO
 
 from pydantic import TypeAdapter, ValidationError
 
-from houseprice.errors import BackendError, HousePriceError, InputError
+from houseprice.errors import BackendError, HousePriceError, InputError, RecordsError
 from houseprice.files import file_lock, replace_file, sync_folder
 from houseprice.formatting import plural
 from houseprice.market.problems import Problem
@@ -104,7 +104,7 @@ def checkpoint(
                     _write_task(folder, task, work.valued_at)
                 yield work
                 work.publish(target)
-            except BackendError:
+            except (BackendError, RecordsError):
                 if work.done:
                     report("Finished chunks are kept: continue with --resume.")
                 raise

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
-from datetime import date, datetime
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime
 
 import numpy as np
 import pandas as pd
@@ -21,6 +21,7 @@ from houseprice.market.defaults import as_of_cells, fill_dates
 from houseprice.market.problems import Problem, renumbered, rows_with_problems
 from houseprice.market.sales import valuation_days
 from houseprice.progress import Progress
+from houseprice.tables.saving import RecordRow, SaveOptions, record_rows
 from houseprice.tables.table import OutputColumns, Table
 
 
@@ -30,7 +31,7 @@ class ScoringOptions:
 
     ``evidence`` fills ``comparables`` and ``top_drivers``; ``valued_at`` replaces the time of each
     value; ``as_of`` is the valuation date of rows without a date of sale; ``escape_formulas`` puts
-    an apostrophe before cells that a spreadsheet might run.
+    an apostrophe before cells that a spreadsheet might run; ``save`` returns what is to be saved.
     """
 
     interval: float = DEFAULT_INTERVAL
@@ -38,6 +39,7 @@ class ScoringOptions:
     valued_at: datetime | None = None
     as_of: date | None = None
     escape_formulas: bool = False
+    save: SaveOptions | None = None
 
 
 @dataclass(frozen=True)
@@ -98,6 +100,18 @@ def summarise(valuations: pd.DataFrame, problems: Iterable[Problem]) -> Summary:
 
 
 @dataclass(frozen=True)
+class ValuedRows:
+    """The valuations of a table, its problems, and what is to be saved of it, if it was requested.
+
+    Valuations are numbered as in the whole file, problems as in the chunk.
+    """
+
+    valuations: pd.DataFrame
+    problems: tuple[Problem, ...]
+    records: tuple[RecordRow, ...] = ()
+
+
+@dataclass(frozen=True)
 class ScoredTable:
     """A table with its valuations.
 
@@ -115,18 +129,12 @@ class ScoredTable:
     summary: Summary
 
     @classmethod
-    def of(
-        cls,
-        table: Table,
-        columns: OutputColumns,
-        valuations: pd.DataFrame,
-        problems: tuple[Problem, ...],
-    ) -> ScoredTable:
+    def of(cls, table: Table, columns: OutputColumns, valued: ValuedRows) -> ScoredTable:
         """Combine a table with the result of :func:`value_rows`."""
         inputs = table.cells.iloc[:, columns.positions].set_axis(columns.names, axis="columns")
         notes = (*table.notes, *columns.notes)
-        summary = summarise(valuations, problems)
-        return cls(inputs, valuations, columns.headers, problems, notes, summary)
+        summary = summarise(valued.valuations, valued.problems)
+        return cls(inputs, valued.valuations, columns.headers, valued.problems, notes, summary)
 
     @property
     def frame(self) -> pd.DataFrame:
@@ -147,11 +155,11 @@ def value_rows(
     backend: Backend,
     options: ScoringOptions,
     progress: Progress | None = None,
-) -> tuple[pd.DataFrame, tuple[Problem, ...]]:
+) -> ValuedRows:
     """Value the rows of a table, or of a chunk of one.
 
-    Valuations are numbered as in the whole file, problems as in the chunk. Raises BackendError if
-    the backend can't answer, and InputError if the market has no dates and the options have one.
+    Raises BackendError if the backend can't answer, and InputError if the market has no dates and
+    the options have one.
     """
     given = rows = table.rows.drop(columns=list(columns.replaced), errors="ignore")
     if options.as_of is not None:
@@ -187,7 +195,21 @@ def value_rows(
         has_value = valuations["status"] != "error"
         texts = ["" if day is None else day.isoformat() for day in days]
         valuations["as_of"] = np.where(has_value, texts, "")
-    return valuations, tuple(problems)
+    if options.save is None:
+        return ValuedRows(valuations, tuple(problems))
+    facts_given = None
+    if answer.facts_given is not None:
+        facts_given = np.zeros(len(rows), dtype=np.intp)
+        facts_given[positions] = answer.facts_given
+    records = record_rows(
+        table,
+        given,
+        ValuationResult(valuations, tuple(problems), facts_given),
+        replace(backend.info(), as_of=options.as_of or backend.info().as_of),
+        options.save,
+        options.valued_at or datetime.now(UTC),
+    )
+    return ValuedRows(valuations, tuple(problems), records)
 
 
 def _align(answer: ValuationResult, positions: NDArray[np.intp], table: Table) -> pd.DataFrame:

@@ -18,6 +18,7 @@ from houseprice.market.problems import Problem
 from houseprice.progress import Progress, ProgressEstimate
 from houseprice.tables.layout import Layout
 from houseprice.tables.reader import CHUNK_ROWS, CsvFile
+from houseprice.tables.saving import RecordRow, TableSaver
 from houseprice.tables.scoring import RowCounts, ScoringOptions, count_rows, value_rows
 from houseprice.tables.table import OutputColumns, Table, output_columns
 from houseprice.tables.writer import (
@@ -46,12 +47,14 @@ _FORMULAS = Problem(
 class ValuedChunk:
     """The next rows of the result as bytes; the first chunk starts with the header.
 
-    ``problems`` are those of the whole table: problems of a row are in the row.
+    ``problems`` are those of the whole table: problems of a row are in the row. ``records`` are to
+    be saved before the data are written.
     """
 
     data: bytes
     counts: RowCounts
     problems: tuple[Problem, ...]
+    records: tuple[RecordRow, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -71,11 +74,12 @@ def value_stream(
     *,
     progress: Progress | None = None,
     rows: int = CHUNK_ROWS,
+    saver: TableSaver | None = None,
 ) -> StreamResult:
-    """Value a file, and write each chunk of ``rows`` rows as soon as it is valued.
+    """Value a file, and write each chunk of ``rows`` rows as soon as it is valued, and saved.
 
-    Raises InputError if the file can't be read to its end, and BackendError if the backend can't
-    answer.
+    Raises InputError if the file can't be read to its end, BackendError if the backend can't
+    answer, and RecordsError if rows can't be saved.
     """
     n_done = 0
     estimate = ProgressEstimate(source.layout.most_rows)
@@ -88,6 +92,8 @@ def value_stream(
     def written() -> Iterator[ValuedChunk]:
         nonlocal n_done
         for chunk in value_chunks(source, backend, options, rows=rows, progress=report):
+            if saver is not None:
+                saver.add(chunk.records)
             out.write(chunk.data)
             n_done += chunk.counts.rows
             report(0.0)
@@ -118,7 +124,8 @@ def value_chunk(
 ) -> ValuedChunk:
     """Value one chunk of a file with this layout."""
     columns = _columns(layout)
-    valuations, problems = value_rows(chunk, columns, backend, options, progress)
+    valued = value_rows(chunk, columns, backend, options, progress)
+    valuations, problems = valued.valuations, valued.problems
     separator = layout.output_separator or layout.separator
     escape = options.escape_formulas
     added = csv_lines(
@@ -132,7 +139,7 @@ def value_chunk(
     of_table = tuple(problem for problem in problems if problem.row is None)
     if not escape and _has_formulas(chunk, columns, problems):
         of_table += (_FORMULAS,)
-    return ValuedChunk(data, count_rows(valuations, problems), of_table)
+    return ValuedChunk(data, count_rows(valuations, problems), of_table, valued.records)
 
 
 def _has_formulas(chunk: Table, columns: OutputColumns, problems: Iterable[Problem]) -> bool:

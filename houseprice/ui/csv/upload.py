@@ -274,7 +274,7 @@ def value_table(
 
     output = table_output(table)
     valued = value_rows(table, output, backend, ScoringOptions(as_of=as_of), report)
-    return ScoredTable.of(table, output, *valued)
+    return ScoredTable.of(table, output, valued)
 
 
 def with_evidence(result: ValuedUpload) -> ScoredTable:
@@ -295,7 +295,7 @@ def add_evidence(result: ValuedUpload, backend: Backend) -> ScoredTable:
     if "evidence" not in result.info.capabilities or len(table.cells) > EVIDENCE_ROWS:
         return result.scored
     options = ScoringOptions(evidence=True, as_of=result.as_of)
-    again, _ = value_rows(table, table_output(table), backend, options)
+    again = value_rows(table, table_output(table), backend, options).valuations
     if not again["model_version"].equals(valuations["model_version"]):
         return result.scored
     evidence = {column: again[column] for column in LIST_COLUMNS}

@@ -1,6 +1,7 @@
 """``houseprice predict``: files of any size and format, interruptions and full disks."""
 
 import gzip
+import json
 import os
 import signal
 import subprocess
@@ -194,3 +195,22 @@ def test_a_day_is_the_date_of_rows_without_one(run, tmp_path):
     early = price(b"size,quarter,sold,month\n90,N,2016,1\n")
     assert price(b"size,quarter\n90,N\n", "--as-of", "2016-03-01") == early
     assert price(b"size,quarter\n90,N\n") != early
+
+
+@pytest.mark.parametrize("name", ["out.csv", "out.xlsx"])
+def test_rows_are_saved_on_request(run, tmp_path, monkeypatch, name):
+    monkeypatch.setenv("HOUSEPRICE_DATABASE_URL", f"sqlite:///{tmp_path}/records.sqlite")
+    (tmp_path / "homes.csv").write_text("\n".join(LINES), encoding="utf-8")
+    options = ("--save", "--reference", "remark", "--note", "spring")
+    done = run("predict", tmp_path / "homes.csv", "-o", tmp_path / name, *options)
+    assert (done.code, "4 rows saved with references from remark." in done.err) == (0, True)
+    saved = json.loads(run("records", "--search", "spring", "--json").out)
+    assert [each["reference"] for each in saved] == [None, None, "x", "é=1+1"]
+    assert [each["status"] for each in saved] == ["error", "error", "warning", "warning"]
+    assert {each["source"] for each in saved} == {"command"}
+
+
+@pytest.mark.parametrize("options", [["--note", "x"], ["--save", "--dask", "tcp://x:1"]])
+def test_texts_without_save_and_a_save_by_others_are_wrong_calls(run, tmp_path, options):
+    (tmp_path / "homes.csv").write_bytes(HOUSES[:50])
+    assert run("predict", tmp_path / "homes.csv", *options).code == 2

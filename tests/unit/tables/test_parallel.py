@@ -20,12 +20,16 @@ from houseprice.errors import BackendUnavailable, HousePriceError, InputError, S
 from houseprice.market.contract import Contract
 from houseprice.market.sales import load_market
 from houseprice.progress import Progress
+from houseprice.records.database import Database, parse_url
+from houseprice.records.ledger import Author
+from houseprice.records.valuations import listing
 from houseprice.settings import Settings
 from houseprice.tables.layout import Span
 from houseprice.tables.mapping import NO_MAPPING, ColumnMapping
 from houseprice.tables.parallel import FileOptions, ModelReference, WorkerPool, value_to_file
 from houseprice.tables.processes import n_processors
 from houseprice.tables.reader import CsvFile, open_csv
+from houseprice.tables.saving import SaveOptions, TableSaver
 from houseprice.tables.scoring import ScoringOptions
 from houseprice.tables.streaming import StreamResult, ValuedChunk, value_chunks, value_stream
 from tests.unit.tables.conftest import TEXT_CELL, LinearBackend, open_document
@@ -215,7 +219,12 @@ def test_a_table_of_another_make_is_resumed_by_several_processes_as_by_one(
     market, backend = model.load()
     path, one, several = (tmp_path / name for name in ("homes", "one.csv", "several.csv"))
     path.write_bytes(data)
-    options = FileOptions(rows=ROWS, mapping=mapping.to_toml())
+    options = FileOptions(rows=ROWS, mapping=mapping.to_toml(), save=SaveOptions())
+    database = Database.at(parse_url(f"sqlite:///{tmp_path}/records.sqlite"))
+    author = Author("anne", "hamlet", "command")
+
+    def saving(options):
+        return replace(options, saver=TableSaver(database, author))
 
     def stop(share, _):
         if 0 < share < 1:
@@ -225,15 +234,19 @@ def test_a_table_of_another_make_is_resumed_by_several_processes_as_by_one(
         result = value_to_file(source, path, one, backend, options)
         pool = WorkerPool(model, 2)
         with pytest.raises(KeyboardInterrupt):
-            value_to_file(source, path, several, backend, options, pool=pool, progress=stop)
+            value_to_file(source, path, several, backend, saving(options), pool=pool, progress=stop)
         messages = []
-        resume = replace(options, resume=True)
+        resume = saving(replace(options, resume=True))
         again = value_to_file(
             source, path, several, backend, resume, pool=pool, report=messages.append
         )
     assert "Resuming from" in messages[0]
     assert again == result
     assert result.counts.rows == 20
+    saved = listing(database, "hamlet")
+    assert saved["status"].tolist().count("error") == result.counts.errors
+    assert len(saved) == 20
+    assert saved["valued_at"].nunique() == 1
     stamp = rb"\d{4}-\d\d-\d\dT[\d:]+\+00:00"
     one_text, several_text = (
         re.sub(stamp, b"", file.read_bytes().replace(b"\0", b"")) for file in (one, several)

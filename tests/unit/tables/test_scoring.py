@@ -36,7 +36,8 @@ def test_a_value_has_its_date_and_a_row_without_one_the_requested_date(backend, 
     columns = table_output(table)
 
     def days(as_of: date | None) -> list[str]:
-        return value_rows(table, columns, backend, ScoringOptions(as_of=as_of))[0]["as_of"].tolist()
+        valued = value_rows(table, columns, backend, ScoringOptions(as_of=as_of))
+        return valued.valuations["as_of"].tolist()
 
     assert days(date(2018, 3, 31)) == ["2017-11-16", "2018-03-31", ""]
     assert backend.calls[-1]["sold"].tolist() == ["2017", "2018", "2017"]
