@@ -53,6 +53,12 @@ class Table:
     decimal: str = "."
     contract: Contract | None = None
 
+    @property
+    def readable_rows(self) -> pd.DataFrame:
+        """The rows that could be read as a whole."""
+        unread = [each.row - 1 for each in self.problems if each.row and each.field is None]
+        return self.rows.drop(index=unread).reset_index(drop=True)
+
 
 @dataclass(frozen=True)
 class Header:

@@ -9,10 +9,10 @@ import streamlit as st
 
 from houseprice.formatting import display_step
 from houseprice.market.contract import Contract
+from houseprice.market.profile.drift import DriftReport, detect_drift
 from houseprice.market.sales import Market
 from houseprice.model.report import Report
 from houseprice.model.standards import column_labels, detailed_label, format_metric
-from houseprice.tables.drift import DriftReport, detect_drift
 from houseprice.tables.portfolio import Portfolio
 from houseprice.tables.price_comparison import PriceComparison, compare_prices
 from houseprice.ui.charts.panel import panel, readable_headers
@@ -81,7 +81,9 @@ def show_totals(total: Portfolio | None, contract: Contract) -> None:
 
 def show_drift(result: ValuedUpload, market: Market) -> None:
     """Show how the houses differ from the sales that the model learned from."""
-    drift: DriftReport = result.cached("drift", lambda: detect_drift(result.table, market))
+    drift: DriftReport = result.cached(
+        "drift", lambda: detect_drift(result.table.readable_rows, market)
+    )
     st.subheader("Drift from the market's sales", anchor=False)
     st.markdown(escape(drift.summary))
     for sentence in drift.sentences[:_VISIBLE_DRIFTS]:

@@ -72,3 +72,9 @@ def test_two_columns_of_one_name_are_refused_if_the_contract_uses_them(contract)
     table = read("size,note,note (2),note\n1,2,3,4\n", contract)
     assert table.cells.columns.tolist() == ["size", "note", "note (2)", "note (3)"]
     assert table.headers == ("size", "note", "note (2)", "note")
+
+
+def test_rows_that_could_not_be_read_are_left_out():
+    table = read("size,quarter\n90,N\n80,N\n70,S\n60,S\n50,S,x\n")
+    assert [(each.row, each.field) for each in table.problems] == [(5, None)]
+    assert table.readable_rows["size"].tolist() == ["90", "80", "70", "60"]

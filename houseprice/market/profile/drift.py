@@ -1,4 +1,4 @@
-"""Drift: how the fields of a table differ from the sales that the model learned from.
+"""Drift: how the fields of other houses differ from the sales that the model learned from.
 
 A model knows houses like those it has seen. A table of other houses, or one with a column in
 another unit, shows in the distributions of its fields. Drift is reported and never refused.
@@ -26,7 +26,6 @@ from houseprice.market.fields import Field
 from houseprice.market.problems import Problem
 from houseprice.market.sales import Market
 from houseprice.market.validation import validate
-from houseprice.tables.table import Table
 
 Floats = NDArray[np.float64]
 
@@ -145,12 +144,9 @@ class DriftReport:
         return self.n_houses >= MIN_HOUSES
 
 
-def detect_drift(table: Table, market: Market) -> DriftReport:
-    """Compare a table with the sales of its market."""
+def detect_drift(rows: pd.DataFrame, market: Market) -> DriftReport:
+    """Compare raw rows (see :func:`validate`) with the sales of their market."""
     contract = market.contract
-    unread = {problem.row for problem in table.problems if problem.field is None}
-    read = np.array([row not in unread for row in range(1, len(table.rows) + 1)], dtype=bool)
-    rows = table.rows[read].reset_index(drop=True)
     if len(rows) < MIN_HOUSES:
         houses = plural(len(rows), "house")
         summary = (
