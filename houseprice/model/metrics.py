@@ -6,12 +6,15 @@ arrays of equal length in the same currency, and returns a float. Shares are bet
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Floats = NDArray[np.float64]
+
+_Z_95 = 1.959963984540054
 
 
 def rmsle(price: ArrayLike, estimate: ArrayLike) -> float:
@@ -109,6 +112,31 @@ def winkler_score(
     return float(
         np.mean((high - low + penalty * distance) / np.asarray(estimate, dtype=np.float64))
     )
+
+
+def share_interval(share: ArrayLike, n: ArrayLike) -> tuple[Floats, Floats]:
+    """Return the 95 % interval of a share of n cases.
+
+    That of Wilson (1927), which holds for few cases and for shares near 0 and 1.
+    """
+    p, n = np.asarray(share, dtype=np.float64), np.asarray(n, dtype=np.float64)
+    middle = (p + _Z_95**2 / (2 * n)) / (1 + _Z_95**2 / n)
+    half = _Z_95 * np.sqrt(p * (1 - p) / n + _Z_95**2 / (4 * n**2)) / (1 + _Z_95**2 / n)
+    return middle - half, middle + half
+
+
+def median_interval(values: ArrayLike) -> tuple[float, float]:
+    """Return the 95 % interval of the median of independent values.
+
+    Its ends are order statistics, by the normal approximation of the binomial distribution, so that
+    no distribution of the values is assumed (Conover 1999, section 3.2).
+    """
+    numbers = np.asarray(values, dtype=np.float64)
+    n = len(numbers)
+    half = _Z_95 * np.sqrt(n) / 2
+    low, high = max(math.floor(n / 2 - half), 0), min(math.ceil(n / 2 + half), n - 1)
+    ordered = np.partition(numbers, [low, high])
+    return float(ordered[low]), float(ordered[high])
 
 
 def point_metrics(price: ArrayLike, estimate: ArrayLike) -> dict[str, float]:

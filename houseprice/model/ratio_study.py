@@ -173,6 +173,7 @@ def ratio_study(
     *,
     level: float = 0.9,
     n_resamples: int = 1000,
+    n_drawn: int | None = None,
     random_state: int = 0,
 ) -> pd.DataFrame:
     """Study all sales, or each group of them, with percentile bootstrap intervals.
@@ -188,6 +189,10 @@ def ratio_study(
         A label per sale. Groups are in the order of their first sale.
     level : float
         Of the intervals.
+    n_drawn : int, optional
+        Sales in a resample, by default all of a group. With fewer, a large study is quick, and the
+        intervals are scaled by sqrt(n_drawn / n_sales), as all of these statistics converge at the
+        rate sqrt(n_sales) (Bickel, Götze and van Zwet 1997).
     n_resamples, random_state : int
         Equal numbers give equal intervals.
 
@@ -205,9 +210,11 @@ def ratio_study(
     rows = []
     for label, positions in pd.Series(labels).groupby(labels, sort=False).indices.items():
         part = paid[positions], valued[:, positions]
-        limits = _intervals(*part, level, n_resamples, random_state)
+        n_used = min(n_drawn or len(positions), len(positions))
+        limits = _intervals(*part, level, n_resamples, n_used, random_state)
         for name, value in ratio_statistics(*part).items():
-            low, high = limits[name]
+            shrink = np.sqrt(n_used / len(positions))
+            low, high = (shrink * limit + (1.0 - shrink) * value for limit in limits[name])
             accepted_low, accepted_high = ACCEPTED_RANGES[name]
             met = None if np.isnan(value) else bool(low <= accepted_high and high >= accepted_low)
             rows.append(
@@ -226,10 +233,11 @@ def _sales(price: ArrayLike, estimate: ArrayLike) -> tuple[Floats, Floats]:
 
 
 def _intervals(
-    paid: Floats, valued: Floats, level: float, n_resamples: int, random_state: int
+    paid: Floats, valued: Floats, level: float, n_resamples: int, n_drawn: int, random_state: int
 ) -> dict[str, tuple[float, float]]:
     samples: dict[str, list[Floats]] = {name: [] for name in STATISTICS}
-    for drawn in _draws(len(paid), _BLOCK // valued.size or 1, n_resamples, random_state):
+    block = _BLOCK // (len(valued) * n_drawn) or 1
+    for drawn in _draws(len(paid), n_drawn, block, n_resamples, random_state):
         price, estimate = paid[drawn], valued[:, drawn]
         for name, statistic in STATISTICS.items():
             samples[name].append(statistic(price, estimate).mean(axis=0))
@@ -239,8 +247,8 @@ def _intervals(
 
 
 def _draws(
-    n_sales: int, block: int, n_resamples: int, random_state: int
+    n_sales: int, n_drawn: int, block: int, n_resamples: int, random_state: int
 ) -> Iterator[NDArray[np.intp]]:
     random = np.random.default_rng(random_state)
     for done in range(0, n_resamples, block):
-        yield random.integers(n_sales, size=(min(block, n_resamples - done), n_sales))
+        yield random.integers(n_sales, size=(min(block, n_resamples - done), n_drawn))

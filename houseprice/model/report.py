@@ -67,13 +67,13 @@ class Report:
             "baselines": {
                 name: finite_metrics(metrics) for name, metrics in self.baselines.items()
             },
-            "confidence_bands": _records(self.bands),
-            "fine_confidence_bands": _records(self.fine_bands),
-            "ranges_by_price": _records(self.by_price),
-            "ranges_by_location": _records(self.by_location),
-            "ratio_study": _records(self.equity),
-            "ratio_study_by_price": _records(self.equity_by_price),
-            "ratio_study_by_location": _records(self.equity_by_location),
+            "confidence_bands": to_records(self.bands),
+            "fine_confidence_bands": to_records(self.fine_bands),
+            "ranges_by_price": to_records(self.by_price),
+            "ranges_by_location": to_records(self.by_location),
+            "ratio_study": to_records(self.equity),
+            "ratio_study_by_price": to_records(self.equity_by_price),
+            "ratio_study_by_location": to_records(self.equity_by_location),
         }
 
 
@@ -190,6 +190,7 @@ def _accuracy(part: pd.DataFrame, percents: tuple[int, ...]) -> dict[str, float]
     return metrics
 
 
-def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+def to_records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the rows of a frame as plain data for JSON."""
     plain = frame.astype(object).where(frame.notna(), None)
     return [{str(name): value for name, value in row.items()} for row in plain.to_dict("records")]

@@ -23,6 +23,7 @@ class _Metric(NamedTuple):
 
 
 _METRICS = {
+    "hit_rate": _Metric("Hit rate", "Share of the saved requests that got a value."),
     "rmsle": _Metric(
         "Root mean squared log error (RMSLE)",
         "The metric of the public competition on these sales: about the relative error, with "

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from houseprice.formatting import join_words, percent
+from houseprice.model.metrics import share_interval
 from houseprice.model.standards import column_labels, format_metric, metric_label
 from houseprice.ui.charts.panel import Chart
 from houseprice.ui.charts.style import (
@@ -174,12 +175,9 @@ def group_coverage_chart(groups: pd.DataFrame, by: str) -> Chart:
 
 
 def _with_limits(groups: pd.DataFrame) -> pd.DataFrame:
-    """Add the 95 % interval of the coverage: Wilson's (1927), which holds for small groups too."""
-    share, n = groups["coverage_90"], groups["sales"]
-    z2 = _Z_95**2
-    middle = (share + z2 / (2 * n)) / (1 + z2 / n)
-    half = _Z_95 * np.sqrt(share * (1 - share) / n + z2 / (4 * n**2)) / (1 + z2 / n)
-    return groups.assign(low=middle - half, high=middle + half)
+    """Add the 95 % interval of the coverage."""
+    low, high = share_interval(groups["coverage_90"], groups["sales"])
+    return groups.assign(low=low, high=high)
 
 
 def low_coverage(groups: pd.DataFrame) -> str:
