@@ -94,3 +94,39 @@ def save_prices(database, contract) -> Save:
         return save(database, author, rows, valued(prices), INFO, contract, **options)
 
     return save_prices
+
+
+Z_90, MEDIAN_Z = 1.6449, 0.6745
+
+
+def simulated_pairs(
+    n: int, *, sigma: float = 0.1, shift: float = 0.0, seed: int = 0
+) -> pd.DataFrame:
+    """Return later prices of values whose 90 % range is right if errors have a spread of 0.1.
+
+    Sales are spread over two years, areas, sources and one version.
+    """
+    random = np.random.default_rng(seed)
+    value = np.exp(random.normal(12.0, 0.4, n))
+    days = pd.Timestamp("2021-01-01") + pd.to_timedelta(np.arange(n) * 730 // n, "D")
+    return pd.DataFrame(
+        {
+            "valuation": np.arange(1, n + 1),
+            "outcome": np.arange(n + 1, 2 * n + 1),
+            "person": "anne",
+            "source": np.where(np.arange(n) % 3 == 0, "api", "form"),
+            "valued_at": pd.Timestamp("2020-12-31", tz="UTC"),
+            "created_at": pd.Timestamp("2020-12-31", tz="UTC"),
+            "as_of": date(2020, 12, 31),
+            "sold_on": days.date,
+            "price": value * np.exp(random.normal(shift, sigma, n)),
+            "predicted_price": value,
+            "price_low": value * np.exp(-0.1 * Z_90),
+            "price_high": value * np.exp(0.1 * Z_90),
+            "interval": 0.9,
+            "fsd": 0.1,
+            "confidence": 90.0,
+            "area": np.where(np.arange(n) % 2 == 0, "North bank", "South bank"),
+            "model_version": "hamlet-1",
+        }
+    )
