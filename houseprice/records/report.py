@@ -1,0 +1,79 @@
+"""The live report: track record, alarms and reviews, as page, command and API show them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import pandas as pd
+
+from houseprice.backend.base import Backend
+from houseprice.market.sales import Market
+from houseprice.model.report import to_records
+from houseprice.records.alarms import (
+    ALARM_RATE,
+    broken_promises,
+    drift_alarm,
+    known_alarms,
+    record_alarms,
+)
+from houseprice.records.database import Database
+from houseprice.records.ledger import Author
+from houseprice.records.outcomes import pairs
+from houseprice.records.reviews import ReviewResults, review_results
+from houseprice.records.track_record import (
+    TrackRecord,
+    count_requests,
+    promises_of,
+    track_record,
+)
+
+
+@dataclass(frozen=True)
+class LiveReport:
+    """The track record, all alarms (see :func:`known_alarms`) and the results of reviews."""
+
+    record: TrackRecord
+    alarms: pd.DataFrame
+    reviews: ReviewResults
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the report as plain data for JSON."""
+        return {
+            **self.record.to_dict(),
+            "alarm_rate": ALARM_RATE,
+            "alarms": to_records(self.alarms),
+            "reviews": self.reviews.to_dict(),
+        }
+
+
+def live_report(
+    database: Database,
+    author: Author,
+    market: Market,
+    backend: Backend,
+    *,
+    person: str | None = None,
+    since: date | None = None,
+    until: date | None = None,
+) -> LiveReport:
+    """Report on the valuations of a person, or of all.
+
+    The days, both included, are those of the sale for figures, of the valuation for the hit rate,
+    and of the review for reviews. A report on everything also looks for alarms, and adds new ones
+    to the events.
+    """
+    name, price = author.market, market.contract.market.price
+    found = pairs(database, name, person=person, since=since, until=until)
+    requests = count_requests(database, name, person=person, since=since, until=until)
+    promises = promises_of(backend)
+    if person is None and since is None and until is None:
+        drift = drift_alarm(database, market, backend.info().model_version)
+        alarms = broken_promises(found, promises) + ([drift] if drift else [])
+        record_alarms(database, author, alarms)
+    return LiveReport(
+        track_record(found, requests, promises, symbol=price.symbol),
+        known_alarms(database, name),
+        review_results(database, name, since=since, until=until),
+    )
