@@ -19,9 +19,6 @@ from houseprice.errors import ModelError
 
 Floats = NDArray[np.float64]
 
-FINE_SALES = 1_000
-"""From so many sales on, more trees of more leaves are better."""
-
 KERNEL_SALES = 3_000
 """The kernel machine's time grows with the square of the sales; beyond so many it adds nothing."""
 
@@ -92,22 +89,16 @@ def default_folds(n_sales: int) -> int:
 def default_settings(n_sales: int, *, has_place: bool) -> Settings:
     """Return the candidates for a number of sales, with their first settings."""
     if n_sales < KERNEL_SALES:
-        trees: dict[str, Any] = {
-            "loss": "absolute_error",
-            "max_iter": int(np.clip(80 + n_sales / 10, 100, 180)),
-            "learning_rate": 0.075,
-            "max_leaf_nodes": 8,
-            "min_samples_leaf": 5,
-            "l2_regularization": 2.0,
-            "max_features": 0.3,
-        }
-        if n_sales >= FINE_SALES:
-            trees |= {"max_iter": 260, "learning_rate": 0.06, "max_leaf_nodes": 16}
+        trees = {"learning_rate": 0.1, "min_samples_leaf": 5, "max_features": 0.3}
+        fine = {"max_iter": 100, "max_leaf_nodes": 32, "l2_regularization": 10.0}
+        robust = {"max_iter": 130, "max_leaf_nodes": 8, "l2_regularization": 2.0}
+        robust |= {"loss": "absolute_error", "random_state": 1}
         return Settings(
             (
                 MemberSpec("additive", "additive"),
                 MemberSpec("kernel", "kernel"),
-                MemberSpec("robust trees", "trees", trees),
+                MemberSpec("trees", "trees", trees | fine),
+                MemberSpec("robust trees", "trees", trees | robust),
             )
         )
     members = [

@@ -31,7 +31,6 @@ Split = tuple[NDArray[np.intp], NDArray[np.intp]]
 GRID: dict[str, tuple[dict[str, Any], ...]] = {
     "additive": ({}, {"alpha": 0.002}, {"alpha": 0.015}),
     "kernel": ({}, {"gamma": 0.1}, {"gamma": 0.4}),
-    "small trees": ({}, {"max_leaf_nodes": 8}, {"max_leaf_nodes": 32}),
     "trees": ({}, {"max_leaf_nodes": 15}, {"max_leaf_nodes": 31}),
 }
 """The settings that each kind of member is tried with; the first ones are the default."""
@@ -73,11 +72,11 @@ def choose_settings(
     splits = KFold(3, shuffle=True, random_state=random_state).split(houses)
     is_large = len(log_prices) >= KERNEL_SALES
     folds = [next(splits)] if is_large else list(splits)
-    kinds: tuple[str, ...] = ("trees",) if is_large else ("additive", "kernel", "trees")
+    kinds: tuple[str, ...] = ("trees",) if is_large else ("additive", "kernel")
     if len(log_prices) < MIN_TUNED:
         kinds = ()
     for kind in kinds:
-        grid = GRID["small trees" if kind == "trees" and not is_large else kind]
+        grid = GRID[kind]
         first = next(spec for spec in settings.members if spec.kind == kind)
         specs = [replace(first, settings=first.settings | other) for other in grid]
         errors = _held_out_errors(specs, settings, houses, y, contract, folds)

@@ -47,7 +47,7 @@ def test_weights_are_those_of_the_prices_whatever_their_size(errors):
 @pytest.mark.parametrize(
     ("n_sales", "has_place", "kinds"),
     [
-        (88, True, ["additive", "kernel", "trees"]),
+        (88, True, ["additive", "kernel", "trees", "trees"]),
         (5_000, True, ["additive", "trees", "trees", "trees"]),
         (5_000, False, ["additive", "trees", "trees"]),
         (50_000, True, ["trees", "trees", "trees"]),
