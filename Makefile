@@ -91,7 +91,7 @@ publish: .venv/.installed-test  ## upload dist/ to the package index at TWINE_RE
 # Advisories come last, as only they need a network; a mirror without advisories fails.
 audit: .venv/.installed-test  ## check for risky calls, licences that are not permissive, and known vulnerabilities
 	$(BIN)/bandit --quiet --recursive houseprice --configfile audit/bandit.yaml
-	$(BIN)/python audit/licences.py api cluster kaggle sign
+	$(BIN)/python audit/licences.py api auth cluster kaggle sign
 	$(BIN)/python audit/advisories.py requirements.txt
 
 # The dependencies are listed from an environment that holds only the wheel and them.
@@ -101,7 +101,7 @@ sbom: .venv/.installed-test  ## write the bill of materials of the wheel in dist
 	@rm -rf $(DIST)/.sbom
 	@$(BIN)/uv venv --quiet --python $(BIN)/python $(DIST)/.sbom
 	@$(BIN)/uv pip install --quiet --python $(DIST)/.sbom/bin/python --constraint requirements.txt \
-		"$$(ls $(DIST)/houseprice-*.whl)[api,sign]"
+		"$$(ls $(DIST)/houseprice-*.whl)[api,auth,sign]"
 	@$(BIN)/python audit/sbom.py $(DIST)/houseprice-*.whl $(DIST)/.sbom/bin/python
 	@rm -rf $(DIST)/.sbom
 
@@ -134,7 +134,7 @@ machine:  ## install the programs that the tests need (Debian 12, as root)
 
 lock: $(BIN)/python  ## pin the newest allowed packages, with checksums, into the requirements files
 	$(PIP) install uv
-	$(COMPILE) --upgrade --extra api --extra sign --output-file requirements.txt
+	$(COMPILE) --upgrade --extra api --extra auth --extra sign --output-file requirements.txt
 	$(COMPILE) --upgrade --extra test --constraint requirements.txt --output-file requirements-dev.txt
 
 clean:  ## remove .venv, caches, test results and build/dist (not trained models)

@@ -8,6 +8,7 @@ from houseprice.errors import HousePriceError
 
 _PACKAGES = {
     "api": ("fastapi", "httptools", "prometheus_client", "uvicorn"),
+    "auth": ("authlib", "httpx"),
     "cluster": ("dask", "distributed"),
     "kaggle": ("kagglehub",),
     "postgresql": ("psycopg",),

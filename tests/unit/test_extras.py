@@ -14,7 +14,7 @@ from houseprice.errors import HousePriceError
 
 
 def test_installed_packages_are_not_requested():
-    for extra in ("api", "cluster", "kaggle", "sign"):
+    for extra in ("api", "auth", "cluster", "kaggle", "sign"):
         assert extras.is_installed(extra)
         extras.require(extra, "This")
 
@@ -30,7 +30,7 @@ def test_missing_packages_are_named_with_what_to_do(monkeypatch):
     )
 
 
-@pytest.mark.parametrize("extra", ["api", "cluster", "kaggle", "sign"])
+@pytest.mark.parametrize("extra", ["api", "auth", "cluster", "kaggle", "sign"])
 def test_the_packages_are_those_of_the_extra(extra):
     project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text("utf-8"))
     lines = project["project"]["optional-dependencies"][extra]

@@ -92,7 +92,7 @@ def test_the_metadata_names_python_licence_extras_and_command(metadata, wheel):
     assert metadata["Requires-Python"] == ">=3.11"
     assert metadata["License-Expression"] == "MIT"
     assert f"{NAME}.dist-info/licenses/LICENSE" in wheel
-    assert {"api", "kaggle", "sign"} <= set(metadata.get_all("Provides-Extra") or [])
+    assert {"api", "auth", "kaggle", "sign"} <= set(metadata.get_all("Provides-Extra") or [])
     assert b"houseprice = houseprice.cli:main" in wheel[f"{NAME}.dist-info/entry_points.txt"]
 
 

@@ -62,7 +62,7 @@ def test_the_licences_of_all_dependencies_are_allowed(run):
     base = run(sys.executable, "audit/licences.py")
     assert base.returncode == 0, base.stderr
     assert "are allowed; exceptions: certifi." in base.stdout
-    extras = run(sys.executable, "audit/licences.py", "api", "cluster", "kaggle", "sign")
+    extras = run(sys.executable, "audit/licences.py", "api", "auth", "cluster", "kaggle", "sign")
     assert extras.returncode == 0, extras.stderr
 
 
