@@ -1,4 +1,4 @@
-"""People: their roles, what each role may do, and the log of who saw and changed what."""
+"""People: their roles, and the log of who saw and changed what."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import pandas as pd
 from sqlalchemy import Connection, func, select
@@ -14,34 +14,9 @@ from sqlalchemy import Connection, func, select
 from houseprice.errors import AccessDenied, InputError, RecordsError
 from houseprice.records.database import Database, parse_url
 from houseprice.records.ledger import Author, log_event, log_event_in
+from houseprice.records.roles import ROLES, Permission, Role, may, normalize_person
 from houseprice.records.schema import entries, events
 from houseprice.settings import Settings
-
-Role = Literal["reader", "valuer", "owner"]
-Permission = Literal[
-    "see track record",
-    "save",
-    "add outcomes",
-    "see all",
-    "decide matches",
-    "review",
-    "export evidence",
-    "see log",
-    "change models",
-    "change markets",
-    "change roles",
-]
-
-_READER: frozenset[Permission] = frozenset({"see track record"})
-_VALUER: frozenset[Permission] = _READER | {"save", "add outcomes"}
-PERMISSIONS: Mapping[Role | None, frozenset[Permission]] = {
-    None: frozenset(),
-    "reader": _READER,
-    "valuer": _VALUER,
-    "owner": frozenset(get_args(Permission)),
-}
-"""What each role may do. People without a role may value houses, and do nothing here."""
-ROLES: tuple[Role, ...] = get_args(Role)
 
 VIEW_HOURS = 1
 """The same view of the same person is logged once within this time."""
@@ -49,11 +24,6 @@ _LOG_COLUMNS = (entries.c.id, entries.c.created_at, entries.c.person, entries.c.
                 entries.c.source, events.c.action, events.c.subject, events.c.detail)  # fmt: skip
 MAX_PERSON_CHARS = 320
 """The longest name of a person: that of an e-mail address."""
-
-
-def may(role: Role | None, permission: Permission) -> bool:
-    """Whether a role, or None for no role, may do something."""
-    return permission in PERMISSIONS[role]
 
 
 def require_permission(database: Database, person: str, permission: Permission) -> Role | None:
@@ -86,12 +56,6 @@ def set_role(database: Database, author: Author, person: str, role: Role | None)
     if not name or len(name) > MAX_PERSON_CHARS:
         raise InputError(f"A person has a name of 1 to {MAX_PERSON_CHARS} characters.")
     log_event(database, author, "role", name, {"role": role})
-
-
-def normalize_person(name: str) -> str:
-    """Return the name of a person as it is saved: an e-mail address in lower case."""
-    name = name.strip()
-    return name.lower() if "@" in name and "|" not in name else name
 
 
 def people(database: Database) -> pd.DataFrame:

@@ -33,8 +33,10 @@ from houseprice.ui.session import (
     market_title,
     outage,
     retry,
+    role,
     study_of,
 )
+from houseprice.ui.visitor import has_sign_in, sign_in, sign_in_providers, visitor
 
 logger = logging.getLogger(__name__)
 
@@ -79,6 +81,7 @@ def page_frame() -> Iterator[None]:
                 for remark in info.remarks:
                     st.caption(f":small[{escape(remark)}]")
             outage_slot = st.empty()
+            _show_visitor()
         before = outage()
         if before:
             _show_outage(outage_slot, before)
@@ -86,6 +89,23 @@ def page_frame() -> Iterator[None]:
         yield
         if outage_slot is not None:
             _update_outage(outage_slot, before)
+
+
+def _show_visitor() -> None:
+    """Show who is signed in, or let the visitor sign in, where people can."""
+    if not has_sign_in():
+        return
+    with error_boundary("sign_in"):
+        person = visitor()
+        if person is None:
+            for provider in sign_in_providers():
+                label = "Sign in" if provider == "default" else f"Sign in with {provider}"
+                if st.button(label, key=f"sign_in_{provider}", icon=":material/login:"):
+                    sign_in(provider)
+            return
+        st.text(person)
+        st.caption(f"Signed in, {role() or 'without a role: an owner can give one to this name'}.")
+        st.button("Sign out", key="sign_out", icon=":material/logout:", on_click=st.logout)
 
 
 def _choose_market() -> None:

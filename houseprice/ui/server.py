@@ -32,6 +32,7 @@ from houseprice.errors import HousePriceError, SettingsError
 from houseprice.extras import require
 from houseprice.files import MEGABYTE
 from houseprice.settings import Settings, read_settings
+from houseprice.ui.visitor import check_sign_in
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -70,6 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     _silence_expected_warnings()
     st.secrets.load_if_toml_exists()
     try:
+        check_sign_in()
         settings = read_settings()
         api = _api(settings) if with_api else None
     except HousePriceError as error:

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import copy
 import gc
-import getpass
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -32,6 +31,7 @@ from houseprice.errors import (
     BackendUnavailable,
     HousePriceError,
     NotSupported,
+    RecordsError,
     SettingsError,
 )
 from houseprice.market.contract import CONTRACT_FILE, load_contract
@@ -43,13 +43,16 @@ from houseprice.model.store.store import ModelStore
 from houseprice.model.study import Study
 from houseprice.model.training import start_finishing
 from houseprice.progress import Progress
-from houseprice.settings import Settings, is_loopback, read_settings
+from houseprice.records import roles
+from houseprice.settings import Settings, read_settings
 from houseprice.tables.sales import load_market
+from houseprice.ui.visitor import has_sign_in, visitor
 
 if TYPE_CHECKING:
     from houseprice.model.card import Card
     from houseprice.records.database import Database
     from houseprice.records.ledger import Author, Source
+    from houseprice.records.roles import Permission, Role
 
 logger = logging.getLogger(__name__)
 
@@ -83,30 +86,15 @@ def market_names() -> list[str]:
     return [own, *(name for name in market_folders(settings().markets) if name != own)]
 
 
-def headers() -> Mapping[str, str]:
-    """Return the headers of the visitor's request."""
-    return st.context.headers
-
-
 def may_make_markets() -> bool:
-    """Whether visitors may make markets, and delete them: by default only on their own machine."""
+    """Whether the visitor may make markets, and delete them: by default an owner."""
     try:
         allowed = settings().new_markets
     except SettingsError:
         return False  # the pages say what is wrong
     if allowed is None:
-        allowed = is_alone()
+        allowed = may("change markets")
     return allowed and not settings().api_url
-
-
-def is_alone() -> bool:
-    """Whether only this computer reaches the app.
-
-    Plain ``streamlit run`` listens to all computers unless it has an address, and a proxy on this
-    computer may let others in.
-    """
-    address, is_forwarded = st.get_option("server.address"), "X-Forwarded-For" in headers()
-    return bool(address) and is_loopback(address) and not is_forwarded
 
 
 @st.cache_resource(show_spinner=False)
@@ -118,12 +106,33 @@ def records() -> Database:
 
 
 def author(source: Source = "form") -> Author | None:
-    """Return who this visitor is in the records; None where visitors can't be told apart."""
-    if not is_alone():
-        return None
+    """Return who this visitor is in the records; None where that is not known."""
     from houseprice.records.ledger import Author
 
-    return Author(getpass.getuser(), market().contract.market.name, source)
+    person = visitor()
+    return None if person is None else Author(person, market().contract.market.name, source)
+
+
+def role() -> Role | None:
+    """Return the role of the visitor; the user of this computer is an owner.
+
+    Raises RecordsError if it can't be read.
+    """
+    person = visitor()
+    if person is None or not has_sign_in():
+        return None if person is None else "owner"
+    from houseprice.records.people import role_of
+
+    return role_of(records(), person)
+
+
+def may(permission: Permission) -> bool:
+    """Whether the role of the visitor allows something; not if the role can't be read."""
+    try:
+        return roles.may(role(), permission)
+    except RecordsError as error:
+        logger.warning("the role of a visitor can't be read: %s", error)
+        return False
 
 
 @st.cache_resource(show_spinner=False, max_entries=MAX_MARKETS)

@@ -25,6 +25,7 @@ from houseprice.tables.extension import Extension, extend_market, set_market_key
 from houseprice.tables.sales import read_sales
 from houseprice.ui.layout import error_boundary, escape, show_table
 from houseprice.ui.session import MARKET, NEXT_MARKET, forget_market, market_title, settings
+from houseprice.ui.visitor import visitor
 
 _UPLOAD = "market_sales"
 _USE_NAMES = {
@@ -160,6 +161,7 @@ def _make(upload: _Upload, draft: Draft, title: str, currency: str) -> None:
         )
     if len(market.set_aside):
         st.toast(f"{plural(len(market.set_aside), 'sale')} set aside: see Explore, Data quality.")
+    _log_change(folder, "made")
     _show_home(folder)
 
 
@@ -222,6 +224,7 @@ def _show_extension(folder: Path) -> None:
         show_table(rows, key=f"set_aside_{folder.name}", alt="The sales that are set aside")
     if st.button("Add them and train", key=f"really_extend_{folder.name}"):
         extension.write()
+        _log_change(folder, "extended")
         st.cache_resource.clear()
         _show_home(folder)
 
@@ -247,6 +250,7 @@ def _show_rename(folder: Path) -> None:
     st.caption("The model is trained again, because its card has the name.")
     if st.button("Rename it", key=f"really_rename_{folder.name}", disabled=not title):
         set_market_key(folder, "title", title)
+        _log_change(folder, "renamed")
         st.cache_resource.clear()
         _show_home(folder)
 
@@ -256,6 +260,14 @@ def _show_home(folder: Path) -> None:
     forget_market()
     st.session_state[NEXT_MARKET] = folder.name
     st.switch_page("pages/start/home.py")
+
+
+def _log_change(folder: Path, change: str) -> None:
+    from houseprice.records.ledger import Author
+    from houseprice.records.people import log_change
+
+    author = Author(visitor() or "a visitor", folder.name, "form")
+    log_change(settings(), author, "market", folder.name, change)
 
 
 def _zipped(folder: Path) -> bytes:
@@ -272,3 +284,4 @@ def _delete(folder: Path) -> None:
         forget_market()
         st.session_state.pop(MARKET, None)
     shutil.rmtree(folder)
+    _log_change(folder, "deleted")

@@ -7,7 +7,7 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from houseprice.ui import session
+from houseprice.ui import session, visitor
 from tests.towns import town_sales, write_town
 
 
@@ -95,6 +95,9 @@ def test_a_market_is_renamed(yours, tmp_path):
     [
         ("127.0.0.1", {}, None, True),
         ("localhost", {}, None, True),
+        ("127.0.0.1", {"Host": "127.0.0.1:8501"}, None, True),
+        ("127.0.0.1", {"Host": "[::1]:8501"}, None, True),
+        ("127.0.0.1", {"Host": "rebound.example.org:8501"}, None, False),
         ("127.0.0.1", {"X-Forwarded-For": "203.0.113.7"}, None, False),
         ("0.0.0.0", {}, None, False),
         (None, {}, None, False),
@@ -107,7 +110,7 @@ def test_the_page_exists_only_where_the_app_listens_to_this_computer(
 ):
     st.cache_resource.clear()
     monkeypatch.setattr(st, "get_option", {"server.address": address}.get)
-    monkeypatch.setattr(session, "headers", lambda: headers)
+    monkeypatch.setattr(visitor, "headers", lambda: headers)
     if setting:
         monkeypatch.setenv("HOUSEPRICE_NEW_MARKETS", setting)
     assert session.may_make_markets() == exists

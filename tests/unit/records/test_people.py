@@ -10,12 +10,12 @@ from houseprice.records.people import (
     access_log,
     log_change,
     log_view,
-    may,
     people,
     require_permission,
     role_of,
     set_role,
 )
+from houseprice.records.roles import may
 from houseprice.settings import Settings
 from tests.unit.records.conftest import ANNE, BEN
 

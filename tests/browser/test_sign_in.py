@@ -1,0 +1,118 @@
+"""Signing in with a provider of OpenID Connect, which runs on this computer."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+import requests
+from playwright.sync_api import expect
+
+from houseprice.records.database import Database, parse_url
+from houseprice.records.ledger import Author
+from houseprice.records.people import set_role
+from tests.browser.conftest import free_port, running_app, stop
+from tests.loopback import wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from playwright.sync_api import Page
+
+ANNE, BEN = "anne@example.org", "ben@example.org"
+PEOPLE = (
+    {"sub": "anne", "email": ANNE, "email_verified": True},
+    {"sub": "ben", "email": BEN, "email_verified": True},
+    {"sub": "eve", "email": ANNE, "email_verified": False},
+)
+
+
+@pytest.fixture(scope="module")
+def provider() -> Iterator[str]:
+    """The URL of a provider that knows three people, one with an address that is not hers."""
+    port = free_port()
+    users = [part for each in PEOPLE for part in ("--user-claims", json.dumps(each))]
+    server = subprocess.Popen(
+        [sys.executable, "-m", "oidc_provider_mock", "--port", str(port), *users],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    url = f"http://127.0.0.1:{port}"
+
+    def answers() -> bool:
+        try:
+            return requests.get(f"{url}/.well-known/openid-configuration", timeout=1).ok
+        except requests.ConnectionError:
+            return False
+
+    try:
+        wait_until(answers)
+        yield url
+    finally:
+        stop(server)
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory) -> Iterator[Database]:
+    """The records of the app: Anne is a valuer, Ben an owner."""
+    folder = tmp_path_factory.mktemp("records")
+    opened = Database.at(parse_url(f"sqlite:///{folder}/records.sqlite"))
+    shell = Author("root", "ames", "command")
+    set_role(opened, shell, ANNE, "valuer")
+    set_role(opened, shell, BEN, "owner")
+    yield opened
+    opened.engine.dispose()
+
+
+@pytest.fixture(scope="module")
+def url(root: Path, model_dir: Path, provider: str, database: Database, tmp_path_factory) -> str:
+    """The URL of an app where people sign in with the provider."""
+    home = tmp_path_factory.mktemp("home")
+    (home / ".streamlit").mkdir()
+    (home / ".streamlit" / "secrets.toml").write_text(
+        f"""
+        [auth]
+        redirect_uri = "http://127.0.0.1:{{port}}/oauth2callback"
+        cookie_secret = "{"s" * 40}"
+        client_id = "houseprice"
+        client_secret = "secret"
+        server_metadata_url = "{provider}/.well-known/openid-configuration"
+        """
+    )
+    settings = {
+        "HOME": str(home),
+        "HOUSEPRICE_MODEL_DIR": str(model_dir),
+        "HOUSEPRICE_DATABASE_URL": str(database.engine.url),
+    }
+    with running_app(root, home / "server.log", **settings) as running:
+        yield running
+
+
+def sign_in(page: Page, url: str, name: str) -> None:
+    page.goto(url)
+    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("button", name=name, exact=True).click()
+    expect(page.get_by_role("button", name="Sign out")).to_be_visible()
+
+
+def test_people_have_their_role_until_they_sign_out(page, url):
+    sign_in(page, url, "anne")
+    expect(page.get_by_text(ANNE)).to_be_visible()
+    expect(page.get_by_text("Signed in, valuer.")).to_be_visible()
+    page.get_by_role("button", name="Sign out").click()
+    page.goto(url)
+    expect(page.get_by_role("button", name="Sign in")).to_be_visible()
+    sign_in(page, url, "ben")
+    expect(page.get_by_text("Signed in, owner.")).to_be_visible()
+
+
+def test_an_address_that_the_provider_has_not_verified_names_no_one(page, url, provider):
+    sign_in(page, url, "eve")
+    expect(page.get_by_text(f"{provider}|eve")).to_be_visible()
+    expect(page.get_by_text("Signed in, without a role")).to_be_visible()
