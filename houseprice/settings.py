@@ -34,8 +34,8 @@ class Settings(BaseSettings):
     )
     new_markets: bool | None = Field(
         None,
-        description="Whether visitors may make markets; by default only where the app listens to "
-        "this computer alone, without a proxy",
+        description="Whether visitors may make markets; by default owners, and without sign-in "
+        "only where the app listens to this computer alone, without a proxy",
     )
     model_dir: Path = Field(
         Path.home() / ".cache" / "houseprice" / "models",
