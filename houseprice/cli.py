@@ -26,6 +26,7 @@ from houseprice.commands.outcomes import decide, outcomes, unsure
 from houseprice.commands.predict import predict
 from houseprice.commands.records import records
 from houseprice.commands.serve import app, serve
+from houseprice.commands.track_record import fairness, report, respond, review, sample
 from houseprice.errors import HousePriceError
 
 _OUTPUT_ERRORS = (errno.ENOSPC, errno.EPIPE, errno.EBADF, errno.EIO)
@@ -43,7 +44,7 @@ cli = typer.Typer(
 )
 for command in (init, check, extend, fetch, train, evaluate, predict, app, serve, check_server):
     cli.command()(command)
-for record_command in (outcomes, unsure, decide):
+for record_command in (outcomes, unsure, decide, report, respond, sample, review, fairness):
     records.command()(record_command)
 cli.add_typer(models, name="models")
 cli.add_typer(records, name="records")

@@ -5,11 +5,11 @@ from __future__ import annotations
 import io
 import shutil
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from math import isnan
 from typing import TYPE_CHECKING
 
-from houseprice.formatting import percent, plural
+from houseprice.formatting import percent, plural, signed_percent
 from houseprice.model.standards import format_metric, metric_label
 
 if TYPE_CHECKING:
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from houseprice.market.sales import Market
     from houseprice.model.gate import ChampionComparison, GateResult
     from houseprice.model.report import Report
+    from houseprice.records.fairness import Fairness
+    from houseprice.records.report import LiveReport
 
 _PIPED_WIDTH = 120
 
@@ -52,6 +54,103 @@ def report_text(
         title = f"Ratio study of {sales} by a model of the earlier years"
         tables.insert(2, _equity(out_of_time.equity, title))
     return _render(tables)
+
+
+def track_record_text(report: LiveReport, by: Sequence[str]) -> str:
+    """Format the track record, with the groups of some groupings, the alarms and the reviews."""
+    record = report.record
+    rows = [
+        [
+            metric_label(str(row["figure"])),
+            f"{row['cases']:,}",
+            *_with_interval(row["value"], row["low"], row["high"]),
+            "" if isnan(row["promised"]) else percent(row["promised"]),
+            str(row["finding"]),
+        ]
+        for row in record.figures.to_dict("records")
+    ]
+    headers = ["", "cases", "value", "95 % interval", "promised", ""]
+    tables = [_table("Track record", headers, rows)]
+    if len(record.equity):
+        title = f"Ratio study of {plural(record.n_sales, 'later sale')}, 90 % intervals"
+        tables.append(_equity(record.equity, title))
+    tables += [_error_groups(record.groups, name) for name in by]
+    if report.reviews.n_reviews:
+        tables.append(_shares(report.reviews.shares, "Reviews", "Verdict"))
+        tables.append(_shares(report.reviews.reviewers, "Share that agrees", "Reviewer"))
+    lines = [record.sentence]
+    if record.n_added_later:
+        lines.append(
+            f"Of {plural(record.n_sales, 'value')}, {record.n_added_later:,} were saved on the day "
+            "of the sale or later: they are no proof that the price was unknown."
+        )
+    return "\n".join([*lines, "", _render(tables), "", *alarm_lines(report.alarms)])
+
+
+def alarm_lines(alarms: pd.DataFrame) -> list[str]:
+    """Say what each alarm found, what would do, and what was done."""
+    if alarms.empty:
+        return ["No alarm."]
+    lines = []
+    for alarm in alarms.to_dict("records"):
+        lines.append(f"Alarm {alarm['entry']} ({alarm['created_at']:%Y-%m-%d}): {alarm['message']}")
+        lines += [f"  - {advice}" for advice in alarm["advice"]]
+        lines += [
+            f"  Done ({each['at']:%Y-%m-%d}, {each['person']}): {each['what']}"
+            for each in alarm["responses"]
+        ] or [f"  Open. Say what was done: houseprice records respond {alarm['entry']} --what …"]
+    return lines
+
+
+def fairness_text(found: Fairness) -> str:
+    """Format a comparison by attributes: its groups, its tests and the ratio study of each."""
+    tables = [_error_groups(found.groups, by) for by in found.groups["by"].unique()]
+    rows = [
+        [f"{row['group']} ({row['by']})", metric_label(row["figure"]), f"{row['p_adjusted']:.3f}",
+         "yes" if row["differs"] else "no"]
+        for row in found.tests.to_dict("records")
+    ]  # fmt: skip
+    if rows:
+        headers = ["Group against all others", "figure", "adjusted p-value", "differs"]
+        tables.append(_table("Comparisons, adjusted for their number", headers, rows))
+    if len(found.equity):
+        for by, part in found.equity.groupby("by", sort=False):
+            tables.append(_groups(part, f"Ratio study by {by}", str(by)))
+    return "\n".join([found.sentence, *found.remarks, "", _render(tables)])
+
+
+def _error_groups(groups: pd.DataFrame, by: str) -> Table:
+    rows = []
+    for row in groups[groups["by"] == by].to_dict("records"):
+        cells = [str(row["group"]), f"{row['cases']:,}"]
+        if isnan(row["median_ape"]):
+            cells += ["too few", *[""] * 4]
+        else:
+            cells += _with_interval(*(row[f"median_ape{end}"] for end in ("", "_low", "_high")))
+            cells += [percent(row["within_10"]), *_coverage(row), signed_percent(row["bias"])]
+        rows.append(cells)
+    headers = [by.capitalize(), "cases", "median error", "95 % interval", "within 10 %",
+               "coverage (expected)", "bias"]  # fmt: skip
+    return _table(f"By {by}", headers, rows)
+
+
+def _coverage(row: Mapping[Hashable, float]) -> list[str]:
+    if isnan(row["coverage"]):
+        return [""]
+    return [f"{percent(row['coverage'])} ({percent(row['expected_coverage'], 0)})"]
+
+
+def _shares(shares: pd.DataFrame, title: str, first: str) -> Table:
+    rows = [
+        [str(row[first.lower()]).replace("_", " "), f"{row['cases']:,}",
+         *_with_interval(row["share"], row["low"], row["high"])]
+        for row in shares.to_dict("records")
+    ]  # fmt: skip
+    return _table(title, [first, "cases", "share", "95 % interval"], rows)
+
+
+def _with_interval(value: float, low: float, high: float) -> list[str]:
+    return ["", ""] if isnan(value) else [percent(value), f"{percent(low)} to {percent(high)}"]
 
 
 def gate_text(result: GateResult, symbol: str) -> str:
