@@ -32,6 +32,7 @@ RUN cd /opt/venv/lib/python3*/site-packages \
 FROM packages AS build
 COPY pyproject.toml README.md LICENSE streamlit_app.py /build/
 COPY .streamlit/config.toml /build/.streamlit/
+COPY docs/privacy.md /build/docs/
 COPY pages /build/pages
 COPY houseprice /build/houseprice
 RUN pip wheel --no-deps --wheel-dir /build/dist /build \

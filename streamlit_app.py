@@ -3,7 +3,7 @@
 import streamlit as st
 
 from houseprice.ui.layout import page_frame
-from houseprice.ui.session import may_make_markets
+from houseprice.ui.session import may, may_make_markets
 
 # The pages are one folder down on purpose: Streamlit shows each file directly in pages/ as a page
 # of its own, without this navigation and frame.
@@ -51,6 +51,23 @@ if may_make_markets():
             url_path="yours",
         )
     )
+
+RECORDS = {
+    "save": st.Page(
+        "pages/records/saved.py",
+        title="Saved valuations",
+        icon=":material/bookmark:",
+        url_path="saved",
+    ),
+    "see track record": st.Page(
+        "pages/records/privacy.py",
+        title="Privacy",
+        icon=":material/shield_person:",
+        url_path="privacy",
+    ),
+}
+if allowed := [page for permission, page in RECORDS.items() if may(permission)]:
+    PAGES["Records"] = allowed
 
 st.set_page_config(page_title="houseprice", page_icon="🏠", layout="wide")
 page = st.navigation(PAGES)

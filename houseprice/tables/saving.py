@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -44,8 +44,8 @@ class SaveOptions:
 
         Raises InputError if there is no column of the given name.
         """
-        own = [name for name in header.columns if name not in contract.names]
-        column = _named(own, _REFERENCE_NAMES)
+        usual = cls.usual(header.columns, contract)
+        column = usual.reference
         if reference is not None:
             spellings = zip(header.cells, header.columns, strict=True)
             names = {fold_name(each): name for cell, name in spellings for each in (cell, name)}
@@ -55,7 +55,13 @@ class SaveOptions:
                     f"There is no column {shorten(reference)} to take references from, only "
                     f"{list_some(list(header.columns), 10)}."
                 )
-        return cls(column, _named(own, _ADDRESS_NAMES), note)
+        return cls(column, usual.address, note)
+
+    @classmethod
+    def usual(cls, columns: Iterable[str], contract: Contract) -> SaveOptions:
+        """Find the columns that have a usual name and are no field of the market."""
+        own = [name for name in columns if name not in contract.names]
+        return cls(_named(own, _REFERENCE_NAMES), _named(own, _ADDRESS_NAMES))
 
     @property
     def columns_used(self) -> str:

@@ -144,12 +144,16 @@ def _update_outage(slot: DeltaGenerator, before: Outage | None) -> None:
 
 
 def _show_outage(slot: DeltaGenerator, current: Outage) -> None:
-    offset = st.context.timezone_offset  # the visitor's clock, where the browser reports it
-    zone = None if offset is None else timezone(timedelta(minutes=-offset))
-    text = f"Not answering since {current.since.astimezone(zone):%H:%M}."
+    text = f"Not answering since {current.since.astimezone(visitor_zone()):%H:%M}."
     with slot.container():
         st.markdown(f":small[:orange[{escape(text)}]]")
         retry_button("sidebar")
+
+
+def visitor_zone() -> timezone | None:
+    """Return the time zone of the visitor's clock; None where the browser does not report it."""
+    offset = st.context.timezone_offset
+    return None if offset is None else timezone(timedelta(minutes=-offset))
 
 
 @contextmanager
@@ -201,11 +205,13 @@ def retry_button(key: str) -> None:
     st.button("Try again", key=f"again_{key}", on_click=retry, icon=":material/refresh:")
 
 
-def download(label: str, frame: pd.DataFrame, *, key: str) -> None:
+def download(label: str, frame: pd.DataFrame | Callable[[], pd.DataFrame], *, key: str) -> None:
     """Show a download button for a frame; the CSV is written only when the button is clicked."""
     st.download_button(
         label,
-        lambda: to_csv(frame, escape_formulas=True, newline="\r\n", bom=True),
+        lambda: to_csv(
+            frame() if callable(frame) else frame, escape_formulas=True, newline="\r\n", bom=True
+        ),
         file_name=f"{key}.csv",
         mime="text/csv",
         key=key,

@@ -130,7 +130,7 @@ def may(permission: Permission) -> bool:
     """Whether the role of the visitor allows something; not if the role can't be read."""
     try:
         return roles.may(role(), permission)
-    except RecordsError as error:
+    except (RecordsError, SettingsError) as error:
         logger.warning("the role of a visitor can't be read: %s", error)
         return False
 

@@ -31,7 +31,16 @@ from houseprice.ui.house.state import (
 )
 from houseprice.ui.house.value_card import show_result
 from houseprice.ui.layout import error_boundary, escape, show_link
-from houseprice.ui.session import backend, market, ranked_columns, sales_domain, typical_values
+from houseprice.ui.records.save import show_save
+from houseprice.ui.session import (
+    author,
+    backend,
+    market,
+    may,
+    ranked_columns,
+    sales_domain,
+    typical_values,
+)
 
 N_REPORTED = 14
 
@@ -120,6 +129,16 @@ with actions, error_boundary("actions"):
             if report.open:
                 columns = [column for column in ranked if column in given][:N_REPORTED]
                 show_report(backend(), row, result, contract, columns)
+        # Where visitors can't be told apart, nothing is saved.
+        if may("save") and (who := author()) is not None:
+            with (
+                st.popover(
+                    "Save", icon=":material/bookmark_add:", key="save", on_change="rerun"
+                ) as saving,
+                error_boundary("save_error"),
+            ):
+                if saving.open:
+                    show_save(who, given, result, backend().info(), contract)
 
 # Without a value there is nothing to explain.
 for tab in (explanation, comparables, what_if, compare):

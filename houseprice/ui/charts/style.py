@@ -15,7 +15,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from numpy.typing import ArrayLike
 
-from houseprice.formatting import rounding_step
+from houseprice.formatting import display_step, rounding_step
 from houseprice.market.contract import Contract
 from houseprice.market.dates import date_of
 from houseprice.market.fields import Field
@@ -79,6 +79,16 @@ def money_cells(contract: Contract) -> str:
     """The format of a column of amounts in a table."""
     price = contract.market.price
     return f"{price.symbol}%,.{price.decimals}f" if price.decimals else f"{price.symbol}%,d"
+
+
+def rounded_amounts(valuations: pd.DataFrame) -> dict[str, pd.Series]:
+    """Return value and range of each row, rounded to the precision that their spread warrants."""
+    prices = valuations["predicted_price"].fillna(0.0)
+    steps = np.array([display_step(*pair) for pair in zip(prices, valuations["fsd"], strict=True)])
+    return {
+        column: (valuations[column] / steps).round() * steps
+        for column in ("predicted_price", "price_low", "price_high")
+    }
 
 
 def price_text(amount: float, contract: Contract) -> str:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import PurePath
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import streamlit as st
 from streamlit.elements.lib.column_types import ColumnConfig
@@ -24,13 +24,15 @@ from houseprice.tables.scoring import ScoredTable
 from houseprice.tables.table import Table
 from houseprice.tables.writer import to_csv
 from houseprice.ui.charts.panel import panel
-from houseprice.ui.charts.style import money_cells
+from houseprice.ui.charts.style import money_cells, rounded_amounts
 from houseprice.ui.charts.uploads import FEWEST, comparison_chart, confidence_chart
 from houseprice.ui.csv.comparison import show_accuracy, show_drift, show_totals
 from houseprice.ui.csv.problems import show_problems
 from houseprice.ui.csv.upload import EVIDENCE_ROWS, ValuedUpload, with_evidence
 from houseprice.ui.house.state import FORM_PAGE, TAB, row_link
 from houseprice.ui.layout import NOT_SUPPORTED, error_boundary, escape, provenance, show_table
+from houseprice.ui.records.save import show_save_table
+from houseprice.ui.session import author, may
 
 TABS = ("Results", "Problems", "Totals and drift", "Accuracy")
 
@@ -185,6 +187,19 @@ def _show_downloads(result: ValuedUpload, contract: Contract) -> None:
             help="For programs: the same columns with their types.",
             on_click="ignore",
         )
+        if may("save") and (who := author("table")) is not None:
+            with (
+                st.popover(
+                    "Save these valuations",
+                    icon=":material/bookmark_add:",
+                    key="csv_saving",
+                    on_change="rerun",
+                ) as saving,
+                error_boundary("csv_save_error"),
+            ):
+                if saving.open:
+                    info = replace(result.info, as_of=result.as_of or result.info.as_of)
+                    show_save_table(who, result.table, result.scored, info, contract, result.token)
 
 
 def valued_csv(scored: ScoredTable, table: Table) -> bytes:
@@ -309,12 +324,7 @@ def valued_houses(scored: ScoredTable) -> pd.DataFrame:
     that the backend provides come first, then the columns of the upload.
     """
     valuations = scored.valuations
-    prices = valuations["predicted_price"].fillna(0.0)
-    steps = np.array([display_step(*pair) for pair in zip(prices, valuations["fsd"], strict=True)])
-    rounded = {
-        column: (valuations[column] / steps).round() * steps
-        for column in ("predicted_price", "price_low", "price_high")
-    }
+    rounded = rounded_amounts(valuations)
     shown = valuations[["row", "confidence", "message"]].assign(
         status=valuations["status"].map(_STATUS), **rounded
     )

@@ -55,8 +55,8 @@ def test_the_wheel_contains_the_pages_and_their_theme(wheel, root):
     web = {
         name.partition("/web/")[2]: content for name, content in wheel.items() if "/web/" in name
     }
-    theme = ".streamlit/config.toml"
-    entries = {name: (root / name).read_bytes() for name in ("streamlit_app.py", theme)}
+    names = ("streamlit_app.py", ".streamlit/config.toml", "docs/privacy.md")
+    entries = {name: (root / name).read_bytes() for name in names}
     pages = {f"pages/{name}": content for name, content in files_under(root / "pages").items()}
     assert web == entries | pages
 

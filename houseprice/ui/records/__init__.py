@@ -1,0 +1,1 @@
+"""The pages of the records: saving, the list of saved valuations, and the track record."""
