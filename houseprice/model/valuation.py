@@ -35,6 +35,8 @@ CONFIDENCE_BANDS = (("low", 0.0), ("medium", 85.0), ("high", 92.0))
 MAX_CONFIDENCE_OUTSIDE = 84.0
 """The highest confidence of a house outside of what the sales cover, which is low."""
 
+_BLOCK = 4_000  # houses at a time, whose tables stay in the cache of the processor
+
 _VALUE_COLUMNS = pd.Index(
     ["predicted_price", "price_low", "price_high", "interval", "fsd", "confidence"]
 )
@@ -286,6 +288,13 @@ class ValuationModel(RegressorMixin, BaseEstimator):
 
     def _assess(self, houses: Floats, blank: Flags) -> tuple[Floats, Floats, Flags]:
         """Return log price, difficulty, and whether imputed houses are unlike all sales."""
+        if len(houses) > _BLOCK:
+            starts = range(0, len(houses), _BLOCK)
+            blocks = [self._assess(houses[i : i + _BLOCK], blank[i : i + _BLOCK]) for i in starts]
+            log_price, difficulty, is_unlike = (
+                np.concatenate(column) for column in zip(*blocks, strict=True)
+            )
+            return log_price, difficulty, is_unlike
         regressor = self.regressor_
         design = regressor.design(houses, blank)
         predictions = regressor.member_predictions(design)

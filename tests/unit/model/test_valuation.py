@@ -4,6 +4,7 @@ import pickle
 from itertools import pairwise
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
@@ -54,6 +55,13 @@ def test_values_are_accurate_reproducible_and_survive_a_pickle(
     assert unpickled.value(houses).equals(values)
     assert hasattr(valuer, "folds_")
     assert not hasattr(unpickled, "folds_")
+
+
+def test_a_house_has_the_same_value_in_a_table_of_any_size(valuer, houses):
+    rows = np.resize(np.arange(len(houses)), 9_001)
+    many = valuer.value(houses.iloc[rows].reset_index(drop=True))
+    few = valuer.value(houses).iloc[rows].reset_index(drop=True)
+    pd.testing.assert_frame_equal(many, few, rtol=1e-9)
 
 
 def test_houses_are_valued_the_same_one_by_one_with_their_index(valuer, houses):
