@@ -31,7 +31,11 @@ _LISTED = ("entry", "created_at", "person", "reference", "predicted_price", "pri
 def show(
     context: typer.Context,
     search: Annotated[
-        str, typer.Option(help="Part of a reference, a note or an address, or a number.")
+        str,
+        typer.Option(
+            help="A number, the beginning of a reference, key or address, or, in the newest "
+            "10,000, any part of a reference, note or address."
+        ),
     ] = "",
     limit: Annotated[int, typer.Option(min=1, help="Longest list.")] = 50,
     market_name: MarketName = None,

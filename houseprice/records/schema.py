@@ -36,6 +36,8 @@ metadata = MetaData(
 )
 
 _Id = BigInteger().with_variant(Integer, "sqlite")
+# An index of this finds the beginning of a text, which depends on the collation.
+_Key = Text().with_variant(Text(collation="C"), "postgresql")
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -101,14 +103,14 @@ PERSONAL = {"personal": True}
 
 valuations = _record_table(
     "valuations",
-    Column("reference", Text, index=True, info=PERSONAL),
+    Column("reference", _Key, index=True, info=PERSONAL),
     Column("note", Text, info=PERSONAL),
     Column("facts", Text, info=PERSONAL),  # JSON: the cells as given, by field
-    Column("property_key", Text, index=True, info=PERSONAL),
-    Column("address", Text, info=PERSONAL),  # normalised: lower case, single spaces
+    Column("property_key", _Key, index=True, info=PERSONAL),
+    Column("address", _Key, index=True, info=PERSONAL),  # normalised: lower case, single spaces
     Column("address_block", Text, index=True, info=PERSONAL),  # shared by similar addresses
     Column("area", Text),
-    Column("status", Text, nullable=False),
+    Column("status", Text, nullable=False, index=True),
     Column("predicted_price", Double),
     Column("price_low", Double),
     Column("price_high", Double),
@@ -125,9 +127,9 @@ valuations = _record_table(
 
 outcomes = _record_table(
     "outcomes",
-    Column("reference", Text, index=True, info=PERSONAL),
-    Column("property_key", Text, index=True, info=PERSONAL),
-    Column("address", Text, index=True, info=PERSONAL),
+    Column("reference", _Key, index=True, info=PERSONAL),
+    Column("property_key", _Key, index=True, info=PERSONAL),
+    Column("address", _Key, index=True, info=PERSONAL),
     Column("facts", Text, info=PERSONAL),
     Column("sold_on", Date, nullable=False),
     Column("price", Double, nullable=False),

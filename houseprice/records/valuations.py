@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import Select, func, or_, select
+from sqlalchemy import CompoundSelect, Select, func, or_, select, union
 
 from houseprice.backend.base import NUMBER_COLUMNS, BackendInfo, ValuationResult
 from houseprice.errors import InputError, RecordsError
@@ -23,9 +23,16 @@ from houseprice.records.ledger import Author, append, delete_personal, to_json
 from houseprice.records.schema import entries, valuations
 
 MAX_TEXT_CHARS = 2_000
-"""Characters that a reference, a note or an address may have."""
+"""Characters that a note may have."""
+MAX_KEY_CHARS = 500
+"""Characters that a reference or an address may have: as many as an index takes."""
 PAGE_ROWS = 50
 """Saved valuations in one page of the list."""
+SEARCHED_ROWS = 10_000
+"""Newest entries in which any part of a text is found."""
+PREFIX_ROWS = 1_000
+"""Entries that are found by one beginning of a text."""
+_LAST_CHAR = "\U0010ffff"
 
 
 @dataclass(frozen=True)
@@ -145,24 +152,44 @@ def listing(
     search: str = "",
     before: int | None = None,
     limit: int = PAGE_ROWS,
+    n_searched: int = SEARCHED_ROWS,
 ) -> pd.DataFrame:
     """Return saved valuations, newest first: those of a person, or of all.
 
-    ``search`` is part of a reference, a note or an address, or the number of an entry. The next
-    page has the entries ``before`` the last one of this page.
+    ``search`` is the number of an entry, the beginning of a reference, a key or an address, or, in
+    the newest ``n_searched`` entries, any part of a reference, a note or an address. The next page
+    has the entries ``before`` the last one of this page.
     """
     query = _of_market(market, person).order_by(entries.c.id.desc()).limit(limit)
     if before is not None:
         query = query.where(entries.c.id < before)
-    if search.strip():
-        text = search.strip()
-        found = or_(
-            valuations.c.reference.icontains(text, autoescape=True),
-            valuations.c.note.icontains(text, autoescape=True),
-            valuations.c.address.contains(normalize_address(text) or text, autoescape=True),
-        )
-        query = query.where(or_(found, entries.c.id == int(text)) if text.isdecimal() else found)
+    if text := search.strip():
+        newest = _numbers_of_market(market, person).order_by(entries.c.id.desc()).limit(n_searched)
+        query = query.where(entries.c.id.in_(_found(text, newest)))
     return _frame(database, query)
+
+
+def _found(text: str, newest: Select[Any]) -> CompoundSelect[Any]:
+    """Select the entries that a text finds: by an index in all, by reading in the newest ones."""
+    columns = valuations.c
+    address = normalize_address(text) or text
+    inside = or_(
+        columns.reference.icontains(text, autoescape=True),
+        columns.note.icontains(text, autoescape=True),
+        columns.address.contains(address, autoescape=True),
+    )
+    parts = [select(columns.entry).where(columns.entry.in_(newest), inside)]
+    if text.isdecimal():
+        parts.append(select(columns.entry).where(columns.entry == int(text)))
+    beginnings = [
+        (column, spelling)
+        for column in (columns.reference, columns.property_key)
+        for spelling in {text, text.lower(), text.upper(), text.capitalize()}
+    ]
+    for column, beginning in [*beginnings, (columns.address, address)]:
+        some = select(columns.entry).where(column >= beginning, column < beginning + _LAST_CHAR)
+        parts.append(select(some.limit(PREFIX_ROWS).subquery().c.entry))
+    return union(*parts)
 
 
 def count(
@@ -234,10 +261,16 @@ def delete_old(database: Database, author: Author, days: int) -> int:
 
 
 def _of_market(market: str, person: str | None) -> Select[Any]:
-    query = (
-        select(entries.c.person, entries.c.source, entries.c.created_at, valuations)
+    return (
+        _numbers_of_market(market, person)
+        .with_only_columns(entries.c.person, entries.c.source, entries.c.created_at, valuations)
         .join(valuations, valuations.c.entry == entries.c.id)
-        .where(entries.c.kind == valuations.name, entries.c.market == market)
+    )
+
+
+def _numbers_of_market(market: str, person: str | None) -> Select[Any]:
+    query = select(entries.c.id).where(
+        entries.c.kind == valuations.name, entries.c.market == market
     )
     return query if person is None else query.where(entries.c.person == person)
 
@@ -256,8 +289,8 @@ def _number(value: float) -> float | None:
 def _check_texts(texts: Sequence[OwnTexts]) -> None:
     for own in texts:
         for name, text in vars(own).items():
-            if len(text) > MAX_TEXT_CHARS:
+            most = MAX_TEXT_CHARS if name == "note" else MAX_KEY_CHARS
+            if len(text) > most:
                 raise InputError(
-                    f"The {name} has {len(text):,} characters; at most {MAX_TEXT_CHARS:,} are "
-                    "saved."
+                    f"The {name} has {len(text):,} characters; at most {most:,} are saved."
                 )

@@ -12,7 +12,7 @@ from houseprice.formatting import plural
 from houseprice.market.contract import Contract
 from houseprice.records.ledger import Author, append
 from houseprice.records.schema import valuations
-from houseprice.records.valuations import MAX_TEXT_CHARS, OwnTexts, save
+from houseprice.records.valuations import MAX_KEY_CHARS, MAX_TEXT_CHARS, OwnTexts, save
 from houseprice.tables.saving import SaveOptions, record_rows
 from houseprice.tables.scoring import ScoredTable
 from houseprice.tables.table import Table
@@ -40,15 +40,23 @@ def show_save(
                 key=f"save_{label.lower()}",
                 placeholder="optional",
                 help=help_text,
-                max_chars=MAX_TEXT_CHARS,
+                max_chars=most,
                 # While typing: a click on the button must not meet a page that is being rerun.
                 live=True,
                 persist_state="session",
             )
-            for label, help_text in (
-                ("Reference", "Your own number of the house. A later price is matched by it."),
-                ("Note", None),
-                ("Address", "A later price without a reference is matched by it."),
+            for label, most, help_text in (
+                (
+                    "Reference",
+                    MAX_KEY_CHARS,
+                    "Your own number of the house. A later price is matched by it.",
+                ),
+                ("Note", MAX_TEXT_CHARS, None),
+                (
+                    "Address",
+                    MAX_KEY_CHARS,
+                    "A later price without a reference is matched by it.",
+                ),
             )
         )
     )  # fmt: skip

@@ -48,7 +48,7 @@ def show_saved(author: Author, market: Market) -> None:
     search = st.text_input(
         f"Search in {plural(n_saved, 'saved valuation')}",
         key=_SEARCH,
-        placeholder="Part of a reference, a note or an address, or a number",
+        placeholder="Reference, note, address or number",
         icon=":material/search:",
         on_change=_show_newest,
         persist_state="session",

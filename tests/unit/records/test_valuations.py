@@ -72,6 +72,17 @@ def test_the_list_can_be_searched(database, save_prices, search):
     assert listing(database, "hamlet", search=search)["entry"].tolist() == [2]
 
 
+@pytest.mark.parametrize("search", ["FILE 7", "file", "h1", "1 MAIN", "2"])
+def test_entries_that_are_not_among_the_newest_are_found_by_their_beginning(
+    database, save_prices, search
+):
+    texts = [OwnTexts("other"), OwnTexts("file 7", "note", "1 Main St."), OwnTexts(), OwnTexts()]
+    save_prices([1e5] * 4, texts=texts)
+    assert listing(database, "hamlet", search=search, n_searched=2)["entry"].tolist() == [2]
+    assert listing(database, "hamlet", search="note", n_searched=2).empty
+    assert listing(database, "hamlet", search=search, person="ben").empty
+
+
 def test_a_search_takes_wildcards_literally(database, save_prices):
     save_prices([1e5], texts=[OwnTexts("file 7")])
     assert listing(database, "hamlet", search="%").empty
@@ -99,6 +110,14 @@ def test_old_valuations_lose_what_is_personal_once(database, save_prices):
 def test_a_text_that_is_too_long_is_refused(save_prices):
     with pytest.raises(InputError, match="The note has 2,001 characters; at most 2,000"):
         save_prices([1e5], texts=[OwnTexts(note="x" * 2_001)])
+    with pytest.raises(InputError, match="The address has 501 characters; at most 500"):
+        save_prices([1e5], texts=[OwnTexts(address="x" * 501)])
+
+
+def test_the_longest_texts_of_any_script_can_be_saved(database, save_prices):
+    longest = "".join(chr(0x20000 + i) for i in range(500))
+    (number,) = save_prices([1e5], texts=[OwnTexts(longest, "", longest)])
+    assert get(database, "hamlet", number)["reference"] == longest
 
 
 def test_a_value_that_is_added_later_keeps_both_times(database, save_prices):

@@ -9,6 +9,7 @@ revision = "0001"
 down_revision = None
 
 _ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+_KEY = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 
 
 def upgrade() -> None:
@@ -66,9 +67,9 @@ def upgrade() -> None:
     op.create_table(
         "outcomes",
         sa.Column("entry", _ID, autoincrement=False, nullable=False),
-        sa.Column("reference", sa.Text()),
-        sa.Column("property_key", sa.Text()),
-        sa.Column("address", sa.Text()),
+        sa.Column("reference", _KEY),
+        sa.Column("property_key", _KEY),
+        sa.Column("address", _KEY),
         sa.Column("facts", sa.Text()),
         sa.Column("sold_on", sa.Date(), nullable=False),
         sa.Column("price", sa.Double(), nullable=False),
@@ -98,11 +99,11 @@ def upgrade() -> None:
     op.create_table(
         "valuations",
         sa.Column("entry", _ID, autoincrement=False, nullable=False),
-        sa.Column("reference", sa.Text()),
+        sa.Column("reference", _KEY),
         sa.Column("note", sa.Text()),
         sa.Column("facts", sa.Text()),
-        sa.Column("property_key", sa.Text()),
-        sa.Column("address", sa.Text()),
+        sa.Column("property_key", _KEY),
+        sa.Column("address", _KEY),
         sa.Column("address_block", sa.Text()),
         sa.Column("area", sa.Text()),
         sa.Column("status", sa.Text(), nullable=False),
@@ -121,6 +122,8 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("entry", name="pk_valuations"),
     )
     op.create_index("ix_valuations_address_block", "valuations", ["address_block"])
+    op.create_index("ix_valuations_address", "valuations", ["address"])
+    op.create_index("ix_valuations_status", "valuations", ["status"])
     op.create_index("ix_valuations_property_key", "valuations", ["property_key"])
     op.create_index("ix_valuations_reference", "valuations", ["reference"])
     op.bulk_insert(head, [{"id": 1, "n_entries": 0, "chain": "0" * 64}])
