@@ -103,19 +103,24 @@ def identify(cells: Mapping[Any, Any], own: OwnTexts, contract: Contract) -> dic
     """Return what a house is recognised by, and its facts as given."""
     market = contract.market
     key = cells.get(market.property_id or market.id)
-    facts = {
-        name: cell
-        for name, cell in cells.items()
-        if name in contract.columns and not is_blank(cell)
-    }
     address = normalize_address(own.address)
     return {
         "reference": own.reference.strip() or None,
         "property_key": None if is_blank(key) else str(key).strip(),
         "address": address or None,
         "address_block": address_block(address) or None,
-        "facts": to_json({name: str(cell) for name, cell in facts.items()}),
+        "facts": to_json(facts_of(cells, contract)),
     }
+
+
+def facts_of(cells: Mapping[Any, Any], contract: Contract) -> dict[str, str]:
+    """Return the fields of a house as given, without empty cells; "NA" may be a level."""
+    texts = {
+        name: str(cell) if isinstance(cell, str) or not is_blank(cell) else ""
+        for name, cell in cells.items()
+        if name in contract.columns
+    }
+    return {name: text for name, text in texts.items() if text.strip()}
 
 
 def normalize_address(text: str) -> str:

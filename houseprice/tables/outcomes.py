@@ -19,6 +19,7 @@ from houseprice.market.parsing import is_blank, shorten
 from houseprice.market.problems import Problem
 from houseprice.market.sales import valuation_days
 from houseprice.market.validation import validate_prices
+from houseprice.records.valuations import facts_of
 from houseprice.settings import Settings
 from houseprice.tables.decimals import ambiguous_numbers, detect_decimals
 from houseprice.tables.reader import read_table
@@ -95,10 +96,7 @@ def check_outcomes(
             **own,
             "sold_on": pd.Series(days, dtype=object),
             "price": prices.to_numpy(),
-            "facts": [
-                {name: str(cell) for name, cell in house.items() if not is_blank(cell)}
-                for house in facts
-            ],
+            "facts": [facts_of(house, contract) for house in facts],
         }
     )
     if "corrects" in sales:

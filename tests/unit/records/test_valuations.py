@@ -12,6 +12,7 @@ from houseprice.records.valuations import (
     count,
     delete,
     delete_old,
+    facts_of,
     get,
     listing,
     normalize_address,
@@ -137,3 +138,8 @@ def test_facts_are_kept_as_given(database, save_prices):
     rows = houses(1).assign(size=["1.200,50"], grade=[" Fine "])
     (number,) = save_prices([1e5], rows=rows)
     assert get(database, "hamlet", number)["facts"]["size"] == "1.200,50"
+
+
+def test_a_text_for_blank_that_is_a_level_is_a_fact(market):
+    cells = {"Alley": "NA", "Fence": " ", "LotArea": math.nan, "Street": None, "other": "x"}
+    assert facts_of(cells, market.contract) == {"Alley": "NA"}
