@@ -52,22 +52,32 @@ if may_make_markets():
         )
     )
 
-RECORDS = {
-    "save": st.Page(
-        "pages/records/saved.py",
-        title="Saved valuations",
-        icon=":material/bookmark:",
-        url_path="saved",
-    ),
-    "see track record": st.Page(
-        "pages/records/privacy.py",
-        title="Privacy",
-        icon=":material/shield_person:",
-        url_path="privacy",
-    ),
-}
-if allowed := [page for permission, page in RECORDS.items() if may(permission)]:
-    PAGES["Records"] = allowed
+if may("save"):
+    PAGES["Records"] = [
+        st.Page(
+            "pages/records/saved.py",
+            title="Saved valuations",
+            icon=":material/bookmark:",
+            url_path="saved",
+        )
+    ]
+if may("see track record"):
+    PAGES.setdefault("Records", []).extend(
+        [
+            st.Page(
+                "pages/records/track_record.py",
+                title="Track record",
+                icon=":material/fact_check:",
+                url_path="track-record",
+            ),
+            st.Page(
+                "pages/records/privacy.py",
+                title="Privacy",
+                icon=":material/shield_person:",
+                url_path="privacy",
+            ),
+        ]
+    )
 
 st.set_page_config(page_title="houseprice", page_icon="🏠", layout="wide")
 page = st.navigation(PAGES)

@@ -140,6 +140,12 @@ def delete_personal(
             )
 
 
+def last_entry(database: Database) -> int:
+    """Return the number of the newest entry; 0 without one."""
+    with database.read() as connection:
+        return int(connection.scalar(select(head.c.n_entries)) or 0)
+
+
 @dataclass(frozen=True)
 class Verification:
     """The result of a verification: how many entries, the last link, and what is wrong."""

@@ -32,11 +32,17 @@ from houseprice.records.track_record import (
 
 @dataclass(frozen=True)
 class LiveReport:
-    """The track record, all alarms (see :func:`known_alarms`) and the results of reviews."""
+    """The track record of ``pairs``, all alarms (:func:`known_alarms`), and reviews."""
 
+    pairs: pd.DataFrame
     record: TrackRecord
     alarms: pd.DataFrame
     reviews: ReviewResults
+
+    @property
+    def n_open_alarms(self) -> int:
+        """How many alarms have no response."""
+        return sum(not responses for responses in self.alarms["responses"])
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as plain data for JSON."""
@@ -73,6 +79,7 @@ def live_report(
         alarms = broken_promises(found, promises) + ([drift] if drift else [])
         record_alarms(database, author, alarms)
     return LiveReport(
+        found,
         track_record(found, requests, promises, symbol=price.symbol),
         known_alarms(database, name),
         review_results(database, name, since=since, until=until),

@@ -101,7 +101,11 @@ class TrackRecord:
         promised, verdict = "", "the model made no promise that is known"
         if error["promised"] is not None:
             promised = f" ({percent(error['promised'])} promised)"
-            worse = [metric_label(name) for name, row in rows.items() if row["finding"] == "worse"]
+            worse = [
+                metric_label(name)[0].lower() + metric_label(name)[1:]
+                for name, row in rows.items()
+                if row["finding"] == "worse"
+            ]
             verdict = f"worse than promised: {join_words(worse)}" if worse else "as promised"
         return (
             f"{hit}. The median absolute error on {plural(self.n_sales, 'later sale')} is "

@@ -12,7 +12,9 @@ from playwright.sync_api import expect
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
 
-PAGES = ("/", "/house", "/csv", "/explore", "/drivers", "/model")
+PAGES = (
+    "/", "/house", "/csv", "/explore", "/drivers", "/model", "/saved", "/track-record", "/privacy",
+)  # fmt: skip
 OPENED = {"/csv": "Try it with", "/drivers": "Compare methods"}
 """What is clicked on a page first, so that all of it is drawn."""
 WIDTHS = (1280, 390)

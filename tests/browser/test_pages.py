@@ -12,6 +12,9 @@ PAGES = {
     "/explore": "Explore the sales",
     "/drivers": "What drives price",
     "/model": "Model performance",
+    "/saved": "Saved valuations",
+    "/track-record": "Track record",
+    "/privacy": "Privacy",
 }
 
 

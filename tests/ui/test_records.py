@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import pandas as pd
 import pytest
 import streamlit as st
 from streamlit import config
 
-from houseprice.records import valuations
+from houseprice.records import outcomes, reviews, valuations
 from houseprice.records.database import Database, parse_url
-from tests.ui.page import open_page
+from tests.saved_values import save_with_prices
+from tests.ui.page import charts, metrics, open_page, select_tab, texts
 
-HOUSE, CSV, SAVED = "pages/value/house.py", "pages/value/csv.py", "pages/records/saved.py"
+HOUSE, CSV = "pages/value/house.py", "pages/value/csv.py"
+SAVED, RECORD = "pages/records/saved.py", "pages/records/track_record.py"
 
 
 @pytest.fixture
@@ -74,3 +78,42 @@ def test_nothing_can_be_saved_where_visitors_cannot_be_told_apart(database):
     assert not [button for button in page.run().button if button.key == "save_house"]
     with pytest.raises(ValueError, match="Could not find a navigation page"):
         page.switch_page(SAVED)
+
+
+def test_the_track_record_says_how_to_get_there_and_what_is_wrong_with_a_price(database, market):
+    page = open_page(RECORD)
+    assert "No valuation is saved yet." in texts(page)
+    assert "Add prices of houses" in texts(page)
+    save_with_prices(database, market, 3)
+    select_tab(page, "record_tab", "Later prices")
+    page.text_input(key="price_reference").input("A-2")
+    page.text_input(key="price_amount").input("12x")
+    add = next(button for button in page.button if button.label == "Add the price")
+    add.click().run()
+    assert "«12x» is not a number" in texts(page)
+    assert "Enter a date" in texts(page)
+    page.text_input(key="price_amount").input("250,000")
+    page.date_input(key="price_sold_on").set_value(date(2026, 6, 1))
+    next(button for button in page.button if button.label == "Add the price").click().run()
+    assert "1 added, 1 matched" in page.success[0].value
+    assert outcomes.pairs(database, "ames")["price"].tolist()[-1] == 250_000
+
+
+def test_the_track_record_has_figures_groups_and_reviews(database, market):
+    save_with_prices(database, market, 71)
+    page = open_page(RECORD)
+    assert "The median absolute error on 70 later sales is 4.8 %" in texts(page)
+    assert metrics(page)["90 % interval coverage"] == "100.0 %"
+    by_month = charts(page)[0]
+    assert list(by_month["data"][0]["x"]) == ["2026-02", "2026-03"]
+    select_tab(page, "record_tab", "Groups")
+    assert page.dataframe[0].value["Bias"].tolist() == ["−4.8 % (−4.8 to −4.8 %)"]
+    select_tab(page, "record_tab", "Reviews")
+    page.button(key="record_draw_now").click().run()
+    drawn = reviews.open_reviews(database, "ames")["valuation"].tolist()
+    page.radio(key=f"record_verdict_{drawn[0]}").set_value("too_low")
+    page.text_input(key=f"record_reason_{drawn[0]}").input("a new kitchen").run()
+    page.button(key=f"record_review_{drawn[0]}").click().run()
+    assert not page.exception
+    assert reviews.review_results(database, "ames").n_reviews == 1
+    assert "Next of 19 open reviews" in [block.value for block in page.subheader]

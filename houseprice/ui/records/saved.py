@@ -70,7 +70,7 @@ def show_saved(author: Author, market: Market) -> None:
     _show_pager(stack, shown, is_last=len(page) <= PAGE_ROWS)
     if len(numbers) == 1:
         saved = valuations.get(records(), author.market, numbers[0], person=person)
-        _show_one(saved, market)
+        show_one(saved, market)
     if numbers:
         _show_delete(author, numbers, person)
     else:
@@ -154,7 +154,7 @@ def _show_pager(stack: list[int], page: pd.DataFrame, *, is_last: bool) -> None:
             st.rerun()
 
 
-def _show_one(saved: pd.Series, market: Market) -> None:
+def show_one(saved: pd.Series, market: Market) -> None:
     """Show one saved valuation with its facts, and a link to the form."""
     contract, facts = market.contract, saved["facts"]
     heading = f"**Number {saved['entry']:,}**"

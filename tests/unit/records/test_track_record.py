@@ -56,7 +56,7 @@ def test_worse_figures_are_named():
     found = record(simulated_pairs(600, sigma=0.2))
     worse = found.figures.loc[found.figures["finding"] == "worse", "figure"].tolist()
     assert worse == ["median_ape", "within_10", "coverage_90"]
-    assert "worse than promised: Median absolute error, Within 10 %" in found.sentence
+    assert "worse than promised: median absolute error, within 10 %" in found.sentence
 
 
 def test_each_level_of_intervals_has_its_own_coverage():

@@ -1,0 +1,154 @@
+"""The tabs of the track record about accuracy: the overview, and groups."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from houseprice.formatting import percent, plural, signed_percent
+from houseprice.market.contract import Contract
+from houseprice.market.sales import Market
+from houseprice.model.ratio_study import MIN_GROUP_SIZE
+from houseprice.model.standards import metric_help, short_label
+from houseprice.records.ledger import Author, last_entry
+from houseprice.records.report import LiveReport, live_report
+from houseprice.ui.charts.panel import panel
+from houseprice.ui.charts.performance import ratio_study_chart
+from houseprice.ui.charts.track_record import error_by_period_chart
+from houseprice.ui.layout import choose_option, escape, show_table
+from houseprice.ui.session import backend, records
+
+_REPORT = "record_report"
+_DAYS = {"All": None, "Last 12 months": 365, "Last 90 days": 90}
+_SOURCES = {"form": "Form", "table": "Table", "command": "Command", "api": "API"}
+
+
+def choose_period() -> date | None:
+    """Draw the choice of the period of sales; return its first day, None for all."""
+    chosen = choose_option("Sold", list(_DAYS), "All", "record_period")
+    days = _DAYS[chosen]
+    return None if days is None else datetime.now(UTC).date() - timedelta(days=days)
+
+
+def read_report(author: Author, market: Market, since: date | None) -> LiveReport:
+    """Return the report on the sales since a day; it is computed again when a record is added."""
+    key = (author.market, since, backend().info().model_version)
+    kept, n_entries, report = st.session_state.get(_REPORT, (None, 0, None))
+    if report is None or (kept, n_entries) != (key, last_entry(records())):
+        with st.spinner("Computing the track record…"):
+            report = live_report(records(), author, market, backend(), since=since)
+        # The report itself may add an alarm.
+        st.session_state[_REPORT] = key, last_entry(records()), report
+    computed: LiveReport = report
+    return computed
+
+
+def show_overview(report: LiveReport) -> None:
+    """Show each figure beside what was promised, the error over time, and the ratio study."""
+    record = report.record
+    with st.grid("auto", min_column_width=230):
+        for row in record.figures.to_dict("records"):
+            _show_figure(row)
+    if record.n_added_later:
+        st.caption(
+            f"Of {plural(record.n_sales, 'value')}, {record.n_added_later:,} were saved on the day "
+            "of the sale or later: they are no proof that the price was not known."
+        )
+    if record.n_sales < MIN_GROUP_SIZE:
+        st.info(
+            f"Accuracy is shown from {MIN_GROUP_SIZE} later prices on. Add prices of houses that "
+            "were valued and sold under Later prices.",
+            icon=":material/price_check:",
+        )
+        return
+    st.subheader("Error over time", anchor=False)
+    panel(error_by_period_chart(report.pairs, promised_error(report)), key="record_error")
+    study = record.equity
+    if len(study := study[study["value"].notna()]):
+        st.subheader("Ratio study", anchor=False)
+        panel(ratio_study_chart(study), key="record_ratio_study")
+
+
+def promised_error(report: LiveReport) -> float:
+    """Return the median absolute error that was promised; NaN if it is not known."""
+    figures = report.record.figures.set_index("figure")["promised"]
+    return float(figures.get("median_ape", math.nan))
+
+
+def _show_figure(row: Mapping[Any, Any]) -> None:
+    name, cases = str(row["figure"]), int(row["cases"])
+    with st.container(border=True, height="stretch"):
+        if math.isnan(row["value"]):
+            st.metric(short_label(name), "–")
+        else:
+            st.metric(short_label(name), _share(name, row["value"]))
+            low, high = (_share(name, row[end]) for end in ("low", "high"))
+            st.markdown(f"{low} to {high} (95 % interval, {plural(cases, 'case')})")
+        st.caption(escape(metric_help(name)))
+        st.space("stretch")
+        if not math.isnan(row["promised"]):
+            promised, finding = f"Promised: {_share(name, row['promised'])}", row["finding"]
+            if finding == "worse":
+                st.badge(f"{promised}, not kept", icon=":material/close:", color="orange")
+            elif finding in ("as promised", "better"):
+                st.badge(promised, icon=":material/check:", color="green")
+            else:
+                st.badge(promised, color="gray")
+
+
+def _share(name: str, value: float) -> str:
+    return signed_percent(value) if name == "bias" else percent(value)
+
+
+def show_groups(report: LiveReport, contract: Contract) -> None:
+    """Show the figures of each group of one grouping."""
+    location = contract.field_of("location")
+    names = {
+        "version": "Version of the model",
+        "month": "Month of sale",
+        "area": location.label if location else "Area",
+        "price": "Price (fifths)",
+        "source": "Entrance",
+    }
+    groups = report.record.groups
+    if groups.empty:
+        st.info("There are no later prices yet, so there are no groups.", icon=":material/groups:")
+        return
+    options = [name for name in names if (groups["by"] == name).any()]
+    by = choose_option("By", options, options[0], "record_by", names.__getitem__)
+    table = groups_frame(groups[groups["by"] == by], names[by])
+    show_table(table, key=f"record_by_{by}", alt=f"The figures by {names[by]}", data=table)
+    st.caption(
+        f"Intervals are of 95 %. Groups below {MIN_GROUP_SIZE} later sales have no figures. "
+        "Expected is the mean level of the ranges. With many groups, some differ by chance."
+    )
+
+
+def groups_frame(groups: pd.DataFrame, title: str) -> pd.DataFrame:
+    """Return groups of the track record as a table for readers."""
+    rows = []
+    for row in groups.to_dict("records"):
+        known = not math.isnan(row["median_ape"])
+        ranged = known and not math.isnan(row["coverage"])
+        rows.append(
+            {
+                title: _SOURCES.get(row["group"], row["group"]),
+                "Later sales": row["cases"],
+                "Median error": _interval(row, "median_ape") if known else "too few sales",
+                "Within 10 %": _interval(row, "within_10") if known else "",
+                "Coverage": _interval(row, "coverage") if ranged else "",
+                "Expected": percent(row["expected_coverage"], 0) if ranged else "",
+                "Bias": _interval(row, "bias") if known else "",
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _interval(row: Mapping[Any, float], name: str) -> str:
+    value, low, high = (_share(name, row[f"{name}{end}"]) for end in ("", "_low", "_high"))
+    return f"{value} ({low.removesuffix(' %')} to {high})"
