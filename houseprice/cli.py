@@ -22,7 +22,7 @@ from houseprice.commands.evaluate import evaluate
 from houseprice.commands.fetch import fetch
 from houseprice.commands.init import check, extend, init
 from houseprice.commands.models import models, train
-from houseprice.commands.outcomes import decide, outcomes, unsure
+from houseprice.commands.outcomes import decide, outcomes, restore, retrain, unsure
 from houseprice.commands.predict import predict
 from houseprice.commands.records import records
 from houseprice.commands.serve import app, serve
@@ -44,7 +44,9 @@ cli = typer.Typer(
 )
 for command in (init, check, extend, fetch, train, evaluate, predict, app, serve, check_server):
     cli.command()(command)
-for record_command in (outcomes, unsure, decide, report, respond, sample, review, fairness):
+for record_command in (
+    outcomes, unsure, decide, retrain, restore, report, respond, sample, review, fairness,
+):  # fmt: skip
     records.command()(record_command)
 cli.add_typer(models, name="models")
 cli.add_typer(records, name="records")

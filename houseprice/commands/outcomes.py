@@ -1,4 +1,4 @@
-"""``houseprice records``: later prices, their matches with saved valuations, and decisions."""
+"""``houseprice records``: later prices, their matches with valuations, and retraining with them."""
 
 from __future__ import annotations
 
@@ -8,8 +8,16 @@ from typing import Annotated
 
 import typer
 
-from houseprice.commands.console import AsJson, Console, MarketName, read_settings, use_market
-from houseprice.commands.records import author_here, open_database
+from houseprice.commands.console import (
+    AsJson,
+    Console,
+    MarketName,
+    Quiet,
+    Seed,
+    read_settings,
+    use_market,
+)
+from houseprice.commands.records import author_here, log_change, open_database
 
 _UNSURE = ("outcome", "reference", "address", "sold_on", "price", "valuation",
            "valuation_reference", "valuation_address", "predicted_price", "score")  # fmt: skip
@@ -100,3 +108,108 @@ def decide(
     later.decide(open_database(), author_here(), outcome, valuation, accept=accept)
     belongs = "belongs" if accept else "does not belong"
     typer.echo(f"Later price {outcome:,} {belongs} to valuation {valuation:,}.")
+
+
+def retrain(
+    context: typer.Context,
+    sales: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="More sales, with the columns of the market.",
+            exists=True,
+            dir_okay=False,
+            show_default=False,
+        ),
+    ] = None,
+    accept_worse: Annotated[
+        bool, typer.Option("--accept-worse", help="Use the new model even if the gate fails.")
+    ] = False,
+    seed: Seed = 0,
+    market_name: MarketName = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Train with the later prices that came, and use the result if it is no worse.
+
+    The market gets a new file of sales; the one before is kept, with its model. Both models are
+    compared on held-out sales and on the later prices. Exit with 1 if the model in use stays.
+    """
+    from houseprice.commands.report_tables import gate_text, set_aside_lines
+    from houseprice.model.store.store import ModelStore
+    from houseprice.records.outcomes import sold_houses
+    from houseprice.tables.retraining import retrain as retrain_market
+    from houseprice.tables.sales import load_market
+
+    use_market(market_name)
+    console, settings = Console.from_context(context, quiet=quiet), read_settings()
+    with console.progress("Reading the sales") as progress:
+        market = load_market(settings=settings)
+        name = market.contract.market.name
+        result = retrain_market(
+            market, ModelStore.from_settings(settings), settings,
+            sold_houses(open_database(), name), more_sales=sales, accept_worse=accept_worse,
+            random_state=seed, progress=progress,
+        )  # fmt: skip
+    change = "retrained" if result.is_in_use else "not retrained"
+    log_change("market", name, change, name, result.to_dict())
+    if result.is_in_use:
+        log_change("model", result.challenger, "activated", name)
+    if as_json:
+        typer.echo(json.dumps(result.to_dict(), indent=2))
+    else:
+        typer.echo(gate_text(result.gate, market.contract.market.price.symbol))
+        typer.echo(result.live.sentence)
+    for line in (*result.summaries, *set_aside_lines(result.market)):
+        console.info(line)
+    if result.gate.comparison.note:
+        console.warn(f"The model in use: {result.gate.comparison.note}.")
+    if not result.is_in_use:
+        console.warn(
+            f"The gate failed: the model and the sales in use stay. {result.challenger} is saved; "
+            "use it anyway with --accept-worse."
+        )
+        raise typer.Exit(1)
+    console.info(
+        f"{result.challenger} is active, trained on {len(result.market.houses):,} sales in "
+        f"{result.market.contract.market.sales}. Go back: houseprice records restore."
+    )
+
+
+def restore(
+    number: Annotated[
+        int | None,
+        typer.Argument(help="Number of a version, by default the last one.", show_default=False),
+    ] = None,
+    list_only: Annotated[bool, typer.Option("--list", help="List the versions.")] = False,
+    market_name: MarketName = None,
+    as_json: AsJson = False,
+) -> None:
+    """Go back to the sales and the model that were in use before a retraining."""
+    from dataclasses import asdict
+
+    from houseprice.market.contract import load_contract
+    from houseprice.market.sales import market_folder
+    from houseprice.model.store.store import ModelStore
+    from houseprice.tables.retraining import data_versions
+    from houseprice.tables.retraining import restore as restore_version
+
+    use_market(market_name)
+    settings = read_settings()
+    folder = market_folder(settings.market, settings.markets)
+    if list_only:
+        versions = data_versions(folder)
+        if as_json:
+            typer.echo(json.dumps([asdict(each) for each in versions], default=str, indent=2))
+        for each in () if as_json else versions:
+            model = each.model or "no model"
+            typer.echo(f"{each.number}  until {each.replaced_at:%Y-%m-%d %H:%M} UTC  "
+                       f"{each.sales_file}  {model}")  # fmt: skip
+        return
+    version = restore_version(folder, ModelStore.from_settings(settings), number)
+    name = load_contract(folder).market.name
+    detail = {"sales_file": version.sales_file, "model": version.model}
+    log_change("market", name, "restored", name, detail)
+    if version.model is not None:
+        log_change("model", version.model, "activated", name)
+    typer.echo(f"{version.sales_file} and {version.model or 'no model'} are in use.")

@@ -279,12 +279,21 @@ def compare_with_champion(
 
     A StoreError if the caller requested the version and it shares too few sales with the market.
     """
+    model = ValuationModel(market.contract, random_state=seed)
+    if champion.held_out is not None:
+        model.fit(market.houses, market.prices, progress=progress)
+    return compare_fitted(market, champion, model)
+
+
+def compare_fitted(market: Market, champion: Champion, model: ValuationModel) -> ChampionComparison:
+    """Compare the held-out values of a model that was just fitted with the champion's.
+
+    A StoreError as :func:`compare_with_champion`.
+    """
     gate = market.contract.gate
     worse_by = 0.0 if gate is None else gate.worse_by
     if champion.held_out is None:
         return ChampionComparison(champion.version, worse_by, champion.note)
-    model = ValuationModel(market.contract, random_state=seed)
-    model.fit(market.houses, market.prices, progress=progress)
     challenger = held_out_predictions(model, market)
     common = common_sales(challenger, champion.held_out)
     n_sales = len(common[0])

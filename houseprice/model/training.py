@@ -34,7 +34,7 @@ from houseprice.model.evaluation import out_of_fold_evaluation
 from houseprice.model.explanation import Explainer
 from houseprice.model.gate import gate_metrics
 from houseprice.model.importance import permutation_importance
-from houseprice.model.report import build_report
+from houseprice.model.report import Report, build_report
 from houseprice.model.store.artefact import GoldenRows, LoadedModel
 from houseprice.model.store.store import ModelStore, Version
 from houseprice.model.store.versions import (
@@ -114,6 +114,23 @@ def train(
     return version
 
 
+def train_challenger(
+    market: Market, store: ModelStore, progress: Progress | None = None, random_state: int = 0
+) -> tuple[Version, ValuationModel]:
+    """Train and save a version as :func:`train` does, but leave the active one active.
+
+    The model that is returned still has its folds.
+    """
+    report = subprogress(progress, 0.0, 1.0)
+    return _train(market, store, report, random_state, activate=False)
+
+
+def out_of_fold_report(model: ValuationModel, market: Market, random_state: int = 0) -> Report:
+    """Return the report of a model that was just fitted, on the folds of its own fit."""
+    evaluation = out_of_fold_evaluation(model, market.houses, market.prices)
+    return build_report(evaluation, market.houses, market.contract, _RESAMPLES, random_state)
+
+
 def _train(
     market: Market,
     store: ModelStore,
@@ -122,6 +139,7 @@ def _train(
     *,
     preliminary: bool = False,
     learners: tuple[str, ...] = (),
+    activate: bool = True,
 ) -> tuple[Version, ValuationModel]:
     """Train without the study, and return the model, too, which still has its folds."""
     started = perf_counter()
@@ -146,8 +164,7 @@ def _train(
     for sentence in [] if preliminary else costly_signs(model, market):
         logger.warning(sentence)
     progress(_RANKED, "Measuring the accuracy")
-    evaluation = out_of_fold_evaluation(model, market.houses, market.prices)
-    report = build_report(evaluation, market.houses, market.contract, _RESAMPLES, random_state)
+    report = out_of_fold_report(model, market, random_state)
     version = store.save(
         model,
         market,
@@ -158,10 +175,11 @@ def _train(
         study=held_out_study(model, market),
         preliminary=preliminary,
     )
-    store.activate(version.name)
+    if activate:
+        store.activate(version.name)
     logger.info("trained %s in %.1f s", version.name, perf_counter() - started)
-    progress(1.0, "The model is active")
-    return replace(version, active=True), model
+    progress(1.0, "The model is active" if activate else "The model is saved")
+    return replace(version, active=activate), model
 
 
 def ensure_model(

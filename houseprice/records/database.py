@@ -8,7 +8,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url, text
+import pandas as pd
+from sqlalchemy import (
+    URL,
+    Connection,
+    Engine,
+    Select,
+    create_engine,
+    event,
+    inspect,
+    make_url,
+    text,
+)
 from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 
 from houseprice.errors import RecordsError
@@ -62,6 +73,13 @@ class Database:
         """Open a transaction that sees one state of the database."""
         with _as_records_error("read"), self._begin(_READS) as connection:
             yield connection
+
+    def frame(self, query: Select[Any]) -> pd.DataFrame:
+        """Return the result of a query."""
+        with self.read() as connection:
+            result = connection.execute(query)
+            # pandas looks for attributes of each row that is no plain tuple.
+            return pd.DataFrame(map(tuple, result), columns=list(result.keys()))
 
     @contextmanager
     def write(self) -> Iterator[Connection]:

@@ -198,7 +198,7 @@ def unsure(database: Database, market: str, *, person: str | None = None) -> pd.
                _is_current_outcome(), ~is_decided)
         .order_by(matches.c.outcome, matches.c.entry)
     )  # fmt: skip
-    return _frame(database, query if person is None else query.where(entries.c.person == person))
+    return database.frame(query if person is None else query.where(entries.c.person == person))
 
 
 def pairs(
@@ -233,7 +233,7 @@ def pairs(
         query = query.where(outcomes.c.sold_on >= since)
     if until is not None:
         query = query.where(outcomes.c.sold_on <= until)
-    frame = _frame(database, query)
+    frame = database.frame(query)
     numbers = ["price", *(name for name in _PAIR_COLUMNS if name not in {"area", "model_version"})]
     return frame.astype(dict.fromkeys(numbers, float))
 
@@ -259,7 +259,7 @@ def sold_houses(database: Database, market: str) -> pd.DataFrame:
         .where(entries.c.market == market, _is_current_outcome())
         .order_by(outcomes.c.entry)
     )  # fmt: skip
-    frame = _frame(database, query)
+    frame = database.frame(query)
     frame["property_key"] = frame["property_key"].fillna(frame.pop("valued_key"))
     facts = zip(frame["facts"], frame.pop("valued_facts"), strict=True)
     merged = [{**json.loads(valued or "{}"), **json.loads(own or "{}")} for own, valued in facts]
@@ -294,7 +294,7 @@ def listing(
                 outcomes.c.property_key == text,
             )
         )
-    frame = _frame(database, query)
+    frame = database.frame(query)
     with database.read() as connection:
         known = _current_matches(connection, frame["entry"].tolist())
     states = pd.DataFrame(
@@ -498,9 +498,3 @@ def _current_matches(connection: Connection, numbers: Sequence[int]) -> dict[int
     for row in connection.execute(query):
         found[row.outcome].append(Match(*row))
     return found
-
-
-def _frame(database: Database, query: Select[Any]) -> pd.DataFrame:
-    with database.read() as connection:
-        result = connection.execute(query)
-        return pd.DataFrame(result.all(), columns=list(result.keys()))

@@ -14,7 +14,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 import pandas as pd
-from sqlalchemy import Select, select
+from sqlalchemy import select
 
 from houseprice.errors import InputError, RecordsError
 from houseprice.formatting import join_words, plural
@@ -173,7 +173,7 @@ def open_reviews(
         valuations.c.entry.in_({valuation for _, valuation in waiting})
     )
     frame = pd.DataFrame(waiting, columns=["sample", "valuation"])
-    details = _frame(database, query_rows).rename(columns={"entry": "valuation"})
+    details = database.frame(query_rows).rename(columns={"entry": "valuation"})
     return frame.merge(details, on="valuation", how="left")
 
 
@@ -194,7 +194,7 @@ def review_results(
         .where(entries.c.market == market, *during(entries.c.created_at, since, until))
         .order_by(entries.c.id)
     )  # fmt: skip
-    frame = _frame(database, query).drop_duplicates(["person", "valuation"], keep="last")
+    frame = database.frame(query).drop_duplicates(["person", "valuation"], keep="last")
     shares = [_share(verdict, frame["verdict"] == verdict) for verdict in VERDICTS]
     reviewers = [
         {
@@ -232,7 +232,7 @@ def _eligible(
         )
         .order_by(valuations.c.entry)
     )
-    return _frame(database, query)
+    return database.frame(query)
 
 
 def _draw(frame: pd.DataFrame, size: int, seed: int) -> list[int]:
@@ -265,9 +265,3 @@ def _samples(
     if number is not None and not found:
         raise RecordsError(f"There is no sample {number:,}.")
     return found
-
-
-def _frame(database: Database, query: Select[Any]) -> pd.DataFrame:
-    with database.read() as connection:
-        result = connection.execute(query)
-        return pd.DataFrame(result.all(), columns=list(result.keys()))

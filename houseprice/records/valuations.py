@@ -281,10 +281,7 @@ def _numbers_of_market(market: str, person: str | None) -> Select[Any]:
 
 
 def _frame(database: Database, query: Select[Any]) -> pd.DataFrame:
-    with database.read() as connection:
-        result = connection.execute(query)
-        frame = pd.DataFrame(result.all(), columns=list(result.keys()))
-    return frame.astype(dict.fromkeys(NUMBER_COLUMNS, float))
+    return database.frame(query).astype(dict.fromkeys(NUMBER_COLUMNS, float))
 
 
 def _number(value: float) -> float | None:

@@ -40,3 +40,28 @@ def test_a_decision_needs_a_valuation_from_before_the_sale(run, later):
     assert "not before the sale of 2021-05-04" in result.err
     assert run("records", "decide", 3, 1, "--reject").code == 0
     assert run("records", "unsure").out == "No match waits for a decision.\n"
+
+
+def test_retraining_uses_later_prices_and_can_be_undone(run, later, place):
+    before = (place / "hamlet" / "market.toml").read_text()
+    later.write_text(
+        "reference,sale date,price,floor area,quarter,grade,built\n"
+        "file 1,2020-05-04,110000,80,N,Fine,1990\n"
+    )
+    assert run("records", "outcomes", later).code == 0
+    result = run("records", "retrain", "--accept-worse", "--json")
+    assert result.code == 0
+    assert "Later prices: 1 sale to add" in result.err
+    found = json.loads(result.out)
+    assert (found["sales"], found["sales_file"], found["live"]["sales"]) == (151, "sales-2.csv", 1)
+    again = run("records", "retrain")
+    assert (again.code, "no later price that the market does not have" in again.err) == (1, True)
+    assert found["champion"] in run("records", "restore", "--list").out
+    back = run("records", "restore")
+    assert back.out == f"sales.csv and {found['champion']} are in use.\n"
+    assert (place / "hamlet" / "market.toml").read_text() == before
+    events = json.loads(run("records", "log", "--json").out)
+    assert [(each["action"], each["detail"]["change"]) for each in events[:4]] == [
+        ("model", "activated"), ("market", "restored"),
+        ("model", "activated"), ("market", "retrained"),
+    ]  # fmt: skip
