@@ -7,6 +7,7 @@
     ├── MarketError                 a market's contract or sales can't be used
     ├── FetchError                  a market's files can't be downloaded
     ├── RecordsError                the database of the records can't be used
+    │   └── RecordNotFound          there is no record of a number
     ├── AccessDenied                the role of a person does not allow something
     ├── InputError                  the user's input can't be read as a whole
     │   ├── PriceNotFound           no column of a file of sales looks like the price
@@ -73,6 +74,10 @@ class UnknownColumns(InputError):
 
 class RecordsError(HousePriceError):
     """The database of the records can't be opened, read or written."""
+
+
+class RecordNotFound(RecordsError):
+    """There is no record of this number, or it is that of another person."""
 
 
 class AccessDenied(HousePriceError):

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from houseprice.api import csv_stream, markets, openapi, routes, telemetry
+from houseprice.api import csv_stream, markets, openapi, outcomes, records, routes, telemetry
 from houseprice.api.compat import mlflow, oip, tutorial
 from houseprice.api.engine import Engine
 from houseprice.api.markets import MarketEngines
@@ -40,8 +40,20 @@ def create_app(settings: Settings, engine: Engine | None = None) -> FastAPI:
     )
     app.state.engine = engine
     app.state.markets = MarketEngines(settings, engine)
+    app.state.records = records.RecordStore(settings)
     app.state.document = openapi.document_writer(app, engine.market, settings)
-    for module in (routes, markets, csv_stream, tutorial, mlflow, oip, openapi, telemetry):
+    for module in (
+        routes,
+        records,
+        outcomes,
+        markets,
+        csv_stream,
+        tutorial,
+        mlflow,
+        oip,
+        openapi,
+        telemetry,
+    ):
         app.include_router(module.router)
     install_error_handlers(app)
     add_middleware(app, settings)
@@ -58,4 +70,5 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     finally:
         await app.state.markets.stop()
         await app.state.engine.stop()
+        app.state.records.stop()
         sys.setswitchinterval(interval)

@@ -16,7 +16,7 @@ from datetime import date
 from email.message import Message
 from functools import partial
 from itertools import islice
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, TypeGuard, TypeVar
 
 from fastapi import Request, Response
 from pydantic import (
@@ -52,7 +52,12 @@ _MAX_MEMBERS = 100  # of a body: with more, at least one is unknown
 REFERENCE = "reference"
 """Member of a row that identifies it for the caller."""
 
+ADDRESS = "address"
+"""Member of a row that is saved with it, if that is requested."""
+
 MAX_REFERENCE_CHARS = 200
+MAX_ADDRESS_CHARS = 500
+MAX_NOTE_CHARS = 2_000
 
 MAX_COMPARABLES = 20
 MIN_INTERVAL, MAX_INTERVAL = 0.5, 0.95
@@ -129,6 +134,12 @@ class ValuationRequest(RequestModel):
     evidence: bool = Field(
         False, description="Return the five most comparable sales and the three top drivers."
     )
+    save: bool = Field(
+        False,
+        description="Save all rows, also those without a value, with their `reference` and their "
+        "`address`. The number of an entry is `record`.",
+    )
+    note: str = Field("", max_length=MAX_NOTE_CHARS, description="What is saved with each row.")
 
 
 class WhatIfRequest(RequestModel):
@@ -170,6 +181,16 @@ class CsvOptions(BaseModel):
         description="Valuation date of rows without a date of sale; by default the end of the "
         "sales.",
     )
+    save: bool = Field(
+        False,
+        description="Save all rows, of at most as many as a JSON request may have. The header "
+        "`X-Records` has the numbers of the first and the last entry.",
+    )
+    reference: str = Field(
+        "",
+        description="Column that is saved as the reference; by default one with a usual name.",
+    )
+    note: str = Field("", max_length=MAX_NOTE_CHARS, description="What is saved with each row.")
 
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -187,6 +208,23 @@ def parse_request(model: type[Model], body: object, name: str = "the body") -> M
         unknown = (each for each in errors if each["type"] == "extra_forbidden")
         first = next(unknown, errors[0])
         raise _explain(model, first["type"], first["loc"], name) from None
+
+
+def parse_query(model: type[Model], request: Request) -> Model:
+    """Check the query of a request against its model; raise ApiError (422) as for a body."""
+    names = [name for name, _ in request.query_params.multi_items()]
+    for name in model.model_fields:
+        if names.count(name) > 1:
+            raise invalid_request(f"«{name}» is given twice.", field=name)
+    return parse_request(model, dict(request.query_params), "the query")
+
+
+def query_parameters(model: type[BaseModel]) -> list[dict[str, Any]]:
+    """Document the parameters of a route that reads them with :func:`parse_query`."""
+    return [
+        {"name": name, "in": "query", "required": False, "schema": schema}
+        for name, schema in model.model_json_schema()["properties"].items()
+    ]
 
 
 def parse_as_of(day: date, contract: Contract) -> dict[str, str]:
@@ -240,6 +278,8 @@ def _expected(schema: dict[str, Any]) -> str:
                 return f"{what} from {schema['minimum']:g}"
             return f"{what} from {schema['minimum']:g} to {schema['maximum']:g}"
         case "string":
+            if "maxLength" in schema:
+                return f"a text of at most {schema['maxLength']:,} characters"
             return f"one of {', '.join(schema['enum'])}" if "enum" in schema else "a text"
         case "array":
             items = " of houses" if schema["items"] == HOUSE_SCHEMA else ""
@@ -251,6 +291,13 @@ def _expected(schema: dict[str, Any]) -> str:
 
 def _list(names: Iterable[str]) -> str:
     return ", ".join(f"«{name}»" for name in names)
+
+
+def is_reference(value: object) -> TypeGuard[str | int]:
+    """Whether a value of JSON can be a reference."""
+    if isinstance(value, str):
+        return len(value) <= MAX_REFERENCE_CHARS
+    return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**53
 
 
 def invalid_request(detail: str, *, field: str | None = None) -> ApiError:

@@ -22,14 +22,22 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive, Scope, Send
 
 from houseprice.api.active_model import ServedModel
-from houseprice.api.bodies import CsvOptions, invalid_request, parse_as_of, parse_request
+from houseprice.api.bodies import (
+    CsvOptions,
+    invalid_request,
+    parse_as_of,
+    parse_query,
+    query_parameters,
+)
 from houseprice.api.engine import Engine, get_engine
 from houseprice.api.middleware import CSV_PATH, BodyReader
 from houseprice.api.problem_details import ApiError, error_responses
+from houseprice.api.records import Visitor, records_header, save_rows
 from houseprice.api.telemetry import count_rows
 from houseprice.errors import HousePriceError, InputError
 from houseprice.files import MEGABYTE, unnamed_file
 from houseprice.tables.reader import CHUNK_ROWS, CsvFile, open_csv
+from houseprice.tables.saving import SaveOptions
 from houseprice.tables.scoring import ScoringOptions
 from houseprice.tables.streaming import ValuedChunk, result_notes, value_chunks
 
@@ -54,7 +62,7 @@ _CHARSETS = {"cp1252": "windows-1252", "latin-1": "iso-8859-1"}
 _TEXT = {"schema": {"type": "string"}}
 _FILE = {"schema": {"type": "string", "format": "binary"}}
 _RESPONSES: dict[int | str, dict[str, Any]] = {
-    **error_responses(505, 507, body=True),
+    **error_responses(403, 505, 507, body=True),
     200: {
         "description": "Each row as it was sent, with its value or why it has none, in order. A "
         "response that ends before its last chunk is incomplete and should be discarded.",
@@ -70,14 +78,16 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
                 "was read, and on missing, unused and renamed columns",
                 **_TEXT,
             },
+            "X-Records": {
+                "description": "With `save`, the numbers of the first and the last saved row, "
+                "such as 12-57",
+                **_TEXT,
+            },
         },
     },
 }
 _DOCUMENTATION = {
-    "parameters": [
-        {"name": name, "in": "query", "required": False, "schema": schema}
-        for name, schema in CsvOptions.model_json_schema()["properties"].items()
-    ],
+    "parameters": query_parameters(CsvOptions),
     "requestBody": {
         "required": True,
         "description": "A header row, then one row per house; it may be compressed with gzip.",
@@ -110,26 +120,42 @@ router = APIRouter(tags=["values"])
 )
 async def value_csv(request: Request) -> Response:
     """Value each row of a CSV file; all input columns come first and unchanged."""
-    options = _parse_query(request)
+    options = parse_query(CsvOptions, request)
     _check_protocol(request)
     engine = get_engine(request)
     model = engine.model
     if options.as_of is not None:
         parse_as_of(options.as_of, engine.contract)
+    visitor = Visitor(request) if options.save else None
     with ExitStack() as stack:
         source = await _store_body(request, engine, stack)
-        valuation = _CsvValuation(engine, model, source, options)
+        save = _save_options(source, engine, options) if options.save else None
+        valuation = _CsvValuation(engine, model, source, options, save)
         first = await valuation.next_chunk()
         headers = _headers(source, model, options.as_of or model.info.as_of, first)
+        if visitor is not None:
+            chunks = [first] if first else []
+            while chunk := await valuation.next_chunk():
+                chunks.append(chunk)
+            numbers = await save_rows(visitor, [row for each in chunks for row in each.records])
+            headers |= records_header(numbers)
+            return Response(b"".join(each.data for each in chunks), headers=headers)
         return _CsvResponse(headers, request, valuation, first, stack.pop_all())
 
 
-def _parse_query(request: Request) -> CsvOptions:
-    names = [name for name, _ in request.query_params.multi_items()]
-    for name in CsvOptions.model_fields:
-        if names.count(name) > 1:
-            raise invalid_request(f"«{name}» is given twice.", field=name)
-    return parse_request(CsvOptions, dict(request.query_params))
+def _save_options(source: CsvFile, engine: Engine, options: CsvOptions) -> SaveOptions:
+    """Choose the columns to save; refuse a file that can't be saved as a whole."""
+    limit, n_rows = engine.settings.serve_max_rows, source.layout.most_rows
+    if n_rows > limit:
+        detail = f"A file to save may have {limit:,} houses, and this one has {n_rows:,} lines."
+        raise ApiError(413, "too_many_rows", f"{detail} Send it in parts.")
+    reference = options.reference or None
+    try:
+        return SaveOptions.of(
+            source.layout.header, engine.contract, reference=reference, note=options.note
+        )
+    except InputError as error:
+        raise invalid_request(str(error), field="reference") from None
 
 
 def _check_protocol(request: Request) -> None:
@@ -235,7 +261,12 @@ class _CsvValuation:
     """The chunks of the result, each computed in turn with other requests."""
 
     def __init__(
-        self, engine: Engine, model: ServedModel, source: CsvFile, options: CsvOptions
+        self,
+        engine: Engine,
+        model: ServedModel,
+        source: CsvFile,
+        options: CsvOptions,
+        save: SaveOptions | None,
     ) -> None:
         self._engine = engine
         self._model = model
@@ -244,7 +275,7 @@ class _CsvValuation:
         self._chunks: Iterator[ValuedChunk] = value_chunks(
             source,
             model.backend,
-            ScoringOptions(options.interval, options.evidence, as_of=options.as_of),
+            ScoringOptions(options.interval, options.evidence, as_of=options.as_of, save=save),
             rows=lambda: self._chunk_rows,
         )
 

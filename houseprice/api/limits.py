@@ -88,7 +88,7 @@ class CorsMiddleware:
             return
         requested = headers.get("access-control-request-headers", "")
         start: list[tuple[bytes, bytes]] = [
-            (b"access-control-allow-methods", b"GET, POST"),
+            (b"access-control-allow-methods", b"GET, POST, DELETE"),
             (b"access-control-allow-headers", requested.encode("latin-1")),
             (b"access-control-max-age", b"600"),
         ]

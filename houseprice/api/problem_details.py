@@ -17,6 +17,7 @@ from fastapi import FastAPI, Request, Response
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
+from starlette.routing import Match
 
 from houseprice.backend.strict_json import write_json
 from houseprice.errors import InputError, ModelError, StoreError
@@ -29,6 +30,8 @@ PROBLEMS: dict[str, tuple[int, str]] = {
     "invalid_json": (400, "The body is not JSON, or it is ambiguous: NaN, a key given twice."),
     "no_key": (401, "The server requires a key, and the request has none."),
     "wrong_key": (401, "The key is not one of the server's."),
+    "no_person": (403, "The server can't tell its clients apart, so it keeps no records."),
+    "not_allowed": (403, "The role of the person of the key does not allow this."),
     "no_model": (404, "There is no model, or no version of it, of this name."),
     "not_found": (404, "There is nothing at this address, or no version of this name."),
     "unknown_market": (404, "The server has no market of this name."),
@@ -51,6 +54,7 @@ PROBLEMS: dict[str, tuple[int, str]] = {
     "too_many_wrong_keys": (429, "Too many wrong keys came from the address of the client."),
     "unexpected": (500, "An error of the server; `number` finds it in its log."),
     "busy": (503, "The server has as many requests as it can answer."),
+    "no_records": (503, "The database of the records can't be used; nothing was saved."),
     "not_ready": (503, "The model is not ready; the detail says why."),
     "starting": (503, "There is no model yet: it is being opened or trained."),
     "stopping": (503, "The server is stopping."),
@@ -128,7 +132,23 @@ def install_error_handlers(app: FastAPI) -> None:
 
 async def _handle(request: Request, error: Exception) -> Response:
     instance = getattr(request.state, "request_id", None)
-    return to_api_error(error).response(instance, request.scope.get("root_path", ""))
+    problem = to_api_error(error)
+    if problem.status == HTTPStatus.METHOD_NOT_ALLOWED:
+        # Starlette names the methods of the first route with this path only.
+        problem.headers["Allow"] = ", ".join(_methods(request))
+    return problem.response(instance, request.scope.get("root_path", ""))
+
+
+def _methods(request: Request) -> list[str]:
+    """Return the methods of all routes of the path of a request, sorted."""
+    return [
+        method
+        for method in ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
+        if any(
+            route.matches({**request.scope, "method": method})[0] == Match.FULL
+            for route in request.app.routes
+        )
+    ]
 
 
 def to_api_error(error: Exception) -> ApiError:

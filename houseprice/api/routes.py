@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, date, datetime
 from functools import partial
 from typing import Any
@@ -15,7 +15,8 @@ from pydantic import BaseModel, Field
 
 from houseprice.api.active_model import ServedModel
 from houseprice.api.bodies import (
-    MAX_REFERENCE_CHARS,
+    ADDRESS,
+    MAX_ADDRESS_CHARS,
     REFERENCE,
     EffectsRequest,
     NextFactsRequest,
@@ -23,6 +24,7 @@ from houseprice.api.bodies import (
     WhatIfRequest,
     document_body,
     invalid_request,
+    is_reference,
     json_response,
     large_json_response,
     parse_as_of,
@@ -32,6 +34,7 @@ from houseprice.api.bodies import (
 from houseprice.api.engine import THREAD_ROWS, Engine, get_engine, house_frame
 from houseprice.api.openapi import row_schema
 from houseprice.api.problem_details import ApiError, error_responses
+from houseprice.api.records import Visitor, records_header, save_valuations
 from houseprice.backend.base import Backend, ValuationResult
 from houseprice.backend.schemas import (
     API_VERSION,
@@ -70,7 +73,7 @@ router = APIRouter()
     summary="Value houses",
     responses={
         200: {"model": ValuationsOut},
-        **error_responses(406, body=True),
+        **error_responses(403, 406, body=True),
     },
     openapi_extra=document_body(ValuationRequest),
 )
@@ -78,8 +81,9 @@ async def valuations(request: Request) -> Response:
     """Value each row: as many entries as rows, in their order, null for a row with an error.
 
     The errors of rows are listed under `errors`, with row numbers from 1; imputed values and
-    warnings are listed under `notes`. A `reference` of a row is returned with all that concerns it.
-    With `Accept: text/csv` the response is a table.
+    warnings are listed under `notes`. A `reference` of a row is returned with all that concerns it,
+    and so is `record`, the number of a saved row. With `Accept: text/csv` the response is a table,
+    and the header `X-Records` has the numbers of the first and the last saved row.
     """
     engine = get_engine(request)
     options = parse_request(ValuationRequest, await read_json_body(request))
@@ -88,7 +92,9 @@ async def valuations(request: Request) -> Response:
     if as_csv and (options.explain or options.comparables):
         detail = "A CSV table has no explanations and no comparable sales: accept application/json."
         raise ApiError(406, "not_acceptable", detail)
+    visitor = Visitor(request) if options.save else None
     references = _take_references(rows, contract)
+    addresses = _take_addresses(rows, contract) if options.save else {}
     if (options.explain or options.comparables) and len(rows) > MAX_EXPLAINED_ROWS:
         detail = (
             f"A request with explanations or comparable sales may have {MAX_EXPLAINED_ROWS:,} "
@@ -101,19 +107,35 @@ async def valuations(request: Request) -> Response:
         dated.rows, interval=options.interval, evidence=options.evidence, model=model
     )
     days = _valuation_days(rows, contract, options.as_of or model.info.as_of)
-    if as_csv:
-        return await asyncio.to_thread(_csv_response, rows, result, days, references, contract)
     details: list[dict[str, Any]] = [{"as_of": day} for day in days]
     if options.explain or options.comparables:
         more = await _details(engine, model, dated, result)
         details = [own | others for own, others in zip(details, more, strict=True)]
+    # Last, so that nothing fails after it.
+    valued_at, records = datetime.now(UTC), list[int]()
+    if visitor is not None:
+        numbers = range(1, len(rows) + 1)
+        records = await save_valuations(
+            visitor,
+            rows,
+            result,
+            replace(model.info, as_of=options.as_of or model.info.as_of),
+            contract,
+            [(str(references.get(i, "")), options.note, addresses.get(i, "")) for i in numbers],
+            valued_at,
+        )
+    if as_csv:
+        response = await asyncio.to_thread(_csv_response, rows, result, days, references, contract)
+        response.headers.update(records_header(records))
+        return response
     currency = contract.market.price.currency
+    identities = {number: {"reference": each} for number, each in references.items()}
+    for number, entry in enumerate(records, start=1):
+        identities.setdefault(number, {})["record"] = entry
 
     def write() -> Response:
         return json_response(
-            valuations_response(
-                result, model.info, currency, datetime.now(UTC), details, references
-            )
+            valuations_response(result, model.info, currency, valued_at, details, identities)
         )
 
     return await asyncio.to_thread(write) if len(rows) > THREAD_ROWS else write()
@@ -137,17 +159,22 @@ def _take_references(rows: list[dict[str, Any]], contract: Contract) -> dict[int
     references = {
         number: row[REFERENCE]
         for number, row in enumerate(rows, start=1)
-        if REFERENCE in row and _is_reference(row[REFERENCE])
+        if REFERENCE in row and is_reference(row[REFERENCE])
     }
     for number in references:
         del rows[number - 1][REFERENCE]
     return references
 
 
-def _is_reference(value: object) -> bool:
-    if isinstance(value, str):
-        return len(value) <= MAX_REFERENCE_CHARS
-    return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**53
+def _take_addresses(rows: list[dict[str, Any]], contract: Contract) -> dict[int, str]:
+    """Remove the addresses of rows to save, as :func:`_take_references`."""
+    if ADDRESS in contract.columns:
+        return {}
+    return {
+        number: row.pop(ADDRESS)
+        for number, row in enumerate(rows, start=1)
+        if isinstance(row.get(ADDRESS), str) and len(row[ADDRESS]) <= MAX_ADDRESS_CHARS
+    }
 
 
 def _csv_response(

@@ -55,6 +55,7 @@ class ProblemOut(ResponseModel):
     expected: str | None = Field(description="What would be accepted")
     fields: tuple[str, ...] = Field((), description="All columns, where it concerns several")
     reference: Reference = Field(None, description="The reference of the row, if it has one")
+    record: int | None = Field(None, description="The number of the saved row")
 
 
 class ContributionOut(ResponseModel):
@@ -119,6 +120,7 @@ class ValuationOut(ResponseModel):
 
     row: int = Field(description="Counted from 1")
     reference: Reference = Field(None, description="The reference of the row, if it has one")
+    record: int | None = Field(None, description="The number of the saved row")
     predicted_price: Money
     price_low: Money
     price_high: Money
@@ -219,12 +221,12 @@ def valuations_response(
     currency: str,
     valued_at: datetime,
     extras: Sequence[Mapping[str, Any]] | None = None,
-    references: Mapping[int, str | int] | None = None,
+    identities: Mapping[int, Mapping[str, Any]] = {},
 ) -> dict[str, Any]:
     """Return a result in the shape of :class:`ValuationsOut`.
 
-    `extras` has per row what else was requested: ``explanation``, ``comparables``. `references`
-    are those of the caller, by row number.
+    `extras` has per row what else was requested: ``explanation``, ``comparables``. `identities`
+    has by row number what is returned with all that concerns a row: ``reference``, ``record``.
     """
     valuations = [_valuation(cells) for cells in result.valuations.to_numpy(dtype=object).tolist()]
     for valuation, extra in zip(valuations, extras or [], strict=False):
@@ -235,13 +237,16 @@ def valuations_response(
             if valuation is not None:
                 valuation["facts_given"] = n_given
     problems = [
-        {**{name: getattr(problem, name) for name in _PROBLEM_FIELDS}, "reference": None}
+        {
+            **{name: getattr(problem, name) for name in _PROBLEM_FIELDS},
+            "reference": None,
+            "record": None,
+        }
         for problem in result.problems
     ]
-    if references:
+    if identities:
         for each in filter(None, (*valuations, *problems)):
-            if each["row"] in references:
-                each["reference"] = references[each["row"]]
+            each.update(identities.get(each["row"], {}))
     return {
         "valuations": valuations,
         "errors": [each for each in problems if each["severity"] == "error"],
@@ -261,6 +266,7 @@ def _valuation(cells: list[Any]) -> dict[str, Any] | None:
     return {
         "row": row["row"],
         "reference": None,
+        "record": None,
         **{name: row[name] for name in NUMBER_COLUMNS},
         "as_of": None,
         "facts_given": None,

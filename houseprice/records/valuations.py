@@ -13,7 +13,7 @@ import pandas as pd
 from sqlalchemy import CompoundSelect, Select, func, or_, select, union
 
 from houseprice.backend.base import NUMBER_COLUMNS, BackendInfo, ValuationResult
-from houseprice.errors import InputError, RecordsError
+from houseprice.errors import InputError, RecordNotFound
 from houseprice.formatting import plural
 from houseprice.market.contract import Contract
 from houseprice.market.parsing import is_blank, parse_cell
@@ -32,6 +32,7 @@ SEARCHED_ROWS = 10_000
 """Newest entries in which any part of a text is found."""
 PREFIX_ROWS = 1_000
 """Entries that are found by one beginning of a text."""
+_MAX_DIGITS = 15
 _LAST_CHAR = "\U0010ffff"
 
 
@@ -184,7 +185,7 @@ def _found(text: str, newest: Select[Any]) -> CompoundSelect[Any]:
         columns.address.contains(address, autoescape=True),
     )
     parts = [select(columns.entry).where(columns.entry.in_(newest), inside)]
-    if text.isdecimal():
+    if text.isdecimal() and len(text) <= _MAX_DIGITS:
         parts.append(select(columns.entry).where(columns.entry == int(text)))
     beginnings = [
         (column, spelling)
@@ -222,11 +223,11 @@ def count(
 def get(database: Database, market: str, number: int, *, person: str | None = None) -> pd.Series:
     """Return one saved valuation, with its facts as a dict.
 
-    Raises RecordsError if there is none of that number, or it is that of another person.
+    Raises RecordNotFound if there is none of that number, or it is that of another person.
     """
     frame = _frame(database, _of_market(market, person).where(entries.c.id == number))
     if frame.empty:
-        raise RecordsError(f"There is no saved valuation {number:,}.")
+        raise RecordNotFound(f"There is no saved valuation {number:,}.")
     saved = frame.iloc[0]
     saved["facts"] = json.loads(saved["facts"] or "{}")
     return saved
@@ -242,7 +243,7 @@ def delete(
 ) -> None:
     """Delete what is personal in saved valuations; value and range stay, as evidence.
 
-    Raises RecordsError if one of them is missing, or is that of another person.
+    Raises RecordNotFound if one of them is missing, or is that of another person.
     """
     for number in numbers:
         get(database, author.market, number, person=person)
@@ -291,6 +292,8 @@ def _number(value: float) -> float | None:
 def _check_texts(texts: Sequence[OwnTexts]) -> None:
     for own in texts:
         for name, text in vars(own).items():
+            if "\0" in text:
+                raise InputError(f"The {name} has a character that can't be saved.")
             most = MAX_TEXT_CHARS if name == "note" else MAX_KEY_CHARS
             if len(text) > most:
                 raise InputError(

@@ -68,4 +68,5 @@ def test_an_error_names_the_member_and_what_is_expected(
 def test_a_whole_number_may_have_a_decimal_point_and_a_house_any_members() -> None:
     body: dict[str, Any] = {"rows": [{"anything": [1]}], "comparables": 2.0, "interval": 0.5}
     request = parse_request(ValuationRequest, body)
-    assert request.model_dump() == body | {"explain": False, "evidence": False, "as_of": None}
+    others = {"explain": False, "evidence": False, "as_of": None, "save": False, "note": ""}
+    assert request.model_dump() == body | others

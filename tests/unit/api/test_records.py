@@ -1,0 +1,175 @@
+"""Saving valuations, reading and deleting what was saved, and later prices, over HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+from houseprice.api.access import new_key
+from houseprice.api.app import create_app
+from houseprice.api.engine import Engine
+from houseprice.market.sales import Market
+from houseprice.records.database import Database
+from houseprice.records.ledger import Author
+from houseprice.records.people import access_log, set_role
+from houseprice.settings import Settings
+
+HOUSE = {"size": 90, "quarter": "N", "reference": "A-1", "address": "1, Mill Lane", "key": "h1"}
+TOMORROW = f"{datetime.now(UTC) + timedelta(days=1):%Y-%m-%d}"
+CSV = {"Content-Type": "text/csv"}
+
+
+def client(town: Market, town_settings: Settings, folder: Path, **settings: Any) -> TestClient:
+    """A service with a database of its own."""
+    changed = {"database_url": f"sqlite:///{folder}/records.sqlite", **settings}
+    chosen = Settings.model_validate(town_settings.model_dump() | changed)
+    return TestClient(create_app(chosen, Engine(chosen, town)), base_url="http://localhost")
+
+
+@pytest.fixture
+def api(town: Market, town_settings: Settings, tmp_path: Path) -> Iterator[TestClient]:
+    with client(town, town_settings, tmp_path) as service:
+        yield service
+
+
+def save(api: TestClient, *rows: dict[str, Any], **options: Any) -> Any:
+    response = api.post("/v1/valuations", json={"rows": list(rows), "save": True, **options})
+    assert response.status_code == 200, response.text
+    return response.json()
+
+
+def test_rows_are_saved_on_request_and_listed(api: TestClient) -> None:
+    assert (
+        api.post("/v1/valuations", json={"rows": [HOUSE]}).json()["valuations"][0]["record"] is None
+    )
+    answer = save(api, HOUSE, {"size": -5, "quarter": "N"}, note="spring", as_of="2020-06-01")
+    assert answer["valuations"][0]["record"] == 1
+    assert {error["record"] for error in answer["errors"]} == {2}
+    page = api.get("/v1/records", params={"limit": 1}).json()
+    assert [each["record"] for each in page["records"]] == [2]
+    page = api.get("/v1/records", params={"before": page["before"], "search": "mill"}).json()
+    assert page["before"] is None
+    (saved,) = page["records"]
+    assert saved == api.get("/v1/records/1").json()
+    assert saved["facts"] == {"size": "90", "quarter": "N"}
+    assert (saved["reference"], saved["note"], saved["property_key"]) == ("A-1", "spring", "h1")
+    assert (saved["source"], saved["as_of"]) == ("api", "2020-06-01")
+    assert saved["predicted_price"] == answer["valuations"][0]["predicted_price"]
+
+
+def test_a_file_is_saved_as_a_whole(api: TestClient) -> None:
+    data = "\n".join(["size,quarter,ref", *(f"{60 + i % 40},N,R{i}" for i in range(249))])
+    answer = api.post("/v1/valuations.csv?save=true&note=file", content=data, headers=CSV)
+    assert (answer.status_code, answer.headers["X-Records"]) == (200, "1-249")
+    assert len(answer.text.splitlines()) == 250
+    assert api.get("/v1/records/249").json()["reference"] == "R248"
+    too_long = api.post("/v1/valuations.csv?save=true", content=data + "\n60,N,\n60,N,",
+                        headers=CSV)  # fmt: skip
+    assert (too_long.status_code, too_long.json()["code"]) == (413, "too_many_rows")
+    table = api.post("/v1/valuations", json={"rows": [HOUSE], "save": True},
+                     headers={"Accept": "text/csv"})  # fmt: skip
+    assert table.headers["X-Records"] == "250-250"
+
+
+def test_what_is_personal_is_deleted(api: TestClient) -> None:
+    save(api, HOUSE)
+    assert api.delete("/v1/records/1", params={"reason": "by the owner"}).status_code == 204
+    saved = api.get("/v1/records/1").json()
+    assert (saved["facts"], saved["reference"], saved["address"]) == ({}, None, None)
+    assert saved["predicted_price"] > 0
+    assert api.put("/v1/records/1").headers["Allow"] == "DELETE, GET"
+    for number in ("0", "2", "x", "9" * 30):
+        missing = api.get(f"/v1/records/{number}")
+        assert (missing.status_code, missing.json()["code"]) == (404, "not_found")
+
+
+def test_later_prices_find_their_valuations_row_by_row(api: TestClient) -> None:
+    save(api, HOUSE)
+    rows: list[dict[str, Any]] = [
+        {"reference": "A-1", "sold_on": TOMORROW, "price": 150_000, "facts": {"size": 91}},
+        {"reference": "A-2", "sold_on": TOMORROW, "price": 150_000},
+        {"reference": "A-3", "sold_on": TOMORROW, "price": "cheap"},
+        {"reference": "A-4", "sold_on": TOMORROW, "price": 1.0, "corrects": 10**20},
+        {"sold_on": TOMORROW, "price": 150_000, "sise": 1},
+    ]
+    answer = api.post("/v1/outcomes", json={"rows": rows})
+    assert answer.status_code == 200, answer.text
+    outcomes, errors = answer.json()["outcomes"], answer.json()["errors"]
+    states = ["matched", "unmatched", "error", "error", "error"]
+    assert [each["state"] for each in outcomes] == states
+    assert [each["record"] for each in outcomes] == [1, None, None, None, None]
+    assert [(each["row"], each["reference"]) for each in errors] == [
+        (3, "A-3"), (4, "A-4"), (5, None),
+    ]  # fmt: skip
+    again = api.post("/v1/outcomes", json={"rows": rows[:1]}).json()["outcomes"][0]
+    assert (again["status"], again["outcome"]) == ("known", outcomes[0]["outcome"])
+
+
+def test_a_key_saves_and_sees_what_the_role_of_its_name_allows(
+    town: Market, town_settings: Settings, tmp_path: Path
+) -> None:
+    keys = {name: new_key(name) for name in ("anne", "ben", "olga", "guest")}
+    entries = ",".join(entry for _, entry in keys.values())
+    headers = {name: {"X-API-Key": key} for name, (key, _) in keys.items()}
+    with client(town, town_settings, tmp_path, serve_keys=entries) as api:
+        settings = Settings(database_url=f"sqlite:///{tmp_path}/records.sqlite")
+        database = Database.open(settings)
+        here = Author("root", "hamlet", "command")
+        for person, role in (("anne", "valuer"), ("ben", "valuer"), ("olga", "owner")):
+            set_role(database, here, person, role)
+        body = {"rows": [HOUSE], "save": True}
+        saved = api.post("/v1/valuations", json=body, headers=headers["anne"]).json()
+        number = saved["valuations"][0]["record"]
+        assert api.get("/v1/records", headers=headers["ben"]).json()["records"] == []
+        assert api.get(f"/v1/records/{number}", headers=headers["ben"]).status_code == 404
+        (seen,) = api.get("/v1/records", headers=headers["olga"]).json()["records"]
+        assert seen["person"] == "anne"
+        views = access_log(database).query("action == 'view'")
+        assert views["person"].tolist() == ["olga"]
+        refused = api.post("/v1/valuations", json=body, headers=headers["guest"])
+        assert (refused.status_code, refused.json()["code"]) == (403, "not_allowed")
+        del body["save"]
+        assert api.post("/v1/valuations", json=body, headers=headers["guest"]).is_success
+
+
+@pytest.mark.parametrize(
+    ("settings", "headers"),
+    [
+        ({"serve_without_key": True}, {}),
+        ({}, {"X-Forwarded-For": "203.0.113.1"}),
+        ({}, {"Origin": "https://elsewhere.example"}),
+        ({}, {"Origin": "null"}),
+    ],
+)
+def test_nothing_is_saved_where_clients_can_not_be_told_apart(
+    town: Market,
+    town_settings: Settings,
+    tmp_path: Path,
+    settings: dict[str, Any],
+    headers: dict[str, str],
+) -> None:
+    with client(town, town_settings, tmp_path, **settings) as api:
+        body = {"rows": [HOUSE], "save": True}
+        for answer in (
+            api.post("/v1/valuations", json=body, headers=headers),
+            api.post("/v1/valuations.csv?save=true", content="size\n9", headers=headers | CSV),
+            api.get("/v1/records", headers=headers),
+        ):
+            assert (answer.status_code, answer.json()["code"]) == (403, "no_person")
+    assert not (tmp_path / "records.sqlite").exists()
+
+
+def test_without_its_database_a_request_that_saves_fails(
+    town: Market, town_settings: Settings, tmp_path: Path
+) -> None:
+    (tmp_path / "records.sqlite").write_text("no database" * 100)
+    with client(town, town_settings, tmp_path) as api:
+        answer = api.post("/v1/valuations", json={"rows": [HOUSE], "save": True})
+        assert (answer.status_code, answer.json()["code"]) == (503, "no_records")
+        assert "not a database" in answer.json()["detail"]
+        assert api.post("/v1/valuations", json={"rows": [HOUSE]}).is_success
