@@ -26,7 +26,14 @@ from houseprice.commands.outcomes import decide, outcomes, restore, retrain, uns
 from houseprice.commands.predict import predict
 from houseprice.commands.records import records
 from houseprice.commands.serve import app, serve
-from houseprice.commands.track_record import fairness, report, respond, review, sample
+from houseprice.commands.track_record import (
+    evidence,
+    fairness,
+    report,
+    respond,
+    review,
+    sample,
+)
 from houseprice.errors import HousePriceError
 
 _OUTPUT_ERRORS = (errno.ENOSPC, errno.EPIPE, errno.EBADF, errno.EIO)
@@ -45,7 +52,7 @@ cli = typer.Typer(
 for command in (init, check, extend, fetch, train, evaluate, predict, app, serve, check_server):
     cli.command()(command)
 for record_command in (
-    outcomes, unsure, decide, retrain, restore, report, respond, sample, review, fairness,
+    outcomes, unsure, decide, retrain, restore, report, respond, sample, review, fairness, evidence,
 ):  # fmt: skip
     records.command()(record_command)
 cli.add_typer(models, name="models")

@@ -163,6 +163,48 @@ def fairness(
     typer.echo(_json(result.to_dict()) if as_json else fairness_text(result))
 
 
+def evidence(
+    since: Annotated[datetime, typer.Option("--from", formats=["%Y-%m-%d"], help="First day.")],
+    until: Annotated[datetime, typer.Option("--to", formats=["%Y-%m-%d"], help="Last day.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FOLDER", help="A new folder.")
+    ] = Path("evidence"),
+    attributes: Annotated[
+        Path | None,
+        typer.Option(
+            help="A table by area or reference, for the section on fairness.",
+            exists=True,
+            dir_okay=False,
+            show_default=False,
+        ),
+    ] = None,
+    market_name: MarketName = None,
+) -> None:
+    """Write the evidence pack of a period: one page, and the tables behind it.
+
+    It has the track record, reviews, alarms and what was done, the model cards, the lineage of the
+    data, the tests before use, and the log, by the five points of the quality control rule.
+    """
+    from houseprice.model.store.store import ModelStore
+    from houseprice.records.evidence import Period, collect
+    from houseprice.records.ledger import log_event
+    from houseprice.tables.reader import read_table
+    from houseprice.tables.sales import load_market
+
+    if until < since:
+        raise typer.BadParameter("the last day is before the first.", param_hint="--to")
+    if output.exists():
+        raise typer.BadParameter(f"{output} exists already.", param_hint="--output")
+    use_market(market_name)
+    settings, period = read_settings(), Period(since.date(), until.date())
+    database, market = open_database(), load_market(settings=settings)
+    table = read_table(attributes, attributes.name, settings, None).cells if attributes else None
+    store = ModelStore.from_settings(settings)
+    pack = collect(database, market, store, period, table)
+    log_event(database, author_here(), "export", f"evidence pack, {period}")
+    typer.echo(pack.write(output)[0])
+
+
 def _day(given: datetime | None) -> date | None:
     return None if given is None else given.date()
 

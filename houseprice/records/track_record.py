@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
@@ -45,6 +45,14 @@ class Promise:
     within_10: float
     bias: float
     n_sales: int | None
+
+    @classmethod
+    def of(cls, metrics: Mapping[str, float], n_sales: int | None) -> Self:
+        """Read it from the metrics of a version."""
+        median_ape, within_10, bias = (
+            metrics.get(name, math.nan) for name in ("median_ape", "within_10", "bias")
+        )
+        return cls(median_ape, within_10, bias, n_sales)
 
 
 @dataclass(frozen=True)
@@ -212,15 +220,7 @@ def promises_of(backend: Backend) -> dict[str, Promise]:
     known: list[BackendInfo | VersionInfo] = [info]
     if "study" in info.capabilities:
         known += backend.versions()
-    return {
-        each.model_version: Promise(
-            each.metrics.get("median_ape", math.nan),
-            each.metrics.get("within_10", math.nan),
-            each.metrics.get("bias", math.nan),
-            each.n_sales,
-        )
-        for each in known
-    }
+    return {each.model_version: Promise.of(each.metrics, each.n_sales) for each in known}
 
 
 class PairErrors:

@@ -37,6 +37,7 @@ from houseprice.errors import StoreError
 from houseprice.files import file_lock, progress_lock, read_progress, replace_file
 from houseprice.market.contract import Contract
 from houseprice.market.sales import Market
+from houseprice.model.card import Card
 from houseprice.model.report import Report
 from houseprice.model.store.artefact import (
     NO_GOLDEN_ROWS,
@@ -151,6 +152,11 @@ class ModelStore:
             manifest.check_contract(contract)
         warn_if_writable_by_others(self.folder)
         return load(manifest, files)
+
+    def description(self, version: str) -> tuple[Manifest, Card]:
+        """Read the manifest and the card of a version, verified, without loading its model."""
+        manifest, files = verify_files(self._version_folder(version), self.keys)
+        return manifest, Card.from_files(files)
 
     def study(self, version: str) -> Study:
         """Read the study of a version without loading its model.

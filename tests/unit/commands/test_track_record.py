@@ -82,3 +82,17 @@ def test_fairness_compares_by_the_columns_of_a_table(run, sold, tmp_path):
     found = json.loads(run("records", "fairness", table, "--json").out)
     assert {group["by"] for group in found["groups"]} == {"income", "renters"}
     assert "has no column" in run("records", "fairness", table, "--column", "wealth").err
+
+
+def test_the_evidence_pack_is_written_into_a_new_folder_and_logged(run, sold, tmp_path):
+    period = ("--from", "2021-01-01", "--to", "2021-12-31")
+    result = run("records", "evidence", *period, "-o", tmp_path / "pack")
+    assert (result.code, result.out.strip()) == (0, str(tmp_path / "pack" / "evidence.html"))
+    page = (tmp_path / "pack" / "evidence.html").read_text(encoding="utf-8")
+    assert "Model card: Hamlet" in page
+    assert "Median absolute error" in page
+    assert (tmp_path / "pack" / "tables" / "pairs.csv").is_file()
+    again = run("records", "evidence", *period, "-o", tmp_path / "pack")
+    assert (again.code, "exists" in again.err) == (2, True)
+    assert "evidence pack" in run("records", "log").out
+    assert run("records", "evidence", "--from", "2021-02-01", "--to", "2021-01-01").code == 2

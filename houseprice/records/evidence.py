@@ -1,0 +1,594 @@
+"""The evidence pack: one HTML page and the tables behind it, for a period of a market.
+
+Its sections answer the five points of the quality control rule for automated valuation models of
+the United States (12 U.S.C. 3354; 89 FR 64538, in force since 1 October 2025): confidence in the
+estimates, protection against manipulation, no conflicts of interest, random sample testing and
+reviews, and nondiscrimination. The page loads nothing and runs nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from functools import cache, partial
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import pandas as pd
+from sqlalchemy import func, select
+
+from houseprice.errors import StoreError
+from houseprice.formatting import percent, plural
+from houseprice.market.contract import Contract
+from houseprice.market.sales import Market
+from houseprice.model.card import Card
+from houseprice.model.ratio_study import MIN_GROUP_SIZE
+from houseprice.model.standards import format_metric, metric_label
+from houseprice.model.store.manifest import Manifest
+from houseprice.model.store.store import ModelStore
+from houseprice.records import ledger, outcomes
+from houseprice.records.alarms import ALARM_RATE, known_alarms
+from houseprice.records.database import Database
+from houseprice.records.fairness import fairness
+from houseprice.records.people import access_log
+from houseprice.records.reviews import open_reviews, review_results
+from houseprice.records.schema import entries, valuations
+from houseprice.records.track_record import (
+    Promise,
+    TrackRecord,
+    count_requests,
+    track_record,
+)
+
+if TYPE_CHECKING:
+    from jinja2 import Template
+
+PAGE = "evidence.html"
+MAX_SHOWN_ROWS = 40
+"""Rows of a table on the page; its file has all."""
+
+
+_RIGHT = ("Value", "95 % interval", "Interval", "Promised", "Median error", "Within 10 %",
+          "Coverage", "Accepted")  # fmt: skip
+"""Columns of texts that are numbers."""
+
+
+class _PageTable(NamedTuple):
+    """Columns and cells of a table, each with whether it is a number, and a note."""
+
+    columns: list[tuple[str, bool]]
+    rows: list[list[tuple[str, bool]]]
+    note: str
+
+
+@dataclass(frozen=True)
+class EvidenceTable:
+    """A table of the pack, whole in the file ``name``.csv.
+
+    The page shows ``shown``, which has texts, or by default the first rows of the table; nothing of
+    it if ``shown`` is empty.
+    """
+
+    name: str
+    title: str
+    frame: pd.DataFrame
+    shown: pd.DataFrame | None = None
+
+    @property
+    def on_page(self) -> _PageTable:
+        """The table of the page."""
+        frame = self.frame if self.shown is None else self.shown
+        is_number = [pd.api.types.is_numeric_dtype(frame[name]) or name in _RIGHT for name in frame]
+        rows = [
+            list(zip(map(_cell, row), is_number, strict=True))
+            for row in frame.head(MAX_SHOWN_ROWS).itertuples(index=False)
+        ]
+        note = ""
+        if self.shown is None and len(frame) > MAX_SHOWN_ROWS:
+            note = f" (the first {MAX_SHOWN_ROWS} of {len(frame):,} rows)"
+        return _PageTable(list(zip(map(str, frame.columns), is_number, strict=True)), rows, note)
+
+
+@dataclass(frozen=True)
+class Section:
+    """A section of the page: sentences, then Markdown, then tables."""
+
+    key: str
+    title: str
+    sentences: Sequence[str]
+    tables: Sequence[EvidenceTable] = ()
+    markdown: str = ""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """The content of an evidence pack."""
+
+    title: str
+    subtitle: str
+    answers: Sequence[tuple[str, str, Sequence[Section]]]
+    """Each point of the rule: its title, the answer, and the sections with the details."""
+    sections: Sequence[Section] = field(default=())
+
+    def files(self) -> dict[str, bytes]:
+        """Return the content of the files by name: the page, and the tables."""
+        files = {PAGE: _template().render(evidence=self).encode()}
+        for table in self.tables:
+            files[f"tables/{table.name}.csv"] = table.frame.to_csv(index=False).encode()
+        return files
+
+    @property
+    def tables(self) -> list[EvidenceTable]:
+        """The tables of all sections."""
+        return [table for section in self.sections for table in section.tables]
+
+    def write(self, folder: Path) -> list[Path]:
+        """Write the files into a folder, and return their paths."""
+        paths = []
+        for name, content in self.files().items():
+            path = folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+            paths.append(path)
+        return paths
+
+    def to_zip(self) -> bytes:
+        """Return the files as one archive."""
+        buffer = BytesIO()
+        with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+            for name, content in self.files().items():
+                archive.writestr(name, content)
+        return buffer.getvalue()
+
+
+@dataclass(frozen=True)
+class Period:
+    """The days that an evidence pack is about, both included."""
+
+    since: date
+    until: date
+
+    def __str__(self) -> str:
+        return f"{self.since:%-d %B %Y} to {self.until:%-d %B %Y}"
+
+    @property
+    def times(self) -> tuple[datetime, datetime]:
+        """The first moment, and the first one after it, in UTC."""
+        start = datetime.combine(self.since, time(), UTC)
+        return start, datetime.combine(self.until + timedelta(days=1), time(), UTC)
+
+
+def collect(
+    database: Database,
+    market: Market,
+    store: ModelStore,
+    period: Period,
+    attributes: pd.DataFrame | None = None,
+) -> Evidence:
+    """Collect the evidence of a period: valuations given, sales, reviews and events of its days.
+
+    ``attributes`` is the table for :func:`~houseprice.records.fairness.fairness`.
+    """
+    contract, name = market.contract, market.contract.market.name
+    pairs = outcomes.pairs(database, name, since=period.since, until=period.until)
+    saved, versions = _saved_section(database, name, period)
+    described, missing = _described(store, [*versions, *pairs["model_version"]])
+    record = track_record(
+        pairs,
+        count_requests(database, name, since=period.since, until=period.until),
+        {manifest.model_version: Promise.of(manifest.metrics, manifest.rows)
+         for manifest, _ in described},
+        symbol=contract.market.price.symbol,
+    )  # fmt: skip
+    track = _track_section(record, pairs)
+    fair = _fairness_section(database, contract, pairs, attributes)
+    reviewed = _reviews_section(database, name, period)
+    alarms = _alarms_section(database, name, period)
+    lineage, tests, cards = _model_sections(described, missing)
+    log, chain = _log_section(database, name, period), _chain_section(database)
+    answers = (
+        ("Confidence in the estimates", record.sentence, (track, tests, alarms)),
+        ("Protection against manipulation of data", chain.sentences[0], (chain, lineage)),
+        (
+            "No conflicts of interest",
+            (
+                "The values are calculated. Who saved, added prices, decided and reviewed is on "
+                "record; reviews of one's own valuations are counted apart."
+            ),
+            (log, reviewed),
+        ),
+        ("Random sample testing and reviews", reviewed.sentences[0], (reviewed, tests)),
+        ("Nondiscrimination", fair.sentences[0], (fair, cards)),
+    )
+    return Evidence(
+        f"Evidence pack: {contract.market.title}",
+        f"{period}, made on {datetime.now(UTC):%-d %B %Y}",
+        answers,
+        (saved, track, fair, reviewed, alarms, lineage, tests, cards, log, chain),
+    )
+
+
+def _track_section(record: TrackRecord, pairs: pd.DataFrame) -> Section:
+    sentences = [record.sentence]
+    if record.n_added_later:
+        sentences.append(
+            f"{plural(record.n_added_later, 'valuation')} of these sales were saved on the day of "
+            "the sale or later, with an earlier day of valuation."
+        )
+    tables = [
+        EvidenceTable(
+            "track_record", "Beside the promise of the model", record.figures,
+            _figures_text(record.figures),
+        ),
+        EvidenceTable("groups", f"Groups of {MIN_GROUP_SIZE} sales or more", record.groups,
+                      _groups_text(record.groups)),
+        EvidenceTable("ratio_study", "Ratio study", record.equity, _equity_text(record.equity)),
+        EvidenceTable("pairs", "Each later price and the value given before", pairs, _NOTHING),
+    ]  # fmt: skip
+    return Section("track", "Track record", sentences, [t for t in tables if len(t.frame)])
+
+
+def _fairness_section(
+    database: Database, contract: Contract, pairs: pd.DataFrame, attributes: pd.DataFrame | None
+) -> Section:
+    title = "Fairness"
+    if attributes is None:
+        return Section(
+            "fairness",
+            title,
+            [
+                (
+                    "No attribute was compared. houseprice records evidence --attributes FILE "
+                    "compares errors and coverage by attributes that the model does not use."
+                )
+            ],
+        )
+    found = fairness(database, pairs, attributes, contract)
+    tables = [
+        EvidenceTable("fairness_groups", "By attribute", found.groups, _groups_text(found.groups)),
+        EvidenceTable("fairness_tests", "Comparisons with all others", found.tests),
+        EvidenceTable("fairness_ratio_study", "Ratio study by attribute", found.equity,
+                      _equity_text(found.equity)),
+        EvidenceTable("attributes", "The attributes that were compared", attributes, _NOTHING),
+    ]  # fmt: skip
+    return Section(
+        "fairness",
+        title,
+        [found.sentence, *found.remarks],
+        [table for table in tables if len(table.frame)],
+    )
+
+
+def _reviews_section(database: Database, market: str, period: Period) -> Section:
+    found = review_results(database, market, since=period.since, until=period.until)
+    agree = found.shares.set_index("verdict").loc["agree"]
+    waiting = len(open_reviews(database, market))
+    first = (
+        f"{plural(found.n_reviews, 'review')} of valuations that were drawn at random: the "
+        f"reviewer agrees with {agree['share'] * agree['cases']:,.0f} of them."
+        if found.n_reviews
+        else "No valuation was reviewed in this period: houseprice records sample draws some."
+    )
+    sentences = [first, "Each draw is on record with its seed, so that it can be repeated."]
+    if waiting:
+        sentences.append(f"{plural(waiting, 'sampled valuation')} have no review yet.")
+    tables = [
+        EvidenceTable("reviews", "Verdicts", found.shares, _shares_text(found.shares)),
+        EvidenceTable(
+            "reviewers",
+            "Share that agrees, by reviewer",
+            found.reviewers,
+            _shares_text(found.reviewers),
+        ),
+    ]
+    return Section("reviews", "Random reviews", sentences, tables if found.n_reviews else [])
+
+
+def _alarms_section(database: Database, market: str, period: Period) -> Section:
+    start, end = period.times
+    found = known_alarms(database, market)
+    found = found[(found["created_at"] >= start) & (found["created_at"] < end)]
+    unanswered = sum(not responses for responses in found["responses"])
+    first = "No alarm in this period." if found.empty else f"{plural(len(found), 'alarm')}."
+    sentences = [
+        first,
+        (
+            "An alarm means that a promise of the model is broken, by a test that may be made "
+            f"at any time: the probability of any false alarm is at most {percent(ALARM_RATE, 0)}."
+        ),
+    ]
+    if unanswered:
+        sentences.append(f"Nothing is on record as done about {plural(unanswered, 'of them', '')}.")
+    frame = pd.DataFrame(
+        {
+            "Alarm": found["entry"],
+            "Time": found["created_at"],
+            "Model version": found["version"],
+            "What was found": found["message"],
+            "Advice": [" ".join(advice) for advice in found["advice"]],
+            "What was done": [
+                "; ".join(f"{each['person']}: {each['what']}" for each in responses)
+                for responses in found["responses"]
+            ],
+        }
+    )
+    tables = [EvidenceTable("alarms", "Alarms", frame)] if len(frame) else []
+    return Section("alarms", "Alarms and what was done", sentences, tables)
+
+
+def _saved_section(database: Database, market: str, period: Period) -> tuple[Section, list[str]]:
+    """How many valuations were saved, by model version, entrance and status; the versions."""
+    start, end = period.times
+    query = (
+        select(
+            valuations.c.model_version.label("Model version"),
+            entries.c.source.label("Entrance"),
+            valuations.c.status.label("Status"),
+            func.count().label("Valuations"),
+            func.min(valuations.c.valued_at).label("First"),
+            func.max(valuations.c.valued_at).label("Last"),
+        )
+        .join(entries, entries.c.id == valuations.c.entry)
+        .where(
+            entries.c.market == market,
+            valuations.c.valued_at >= start,
+            valuations.c.valued_at < end,
+        )
+        .group_by(valuations.c.model_version, entries.c.source, valuations.c.status)
+        .order_by(valuations.c.model_version, entries.c.source, valuations.c.status)
+    )
+    with database.read() as connection:
+        result = connection.execute(query)
+        frame = pd.DataFrame(result.all(), columns=list(result.keys()))
+        later = connection.scalar(
+            select(func.count())
+            .select_from(valuations.join(entries, entries.c.id == valuations.c.entry))
+            .where(
+                entries.c.market == market,
+                valuations.c.valued_at >= start,
+                valuations.c.valued_at < end,
+                entries.c.created_at > valuations.c.valued_at,
+                func.date(entries.c.created_at) != func.date(valuations.c.valued_at),
+            )
+        )
+    total = int(frame["Valuations"].sum())
+    sentences = [f"{plural(total, 'valuation')} of this period are saved."]
+    if later:
+        sentences.append(
+            f"{plural(later, 'valuation')} were entered on a later day than that of the value, by "
+            "the account of whoever entered them: the chain of hashes proves the later day only."
+        )
+    table = EvidenceTable("valuations_by_version", "Saved valuations", frame)
+    section = Section("saved", "Valuations of the period", sentences, [table])
+    return section, frame["Model version"].tolist()
+
+
+def _model_sections(
+    described: Sequence[tuple[Manifest, Card]], missing: Sequence[str]
+) -> tuple[Section, Section, Section]:
+    """The lineage of the data, the tests before use, and the cards of the versions."""
+    note = [f"Not in this store, and not described here: {name}." for name in missing]
+    lineage = pd.DataFrame(
+        {
+            "Model version": [manifest.model_version for manifest, _ in described],
+            "Trained": [manifest.created_at for manifest, _ in described],
+            "Sales": [manifest.rows for manifest, _ in described],
+            "Set aside": [card.data["data"].get("set_aside") for _, card in described],
+            "Values as of": [manifest.as_of for manifest, _ in described],
+            "SHA-256 of the sales": [manifest.data_sha256 for manifest, _ in described],
+            "SHA-256 of the contract": [manifest.contract_sha256 for manifest, _ in described],
+            "SHA-256 of the code": [manifest.code_sha256 for manifest, _ in described],
+            "Software": [manifest.package_version for manifest, _ in described],
+            "Signed with": [manifest.signing_key or "not signed" for manifest, _ in described],
+        }
+    )
+    shown = lineage.set_index("Model version").T.rename_axis("").reset_index()
+    tests = pd.DataFrame(
+        [
+            {
+                "Model version": manifest.model_version,
+                "Metric": metric_label(name),
+                "Value": format_metric(name, value, ""),
+            }
+            for manifest, _ in described
+            for name, value in sorted(manifest.metrics.items())
+        ],
+        columns=["Model version", "Metric", "Value"],
+    )
+    return (
+        Section(
+            "lineage",
+            "Data lineage",
+            [
+                (
+                    "What each version learned from. The checksums are those of the files; a "
+                    "version is loaded only if all of its own checksums hold."
+                ),
+                *note,
+            ],
+            [EvidenceTable("versions", "Versions of the model and their data", lineage, shown)],
+        ),
+        Section(
+            "tests",
+            "Tests before use",
+            [
+                (
+                    "Measured by cross-validation: each sale was valued by a model that had not "
+                    "seen it. Everything that is fitted, ranges included, was fitted without it."
+                ),
+            ],
+            [EvidenceTable("tests_before_use", "Accuracy on held-out sales", tests)],
+        ),
+        Section(
+            "card",
+            "Model card",
+            [],
+            markdown="\n\n".join(card.markdown for _, card in described),
+        ),
+    )
+
+
+def _described(
+    store: ModelStore, versions: Iterable[str]
+) -> tuple[list[tuple[Manifest, Card]], list[str]]:
+    described, missing = [], []
+    for name in dict.fromkeys(versions):
+        try:
+            described.append(store.description(name))
+        except StoreError:
+            missing.append(name)
+    return described, missing
+
+
+def _log_section(database: Database, market: str, period: Period) -> Section:
+    """Who changed or looked at what, from the log."""
+    since, until = period.times
+    log = access_log(database, market=market, since=since, until=until).iloc[::-1]
+    frame = pd.DataFrame(
+        {
+            "Time": log["created_at"],
+            "Person": log["person"],
+            "Entrance": log["source"],
+            "Action": log["action"],
+            "Subject": log["subject"],
+            "Detail": [json.dumps(detail, ensure_ascii=False) for detail in log["detail"]],
+        }
+    )
+    return Section(
+        "log",
+        "Access and changes",
+        [
+            (
+                "Who looked at saved valuations of others, exported them, or changed a model, a "
+                "market or a role."
+            )
+        ],
+        [EvidenceTable("log", "Log", frame)],
+    )
+
+
+def _chain_section(database: Database) -> Section:
+    """Whether any record was changed or removed."""
+    found = ledger.verify(database)
+    result = (
+        "No record was changed or removed."
+        if not found.faults
+        else f"{plural(len(found.faults), 'fault')}: the records of this pack can't be relied on."
+    )
+    faults = pd.DataFrame({"Fault": list(found.faults)})
+    return Section(
+        "chain",
+        "Protection of the records",
+        [
+            (
+                f"All {plural(found.n_entries, 'entry', 'entries')} of the database were verified "
+                f"on {datetime.now(UTC):%-d %B %Y}. {result}"
+            ),
+            f"Last link of the chain: {found.link}.",
+            (
+                "Keep it outside of the database: with it, houseprice records verify --link shows "
+                "whether the chain was written anew."
+            ),
+        ],
+        [EvidenceTable("faults", "Faults", faults)] if found.faults else [],
+    )
+
+
+_NOTHING = pd.DataFrame()
+
+
+def _figures_text(figures: pd.DataFrame) -> pd.DataFrame:
+    return pd.DataFrame(
+        [
+            {
+                "Figure": metric_label(row["figure"]),
+                "Cases": row["cases"],
+                "Value": format_metric(row["figure"], row["value"], ""),
+                "95 % interval": _ends(row["figure"], row["low"], row["high"]),
+                "Promised": ""
+                if pd.isna(row["promised"])
+                else format_metric(row["figure"], row["promised"], ""),
+                "Finding": row["finding"],
+            }
+            for row in figures.to_dict("records")
+        ]
+    )
+
+
+def _groups_text(groups: pd.DataFrame) -> pd.DataFrame:
+    """Return the groups that have figures."""
+    return pd.DataFrame(
+        [
+            {
+                "By": row["by"],
+                "Group": row["group"],
+                "Cases": row["cases"],
+                "Median error": percent(row["median_ape"]),
+                "Interval": _ends("median_ape", row["median_ape_low"], row["median_ape_high"]),
+                "Within 10 %": percent(row["within_10"]),
+                "Coverage": percent(row["coverage"]),
+            }
+            for row in groups[groups["median_ape"].notna()].to_dict("records")
+        ]
+    )
+
+
+def _equity_text(equity: pd.DataFrame) -> pd.DataFrame:
+    return pd.DataFrame(
+        [
+            {
+                "Group": row["group"],
+                "Sales": row["sales"],
+                "Figure": metric_label(row["figure"]),
+                "Value": format_metric(row["figure"], row["value"], ""),
+                "Interval": _ends(row["figure"], row["low"], row["high"]),
+                "Accepted": _ends(row["figure"], row["accepted_low"], row["accepted_high"]),
+                "Met": "" if pd.isna(row["met"]) else "yes" if row["met"] else "no",
+            }
+            for row in equity.to_dict("records")
+        ]
+    )
+
+
+def _shares_text(shares: pd.DataFrame) -> pd.DataFrame:
+    first = shares.columns[0]
+    frame = pd.DataFrame(
+        {
+            first.capitalize(): shares[first].str.replace("_", " "),
+            "Cases": shares["cases"],
+            "Value": shares["share"].map(percent),
+            "95 % interval": list(map(partial(_ends, "within_10"), shares["low"], shares["high"])),
+        }
+    )
+    return frame.assign(Own=shares["own"]) if "own" in shares else frame
+
+
+def _ends(metric: str, low: float, high: float) -> str:
+    return f"{format_metric(metric, low, '')} to {format_metric(metric, high, '')}"
+
+
+def _cell(value: object) -> str:
+    if value is None or value is pd.NaT or value is pd.NA:
+        return ""
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d %H:%M}"
+    if isinstance(value, float):
+        return f"{value:,.4g}" if abs(value) < 1_000 else f"{value:,.0f}"
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+@cache
+def _template() -> Template:
+    from jinja2 import Environment
+    from markdown_it import MarkdownIt
+
+    markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
+    environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    environment.filters["markdown"] = markdown.render
+    return environment.from_string(
+        Path(__file__).with_name("evidence.html.j2").read_text(encoding="utf-8")
+    )
