@@ -68,7 +68,7 @@ if may("see track record"):
                 "pages/records/track_record.py",
                 title="Track record",
                 icon=":material/fact_check:",
-                url_path="track-record",
+                url_path="track_record",
             ),
             st.Page(
                 "pages/records/privacy.py",

@@ -18,6 +18,9 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import expect
 
+from houseprice.records.database import Database, parse_url
+from tests.saved_values import save_with_prices
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -71,10 +74,13 @@ def browser_type_launch_args(browser_type_launch_args, chromium):
 
 
 @pytest.fixture(scope="session")
-def base_url(chromium, root, model_dir, tmp_path_factory):
-    """The URL of a running app, so that ``page.goto("/csv")`` opens one of its pages."""
-    log = tmp_path_factory.mktemp("app") / "server.log"
-    with running_app(root, log, HOUSEPRICE_MODEL_DIR=str(model_dir)) as url:
+def base_url(chromium, root, market, model_dir, tmp_path_factory):
+    """The URL of a running app with records, so that ``page.goto("/csv")`` opens a page."""
+    folder = tmp_path_factory.mktemp("app")
+    records = f"sqlite:///{folder / 'records.sqlite'}"
+    save_with_prices(Database.at(parse_url(records)), market, 40)
+    settings = {"HOUSEPRICE_MODEL_DIR": str(model_dir), "HOUSEPRICE_DATABASE_URL": records}
+    with running_app(root, folder / "server.log", **settings) as url:
         yield url
 
 

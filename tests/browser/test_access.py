@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
 
 PAGES = (
-    "/", "/house", "/csv", "/explore", "/drivers", "/model", "/saved", "/track-record", "/privacy",
+    "/", "/house", "/csv", "/explore", "/drivers", "/model", "/saved", "/track_record", "/privacy",
 )  # fmt: skip
 OPENED = {"/csv": "Try it with", "/drivers": "Compare methods"}
 """What is clicked on a page first, so that all of it is drawn."""

@@ -13,7 +13,7 @@ PAGES = {
     "/drivers": "What drives price",
     "/model": "Model performance",
     "/saved": "Saved valuations",
-    "/track-record": "Track record",
+    "/track_record": "Track record",
     "/privacy": "Privacy",
 }
 
