@@ -161,7 +161,7 @@ def open_reviews(
         for valuation in detail["valuations"]
     ]
     query = select(reviews.c.valuation).join(entries, entries.c.id == reviews.c.entry)
-    query = query.where(entries.c.market == market)
+    query = query.where(entries.c.kind == reviews.name, entries.c.market == market)
     if reviewer is not None:
         query = query.where(entries.c.person == reviewer)
     with database.read() as connection:
@@ -191,7 +191,11 @@ def review_results(
                saved.c.person.label("saved_by"))
         .join(reviews, reviews.c.entry == entries.c.id)
         .join(saved, saved.c.id == reviews.c.valuation)
-        .where(entries.c.market == market, *during(entries.c.created_at, since, until))
+        .where(
+            entries.c.kind == reviews.name,
+            entries.c.market == market,
+            *during(entries.c.created_at, since, until),
+        )
         .order_by(entries.c.id)
     )  # fmt: skip
     frame = database.frame(query).drop_duplicates(["person", "valuation"], keep="last")

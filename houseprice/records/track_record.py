@@ -30,7 +30,7 @@ Floats = NDArray[np.float64]
 
 WITHIN = 0.10
 """The error of the share "within 10 %"."""
-N_RESAMPLES, N_DRAWN = 200, 5_000
+N_RESAMPLES, N_DRAWN = 200, 2_000
 """Of the bootstrap intervals of the ratio study."""
 
 
@@ -182,15 +182,16 @@ def count_requests(
 
     The days are those on which they were given, both included.
     """
-    own = [entries.c.kind == valuations.name, entries.c.market == market]
+    own = [entries.c.market == market]
     if person is not None:
         own.append(entries.c.person == person)
     joined: FromClause = entries
     if since is not None or until is not None:
         joined = entries.join(valuations, valuations.c.entry == entries.c.id)
         own += during(valuations.c.valued_at, since, until)
-    total = select(func.count()).select_from(joined).where(*own)
-    # Few requests have no value, and an index finds those.
+    kind = entries.c.kind == valuations.name
+    total = select(func.count()).select_from(joined).where(kind, *own)
+    # Few requests have no value, and an index finds those; by kind, all entries would be read.
     failed = (
         select(func.count())
         .select_from(valuations)
@@ -267,11 +268,13 @@ def by_group(errors: PairErrors, groupings: Mapping[str, pd.Series]) -> pd.DataF
 
 
 def _groupings(pairs: pd.DataFrame, symbol: str) -> dict[str, pd.Series]:
-    sold_on = pd.to_datetime(pairs["sold_on"])
+    sold_on = pd.DatetimeIndex(pairs["sold_on"])
+    months = pd.Series(sold_on.year * 12 + sold_on.month - 1, dtype=int)
+    names = {month: f"{month // 12}-{month % 12 + 1:02d}" for month in months.unique()}
     bands = price_quintiles(pairs["price"], symbol) if len(pairs) else pairs["price"]
     return {
         "version": pairs["model_version"],
-        "month": sold_on.dt.strftime("%Y-%m"),
+        "month": months.map(names),
         "area": pairs["area"],
         "price": bands,
         "source": pairs["source"],
