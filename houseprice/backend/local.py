@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache, cached_property
 
@@ -22,7 +24,7 @@ from houseprice.backend.base import (
 from houseprice.errors import InputError, ModelError
 from houseprice.market.problems import Problem, renumbered
 from houseprice.market.sales import Market, typical_house
-from houseprice.market.validation import problem_order, validate
+from houseprice.market.validation import ValidationResult, problem_order, validate
 from houseprice.model.card import Card
 from houseprice.model.comparables import Comparables, adjust_prices
 from houseprice.model.explanation import Explainer, Explanation
@@ -31,18 +33,30 @@ from houseprice.model.nearby import NearbySales
 from houseprice.model.store.artefact import LoadedModel
 from houseprice.model.store.store import ModelStore
 from houseprice.model.study import Study
-from houseprice.model.valuation import MAX_CONFIDENCE_OUTSIDE
+from houseprice.model.valuation import Assessment, ValuationModel
 from houseprice.model.what_if import EffectUncertainty, ValueChange, ice_curve, what_if
 from houseprice.progress import Progress
 
 CHUNK_ROWS = 5_000
 """Rows valued at a time: enough for speed, few enough for constant memory."""
 
-
+_RECENT_HOUSES = 64
 _PRELIMINARY = (
     "These values are preliminary: the model learned from a sample of the sales. The model of all "
     "sales replaces it within minutes."
 )
+
+
+@dataclass(frozen=True)
+class _CheckedRows:
+    """Raw rows that were validated, and their assessment by the model if all are valid."""
+
+    result: ValidationResult
+    model: ValuationModel
+
+    @cached_property
+    def assessment(self) -> Assessment:
+        return self.model.assess(self.result.houses)
 
 
 class LocalBackend(Backend):
@@ -60,6 +74,7 @@ class LocalBackend(Backend):
         self._market = market
         self._contract = market.contract
         self._market_effect = cache(self._effect_curve)
+        self._recent: dict[Hashable, _CheckedRows] = {}
 
     def info(self) -> BackendInfo:
         """Return which model answers, and how accurate it is."""
@@ -85,18 +100,17 @@ class LocalBackend(Backend):
         progress: Progress | None = None,
     ) -> ValuationResult:
         """Validate and value raw rows."""
-        checked = validate(rows, self._contract, self._model.domain_)
+        house = self._check(rows)
+        checked = house.result
         valid_rows = np.flatnonzero(checked.valid)
         parts: list[pd.DataFrame] = []
         unlike: list[Problem] = []
         for chunk in chunks(len(valid_rows), CHUNK_ROWS):
             positions = valid_rows[chunk]
             houses = checked.houses.iloc[positions]
-            part = self._model.value(houses, interval=interval)
-            is_low = (part["confidence"] <= MAX_CONFIDENCE_OUTSIDE).to_numpy()
-            unlike += renumbered(
-                self._model.unlike_sales(houses[is_low]), positions[is_low].tolist()
-            )
+            assessed = house.assessment if len(rows) == 1 else self._model.assess(houses)
+            part = self._model.value(assessed, interval)
+            unlike += renumbered(self._model.unlike_sales(assessed), positions.tolist())
             if evidence:
                 part["comparables"] = self._comparable_ids(houses, self._ids(rows, positions))
                 part["top_drivers"] = self._explainer.top_drivers(houses)
@@ -141,7 +155,8 @@ class LocalBackend(Backend):
 
     def next_facts(self, rows: pd.DataFrame, k: int = 5) -> pd.DataFrame:
         """Return the unknown fields of one house that would narrow its range most."""
-        return self._model.next_facts(self._one(rows), k)
+        self._one(rows)
+        return self._model.next_facts(self._check(rows).assessment, k)
 
     def importance(self) -> pd.DataFrame:
         """Return the permutation importance of each field on held-out sales."""
@@ -202,11 +217,23 @@ class LocalBackend(Backend):
             houses, prices = houses[fitted], prices[fitted]
         return EffectUncertainty.from_sales(self._model, houses, prices)
 
+    def _check(self, rows: pd.DataFrame) -> _CheckedRows:
+        """Validate rows; a house that was just validated comes with what is known of it."""
+        key = _house_key(rows)
+        checked = None if key is None else self._recent.get(key)
+        if checked is None:
+            checked = _CheckedRows(validate(rows, self._contract, self._model.domain_), self._model)
+            if key is not None:
+                if len(self._recent) >= _RECENT_HOUSES:
+                    self._recent.clear()
+                self._recent[key] = checked
+        return checked
+
     def _one(self, rows: pd.DataFrame) -> pd.DataFrame:
         """Validate one house; raises InputError if it can't be valued."""
         if len(rows) != 1:
             raise InputError(f"This is available for one house at a time, not for {len(rows)}.")
-        checked = validate(rows, self._contract, self._model.domain_)
+        checked = self._check(rows).result
         if not checked.valid[0]:
             errors = [p.sentence for p in checked.problems if p.severity == "error"]
             raise InputError(" ".join(errors))
@@ -228,3 +255,16 @@ class LocalBackend(Backend):
 
     def _effect_curve(self, column: str) -> pd.DataFrame:
         return partial_dependence(self._model, self._market.houses, column)
+
+
+def _house_key(rows: pd.DataFrame) -> Hashable | None:
+    """Return what distinguishes a house of a form; None for several rows, or cells of other types.
+
+    Equal cells of other types, such as 1 and True, can mean different things.
+    """
+    if len(rows) != 1:
+        return None
+    cells = rows.iloc[0].tolist()
+    if not all(cell is None or type(cell) is str for cell in cells):
+        return None
+    return tuple(rows.columns), tuple(cells)

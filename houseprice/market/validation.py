@@ -124,7 +124,8 @@ def validate(
         problems.extend(domain.problems(values, contract))
     if places is not None:
         problems.extend(places.problems(columns, suggested, contract))
-    houses = pd.DataFrame(np.ascontiguousarray(values.T), columns=list(contract.columns))
+    names = pd.Index(contract.columns, dtype=object)  # texts take as long as all of a house
+    houses = pd.DataFrame(np.ascontiguousarray(values.T), columns=names)
     valid = np.ones(len(rows), dtype=bool)
     valid[[p.row - 1 for p in problems if p.severity == "error" and p.row is not None]] = False
     problems.sort(key=problem_order(contract.columns))
@@ -236,6 +237,8 @@ def _fill_blanks(
     while progress:
         progress = False
         for name, where in blanks.items():
+            if not (where & np.isnan(columns[name])).any():
+                continue
             field = contract.fields[name]
             for code, proposal in _proposals(field, columns, suggested, contract):
                 filled = where & np.isnan(columns[name]) & ~np.isnan(proposal)

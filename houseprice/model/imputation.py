@@ -113,12 +113,16 @@ class GaussianCopulaImputer(BaseEstimator):
         pattern = np.isnan(self._variables(matrix)[0])
         covariance = self._conditional(pattern)[1]
         positions = np.cumsum(pattern) - 1
+        unknown = np.flatnonzero(pattern[: len(house)])
+        own = positions[unknown]
+        gains = covariance[own, -1] ** 2 / covariance[own, own]
+        for i in {i for i, _, _ in self._indicators if pattern[i]}:
+            variables = positions[self._variables_of(i)]
+            common = covariance[variables, -1]
+            inner = covariance[np.ix_(variables, variables)]
+            gains[positions[i]] = common @ np.linalg.solve(inner, common)
         std = np.full(len(house), np.nan)
-        for i in np.flatnonzero(pattern[: len(house)]).tolist():
-            own = positions[self._variables_of(i)]
-            common = covariance[own, -1]
-            gain = common @ np.linalg.solve(covariance[np.ix_(own, own)], common)
-            std[i] = self._std(covariance[-1, -1] - gain)
+        std[unknown] = self._std(covariance[-1, -1] - gains)
         return std
 
     def most_informative(self) -> list[int]:
@@ -131,9 +135,10 @@ class GaussianCopulaImputer(BaseEstimator):
             matrix[unknown[:, i], i] = self.statistics_[i]
             unknown[:, i] = False
 
-    def _std(self, variance: float) -> float:
+    def _std(self, variance: Floats) -> Floats:
         excess = variance - 1.0 / self.precision_[-1, -1]
-        return self.price_std_ * float(np.sqrt(max(excess, 0.0)))
+        std: Floats = self.price_std_ * np.sqrt(np.maximum(excess, 0.0))
+        return std
 
     def _frequent_levels(self, houses: Floats) -> list[tuple[int, int, float]]:
         """Return field, level and share of each level that has an indicator."""
@@ -155,12 +160,17 @@ class GaussianCopulaImputer(BaseEstimator):
 
     def _variables(self, matrix: Floats) -> Floats:
         """Return the standardised variables of houses; unknown ones and the price are NaN."""
-        columns = [each.score(matrix[:, i]) for i, each in enumerate(self._marginals)]
-        for i, level, share in self._indicators:
-            indicator = (matrix[:, i] == level) - share
-            indicator[np.isnan(matrix[:, i])] = np.nan
-            columns.append(indicator / np.sqrt(share * (1.0 - share)))
-        return np.column_stack([*columns, np.full(len(matrix), np.nan)])
+        n_fields = len(self._marginals)
+        variables = np.full((len(matrix), n_fields + len(self._indicators) + 1), np.nan)
+        is_known: Flags = np.any(~np.isnan(matrix), axis=0)
+        for i in np.flatnonzero(is_known).tolist():
+            variables[:, i] = self._marginals[i].score(matrix[:, i])
+        for k, (i, level, share) in enumerate(self._indicators, n_fields):
+            if is_known[i]:
+                indicator = (matrix[:, i] == level) - share
+                indicator[np.isnan(matrix[:, i])] = np.nan
+                variables[:, k] = indicator / np.sqrt(share * (1.0 - share))
+        return variables
 
     def _fit_correlation(self, variables: Floats) -> None:
         """Estimate correlations; the few unknown cells of the sales are imputed in between."""

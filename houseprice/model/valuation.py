@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -14,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from houseprice.errors import ModelError
 from houseprice.market.contract import Contract
-from houseprice.market.problems import Problem
+from houseprice.market.problems import Problem, renumbered
 from houseprice.market.validation import Domain
 from houseprice.model.blend import BlendRegressor
 from houseprice.model.conformal import Fold, calibrate, check_level, fit_folds, weigh_members
@@ -45,6 +44,32 @@ _VALUE_COLUMNS = pd.Index(
 def confidence_band(confidence: float) -> str:
     """The name of the band of a confidence from 0 to 100."""
     return next(name for name, lower in reversed(CONFIDENCE_BANDS) if confidence >= lower)
+
+
+@dataclass(frozen=True, eq=False)
+class Assessment:
+    """What :meth:`ValuationModel.assess` finds about houses, for all answers about them.
+
+    Attributes
+    ----------
+    houses, imputed : ndarray of shape (n_houses, n_fields)
+        Clean houses as they were given, and without unknown fields.
+    imputation_std : ndarray of shape (n_houses,)
+        The standard deviation of the log price that unknown fields cause.
+    log_price, difficulty : ndarray of shape (n_houses,)
+    is_unlike : ndarray of bool, shape (n_houses,)
+        Whether the fields of a house are unlike those of all sales in combination.
+    index : Index or None
+        The row labels of the houses, if they came in a frame.
+    """
+
+    houses: Floats
+    imputed: Floats
+    imputation_std: Floats
+    log_price: Floats
+    difficulty: Floats
+    is_unlike: Flags
+    index: pd.Index | None
 
 
 class ValuationModel(RegressorMixin, BaseEstimator):
@@ -178,12 +203,27 @@ class ValuationModel(RegressorMixin, BaseEstimator):
         check_is_fitted(self, "regressor_")
         return self._clipped(np.exp(self.regressor_.predict(houses, blank)))
 
-    def value(self, houses: pd.DataFrame | Floats, interval: float = 0.9) -> pd.DataFrame:
+    def assess(self, houses: pd.DataFrame | Floats) -> Assessment:
+        """Assess clean houses once, where several methods answer about them."""
+        check_is_fitted(self, "regressor_")
+        matrix = to_matrix(houses, self.contract)
+        imputed, std = self.regressor_.features_.imputer_.impute(matrix.copy())
+        return Assessment(
+            matrix,
+            imputed,
+            std,
+            *self._assess(imputed, np.isnan(matrix)),
+            houses.index if isinstance(houses, pd.DataFrame) else None,
+        )
+
+    def value(
+        self, houses: pd.DataFrame | Floats | Assessment, interval: float = 0.9
+    ) -> pd.DataFrame:
         """Value houses with an interval and a confidence.
 
         Parameters
         ----------
-        houses : DataFrame of shape (n_houses, n_fields)
+        houses : DataFrame of shape (n_houses, n_fields), or Assessment
             Clean houses; missing fields are imputed and widen the interval.
         interval : float
             Level of the interval, from 0.5 to 0.95.
@@ -200,31 +240,31 @@ class ValuationModel(RegressorMixin, BaseEstimator):
         ModelError
             If the level is outside 0.5 to 0.95.
         """
-        check_is_fitted(self, "regressor_")
         check_level(interval)
-        matrix = to_matrix(houses, self.contract)
-        is_outside = self.domain_.outside(matrix.T, self.contract).any(axis=0)
-        blank = np.isnan(matrix)
-        imputed, std = self.regressor_.features_.imputer_.impute(matrix)
-        log_price, difficulty, is_unlike = self._assess(imputed, blank)
+        assessed = self._assessed(houses)
+        log_price, std, difficulty = (
+            assessed.log_price,
+            assessed.imputation_std,
+            assessed.difficulty,
+        )
+        is_doubtful = self.domain_.outside(assessed.houses.T, self.contract).any(axis=0)
+        is_doubtful |= assessed.is_unlike
         price = self._clipped(np.exp(log_price))
         margins = self.conformal_.margins
         low, high = self._limits(log_price, margins(difficulty, std, interval, log_price))
         low68, high68 = self._limits(log_price, margins(difficulty, std, 0.68, log_price))
         fsd = (high68 - low68) / (2.0 * price)
         confidence = 100.0 * np.clip(1.0 - fsd, 0.0, 1.0)
-        confidence[is_outside | is_unlike] = np.minimum(
-            confidence[is_outside | is_unlike], MAX_CONFIDENCE_OUTSIDE
-        )
+        confidence[is_doubtful] = np.minimum(confidence[is_doubtful], MAX_CONFIDENCE_OUTSIDE)
         level = np.full(len(price), interval)
         # From one array: six columns one by one take longer than the figures of a single house.
         return pd.DataFrame(
             np.column_stack([price, low, high, level, fsd, confidence]),
             columns=_VALUE_COLUMNS,
-            index=houses.index if isinstance(houses, pd.DataFrame) else None,
+            index=assessed.index,
         )
 
-    def next_facts(self, house: pd.DataFrame | Floats, k: int = 5) -> pd.DataFrame:
+    def next_facts(self, house: pd.DataFrame | Floats | Assessment, k: int = 5) -> pd.DataFrame:
         """Return the unknown fields of one house that would narrow its 90 % range most.
 
         Fields that are known only at a sale are left out, and so are those that would not narrow
@@ -238,31 +278,24 @@ class ValuationModel(RegressorMixin, BaseEstimator):
         """
         if k < 1:
             raise ModelError(f"the number of fields must be 1 or more, not {k}")
-        matrix = to_matrix(house, self.contract)
+        assessed = self._assessed(house)
+        known, log_price = assessed.houses[0], assessed.log_price
         unknown = [
             i
             for i, field in enumerate(self.contract.fields.values())
-            if np.isnan(matrix[0, i]) and not field.at_sale
+            if np.isnan(known[i]) and not field.at_sale
         ]
-        imputer = self.regressor_.features_.imputer_
-        once_known = imputer.std_once_known(matrix[0])[unknown]
-        blank = np.isnan(matrix)
-        imputed, std = imputer.impute(matrix)
-        std = np.append(std, once_known)
-        log_price, difficulty, _ = self._assess(imputed, blank)
+        once_known = self.regressor_.features_.imputer_.std_once_known(known)[unknown]
+        std = np.append(assessed.imputation_std, once_known)
         low, high = self._limits(
-            log_price, self.conformal_.margins(difficulty, std, 0.9, log_price)
+            log_price, self.conformal_.margins(assessed.difficulty, std, 0.9, log_price)
         )
-        now, *then = ((high - low) / self._clipped(np.exp(log_price))).tolist()
-        facts = pd.DataFrame(
-            {
-                "field": [self.contract.columns[i] for i in unknown],
-                "width_now": now,
-                "width_then": np.array(then, dtype=np.float64),
-            }
-        )
-        narrowing: pd.DataFrame = facts[facts["width_then"] < now]
-        return narrowing.sort_values("width_then", kind="stable", ignore_index=True).head(k)
+        now, *widths = ((high - low) / self._clipped(np.exp(log_price))).tolist()
+        then = np.array(widths, dtype=np.float64)
+        order = np.argsort(then, kind="stable")
+        first = order[then[order] < now][:k]
+        columns = [self.contract.columns[unknown[i]] for i in first]
+        return pd.DataFrame({"field": columns, "width_now": now, "width_then": then[first]})
 
     def held_out_values(self, interval: float = 0.9) -> pd.DataFrame:
         """Value each sale of the fit by the models that were fitted without it.
@@ -278,13 +311,16 @@ class ValuationModel(RegressorMixin, BaseEstimator):
         price = self._clipped(np.exp(log_price))
         return pd.DataFrame({"predicted_price": price, "price_low": low, "price_high": high})
 
-    def unlike_sales(self, houses: pd.DataFrame | Floats) -> Iterator[Problem]:
-        """Yield a warning for each house whose fields no sale has in combination."""
-        matrix = to_matrix(houses, self.contract)
-        known = ~np.isnan(matrix)
-        imputed = self.regressor_.features_.imputer_.fill(matrix)
-        problems: Iterator[Problem] = self.regressor_.extrapolation_.problems(imputed, known)
-        return problems
+    def unlike_sales(self, houses: pd.DataFrame | Floats | Assessment) -> list[Problem]:
+        """Return a warning for each house whose fields no sale has in combination."""
+        assessed = self._assessed(houses)
+        rows = np.flatnonzero(assessed.is_unlike)
+        known = ~np.isnan(assessed.houses[rows])
+        problems = self.regressor_.extrapolation_.problems(assessed.imputed[rows], known)
+        return renumbered(problems, rows.tolist())
+
+    def _assessed(self, houses: pd.DataFrame | Floats | Assessment) -> Assessment:
+        return houses if isinstance(houses, Assessment) else self.assess(houses)
 
     def _assess(self, houses: Floats, blank: Flags) -> tuple[Floats, Floats, Flags]:
         """Return log price, difficulty, and whether imputed houses are unlike all sales."""

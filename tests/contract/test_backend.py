@@ -174,6 +174,21 @@ def test_next_facts_are_the_unknown_fields_that_narrow_the_range_most(
     assert full.next_facts(rows.iloc[[3]]).empty
 
 
+def test_a_house_that_was_just_valued_is_distinguished_from_others(
+    full: Backend, rows: pd.DataFrame
+) -> None:
+    one = rows.iloc[[3]].reset_index(drop=True)
+    before = value_one(full, one)
+    assert value_one(full, one.assign(size="290")) != before
+    assert value_one(full, one) == before
+    narrow, wide = (full.value(one, interval=level).valuations.iloc[0] for level in (0.5, 0.95))
+    assert narrow["price_high"] < wide["price_high"]
+    for _ in range(2):
+        assert full.value(one.assign(size="-5")).valuations["status"].tolist() == ["error"]
+        with pytest.raises(InputError):
+            full.next_facts(one.assign(size="-5"))
+
+
 def test_a_house_without_known_fields_has_a_value_and_all_that_belongs_to_it(
     full: Backend, rows: pd.DataFrame
 ) -> None:

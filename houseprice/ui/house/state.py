@@ -86,7 +86,7 @@ def raw_row(given: Mapping[str, str], contract: Contract) -> dict[str, object]:
 def house_frame(row: Mapping[str, object]) -> pd.DataFrame:
     """Return one house as a frame of one row, built as one block: 79 columns would be slow."""
     values = np.array([list(row.values())], dtype=object)
-    return pd.DataFrame(values, columns=list(row), copy=False)
+    return pd.DataFrame(values, columns=pd.Index(list(row), dtype=object), dtype=object)
 
 
 def date_limits(market: Market) -> tuple[date, date]:

@@ -72,6 +72,17 @@ def test_houses_are_valued_the_same_one_by_one_with_their_index(valuer, houses):
     assert valuer.value(houses.iloc[:0]).shape == (0, 6)
 
 
+def test_an_assessment_gives_the_answers_of_its_houses(valuer, houses):
+    unknown = houses.head(5).assign(grade=np.nan)
+    assessment = valuer.assess(unknown)
+    pd.testing.assert_frame_equal(valuer.value(assessment, 0.8), valuer.value(unknown, 0.8))
+    facts = valuer.next_facts(valuer.assess(unknown.head(1)))
+    pd.testing.assert_frame_equal(facts, valuer.next_facts(unknown.head(1)))
+    assert valuer.unlike_sales(assessment) == valuer.unlike_sales(unknown)
+    assert np.isnan(assessment.houses).any()
+    assert not np.isnan(assessment.imputed).any()
+
+
 def test_the_interval_holds_the_price_and_widens_with_its_level(valuer, houses):
     levels = (0.5, 0.68, 0.8, 0.9, 0.95)
     tables = [valuer.value(houses, level) for level in levels]
