@@ -162,7 +162,7 @@ class Endpoints:
     ) -> ValuedChunk:
         """Check an answer against its request."""
         problems = [
-            Problem(**each.model_dump(exclude={"reference"}))
+            Problem(**each.model_dump(exclude={"reference", "record"}))
             for each in answer.errors + answer.notes
         ]
         limits = self._contract.market.price.limits if check_limits else (-math.inf, math.inf)
