@@ -4,6 +4,7 @@ import streamlit as st
 
 from houseprice.ui.layout import page_frame
 from houseprice.ui.session import may, may_make_markets
+from houseprice.ui.visitor import has_sign_in
 
 # The pages are one folder down on purpose: Streamlit shows each file directly in pages/ as a page
 # of its own, without this navigation and frame.
@@ -77,6 +78,15 @@ if may("see track record"):
                 url_path="privacy",
             ),
         ]
+    )
+if has_sign_in() and may("change roles"):
+    PAGES.setdefault("Records", []).append(
+        st.Page(
+            "pages/records/people.py",
+            title="People",
+            icon=":material/group:",
+            url_path="people",
+        )
     )
 
 st.set_page_config(page_title="houseprice", page_icon="🏠", layout="wide")

@@ -124,6 +124,7 @@ def access_log(
     since: datetime | None = None,
     until: datetime | None = None,
     market: str | None = None,
+    limit: int | None = None,
 ) -> pd.DataFrame:
     """Return the events, newest first: who did what, when; ``detail`` is a dict.
 
@@ -131,6 +132,7 @@ def access_log(
     """
     query = select(*_LOG_COLUMNS).join(events, events.c.entry == entries.c.id)
     query = query.where(entries.c.kind == events.name).order_by(entries.c.id.desc())
+    query = query.limit(limit)
     if since is not None:
         query = query.where(entries.c.created_at >= since)
     if until is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,8 +13,9 @@ import requests
 from playwright.sync_api import expect
 
 from houseprice.records.database import Database, parse_url
-from houseprice.records.ledger import Author
-from houseprice.records.people import set_role
+from houseprice.records.ledger import Author, append
+from houseprice.records.people import access_log, set_role
+from houseprice.records.schema import valuations
 from tests.browser.conftest import free_port, running_app, stop
 from tests.loopback import wait_until
 
@@ -60,12 +62,16 @@ def provider() -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def database(tmp_path_factory) -> Iterator[Database]:
-    """The records of the app: Anne is a valuer, Ben an owner."""
+    """The records of the app: Anne is a valuer, Ben an owner, and both have saved a value."""
     folder = tmp_path_factory.mktemp("records")
     opened = Database.at(parse_url(f"sqlite:///{folder}/records.sqlite"))
     shell = Author("root", "ames", "command")
     set_role(opened, shell, ANNE, "valuer")
     set_role(opened, shell, BEN, "owner")
+    value = {"status": "ok", "predicted_price": 150_000.0, "reason_codes": "",
+             "model_version": "m-1", "valued_at": datetime.now(UTC)}  # fmt: skip
+    for person in (ANNE, BEN):
+        append(opened, Author(person, "ames", "api"), valuations, [value])
     yield opened
     opened.engine.dispose()
 
@@ -101,15 +107,26 @@ def sign_in(page: Page, url: str, name: str) -> None:
     expect(page.get_by_role("button", name="Sign out")).to_be_visible()
 
 
-def test_people_have_their_role_until_they_sign_out(page, url):
+def test_people_see_their_own_values_and_owners_all_of_them(page, url, database):
     sign_in(page, url, "anne")
     expect(page.get_by_text(ANNE)).to_be_visible()
     expect(page.get_by_text("Signed in, valuer.")).to_be_visible()
+    expect(page.get_by_role("link", name="People")).to_have_count(0)
+    page.get_by_role("link", name="Saved valuations").click()
+    expect(page.get_by_label("Search in 1 saved valuation")).to_be_visible()
     page.get_by_role("button", name="Sign out").click()
     page.goto(url)
     expect(page.get_by_role("button", name="Sign in")).to_be_visible()
+    expect(page.get_by_role("link", name="Saved valuations")).to_have_count(0)
+
     sign_in(page, url, "ben")
     expect(page.get_by_text("Signed in, owner.")).to_be_visible()
+    page.get_by_role("link", name="Saved valuations").click()
+    expect(page.get_by_label("Search in 2 saved valuations")).to_be_visible()
+    page.get_by_role("link", name="People").click()
+    expect(page.get_by_text("Who saw values of others")).to_be_visible()
+    views = access_log(database)
+    assert views[views["action"] == "view"]["person"].tolist() == [BEN]
 
 
 def test_an_address_that_the_provider_has_not_verified_names_no_one(page, url, provider):

@@ -14,7 +14,7 @@ from houseprice.market.contract import Contract
 from houseprice.market.parsing import parse_cell
 from houseprice.market.sales import Market
 from houseprice.records import valuations
-from houseprice.records.ledger import Author
+from houseprice.records.ledger import Author, log_event
 from houseprice.records.people import log_view
 from houseprice.records.valuations import MAX_TEXT_CHARS, PAGE_ROWS
 from houseprice.ui.charts.style import money_cells, rounded_amounts
@@ -76,16 +76,16 @@ def show_saved(author: Author, market: Market) -> None:
     else:
         st.caption("Select rows to open one of them in the form, or to delete what is personal.")
     database, contract = records(), market.contract
-    download(
-        "Download the list",
-        lambda: download_frame(
-            valuations.listing(
-                database, author.market, person=person, search=search, limit=DOWNLOAD_ROWS
-            ),
-            contract,
-        ),
-        key="saved_valuations",
-    )
+
+    def downloaded() -> pd.DataFrame:
+        found = valuations.listing(
+            database, author.market, person=person, search=search, limit=DOWNLOAD_ROWS
+        )
+        whose = "own" if person else "all"
+        log_event(database, author, "export", "Saved valuations", {"n": len(found), "of": whose})
+        return download_frame(found, contract)
+
+    download("Download the list", downloaded, key="saved_valuations")
     if n_saved > DOWNLOAD_ROWS:
         st.caption(f"The download has the newest {DOWNLOAD_ROWS:,}.")
 

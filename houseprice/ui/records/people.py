@@ -1,0 +1,61 @@
+"""The people with a role, giving roles, and the log of who saw and changed what."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from houseprice.records.ledger import Author
+from houseprice.records.people import MAX_PERSON_CHARS, access_log, people, set_role
+from houseprice.records.roles import ROLES, normalize_person
+from houseprice.ui.layout import error_boundary, escape, show_table, visitor_zone
+from houseprice.ui.session import records
+
+LOG_ROWS = 1_000
+"""Events that the page shows; `houseprice records log` has all of them."""
+_NONE = "no role"
+
+
+def show_people(author: Author) -> None:
+    """Draw the people with a role, and the form that gives one."""
+    found = people(records())
+    shown = found.assign(since=found["since"].dt.tz_convert(visitor_zone()))
+    shown.columns = ["Person", "Role", "Since", "Given by"]
+    show_table(
+        shown,
+        key="people",
+        alt="The people with a role",
+        columns={"Since": st.column_config.DatetimeColumn(format="D MMM YYYY, HH:mm")},
+    )
+    with st.form("give_role", clear_on_submit=True), error_boundary("give_role_error"):
+        person = st.text_input(
+            "Person",
+            key="role_person",
+            max_chars=MAX_PERSON_CHARS,
+            placeholder="E-mail address, or the name that their side bar shows",
+        )
+        role = st.segmented_control(
+            "Role", [*ROLES, _NONE], default="valuer", required=True, key="role_name"
+        )
+        if st.form_submit_button("Give the role", icon=":material/person_add:"):
+            given = next((each for each in ROLES if each == role), None)
+            set_role(records(), author, person, given)
+            st.toast(f"{escape(normalize_person(person))}: {role}.", icon=":material/person:")
+            st.rerun()
+
+
+def show_log() -> None:
+    """Draw the newest events, and their download."""
+    found = access_log(records(), limit=LOG_ROWS)
+    shown = found.drop(columns=["entry", "source"])
+    shown["created_at"] = shown["created_at"].dt.tz_convert(visitor_zone())
+    shown["detail"] = [", ".join(f"{k} {v}" for k, v in each.items()) for each in shown["detail"]]
+    shown.columns = ["When", "Who", "Market", "Action", "Subject", "Detail"]
+    show_table(
+        shown,
+        key="access_log",
+        alt="Who saw, exported, deleted and changed what, newest first",
+        columns={"When": st.column_config.DatetimeColumn(format="D MMM YYYY, HH:mm:ss")},
+        data=found,
+    )
+    if len(found) == LOG_ROWS:
+        st.caption(f"The newest {LOG_ROWS:,}; the command `houseprice records log` lists all.")
