@@ -68,6 +68,8 @@ def page_frame() -> Iterator[None]:
     st.html(_STYLE)
     # Its own boundary: the page runs even if the frame fails.
     with error_boundary("frame"):
+        with st.sidebar:
+            _show_visitor()
         _choose_market()
         try:
             backend()
@@ -81,7 +83,6 @@ def page_frame() -> Iterator[None]:
                 for remark in info.remarks:
                     st.caption(f":small[{escape(remark)}]")
             outage_slot = st.empty()
-            _show_visitor()
         before = outage()
         if before:
             _show_outage(outage_slot, before)

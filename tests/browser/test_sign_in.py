@@ -102,7 +102,7 @@ def url(root: Path, model_dir: Path, provider: str, database: Database, tmp_path
 
 def sign_in(page: Page, url: str, name: str) -> None:
     page.goto(url)
-    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("button", name="Sign in").click(timeout=60_000)  # the first visitor waits
     page.get_by_role("button", name=name, exact=True).click()
     expect(page.get_by_role("button", name="Sign out")).to_be_visible()
 
@@ -115,7 +115,7 @@ def test_people_see_their_own_values_and_owners_all_of_them(page, url, database)
     page.get_by_role("link", name="Saved valuations").click()
     expect(page.get_by_label("Search in 1 saved valuation")).to_be_visible()
     page.get_by_role("button", name="Sign out").click()
-    page.goto(url)
+    page.get_by_role("button", name="End session").click()
     expect(page.get_by_role("button", name="Sign in")).to_be_visible()
     expect(page.get_by_role("link", name="Saved valuations")).to_have_count(0)
 

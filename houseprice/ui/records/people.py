@@ -24,7 +24,10 @@ def show_people(author: Author) -> None:
         shown,
         key="people",
         alt="The people with a role",
-        columns={"Since": st.column_config.DatetimeColumn(format="D MMM YYYY, HH:mm")},
+        columns={
+            "Person": st.column_config.TextColumn(width="medium"),
+            "Since": st.column_config.DatetimeColumn(format="D MMM YYYY, HH:mm"),
+        },
     )
     with st.form("give_role", clear_on_submit=True), error_boundary("give_role_error"):
         person = st.text_input(
@@ -46,15 +49,19 @@ def show_people(author: Author) -> None:
 def show_log() -> None:
     """Draw the newest events, and their download."""
     found = access_log(records(), limit=LOG_ROWS)
-    shown = found.drop(columns=["entry", "source"])
+    shown = found[["created_at", "person", "action", "subject", "detail", "market"]].copy()
     shown["created_at"] = shown["created_at"].dt.tz_convert(visitor_zone())
     shown["detail"] = [", ".join(f"{k} {v}" for k, v in each.items()) for each in shown["detail"]]
-    shown.columns = ["When", "Who", "Market", "Action", "Subject", "Detail"]
+    shown.columns = ["When", "Who", "Action", "Subject", "Detail", "Market"]
     show_table(
         shown,
         key="access_log",
         alt="Who saw, exported, deleted and changed what, newest first",
-        columns={"When": st.column_config.DatetimeColumn(format="D MMM YYYY, HH:mm:ss")},
+        columns={
+            "When": st.column_config.DatetimeColumn(format="D MMM YYYY, HH:mm:ss"),
+            "Who": st.column_config.TextColumn(width="medium"),
+            "Subject": st.column_config.TextColumn(width="medium"),
+        },
         data=found,
     )
     if len(found) == LOG_ROWS:
