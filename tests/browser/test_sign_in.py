@@ -103,7 +103,7 @@ def url(root: Path, model_dir: Path, provider: str, database: Database, tmp_path
 def sign_in(page: Page, url: str, name: str) -> None:
     page.goto(url)
     page.get_by_role("button", name="Sign in").click(timeout=60_000)  # the first visitor waits
-    page.get_by_role("button", name=name, exact=True).click()
+    page.locator(f"button[value={name}]").click()
     expect(page.get_by_role("button", name="Sign out")).to_be_visible()
 
 
