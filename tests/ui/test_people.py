@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pandas as pd
 import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from houseprice.records.database import Database, parse_url
 from houseprice.records.ledger import Author
-from houseprice.records.people import people, role_of, set_role
+from houseprice.records.people import access_log, people, role_of, set_role
+from houseprice.ui.records.people import logged_export
 
 SHELL = Author("root", "ames", "command")
 
@@ -92,3 +94,15 @@ def test_the_pages_are_those_of_the_role(database, signed_in, role, saved, is_ow
         else:
             with pytest.raises(ValueError, match="Could not find a navigation page"):
                 app.switch_page(path)
+
+
+def test_a_download_is_an_export_in_the_log(database):
+    export = logged_export(SHELL, "Later prices", lambda: pd.DataFrame({"price": [1.0, 2.0]}))
+    assert access_log(database).empty
+    assert len(export()) == 2
+    event = access_log(database).iloc[0]
+    assert (event["action"], event["subject"], event["detail"]) == (
+        "export",
+        "Later prices",
+        {"rows": 2},
+    )

@@ -21,6 +21,7 @@ from houseprice.records.ledger import Author
 from houseprice.tables.outcomes import OutcomeTable, check_outcomes, read_outcomes
 from houseprice.ui.charts.style import money_cells, money_title, price_text
 from houseprice.ui.layout import download, error_boundary, escape, show_table
+from houseprice.ui.records.people import log_view_of_others, logged_export
 from houseprice.ui.session import author, may, records, settings
 
 _UPLOAD, _ADDED = "record_prices", "record_added"
@@ -32,6 +33,8 @@ _STATES = {"accepted": "Matched", "unsure": "Unsure", "unmatched": "No valuation
 def show_later_prices(who: Author, market: Market) -> None:
     """Show the entry of prices, the unsure matches, and the prices that are known."""
     person = None if may("see all") else who.person
+    if person is None:
+        log_view_of_others(who, "Later prices")
     if message := st.session_state.pop(_ADDED, None):
         st.success(escape(message), icon=":material/check:")
     if may("add outcomes"):
@@ -204,8 +207,10 @@ def _show_known(who: Author, contract: Contract, person: str | None) -> None:
     if len(known) == _LISTED_ROWS:
         st.caption(f"The newest {_LISTED_ROWS:,}; the download has all.")
     database, market = records(), who.market
+
+    def read() -> pd.DataFrame:
+        return outcomes.listing(database, market, person=person, limit=1_000_000)
+
     download(
-        "Download all later prices",
-        lambda: outcomes.listing(database, market, person=person, limit=1_000_000),
-        key="later_prices",
+        "Download all later prices", logged_export(who, "Later prices", read), key="later_prices"
     )

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import pandas as pd
 import streamlit as st
 
-from houseprice.records.ledger import Author
-from houseprice.records.people import MAX_PERSON_CHARS, access_log, people, set_role
+from houseprice.records.ledger import Author, log_event
+from houseprice.records.people import MAX_PERSON_CHARS, access_log, log_view, people, set_role
 from houseprice.records.roles import ROLES, normalize_person
 from houseprice.ui.layout import error_boundary, escape, show_table, visitor_zone
 from houseprice.ui.session import records
+from houseprice.ui.visitor import has_sign_in
 
 LOG_ROWS = 1_000
 """Events that the page shows; `houseprice records log` has all of them."""
@@ -66,3 +70,23 @@ def show_log() -> None:
     )
     if len(found) == LOG_ROWS:
         st.caption(f"The newest {LOG_ROWS:,}; the command `houseprice records log` lists all.")
+
+
+def log_view_of_others(author: Author, page: str) -> None:
+    """Log that the visitor sees what others saved, where people sign in."""
+    if has_sign_in():
+        log_view(records(), author, page)
+
+
+def logged_export(
+    author: Author, what: str, read: Callable[[], pd.DataFrame]
+) -> Callable[[], pd.DataFrame]:
+    """Return a download for ``layout.download`` that is in the log once it was read."""
+    database = records()
+
+    def export() -> pd.DataFrame:
+        found = read()
+        log_event(database, author, "export", what, {"rows": len(found)})
+        return found
+
+    return export

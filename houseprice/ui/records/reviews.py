@@ -19,6 +19,7 @@ from houseprice.ui.charts.panel import readable_headers
 from houseprice.ui.charts.style import money_cells
 from houseprice.ui.house.state import house_frame, raw_row
 from houseprice.ui.layout import error_boundary, escape, show_table, visitor_zone
+from houseprice.ui.records.people import log_view_of_others
 from houseprice.ui.records.saved import show_one
 from houseprice.ui.session import backend, may, records
 
@@ -88,6 +89,7 @@ def _shares_frame(shares: pd.DataFrame, first: str) -> pd.DataFrame:
 
 def _show_next(author: Author, market: Market, drawn: pd.Series) -> None:
     """Show a house with its value and comparables, and the verdict to give."""
+    log_view_of_others(author, "Reviews")
     number, sample = int(drawn["valuation"]), int(drawn["sample"])
     saved = valuations.get(records(), author.market, number)
     show_one(saved, market)

@@ -14,14 +14,13 @@ from houseprice.market.contract import Contract
 from houseprice.market.parsing import parse_cell
 from houseprice.market.sales import Market
 from houseprice.records import valuations
-from houseprice.records.ledger import Author, log_event
-from houseprice.records.people import log_view
+from houseprice.records.ledger import Author
 from houseprice.records.valuations import MAX_TEXT_CHARS, PAGE_ROWS
 from houseprice.ui.charts.style import money_cells, rounded_amounts
 from houseprice.ui.house.state import FORM_PAGE, row_link
 from houseprice.ui.layout import download, error_boundary, escape, show_table, visitor_zone
+from houseprice.ui.records.people import log_view_of_others, logged_export
 from houseprice.ui.session import may, records
-from houseprice.ui.visitor import has_sign_in
 
 DOWNLOAD_ROWS = 100_000
 """Saved valuations in a download."""
@@ -34,8 +33,8 @@ _STATUS = {"ok": "", "warning": "With a warning", "error": "No value"}
 def show_saved(author: Author, market: Market) -> None:
     """Show the saved valuations that the visitor may see."""
     person = None if may("see all") else author.person
-    if person is None and has_sign_in():
-        log_view(records(), author, "Saved valuations")
+    if person is None:
+        log_view_of_others(author, "Saved valuations")
     n_saved = valuations.count(records(), author.market, person=person)
     if not n_saved:
         st.info(
@@ -77,15 +76,16 @@ def show_saved(author: Author, market: Market) -> None:
         st.caption("Select rows to open one of them in the form, or to delete what is personal.")
     database, contract = records(), market.contract
 
-    def downloaded() -> pd.DataFrame:
-        found = valuations.listing(
-            database, author.market, person=person, search=search, limit=DOWNLOAD_ROWS
+    def read() -> pd.DataFrame:
+        return download_frame(
+            valuations.listing(
+                database, author.market, person=person, search=search, limit=DOWNLOAD_ROWS
+            ),
+            contract,
         )
-        whose = "own" if person else "all"
-        log_event(database, author, "export", "Saved valuations", {"n": len(found), "of": whose})
-        return download_frame(found, contract)
 
-    download("Download the list", downloaded, key="saved_valuations")
+    whose = "Saved valuations of all" if person is None else "Own saved valuations"
+    download("Download the list", logged_export(author, whose, read), key="saved_valuations")
     if n_saved > DOWNLOAD_ROWS:
         st.caption(f"The download has the newest {DOWNLOAD_ROWS:,}.")
 
