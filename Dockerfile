@@ -57,6 +57,8 @@ COPY --chmod=0444 deploy/image/healthy.py /opt/healthy.py
 # Owned by the user: a volume mounted here is initialized with this model.
 # Readable by any other: some platforms choose the user (Heroku, OpenShift).
 COPY --from=build --chown=10001:10001 /models /models
+# Saving needs a volume here: with a read-only root it is refused, so that nothing is lost in silence.
+RUN install -d -m 700 -o 10001 -g 10001 /records
 
 # One thread per valuation: more threads compete for shared cores.
 ENV PATH=/opt/venv/bin:$PATH \
@@ -64,6 +66,7 @@ ENV PATH=/opt/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     OMP_NUM_THREADS=1 \
     HOUSEPRICE_MODEL_DIR=/models \
+    HOUSEPRICE_DATABASE_URL=sqlite:////records/records.sqlite \
     HOUSEPRICE_ADDRESS=0.0.0.0
 WORKDIR /tmp
 # A numeric user, so that a cluster can verify that it is not root.
