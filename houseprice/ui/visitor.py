@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import getpass
 from collections.abc import Mapping
+from pathlib import Path
 
 import streamlit as st
 from streamlit.errors import StreamlitAuthError
@@ -41,8 +42,16 @@ def is_alone() -> bool:
 
 
 def has_sign_in() -> bool:
-    """Whether people can sign in: Streamlit's secrets have a section ``[auth]``."""
-    return st.secrets.load_if_toml_exists() and "auth" in st.secrets
+    """Whether people can sign in: Streamlit's secrets have a section ``[auth]``.
+
+    Raises SettingsError if there are secrets that can't be read: they may have one.
+    """
+    if st.secrets.load_if_toml_exists():
+        return "auth" in st.secrets
+    present = [file for file in st.get_option("secrets.files") or () if Path(file).exists()]
+    if present:
+        raise SettingsError(f"Streamlit's secrets are not valid TOML: {', '.join(present)}.")
+    return False
 
 
 def visitor() -> str | None:

@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import streamlit as st
+from streamlit.runtime.secrets import Secrets
 from streamlit.testing.v1 import AppTest
 
+from houseprice.errors import SettingsError
 from houseprice.ui import visitor
 
 PROVIDER = {"client_id": "id", "client_secret": "secret", "server_metadata_url": "https://p"}
@@ -71,3 +74,14 @@ def test_without_sign_in_a_visitor_has_a_name_only_on_this_computer(monkeypatch)
     assert visitor.visitor() == "anne"
     monkeypatch.setattr("streamlit.get_option", {"server.address": "0.0.0.0"}.get)
     assert visitor.visitor() is None
+
+
+def test_secrets_that_cannot_be_read_do_not_turn_sign_in_off(monkeypatch, tmp_path):
+    file = tmp_path / "secrets.toml"
+    monkeypatch.setattr("streamlit.get_option", {"secrets.files": [str(file)]}.get)
+    monkeypatch.setattr("streamlit.runtime.secrets.config.get_option", st.get_option)
+    monkeypatch.setattr(st, "secrets", Secrets())
+    assert not visitor.has_sign_in()
+    file.write_text("[auth\n")
+    with pytest.raises(SettingsError, match="not valid TOML"):
+        visitor.has_sign_in()
