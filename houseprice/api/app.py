@@ -8,7 +8,16 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from houseprice.api import csv_stream, markets, openapi, outcomes, records, routes, telemetry
+from houseprice.api import (
+    csv_stream,
+    markets,
+    openapi,
+    outcomes,
+    records,
+    routes,
+    telemetry,
+    track_record,
+)
 from houseprice.api.compat import mlflow, oip, tutorial
 from houseprice.api.engine import Engine
 from houseprice.api.markets import MarketEngines
@@ -46,6 +55,7 @@ def create_app(settings: Settings, engine: Engine | None = None) -> FastAPI:
         routes,
         records,
         outcomes,
+        track_record,
         markets,
         csv_stream,
         tutorial,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time
 from typing import Any, Self
 
 import numpy as np
@@ -211,7 +211,7 @@ def during(
     if since is not None:
         conditions.append(column >= datetime.combine(since, time(), UTC))
     if until is not None:
-        conditions.append(column < datetime.combine(until + timedelta(days=1), time(), UTC))
+        conditions.append(column <= datetime.combine(until, time.max, UTC))
     return conditions
 
 

@@ -89,8 +89,8 @@ OPERATIONS = """
 delete_record effects health importance market market_schema markets metrics mlflow_invocations
 mlflow_ping model next_facts oip_config oip_config_of_version oip_infer oip_infer_of_version
 oip_live oip_metadata oip_metadata_of_version oip_model_ready oip_model_ready_of_version oip_ready
-oip_server outcomes ready record records study tutorial_health tutorial_predict tutorial_regression
-valuations value_csv version versions what_if
+oip_server outcomes ready record records study track_record tutorial_health tutorial_predict
+tutorial_regression valuations value_csv version versions what_if
 """
 
 

@@ -1,4 +1,4 @@
-"""Saving valuations, reading and deleting what was saved, and later prices, over HTTP."""
+"""Saving valuations, reading and deleting what was saved, later prices and their track record."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
+from jsonschema import Draft202012Validator
 
 from houseprice.api.access import new_key
 from houseprice.api.app import create_app
@@ -110,6 +111,34 @@ def test_later_prices_find_their_valuations_row_by_row(api: TestClient) -> None:
     assert (again["status"], again["outcome"]) == ("known", outcomes[0]["outcome"])
 
 
+def test_the_track_record_is_reported_as_documented(api: TestClient) -> None:
+    rows = [{**HOUSE, "size": 60 + i, "reference": f"R{i}"} for i in range(31)]
+    values = save(api, *rows, {"size": -5, "quarter": "N"})["valuations"]
+    sales = [
+        {
+            "reference": row["reference"],
+            "sold_on": TOMORROW,
+            "price": 1.25 * value["predicted_price"],
+        }
+        for row, value in zip(rows, values[:31], strict=True)
+    ]
+    assert api.post("/v1/outcomes", json={"rows": sales}).is_success
+    found = api.get("/v1/track-record").json()
+    document = api.get("/openapi.json").json()
+    schema = {"$ref": "#/components/schemas/TrackRecordOut", "components": document["components"]}
+    Draft202012Validator(schema).validate(found)
+    assert (found["saved"], found["valued"], found["sales"]) == (32, 31, 31)
+    bias = next(each for each in found["figures"] if each["figure"] == "bias")
+    assert bias["value"] == pytest.approx(-0.2)
+    assert {each["by"] for each in found["groups"]} >= {"version", "month", "source"}
+    assert found["ratio_study"]
+    assert [each["kind"] for each in found["alarms"]] == ["median_ape"]
+    assert api.get("/v1/track-record", params={"until": "2020-01-31"}).json()["sales"] == 0
+    assert api.get("/v1/track-record", params={"until": "9999-12-31"}).json()["sales"] == 31
+    wrong = api.get("/v1/track-record", params={"since": "soon"})
+    assert (wrong.status_code, wrong.json()["field"]) == (422, "since")
+
+
 def test_a_key_saves_and_sees_what_the_role_of_its_name_allows(
     town: Market, town_settings: Settings, tmp_path: Path
 ) -> None:
@@ -135,6 +164,8 @@ def test_a_key_saves_and_sees_what_the_role_of_its_name_allows(
         assert (refused.status_code, refused.json()["code"]) == (403, "not_allowed")
         del body["save"]
         assert api.post("/v1/valuations", json=body, headers=headers["guest"]).is_success
+        for name, status in (("anne", 200), ("guest", 403)):
+            assert api.get("/v1/track-record", headers=headers[name]).status_code == status
 
 
 @pytest.mark.parametrize(
