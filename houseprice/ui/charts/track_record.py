@@ -12,7 +12,6 @@ from houseprice.model.ratio_study import MIN_GROUP_SIZE
 from houseprice.records.track_record import PairErrors, by_group
 from houseprice.ui.charts.panel import Chart
 from houseprice.ui.charts.style import (
-    FAINT,
     REFERENCE_LINE,
     category_axis,
     error_bars,
@@ -47,7 +46,7 @@ def error_by_period_chart(pairs: pd.DataFrame, promised: float) -> Chart:
         customdata=np.column_stack([frame["cases"], low, high]),
         mode="lines+markers",
         marker={"size": 9},
-        line={"width": 2, "color": FAINT},
+        line={"width": 2},
         name="Observed, with its 95 % interval",
         hovertemplate="<b>%{x}</b><br>%{y:.1f} % (%{customdata[1]:.1f} to "
         "%{customdata[2]:.1f} %)<br>%{customdata[0]:,} later sales<extra></extra>",

@@ -37,7 +37,7 @@ def show_reviews(author: Author, market: Market, report: LiveReport) -> None:
     if found.n_reviews:
         _show_results(found)
     else:
-        st.info("Nothing was reviewed yet.", icon=":material/rate_review:")
+        st.info("There are no reviews yet.", icon=":material/rate_review:")
     if not may("review"):
         return
     waiting = reviews.open_reviews(records(), author.market, reviewer=author.person)
@@ -100,7 +100,10 @@ def _show_next(author: Author, market: Market, drawn: pd.Series) -> None:
             st.markdown("**Comparables**")
             amount = st.column_config.NumberColumn(format=money_cells(market.contract))
             shown = readable_headers(sales[[name for name in _COMPARABLE if name in sales]])
-            columns = {name: amount for name in ("Price", "Adjusted price") if name in shown}
+            columns = {
+                **{name: amount for name in ("Price", "Adjusted price") if name in shown},
+                "Similarity": st.column_config.NumberColumn(format="%.0f %%"),
+            }
             show_table(shown, key="review_comparables", alt="Comparable sales", columns=columns)
     verdict = st.radio(
         "The value is",

@@ -227,5 +227,5 @@ def download_frame(found: pd.DataFrame, contract: Contract) -> pd.DataFrame:
     """Return saved valuations as a table: its own columns, then one per fact."""
     facts = pd.DataFrame([json.loads(text or "{}") for text in found["facts"]], index=found.index)
     given = facts[[name for name in contract.columns if name in facts]]
-    own = found.drop(columns="facts").rename(columns={"entry": "number"})
+    own = found.drop(columns=["facts", "address_block"]).rename(columns={"entry": "number"})
     return pd.concat([own, given], axis=1)
