@@ -83,7 +83,7 @@ def test_nothing_can_be_saved_where_visitors_cannot_be_told_apart(database):
 def test_the_track_record_says_how_to_get_there_and_what_is_wrong_with_a_price(database, market):
     page = open_page(RECORD)
     assert "No valuation is saved yet." in texts(page)
-    assert "Add prices of houses" in texts(page)
+    assert "add the price under Later prices" in texts(page)
     save_with_prices(database, market, 3)
     select_tab(page, "record_tab", "Later prices")
     page.text_input(key="price_reference").input("A-2")

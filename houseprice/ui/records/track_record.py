@@ -52,7 +52,7 @@ def show_overview(report: LiveReport) -> None:
     """Show each figure beside what was promised, the error over time, and the ratio study."""
     record = report.record
     with st.grid("auto", min_column_width=230):
-        for row in record.figures.to_dict("records"):
+        for row in record.figures.dropna(subset=["value"]).to_dict("records"):
             _show_figure(row)
     if record.n_added_later:
         st.caption(
@@ -61,8 +61,8 @@ def show_overview(report: LiveReport) -> None:
         )
     if record.n_sales < MIN_GROUP_SIZE:
         st.info(
-            f"Accuracy is shown from {MIN_GROUP_SIZE} later prices on. Add prices of houses that "
-            "were valued and sold under Later prices.",
+            "Save the value of a house or a table when it is valued, and add the price under Later "
+            f"prices when it is sold. Accuracy is shown from {MIN_GROUP_SIZE} later prices on.",
             icon=":material/price_check:",
         )
         return
@@ -83,12 +83,9 @@ def promised_error(report: LiveReport) -> float:
 def _show_figure(row: Mapping[Any, Any]) -> None:
     name, cases = str(row["figure"]), int(row["cases"])
     with st.container(border=True, height="stretch"):
-        if math.isnan(row["value"]):
-            st.metric(short_label(name), "–")
-        else:
-            st.metric(short_label(name), _share(name, row["value"]))
-            low, high = (_share(name, row[end]) for end in ("low", "high"))
-            st.markdown(f"{low} to {high} (95 % interval, {plural(cases, 'case')})")
+        st.metric(short_label(name), _share(name, row["value"]))
+        low, high = (_share(name, row[end]) for end in ("low", "high"))
+        st.markdown(f"{low} to {high} (95 % interval, {plural(cases, 'case')})")
         st.caption(escape(metric_help(name)))
         st.space("stretch")
         if not math.isnan(row["promised"]):
