@@ -3,7 +3,9 @@
 import streamlit as st
 
 from houseprice.ui.layout import error_boundary, escape, show_tabs
+from houseprice.ui.records.evidence import show_evidence
 from houseprice.ui.records.later_prices import show_later_prices
+from houseprice.ui.records.retraining import show_retraining
 from houseprice.ui.records.reviews import show_alarms, show_reviews
 from houseprice.ui.records.track_record import (
     choose_period,
@@ -11,7 +13,7 @@ from houseprice.ui.records.track_record import (
     show_groups,
     show_overview,
 )
-from houseprice.ui.session import author, market
+from houseprice.ui.session import author, market, may, settings
 
 st.title("Track record")
 who = author()
@@ -36,4 +38,8 @@ else:
             "Reviews": lambda: show_reviews(who, market(), report),
             "Alarms": lambda: show_alarms(who, report.alarms),
         }
+        if may("change models") and not settings().api_url:
+            TABS["Retrain"] = lambda: show_retraining(who, market())
+        if may("export evidence"):
+            TABS["Evidence pack"] = lambda: show_evidence(who, market())
         show_tabs(TABS, key="record_tab", former_labels={})

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from datetime import date
+import zipfile
+from datetime import UTC, date, datetime
+from io import BytesIO
 
 import pandas as pd
 import pytest
 import streamlit as st
 from streamlit import config
 
+from houseprice.market.sales import load_market
+from houseprice.model.store.store import ModelStore
+from houseprice.model.training import train
 from houseprice.records import outcomes, reviews, valuations
 from houseprice.records.database import Database, parse_url
+from houseprice.records.evidence import PAGE, Period
+from houseprice.records.ledger import Author
+from houseprice.records.people import access_log
+from houseprice.ui.records.evidence import evidence_zip
+from tests.hamlet import hamlet_sales, write_hamlet
 from tests.saved_values import save_with_prices
 from tests.ui.page import charts, metrics, open_page, select_tab, texts
 
@@ -117,3 +127,42 @@ def test_the_track_record_has_figures_groups_and_reviews(database, market):
     assert not page.exception
     assert reviews.review_results(database, "ames").n_reviews == 1
     assert "Next of 19 open reviews" in [block.value for block in page.subheader]
+
+
+def test_a_market_is_retrained_with_later_prices_and_goes_back(database, monkeypatch, tmp_path):
+    folder, store = write_hamlet(tmp_path / "hamlet", n_sales=120), ModelStore(tmp_path / "models")
+    train(load_market(folder), store)
+    first = store.active("hamlet")
+    monkeypatch.setenv("HOUSEPRICE_MARKET", str(folder))
+    monkeypatch.setenv("HOUSEPRICE_MODEL_DIR", str(store.folder))
+    more = hamlet_sales(30, seed=11)
+    facts = more.drop(columns=["key", "paid", "sold", "month"]).astype(str).to_dict("records")
+    sales = pd.DataFrame({"reference": more["key"], "price": more["paid"], "facts": facts})
+    outcomes.add(database, Author("anne", "hamlet", "form"), sales.assign(sold_on=date(2020, 6, 1)))
+    page = open_page(RECORD)
+    select_tab(page, "record_tab", "Retrain")
+    assert not [button for button in page.button if button.key == "record_restore_now"]
+    page.button(key="record_retrain_now").click().run(timeout=60)
+    assert not page.exception
+    assert not page.main.error
+    assert "30 sales to add" in page.success[0].value
+    assert store.active("hamlet") != first
+    assert len(load_market(folder).houses) == 150
+    page.button(key="record_restore_now").click().run()
+    assert f"sales.csv and {first} are in use." in page.success[0].value.replace("\\", "")
+    assert store.active("hamlet") == first
+    assert access_log(database)["action"].tolist() == ["model", "market", "model", "market"]
+
+
+def test_an_evidence_pack_is_an_archive_and_in_the_log(database, market, model_dir):
+    today = datetime.now(UTC).date()
+    author = Author("anne", "ames", "form")
+    packed = evidence_zip(database, author, market, ModelStore(model_dir), Period(today, today))
+    assert PAGE in zipfile.ZipFile(BytesIO(packed)).namelist()
+    assert access_log(database)["subject"].tolist() == [f"evidence pack, {Period(today, today)}"]
+    page = select_tab(open_page(RECORD), "record_tab", "Evidence pack")
+    (button,) = page.get("download_button")
+    assert button.label == "Download the evidence pack"
+    assert not button.disabled
+    page.date_input(key="evidence_until").set_value(date(2020, 1, 1)).run()
+    assert "The last day is before the first." in texts(page)
