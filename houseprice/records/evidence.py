@@ -3,20 +3,15 @@
 Its sections answer the five points of the quality control rule for automated valuation models of
 the United States (12 U.S.C. 3354; 89 FR 64538, in force since 1 October 2025): confidence in the
 estimates, protection against manipulation, no conflicts of interest, random sample testing and
-reviews, and nondiscrimination. The page loads nothing and runs nothing.
+reviews, and nondiscrimination.
 """
 
 from __future__ import annotations
 
 import json
-import zipfile
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from functools import cache, partial
-from io import BytesIO
-from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
 
 import pandas as pd
 from sqlalchemy import func, select
@@ -33,6 +28,16 @@ from houseprice.model.store.store import ModelStore
 from houseprice.records import ledger, outcomes
 from houseprice.records.alarms import ALARM_RATE, known_alarms
 from houseprice.records.database import Database
+from houseprice.records.evidence_page import (
+    NOT_SHOWN,
+    Evidence,
+    EvidenceTable,
+    Section,
+    equity_text,
+    figures_text,
+    groups_text,
+    shares_text,
+)
 from houseprice.records.fairness import fairness
 from houseprice.records.people import access_log
 from houseprice.records.reviews import open_reviews, review_results
@@ -43,106 +48,6 @@ from houseprice.records.track_record import (
     count_requests,
     track_record,
 )
-
-if TYPE_CHECKING:
-    from jinja2 import Template
-
-PAGE = "evidence.html"
-MAX_SHOWN_ROWS = 40
-"""Rows of a table on the page; its file has all."""
-
-
-_RIGHT = ("Value", "95 % interval", "Interval", "Promised", "Median error", "Within 10 %",
-          "Coverage", "Accepted")  # fmt: skip
-"""Columns of texts that are numbers."""
-
-
-class _PageTable(NamedTuple):
-    """Columns and cells of a table, each with whether it is a number, and a note."""
-
-    columns: list[tuple[str, bool]]
-    rows: list[list[tuple[str, bool]]]
-    note: str
-
-
-@dataclass(frozen=True)
-class EvidenceTable:
-    """A table of the pack, whole in the file ``name``.csv.
-
-    The page shows ``shown``, which has texts, or by default the first rows of the table; nothing of
-    it if ``shown`` is empty.
-    """
-
-    name: str
-    title: str
-    frame: pd.DataFrame
-    shown: pd.DataFrame | None = None
-
-    @property
-    def on_page(self) -> _PageTable:
-        """The table of the page."""
-        frame = self.frame if self.shown is None else self.shown
-        is_number = [pd.api.types.is_numeric_dtype(frame[name]) or name in _RIGHT for name in frame]
-        rows = [
-            list(zip(map(_cell, row), is_number, strict=True))
-            for row in frame.head(MAX_SHOWN_ROWS).itertuples(index=False)
-        ]
-        note = ""
-        if self.shown is None and len(frame) > MAX_SHOWN_ROWS:
-            note = f" (the first {MAX_SHOWN_ROWS} of {len(frame):,} rows)"
-        return _PageTable(list(zip(map(str, frame.columns), is_number, strict=True)), rows, note)
-
-
-@dataclass(frozen=True)
-class Section:
-    """A section of the page: sentences, then Markdown, then tables."""
-
-    key: str
-    title: str
-    sentences: Sequence[str]
-    tables: Sequence[EvidenceTable] = ()
-    markdown: str = ""
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """The content of an evidence pack."""
-
-    title: str
-    subtitle: str
-    answers: Sequence[tuple[str, str, Sequence[Section]]]
-    """Each point of the rule: its title, the answer, and the sections with the details."""
-    sections: Sequence[Section] = field(default=())
-
-    def files(self) -> dict[str, bytes]:
-        """Return the content of the files by name: the page, and the tables."""
-        files = {PAGE: _template().render(evidence=self).encode()}
-        for table in self.tables:
-            files[f"tables/{table.name}.csv"] = table.frame.to_csv(index=False).encode()
-        return files
-
-    @property
-    def tables(self) -> list[EvidenceTable]:
-        """The tables of all sections."""
-        return [table for section in self.sections for table in section.tables]
-
-    def write(self, folder: Path) -> list[Path]:
-        """Write the files into a folder, and return their paths."""
-        paths = []
-        for name, content in self.files().items():
-            path = folder / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content)
-            paths.append(path)
-        return paths
-
-    def to_zip(self) -> bytes:
-        """Return the files as one archive."""
-        buffer = BytesIO()
-        with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-            for name, content in self.files().items():
-                archive.writestr(name, content)
-        return buffer.getvalue()
 
 
 @dataclass(frozen=True)
@@ -222,12 +127,12 @@ def _track_section(record: TrackRecord, pairs: pd.DataFrame) -> Section:
     tables = [
         EvidenceTable(
             "track_record", "Beside the promise of the model", record.figures,
-            _figures_text(record.figures),
+            figures_text(record.figures),
         ),
         EvidenceTable("groups", f"Groups of {MIN_GROUP_SIZE} sales or more", record.groups,
-                      _groups_text(record.groups)),
-        EvidenceTable("ratio_study", "Ratio study", record.equity, _equity_text(record.equity)),
-        EvidenceTable("pairs", "Each later price and the value given before", pairs, _NOTHING),
+                      groups_text(record.groups)),
+        EvidenceTable("ratio_study", "Ratio study", record.equity, equity_text(record.equity)),
+        EvidenceTable("pairs", "Each later price and the value given before", pairs, NOT_SHOWN),
     ]  # fmt: skip
     return Section("track", "Track record", sentences, [t for t in tables if len(t.frame)])
 
@@ -249,11 +154,11 @@ def _fairness_section(
         )
     found = fairness(database, pairs, attributes, contract)
     tables = [
-        EvidenceTable("fairness_groups", "By attribute", found.groups, _groups_text(found.groups)),
+        EvidenceTable("fairness_groups", "By attribute", found.groups, groups_text(found.groups)),
         EvidenceTable("fairness_tests", "Comparisons with all others", found.tests),
         EvidenceTable("fairness_ratio_study", "Ratio study by attribute", found.equity,
-                      _equity_text(found.equity)),
-        EvidenceTable("attributes", "The attributes that were compared", attributes, _NOTHING),
+                      equity_text(found.equity)),
+        EvidenceTable("attributes", "The attributes that were compared", attributes, NOT_SHOWN),
     ]  # fmt: skip
     return Section(
         "fairness",
@@ -277,12 +182,12 @@ def _reviews_section(database: Database, market: str, period: Period) -> Section
     if waiting:
         sentences.append(f"{plural(waiting, 'sampled valuation')} have no review yet.")
     tables = [
-        EvidenceTable("reviews", "Verdicts", found.shares, _shares_text(found.shares)),
+        EvidenceTable("reviews", "Verdicts", found.shares, shares_text(found.shares)),
         EvidenceTable(
             "reviewers",
             "Share that agrees, by reviewer",
             found.reviewers,
-            _shares_text(found.reviewers),
+            shares_text(found.reviewers),
         ),
     ]
     return Section("reviews", "Random reviews", sentences, tables if found.n_reviews else [])
@@ -495,100 +400,4 @@ def _chain_section(database: Database) -> Section:
             ),
         ],
         [EvidenceTable("faults", "Faults", faults)] if found.faults else [],
-    )
-
-
-_NOTHING = pd.DataFrame()
-
-
-def _figures_text(figures: pd.DataFrame) -> pd.DataFrame:
-    return pd.DataFrame(
-        [
-            {
-                "Figure": metric_label(row["figure"]),
-                "Cases": row["cases"],
-                "Value": format_metric(row["figure"], row["value"], ""),
-                "95 % interval": _ends(row["figure"], row["low"], row["high"]),
-                "Promised": ""
-                if pd.isna(row["promised"])
-                else format_metric(row["figure"], row["promised"], ""),
-                "Finding": row["finding"],
-            }
-            for row in figures.to_dict("records")
-        ]
-    )
-
-
-def _groups_text(groups: pd.DataFrame) -> pd.DataFrame:
-    """Return the groups that have figures."""
-    return pd.DataFrame(
-        [
-            {
-                "By": row["by"],
-                "Group": row["group"],
-                "Cases": row["cases"],
-                "Median error": percent(row["median_ape"]),
-                "Interval": _ends("median_ape", row["median_ape_low"], row["median_ape_high"]),
-                "Within 10 %": percent(row["within_10"]),
-                "Coverage": percent(row["coverage"]),
-            }
-            for row in groups[groups["median_ape"].notna()].to_dict("records")
-        ]
-    )
-
-
-def _equity_text(equity: pd.DataFrame) -> pd.DataFrame:
-    return pd.DataFrame(
-        [
-            {
-                "Group": row["group"],
-                "Sales": row["sales"],
-                "Figure": metric_label(row["figure"]),
-                "Value": format_metric(row["figure"], row["value"], ""),
-                "Interval": _ends(row["figure"], row["low"], row["high"]),
-                "Accepted": _ends(row["figure"], row["accepted_low"], row["accepted_high"]),
-                "Met": "" if pd.isna(row["met"]) else "yes" if row["met"] else "no",
-            }
-            for row in equity.to_dict("records")
-        ]
-    )
-
-
-def _shares_text(shares: pd.DataFrame) -> pd.DataFrame:
-    first = shares.columns[0]
-    frame = pd.DataFrame(
-        {
-            first.capitalize(): shares[first].str.replace("_", " "),
-            "Cases": shares["cases"],
-            "Value": shares["share"].map(percent),
-            "95 % interval": list(map(partial(_ends, "within_10"), shares["low"], shares["high"])),
-        }
-    )
-    return frame.assign(Own=shares["own"]) if "own" in shares else frame
-
-
-def _ends(metric: str, low: float, high: float) -> str:
-    return f"{format_metric(metric, low, '')} to {format_metric(metric, high, '')}"
-
-
-def _cell(value: object) -> str:
-    if value is None or value is pd.NaT or value is pd.NA:
-        return ""
-    if isinstance(value, datetime):
-        return f"{value:%Y-%m-%d %H:%M}"
-    if isinstance(value, float):
-        return f"{value:,.4g}" if abs(value) < 1_000 else f"{value:,.0f}"
-    return f"{value:,}" if isinstance(value, int) else str(value)
-
-
-@cache
-def _template() -> Template:
-    from jinja2 import Environment
-    from markdown_it import MarkdownIt
-
-    markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
-    environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    environment.filters["markdown"] = markdown.render
-    return environment.from_string(
-        Path(__file__).with_name("evidence.html.j2").read_text(encoding="utf-8")
     )

@@ -10,7 +10,8 @@ import pytest
 from houseprice.market.sales import load_market
 from houseprice.model.store.store import ModelStore
 from houseprice.records import outcomes
-from houseprice.records.evidence import PAGE, Period, collect
+from houseprice.records.evidence import Period, collect
+from houseprice.records.evidence_page import PAGE
 from houseprice.records.reviews import add_review, draw_sample
 from houseprice.records.valuations import OwnTexts
 from tests.hamlet import write_hamlet

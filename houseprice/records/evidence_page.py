@@ -1,0 +1,220 @@
+"""The page and the files of an evidence pack: sections, tables, and how their cells are written.
+
+The page loads nothing and runs nothing.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cache, partial
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import pandas as pd
+
+from houseprice.formatting import percent
+from houseprice.model.standards import format_metric, metric_label
+
+if TYPE_CHECKING:
+    from jinja2 import Template
+
+PAGE = "evidence.html"
+MAX_SHOWN_ROWS = 40
+"""Rows of a table on the page; its file has all."""
+
+
+_RIGHT = ("Value", "95 % interval", "Interval", "Promised", "Median error", "Within 10 %",
+          "Coverage", "Accepted")  # fmt: skip
+"""Columns of texts that are numbers."""
+
+
+class _PageTable(NamedTuple):
+    """Columns and cells of a table, each with whether it is a number, and a note."""
+
+    columns: list[tuple[str, bool]]
+    rows: list[list[tuple[str, bool]]]
+    note: str
+
+
+@dataclass(frozen=True)
+class EvidenceTable:
+    """A table of the pack, whole in the file ``name``.csv.
+
+    The page shows ``shown``, which has texts, or by default the first rows of the table; nothing of
+    it if ``shown`` is empty.
+    """
+
+    name: str
+    title: str
+    frame: pd.DataFrame
+    shown: pd.DataFrame | None = None
+
+    @property
+    def on_page(self) -> _PageTable:
+        """The table of the page."""
+        frame = self.frame if self.shown is None else self.shown
+        is_number = [pd.api.types.is_numeric_dtype(frame[name]) or name in _RIGHT for name in frame]
+        rows = [
+            list(zip(map(_cell, row), is_number, strict=True))
+            for row in frame.head(MAX_SHOWN_ROWS).itertuples(index=False)
+        ]
+        note = ""
+        if self.shown is None and len(frame) > MAX_SHOWN_ROWS:
+            note = f" (the first {MAX_SHOWN_ROWS} of {len(frame):,} rows)"
+        return _PageTable(list(zip(map(str, frame.columns), is_number, strict=True)), rows, note)
+
+
+@dataclass(frozen=True)
+class Section:
+    """A section of the page: sentences, then Markdown, then tables."""
+
+    key: str
+    title: str
+    sentences: Sequence[str]
+    tables: Sequence[EvidenceTable] = ()
+    markdown: str = ""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """The content of an evidence pack."""
+
+    title: str
+    subtitle: str
+    answers: Sequence[tuple[str, str, Sequence[Section]]]
+    """Each point of the rule: its title, the answer, and the sections with the details."""
+    sections: Sequence[Section] = field(default=())
+
+    def files(self) -> dict[str, bytes]:
+        """Return the content of the files by name: the page, and the tables."""
+        files = {PAGE: _template().render(evidence=self).encode()}
+        for table in self.tables:
+            files[f"tables/{table.name}.csv"] = table.frame.to_csv(index=False).encode()
+        return files
+
+    @property
+    def tables(self) -> list[EvidenceTable]:
+        """The tables of all sections."""
+        return [table for section in self.sections for table in section.tables]
+
+    def write(self, folder: Path) -> list[Path]:
+        """Write the files into a folder, and return their paths."""
+        paths = []
+        for name, content in self.files().items():
+            path = folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+            paths.append(path)
+        return paths
+
+    def to_zip(self) -> bytes:
+        """Return the files as one archive."""
+        buffer = BytesIO()
+        with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+            for name, content in self.files().items():
+                archive.writestr(name, content)
+        return buffer.getvalue()
+
+
+NOT_SHOWN = pd.DataFrame()
+"""For a table that is a file only."""
+
+
+def figures_text(figures: pd.DataFrame) -> pd.DataFrame:
+    """Return the figures of a track record as texts."""
+    return pd.DataFrame(
+        [
+            {
+                "Figure": metric_label(row["figure"]),
+                "Cases": row["cases"],
+                "Value": format_metric(row["figure"], row["value"], ""),
+                "95 % interval": _ends(row["figure"], row["low"], row["high"]),
+                "Promised": ""
+                if pd.isna(row["promised"])
+                else format_metric(row["figure"], row["promised"], ""),
+                "Finding": row["finding"],
+            }
+            for row in figures.to_dict("records")
+        ]
+    )
+
+
+def groups_text(groups: pd.DataFrame) -> pd.DataFrame:
+    """Return the groups that have figures."""
+    return pd.DataFrame(
+        [
+            {
+                "By": row["by"],
+                "Group": row["group"],
+                "Cases": row["cases"],
+                "Median error": percent(row["median_ape"]),
+                "Interval": _ends("median_ape", row["median_ape_low"], row["median_ape_high"]),
+                "Within 10 %": percent(row["within_10"]),
+                "Coverage": percent(row["coverage"]),
+            }
+            for row in groups[groups["median_ape"].notna()].to_dict("records")
+        ]
+    )
+
+
+def equity_text(equity: pd.DataFrame) -> pd.DataFrame:
+    """Return a ratio study as texts."""
+    return pd.DataFrame(
+        [
+            {
+                "Group": row["group"],
+                "Sales": row["sales"],
+                "Figure": metric_label(row["figure"]),
+                "Value": format_metric(row["figure"], row["value"], ""),
+                "Interval": _ends(row["figure"], row["low"], row["high"]),
+                "Accepted": _ends(row["figure"], row["accepted_low"], row["accepted_high"]),
+                "Met": "" if pd.isna(row["met"]) else "yes" if row["met"] else "no",
+            }
+            for row in equity.to_dict("records")
+        ]
+    )
+
+
+def shares_text(shares: pd.DataFrame) -> pd.DataFrame:
+    """Return the results of reviews as texts."""
+    first = shares.columns[0]
+    frame = pd.DataFrame(
+        {
+            first.capitalize(): shares[first].str.replace("_", " "),
+            "Cases": shares["cases"],
+            "Value": shares["share"].map(percent),
+            "95 % interval": list(map(partial(_ends, "within_10"), shares["low"], shares["high"])),
+        }
+    )
+    return frame.assign(Own=shares["own"]) if "own" in shares else frame
+
+
+def _ends(metric: str, low: float, high: float) -> str:
+    return f"{format_metric(metric, low, '')} to {format_metric(metric, high, '')}"
+
+
+def _cell(value: object) -> str:
+    if value is None or value is pd.NaT or value is pd.NA:
+        return ""
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d %H:%M}"
+    if isinstance(value, float):
+        return f"{value:,.4g}" if abs(value) < 1_000 else f"{value:,.0f}"
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+@cache
+def _template() -> Template:
+    from jinja2 import Environment
+    from markdown_it import MarkdownIt
+
+    markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
+    environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    environment.filters["markdown"] = markdown.render
+    return environment.from_string(
+        Path(__file__).with_name("evidence_page.html.j2").read_text(encoding="utf-8")
+    )
