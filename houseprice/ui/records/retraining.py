@@ -42,6 +42,7 @@ def show_retraining(who: Author, market: Market) -> None:
         "and the model before are kept."
     )
     kept = data_versions(market.folder)
+    found = st.container()  # above the buttons, whose popovers would cover it
     with st.container(horizontal=True):
         with st.popover("Retrain", icon=":material/model_training:", key="record_retrain"):
             st.markdown("This takes up to a few minutes. Leaving the page cancels it.")
@@ -52,13 +53,13 @@ def show_retraining(who: Author, market: Market) -> None:
                 st.markdown(escape(_version_sentence(kept[-1])))
                 wants_restoring = st.button("Go back now", key="record_restore_now")
     if wants_training:
-        with error_boundary("retraining"):
+        with found, error_boundary("retraining"):
             _retrain(who, market)
     if wants_restoring:
-        with error_boundary("restoring"):
+        with found, error_boundary("restoring"):
             _restore(who, market)
     if done := st.session_state.pop(_DONE, None):
-        st.success(escape(done), icon=":material/check:")
+        found.success(escape(done), icon=":material/check:")
 
 
 def _version_sentence(version: DataVersion) -> str:
