@@ -229,7 +229,7 @@ _REASONS = {
     "malformed": "the file is damaged. Restore a backup.",
     "readonly": "the file can't be written.",
     "unable to open": "the file can't be opened.",
-    "password": "the database refused the user or the password.",
+    "authentication": "the database refused the user or the password.",
     "does not exist": "the database does not exist, or its tables are missing.",
     "permission denied": "the database refused the access.",
 }
