@@ -16,7 +16,8 @@ from houseprice.model.store.store import ModelStore
 from houseprice.model.training import train
 from houseprice.records import outcomes, reviews, valuations
 from houseprice.records.database import Database, parse_url
-from houseprice.records.evidence import PAGE, Period
+from houseprice.records.evidence import Period
+from houseprice.records.evidence_page import PAGE
 from houseprice.records.ledger import Author
 from houseprice.records.people import access_log
 from houseprice.ui.records.evidence import evidence_zip
