@@ -25,7 +25,7 @@ from houseprice.model.store.store import ModelStore
 from houseprice.model.training import train
 from houseprice.records.alarms import (
     Alarm,
-    broken_promises,
+    accuracy_alarms,
     known_alarms,
     record_alarms,
     respond,
@@ -36,7 +36,7 @@ from houseprice.records.ledger import Author
 from houseprice.records.outcomes import add, pairs
 from houseprice.records.people import set_role
 from houseprice.records.reviews import Verdict, add_review, draw_sample, open_reviews
-from houseprice.records.track_record import promises_of
+from houseprice.records.track_record import expected_accuracies
 from houseprice.records.valuations import OwnTexts, save
 
 FIRST, LAST = date(2009, 12, 31), date(2010, 7, 31)
@@ -125,7 +125,7 @@ def main() -> None:
         add(database, owner, sales)
         review(database, sales, town)
         found = pairs(database, town)
-        answer_alarms(database, owner, broken_promises(found, promises_of(backend)))
+        answer_alarms(database, owner, accuracy_alarms(found, expected_accuracies(backend)))
         evidence = collect(database, market, store, Period(FIRST, LAST))
         for path in evidence.write(folder):
             print(path)

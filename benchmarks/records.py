@@ -30,6 +30,7 @@ from rich.console import Console
 from rich.table import Table
 
 from houseprice.backend.base import Backend, BackendInfo, ValuationResult
+from houseprice.errors import NotSupported
 from houseprice.market.sales import Market, load_market
 from houseprice.records.database import Database, parse_url
 from houseprice.records.ledger import Author, append, log_event, to_json, verify
@@ -45,16 +46,16 @@ GIVEN = datetime(2010, 8, 1, tzinfo=UTC)
 
 
 class StoredMetrics(Backend):
-    """A backend that only says what it promised."""
+    """A backend that has only metrics of its versions."""
 
     def info(self) -> BackendInfo:
-        """Return the promises of two versions."""
+        """Return the metrics of the active version."""
         metrics = {"median_ape": 0.0675, "within_10": 0.68, "bias": 0.0}
         return BackendInfo("here", "v2", "2", "", None, None, 1_460, metrics, frozenset())
 
     def value(self, *_: object, **__: object) -> ValuationResult:
         """Value nothing."""
-        raise NotImplementedError
+        raise NotSupported("This backend values no houses.")
 
 
 def main() -> None:

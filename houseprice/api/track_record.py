@@ -38,15 +38,15 @@ class TrackRecordQuery(BaseModel):
 
 
 class FigureOut(ResponseModel):
-    """A figure with its 95 % interval, beside what the versions promised."""
+    """A figure with its 95 % interval and its expected value."""
 
     figure: str = Field(description="`hit_rate`, `median_ape`, `within_10`, `bias`, `coverage_90`")
     cases: int
     value: Number | None
     low: Number | None
     high: Number | None
-    promised: Number | None = Field(description="Null if it is not known")
-    finding: Literal["as promised", "better", "worse", "too few", ""]
+    expected: Number | None = Field(description="Null if it is not known")
+    finding: Literal["as expected", "better", "worse", "too few", ""]
 
 
 class GroupOut(ResponseModel):
@@ -93,7 +93,7 @@ class AlarmResponseOut(ResponseModel):
 
 
 class AlarmOut(ResponseModel):
-    """A promise that is broken, or requests that differ from the sales."""
+    """Accuracy below that expected, or requests that differ from the sales."""
 
     entry: int = Field(description="Number of the alarm")
     created_at: AwareDatetime
@@ -137,7 +137,7 @@ class ReviewsOut(ResponseModel):
 
 
 class TrackRecordOut(ResponseModel):
-    """The accuracy of saved values on later sales, beside what the model promised."""
+    """The accuracy of saved values on later sales, and the expected accuracy."""
 
     sentence: str
     saved: int = Field(description="Saved requests")
@@ -147,7 +147,7 @@ class TrackRecordOut(ResponseModel):
     figures: list[FigureOut]
     groups: list[GroupOut]
     ratio_study: list[RatioOut]
-    alarm_rate: Number = Field(description="Largest probability of any false alarm of a promise")
+    alarm_rate: Number = Field(description="Largest probability of any false alarm about accuracy")
     alarms: list[AlarmOut] = Field(description="All alarms, the newest first")
     reviews: ReviewsOut
 

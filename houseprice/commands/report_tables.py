@@ -64,12 +64,12 @@ def track_record_text(report: LiveReport, by: Sequence[str]) -> str:
             metric_label(str(row["figure"])),
             f"{row['cases']:,}",
             *_with_interval(row["value"], row["low"], row["high"]),
-            "" if isnan(row["promised"]) else percent(row["promised"]),
+            "" if isnan(row["expected"]) else percent(row["expected"]),
             str(row["finding"]),
         ]
         for row in record.figures.to_dict("records")
     ]
-    headers = ["", "cases", "value", "95 % interval", "promised", ""]
+    headers = ["", "cases", "value", "95 % interval", "expected", ""]
     tables = [_table("Track record", headers, rows)]
     if len(record.equity):
         title = f"Ratio study of {plural(record.n_sales, 'later sale')}, 90 % intervals"

@@ -40,7 +40,7 @@ def report(
     market_name: MarketName = None,
     as_json: AsJson = False,
 ) -> None:
-    """Compare saved values with later prices and with what the model promised.
+    """Compare saved values with later prices and with the expected accuracy.
 
     The days are those of the sale; for the hit rate, those of the valuation. Without them, new
     alarms are added to the records.

@@ -1,9 +1,9 @@
-"""Alarms: a promise of a model that is broken, and requests that are unlike its sales.
+"""Alarms: accuracy below that expected, and requests that are unlike the sales.
 
-The promises are the level of each interval, and the median absolute error on held-out sales. In all
+Expected are the level of each interval, and the median absolute error on held-out sales. In all
 tests of all versions together, and however often they are made, the probability that a model that
-keeps its promises causes an alarm is at most :data:`ALARM_RATE`. An alarm is an event that is added
-once; what was done about it is another one.
+is as accurate as expected causes an alarm is at most :data:`ALARM_RATE`. An alarm is an event that
+is added once; what was done about it is another one.
 """
 
 from __future__ import annotations
@@ -28,18 +28,18 @@ from houseprice.model.report import to_records
 from houseprice.records.database import Database
 from houseprice.records.ledger import Author, lock, log_event, log_event_in
 from houseprice.records.schema import entries, events, valuations
-from houseprice.records.sequential import broken_promise_evidence
-from houseprice.records.track_record import PairErrors, Promise, by_group
+from houseprice.records.sequential import excess_evidence
+from houseprice.records.track_record import ExpectedAccuracy, PairErrors, by_group
 
 Floats = NDArray[np.float64]
 
 ALARM_RATE = 0.01
-"""Largest probability of any false alarm about a promise."""
+"""Largest probability of any false alarm about accuracy."""
 DRIFT_ROWS, MIN_DRIFT_ROWS = 1_000, 300
 """Newest requests that are compared with the sales, and how many of them are needed. From so many
 on, the limits of drift are at least three standard errors away from the sales."""
 
-_MAX_PROMISED = 0.95
+_MAX_EXPECTED = 0.95
 _RETRAIN = "Retrain with the later prices: houseprice records retrain."
 
 Kind = Literal["coverage", "median_ape", "drift"]
@@ -50,7 +50,7 @@ class Alarm:
     """An alarm about a version: what was found, and what to do about it.
 
     ``fields`` are those that drifted. ``evidence`` is an e-value, and ``limit`` the one from which
-    there is an alarm (see :func:`~houseprice.records.sequential.broken_promise_evidence`).
+    there is an alarm (see :func:`~houseprice.records.sequential.excess_evidence`).
     """
 
     kind: Kind
@@ -62,12 +62,14 @@ class Alarm:
     limit: float | None = None
 
 
-def broken_promises(pairs: pd.DataFrame, promises: Mapping[str, Promise]) -> list[Alarm]:
-    """Return an alarm for each promise that the later prices contradict.
+def accuracy_alarms(
+    pairs: pd.DataFrame, expectations: Mapping[str, ExpectedAccuracy]
+) -> list[Alarm]:
+    """Return an alarm for each expected value that the later prices contradict.
 
-    Of :data:`ALARM_RATE`, each of the two promises has a half. Version number k, in the order of
+    Of :data:`ALARM_RATE`, each of the two tests has a half. Version number k, in the order of
     the first outcomes, has 1 / (k (k + 1)) of that, which sums to 1. Half of its part is for the
-    test, and half for the sampling error of a promise that is itself an estimate: an exceedance
+    test, and half for the sampling error of an expected value that is an estimate: an exceedance
     within it, by the normal approximation, is not held against the model.
     """
     found = []
@@ -75,12 +77,12 @@ def broken_promises(pairs: pd.DataFrame, promises: Mapping[str, Promise]) -> lis
     for number, version in enumerate(order, start=1):
         rate = ALARM_RATE / 4.0 / (number * (number + 1))
         part = pairs[pairs["model_version"] == version]
-        promise = promises.get(str(version))
+        expectation = expectations.get(str(version))
         found += [
             alarm
             for alarm in (
-                _coverage_alarm(str(version), part, promise, rate),
-                _error_alarm(str(version), part, promise, rate),
+                _coverage_alarm(str(version), part, expectation, rate),
+                _error_alarm(str(version), part, expectation, rate),
             )
             if alarm is not None
         ]
@@ -187,12 +189,12 @@ def _new(known: pd.DataFrame, found: Sequence[Alarm]) -> list[Alarm]:
 
 
 def _coverage_alarm(
-    version: str, pairs: pd.DataFrame, promise: Promise | None, rate: float
+    version: str, pairs: pd.DataFrame, expectation: ExpectedAccuracy | None, rate: float
 ) -> Alarm | None:
     errors = PairErrors(pairs)
     ranged = np.flatnonzero(~np.isnan(errors.inside))
     level, inside = errors.level[ranged], errors.inside[ranged]
-    outside = 1.0 - level + _slack(level, promise, rate)
+    outside = 1.0 - level + _slack(level, expectation, rate)
     evidence = _evidence(pairs.iloc[ranged], inside == 0.0, outside)
     if evidence < 1.0 / rate:
         return None
@@ -201,9 +203,9 @@ def _coverage_alarm(
         "coverage",
         version,
         f"The ranges of {version} contain {percent(inside.mean())} of "
-        f"{plural(len(ranged), 'later price')}, and {percent(level.mean())} were promised.",
+        f"{plural(len(ranged), 'later price')}, and {percent(level.mean())} were expected.",
         (
-            f"Widen: ranges {factor:.2f} times as wide would have kept the promise.",
+            f"Widen: ranges {factor:.2f} times as wide would have contained the expected share.",
             *_advice(pairs),
         ),
         evidence=evidence,
@@ -212,42 +214,42 @@ def _coverage_alarm(
 
 
 def _error_alarm(
-    version: str, pairs: pd.DataFrame, promise: Promise | None, rate: float
+    version: str, pairs: pd.DataFrame, expectation: ExpectedAccuracy | None, rate: float
 ) -> Alarm | None:
-    if promise is None or math.isnan(promise.median_ape):
+    if expectation is None or math.isnan(expectation.median_ape):
         return None
     ape = PairErrors(pairs).ape
     half = np.full(len(ape), 0.5)
-    evidence = _evidence(pairs, ape > promise.median_ape, half + _slack(half, promise, rate))
+    evidence = _evidence(
+        pairs, ape > expectation.median_ape, half + _slack(half, expectation, rate)
+    )
     if evidence < 1.0 / rate:
         return None
     return Alarm(
         "median_ape",
         version,
         f"The median absolute error of {version} on {plural(len(ape), 'later sale')} is "
-        f"{percent(float(np.median(ape)))}, and {percent(promise.median_ape)} was promised.",
+        f"{percent(float(np.median(ape)))}, and {percent(expectation.median_ape)} was expected.",
         _advice(pairs),
         evidence=evidence,
         limit=1.0 / rate,
     )
 
 
-def _slack(share: Floats, promise: Promise | None, rate: float) -> Floats:
-    """Return the sampling error of a promised share that is exceeded at the rate."""
-    n_sales = promise.n_sales if promise else None
+def _slack(share: Floats, expectation: ExpectedAccuracy | None, rate: float) -> Floats:
+    """Return the sampling error of an expected share that is exceeded at the rate."""
+    n_sales = expectation.n_sales if expectation else None
     if not n_sales:
         return np.zeros_like(share)
     return float(norm.isf(rate)) * np.sqrt(share * (1.0 - share) / n_sales)
 
 
-def _evidence(pairs: pd.DataFrame, failed: NDArray[np.bool_], promised: Floats) -> float:
+def _evidence(pairs: pd.DataFrame, failed: NDArray[np.bool_], expected: Floats) -> float:
     if pairs.empty:
         return 1.0
     sold_on = pd.DatetimeIndex(pairs["sold_on"])
     quarter = sold_on.year * 4 + sold_on.quarter
-    return broken_promise_evidence(
-        failed, np.minimum(promised, _MAX_PROMISED), quarter - quarter.min()
-    )
+    return excess_evidence(failed, np.minimum(expected, _MAX_EXPECTED), quarter - quarter.min())
 
 
 def _needed_factors(pairs: pd.DataFrame) -> Floats:

@@ -43,7 +43,7 @@ from houseprice.records.people import access_log
 from houseprice.records.reviews import open_reviews, review_results
 from houseprice.records.schema import entries, valuations
 from houseprice.records.track_record import (
-    Promise,
+    ExpectedAccuracy,
     TrackRecord,
     count_requests,
     track_record,
@@ -85,7 +85,7 @@ def collect(
     record = track_record(
         pairs,
         count_requests(database, name, since=period.since, until=period.until),
-        {manifest.model_version: Promise.of(manifest.metrics, manifest.rows)
+        {manifest.model_version: ExpectedAccuracy.of(manifest.metrics, manifest.rows)
          for manifest, _ in described},
         symbol=contract.market.price.symbol,
     )  # fmt: skip
@@ -126,7 +126,7 @@ def _track_section(record: TrackRecord, pairs: pd.DataFrame) -> Section:
         )
     tables = [
         EvidenceTable(
-            "track_record", "Beside the promise of the model", record.figures,
+            "track_record", "Compared with the expected accuracy", record.figures,
             figures_text(record.figures),
         ),
         EvidenceTable("groups", f"Groups of {MIN_GROUP_SIZE} sales or more", record.groups,
@@ -202,7 +202,7 @@ def _alarms_section(database: Database, market: str, period: Period) -> Section:
     sentences = [
         first,
         (
-            "An alarm means that a promise of the model is broken, by a test that may be made "
+            "An alarm means accuracy below that expected, by a test that is valid "
             f"at any time: the probability of any false alarm is at most {percent(ALARM_RATE, 0)}."
         ),
     ]
@@ -265,7 +265,7 @@ def _saved_section(database: Database, market: str, period: Period) -> tuple[Sec
     if later:
         sentences.append(
             f"{plural(later, 'valuation')} were entered on a later day than that of the value, by "
-            "the account of whoever entered them: the chain of hashes proves the later day only."
+            "their own account: the chain of hashes proves the later day only."
         )
     table = EvidenceTable("valuations_by_version", "Saved valuations", frame)
     section = Section("saved", "Valuations of the period", sentences, [table])

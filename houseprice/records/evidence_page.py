@@ -27,7 +27,7 @@ MAX_SHOWN_ROWS = 40
 """Rows of a table on the page; its file has all."""
 
 
-_RIGHT = ("Value", "95 % interval", "Interval", "Promised", "Median error", "Within 10 %",
+_RIGHT = ("Value", "95 % interval", "Interval", "Expected", "Median error", "Within 10 %",
           "Coverage", "Accepted")  # fmt: skip
 """Columns of texts that are numbers."""
 
@@ -133,9 +133,9 @@ def figures_text(figures: pd.DataFrame) -> pd.DataFrame:
                 "Cases": row["cases"],
                 "Value": format_metric(row["figure"], row["value"], ""),
                 "95 % interval": _ends(row["figure"], row["low"], row["high"]),
-                "Promised": ""
-                if pd.isna(row["promised"])
-                else format_metric(row["figure"], row["promised"], ""),
+                "Expected": ""
+                if pd.isna(row["expected"])
+                else format_metric(row["figure"], row["expected"], ""),
                 "Finding": row["finding"],
             }
             for row in figures.to_dict("records")

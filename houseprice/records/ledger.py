@@ -1,8 +1,8 @@
 """Appending records, and the chain of hashes that makes a changed or missing one visible.
 
 Each entry has the SHA-256 of its record, and a link: the SHA-256 of the link before it, its own
-number and what the entry says. Whoever can write to the database can also write a new chain; the
-last link, noted elsewhere (``houseprice records verify`` prints it), shows that, too.
+number and what the entry says. A person with write access to the database can write a new chain;
+the last link, noted elsewhere (``houseprice records verify`` prints it), shows that, too.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from houseprice.market.sales import Market
 from houseprice.model.report import to_records
 from houseprice.records.alarms import (
     ALARM_RATE,
-    broken_promises,
+    accuracy_alarms,
     drift_alarm,
     known_alarms,
     record_alarms,
@@ -25,7 +25,7 @@ from houseprice.records.reviews import ReviewResults, review_results
 from houseprice.records.track_record import (
     TrackRecord,
     count_requests,
-    promises_of,
+    expected_accuracies,
     track_record,
 )
 
@@ -73,14 +73,14 @@ def live_report(
     name, price = author.market, market.contract.market.price
     found = pairs(database, name, person=person, since=since, until=until)
     requests = count_requests(database, name, person=person, since=since, until=until)
-    promises = promises_of(backend)
+    expectations = expected_accuracies(backend)
     if person is None and since is None and until is None:
         drift = drift_alarm(database, market, backend.info().model_version)
-        alarms = broken_promises(found, promises) + ([drift] if drift else [])
+        alarms = accuracy_alarms(found, expectations) + ([drift] if drift else [])
         record_alarms(database, author, alarms)
     return LiveReport(
         found,
-        track_record(found, requests, promises, symbol=price.symbol),
+        track_record(found, requests, expectations, symbol=price.symbol),
         known_alarms(database, name),
         review_results(database, name, since=since, until=until),
     )

@@ -1,6 +1,6 @@
 """Random reviews: samples of saved valuations, and what reviewers say about each.
 
-A draw is an event with its seed, its period and its result, so that it can be repeated: nobody can
+A draw is an event with its seed, its period and its result, so that it can be repeated: no one can
 choose which valuations are looked at. Price and area are kept when personal data are deleted, so
 that it can be repeated then, too.
 """

@@ -1,4 +1,4 @@
-"""A sequential test of a promise: as valid after any number of looks as after one."""
+"""A sequential test of a failure rate, valid after any number of looks."""
 
 from __future__ import annotations
 
@@ -9,28 +9,28 @@ _ODDS_RATIOS = np.array([1.25, 1.5, 2.0, 3.0, 5.0])
 """Alternatives that share the capital: how many times the odds of a failure have grown."""
 
 
-def broken_promise_evidence(failed: ArrayLike, promised: ArrayLike, period: ArrayLike) -> float:
-    r"""Return the evidence that failures are more frequent than promised, as an e-value.
+def excess_evidence(failed: ArrayLike, expected: ArrayLike, period: ArrayLike) -> float:
+    r"""Return the evidence that failures are more frequent than expected, as an e-value.
 
-    The capital of a gambler who starts with 1 and bets on more failures at the promised odds. Under
-    the promise its mean never grows, so that the probability that it ever reaches 1 / a is at most
-    a (Ville 1939), however often and whenever it is looked at. For house i with failure x_i and
-    promised probability p_i, and odds that have grown by the ratio t since period s,
+    The capital of a gambler who starts with 1 and bets on more failures at the expected odds. Under
+    the hypothesis its mean never grows, so that it reaches 1 / a with a probability of at most a
+    (Ville 1939), for any number of looks at any time. For house i with failure x_i and
+    expected probability p_i, and odds that have grown by the ratio t since period s,
 
     .. math:: E = \frac{1}{T} \sum_t \Big[ \frac{1}{S + 1} + \sum_{s=1}^{S} \frac{1}{s (s + 1)}
               \prod_{i: period_i \ge s} \frac{t^{x_i}}{1 - p_i + t p_i} \Big]
 
-    Each factor is the likelihood ratio of the larger odds to the promised ones: of mean 1 at the
-    promise, and less where failures are rarer. The weights of the starts sum to 1, with 1 / (S + 1)
-    for those to come, so that a promise that breaks late is noticed too (mixtures: Robbins 1970,
+    Each factor is the likelihood ratio of the larger odds to the expected ones: of mean 1 under
+    the hypothesis, and less where failures are rarer. The weights of the starts sum to 1, with
+    1 / (S + 1) for those to come, so that a late change is noticed too (mixtures: Robbins 1970,
     section 4; over starts: Shin, Ramdas and Rinaldo 2024, section 2; as bets: Shafer and Vovk 2019,
     chapter 2). The value does not depend on the order of houses within a period.
 
     Parameters
     ----------
     failed : bool array of shape (n_houses,)
-    promised : float array of shape (n_houses,)
-        The largest probability of a failure that keeps the promise; above 0 and below 1.
+    expected : float array of shape (n_houses,)
+        The largest probability of a failure under the hypothesis; above 0 and below 1.
     period : int array of shape (n_houses,)
         Number of the period, from 0, in the order of time.
 
@@ -39,7 +39,7 @@ def broken_promise_evidence(failed: ArrayLike, promised: ArrayLike, period: Arra
     float
         1 without houses; capped at 1e300.
     """
-    x, p = np.asarray(failed, dtype=np.float64), np.asarray(promised, dtype=np.float64)
+    x, p = np.asarray(failed, dtype=np.float64), np.asarray(expected, dtype=np.float64)
     periods = np.asarray(period, dtype=np.intp)
     if len(x) == 0:
         return 1.0

@@ -35,8 +35,8 @@ N_RESAMPLES, N_DRAWN = 200, 2_000
 
 
 @dataclass(frozen=True)
-class Promise:
-    """What a version promised when it was trained, as measured on held-out sales.
+class ExpectedAccuracy:
+    """The accuracy of a version on held-out sales, measured at training.
 
     ``n_sales`` is None where the backend does not say on how many.
     """
@@ -65,7 +65,7 @@ class Requests:
 
 @dataclass(frozen=True)
 class TrackRecord:
-    """The accuracy of saved values on later sales, beside what was promised.
+    """The accuracy of saved values on later sales, and the expected accuracy.
 
     Attributes
     ----------
@@ -76,8 +76,8 @@ class TrackRecord:
         Those whose valuation was saved on the day of the sale or later.
     figures : DataFrame, one row per figure
         figure (hit_rate, median_ape, within_10, bias, and coverage_90 for each level of intervals),
-        cases, value, low, high (95 % interval), promised (NaN if unknown), and finding: "as
-        promised", "better", "worse" (the promise is outside the interval), "too few" or "".
+        cases, value, low, high (95 % interval), expected (NaN if unknown), and finding: "as
+        expected", "better", "worse" (the expected value is outside the interval), "too few" or "".
     groups : DataFrame, one row per group
         by (version, month, area, price, source), group, cases, and for each of
         :data:`GROUP_FIGURES` its value and interval ("median_ape", "median_ape_low",
@@ -106,18 +106,18 @@ class TrackRecord:
             known = plural(self.n_sales, "later price")
             return f"{hit}. Figures need {MIN_GROUP_SIZE} later prices, and {known} can be used."
         error = rows["median_ape"]
-        promised, verdict = "", "the model made no promise that is known"
-        if error["promised"] is not None:
-            promised = f" ({percent(error['promised'])} promised)"
+        expected, verdict = "", "the expected accuracy is not known"
+        if error["expected"] is not None:
+            expected = f" ({percent(error['expected'])} expected)"
             worse = [
                 metric_label(name)[0].lower() + metric_label(name)[1:]
                 for name, row in rows.items()
                 if row["finding"] == "worse"
             ]
-            verdict = f"worse than promised: {join_words(worse)}" if worse else "as promised"
+            verdict = f"worse than expected: {join_words(worse)}" if worse else "as expected"
         return (
             f"{hit}. The median absolute error on {plural(self.n_sales, 'later sale')} is "
-            f"{percent(error['value'])}{promised}: {verdict}."
+            f"{percent(error['value'])}{expected}: {verdict}."
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -137,11 +137,13 @@ class TrackRecord:
 def track_record(
     pairs: pd.DataFrame,
     requests: Requests,
-    promises: Mapping[str, Promise],
+    expectations: Mapping[str, ExpectedAccuracy],
     *,
     symbol: str = "",
 ) -> TrackRecord:
-    """Compute the track record; `promises` are by model version, `symbol` is that of the currency.
+    """Compute the track record.
+
+    `expectations` are by model version, `symbol` is that of the currency.
 
     Intervals of shares are those of :func:`~houseprice.model.metrics.share_interval`, those of
     medians of :func:`~houseprice.model.metrics.median_interval`.
@@ -152,7 +154,7 @@ def track_record(
         requests,
         len(pairs),
         int((pairs["created_at"].dt.date >= pairs["sold_on"]).sum()) if len(pairs) else 0,
-        _figures(errors, pairs, requests, promises),
+        _figures(errors, pairs, requests, expectations),
         by_group(errors, _groupings(pairs, symbol)),
         study(pairs) if enough else pd.DataFrame(),
     )
@@ -215,13 +217,13 @@ def during(
     return conditions
 
 
-def promises_of(backend: Backend) -> dict[str, Promise]:
-    """Return what the versions promised that a backend knows, by version."""
+def expected_accuracies(backend: Backend) -> dict[str, ExpectedAccuracy]:
+    """Return the accuracy at training of the versions that a backend knows."""
     info = backend.info()
     known: list[BackendInfo | VersionInfo] = [info]
     if "study" in info.capabilities:
         known += backend.versions()
-    return {each.model_version: Promise.of(each.metrics, each.n_sales) for each in known}
+    return {each.model_version: ExpectedAccuracy.of(each.metrics, each.n_sales) for each in known}
 
 
 class PairErrors:
@@ -285,7 +287,7 @@ def _figures(
     errors: PairErrors,
     pairs: pd.DataFrame,
     requests: Requests,
-    promises: Mapping[str, Promise],
+    expectations: Mapping[str, ExpectedAccuracy],
 ) -> pd.DataFrame:
     hit = requests.n_valued / requests.n_saved if requests.n_saved else math.nan
     low, high = share_interval(hit, max(requests.n_saved, 1))
@@ -293,11 +295,11 @@ def _figures(
     if len(pairs) < MIN_GROUP_SIZE:
         return pd.DataFrame(rows)
     found = errors.figures(slice(None))
-    mixed = mix_of_promises(pairs, promises)
+    mixed = mean_expectation(pairs, expectations)
     for name, worse in (("median_ape", 1), ("within_10", -1), ("bias", 0)):
         ends = found[f"{name}_low"], found[f"{name}_high"]
-        promised = math.nan if mixed is None else getattr(mixed, name)
-        rows.append(_figure(name, len(pairs), found[name], ends, promised, worse))
+        expected = math.nan if mixed is None else getattr(mixed, name)
+        rows.append(_figure(name, len(pairs), found[name], ends, expected, worse))
     percents = np.round(100 * errors.level)
     for level in np.unique(percents[~np.isnan(percents)]):
         inside = errors.inside[percents == level]
@@ -315,35 +317,37 @@ def _figures(
     return pd.DataFrame(rows)
 
 
-def mix_of_promises(pairs: pd.DataFrame, promises: Mapping[str, Promise]) -> Promise | None:
-    """Return the promises of the versions, weighted by their pairs; None if one is not known."""
+def mean_expectation(
+    pairs: pd.DataFrame, expectations: Mapping[str, ExpectedAccuracy]
+) -> ExpectedAccuracy | None:
+    """Return the mean over the versions, weighted by their pairs; None if one is not known."""
     counts = pairs["model_version"].value_counts()
-    if not counts.size or not set(counts.index) <= promises.keys():
+    if not counts.size or not set(counts.index) <= expectations.keys():
         return None
     weights = counts / counts.sum()
 
     def mean(name: str) -> float:
-        each = [getattr(promises[str(version)], name) for version in weights.index]
+        each = [getattr(expectations[str(version)], name) for version in weights.index]
         return float(np.dot(weights, each))
 
-    return Promise(mean("median_ape"), mean("within_10"), mean("bias"), None)
+    return ExpectedAccuracy(mean("median_ape"), mean("within_10"), mean("bias"), None)
 
 
 def _figure(
-    name: str, cases: int, value: float, ends: tuple[float, float], promised: float, worse: int
+    name: str, cases: int, value: float, ends: tuple[float, float], expected: float, worse: int
 ) -> dict[str, Any]:
     """Return a row of the figures; `worse` is the sign of a change for the worse, or 0."""
     low, high = ends
-    if worse == 0 or math.isnan(promised):
+    if worse == 0 or math.isnan(expected):
         finding = ""
     elif cases < MIN_GROUP_SIZE:
         finding = "too few"
-    elif low <= promised <= high:
-        finding = "as promised"
+    elif low <= expected <= high:
+        finding = "as expected"
     else:
-        finding = "worse" if worse * (value - promised) > 0 else "better"
+        finding = "worse" if worse * (value - expected) > 0 else "better"
     return {"figure": name, "cases": cases, "value": value, "low": low, "high": high,
-            "promised": promised, "finding": finding}  # fmt: skip
+            "expected": expected, "finding": finding}  # fmt: skip
 
 
 def _share(name: str, inside: NDArray[Any]) -> dict[str, float]:

@@ -55,7 +55,7 @@ def has_sign_in() -> bool:
 
 
 def visitor() -> str | None:
-    """Return who the visitor is; None if they have not signed in, or can't be told apart."""
+    """Return the person who signed in, or the user of this computer; None for all others."""
     if has_sign_in():
         return _signed_in()
     return getpass.getuser() if is_alone() else None

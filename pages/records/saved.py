@@ -13,7 +13,10 @@ st.markdown(
 )
 who = author()
 if who is None:
-    st.info("Nothing is saved where visitors can't be told apart.", icon=":material/lock:")
+    st.info(
+        "Only signed-in people, or the user of this computer, can save valuations.",
+        icon=":material/lock:",
+    )
 else:
     with error_boundary("saved"):
         show_saved(who, market())

@@ -3,13 +3,13 @@
 import streamlit as st
 
 from houseprice.ui.layout import error_boundary, escape, show_tabs
-from houseprice.ui.records.evidence import show_evidence
 from houseprice.ui.records.later_prices import show_later_prices
 from houseprice.ui.records.retraining import show_retraining
 from houseprice.ui.records.reviews import show_alarms, show_reviews
 from houseprice.ui.records.track_record import (
     choose_period,
     read_report,
+    show_evidence,
     show_groups,
     show_overview,
 )
@@ -18,7 +18,10 @@ from houseprice.ui.session import author, market, may, settings
 st.title("Track record")
 who = author()
 if who is None:
-    st.info("Nothing is saved where visitors can't be told apart.", icon=":material/lock:")
+    st.info(
+        "Only signed-in people, or the user of this computer, can save valuations.",
+        icon=":material/lock:",
+    )
 else:
     with error_boundary("track_record"):
         since = choose_period()

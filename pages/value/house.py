@@ -129,7 +129,7 @@ with actions, error_boundary("actions"):
             if report.open:
                 columns = [column for column in ranked if column in given][:N_REPORTED]
                 show_report(backend(), row, result, contract, columns)
-        # Where visitors can't be told apart, nothing is saved.
+        # Valuations of visitors who are not identified are not saved.
         if may("save") and (who := author()) is not None:
             with (
                 st.popover(

@@ -20,7 +20,7 @@ from houseprice.records.evidence import Period
 from houseprice.records.evidence_page import PAGE
 from houseprice.records.ledger import Author
 from houseprice.records.people import access_log
-from houseprice.ui.records.evidence import evidence_zip
+from houseprice.ui.records.track_record import evidence_zip
 from tests.hamlet import hamlet_sales, write_hamlet
 from tests.saved_values import save_with_prices
 from tests.ui.page import charts, metrics, open_page, select_tab, texts

@@ -1,4 +1,4 @@
-"""The chart of the track record: the error on later sales by period, beside the promised one."""
+"""The chart of the track record: the error on later sales by period, and the expected one."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ _HEADERS = {
 }
 
 
-def error_by_period_chart(pairs: pd.DataFrame, promised: float) -> Chart:
+def error_by_period_chart(pairs: pd.DataFrame, expected: float) -> Chart:
     """The median absolute error by month of sale, or by quarter or year where sales are few.
 
-    ``promised`` is NaN if it is not known.
+    ``expected`` is NaN if it is not known.
     """
     by, groups = _periods(pairs)
     frame = groups.dropna(subset=["median_ape"])[list(_HEADERS)].reset_index(drop=True)
@@ -51,18 +51,18 @@ def error_by_period_chart(pairs: pd.DataFrame, promised: float) -> Chart:
         hovertemplate="<b>%{x}</b><br>%{y:.1f} % (%{customdata[1]:.1f} to "
         "%{customdata[2]:.1f} %)<br>%{customdata[0]:,} later sales<extra></extra>",
     )
-    if not math.isnan(promised):
+    if not math.isnan(expected):
         drawn.add_scatter(
             x=frame["group"],
-            y=[100 * promised] * len(frame),
+            y=[100 * expected] * len(frame),
             mode="lines",
             line=REFERENCE_LINE,
-            name="Promised",
-            hovertemplate="Promised %{y:.1f} %<extra></extra>",
+            name="Expected",
+            hovertemplate="Expected %{y:.1f} %<extra></extra>",
         )
     drawn.update_xaxes(title_text=f"{by.capitalize()} of sale", **category_axis(frame["group"]))
     drawn.update_yaxes(title_text="Median absolute error", ticksuffix=" %", rangemode="tozero")
-    return Chart(drawn, frame, _caption(frame, by, promised), _HEADERS)
+    return Chart(drawn, frame, _caption(frame, by, expected), _HEADERS)
 
 
 def _periods(pairs: pd.DataFrame) -> tuple[str, pd.DataFrame]:
@@ -78,7 +78,7 @@ def _periods(pairs: pd.DataFrame) -> tuple[str, pd.DataFrame]:
     return found[-1]
 
 
-def _caption(frame: pd.DataFrame, by: str, promised: float) -> str:
+def _caption(frame: pd.DataFrame, by: str, expected: float) -> str:
     if frame.empty:
         return ""
     few = f" Periods of fewer than {MIN_GROUP_SIZE} later sales are not shown."
@@ -86,8 +86,8 @@ def _caption(frame: pd.DataFrame, by: str, promised: float) -> str:
         f"Median absolute error by {by} of sale: **{percent(frame['median_ape'].min())}** to "
         f"**{percent(frame['median_ape'].max())}**."
     )
-    if math.isnan(promised):
+    if math.isnan(expected):
         return span + few
-    worse = frame.loc[frame["median_ape_low"] > promised, "group"].tolist()
+    worse = frame.loc[frame["median_ape_low"] > expected, "group"].tolist()
     beyond = f" Beyond chance in {list_some(worse)}." if worse else " Nowhere beyond chance."
-    return f"{span} Promised: {percent(promised)}.{beyond}{few}"
+    return f"{span} Expected: {percent(expected)}.{beyond}{few}"

@@ -32,7 +32,7 @@ def show_reviews(author: Author, market: Market, report: LiveReport) -> None:
     found = report.reviews
     st.markdown(
         "Valuations are drawn at random, in proportion to prices and areas. The draw is recorded, "
-        "so nobody can choose which are looked at."
+        "so no one can choose which are looked at."
     )
     if found.n_reviews:
         _show_results(found)
@@ -128,9 +128,9 @@ def _show_next(author: Author, market: Market, drawn: pd.Series) -> None:
 def show_alarms(author: Author, found: pd.DataFrame) -> None:
     """Show what each alarm found, what to do, and what was done about it."""
     st.caption(
-        "An alarm is raised when later prices contradict what a version promised, or when the "
+        "An alarm is raised when a version is less accurate than expected, or when the "
         "newest requests differ from its sales. However often the record is looked at, a model "
-        "that keeps its promises raises an alarm about them with a probability of at most "
+        "that is as accurate as expected raises one with a probability of at most "
         f"{percent(ALARM_RATE, 0)}."
     )
     if found.empty:

@@ -1,10 +1,11 @@
-"""The tabs of the track record about accuracy: the overview, and groups."""
+"""The tabs of the track record about accuracy: the overview, groups, and the evidence pack."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -15,13 +16,16 @@ from houseprice.market.contract import Contract
 from houseprice.market.sales import Market
 from houseprice.model.ratio_study import MIN_GROUP_SIZE
 from houseprice.model.standards import metric_help, short_label
-from houseprice.records.ledger import Author, last_entry
+from houseprice.model.store.store import ModelStore
+from houseprice.records.database import Database
+from houseprice.records.evidence import Period, collect
+from houseprice.records.ledger import Author, last_entry, log_event
 from houseprice.records.report import LiveReport, live_report
 from houseprice.ui.charts.panel import panel
 from houseprice.ui.charts.performance import ratio_study_chart
 from houseprice.ui.charts.track_record import error_by_period_chart
 from houseprice.ui.layout import choose_option, escape, show_table
-from houseprice.ui.session import backend, records
+from houseprice.ui.session import backend, records, settings
 
 _REPORT = "record_report"
 _DAYS = {"All": None, "Last 12 months": 365, "Last 90 days": 90}
@@ -49,7 +53,7 @@ def read_report(author: Author, market: Market, since: date | None) -> LiveRepor
 
 
 def show_overview(report: LiveReport) -> None:
-    """Show each figure beside what was promised, the error over time, and the ratio study."""
+    """Show each figure with its expected value, the error over time, and the ratio study."""
     record = report.record
     with st.grid("auto", min_column_width=230):
         for row in record.figures.dropna(subset=["value"]).to_dict("records"):
@@ -67,16 +71,16 @@ def show_overview(report: LiveReport) -> None:
         )
         return
     st.subheader("Error over time", anchor=False)
-    panel(error_by_period_chart(report.pairs, promised_error(report)), key="record_error")
+    panel(error_by_period_chart(report.pairs, expected_error(report)), key="record_error")
     study = record.equity
     if len(study := study[study["value"].notna()]):
         st.subheader("Ratio study", anchor=False)
         panel(ratio_study_chart(study), key="record_ratio_study")
 
 
-def promised_error(report: LiveReport) -> float:
-    """Return the median absolute error that was promised; NaN if it is not known."""
-    figures = report.record.figures.set_index("figure")["promised"]
+def expected_error(report: LiveReport) -> float:
+    """Return the median absolute error at training; NaN if it is not known."""
+    figures = report.record.figures.set_index("figure")["expected"]
     return float(figures.get("median_ape", math.nan))
 
 
@@ -88,14 +92,14 @@ def _show_figure(row: Mapping[Any, Any]) -> None:
         st.markdown(f"{low} to {high} (95 % interval, {plural(cases, 'case')})")
         st.caption(escape(metric_help(name)))
         st.space("stretch")
-        if not math.isnan(row["promised"]):
-            promised, finding = f"Promised: {_share(name, row['promised'])}", row["finding"]
+        if not math.isnan(row["expected"]):
+            expected, finding = f"Expected: {_share(name, row['expected'])}", row["finding"]
             if finding == "worse":
-                st.badge(f"{promised}, not kept", icon=":material/close:", color="orange")
-            elif finding in ("as promised", "better"):
-                st.badge(promised, icon=":material/check:", color="green")
+                st.badge(f"{expected}, not reached", icon=":material/close:", color="orange")
+            elif finding in ("as expected", "better"):
+                st.badge(expected, icon=":material/check:", color="green")
             else:
-                st.badge(promised, color="gray")
+                st.badge(expected, color="gray")
 
 
 def _share(name: str, value: float) -> str:
@@ -149,3 +153,39 @@ def groups_frame(groups: pd.DataFrame, title: str) -> pd.DataFrame:
 def _interval(row: Mapping[Any, float], name: str) -> str:
     value, low, high = (_share(name, row[f"{name}{end}"]) for end in ("", "_low", "_high"))
     return f"{value} ({low.removesuffix(' %')} to {high})"
+
+
+def show_evidence(who: Author, market: Market) -> None:
+    """Draw the choice of the period and the download, which is an event in the log."""
+    st.markdown(
+        "One page, to print or to save as a PDF, and the tables behind it: track record, fairness, "
+        "reviews, alarms and what was done, data lineage, tests before use, model cards and log of "
+        "a period, by the five points of the quality control rule for automated valuation models."
+    )
+    today = datetime.now(UTC).date()
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        since = st.date_input("First day", today.replace(month=1, day=1), key="evidence_since")
+        until = st.date_input("Last day", today, key="evidence_until")
+        # The download has no session: it gets what belongs to this one.
+        database, store = records(), ModelStore.from_settings(settings())
+        st.download_button(
+            "Download the evidence pack",
+            partial(evidence_zip, database, who, market, store, Period(since, until)),
+            file_name=f"evidence-{since}-{until}.zip",
+            mime="application/zip",
+            key="evidence_pack",
+            disabled=until < since,
+            on_click="ignore",
+            icon=":material/folder_zip:",
+        )
+    if until < since:
+        st.error("The last day is before the first.", icon=":material/event_busy:")
+
+
+def evidence_zip(
+    database: Database, who: Author, market: Market, store: ModelStore, period: Period
+) -> bytes:
+    """Return the evidence pack of a period as an archive, and log that it was exported."""
+    content = collect(database, market, store, period).to_zip()
+    log_event(database, who, "export", f"evidence pack, {period}")
+    return content

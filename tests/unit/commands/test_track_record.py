@@ -35,11 +35,11 @@ def sold(database):
     outcomes.add(database, ANNE, sales)
 
 
-def test_the_report_sets_figures_beside_promises_and_raises_alarms_once(run, sold):
+def test_the_report_sets_figures_beside_expected_ones_and_raises_alarms_once(run, sold):
     result = run("records", "report", "--by", "area", "--by", "month")
     assert result.code == 0
     assert "100.0 % of 120 saved requests got a value" in result.out
-    assert "worse than promised: median absolute error" in result.out
+    assert "worse than expected: median absolute error" in result.out
     assert "120 were saved on the day of the sale or later" in result.out
     for text in ("By area", "North bank", "By month", "2021-06", "Ratio study of 120 later sales"):
         assert text in result.out

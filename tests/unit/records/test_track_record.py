@@ -9,7 +9,7 @@ import pytest
 
 from houseprice.model.metrics import bias, coverage, median_ape, share_interval, share_within
 from houseprice.records.track_record import (
-    Promise,
+    ExpectedAccuracy,
     Requests,
     TrackRecord,
     count_requests,
@@ -17,19 +17,21 @@ from houseprice.records.track_record import (
 )
 from tests.unit.records.conftest import BEN, simulated_pairs
 
-PROMISE = Promise(0.0675, 0.68, 0.0, 240)
+EXPECTATION = ExpectedAccuracy(0.0675, 0.68, 0.0, 240)
 
 
-def record(pairs: pd.DataFrame, promise: Promise | None = PROMISE) -> TrackRecord:
+def record(pairs: pd.DataFrame, expectation: ExpectedAccuracy | None = EXPECTATION) -> TrackRecord:
     requests = Requests(2 * len(pairs), len(pairs))
-    return track_record(pairs, requests, {"hamlet-1": promise} if promise else {}, symbol="€")
+    return track_record(
+        pairs, requests, {"hamlet-1": expectation} if expectation else {}, symbol="€"
+    )
 
 
 def figure(found: TrackRecord, name: str) -> pd.Series:
     return found.figures.set_index("figure").loc[name]
 
 
-def test_figures_are_those_of_the_metrics_beside_what_was_promised():
+def test_figures_are_those_of_the_metrics_beside_the_expected_ones():
     pairs = simulated_pairs(600)
     found = record(pairs)
     price, value = pairs["price"], pairs["predicted_price"]
@@ -41,13 +43,13 @@ def test_figures_are_those_of_the_metrics_beside_what_was_promised():
         "coverage_90": coverage(price, pairs["price_low"], pairs["price_high"]),
     }
     assert found.figures.set_index("figure")["value"].to_dict() == pytest.approx(expected)
-    assert figure(found, "coverage_90")["promised"] == 0.9
+    assert figure(found, "coverage_90")["expected"] == 0.9
     assert figure(found, "within_10")[["low", "high"]].tolist() == pytest.approx(
         [float(end) for end in share_interval(expected["within_10"], 600)]
     )
     assert (found.figures["low"] <= found.figures["value"]).all()
-    assert set(found.figures["finding"]) == {"", "as promised"}
-    assert found.sentence.endswith("(6.8 % promised): as promised.")
+    assert set(found.figures["finding"]) == {"", "as expected"}
+    assert found.sentence.endswith("(6.8 % expected): as expected.")
     assert set(found.equity["figure"]) >= {"cod", "prd", "prb"}
     json.dumps(found.to_dict(), allow_nan=False)
 
@@ -56,7 +58,7 @@ def test_worse_figures_are_named():
     found = record(simulated_pairs(600, sigma=0.2))
     worse = found.figures.loc[found.figures["finding"] == "worse", "figure"].tolist()
     assert worse == ["median_ape", "within_10", "coverage_90"]
-    assert "worse than promised: median absolute error, within 10 %" in found.sentence
+    assert "worse than expected: median absolute error, within 10 %" in found.sentence
 
 
 def test_each_level_of_intervals_has_its_own_coverage():
@@ -93,10 +95,10 @@ def test_few_later_prices_give_a_hit_rate_only(n):
     assert found.sentence
 
 
-def test_without_a_promise_nothing_is_called_worse():
-    found = record(simulated_pairs(100, sigma=0.3), promise=None)
+def test_without_an_expected_accuracy_nothing_is_called_worse():
+    found = record(simulated_pairs(100, sigma=0.3), expectation=None)
     assert figure(found, "median_ape")["finding"] == ""
-    assert "no promise" in found.sentence
+    assert "not known" in found.sentence
 
 
 def test_values_that_were_saved_after_the_sale_are_counted():
