@@ -4,8 +4,12 @@ from functools import partial
 
 import streamlit as st
 
-from houseprice.ui.drivers.effect_tabs import show_interactions, show_partial_dependence
-from houseprice.ui.drivers.importance_tabs import show_feature_importance, show_feature_selection
+from houseprice.ui.drivers import (
+    show_feature_importance,
+    show_feature_selection,
+    show_interactions,
+    show_partial_dependence,
+)
 from houseprice.ui.layout import error_boundary, is_supported, show_tabs
 from houseprice.ui.session import backend, market
 

@@ -14,7 +14,7 @@ from houseprice.ui.charts.feature_importance import (
     step_chart,
 )
 from houseprice.ui.charts.style import FAINT
-from houseprice.ui.drivers.importance_tabs import selected_features
+from houseprice.ui.drivers import selected_features
 
 
 @pytest.fixture

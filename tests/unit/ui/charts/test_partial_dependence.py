@@ -18,7 +18,7 @@ from houseprice.ui.charts.partial_dependence import (
     interactions_chart,
     pair_chart,
 )
-from houseprice.ui.drivers.effect_tabs import name_pairs
+from houseprice.ui.drivers import name_pairs
 
 
 def curve(values: list[float], prices: list[float], **columns: object) -> pd.DataFrame:

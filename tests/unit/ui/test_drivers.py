@@ -6,12 +6,10 @@ import numpy as np
 import pandas as pd
 
 from houseprice.model.study import NO_STUDY, Study
-from houseprice.ui.drivers.effect_tabs import (
+from houseprice.ui.drivers import (
+    importance_frame,
     new_selection,
     representative_values,
-)
-from houseprice.ui.drivers.importance_tabs import (
-    importance_frame,
     top_features,
 )
 
