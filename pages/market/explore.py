@@ -6,11 +6,15 @@ import streamlit as st
 
 from houseprice.formatting import plural
 from houseprice.market.profile.like_for_like import MIN_GROUP
-from houseprice.ui.explore.feature_tabs import show_correlations, show_price_by_feature
+from houseprice.ui.explore.feature_tabs import (
+    show_compare,
+    show_correlations,
+    show_group_by,
+    show_price_by_feature,
+)
 from houseprice.ui.explore.filters import filter_sales, periods_of, show_filters
 from houseprice.ui.explore.price_tabs import has_map, show_distribution, show_map, show_trend
 from houseprice.ui.explore.quality_tabs import show_missing, show_outliers, show_overview
-from houseprice.ui.explore.segment_tabs import show_compare, show_group_by
 from houseprice.ui.explore.selected_sales import show_sales
 from houseprice.ui.layout import show_tabs
 from houseprice.ui.session import market
