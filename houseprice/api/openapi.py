@@ -25,12 +25,7 @@ from fastapi.routing import APIRoute
 from houseprice import __version__
 from houseprice.api.bodies import ADDRESS, MAX_ADDRESS_CHARS, MAX_REFERENCE_CHARS, REFERENCE
 from houseprice.api.limits import is_public
-from houseprice.api.problem_details import (
-    PROBLEMS,
-    PROBLEMS_PATH,
-    ApiError,
-    ProblemDetails,
-)
+from houseprice.api.problem_details import PROBLEMS, PROBLEMS_PATH, ApiError, ProblemDetails
 from houseprice.backend.strict_json import write_json
 from houseprice.formatting import list_some
 from houseprice.market.contract import Contract

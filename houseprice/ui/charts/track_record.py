@@ -11,12 +11,7 @@ from houseprice.formatting import list_some, percent
 from houseprice.model.ratio_study import MIN_GROUP_SIZE
 from houseprice.records.track_record import PairErrors, by_group
 from houseprice.ui.charts.panel import Chart
-from houseprice.ui.charts.style import (
-    REFERENCE_LINE,
-    category_axis,
-    error_bars,
-    figure,
-)
+from houseprice.ui.charts.style import REFERENCE_LINE, category_axis, error_bars, figure
 
 _PERIODS = (("month", "M"), ("quarter", "Q"), ("year", "Y"))
 _HEADERS = {

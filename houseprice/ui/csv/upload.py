@@ -22,13 +22,7 @@ import pandas as pd
 import streamlit as st
 
 from houseprice.backend.base import LIST_COLUMNS, Backend, BackendInfo
-from houseprice.errors import (
-    BackendError,
-    HousePriceError,
-    InputError,
-    StoreError,
-    UnknownColumns,
-)
+from houseprice.errors import BackendError, HousePriceError, InputError, StoreError, UnknownColumns
 from houseprice.files import MEGABYTE
 from houseprice.formatting import duration
 from houseprice.market.fields import Field

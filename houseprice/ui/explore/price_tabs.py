@@ -15,18 +15,10 @@ from houseprice.market.validation import validate
 from houseprice.ui.charts import prices as price_charts
 from houseprice.ui.charts import uploads as upload_charts
 from houseprice.ui.charts.panel import panel
-from houseprice.ui.charts.places import (
-    location_map_chart,
-    location_prices_chart,
-    sales_map_chart,
-)
+from houseprice.ui.charts.places import location_map_chart, location_prices_chart, sales_map_chart
 from houseprice.ui.csv.upload import ValuedUpload, upload_result
 from houseprice.ui.explore.feature_tabs import price_chart
-from houseprice.ui.explore.filters import (
-    choose_price_measure,
-    index_of,
-    periods_of,
-)
+from houseprice.ui.explore.filters import choose_price_measure, index_of, periods_of
 from houseprice.ui.explore.selected_sales import (
     panel_with_sales,
     points_note,

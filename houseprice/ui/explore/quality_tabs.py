@@ -23,11 +23,7 @@ from houseprice.market.profile.selection import Sales
 from houseprice.market.sales import Market
 from houseprice.ui.charts import data_quality
 from houseprice.ui.charts.panel import panel
-from houseprice.ui.charts.prices import (
-    contradictions_caption,
-    index_chart,
-    price_outliers_chart,
-)
+from houseprice.ui.charts.prices import contradictions_caption, index_chart, price_outliers_chart
 from houseprice.ui.charts.style import extremes, money_cells, price_text
 from houseprice.ui.explore.filters import alerts_of, index_of, periods_of, price_associations
 from houseprice.ui.explore.selected_sales import show_table_to_open

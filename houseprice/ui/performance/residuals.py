@@ -16,12 +16,7 @@ from houseprice.market.fields import Field
 from houseprice.market.profile import summaries
 from houseprice.market.profile.selection import Sales
 from houseprice.market.sales import Market
-from houseprice.model.diagnostics import (
-    error_trend,
-    errors_by_group,
-    prediction_errors,
-    quintiles,
-)
+from houseprice.model.diagnostics import error_trend, errors_by_group, prediction_errors, quintiles
 from houseprice.model.ratio_study import MIN_GROUP_SIZE
 from houseprice.model.report import price_quintiles
 from houseprice.model.study import Study
