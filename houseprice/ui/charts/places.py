@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import pandas as pd
@@ -192,16 +192,16 @@ def location_map_chart(frame: pd.DataFrame, contract: Contract) -> Chart:
             "opacity": 1,
             "color": frame[column],
             "line": {"width": 1.5, "color": FAINT},
-            "colorbar": {
-                "title": {"text": title, "side": "top"},
-                "orientation": "h",
-                "y": -0.02,
-                "yanchor": "top",
-                "thickness": 12,
-                "len": 0.7,
-                "outlinewidth": 0,
-                "tickprefix": contract.market.price.symbol,
-            },
+            "colorbar": colour_scale(
+                title,
+                x=0.5,
+                xanchor="center",
+                y=-0.02,
+                yanchor="top",
+                thickness=12,
+                len=0.7,
+                tickprefix=contract.market.price.symbol,
+            ),
         },
         hovertemplate=f"<b>%{{customdata[0]}}</b><br>{title} "
         f"{money_hover(contract, 'customdata[3]')}<br>Median price "
@@ -241,13 +241,8 @@ def sales_map_chart(
     )
     _add_names(drawn, centres, float(points["one"].max() - points["one"].min()))
     east, north = (points[name] - points[name].median() for name in ("one", "other"))
-    prices = {
-        "north": points["third"][north > 0],
-        "south": points["third"][north < 0],
-        "east": points["third"][east > 0],
-        "west": points["third"][east < 0],
-    }
-    medians = {side: float(part.median()) for side, part in prices.items() if len(part)}
+    sides = _split(points.assign(east=east, north=north))
+    medians = {side: float(part["third"].median()) for side, part in sides.items() if len(part)}
     headers = {"one": axis_title(fields[0]), "other": axis_title(fields[1]), "third": price.label}
     return Chart(drawn, points, _side_caption(medians, "", contract), headers)
 
@@ -340,14 +335,20 @@ def _map_caption(frame: pd.DataFrame, column: str, contract: Contract) -> str:
     large = frame[frame["sales"] >= MIN_SALES]
     if len(large) < 4:
         return "Each circle is a location: larger for more sales, coloured by its price."
-    sides = {
-        "north": large[large["north"] > 0],
-        "south": large[large["north"] < 0],
-        "east": large[large["east"] > 0],
-        "west": large[large["east"] < 0],
-    }
-    prices = {side: _median_price(part, column) for side, part in sides.items() if len(part) > 1}
+    prices = {}
+    for side, part in _split(large).items():
+        if len(part) > 1:  # the median of all sales, each at the median of its location
+            ordered = part.sort_values(column)
+            is_above = ordered["sales"].cumsum() >= ordered["sales"].sum() / 2
+            prices[side] = float(ordered.loc[is_above, column].iloc[0])
     return _side_caption(prices, _per_area(contract), contract)
+
+
+def _split(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Return the rows on each side of the market, whose centre is 0."""
+    east, north = frame["east"], frame["north"]
+    sides = {"north": north > 0, "south": north < 0, "east": east > 0, "west": east < 0}
+    return {side: frame[is_there] for side, is_there in sides.items()}
 
 
 def _side_caption(prices: Mapping[str, float], unit: str, contract: Contract) -> str:
@@ -365,13 +366,6 @@ def _side_caption(prices: Mapping[str, float], unit: str, contract: Contract) ->
     )
 
 
-def _median_price(locations: pd.DataFrame, column: str) -> float:
-    """The median of all sales, each at the median of its location in a column."""
-    ordered = locations.sort_values(column)
-    is_above = ordered["sales"].cumsum() >= ordered["sales"].sum() / 2
-    return float(ordered.loc[is_above, column].iloc[0])
-
-
 def _limits(values: pd.Series) -> list[float]:
     """The limits of an axis, with room for bubbles and labels."""
     low, high = float(values.min()), float(values.max())
@@ -381,17 +375,19 @@ def _limits(values: pd.Series) -> list[float]:
 
 def _add_scale(drawn: go.Figure, east: list[float], y: float) -> None:
     """Draw a scale bar in kilometres and one in miles."""
-    at = east[0]
-    height = (east[1] - east[0]) / 90
+    start, height = east[0], (east[1] - east[0]) / 90
     for number, (name, unit) in enumerate((("km", 1.0), ("mi", KM_PER_MILE))):
         length = round_down((east[1] - east[0]) / 4 / unit)
         level = y + height * (1 + 4 * number)
-        for x0, y0, x1, y1 in _ruler(at, level, length * unit, height):
-            drawn.add_shape(
-                type="line", x0=x0, y0=y0, x1=x1, y1=y1, line={"color": FAINT, "width": 2}
-            )
+        end = start + length * unit
+        tick = f"{level - height / 2} V {level + height / 2}"
+        drawn.add_shape(
+            type="path",
+            path=f"M {start},{tick} M {start},{level} H {end} M {end},{tick}",
+            line={"color": FAINT, "width": 2},
+        )
         drawn.add_annotation(
-            x=at + length * unit,
+            x=end,
             y=level,
             text=f"{length:g} {name}",
             showarrow=False,
@@ -399,11 +395,3 @@ def _add_scale(drawn: go.Figure, east: list[float], y: float) -> None:
             xshift=4,
             font={"size": 11},
         )
-
-
-def _ruler(
-    x: float, y: float, length: float, height: float
-) -> Iterator[tuple[float, float, float, float]]:
-    yield x, y, x + length, y
-    for end in (x, x + length):
-        yield end, y - height / 2, end, y + height / 2
