@@ -278,7 +278,8 @@ def heatmap_chart(
         caption += f" The {MAX_LEVELS} levels with the most sales of each feature are shown."
     if third and third.column == contract.market.price.column:
         caption = f"{_cell_caption(frame, third, contract)} {caption}"
-    return Chart(drawn, frame if third else frame.drop(columns="third"), caption)
+    headers = {"row": fields[0].label, "column": fields[1].label, "third": title}
+    return Chart(drawn, frame if third else frame.drop(columns="third"), caption, headers)
 
 
 def _cell_caption(frame: pd.DataFrame, third: Field, contract: Contract) -> str:

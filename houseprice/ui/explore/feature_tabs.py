@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -91,24 +91,16 @@ def _show_pair_chart(sales: Sales, columns: dict[str, str]) -> None:
     if x == y:
         st.info("Select two different features.")
         return
-    pair = pair_chart(sales, x, y, options.get(color_label))
-    if pair is None:
+    chart = pair_chart(sales, x, y, options.get(color_label))
+    if chart is None:
         st.info("No sale has both features. Select other features.")
-    elif pair.has_points:
-        panel_with_sales(pair.chart, sales, key="pair", note=points_note(len(pair.chart.frame)))
+    elif all(sales.field(column).is_numeric for column in (x, y)):  # each point is a sale
+        panel_with_sales(chart, sales, key="pair", note=points_note(len(chart.frame)))
     else:
-        panel(pair.chart, key="pair")
+        panel(chart, key="pair")
 
 
-@dataclass(frozen=True)
-class PairChart:
-    """A chart of two features; with ``has_points``, its points are sales that can be selected."""
-
-    chart: Chart
-    has_points: bool = False
-
-
-def pair_chart(sales: Sales, x: str, y: str, color: str | None = None) -> PairChart | None:
+def pair_chart(sales: Sales, x: str, y: str, color: str | None = None) -> Chart | None:
     """Chart two features (columns, or the price), coloured by a third; None if no sale has both."""
     fields = sales.field(x), sales.field(y)
     caption = two_fields.pair_caption(*fields, associations.association(sales, x, y))
@@ -119,18 +111,17 @@ def pair_chart(sales: Sales, x: str, y: str, color: str | None = None) -> PairCh
             sales.field(color), fields, (strengths[0], strengths[1])
         )
     if all(field.is_numeric for field in fields):
-        pair = _points_chart(sales, fields, color)
+        chart = _points_chart(sales, fields, color)
     elif any(field.is_numeric for field in fields):
-        pair = _box_chart(sales, fields, color)
+        chart = _box_chart(sales, fields, color)
     else:
-        pair = _heatmap(sales, fields, color)
-    if pair is None:
+        chart = _heatmap(sales, fields, color)
+    if chart is None:
         return None
-    caption = " ".join(part for part in (caption, pair.chart.caption, color_note) if part)
-    return replace(pair, chart=replace(pair.chart, caption=caption))
+    return replace(chart, caption=" ".join(filter(None, (caption, chart.caption, color_note))))
 
 
-def _points_chart(sales: Sales, fields: tuple[Field, Field], color: str | None) -> PairChart | None:
+def _points_chart(sales: Sales, fields: tuple[Field, Field], color: str | None) -> Chart | None:
     contract, color_field = sales.contract, sales.field(color) if color else None
     x, y = fields
     points = associations.pair_points(sales, x.column, y.column, color)
@@ -142,11 +133,13 @@ def _points_chart(sales: Sales, fields: tuple[Field, Field], color: str | None) 
         group_of = dict(zip(sales.ids, groups, strict=True))
         points = points.assign(group=points["id"].map(group_of))
     figure = two_fields.points_figure(thin_out(points), fields, color_field, contract, group_names)
-    headers = {"one": axis_title(x), "other": axis_title(y), **_color_headers(color_field)}
-    return PairChart(Chart(figure, points, "", headers), has_points=True)
+    headers = {"one": axis_title(x), "other": axis_title(y)}
+    if color_field:
+        headers |= {"third": axis_title(color_field), "group": color_field.label}
+    return Chart(figure, points, "", headers)
 
 
-def _box_chart(sales: Sales, fields: tuple[Field, Field], color: str | None) -> PairChart | None:
+def _box_chart(sales: Sales, fields: tuple[Field, Field], color: str | None) -> Chart | None:
     number, level = sorted(fields, key=lambda field: not field.is_numeric)
     frame = associations.distribution_by_level(sales, level.column, number.column)
     if frame.empty:
@@ -155,12 +148,10 @@ def _box_chart(sales: Sales, fields: tuple[Field, Field], color: str | None) -> 
     if color is not None:
         groups_frame = associations.distribution_by_level(sales, level.column, number.column, color)
     color_field = sales.field(color) if color else None
-    return PairChart(
-        two_fields.boxes_chart(frame, groups_frame, level, number, color_field, sales.contract)
-    )
+    return two_fields.boxes_chart(frame, groups_frame, level, number, color_field, sales.contract)
 
 
-def _heatmap(sales: Sales, fields: tuple[Field, Field], color: str | None) -> PairChart | None:
+def _heatmap(sales: Sales, fields: tuple[Field, Field], color: str | None) -> Chart | None:
     x, y = fields
     frame = associations.level_shares(sales, y.column, x.column, color)
     if frame.empty:
@@ -169,20 +160,11 @@ def _heatmap(sales: Sales, fields: tuple[Field, Field], color: str | None) -> Pa
     if color_field and not _is_ordered(color_field):
         profile = summaries.field_profile(sales, color_field.column)
         most_frequent = color_field.format(profile.typical)
-    chart = two_fields.heatmap_chart(frame, (y, x), color_field, sales.contract, most_frequent)
-    headers = {"row": y.label, "column": x.label, **_color_headers(color_field, most_frequent)}
-    return PairChart(replace(chart, headers=headers))
+    return two_fields.heatmap_chart(frame, (y, x), color_field, sales.contract, most_frequent)
 
 
 def _is_ordered(field: Field) -> bool:
     return field.kind not in ("nominal", "flag")
-
-
-def _color_headers(field: Field | None, most_frequent: str = "") -> dict[str, str]:
-    if field is None:
-        return {}
-    share = f"{field.label}: share of “{most_frequent}”"
-    return {"third": share if most_frequent else axis_title(field), "group": field.label}
 
 
 def show_compare(sales: Sales) -> None:

@@ -115,7 +115,7 @@ def show_table_to_open(
         hide_index=True,
         column_config=column_config,
         placeholder=na_rep,
-        height=table_height(len(table)),
+        height=_ROW_PIXELS * (min(len(table), _MAX_VISIBLE_ROWS) + 1) + 3,
         on_select="rerun",
         selection_mode="single-row",
         key=key,
@@ -160,11 +160,6 @@ def select_sales(ids: Collection[str], sales: Sales) -> Sales:
     """Return the sales with these ids, in the order of the sales; other ids are ignored."""
     keep = sales.ids.astype(str).isin(set(ids)).to_numpy()
     return Sales(sales.contract, sales.houses[keep], sales.prices[keep], sales.ids[keep])
-
-
-def table_height(n_rows: int) -> int:
-    """Return the pixels of a table that shows all its rows, up to a limit."""
-    return _ROW_PIXELS * (min(n_rows, _MAX_VISIBLE_ROWS) + 1) + 3
 
 
 def labelled_sales(sales: Sales) -> pd.DataFrame:
