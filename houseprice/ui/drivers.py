@@ -100,7 +100,7 @@ def _steps(columns: Sequence[str], row: Mapping[str, object] | None) -> pd.DataF
     fields = market().contract.fields
     steps = []
     for column in columns:
-        curve = market_effect(column) if row is None else house_effect(column, row)
+        curve = effect(column, row)
         known = market().houses[column].to_numpy(np.float64)
         steps.append((fields[column].label, *step_effect(curve, fields[column], known)))
     return pd.DataFrame(steps, columns=["label", "step", "difference"])
@@ -163,7 +163,7 @@ def importance_frame(importance: pd.DataFrame, study: Study) -> pd.DataFrame:
 
 def top_features(features: pd.DataFrame, in_money: bool, n: int = _TOP) -> pd.DataFrame:
     """Return the first `n` features by each of both measures, in the order of the first."""
-    unit = _unit(in_money)
+    unit = importance_charts.unit_suffix(in_money)
     first = {
         index
         for measure in ("importance", "contribution")
@@ -176,7 +176,9 @@ def _show_measures(
     features: pd.DataFrame, study: Study, contract: Contract, in_money: bool
 ) -> None:
     top = top_features(features, in_money)
-    groups = study.groups.sort_values(f"loss_{_unit(in_money)}", ascending=False)
+    groups = study.groups.sort_values(
+        f"loss_{importance_charts.unit_suffix(in_money)}", ascending=False
+    )
     n_bars = max(len(top), len(groups))
     # Aligned at the bottom, so that a feature is at the same height in the first two charts.
     grid = st.grid(3, min_column_width=240, vertical_alignment="bottom", gap="medium")
@@ -195,7 +197,7 @@ def _show_measures(
 
 
 def _show_table(features: pd.DataFrame, contract: Contract, in_money: bool) -> None:
-    unit = _unit(in_money)
+    unit = importance_charts.unit_suffix(in_money)
     number_format = money_cells(contract) if in_money else "%.2f %%"
     headers = {
         f"importance_{unit}": "Permutation importance",
@@ -212,10 +214,6 @@ def _show_table(features: pd.DataFrame, contract: Contract, in_money: bool) -> N
     )
 
 
-def _unit(in_money: bool) -> str:
-    return "money" if in_money else "pct"
-
-
 def show_partial_dependence(contract: Contract) -> None:
     """Show how the values of the market's homes change with one feature."""
     if not is_supported(backend().info(), "effect"):
@@ -225,7 +223,7 @@ def show_partial_dependence(contract: Contract) -> None:
     field = contract.fields[columns[label]]
     st.caption(field.help)
     known = market().houses[field.column].to_numpy(np.float64)
-    curve = effect_charts.count_sales(market_effect(field.column), field, known)
+    curve = effect_charts.count_sales(effect(field.column), field, known)
     mark = _last_house(field, contract)
     n_known = int(np.isfinite(known).sum())
     chart = effect_charts.effect_chart(curve, field, contract, n_known, mark)
@@ -328,7 +326,7 @@ def _pair_curves(first: Field, second: Field) -> pd.DataFrame:
     curves = []
     for value in _representative_values(second):
         try:
-            curve = house_effect(first.column, {**house, second.column: second.code(value)})
+            curve = effect(first.column, {**house, second.column: second.code(value)})
         except InputError:
             continue  # such a house would violate a rule of the market
         curves.append(curve[["value", "label", "price"]].assign(setting=second.format(value)))
@@ -340,7 +338,7 @@ def _pair_curves(first: Field, second: Field) -> pd.DataFrame:
 
 def _representative_values(field: Field) -> tuple[float, ...]:
     known = market().houses[field.column].to_numpy(np.float64)
-    return representative_values(field, known, market_effect(field.column))
+    return representative_values(field, known, effect(field.column))
 
 
 def representative_values(
@@ -361,14 +359,9 @@ def representative_values(
     return tuple(dict.fromkeys(values))
 
 
-def market_effect(column: str) -> pd.DataFrame:
-    """Return the mean value along a feature; read-only."""
-    return _effect(column, None)
-
-
-def house_effect(column: str, row: Mapping[str, object]) -> pd.DataFrame:
-    """Return the value of a house along a feature; read-only."""
-    return _effect(column, tuple(row.items()))
+def effect(column: str, row: Mapping[str, object] | None = None) -> pd.DataFrame:
+    """Return the value along a feature, of a house or on average over the market; read-only."""
+    return _effect(column, None if row is None else tuple(row.items()))
 
 
 @by_version

@@ -90,7 +90,7 @@ def permutation_chart(
     ``n_bars`` is the height in bars, for charts side by side; both frames have label,
     importance_pct, spread_pct and the same in money.
     """
-    unit = _unit(in_money)
+    unit = unit_suffix(in_money)
     ordered = features.sort_values(f"importance_{unit}", ascending=False)
     increases = ordered[f"importance_{unit}"].clip(lower=0)
     caption = (
@@ -111,7 +111,7 @@ def contribution_chart(
     features: pd.DataFrame, shown: pd.DataFrame, contract: Contract, in_money: bool, n_bars: int
 ) -> Chart:
     """The mean absolute contribution to a value, for the ``shown`` features."""
-    column = f"contribution_{_unit(in_money)}"
+    column = f"contribution_{unit_suffix(in_money)}"
     first = features.sort_values(column, ascending=False).iloc[0]
     n_small = int((features[column] < 0.1 * first[column]).sum())
     caption = (
@@ -132,7 +132,7 @@ def group_ablation_chart(
     groups: pd.DataFrame, contract: Contract, in_money: bool, n_bars: int
 ) -> Chart:
     """The increase of the error of a model trained without a group (``Study.groups``)."""
-    unit = _unit(in_money)
+    unit = unit_suffix(in_money)
     bars = groups.drop(columns="label", errors="ignore").rename(
         columns={
             f"loss_{unit}": "x",
@@ -150,7 +150,7 @@ def group_ablation_chart(
 def _group_caption(groups: pd.DataFrame, contract: Contract, in_money: bool) -> str:
     if groups.empty:
         return "This model was trained without a study of groups of features."
-    loss, spread = (f"{name}_{_unit(in_money)}" for name in ("loss", "spread"))
+    loss, spread = (f"{name}_{unit_suffix(in_money)}" for name in ("loss", "spread"))
     ordered = groups.sort_values(loss, ascending=False)
     significant = ordered[ordered[loss] > ordered[spread]]
     if significant.empty:
@@ -292,5 +292,6 @@ def _amount(value: float, contract: Contract, in_money: bool) -> str:
     return price_text(value, contract) if in_money else f"{value:.1f} % of the price"
 
 
-def _unit(in_money: bool) -> str:
+def unit_suffix(in_money: bool) -> str:
+    """Return how the columns of a measure in money, or in percent of the price, end."""
     return "money" if in_money else "pct"
