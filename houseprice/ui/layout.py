@@ -88,8 +88,13 @@ def page_frame() -> Iterator[None]:
             _show_outage(outage_slot, before)
     with error_boundary("page"):
         yield
+        # What the calls of the page revealed: that the backend fails, or works again.
+        after = outage()
         if outage_slot is not None:
-            _update_outage(outage_slot, before)
+            if after and not before:
+                _show_outage(outage_slot, after)
+            elif before and not after:
+                outage_slot.empty()
 
 
 def _show_visitor() -> None:
@@ -133,15 +138,6 @@ def _choose_market() -> None:
             persist_state="session",
             on_change=forget_market,
         )
-
-
-def _update_outage(slot: DeltaGenerator, before: Outage | None) -> None:
-    """Show what the calls of the page revealed: that the backend fails, or works again."""
-    after = outage()
-    if after and not before:
-        _show_outage(slot, after)
-    elif before and not after:
-        slot.empty()
 
 
 def _show_outage(slot: DeltaGenerator, current: Outage) -> None:
@@ -222,14 +218,6 @@ def download(label: str, frame: pd.DataFrame | Callable[[], pd.DataFrame], *, ke
     )
 
 
-def link_to(url: str, parameters: Mapping[str, str | Sequence[str]]) -> str:
-    """Return the URL of a page with query parameters in place of those that it has."""
-    base = url.partition("#")[0].partition("?")[0]
-    if (name := market_name()) is not None:
-        parameters = {MARKET: market_title(name), **parameters}
-    return f"{base}?{urlencode(parameters, doseq=True)}" if parameters else base
-
-
 def show_link(parameters: Mapping[str, str | Sequence[str]], content: str) -> None:
     """Show a link to this page behind a button; ``content`` says in a word what it opens."""
     with st.popover("Share", icon=":material/share:", key="share", on_change="rerun") as popover:
@@ -240,7 +228,11 @@ def show_link(parameters: Mapping[str, str | Sequence[str]], content: str) -> No
             st.markdown(f"Copy the address of this page from your browser: it has the {content}.")
             return
         st.markdown(f"This link opens the same {content}. Copy it with the button in its corner.")
-        st.code(link_to(url, parameters), language=None, wrap_lines=True)
+        base = url.partition("#")[0].partition("?")[0]
+        if (name := market_name()) is not None:
+            parameters = {MARKET: market_title(name), **parameters}
+        link = f"{base}?{urlencode(parameters, doseq=True)}" if parameters else base
+        st.code(link, language=None, wrap_lines=True)
         st.caption(f"The link itself contains the {content}; nothing is stored.")
 
 
@@ -290,20 +282,9 @@ def show_table(
     alt: str,
     columns: Mapping[str, ColumnConfig | str] | None = None,
     data: pd.DataFrame | None = None,
-    na_rep: str = "",
 ) -> None:
-    """Show a table with a description for screen readers, and a download of ``data``.
-
-    ``na_rep`` is the text of blank cells, as in pandas.
-    """
-    st.dataframe(
-        frame,
-        hide_index=True,
-        column_config=columns,
-        placeholder=na_rep,
-        key=key,
-        alt=alt,
-    )
+    """Show a table with a description for screen readers, and a download of ``data``."""
+    st.dataframe(frame, hide_index=True, column_config=columns, placeholder="", key=key, alt=alt)
     if data is not None:
         download("Download this table", data, key=f"{key}_figures")
 

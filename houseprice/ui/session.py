@@ -369,7 +369,9 @@ class CircuitBreaker:
         try:
             yield
         except HousePriceError as error:
-            if opening or _is_outage(error):
+            # A busy server did answer.
+            busy = isinstance(error, BackendUnavailable) and error.reason == "busy"
+            if opening or (isinstance(error, BackendUnavailable | BackendTimeout) and not busy):
                 self._record(error)
             elif not isinstance(error, NotSupported):
                 self._record(None)
@@ -400,13 +402,6 @@ class CircuitBreaker:
             else:
                 since = self.outage.since if self.outage else datetime.now(UTC)
                 self.outage = Outage(since, copy.copy(error), self._clock() + RETRY_AFTER_S)
-
-
-def _is_outage(error: HousePriceError) -> bool:
-    """Whether no one answered; a busy server did answer."""
-    if isinstance(error, BackendUnavailable):
-        return error.reason != "busy"
-    return isinstance(error, BackendTimeout)
 
 
 class GuardedBackend:
