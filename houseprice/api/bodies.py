@@ -187,8 +187,7 @@ class CsvOptions(BaseModel):
         "`X-Records` has the numbers of the first and the last entry.",
     )
     reference: str = Field(
-        "",
-        description="Column that is saved as the reference; by default one with a usual name.",
+        "", description="Column that is saved as the reference; by default one with a usual name."
     )
     note: str = Field("", max_length=MAX_NOTE_CHARS, description="What is saved with each row.")
 

@@ -71,10 +71,7 @@ router = APIRouter()
     "/v1/valuations",
     tags=["values"],
     summary="Value houses",
-    responses={
-        200: {"model": ValuationsOut},
-        **error_responses(403, 406, body=True),
-    },
+    responses={200: {"model": ValuationsOut}, **error_responses(403, 406, body=True)},
     openapi_extra=document_body(ValuationRequest),
 )
 async def valuations(request: Request) -> Response:

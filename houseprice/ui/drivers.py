@@ -40,11 +40,7 @@ _TOP = 9  # features of each measure in the charts
 _MAX_BARS = 15
 _MAX_AREAS = 300
 _MAX_PAIRS = 10
-_METRICS = {
-    "median_ape": "Median error",
-    "mean_ape": "Mean error",
-    "within_10": "Within 10 %",
-}
+_METRICS = {"median_ape": "Median error", "mean_ape": "Mean error", "within_10": "Within 10 %"}
 
 
 def show_feature_importance(contract: Contract) -> None:
@@ -156,8 +152,7 @@ def importance_frame(importance: pd.DataFrame, study: Study) -> pd.DataFrame:
     contribution = importance["column"].map(by_column).fillna(0.0)
     average = float(study.held_out["price"].mean()) if len(study.held_out) else float("nan")
     return importance.assign(
-        contribution_money=contribution,
-        contribution_pct=100 * contribution / average,
+        contribution_money=contribution, contribution_pct=100 * contribution / average
     )
 
 

@@ -79,11 +79,7 @@ def step_chart(steps: pd.DataFrame, contract: Contract, subject: str) -> Chart:
 
 
 def permutation_chart(
-    features: pd.DataFrame,
-    shown: pd.DataFrame,
-    contract: Contract,
-    in_money: bool,
-    n_bars: int = 0,
+    features: pd.DataFrame, shown: pd.DataFrame, contract: Contract, in_money: bool, n_bars: int = 0
 ) -> Chart:
     """The increase of the error when a feature is permuted, for the ``shown`` features.
 

@@ -29,12 +29,7 @@ class Chart:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-def panel(
-    chart: Chart,
-    *,
-    key: str,
-    picks: bool = False,
-) -> tuple[str, ...]:
+def panel(chart: Chart, *, key: str, picks: bool = False) -> tuple[str, ...]:
     """Show a chart with its caption and a download of its frame; return the selected points.
 
     ``key`` is unique in the app and names the downloaded files. With ``picks``, points can be

@@ -74,11 +74,7 @@ def count_sales(curve: pd.DataFrame, field: Field, known: NDArray[np.float64]) -
 
 
 def effect_chart(
-    frame: pd.DataFrame,
-    field: Field,
-    contract: Contract,
-    n_known: int,
-    mark: Mark | None = None,
+    frame: pd.DataFrame, field: Field, contract: Contract, n_known: int, mark: Mark | None = None
 ) -> Chart:
     """The mean value along a feature, with the middle 80 % of homes and the number of sales.
 

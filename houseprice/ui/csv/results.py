@@ -51,8 +51,7 @@ def show_result(result: ValuedUpload, market: Market) -> None:
     contract = market.contract
     st.header(f"Result for {escape(result.name)}", anchor=False)
     total = result.cached(
-        "total",
-        lambda: sum_portfolio(result.table, result.scored, contract, result.info.metrics),
+        "total", lambda: sum_portfolio(result.table, result.scored, contract, result.info.metrics)
     )
     _show_summary(result, total, contract)
     if result.n_corrected:

@@ -194,11 +194,7 @@ def show_compare(sales: Sales) -> None:
         return
     parts = {name: sales.where(values == segments[name]) for name in (one, other)}
     st.markdown(escape(_comparison_sentence(sales, field, segments[one], segments[other])))
-    st.dataframe(
-        segment_summary(parts),
-        key="compare_table",
-        alt=f"{one} and {other} side by side",
-    )
+    st.dataframe(segment_summary(parts), key="compare_table", alt=f"{one} and {other} side by side")
     both = sales.where(np.isin(values, [segments[one], segments[other]]))
     pair = (field, sales.field(sales.contract.market.price.column))
     frame = associations.distribution_by_level(both, field.column, pair[1].column)

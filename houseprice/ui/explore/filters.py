@@ -179,11 +179,7 @@ def _sliders(market: Market) -> list[_Slider]:
 
 
 def _slider(
-    key: str,
-    label: str,
-    values: pd.Series,
-    prefix: str = "",
-    field: Field | None = None,
+    key: str, label: str, values: pd.Series, prefix: str = "", field: Field | None = None
 ) -> _Slider:
     low, high = float(values.min()), float(values.max())
     column = field.column if field else None

@@ -211,10 +211,7 @@ def _show_downloads(sales: Sales, key: str) -> None:
 def _column_config(contract: Contract) -> dict[str, Any]:
     column = st.column_config
     price = column.NumberColumn(format=money_cells(contract), pinned=True)
-    config: dict[str, Any] = {
-        "Sale": column.TextColumn(pinned=True),
-        price_title(contract): price,
-    }
+    config: dict[str, Any] = {"Sale": column.TextColumn(pinned=True), price_title(contract): price}
     if title := _moved_title(contract):
         config[title] = column.NumberColumn(
             format=money_cells(contract),
