@@ -9,8 +9,11 @@ import ipaddress
 import math
 from collections import Counter, OrderedDict
 from collections.abc import Collection, Sequence
+from http import HTTPStatus
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.middleware.cors import CORSMiddleware
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from houseprice.api.access import Key, TokenBucket, find_key
@@ -55,45 +58,26 @@ def _too_many(code: str, detail: str, wait_s: int, headers: dict[str, str]) -> A
     return ApiError(429, code, detail, headers={"Retry-After": str(wait_s), **headers})
 
 
-class CorsMiddleware:
-    """Middleware that lets pages of some origins call the service (Fetch standard, CORS).
-
-    Starlette's own answers a preflight request of another origin with plain text.
-    """
+class CorsMiddleware(CORSMiddleware):
+    """Middleware that lets pages of some origins call the service (Fetch standard, CORS)."""
 
     def __init__(self, app: ASGIApp, origins: Collection[str]) -> None:
-        self.app = app
-        self._origins = frozenset(origins)
+        super().__init__(
+            app,
+            allow_origins=origins,
+            allow_methods=("GET", "POST", "DELETE"),
+            allow_headers=("*",),
+            allow_private_network=True,
+            expose_headers=("*",),
+        )
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a preflight request, or add to a response who may read it."""
-        headers = Headers(scope=scope) if scope["type"] == "http" else Headers()
-        origin = headers.get("origin", "")
-        allowed = bool(self._origins & {origin, "*"})
-
-        async def send_with_origin(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                own = MutableHeaders(raw=[*message.get("headers", [])])
-                own.add_vary_header("Origin")
-                if allowed and origin:
-                    own["Access-Control-Allow-Origin"] = origin
-                    own["Access-Control-Expose-Headers"] = "*"
-                    own["Cross-Origin-Resource-Policy"] = "cross-origin"
-                message = {**message, "headers": own.raw}
-            await send(message)
-
-        preflight = "access-control-request-method" in headers and scope["method"] == "OPTIONS"
-        if not (allowed and origin and preflight):
-            await self.app(scope, receive, send_with_origin)
-            return
-        requested = headers.get("access-control-request-headers", "")
-        start: list[tuple[bytes, bytes]] = [
-            (b"access-control-allow-methods", b"GET, POST, DELETE"),
-            (b"access-control-allow-headers", requested.encode("latin-1")),
-            (b"access-control-max-age", b"600"),
-        ]
-        await send_with_origin({"type": "http.response.start", "status": 204, "headers": start})
-        await send({"type": "http.response.body", "body": b""})
+    def preflight_response(self, request_headers: Headers) -> Response:
+        """Answer a preflight request, with problem details where Starlette has plain text."""
+        response = super().preflight_response(request_headers)
+        if response.status_code < HTTPStatus.BAD_REQUEST:
+            return response
+        detail = "This address does not take this method from a page of this origin."
+        return ApiError(405, "method_not_allowed", detail).response()
 
 
 def is_for_this_computer(settings: Settings) -> bool:
