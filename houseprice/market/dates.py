@@ -73,11 +73,6 @@ def date_order(texts: Iterable[str]) -> Order:
     )
 
 
-def decimal_year(day: date) -> float:
-    """Return a date as a decimal year: its year, and the share of it that has passed."""
-    return _decimal(day.year, day.month, day.day)
-
-
 def date_of(value: float) -> date:
     """Return the day of a decimal year."""
     year = int(value)
@@ -103,12 +98,7 @@ def _of_parts(year: str, month: str, day: str) -> float | None:
     elif not 1500 <= number < 2200:
         return None
     try:
-        return _decimal(number, int(month), int(day))
+        passed = date(number, int(month), int(day)) - date(number, 1, 1)
     except ValueError:
         return None
-
-
-def _decimal(year: int, month: int, day: int) -> float:
-    days = 366 if calendar.isleap(year) else 365
-    start = date(year, 1, 1)
-    return year + ((date(year, month, day) - start).days / days)
+    return number + passed.days / (366 if calendar.isleap(number) else 365)

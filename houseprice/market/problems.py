@@ -81,12 +81,6 @@ def concat_problems(chunks: Iterable[tuple[int, Iterable[Problem]]]) -> list[Pro
     return result
 
 
-def slice_problems(problems: Iterable[Problem], start: int, stop: int) -> list[Problem]:
-    """Return the problems of rows ``start:stop`` (as of a slice), numbered within the slice."""
-    inside = [each for each in problems if each.row is not None and start < each.row <= stop]
-    return shifted(inside, -start)
-
-
 def rows_with_problems(problems: Iterable[Problem], n_rows: int) -> NDArray[np.bool_]:
     """Return a mask of shape (n_rows,) of the rows that the problems are about."""
     mask = np.zeros(n_rows, dtype=bool)

@@ -5,13 +5,7 @@ from datetime import date, timedelta
 import numpy as np
 import pytest
 
-from houseprice.market.dates import (
-    date_of,
-    date_order,
-    decimal_year,
-    month_numbers,
-    parse_date,
-)
+from houseprice.market.dates import date_of, date_order, month_numbers, parse_date
 
 
 @pytest.mark.parametrize(
@@ -55,10 +49,11 @@ def test_each_day_keeps_itself_as_a_decimal_year():
     for year in (2000, 2001):
         for month in range(1, 13):
             for day in (1, 28):
-                assert date_of(decimal_year(date(year, month, day))) == date(year, month, day)
+                text = f"{year}-{month:02}-{day:02}"
+                assert date_of(parse_date(text)) == date(year, month, day)
 
 
 def test_each_day_is_in_its_month():
     days = [date(2000, 1, 1) + timedelta(days=number) for number in range(366 + 365 + 365)]
-    numbers = month_numbers(np.array([decimal_year(day) for day in days]))
+    numbers = month_numbers(np.array([parse_date(day.isoformat()) for day in days]))
     assert numbers.tolist() == [12 * day.year + day.month - 1 for day in days]

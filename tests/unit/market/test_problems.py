@@ -7,7 +7,6 @@ from houseprice.market.problems import (
     renumbered,
     rows_with_problems,
     shifted,
-    slice_problems,
 )
 
 
@@ -24,10 +23,6 @@ def test_rows_are_shifted_and_problems_of_the_table_are_not():
 
 def test_chunks_become_one_table_and_its_problems_are_listed_once():
     assert concat_problems([(3, [TABLE, FIRST]), (5, [TABLE, THIRD])]) == [TABLE, FIRST, problem(6)]
-
-
-def test_a_slice_is_numbered_from_1():
-    assert slice_problems([TABLE, FIRST, THIRD, problem(5)], 2, 4) == [FIRST]
 
 
 def test_problems_of_selected_rows_return_to_the_rows_of_the_table():
