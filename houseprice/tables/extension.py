@@ -1,22 +1,28 @@
-"""More sales for a market: added to those that it has, and what is new about them."""
+"""More sales for a market, from a file or from the records, and what is new about them."""
 
 from __future__ import annotations
 
 import json
 import re
 import tomllib
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from houseprice.errors import InputError, MarketError
 from houseprice.files import replace_file
 from houseprice.formatting import plural
-from houseprice.market.contract import CONTRACT_FILE, load_contract
+from houseprice.market.contract import CONTRACT_FILE, Contract, load_contract
+from houseprice.market.defaults import as_of_cells
 from houseprice.market.sales import Market, market_of
 from houseprice.settings import Settings
 from houseprice.tables.sales import read_sales
+
+OUTCOME_COLUMN = "outcome"
+"""The column of a file of sales with the number of the later price that a row comes from."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +92,60 @@ def extend_market(folder: Path, sales: Path, settings: Settings) -> Extension:
     )
     set_aside = pd.concat([set_aside, unreadable], ignore_index=True)
     return Extension(market, rows, n_added, int(is_known.sum()), set_aside)
+
+
+def extend_by_outcomes(folder: Path, sold: pd.DataFrame, settings: Settings) -> Extension:
+    """Add later prices (:func:`houseprice.records.outcomes.sold_houses`) to a market.
+
+    Those that were added before are replaced, so that corrections count. A later price without any
+    facts is left out, and so is one whose property was sold at the same price in the market's own
+    sales.
+
+    Raises InputError if nothing is new.
+    """
+    contract = load_contract(folder)
+    all_rows, unread = read_sales(folder / contract.market.sales, contract, settings)
+    faulty = {fault.row for fault in unread}
+    old = all_rows[[row not in faulty for row in range(1, len(all_rows) + 1)]]
+    before = old.get(OUTCOME_COLUMN, pd.Series("", index=old.index))
+    own = old[before == ""].assign(**{OUTCOME_COLUMN: ""}).reset_index(drop=True)
+    sales = [_sale(row, contract) for row in sold.to_dict("records") if row["facts"]]
+    new = pd.DataFrame(sales, columns=own.columns, dtype=object).fillna("").astype(str)
+    is_known = _is_known(new, own, contract)
+    rows = pd.concat([own, new[~is_known]], ignore_index=True)
+    columns = [name for name in old.columns if name != OUTCOME_COLUMN]
+    earlier = set(map(tuple, old.loc[before != "", columns].to_numpy()))
+    is_added = [tuple(row) not in earlier for row in rows.loc[len(own) :, columns].to_numpy()]
+    if not any(is_added) and len(is_added) == len(earlier):
+        raise InputError("The records have no later price that the market does not have.")
+    market = market_of(folder, contract, rows)
+    set_aside = market.set_aside[market.set_aside["row"] > len(own)]
+    n_added = sum(is_added) - sum(is_added[row - len(own) - 1] for row in set_aside["row"])
+    n_known = len(is_added) - sum(is_added) + int(is_known.sum())
+    return Extension(market, rows, n_added, n_known, set_aside)
+
+
+def _sale(row: Mapping[Hashable, Any], contract: Contract) -> dict[str, str]:
+    market = contract.market
+    cells = {
+        **{name: str(cell) for name, cell in row["facts"].items()},
+        market.price.column: f"{row['price']:.2f}".removesuffix(".00"),
+        market.id: f"outcome-{row['outcome']}",
+        OUTCOME_COLUMN: str(row["outcome"]),
+    }
+    if market.property_id is not None:
+        cells[market.property_id] = row["property_key"] or ""
+    return cells | (as_of_cells(contract, row["sold_on"]) if market.roles.dates else {})
+
+
+def _is_known(new: pd.DataFrame, own: pd.DataFrame, contract: Contract) -> pd.Series:
+    """Whether the own sales have the same property at the same price."""
+    key, price = contract.market.property_id, contract.market.price.column
+    if key is None or key not in own:
+        return pd.Series(False, index=new.index)
+    known = set(zip(own[key].str.strip(), pd.to_numeric(own[price], "coerce"), strict=True))
+    pairs = zip(new[key], pd.to_numeric(new[price]), strict=True)
+    return pd.Series([bool(pair[0]) and pair in known for pair in pairs], index=new.index)
 
 
 def set_market_key(folder: Path, key: str, value: str) -> None:

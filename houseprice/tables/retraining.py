@@ -37,8 +37,7 @@ from houseprice.model.store.store import ModelStore
 from houseprice.model.training import out_of_fold_report, train_challenger
 from houseprice.progress import Progress, subprogress
 from houseprice.settings import Settings
-from houseprice.tables.extension import extend_market
-from houseprice.tables.later_sales import OUTCOME_COLUMN, extend_by_outcomes
+from houseprice.tables.extension import OUTCOME_COLUMN, extend_by_outcomes, extend_market
 from houseprice.tables.sales import load_market, read_sales
 
 VERSIONS_FOLDER = "versions"
