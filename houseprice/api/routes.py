@@ -46,7 +46,6 @@ from houseprice.backend.schemas import (
     StudyOut,
     ValuationsOut,
     VersionOut,
-    to_records,
     valuations_response,
 )
 from houseprice.errors import ModelError
@@ -54,6 +53,7 @@ from houseprice.market.contract import Contract
 from houseprice.market.parsing import is_blank, shorten
 from houseprice.market.sales import days_of_cells
 from houseprice.market.validation import suggest_field
+from houseprice.model.report import to_records
 from houseprice.tables.scoring import written_columns
 from houseprice.tables.table import valuation_columns
 from houseprice.tables.writer import csv_line, csv_lines

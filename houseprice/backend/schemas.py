@@ -204,17 +204,6 @@ class NextFactsOut(ResponseModel):
 _PROBLEM_FIELDS = tuple(field.name for field in fields(Problem))
 
 
-def to_records(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return one object per row, with null for missing values."""
-    return [
-        {
-            str(name): value if isinstance(value, list) or not pd.isna(value) else None
-            for name, value in row.items()
-        }
-        for row in frame.to_dict("records")
-    ]
-
-
 def valuations_response(
     result: ValuationResult,
     info: BackendInfo,

@@ -27,7 +27,7 @@ from houseprice.market.metadata import MarketMetadata
 from houseprice.market.sales import Market
 from houseprice.model.diagnostics import costly_signs
 from houseprice.model.ratio_study import MIN_GROUP_SIZE
-from houseprice.model.report import Report, finite_metrics
+from houseprice.model.report import Report, finite_metrics, to_records
 from houseprice.model.standards import detailed_label, format_metric
 from houseprice.model.valuation import ValuationModel
 
@@ -77,7 +77,7 @@ def card_data(
     `metrics`, `importance` (:func:`houseprice.model.importance.permutation_importance`) and
     `report` are measured on held-out sales.
     """
-    contract, top = market.contract, importance.head(_TOP)
+    contract = market.contract
     statements = _statements(contract.market)
     statements["limits"] += costly_signs(model, market)
     return {
@@ -94,7 +94,7 @@ def card_data(
         "derived": [part.label for part in contract.derived.values()],
         "metrics": finite_metrics(metrics),
         "report": None if report is None else report.to_dict(),
-        "importance": top.astype(object).where(top.notna(), None).to_dict("records"),
+        "importance": to_records(importance.head(_TOP)),
     }
 
 
