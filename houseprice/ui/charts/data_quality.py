@@ -151,41 +151,40 @@ _LOG_TICKS = {
 
 def _constant_figure(frame: pd.DataFrame) -> go.Figure:
     """The share of sales without the most frequent value of each field."""
-    drawn = figure(rows=2 * len(frame) + 1)
-    others = frame["known"] - frame["sales"]
-    drawn.add_bar(
-        x=1 - frame["share"],
-        y=frame["field"].map(wrap_label) + "<br>not “" + frame["level"] + "”",
-        customdata=others,
-        orientation="h",
-        text=others.map("{:,}".format),
-        texttemplate="%{text}",
-        textposition="outside",
-        cliponaxis=False,
-        hovertemplate="%{y}: %{customdata:,} sales (%{x:.1%})<extra></extra>",
-    )
-    drawn.update_layout(bargap=0.3)
-    drawn.update_xaxes(title_text="Share of sales that differ", tickformat=".0%")
-    drawn.update_yaxes(autorange="reversed")
-    return drawn
+    names = frame["field"].map(wrap_label) + "<br>not “" + frame["level"] + "”"
+    others = (frame["known"] - frame["sales"]).map("{:,}".format)
+    hover = "%{y}: %{text} sales (%{x:.1%})<extra></extra>"
+    drawn = _bars(1 - frame["share"], names, others, hover, textposition="outside")
+    return drawn.update_xaxes(title_text="Share of sales that differ", tickformat=".0%")
 
 
 def _redundant_figure(frame: pd.DataFrame) -> go.Figure:
     """The association of each pair of fields (``associated_pairs``)."""
-    drawn = figure(rows=2 * len(frame) + 1)
+    names = frame["field"].map(wrap_label) + "<br>and " + frame["other_field"].map(wrap_label)
+    texts = frame["strength"].map("{:.2f}".format)
+    hover = "%{y}<br>%{text} of 1<extra></extra>"
+    drawn = _bars(frame["strength"], names, texts, hover, textposition="inside")
+    return drawn.update_xaxes(title_text="Association (0 none, 1 perfect)", range=[0, 1])
+
+
+def _bars(
+    values: pd.Series, names: pd.Series, texts: pd.Series, hover: str, textposition: str
+) -> go.Figure:
+    """A bar per row from the top, each with a text at its end and a name of two lines."""
+    drawn = figure(rows=2 * len(values) + 1)
     drawn.add_bar(
-        x=frame["strength"],
-        y=frame["field"].map(wrap_label) + "<br>and " + frame["other_field"].map(wrap_label),
+        x=values,
+        y=names,
         orientation="h",
-        text=frame["strength"].map("{:.2f}".format),
-        textposition="inside",
+        text=texts,
+        texttemplate="%{text}",
+        textposition=textposition,
         insidetextanchor="end",
-        hovertemplate="%{y}<br>%{x:.2f} of 1<extra></extra>",
+        cliponaxis=False,
+        hovertemplate=hover,
     )
     drawn.update_layout(bargap=0.3)
-    drawn.update_xaxes(title_text="Association (0 none, 1 perfect)", range=[0, 1])
-    drawn.update_yaxes(autorange="reversed")
-    return drawn
+    return drawn.update_yaxes(autorange="reversed")
 
 
 def _skewed_figure(frame: pd.DataFrame, sales: Sales) -> go.Figure:
