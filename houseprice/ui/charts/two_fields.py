@@ -74,28 +74,18 @@ def points_figure(
             _add_points(drawn, part, fields, third, name=wrap_label(name), marker=grey)
         drawn.update_layout(showlegend=True, legend_title_text=third.label)
     else:
-        _add_coloured_points(drawn, points, fields, third, contract)
+        unknown = points["third"].isna()
+        if unknown.any():
+            grey = {"color": FAINT}
+            _add_points(drawn, points[unknown], fields, third, name="not known", marker=grey)
+        known = points[~unknown]
+        marker = {**point_colours(known["third"]), "colorbar": field_colour_scale(third, contract)}
+        _add_points(drawn, known, fields, third, marker=marker)
     drawn.update_xaxes(**value_axis(fields[0], contract), **_integer_axis(points["one"], fields[0]))
     drawn.update_yaxes(
         **value_axis(fields[1], contract), **_integer_axis(points["other"], fields[1])
     )
     return drawn
-
-
-def _add_coloured_points(
-    drawn: go.Figure,
-    points: pd.DataFrame,
-    fields: tuple[Field, Field],
-    third: Field,
-    contract: Contract,
-) -> None:
-    unknown = points["third"].isna()
-    if unknown.any():
-        grey = {"color": FAINT}
-        _add_points(drawn, points[unknown], fields, third, name="not known", marker=grey)
-    known = points[~unknown]
-    marker = {**point_colours(known["third"]), "colorbar": field_colour_scale(third, contract)}
-    _add_points(drawn, known, fields, third, marker=marker)
 
 
 def point_colours(values: pd.Series) -> dict[str, object]:

@@ -181,12 +181,6 @@ def choose_as_of() -> None:
     )
 
 
-def _as_of() -> date | None:
-    """Return the valuation date if it is not the one that rows have anyway."""
-    chosen: date | None = st.session_state.get(_AS_OF_KEY)
-    return None if chosen == market().contract.market.as_of else chosen
-
-
 def _request_valuation() -> None:
     st.session_state[_REMAP_KEY] = True
 
@@ -224,7 +218,9 @@ def _message(error: HousePriceError) -> str:
 def _value_file(data: bytes, name: str, progress: Progress) -> ValuedUpload:
     info = backend().info()
     version = info.model_version
-    mapping, as_of = session_mapping(), _as_of()
+    mapping, as_of = session_mapping(), st.session_state.get(_AS_OF_KEY)
+    if as_of == market().contract.market.as_of:  # rows have it anyway
+        as_of = None
     key = f"{version}\0{mapping.to_toml()}\0{as_of}\0".encode()
     digest = hashlib.sha256(key + data).hexdigest() if version else ""
     previous = upload_result()

@@ -53,7 +53,10 @@ def show_performance(info: BackendInfo, contract: Contract) -> None:
             alt = "All metrics of the model"
             show_table(table, key="model", alt=alt, columns=columns, data=table)
     if is_supported(info, "card"):
-        _show_baselines(active_card().data.get("report"))
+        report = active_card().data.get("report")
+        if report is not None and report["baselines"]:
+            st.subheader("Comparison with baselines", anchor=False)
+            panel(charts.baselines_chart(baseline_frame(report)), key="model_guesses")
 
 
 def verdict(metrics: Mapping[str, float], by_price: pd.DataFrame) -> str:
@@ -133,14 +136,6 @@ def metrics_frame(metrics: Mapping[str, float], symbol: str) -> pd.DataFrame:
             if name in metrics
         ]
     )
-
-
-def _show_baselines(report: Mapping[str, Any] | None) -> None:
-    if report is None or not report["baselines"]:
-        return
-    frame = baseline_frame(report)
-    st.subheader("Comparison with baselines", anchor=False)
-    panel(charts.baselines_chart(frame), key="model_guesses")
 
 
 def baseline_frame(report: Mapping[str, Any]) -> pd.DataFrame:
