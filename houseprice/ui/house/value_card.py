@@ -35,20 +35,23 @@ def show_result(result: ValuationResult, contract: Contract, info: BackendInfo, 
     errors = [problem for problem in result.problems if problem.severity == "error"]
     with st.container(border=True, key="valuation"):
         if result.valuations["status"].iloc[0] == "error":
-            _show_errors(errors, contract)
+            st.subheader("No value yet", anchor=False)
+            _show_problems(errors, contract)
+            if not any(problem.field for problem in errors):
+                # No field is at fault as far as we know: the server refused the house.
+                retry_button("refused")
         else:
             show_value(result.valuations.iloc[0], contract)
     if note:
         st.markdown(f":material/history: {note}")
     st.caption(escape(provenance(info)))
-    _show_warnings(
-        [
-            problem
-            for problem in result.problems
-            if problem.severity == "warning" and problem.code != "blank_typical"
-        ],
-        contract,
-    )
+    warnings = [
+        problem
+        for problem in result.problems
+        if problem.severity == "warning" and problem.code != "blank_typical"
+    ]
+    if warnings:
+        _show_problems(warnings, contract)
 
 
 def show_value(valuation: pd.Series, contract: Contract) -> None:
@@ -88,26 +91,13 @@ def show_value(valuation: pd.Series, contract: Contract) -> None:
         st.markdown(f"{len(given)} of {plural(len(contract.fields), 'fact')} given")
 
 
-def _show_errors(problems: Sequence[Problem], contract: Contract) -> None:
-    st.subheader("No value yet", anchor=False)
-    st.error(_sentences(problems), icon=":material/edit_note:")
-    _show_ways(problems, contract)
-    if not any(problem.field for problem in problems):
-        # No field is at fault as far as we know: the server refused the house.
-        retry_button("refused")
-
-
-def _show_warnings(problems: Sequence[Problem], contract: Contract) -> None:
-    if problems:
-        st.warning(_sentences(problems), icon=":material/warning:")
-        _show_ways(problems, contract)
-
-
-def _sentences(problems: Sequence[Problem]) -> str:
-    return "  \n".join(escape(problem.sentence) for problem in problems)
-
-
-def _show_ways(problems: Sequence[Problem], contract: Contract) -> None:
+def _show_problems(problems: Sequence[Problem], contract: Contract) -> None:
+    """Show problems of one severity, and buttons that correct them or lead to their fields."""
+    text = "  \n".join(escape(problem.sentence) for problem in problems)
+    if all(problem.severity == "error" for problem in problems):
+        st.error(text, icon=":material/edit_note:")
+    else:
+        st.warning(text, icon=":material/warning:")
     columns = dict.fromkeys(
         column for each in problems for column in each.fields or (each.field or "",)
     )
