@@ -100,7 +100,8 @@ def _document(app: FastAPI, market: Market, settings: Settings) -> dict[str, Any
         body["example"] = example
         if rows := body["schema"]["properties"].get("rows"):
             rows["maxItems"] = settings.serve_max_rows
-    responses = _response_examples()
+    text = (_STATIC / "examples.json").read_text("utf-8")
+    responses = json.loads(text.replace("{version}", __version__))
     for path, operations in document["paths"].items():
         for operation in operations.values():
             _complete(path, operation, responses)
@@ -112,13 +113,6 @@ def operation_id(route: APIRoute) -> str:
     """Name an operation after its function, with the protocol in front if it is a foreign one."""
     package, _, module = route.endpoint.__module__.rpartition(".")
     return f"{module}_{route.name}" if package.endswith(".compat") else route.name
-
-
-def _response_examples() -> dict[str, Any]:
-    """Return the examples of responses by operation."""
-    text = (_STATIC / "examples.json").read_text("utf-8")
-    examples: dict[str, Any] = json.loads(text.replace("{version}", __version__))
-    return examples
 
 
 def _complete(path: str, operation: dict[str, Any], examples: dict[str, Any]) -> None:

@@ -220,7 +220,6 @@ def error_responses(*statuses: int, body: bool = False) -> Responses:
 
 
 def _description(status: int) -> str:
-    """Describe the problems of a status."""
     return " ".join(
         f"`{code}`: {meaning}" for code, (each, meaning) in PROBLEMS.items() if each == status
     )
