@@ -107,7 +107,7 @@ class BlendRegressor(RegressorMixin, BaseEstimator):
         if sold is not None:
             self.index_ = PriceIndex().fit(sold, log_prices - estimate)
         y = log_prices - self.index_level(all_houses)
-        threshold = 6.0 if len(y) >= KERNEL_SALES else 7.0
+        threshold = 8.0 if len(y) >= KERNEL_SALES else 7.0
         self.inlier_mask_ = inlier_mask(y - estimate, threshold)
         estimate = estimate + np.median(y - estimate)
         inliers, y = all_houses[self.inlier_mask_], y[self.inlier_mask_]
