@@ -177,12 +177,7 @@ class BlendRegressor(RegressorMixin, BaseEstimator):
     def beyond_sales(self, houses: Floats) -> tuple[Floats, Floats]:
         """Measure how far imputed houses are beyond the sales, in fields, place and time.
 
-        Returns
-        -------
-        std : ndarray of shape (n_houses,)
-            The standard deviation of the log price that this causes; 0 among most sales.
-        unlikeness : ndarray of shape (n_houses, n_ordered)
-            As :meth:`houseprice.model.extrapolation.Extrapolation.measure` returns it.
+        The result is as :meth:`houseprice.model.extrapolation.Extrapolation.measure` returns it.
         """
         std, unlikeness = self.extrapolation_.measure(houses)
         if self.features_.place_ is not None:

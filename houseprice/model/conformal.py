@@ -97,21 +97,11 @@ class ConformalInterval(BaseEstimator):
     ) -> Self:
         """Learn from the out-of-fold residuals of sales.
 
-        Parameters
-        ----------
-        features : ndarray of shape (n_sales, n_features)
-            As :meth:`houseprice.model.blend.BlendRegressor.difficulty_features` returns them.
-        residuals : ndarray of shape (n_sales,)
-            Log price minus its out-of-fold prediction.
-        imputation_std : ndarray of shape (n_sales,)
-            Standard deviation of the log price that missing fields cause.
-        folds : ndarray of int, shape (n_sales,)
-            The fold that each sale was held out in; difficulties are predicted across the same.
-        extrapolation : ndarray of shape (n_sales,)
-            As :meth:`houseprice.model.blend.BlendRegressor.beyond_sales` returns it.
-        masked : MaskedSales, optional
-        log_price : ndarray of shape (n_sales,), optional
-            The out-of-fold predictions, by which the scores of many sales are grouped.
+        A residual is the log price minus its out-of-fold prediction (``log_price``, by which the
+        scores of many sales are grouped); ``imputation_std`` is the standard deviation that missing
+        fields cause. ``features`` and ``extrapolation`` are as ``difficulty_features`` and
+        ``beyond_sales`` of :class:`~houseprice.model.blend.BlendRegressor` return them.
+        Difficulties are predicted across the ``folds`` that the sales were held out in.
         """
         size = np.abs(residuals)
         target = np.minimum(size, np.quantile(size, 0.99)) + self.floor * np.median(size)
@@ -193,10 +183,6 @@ class ScoresByValue:
     Low values err more often on one side than high ones. Each group gives quantiles of its own
     (Mondrian conformal prediction: Vovk, Gammerman and Shafer 2005, section 4.5), with linear
     interpolation between the middles of the groups.
-
-    Parameters
-    ----------
-    scores, log_price : ndarray of shape (n_sales,)
     """
 
     def __init__(self, scores: Floats, log_price: Floats) -> None:
@@ -216,15 +202,8 @@ class ScoresByValue:
 class GammaDifficulty(BaseEstimator):
     """The size of errors by a gamma regression with a log link, for markets of few sales.
 
-    Parameters
-    ----------
-    alpha : float
-        The penalty.
-    clip : float
-        Features are clipped at this many standard deviations, which bounds the interval.
-    feature_weights : ndarray of shape (n_features,), optional
-        Factors of the standardised features: the penalty of a feature falls by the square of its
-        weight.
+    ``alpha`` is the penalty. Features are clipped at ``clip`` standard deviations, which bounds the
+    interval. The penalty of a feature falls by the square of its ``feature_weights``.
     """
 
     def __init__(
@@ -259,10 +238,7 @@ class GammaDifficulty(BaseEstimator):
 class TreeDifficulty(BaseEstimator):
     """The size of errors by boosted trees, for markets of many sales.
 
-    Parameters
-    ----------
-    power : float
-        Of the predicted size: below 1 the intervals of different houses differ less.
+    With a ``power`` of the predicted size below 1, the intervals of different houses differ less.
     """
 
     def __init__(self, power: float = 0.8, random_state: int = 0) -> None:

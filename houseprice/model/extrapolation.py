@@ -82,12 +82,8 @@ class Extrapolation(BaseEstimator):
     def measure(self, houses: Floats) -> tuple[Floats, Floats]:
         """Measure how far houses without unknown fields are beyond the sales.
 
-        Returns
-        -------
-        std : ndarray of shape (n_houses,)
-            The standard deviation of the log price that this causes; 0 among most sales.
-        unlikeness : ndarray of shape (n_houses, n_ordered)
-            The distance of each field from its expected value, relative to the farthest sale.
+        Returns the standard deviation of the log price that this causes (0 among most sales), and
+        the distance of each ordered field from its expected value, relative to the farthest sale.
         """
         scores = (self._sizes(houses) - self._mean) / self._std
         residuals = np.abs(scores @ self.precision_) / self._residual_std

@@ -160,14 +160,10 @@ def check_limits(limits: Mapping[str, Limit], metrics: Mapping[str, float]) -> l
 class VersionComparison:
     """The absolute errors of one version less those of another.
 
-    Attributes
-    ----------
-    sales : DataFrame, one row per sale
-        id, price, first_error, second_error (absolute, shares of the price), difference (first
-        less second; below 0 the first is more accurate).
-    groups : DataFrame, one row per group: all sales, then quintiles of the price
-        group, sales, difference (mean), low, high (95 % bootstrap interval of the mean), closer
-        (share of the sales where the first is more accurate).
+    ``sales`` has id, price, first_error, second_error (shares of the price) and difference (below 0
+    the first is more accurate). ``groups``, all sales and then quintiles of the price, has group,
+    sales, difference (mean), low, high (95 % bootstrap interval of the mean) and closer (share of
+    the sales where the first is more accurate).
     """
 
     sales: pd.DataFrame

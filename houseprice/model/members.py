@@ -78,12 +78,7 @@ class SplineElasticNet(RegressorMixin, BaseEstimator):
     def fit(self, X: Floats, y: Floats, signs: Floats | None = None) -> Self:
         """Fit on a dense, standardised matrix.
 
-        Parameters
-        ----------
-        X : ndarray of shape (n_rows, n_features)
-        y : ndarray of shape (n_rows,)
-        signs : ndarray of shape (n_features,), optional
-            1 where the prediction must not fall in a column, -1 where it must not rise, else 0.
+        A sign is 1 where the prediction must not fall in a column, -1 where it must not rise, or 0.
         """
         self.n_features_in_ = np.shape(X)[1]
         self.limits_ = np.full(self.n_features_in_, np.inf)
@@ -245,14 +240,8 @@ class RelevanceKernelRegressor(RegressorMixin, BaseEstimator):
     ) -> Self:
         """Fit on a dense, standardised matrix.
 
-        Parameters
-        ----------
-        X : ndarray of shape (n_rows, n_features)
-        y : ndarray of shape (n_rows,)
-        signs : ndarray of shape (n_features,), optional
-            1, -1 or 0: a column whose ridge coefficient has the opposite sign gets no relevance.
-        excluded : ndarray of int, optional
-            Positions of columns that get no relevance.
+        A column whose ridge coefficient has the opposite sign (1, -1 or 0) gets no relevance, nor
+        do those at the ``excluded`` positions.
         """
         X = self._clipped(X)
         self.n_features_in_ = X.shape[1]

@@ -47,38 +47,24 @@ class Learner(Protocol):
 
 @dataclass(frozen=True)
 class MemberSpec:
-    """A candidate member.
-
-    Attributes
-    ----------
-    name : str
-    kind : {"additive", "kernel", "trees", "learner"}
-        "learner" is any regressor of scikit-learn's kind.
-    settings : dict
-        Parameters of its class; of a learner its ``name`` for :func:`make_learner`.
-    sees_prices : bool
-        Whether trees see the prices of the nearest sales.
-    """
+    """A candidate member."""
 
     name: str
     kind: str
+    """"additive", "kernel", "trees" or "learner": any regressor of scikit-learn's kind."""
     settings: dict[str, Any] = field(default_factory=dict)
+    """Parameters of its class; of a learner its ``name`` for :func:`make_learner`."""
     sees_prices: bool = True
+    """Whether trees see the prices of the nearest sales."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What a blend is fitted with.
-
-    Attributes
-    ----------
-    members : tuple of MemberSpec
-    uses_index : bool
-        Whether prices are moved to the last sale by a price index before the members are fitted.
-    """
+    """What a blend is fitted with."""
 
     members: tuple[MemberSpec, ...]
     uses_index: bool = True
+    """Whether prices are moved to the last sale by a price index before the members are fitted."""
 
 
 def default_folds(n_sales: int) -> int:
@@ -116,16 +102,9 @@ def default_settings(n_sales: int, *, has_place: bool) -> Settings:
 def make_learner(name: str) -> Learner:
     """Make a regressor of one's own, unfitted.
 
-    Parameters
-    ----------
-    name : str
-        ``module:factory``, of which the factory takes no argument, or the name of an entry point
-        of the group :data:`LEARNERS`.
-
-    Raises
-    ------
-    ModelError
-        If there is none of that name, or it makes no regressor.
+    The name is ``module:factory``, of which the factory takes no argument, or that of an entry
+    point of the group :data:`LEARNERS`. Raises ModelError if there is none of that name, or it
+    makes no regressor.
     """
     module, _, factory = name.partition(":")
     try:
@@ -150,13 +129,7 @@ def blend_weights(predictions: Floats, y: Floats) -> Floats:
     """Return the weights of members, at least 0 and 1 together, from held-out predictions.
 
     Least squares, drawn towards equal weights by a ridge penalty that fades with the number of
-    sales.
-
-    Parameters
-    ----------
-    predictions : ndarray of shape (n_sales, n_members)
-        Log prices that were predicted without the sale.
-    y : ndarray of shape (n_sales,)
+    sales. ``predictions``, shape (n_sales, n_members), are log prices predicted without the sale.
     """
     n_members = predictions.shape[1]
     # Clipped residuals: a sale at an absurd price decides nothing about the members.

@@ -158,13 +158,8 @@ def money_contributions(shapley_values: Floats, prices: Floats, base_price: floa
     Policy 33, section 3). A remainder, where prices are clipped at their legal limits or
     contributions are not exact to the last digit, is spread in proportion to their size.
 
-    Prices and base price are in whole cents.
-
-    Returns
-    -------
-    ndarray of shape (n_houses, n_fields)
-        Each row adds up to price less base price when its cents are counted; where the
-        contribution is 0, so is the money.
+    Prices and base price are in whole cents. Each row of the result adds up to price less base
+    price when its cents are counted; where the contribution is 0, so is the money.
     """
     size = np.abs(shapley_values)
     total = size.sum(axis=1)

@@ -68,16 +68,8 @@ class BoostedTrees(RegressorMixin, BaseEstimator):
     ) -> Self:
         """Fit on a dense matrix; NaN is a value of its own.
 
-        Parameters
-        ----------
-        X : ndarray of shape (n_rows, n_features)
-        y : ndarray of shape (n_rows,)
-        signs : ndarray of shape (n_features,), optional
-            1, -1 or 0, as for the other members.
-        n_categorical : int
-            The first columns are codes of levels without an order, 0, 1, 2 and so on.
-        first_estimate : ndarray of shape (n_rows,), optional
-            Out-of-fold estimates of `y`.
+        The first ``n_categorical`` columns are codes of levels without an order, 0, 1, 2 and so on;
+        ``first_estimate`` are out-of-fold estimates of `y`. Signs are as for the other members.
         """
         signs = np.zeros(X.shape[1]) if signs is None else signs
         loss = self.loss

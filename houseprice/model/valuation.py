@@ -298,13 +298,7 @@ class ValuationModel(RegressorMixin, BaseEstimator):
         return pd.DataFrame({"field": columns, "width_now": now, "width_then": then[first]})
 
     def held_out_values(self, interval: float = 0.9) -> pd.DataFrame:
-        """Value each sale of the fit by the models that were fitted without it.
-
-        Returns
-        -------
-        DataFrame of shape (n_sales, 3)
-            predicted_price, price_low, price_high.
-        """
+        """Value each sale of the fit by the models that were fitted without it."""
         check_is_fitted(self, "regressor_")
         log_price = self.out_of_fold_["log_price"].to_numpy()
         low, high = self._limits(log_price, self.conformal_.out_of_fold_margins(interval))

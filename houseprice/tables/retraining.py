@@ -130,29 +130,11 @@ def retrain(
 ) -> Retraining:
     """Train on a market's sales with later ones, and use the result if it passes the gate.
 
-    Parameters
-    ----------
-    market : Market
-        As it is now.
-    store : ModelStore
-    settings : Settings
-    sold : DataFrame
-        Later prices, as :func:`houseprice.records.outcomes.sold_houses` gives them.
-    more_sales : Path, optional
-        A file of sales to add, too, as :func:`houseprice.tables.extension.extend_market` does.
-    accept_worse : bool
-        Use the new model even if the gate fails.
-    random_state : int
-    progress : callable, optional
+    ``sold`` are later prices (:func:`houseprice.records.outcomes.sold_houses`), ``more_sales`` a
+    file of sales to add, too. With ``accept_worse``, the new model is used even if the gate fails.
 
-    Returns
-    -------
-    Retraining
-
-    Raises
-    ------
-    MarketError, InputError, StoreError
-        If the market is part of the package, nothing is new, or no model can be trained or saved.
+    Raises MarketError, InputError or StoreError if the market is part of the package, nothing is
+    new, or no model can be trained or saved.
     """
     folder = market.folder
     check_can_change(folder)
