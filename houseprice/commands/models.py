@@ -200,7 +200,7 @@ def train(
         typer.echo(version.manifest.model_dump_json(indent=2))
     else:
         symbol = market.contract.market.price.symbol
-        typer.echo(metrics_text([version.name], [version.manifest.metrics], symbol))
+        typer.echo(metrics_text(version.name, version.manifest.metrics, symbol))
         console.info(
             f"{version.name} is active. It was trained on {version.manifest.rows:,} sales; the "
             "metrics are of held-out sales.",

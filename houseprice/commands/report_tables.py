@@ -170,20 +170,12 @@ def gate_text(result: GateResult, symbol: str) -> str:
     return _render([_table("The gate", ["", "limit", "value", "passed"], rows)])
 
 
-def metrics_text(
-    headers: Sequence[str], metrics: Iterable[Mapping[str, float]], symbol: str
-) -> str:
-    """Format metrics side by side, one per line in the order of the first column."""
-    columns = list(metrics)
-    rows = [["", *headers]] + [
-        [metric_label(name), *(format_metric(name, column.get(name), symbol) for column in columns)]
-        for name in columns[0]
+def metrics_text(version: str, metrics: Mapping[str, float], symbol: str) -> str:
+    """Format the metrics of a version, one per line."""
+    rows = [
+        [metric_label(name), format_metric(name, value, symbol)] for name, value in metrics.items()
     ]
-    widths = [max(map(len, cells)) for cells in zip(*rows, strict=True)]
-    return "\n".join(
-        "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]).rstrip()
-        for row in rows
-    )
+    return _render([_table("", ["", version], rows)])
 
 
 def set_aside_lines(market: Market) -> list[str]:
