@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import re
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from houseprice.market.contract import (
     Contract,
     Keys,
     contract_errors,
+    read_toml,
     validate_contract,
 )
 from houseprice.market.fields import ContractModel, Field, Level
@@ -64,15 +64,9 @@ def contract_faults(file: Path) -> tuple[ContractFault, ...]:
 
     Raises MarketError if the file can't be read or is no TOML.
     """
+    text, data = read_toml(file)
     try:
-        text = file.read_bytes().decode("utf-8")
-        data = tomllib.loads(text)
-    except OSError as error:
-        raise MarketError(file, "", f"can't be read ({error.strerror})") from None
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise MarketError(file, "", f"is not valid TOML ({error})") from None
-    try:
-        validate_contract(data, file.parent.resolve().name, text.encode())
+        validate_contract(data, file.parent.resolve().name, text)
     except ValidationError as error:
         faults = [_fault(file, text, data, *fault) for fault in contract_errors(error)]
         found = {fault.key for fault in faults}
@@ -93,8 +87,7 @@ def faults_with_sales(file: Path, error: MarketError) -> tuple[ContractFault, ..
     """
     if error.file != file:
         return ()
-    text = file.read_text(encoding="utf-8")
-    data = tomllib.loads(text)
+    text, data = read_toml(file)
     if isinstance(error.__cause__, ValidationError):
         found = [(path, reason) for path, reason, _ in contract_errors(error.__cause__)]
     else:

@@ -72,13 +72,7 @@ def load_contract(path: Path) -> Contract:
         With the file, the key and the reason, if the contract can't be used.
     """
     file = path / CONTRACT_FILE if path.is_dir() else path
-    try:
-        text = file.read_bytes()
-        data = tomllib.loads(text.decode("utf-8"))
-    except OSError as error:
-        raise MarketError(file, "", f"can't be read ({error.strerror})") from None
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise MarketError(file, "", f"is not valid TOML ({error})") from None
+    text, data = read_toml(file)
     try:
         return validate_contract(data, file.parent.resolve().name, text)
     except ValidationError as error:
@@ -86,10 +80,21 @@ def load_contract(path: Path) -> Contract:
         raise MarketError(file, ".".join(keys), reason) from None
 
 
-def validate_contract(data: dict[str, Any], folder: str, text: bytes) -> Contract:
+def read_toml(file: Path) -> tuple[str, dict[str, Any]]:
+    """Return the text of a contract and its content; a MarketError if it is no TOML."""
+    try:
+        text = file.read_bytes().decode("utf-8")
+        return text, tomllib.loads(text)
+    except OSError as error:
+        raise MarketError(file, "", f"can't be read ({error.strerror})") from None
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise MarketError(file, "", f"is not valid TOML ({error})") from None
+
+
+def validate_contract(data: dict[str, Any], folder: str, text: str) -> Contract:
     """Check the content of a contract in a folder of this name; may raise a ValidationError."""
     _set_defaults(data, folder)
-    return Contract.model_validate({**data, "sha256": hashlib.sha256(text).hexdigest()})
+    return Contract.model_validate({**data, "sha256": hashlib.sha256(text.encode()).hexdigest()})
 
 
 def contract_errors(error: ValidationError) -> Iterator[tuple[Keys, str, ErrorDetails]]:
