@@ -322,7 +322,7 @@ def typical_house(market: Market) -> pd.Series:
         values = market.houses[field.column].to_numpy()
         if field.kind == "nominal":
             share = _explained_by_level(values, prices)
-            distance = distance + share * (values != _mode(values))
+            distance = distance + share * (values != most_frequent(values)[0])
         else:
             share = _explained_by_rank(values, prices)
             distance = distance + share * _from_median(values)
@@ -340,9 +340,12 @@ def _from_median(values: Floats) -> Floats:
     return np.where(np.isnan(values), 1.0, np.minimum(np.abs(values - median) / spread, 1.0))
 
 
-def _mode(values: Floats) -> float:
-    levels, counts = np.unique(values[~np.isnan(values)], return_counts=True)
-    return float(levels[np.argmax(counts)])
+def most_frequent(values: Floats) -> tuple[float, int]:
+    """Return the most frequent known value and its count; the lowest of several, NaN if none."""
+    found, counts = np.unique(values[~np.isnan(values)], return_counts=True)
+    if not found.size:
+        return float("nan"), 0
+    return float(found[np.argmax(counts)]), int(counts.max())
 
 
 def _explained_by_rank(values: Floats, prices: Floats) -> float:
@@ -368,15 +371,13 @@ def median_values(market: Market) -> pd.Series:
     fields = market.contract.fields.values()
     return pd.Series(
         {
-            field.column: _mode(values) if field.kind == "nominal" else _lower_median(values)
+            field.column: most_frequent(values)[0]
+            if field.kind == "nominal"
+            else float(np.quantile(values, 0.5, method="lower"))
             for field in fields
             if (values := market.houses[field.column].dropna().to_numpy()).size
         }
     ).reindex(list(market.contract.columns))
-
-
-def _lower_median(values: Floats) -> float:
-    return float(np.quantile(values, 0.5, method="lower"))
 
 
 EXPERIMENTS_FILE = "experiments.csv"

@@ -13,6 +13,7 @@ from sklearn.preprocessing import MinMaxScaler
 from houseprice.market.contract import Contract
 from houseprice.market.profile.associations import price_associations
 from houseprice.market.profile.selection import Sales
+from houseprice.market.sales import most_frequent
 
 Floats = NDArray[np.float64]
 Baseline = Callable[[Contract, pd.DataFrame, Floats, pd.DataFrame], Floats]
@@ -64,7 +65,7 @@ def plain_lasso(
             known, values = (
                 pd.Series(each).map(ranks).to_numpy(np.float64) for each in (known, values)
             )
-        fill = _mode(known) if field.levels else float(np.nanmedian(known))
+        fill = most_frequent(known)[0] if field.levels else float(np.nanmedian(known))
         train[:, i], test[:, i] = (np.where(np.isnan(each), fill, each) for each in (known, values))
     scaler = MinMaxScaler().fit(train)
     lasso = Lasso(alpha=0.005, max_iter=20_000).fit(scaler.transform(train), np.log(prices))
@@ -90,8 +91,3 @@ def baseline_estimates(
             for name, baseline in BASELINES.items()
         }
     )
-
-
-def _mode(values: Floats) -> float:
-    levels, counts = np.unique(values[~np.isnan(values)], return_counts=True)
-    return float(levels[counts.argmax()])

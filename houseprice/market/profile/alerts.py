@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 from houseprice.market.fields import Field
 from houseprice.market.profile.associations import associated_pairs
-from houseprice.market.profile.selection import Sales, most_frequent
+from houseprice.market.profile.selection import Sales
 from houseprice.market.profile.summaries import missing_values
-from houseprice.market.sales import Market
+from houseprice.market.sales import Market, most_frequent
 
 AlertKind = Literal["not_known", "alike", "same", "long_tail", "far_out"]
 

@@ -17,8 +17,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from houseprice.market.fields import Field
-from houseprice.market.profile.selection import Sales, most_frequent
+from houseprice.market.profile.selection import Sales
 from houseprice.market.profile.summaries import price_by_level
+from houseprice.market.sales import most_frequent
 
 Floats = NDArray[np.float64]
 Indices = NDArray[np.intp]

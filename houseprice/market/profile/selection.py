@@ -114,14 +114,6 @@ class Selection:
         return sales.where(keep)
 
 
-def most_frequent(values: NDArray[np.float64]) -> tuple[float, int]:
-    """Return the most frequent known value and its count; the lowest of several, NaN if none."""
-    found, counts = np.unique(values[~np.isnan(values)], return_counts=True)
-    if not found.size:
-        return float("nan"), 0
-    return float(found[np.argmax(counts)]), int(counts.max())
-
-
 def with_price_per_area(sales: Sales) -> Sales:
     """Return the sales with their price per unit of area as the price.
 

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from houseprice.market.contract import Contract
 from houseprice.market.geography import METRES_PER_DEGREE, Projection
-from houseprice.market.profile.selection import Sales, most_frequent
+from houseprice.market.profile.selection import Sales
+from houseprice.market.sales import most_frequent
 
 SPREAD = {
     "lowest_tenth": 0.10,
