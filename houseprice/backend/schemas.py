@@ -14,12 +14,7 @@ from typing import Annotated, Any, Self
 import pandas as pd
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
-from houseprice.backend.base import (
-    NUMBER_COLUMNS,
-    VALUATION_COLUMNS,
-    BackendInfo,
-    ValuationResult,
-)
+from houseprice.backend.base import NUMBER_COLUMNS, VALUATION_COLUMNS, BackendInfo, ValuationResult
 from houseprice.market.problems import Problem, Severity
 from houseprice.model.explanation import Explanation
 from houseprice.model.nearby import NearbyPrices

@@ -26,21 +26,8 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 from houseprice.errors import MarketError
 from houseprice.formatting import money
 from houseprice.market.expressions import Expression, ExpressionError
-from houseprice.market.fields import (
-    ContractModel,
-    Field,
-    fold_name,
-    singular,
-    words_of,
-)
-from houseprice.market.metadata import (
-    Derived,
-    Dialect,
-    Gate,
-    Group,
-    MarketMetadata,
-    Roles,
-)
+from houseprice.market.fields import ContractModel, Field, fold_name, singular, words_of
+from houseprice.market.metadata import Derived, Dialect, Gate, Group, MarketMetadata, Roles
 from houseprice.market.rules import Component, ConsistencyRule, Order, Rule, Whole
 from houseprice.market.units import conversion, is_unit
 

@@ -16,13 +16,7 @@ from houseprice.market.contract import Contract
 from houseprice.market.dates import date_of, date_order
 from houseprice.market.expressions import Expression
 from houseprice.market.fields import Field, Level, normalize
-from houseprice.market.parsing import (
-    BLANKS,
-    MAX_EXACT,
-    UNKNOWNS,
-    is_blank,
-    parse_column,
-)
+from houseprice.market.parsing import BLANKS, MAX_EXACT, UNKNOWNS, is_blank, parse_column
 
 LIMIT_FACTOR = 10.0
 """Limits that are left to the sales lie this factor beyond them."""

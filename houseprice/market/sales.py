@@ -16,12 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from pydantic import ValidationError
 
 from houseprice.errors import MarketError
-from houseprice.market.contract import (
-    CONTRACT_FILE,
-    Contract,
-    contract_errors,
-    load_contract,
-)
+from houseprice.market.contract import CONTRACT_FILE, Contract, contract_errors, load_contract
 from houseprice.market.dates import date_of
 from houseprice.market.defaults import complete, evaluate_condition
 from houseprice.market.expressions import ExpressionError

@@ -37,11 +37,7 @@ from houseprice.model.importance import permutation_importance
 from houseprice.model.report import Report, build_report
 from houseprice.model.store.artefact import GoldenRows, LoadedModel
 from houseprice.model.store.store import ModelStore, Version
-from houseprice.model.store.versions import (
-    check_room,
-    create_store_folder,
-    explain_write_errors,
-)
+from houseprice.model.store.versions import check_room, create_store_folder, explain_write_errors
 from houseprice.model.study import NO_STUDY, Study
 from houseprice.model.valuation import ValuationModel
 from houseprice.programs import ONE_THREAD, start_python

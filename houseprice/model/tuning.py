@@ -19,11 +19,7 @@ from sklearn.model_selection import KFold
 from houseprice.market.contract import Contract
 from houseprice.market.sales import sale_dates
 from houseprice.model.blend import BlendRegressor
-from houseprice.model.selection import (
-    KERNEL_SALES,
-    MemberSpec,
-    Settings,
-)
+from houseprice.model.selection import KERNEL_SALES, MemberSpec, Settings
 
 Floats = NDArray[np.float64]
 Split = tuple[NDArray[np.intp], NDArray[np.intp]]

@@ -28,12 +28,7 @@ from houseprice.files import MEGABYTE
 from houseprice.market.contract import Contract
 from houseprice.market.fields import fold_name
 from houseprice.settings import Settings
-from houseprice.tables.conversion import (
-    ConversionRequest,
-    ConvertedFile,
-    Kind,
-    open_as_csv,
-)
+from houseprice.tables.conversion import ConversionRequest, ConvertedFile, Kind, open_as_csv
 from houseprice.tables.decimals import ambiguous_numbers, detect_decimals, to_decimal_points
 from houseprice.tables.layout import Layout, Span, find_layout, find_spans
 from houseprice.tables.mapping import NO_MAPPING, ColumnMapping
