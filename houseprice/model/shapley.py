@@ -247,12 +247,7 @@ class TreeShapley:
     the former and ``-a! (b - 1)! / (a + b)!`` for each of the latter (Lundberg et al. 2020, "From
     local explanations to global understanding with explainable AI for trees", supplement).
 
-    Parameters
-    ----------
-    nodes : Nodes
-    owners : sequence of tuple of int
-        The fields that each column depends on.
-    base : ndarray of shape (n_columns,)
+    ``owners`` are the fields that each column depends on.
     """
 
     def __init__(self, nodes: Nodes, owners: Sequence[tuple[int, ...]], base: Floats) -> None:

@@ -48,28 +48,20 @@ def confidence_band(confidence: float) -> str:
 
 @dataclass(frozen=True, eq=False)
 class Assessment:
-    """What :meth:`ValuationModel.assess` finds about houses, for all answers about them.
-
-    Attributes
-    ----------
-    houses, imputed : ndarray of shape (n_houses, n_fields)
-        Clean houses as they were given, and without unknown fields.
-    imputation_std : ndarray of shape (n_houses,)
-        The standard deviation of the log price that unknown fields cause.
-    log_price, difficulty : ndarray of shape (n_houses,)
-    is_unlike : ndarray of bool, shape (n_houses,)
-        Whether the fields of a house are unlike those of all sales in combination.
-    index : Index or None
-        The row labels of the houses, if they came in a frame.
-    """
+    """What :meth:`ValuationModel.assess` finds about houses, for all answers about them."""
 
     houses: Floats
+    """Clean houses as they were given, shape (n_houses, n_fields)."""
     imputed: Floats
+    """The same without unknown fields."""
     imputation_std: Floats
+    """The standard deviation of the log price that unknown fields cause."""
     log_price: Floats
     difficulty: Floats
     is_unlike: Flags
+    """Whether the fields of a house are unlike those of all sales in combination."""
     index: pd.Index | None
+    """The row labels of the houses, if they came in a frame."""
 
 
 class ValuationModel(RegressorMixin, BaseEstimator):
@@ -268,13 +260,9 @@ class ValuationModel(RegressorMixin, BaseEstimator):
         """Return the unknown fields of one house that would narrow its 90 % range most.
 
         Fields that are known only at a sale are left out, and so are those that would not narrow
-        the range.
-
-        Returns
-        -------
-        DataFrame of shape (at most k, 3)
-            field (column), width_now and width_then (width of the range over the value; expected
-            once the field is known), first the field that narrows the range most.
+        the range. A row per field, that which narrows the range most first: field (column),
+        width_now and width_then (the width of the range over the value, now and as expected once
+        the field is known).
         """
         if k < 1:
             raise ModelError(f"the number of fields must be 1 or more, not {k}")
