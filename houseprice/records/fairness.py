@@ -103,7 +103,7 @@ def fairness(
     The key is a column of areas ("area", or the name of the market's location) or "reference".
     Raises InputError if there is none, a column is missing, or a key has two rows.
     """
-    key, is_area = _key_column(table, contract)
+    key, is_area = key_column(table, contract)
     names = [*columns] or [name for name in table.columns if name != key]
     for name in names:
         if name not in table.columns or name == key:
@@ -148,7 +148,8 @@ def holm(p: NDArray[np.float64]) -> NDArray[np.float64]:
     return adjusted
 
 
-def _key_column(table: pd.DataFrame, contract: Contract) -> tuple[str, bool]:
+def key_column(table: pd.DataFrame, contract: Contract) -> tuple[str, bool]:
+    """Return the column of areas or references, and whether it has areas; InputError if none."""
     field = contract.field_of("location")
     areas = {"area"} if field is None else {"area", field.column.casefold(), field.label.casefold()}
     for names, is_area in ((areas, True), ({"reference"}, False)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -34,6 +35,7 @@ from houseprice.ui.session import (
     outage,
     retry,
     role,
+    settings,
     study_of,
 )
 from houseprice.ui.visitor import has_sign_in, sign_in, sign_in_providers, visitor
@@ -41,6 +43,7 @@ from houseprice.ui.visitor import has_sign_in, sign_in, sign_in_providers, visit
 logger = logging.getLogger(__name__)
 
 Option = TypeVar("Option")
+Read = TypeVar("Read")
 
 # What depends on the elements and the client of Streamlit: one style sheet and one script.
 _STYLE = Path(__file__).with_name("style.css")
@@ -216,6 +219,24 @@ def download(label: str, frame: pd.DataFrame | Callable[[], pd.DataFrame], *, ke
         type="tertiary",
         icon=":material/download:",
     )
+
+
+def upload_table(
+    label: str, read: Callable[[bytes, str], Read], *, key: str, help_text: str
+) -> Read | None:
+    """Draw an upload; return what ``read`` makes of content and name, once for each file."""
+    file = st.file_uploader(
+        label, max_upload_size=settings().max_upload_mb, key=key, help=help_text
+    )
+    if file is None:
+        return None
+    data = file.getvalue()
+    source = hashlib.sha256(data).hexdigest(), file.name
+    kept: tuple[tuple[str, str], Read] | None = st.session_state.get(f"{key}_read")
+    if kept is None or kept[0] != source:
+        kept = source, read(data, file.name)
+        st.session_state[f"{key}_read"] = kept
+    return kept[1]
 
 
 def show_link(parameters: Mapping[str, str | Sequence[str]], content: str) -> None:

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from houseprice.ui.layout import error_boundary, escape, show_tabs
+from houseprice.ui.records.fairness import show_fairness
 from houseprice.ui.records.later_prices import show_later_prices
 from houseprice.ui.records.retraining import show_retraining
 from houseprice.ui.records.reviews import show_alarms, show_reviews
@@ -41,6 +42,8 @@ else:
             "Reviews": lambda: show_reviews(who, market(), report),
             "Alarms": lambda: show_alarms(who, report.alarms),
         }
+        if may("see all"):
+            TABS["Fairness"] = lambda: show_fairness(report, market().contract, since)
         if may("change models") and not settings().api_url:
             TABS["Retrain"] = lambda: show_retraining(who, market())
         if may("export evidence"):

@@ -96,6 +96,16 @@ def test_the_pages_are_those_of_the_role(database, signed_in, role, saved, is_ow
                 app.switch_page(path)
 
 
+@pytest.mark.parametrize(
+    ("role", "is_owner"), [("reader", False), ("valuer", False), ("owner", True)]
+)
+def test_the_track_record_has_fairness_for_owners_only(database, signed_in, role, is_owner):
+    set_role(database, SHELL, "anne@example.org", role)
+    page = signed_in("anne@example.org").switch_page("pages/records/track_record.py").run()
+    assert not page.exception
+    assert ("Fairness" in [tab.label for tab in page.tabs]) == is_owner
+
+
 def test_a_download_is_an_export_in_the_log(database):
     export = logged_export(SHELL, "Later prices", lambda: pd.DataFrame({"price": [1.0, 2.0]}))
     assert access_log(database).empty

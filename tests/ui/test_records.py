@@ -130,6 +130,27 @@ def test_the_track_record_has_figures_groups_and_reviews(database, market):
     assert "Next of 19 open reviews" in [block.value for block in page.subheader]
 
 
+def test_fairness_compares_the_groups_of_an_uploaded_attribute(database, market):
+    save_with_prices(database, market, 71)
+    page = select_tab(open_page(RECORD), "record_tab", "Fairness")
+    table = pd.DataFrame({"reference": [f"A-{i}" for i in range(70)], "heating": "gas"})
+    table["income"] = ["low" if i < 35 else "high" for i in range(70)]
+    upload = page.file_uploader(key="record_attributes")
+    upload.upload("attributes.csv", table.to_csv(index=False).encode(), "text/csv").run()
+    assert "No group can be compared" in texts(page)
+    (attributes,) = page.multiselect
+    attributes.set_value(["income"]).run()
+    assert not page.main.error
+    assert "No group differs from the others (of 6 comparisons" in texts(page)
+    groups, tests, study = (each.value for each in page.dataframe)
+    assert groups["Later sales"].tolist() == [35, 35]
+    assert groups["Median error"].tolist() == ["4.8 % (4.8 to 4.8 %)"] * 2
+    assert {*tests["Verdict"]} == {"No difference found"}
+    assert study["Median ratio"].tolist() == ["0.952 (0.952 to 0.952)"] * 2
+    attributes.set_value([]).run()
+    assert "Choose a column" in texts(page)
+
+
 def test_a_market_is_retrained_with_later_prices_and_goes_back(database, monkeypatch, tmp_path):
     folder, store = write_hamlet(tmp_path / "hamlet", n_sales=120), ModelStore(tmp_path / "models")
     train(load_market(folder), store)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -10,8 +9,6 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from houseprice.errors import InputError
-from houseprice.files import MEGABYTE
 from houseprice.formatting import join_words, plural
 from houseprice.market.contract import Contract
 from houseprice.market.problems import Problem
@@ -20,7 +17,7 @@ from houseprice.records import outcomes
 from houseprice.records.ledger import Author
 from houseprice.tables.outcomes import OutcomeTable, check_outcomes, read_outcomes
 from houseprice.ui.charts.style import money_cells, money_title, price_text
-from houseprice.ui.layout import download, error_boundary, escape, show_table
+from houseprice.ui.layout import download, error_boundary, escape, show_table, upload_table
 from houseprice.ui.records.people import log_view_of_others, logged_export
 from houseprice.ui.session import author, may, records, settings
 
@@ -92,18 +89,15 @@ def _add(who: Author, checked: OutcomeTable, person: str | None) -> None:
 def _show_upload(contract: Contract, person: str | None) -> None:
     """Draw the upload of a table of prices: what can be added, and why the other rows can't."""
     st.subheader("A table", anchor=False)
-    upload = st.file_uploader(
+    checked = upload_table(
         "Later prices (CSV, Excel or Parquet)",
-        max_upload_size=settings().max_upload_mb,
+        lambda data, name: read_outcomes(data, name, settings(), contract),
         key=_UPLOAD,
-        help="One sale per row. Columns: price, sale date, and at least one of reference, property "
-        "key and address. Columns of the market are kept as facts.",
+        help_text="One sale per row. Columns: price, sale date, and at least one of reference, "
+        "property key and address. Columns of the market are kept as facts.",
     )
-    if upload is None:
+    if checked is None:
         return
-    if upload.size > settings().max_upload_mb * MEGABYTE:
-        raise InputError(f"{upload.name} is larger than {settings().max_upload_mb:,} MB.")
-    checked = _read(upload.name, upload.getvalue(), contract)
     n_bad = checked.n_rows - len(checked.sales)
     st.markdown(
         f"{plural(checked.n_rows, 'row')}, {len(checked.sales):,} can be added"
@@ -119,17 +113,6 @@ def _show_upload(contract: Contract, person: str | None) -> None:
     if who and st.button(label, key="price_add", disabled=checked.sales.empty):
         with st.spinner("Matching the prices…"):
             _add(who, checked, person)
-
-
-def _read(name: str, data: bytes, contract: Contract) -> OutcomeTable:
-    """Read an upload, once for each file."""
-    key = hashlib.sha256(data).hexdigest(), name
-    kept: dict[tuple[str, str], OutcomeTable] = st.session_state.setdefault("price_tables", {})
-    if key not in kept:
-        table = read_outcomes(data, name, settings(), contract)
-        kept.clear()
-        kept[key] = table
-    return kept[key]
 
 
 def _problems_frame(problems: Sequence[Problem]) -> pd.DataFrame:

@@ -1,0 +1,145 @@
+"""The tab of fairness: errors and coverage by attributes in a table of the owner's own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+
+import pandas as pd
+import streamlit as st
+
+from houseprice.formatting import join_words
+from houseprice.market.contract import Contract
+from houseprice.model.ratio_study import MIN_GROUP_SIZE
+from houseprice.model.standards import format_metric, metric_label, short_label
+from houseprice.records.fairness import SIGNIFICANCE, Fairness, fairness, key_column
+from houseprice.records.ledger import last_entry
+from houseprice.records.report import LiveReport
+from houseprice.tables.reader import read_table
+from houseprice.ui.layout import escape, show_table, upload_table
+from houseprice.ui.records.track_record import groups_frame
+from houseprice.ui.session import records, settings
+
+_RESULT = "record_fairness_result"
+_STATISTICS = ("median_ratio", "cod", "prd")
+"""Level and uniformity of a group; the other statistics compare prices across groups."""
+
+
+def show_fairness(report: LiveReport, contract: Contract, since: date | None) -> None:
+    """Draw the upload of attributes, and compare the groups of those that are chosen."""
+    st.markdown(
+        "Compares errors and coverage by an attribute that the model does not use, such as a "
+        "census figure of an area. The table stays in this session and is not saved."
+    )
+    if report.pairs.empty:
+        st.info("There are no later prices yet, so there are no groups.", icon=":material/groups:")
+        return
+    location = contract.field_of("location")
+    area = f"area (“area” or “{location.label}”)" if location else "area"
+    table = upload_table(
+        "Attributes (CSV, Excel or Parquet)",
+        lambda data, name: read_table(data, name, settings()).cells,
+        key="record_attributes",
+        help_text=f"One row per {area} or per reference (“reference”), and a column per attribute.",
+    )
+    if table is None:
+        return
+    key, _ = key_column(table, contract)
+    names = [name for name in table.columns if name != key]
+    chosen = st.multiselect(
+        "Attributes to compare by",
+        names,
+        default=names[:1],
+        key=f"record_attribute_{key}_{'|'.join(names)}",
+        help="P-values and intervals are adjusted for all that are chosen.",
+    )
+    if not chosen:
+        st.info("Choose a column of the table.", icon=":material/view_column:")
+        return
+    _show_result(_compare(report, table, contract, chosen, since))
+
+
+def _compare(
+    report: LiveReport,
+    table: pd.DataFrame,
+    contract: Contract,
+    names: Sequence[str],
+    since: date | None,
+) -> Fairness:
+    """Compare the pairs of the report, once for each choice."""
+    key = tuple(names), since, last_entry(records())
+    kept_table, kept_key, found = st.session_state.get(_RESULT, (None, None, None))
+    if kept_table is not table or kept_key != key:
+        with st.spinner("Comparing the groups…"):
+            found = fairness(records(), report.pairs, table, contract, names)
+        st.session_state[_RESULT] = table, key, found
+    computed: Fairness = found
+    return computed
+
+
+def _show_result(found: Fairness) -> None:
+    """Show the result in a sentence, the groups, the comparisons and the ratio study."""
+    st.markdown(f"**{escape(found.sentence)}**")
+    for remark in found.remarks:
+        st.caption(escape(remark))
+    for number, (by, groups) in enumerate(found.groups.groupby("by", sort=False)):
+        name = str(by)
+        table = groups_frame(groups, name)
+        st.subheader(f"By {escape(name)}", anchor=False)
+        show_table(table, key=f"fairness_{number}", alt=f"The figures by {name}", data=table)
+    st.caption(
+        f"Intervals are of 95 %. Groups below {MIN_GROUP_SIZE} later sales have no figures and are "
+        "not compared. Expected is the mean level of the ranges."
+    )
+    if len(found.tests):
+        st.subheader("Comparisons", anchor=False)
+        table = tests_frame(found)
+        show_table(table, key="fairness_tests", alt="Each group against all others", data=table)
+        st.caption(
+            "Each group against all other later sales: rank-sum tests of bias and absolute error, "
+            "an exact test of coverage. P-values are adjusted for their number (Holm); a group "
+            f"differs below {SIGNIFICANCE}. Houses of one area share errors: with few areas in a "
+            "group, a difference may be that of an area."
+        )
+    if len(found.equity):
+        st.subheader("Ratio study", anchor=False)
+        table = equity_frame(found)
+        show_table(table, key="fairness_study", alt="The ratio study of each group", data=table)
+        st.caption("All intervals together contain their values in 90 % (Bonferroni).")
+
+
+def tests_frame(found: Fairness) -> pd.DataFrame:
+    """Return the comparisons as a table for readers."""
+    return pd.DataFrame(
+        {
+            "Attribute": found.tests["by"],
+            "Group": found.tests["group"],
+            "Figure": found.tests["figure"].map(short_label),
+            "Adjusted p-value": found.tests["p_adjusted"].map("{:.3f}".format),
+            "Verdict": found.tests["differs"].map({True: "Differs", False: "No difference found"}),
+        }
+    )
+
+
+def equity_frame(found: Fairness) -> pd.DataFrame:
+    """Return level and uniformity of each group as a table for readers."""
+    rows = []
+    for (by, group), part in found.equity.groupby(["by", "group"], sort=False):
+        study = part.set_index("figure").loc[list(_STATISTICS)]
+        shown = {
+            metric_label(name): "{} ({} to {})".format(
+                *(format_metric(name, row[end], "") for end in ("value", "low", "high"))
+            )
+            for name, row in zip(_STATISTICS, study.to_dict("records"), strict=True)
+        }
+        outside = [metric_label(str(name)) for name in study.index[~study["met"].astype(bool)]]
+        rows.append(
+            {
+                "Attribute": by,
+                "Group": group,
+                "Later sales": part["sales"].iloc[0],
+                **shown,
+                "Outside the accepted range": join_words(outside) if outside else "none",
+            }
+        )
+    return pd.DataFrame(rows)
