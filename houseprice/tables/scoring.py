@@ -103,11 +103,13 @@ def summarise(valuations: pd.DataFrame, problems: Iterable[Problem]) -> Summary:
 class ValuedRows:
     """The valuations of a table, its problems, and what is to be saved of it, if it was requested.
 
-    Valuations are numbered as in the whole file, problems as in the chunk.
+    Valuations are numbered as in the whole file, problems as in the chunk. ``facts_given`` is that
+    of :class:`~houseprice.backend.base.ValuationResult`, 0 in rows that can't be read.
     """
 
     valuations: pd.DataFrame
     problems: tuple[Problem, ...]
+    facts_given: NDArray[np.intp] | None = None
     records: tuple[RecordRow, ...] = ()
 
 
@@ -127,6 +129,7 @@ class ScoredTable:
     problems: tuple[Problem, ...]
     notes: tuple[str, ...]
     summary: Summary
+    facts_given: NDArray[np.intp] | None = None
 
     @classmethod
     def of(cls, table: Table, columns: OutputColumns, valued: ValuedRows) -> ScoredTable:
@@ -134,7 +137,10 @@ class ScoredTable:
         inputs = table.cells.iloc[:, columns.positions].set_axis(columns.names, axis="columns")
         notes = (*table.notes, *columns.notes)
         summary = summarise(valued.valuations, valued.problems)
-        return cls(inputs, valued.valuations, columns.headers, valued.problems, notes, summary)
+        return cls(
+            inputs, valued.valuations, columns.headers, valued.problems, notes, summary,
+            valued.facts_given,
+        )  # fmt: skip
 
     @property
     def frame(self) -> pd.DataFrame:
@@ -195,12 +201,12 @@ def value_rows(
         has_value = valuations["status"] != "error"
         texts = ["" if day is None else day.isoformat() for day in days]
         valuations["as_of"] = np.where(has_value, texts, "")
-    if options.save is None:
-        return ValuedRows(valuations, tuple(problems))
     facts_given = None
     if answer.facts_given is not None:
         facts_given = np.zeros(len(rows), dtype=np.intp)
         facts_given[positions] = answer.facts_given
+    if options.save is None:
+        return ValuedRows(valuations, tuple(problems), facts_given)
     records = record_rows(
         table,
         given,
@@ -209,7 +215,7 @@ def value_rows(
         options.save,
         options.valued_at or datetime.now(UTC),
     )
-    return ValuedRows(valuations, tuple(problems), records)
+    return ValuedRows(valuations, tuple(problems), facts_given, records)
 
 
 def _align(answer: ValuationResult, positions: NDArray[np.intp], table: Table) -> pd.DataFrame:

@@ -79,6 +79,7 @@ def test_a_table_is_saved_once_with_the_column_of_its_reference(database, market
     listed = valuations.listing(database, "ames")
     assert listed["reference"].tolist() == ["x2", "x1"]
     assert listed["status"].tolist() == ["error", "warning"]
+    assert listed["facts_given"].tolist() == [1, 1]
     assert not [button for button in page.button if button.key == "csv_save"]
 
 

@@ -11,7 +11,7 @@ import streamlit as st
 from houseprice.formatting import join_words
 from houseprice.market.contract import Contract
 from houseprice.model.ratio_study import MIN_GROUP_SIZE
-from houseprice.model.standards import format_metric, metric_label, short_label
+from houseprice.model.standards import format_metric, short_label
 from houseprice.records.fairness import SIGNIFICANCE, Fairness, fairness, key_column
 from houseprice.records.ledger import last_entry
 from houseprice.records.report import LiveReport
@@ -114,7 +114,7 @@ def tests_frame(found: Fairness) -> pd.DataFrame:
         {
             "Attribute": found.tests["by"],
             "Group": found.tests["group"],
-            "Figure": found.tests["figure"].map(short_label),
+            "Figure": [short_label(name).capitalize() for name in found.tests["figure"]],
             "Adjusted p-value": found.tests["p_adjusted"].map("{:.3f}".format),
             "Verdict": found.tests["differs"].map({True: "Differs", False: "No difference found"}),
         }
@@ -127,12 +127,12 @@ def equity_frame(found: Fairness) -> pd.DataFrame:
     for (by, group), part in found.equity.groupby(["by", "group"], sort=False):
         study = part.set_index("figure").loc[list(_STATISTICS)]
         shown = {
-            metric_label(name): "{} ({} to {})".format(
+            short_label(name): "{} ({} to {})".format(
                 *(format_metric(name, row[end], "") for end in ("value", "low", "high"))
             )
             for name, row in zip(_STATISTICS, study.to_dict("records"), strict=True)
         }
-        outside = [metric_label(str(name)) for name in study.index[~study["met"].astype(bool)]]
+        outside = [short_label(str(name)) for name in study.index[~study["met"].astype(bool)]]
         rows.append(
             {
                 "Attribute": by,

@@ -121,7 +121,7 @@ def show_save_table(
     label = f"Save {plural(len(table.cells), 'valuation')}"
     if st.button(label, key="csv_save", icon=":material/bookmark_add:"):
         options = SaveOptions(reference, address, note)
-        result = ValuationResult(scored.valuations, scored.problems)
+        result = ValuationResult(scored.valuations, scored.problems, scored.facts_given)
         with st.spinner("Saving…"):
             rows = record_rows(table, table.rows, result, info, options, datetime.now(UTC))
             st.session_state[saved_key] = append(records(), author, valuations, rows)
