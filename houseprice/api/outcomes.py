@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -29,6 +29,7 @@ from houseprice.backend.schemas import ProblemOut, Reference, ResponseModel
 from houseprice.market.contract import Contract
 from houseprice.market.parsing import shorten
 from houseprice.market.problems import Problem
+from houseprice.market.validation import unknown_fields
 
 if TYPE_CHECKING:
     from houseprice.records.database import Database
@@ -101,6 +102,7 @@ class OutcomesOut(ResponseModel):
 
     outcomes: list[OutcomeOut]
     errors: list[ProblemOut] = Field(description="Why rows were not added")
+    notes: list[ProblemOut] = Field(description="Facts that are not kept")
 
 
 @router.post(
@@ -134,17 +136,18 @@ def _add_outcomes(
     person: str | None,
 ) -> dict[str, Any]:
     if not rows:
-        return {"outcomes": [], "errors": []}
+        return {"outcomes": [], "errors": [], "notes": []}
     from houseprice.records.outcomes import add
     from houseprice.tables.outcomes import check_outcomes
 
     wrong = [problem for number, row in enumerate(rows, 1) for problem in _malformed(number, row)]
-    facts = [row.get("facts") for row in rows]
+    facts = [each if isinstance(each := row.get("facts"), dict) else {} for row in rows]
+    unkept = [replace(each, severity="warning") for each in unknown_fields(facts, contract)]
     cells = pd.concat(
         [
             json_frame(rows, _OWN_COLUMNS).reindex(columns=pd.Index(_OWN_COLUMNS, dtype=object)),
             json_frame(
-                [each if isinstance(each, dict) else {} for each in facts],
+                facts,
                 [name for name in contract.columns if name not in _OWN_COLUMNS],
             ),
         ],
@@ -158,11 +161,15 @@ def _add_outcomes(
             _outcome(number, row, by_row.get(number)) for number, row in enumerate(rows, start=1)
         ],
         "errors": [
-            {**asdict(problem), "reference": _reference(rows[problem.row - 1]), "record": None}
-            for problem in table.problems
-            if problem.severity == "error" and problem.row is not None
+            _problem(each, rows) for each in table.problems if each.severity == "error" and each.row
         ],
+        "notes": [_problem(each, rows) for each in unkept],
     }
+
+
+def _problem(problem: Problem, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    reference = _reference(rows[problem.row - 1]) if problem.row else None
+    return {**asdict(problem), "reference": reference, "record": None}
 
 
 def _malformed(number: int, row: Mapping[str, Any]) -> list[Problem]:

@@ -106,7 +106,7 @@ def validate(
     columns = dict(zip(contract.columns, values, strict=True))
     problems.extend(_future_years(columns, blank, contract))
     problems.extend(_missing_columns(missing, contract))
-    problems.extend(_unknown_columns(rows, contract))
+    problems.extend(unknown_columns(rows, contract))
     required = np.array([[field.required] for field in contract.fields.values()])
     to_fill = unknown | (blank & ~required)
     blanks = {contract.columns[i]: to_fill[i] for i in np.flatnonzero(to_fill.any(axis=1))}
@@ -324,7 +324,8 @@ def _missing_columns(missing: set[str], contract: Contract) -> Iterator[Problem]
         yield Problem(None, None, "missing_columns", "warning", message, fields=tuple(others))
 
 
-def _unknown_columns(rows: pd.DataFrame, contract: Contract) -> Iterator[Problem]:
+def unknown_columns(rows: pd.DataFrame, contract: Contract) -> Iterator[Problem]:
+    """Yield a note that names the columns of a table that the contract does not know, if any."""
     known = _known_columns(contract)
     names = [str(name) for name in rows.columns.tolist() if name not in known]
     if names:

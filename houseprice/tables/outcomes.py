@@ -18,7 +18,7 @@ from houseprice.market.fields import fold_name
 from houseprice.market.parsing import is_blank, shorten
 from houseprice.market.problems import Problem
 from houseprice.market.sales import valuation_days
-from houseprice.market.validation import validate_prices
+from houseprice.market.validation import unknown_columns, validate_prices
 from houseprice.records.valuations import facts_of
 from houseprice.settings import Settings
 from houseprice.tables.decimals import ambiguous_numbers, detect_decimals
@@ -90,6 +90,8 @@ def check_outcomes(
     bad = {problem.row for problem in found if problem.severity == "error"}
     own = {name: rows[name].tolist() for name in (*_IDENTITY, "corrects") if name in rows}
     facts = rows[[name for name in contract.columns if name in rows]].to_dict("records")
+    unknown = unknown_columns(rows.drop(columns=[*_HEADERS], errors="ignore"), contract)
+    notes = (*notes, *(problem.message for problem in unknown))
     sales = pd.DataFrame(
         {
             "row": range(1, len(rows) + 1),

@@ -111,6 +111,20 @@ def test_later_prices_find_their_valuations_row_by_row(api: TestClient) -> None:
     assert (again["status"], again["outcome"]) == ("known", outcomes[0]["outcome"])
 
 
+def test_facts_of_a_later_price_that_are_not_kept_are_named(api: TestClient) -> None:
+    facts = {"size": 91, "sise": 1, "owner": "Ann", "quarter": ["N"]}
+    row = {"reference": "A-1", "sold_on": TOMORROW, "price": 150_000, "facts": facts}
+    answer = api.post("/v1/outcomes", json={"rows": [row]}).json()
+    assert answer["errors"] == []
+    assert answer["outcomes"][0]["status"] == "added"
+    assert [(each["row"], each["reference"], each["severity"], each["field"], each["expected"])
+            for each in answer["notes"]] == [
+        (1, "A-1", "warning", "sise", "size"),
+        (1, "A-1", "warning", "owner", None),
+        (1, "A-1", "warning", "quarter", "one text, number or null"),
+    ]  # fmt: skip
+
+
 def test_the_track_record_is_reported_as_documented(api: TestClient) -> None:
     rows = [{**HOUSE, "size": 60 + i, "reference": f"R{i}"} for i in range(31)]
     values = save(api, *rows, {"size": -5, "quarter": "N"})["valuations"]

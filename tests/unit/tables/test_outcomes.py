@@ -32,6 +32,7 @@ def test_columns_are_known_by_common_names(contract):
         contract,
     )
     assert table.problems == ()
+    assert table.notes[-1] == "1 column not used: Remark."
     assert table.sales.drop(columns="facts").to_dict("records") == [
         {"row": 1, "reference": "file 7", "address": "7 Main Street", "property_key": "p7",
          "sold_on": date(2021, 12, 31), "price": 250_000.5},
