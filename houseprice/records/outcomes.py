@@ -23,7 +23,7 @@ from houseprice.records.database import Database
 from houseprice.records.ledger import Author, append_in, lock, to_json
 from houseprice.records.matching import Match, Sale, find_matches
 from houseprice.records.schema import entries, matches, outcomes, valuations
-from houseprice.records.valuations import PAGE_ROWS, address_block, normalize_address
+from houseprice.records.valuations import PAGE_ROWS, address_block, normalize_address, text_fault
 
 CHUNK_ROWS = 1_000
 """Outcomes in one transaction: others write between two of them."""
@@ -78,7 +78,7 @@ def add(
     outcome that a row replaces. Each chunk is written as a whole; if a later one fails, adding the
     same sales again adds the rest.
 
-    Raises InputError if a price or a date is missing or impossible.
+    Raises InputError if a price or a date is missing or impossible, or a text is too long.
     """
     given = [_prepare(position, row) for position, row in enumerate(_records(sales), start=1)]
     last = {_sale_key(row): position for position, row in enumerate(given)}
@@ -313,6 +313,9 @@ def _prepare(position: int, row: Mapping[Any, Any]) -> dict[str, Any]:
     texts = {
         name: None if is_blank(row.get(name)) else str(row[name]).strip() for name in _IDENTITY
     }
+    for name, text in texts.items():
+        if fault := text_fault(name, text or ""):
+            raise InputError(f"Row {position:,}: {fault}")
     sold_on, price, facts = row.get("sold_on"), row.get("price"), row.get("facts")
     if isinstance(sold_on, datetime):
         sold_on = sold_on.date()

@@ -25,7 +25,7 @@ from houseprice.records.schema import entries, valuations
 MAX_TEXT_CHARS = 2_000
 """Characters that a note may have."""
 MAX_KEY_CHARS = 500
-"""Characters that a reference or an address may have: as many as an index takes."""
+"""Characters that a reference, a property key or an address may have: as many as an index takes."""
 PAGE_ROWS = 50
 """Saved valuations in one page of the list."""
 SEARCHED_ROWS = 10_000
@@ -77,7 +77,6 @@ def to_records(
 ) -> list[dict[str, Any]]:
     """Return the valuations of raw rows as they are appended to the table of them."""
     texts = texts or [OwnTexts()] * len(rows)
-    _check_texts(texts)
     days = valuation_days(rows, contract, info.as_of)
     given = [None] * len(rows) if result.facts_given is None else result.facts_given.tolist()
     houses, answers = rows.to_dict("records"), result.valuations.to_dict("records")
@@ -101,17 +100,34 @@ def to_records(
 
 
 def identify(cells: Mapping[Any, Any], own: OwnTexts, contract: Contract) -> dict[str, str | None]:
-    """Return what a house is recognised by, and its facts as given."""
+    """Return what a house is recognised by, and its facts as given.
+
+    Raises InputError if one of the texts can't be saved.
+    """
     market = contract.market
-    key = cells.get(market.property_id or market.id)
+    given = cells.get(market.property_id or market.id)
+    key = None if is_blank(given) else str(given).strip()
+    for name, text in {**vars(own), "property_key": key or ""}.items():
+        if fault := text_fault(name, text):
+            raise InputError(fault)
     address = normalize_address(own.address)
     return {
         "reference": own.reference.strip() or None,
-        "property_key": None if is_blank(key) else str(key).strip(),
+        "property_key": key,
         "address": address or None,
         "address_block": address_block(address) or None,
         "facts": to_json(facts_of(cells, contract)),
     }
+
+
+def text_fault(name: str, text: str) -> str | None:
+    """Return why a reference, a key, an address or a note can't be saved; None if it can."""
+    words, most = name.replace("_", " "), MAX_TEXT_CHARS if name == "note" else MAX_KEY_CHARS
+    if "\0" in text:
+        return f"The {words} has a character that can't be saved."
+    if len(text) > most:
+        return f"The {words} has {len(text):,} characters; at most {most:,} are saved."
+    return None
 
 
 def facts_of(cells: Mapping[Any, Any], contract: Contract) -> dict[str, str]:
@@ -287,15 +303,3 @@ def _frame(database: Database, query: Select[Any]) -> pd.DataFrame:
 
 def _number(value: float) -> float | None:
     return None if math.isnan(value) else float(value)
-
-
-def _check_texts(texts: Sequence[OwnTexts]) -> None:
-    for own in texts:
-        for name, text in vars(own).items():
-            if "\0" in text:
-                raise InputError(f"The {name} has a character that can't be saved.")
-            most = MAX_TEXT_CHARS if name == "note" else MAX_KEY_CHARS
-            if len(text) > most:
-                raise InputError(
-                    f"The {name} has {len(text):,} characters; at most {most:,} are saved."
-                )

@@ -19,7 +19,7 @@ from houseprice.market.parsing import is_blank, shorten
 from houseprice.market.problems import Problem
 from houseprice.market.sales import valuation_days
 from houseprice.market.validation import unknown_columns, validate_prices
-from houseprice.records.valuations import facts_of
+from houseprice.records.valuations import facts_of, text_fault
 from houseprice.settings import Settings
 from houseprice.tables.decimals import ambiguous_numbers, detect_decimals
 from houseprice.tables.reader import read_table
@@ -85,7 +85,7 @@ def check_outcomes(
     prices, price_problems = validate_prices(rows[contract.market.price.column], contract)
     days = _days(rows, contract)
     checked = [problem for problem in price_problems if problem.severity == "error"]
-    checked += _row_problems(rows, prices, days, contract)
+    checked += [*_row_problems(rows, prices, days, contract), *_text_problems(rows)]
     found = [*problems, *(problem for problem in checked if problem.row not in unread)]
     bad = {problem.row for problem in found if problem.severity == "error"}
     own = {name: rows[name].tolist() for name in (*_IDENTITY, "corrects") if name in rows}
@@ -191,3 +191,10 @@ def _row_problems(
             message = f"Corrects: «{shorten(corrected)}» is not the number of a later price."
             yield Problem(row, "corrects", "not_a_number", "error", message, shorten(corrected),
                           "a number as in the list of later prices")  # fmt: skip
+
+
+def _text_problems(rows: pd.DataFrame) -> Iterator[Problem]:
+    for name in _IDENTITY:
+        for row, text in enumerate(rows[name].astype(str) if name in rows else (), start=1):
+            if fault := text_fault(name, text.strip()):
+                yield Problem(row, name, "not_savable", "error", fault, shorten(text))

@@ -15,6 +15,7 @@ from houseprice.market.problems import Problem
 from houseprice.market.sales import Market
 from houseprice.records import outcomes
 from houseprice.records.ledger import Author
+from houseprice.records.valuations import MAX_KEY_CHARS
 from houseprice.tables.outcomes import OutcomeTable, check_outcomes, read_outcomes
 from houseprice.ui.charts.style import money_cells, money_title, price_text
 from houseprice.ui.layout import download, error_boundary, escape, show_table, upload_table
@@ -50,8 +51,8 @@ def _show_one(who: Author, contract: Contract, person: str | None) -> None:
     """Draw the form of one later price."""
     st.subheader("One price", anchor=False)
     with st.form("record_price", border=False):
-        reference = st.text_input("Reference", key="price_reference")
-        address = st.text_input("Address", key="price_address")
+        reference = st.text_input("Reference", key="price_reference", max_chars=MAX_KEY_CHARS)
+        address = st.text_input("Address", key="price_address", max_chars=MAX_KEY_CHARS)
         today = datetime.now(UTC).date() + timedelta(days=1)  # somewhere it is tomorrow already
         sold_on = st.date_input("Date of sale", None, date(1900, 1, 1), today, key="price_sold_on")
         price = st.text_input(

@@ -217,3 +217,8 @@ def test_a_sale_without_a_price_or_a_date_is_refused(database, sale):
     with pytest.raises(InputError, match=r"Row 2 has no (price above 0|date of sale)"):
         outcomes.add(database, ANNE, sales({}, sale))
     assert outcomes.listing(database, "hamlet").empty
+
+
+def test_a_text_that_is_too_long_is_refused_with_its_row(database):
+    with pytest.raises(InputError, match="Row 2: The property key has 501 characters"):
+        outcomes.add(database, ANNE, sales({}, {"property_key": "x" * 501}))

@@ -113,6 +113,8 @@ def test_a_text_that_is_too_long_is_refused(save_prices):
         save_prices([1e5], texts=[OwnTexts(note="x" * 2_001)])
     with pytest.raises(InputError, match="The address has 501 characters; at most 500"):
         save_prices([1e5], texts=[OwnTexts(address="x" * 501)])
+    with pytest.raises(InputError, match="The property key has 501 characters; at most 500"):
+        save_prices([1e5], rows=houses(1).assign(key="x" * 501))
 
 
 def test_the_longest_texts_of_any_script_can_be_saved(database, save_prices):

@@ -94,6 +94,25 @@ def test_each_bad_row_costs_itself_and_says_what_would_do(contract):
     )
 
 
+def test_a_text_that_is_too_long_for_an_index_costs_its_row(contract):
+    long = "x" * 501
+    rows = f"{long},,\n,{long},\n,,{long}\n,,{'x' * 500}\n"
+    table = read(
+        "sale date,price,reference,property key,address\n"
+        + "".join(f"2021-05-04,90000,{row}\n" for row in rows.splitlines()),
+        contract,
+    )
+    assert table.sales["row"].tolist() == [4]
+    assert [(p.row, p.field, p.code) for p in table.problems] == [
+        (1, "reference", "not_savable"),
+        (2, "property_key", "not_savable"),
+        (3, "address", "not_savable"),
+    ]
+    assert table.problems[1].message == (
+        "The property key has 501 characters; at most 500 are saved."
+    )
+
+
 def test_a_price_that_may_be_read_in_two_ways_is_refused(contract):
     table = read("reference;sale date;price\na;2021-05-04;250.000\n", contract)
     assert [problem.code for problem in table.problems] == ["ambiguous_number"]
