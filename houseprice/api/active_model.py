@@ -59,7 +59,14 @@ class Readiness:
 class ModelReloader:
     """Holds the version that answers (``active``) and replaces it when the store has another."""
 
-    def __init__(self, market: Market, store: ModelStore, poll_s: float = POLL_S) -> None:
+    def __init__(
+        self,
+        market: Market,
+        store: ModelStore,
+        poll_s: float = POLL_S,
+        on_trained: Callable[[str], None] | None = None,
+    ) -> None:
+        self._on_trained = on_trained
         self._market = market
         self._store = store
         self._poll_s = poll_s
@@ -111,7 +118,11 @@ class ModelReloader:
 
     async def _train(self) -> None:
         def load() -> ServedModel:
-            return self._serve(ensure_model(self._market, self._store, preliminary=True))
+            return self._serve(
+                ensure_model(
+                    self._market, self._store, preliminary=True, on_trained=self._on_trained
+                )
+            )
 
         await self._open("", load)
 

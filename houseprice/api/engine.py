@@ -73,13 +73,19 @@ class Engine:
         self.market = market or load_market(settings=settings)
         self.job_count = 0
         self.large_body = asyncio.Lock()  # held while a large body is parsed
-        self._reloader = ModelReloader(self.market, ModelStore.from_settings(settings), poll_s)
+        store = ModelStore.from_settings(settings)
+        self._reloader = ModelReloader(self.market, store, poll_s, self._log_training)
         self._golden = GoldenCheck()
         self._check_s = check_s
         self._queue = RequestQueue()
         self._running: asyncio.Future[list[tuple[Job, Any]]] | None = None
         self._scheduled = False
         self._thread: ThreadPoolExecutor | None = None
+
+    def _log_training(self, version: str) -> None:
+        from houseprice.records.people import log_training
+
+        log_training(self.settings, self.contract.market.name, "api", version)
 
     @property
     def contract(self) -> Contract:

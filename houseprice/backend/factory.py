@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import requests
 
 from houseprice.backend.base import Backend
@@ -23,17 +25,19 @@ def open_backend(
     progress: Progress | None = None,
     *,
     preliminary: bool = False,
+    on_trained: Callable[[str], None] | None = None,
 ) -> Backend:
     """Open the server at ``settings.api_url``, or the model of this process if there is none.
 
     A missing local model is trained, unless a server is used; a ``preliminary`` one will do where
-    another process finishes the training. Raises ModelError, SettingsError or BackendError; the
+    another process finishes the training, and ``on_trained`` is called with the name of a version
+    that was trained. Raises ModelError, SettingsError or BackendError; the
     latter may succeed later.
     """
     if settings.api_url:
         return open_remote(settings, market)
     store = ModelStore.from_settings(settings)
-    loaded = ensure_model(market, store, progress, preliminary=preliminary)
+    loaded = ensure_model(market, store, progress, preliminary=preliminary, on_trained=on_trained)
     return LocalBackend(loaded, market, store)
 
 

@@ -20,7 +20,7 @@ import typer
 
 from houseprice.commands.console import Console, Dask, MarketName, Quiet, read_settings, use_market
 from houseprice.commands.predict_cluster import value_files
-from houseprice.commands.records import author_here, open_database
+from houseprice.commands.records import author_here, log_change, open_database
 from houseprice.formatting import plural
 from houseprice.tables.processes import n_processors, start_server
 
@@ -332,7 +332,14 @@ def _value_here(console: Console, request: _Request) -> StreamResult:
             source.layout = replace(
                 source.layout, output_separator=_output_separator(output, source.layout.separator)
             )
-            backend = open_backend(settings, market, progress)
+            backend = open_backend(
+                settings,
+                market,
+                progress,
+                on_trained=lambda version: log_change(
+                    "model", version, "trained", market.contract.market.name
+                ),
+            )
             for remark in backend.info().remarks if settings.api_url else ():
                 console.info(remark)
             # A server may stop at any time: a chunk is what one request values.

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import subprocess
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from time import perf_counter
@@ -184,10 +184,12 @@ def ensure_model(
     progress: Progress | None = None,
     *,
     preliminary: bool = False,
+    on_trained: Callable[[str], None] | None = None,
 ) -> LoadedModel:
     """Load the active model of a market, after training one if no usable model exists.
 
-    A ``preliminary`` one will do where :func:`start_finishing` follows. If several processes need a
+    A ``preliminary`` one will do where :func:`start_finishing` follows. ``on_trained`` is called
+    with the name of a version that this process has trained. If several processes need a
     model, one trains it and the others wait. A ModelError or StoreError if a model can't be
     trained, saved or loaded.
     """
@@ -211,7 +213,9 @@ def ensure_model(
         except StoreError as error:
             logger.info("training a model because none is usable: %s", error)
         preliminary = preliminary and len(market.houses) > 2 * PRELIMINARY_SALES
-        _train(market, store, report_progress, preliminary=preliminary)
+        version, _ = _train(market, store, report_progress, preliminary=preliminary)
+        if on_trained is not None:
+            on_trained(version.name)
         return _load_usable(market, store, preliminary)
 
 

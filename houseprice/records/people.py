@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,11 +14,15 @@ from sqlalchemy import Connection, func, select
 
 from houseprice.errors import AccessDenied, InputError, RecordsError
 from houseprice.records.database import Database, parse_url
-from houseprice.records.ledger import Author, log_event, log_event_in
+from houseprice.records.ledger import Author, Source, log_event, log_event_in
 from houseprice.records.roles import ROLES, Permission, Role, may, normalize_person
 from houseprice.records.schema import entries, events
 from houseprice.settings import Settings
 
+logger = logging.getLogger(__name__)
+
+AUTOMATIC = "automatic"
+"""Who trains a model where none is usable: the program itself."""
 VIEW_HOURS = 1
 """The same view of the same person is logged once within this time."""
 _LOG_COLUMNS = (entries.c.id, entries.c.created_at, entries.c.person, entries.c.market,
@@ -116,6 +121,14 @@ def log_change(
             database.engine.dispose()
     except RecordsError as error:
         raise RecordsError(f"{subject} is {change}, but this is not in the log. {error}") from error
+
+
+def log_training(settings: Settings, market: str, source: Source, version: str) -> None:
+    """Log that the program trained a version because none was usable; a failure is no error."""
+    try:
+        log_change(settings, Author(AUTOMATIC, market, source), "model", version, "trained")
+    except RecordsError as error:
+        logger.warning("%s", error)
 
 
 def access_log(

@@ -257,7 +257,13 @@ def _all_columns(first: Iterable[str]) -> tuple[str, ...]:
 def _handle_of(name: str | None) -> BackendHandle:
     def open_and_finish(progress: Progress) -> Backend:
         market = _load_market(name)
-        opened = open_backend(settings(), market, progress, preliminary=True)
+
+        def log(version: str) -> None:
+            from houseprice.records.people import log_training
+
+            log_training(settings(), market.contract.market.name, "form", version)
+
+        opened = open_backend(settings(), market, progress, preliminary=True, on_trained=log)
         if not settings().api_url:
             start_finishing(market, ModelStore.from_settings(settings()))
         return opened

@@ -17,6 +17,8 @@ from houseprice.market.sales import Market
 from houseprice.model.store.artefact import GoldenRows
 from houseprice.model.store.signing import generate_key_pair
 from houseprice.model.store.store import ModelStore
+from houseprice.records.database import Database, parse_url
+from houseprice.records.people import access_log
 from houseprice.settings import Settings
 from tests.unit.api.engines import HeldCall, run_loop, run_with_engine, wait_for
 
@@ -57,7 +59,13 @@ def test_an_engine_without_a_model_trains_one_and_is_not_ready_meanwhile(
         await wait_for(lambda: engine.readiness().ok)
         assert len((await engine.value([HOUSE])).valuations) == 1
 
-    run_with_engine(work, town, tmp_path / "none yet")
+    url = f"sqlite:///{tmp_path}/records.sqlite"
+    database = Database.at(parse_url(url))
+    run_with_engine(work, town, tmp_path / "none yet", database_url=url)
+    assert access_log(database)[["action", "person"]].to_numpy().tolist() == [
+        ["model", "automatic"],
+    ]  # fmt: skip
+    database.engine.dispose()
 
 
 def test_a_server_with_trusted_keys_trains_no_model(

@@ -9,6 +9,7 @@ from houseprice.records.ledger import verify
 from houseprice.records.people import (
     access_log,
     log_change,
+    log_training,
     log_view,
     people,
     require_permission,
@@ -87,6 +88,20 @@ def test_a_change_is_logged_where_there_is_a_database(database, url, tmp_path):
     absent = tmp_path / "absent.sqlite"
     log_change(Settings(database_url=f"sqlite:///{absent}"), ANNE, "model", "m", "activated")
     assert not absent.exists()
+
+
+def test_a_training_of_the_program_is_in_the_log_and_never_fails(database, url, tmp_path):
+    plain = url.set(drivername=url.get_backend_name())
+    settings = Settings(database_url=plain.render_as_string(hide_password=False))
+    log_training(settings, "hamlet", "api", "hamlet-1")
+    event = access_log(database).iloc[0]
+    assert event[["person", "market", "source", "subject"]].tolist() == [
+        "automatic", "hamlet", "api", "hamlet-1",
+    ]  # fmt: skip
+    assert event["detail"] == {"change": "trained"}
+    file = tmp_path / "broken.sqlite"
+    file.write_text("not a database, but long enough to be taken for one" * 100)
+    log_training(Settings(database_url=f"sqlite:///{file}"), "hamlet", "api", "hamlet-1")
 
 
 def test_a_change_that_cannot_be_logged_is_reported_as_made(tmp_path):
