@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import ipaddress
 import re
+from collections.abc import Container
 from pathlib import Path
 from typing import Literal
 
@@ -214,6 +215,14 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost" or host.endswith(".localhost")
+
+
+def is_forwarded(headers: Container[str]) -> bool:
+    """Whether case-insensitive headers show that a proxy or a tunnel passed the request on."""
+    return any(name in headers for name in _FORWARDING)
+
+
+_FORWARDING = ("Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-IP")
 
 
 _SECRET = {"api_url"} | {

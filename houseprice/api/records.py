@@ -35,7 +35,7 @@ from houseprice.backend.schemas import Number, ResponseModel
 from houseprice.errors import AccessDenied, RecordNotFound, RecordsError
 from houseprice.market.contract import Contract
 from houseprice.market.parsing import shorten
-from houseprice.settings import Settings, is_loopback
+from houseprice.settings import Settings, is_forwarded, is_loopback
 
 if TYPE_CHECKING:
     from houseprice.backend.base import BackendInfo, ValuationResult
@@ -137,7 +137,7 @@ class Visitor:
 def _local_person(request: Request) -> str:
     """Return the user of this computer; raise ApiError 403 if others might make the request."""
     headers = request.headers
-    if not is_for_this_computer(get_engine(request).settings) or "x-forwarded-for" in headers:
+    if not is_for_this_computer(get_engine(request).settings) or is_forwarded(headers):
         raise ApiError(
             403,
             "no_person",

@@ -31,7 +31,7 @@ from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileMan
 from houseprice.errors import HousePriceError, SettingsError
 from houseprice.extras import require
 from houseprice.files import MEGABYTE
-from houseprice.settings import Settings, read_settings
+from houseprice.settings import Settings, is_forwarded, read_settings
 from houseprice.ui.visitor import check_sign_in
 
 if TYPE_CHECKING:
@@ -135,7 +135,7 @@ class ProtectionMiddleware:
 def _is_internal(scope: Scope) -> bool:
     """Whether a client is of this computer or its network, and not behind a proxy."""
     client = scope.get("client")
-    if client is None or "x-forwarded-for" in Headers(scope=scope):
+    if client is None or is_forwarded(Headers(scope=scope)):
         return False
     try:
         return ipaddress.ip_address(client[0]).is_private

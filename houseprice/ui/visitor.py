@@ -16,11 +16,10 @@ from streamlit.errors import StreamlitAuthError
 from houseprice.errors import SettingsError
 from houseprice.extras import require
 from houseprice.records.roles import normalize_person
-from houseprice.settings import is_loopback
+from houseprice.settings import is_forwarded, is_loopback
 
 _SHARED_KEYS = ("redirect_uri", "cookie_secret")
 _PROVIDER_KEYS = ("client_id", "client_secret", "server_metadata_url")
-_FORWARDING = ("Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-IP")
 
 
 def headers() -> Mapping[str, str]:
@@ -37,8 +36,8 @@ def is_alone() -> bool:
     address, given = st.get_option("server.address"), headers()
     host = given.get("Host", "localhost")
     name = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
-    is_forwarded = not is_loopback(name) or any(header in given for header in _FORWARDING)
-    return bool(address) and is_loopback(address) and not is_forwarded
+    is_direct = is_loopback(name) and not is_forwarded(given)
+    return bool(address) and is_loopback(address) and is_direct
 
 
 def has_sign_in() -> bool:

@@ -99,6 +99,7 @@ def test_a_market_is_renamed(yours, tmp_path):
         ("127.0.0.1", {"Host": "[::1]:8501"}, None, True),
         ("127.0.0.1", {"Host": "rebound.example.org:8501"}, None, False),
         ("127.0.0.1", {"X-Forwarded-For": "203.0.113.7"}, None, False),
+        ("127.0.0.1", {"Forwarded": "for=203.0.113.7"}, None, False),
         ("0.0.0.0", {}, None, False),
         (None, {}, None, False),
         ("0.0.0.0", {}, "on", True),

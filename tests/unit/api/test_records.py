@@ -187,6 +187,10 @@ def test_a_key_saves_and_sees_what_the_role_of_its_name_allows(
     [
         ({"serve_without_key": True}, {}),
         ({}, {"X-Forwarded-For": "203.0.113.1"}),
+        ({}, {"X-Forwarded-Host": "houses.example.org"}),
+        ({}, {"X-Real-IP": "203.0.113.1"}),
+        ({}, {"Forwarded": "for=203.0.113.1"}),
+        ({}, {"Via": "1.1 proxy"}),
         ({}, {"Origin": "https://elsewhere.example"}),
         ({}, {"Origin": "null"}),
     ],
