@@ -38,7 +38,7 @@ from houseprice.api.server import server_environment
 from houseprice.backend.local import LocalBackend
 from houseprice.market.sales import Market, load_market
 from houseprice.model.store.store import ModelStore
-from houseprice.model.training import ensure_model
+from houseprice.model.training import ensure_model, finish_training
 from houseprice.settings import Settings
 from houseprice.tables.reader import open_csv
 from houseprice.tables.scoring import ScoringOptions
@@ -72,7 +72,11 @@ def main() -> None:
     market = load_market()
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         models = Path(folder, "models")
-        backend = LocalBackend(ensure_model(market, ModelStore(models)), market)
+        store = ModelStore(models)
+        ensure_model(market, store)
+        # Else the first server starts this in a process of its own, whose CPU time would count.
+        finish_training(market, store)
+        backend = LocalBackend(ensure_model(market, store), market)
         os.environ["HOUSEPRICE_MODEL_DIR"] = str(models)
         servers = {
             name: stack.enter_context(started)
