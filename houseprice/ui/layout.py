@@ -249,12 +249,16 @@ def show_link(parameters: Mapping[str, str | Sequence[str]], content: str) -> No
             st.markdown(f"Copy the address of this page from your browser: it has the {content}.")
             return
         st.markdown(f"This link opens the same {content}. Copy it with the button in its corner.")
-        base = url.partition("#")[0].partition("?")[0]
-        if (name := market_name()) is not None:
-            parameters = {MARKET: market_title(name), **parameters}
-        link = f"{base}?{urlencode(parameters, doseq=True)}" if parameters else base
-        st.code(link, language=None, wrap_lines=True)
+        st.code(link_to(url, parameters), language=None, wrap_lines=True)
         st.caption(f"The link itself contains the {content}; nothing is stored.")
+
+
+def link_to(url: str, parameters: Mapping[str, str | Sequence[str]]) -> str:
+    """Return the URL of a page with query parameters in place of those that it has."""
+    base = url.partition("#")[0].partition("?")[0]
+    if (name := market_name()) is not None:
+        parameters = {MARKET: market_title(name), **parameters}
+    return f"{base}?{urlencode(parameters, doseq=True)}" if parameters else base
 
 
 def choose(

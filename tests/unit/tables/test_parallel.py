@@ -5,7 +5,6 @@ import io
 import multiprocessing
 import os
 import re
-import signal
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -262,8 +261,7 @@ def kill_workers():
     def kill():
         workers = set(multiprocessing.active_children()) - others
         for worker in workers:
-            assert worker.pid is not None
-            os.kill(worker.pid, signal.SIGKILL)
+            worker.kill()
             worker.join()
         return bool(workers)
 
