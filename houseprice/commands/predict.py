@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
@@ -20,7 +21,7 @@ import typer
 
 from houseprice.commands.console import Console, Dask, MarketName, Quiet, read_settings, use_market
 from houseprice.commands.predict_cluster import value_files
-from houseprice.commands.records import author_here, log_change, open_database
+from houseprice.commands.records import author_here, log_training, open_database
 from houseprice.formatting import plural
 from houseprice.tables.processes import n_processors, start_server
 
@@ -336,9 +337,7 @@ def _value_here(console: Console, request: _Request) -> StreamResult:
                 settings,
                 market,
                 progress,
-                on_trained=lambda version: log_change(
-                    "model", version, "trained", market.contract.market.name
-                ),
+                on_trained=partial(log_training, market.contract.market.name),
             )
             for remark in backend.info().remarks if settings.api_url else ():
                 console.info(remark)

@@ -186,6 +186,13 @@ def log_change(
     people.log_change(read_settings(), author, kind, subject, change, detail)
 
 
+def log_training(market: str, version: str) -> None:
+    """Log that a command trained a version because none was usable; a failure is no error."""
+    from houseprice.records import people
+
+    people.log_training(read_settings(), market, "command", version)
+
+
 def open_database() -> Database:
     """Open the database of the settings."""
     from houseprice.records.database import Database
