@@ -38,15 +38,16 @@ def hamlet(hamlet_folder: Path) -> Market:
 
 
 @pytest.fixture(scope="session")
-def store(tmp_path_factory: pytest.TempPathFactory) -> ModelStore:
-    """The store of the model that all backends use."""
-    return ModelStore(tmp_path_factory.mktemp("models"))
+def store(tmp_path_factory: pytest.TempPathFactory, hamlet: Market) -> ModelStore:
+    """A store of one model, which all backends use."""
+    store = ModelStore(tmp_path_factory.mktemp("models"))
+    train(hamlet, store, study=True)
+    return store
 
 
 @pytest.fixture(scope="session")
 def local(hamlet: Market, store: ModelStore) -> LocalBackend:
     """The reference for all other backends."""
-    train(hamlet, store, study=True)
     return LocalBackend(store.load(), hamlet)
 
 
