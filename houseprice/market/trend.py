@@ -28,6 +28,10 @@ PRIOR_WEIGHT = 2.0
 MIN_SEASONS = 3
 """Years that it takes to tell the seasons from the trend."""
 MAX_ORIGINS = 10
+MIN_AREA_SALES = 60
+"""Sales of an area from which it has an index of its own."""
+AREA_PRIOR = 60.0
+"""Sales that the index of the whole market counts as in an area."""
 _PENALTIES = np.logspace(-2, 8, 41)
 
 
@@ -195,6 +199,42 @@ class PriceIndex:
         inside = np.interp(distance, horizons, np.append(0.0, stds))
         grown: Floats = inside * np.maximum(distance / horizons[-1], 1.0)
         return grown
+
+
+class AreaIndices:
+    """What areas add to the price index of their market, where their sales suffice.
+
+    The index of an area is that of its sales' residuals from the index of the market, drawn
+    towards 0 as if there were :data:`AREA_PRIOR` more sales that moved with the market.
+
+    Attributes
+    ----------
+    indices_ : dict of float to PriceIndex
+        By the number of the area.
+    """
+
+    def fit(self, areas: Floats, years: Floats, residuals: Floats) -> Self:
+        """Fit to the areas and dates of sales, and to what the market's index leaves of prices."""
+        names, counts = np.unique(areas[np.isfinite(areas)], return_counts=True)
+        self.indices_ = {
+            float(area): PriceIndex().fit(years[areas == area], residuals[areas == area])
+            for area in names[counts >= MIN_AREA_SALES]
+        }
+        return self
+
+    def level(self, areas: Floats, years: Floats) -> Floats:
+        """Return what is added to the level of the market's index.
+
+        0 in an area without an index, and constant beyond the sales of an area: its market alone
+        goes on.
+        """
+        added = np.zeros(len(areas))
+        for area in set(areas.tolist()) & self.indices_.keys():
+            index, rows = self.indices_[area], areas == area
+            n_sales = index.sales_.sum()
+            level = index.level(np.minimum(years[rows], index.last_))
+            added[rows] = np.nan_to_num(level) * n_sales / (n_sales + AREA_PRIOR)
+        return added
 
 
 def _clipped(residuals: Floats) -> Floats:

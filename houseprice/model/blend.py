@@ -20,7 +20,7 @@ from sklearn.utils.validation import check_is_fitted
 from houseprice.market.contract import Contract
 from houseprice.market.fields import Field
 from houseprice.market.sales import sale_dates
-from houseprice.market.trend import PriceIndex
+from houseprice.market.trend import AreaIndices, PriceIndex
 from houseprice.model.extrapolation import Extrapolation
 from houseprice.model.features import FeatureBuilder, to_matrix
 from houseprice.model.members import RelevanceKernelRegressor, SplineElasticNet
@@ -75,6 +75,8 @@ class BlendRegressor(RegressorMixin, BaseEstimator):
     weights_ : ndarray of shape (n_members,)
     index_ : PriceIndex or None
         None where prices are not moved in time.
+    area_indices_ : AreaIndices
+        Only where each area has an index.
     extrapolation_ : Extrapolation
         How far houses are beyond the sales.
     inlier_mask_ : ndarray of bool, shape (n_sales,)
@@ -105,7 +107,12 @@ class BlendRegressor(RegressorMixin, BaseEstimator):
         sold = sale_dates(self._by_column(all_houses), self.contract)
         self.index_ = None
         if sold is not None:
-            self.index_ = PriceIndex().fit(sold, log_prices - estimate)
+            residuals = log_prices - estimate
+            self.index_ = PriceIndex().fit(sold, residuals)
+            if self.settings_.index == "area":
+                areas = self._areas(all_houses)
+                residuals = residuals - self.index_.level(sold)
+                self.area_indices_ = AreaIndices().fit(areas, sold, residuals)
         y = log_prices - self.index_level(all_houses)
         threshold = 8.0 if len(y) >= KERNEL_SALES else 7.0
         self.inlier_mask_ = inlier_mask(y - estimate, threshold)
@@ -170,9 +177,21 @@ class BlendRegressor(RegressorMixin, BaseEstimator):
     def index_level(self, houses: Floats) -> Floats:
         """Return what the price index adds to the log prices of houses at their dates of sale."""
         sold = sale_dates(self._by_column(houses), self.contract)
-        if sold is None or self.index_ is None or not self.settings_.uses_index:
+        if sold is None or self.index_ is None or self.settings_.index == "none":
             return np.zeros(len(houses))
-        return self.index_.level(sold)
+        level = self.index_.level(sold)
+        if self.settings_.index == "area":
+            level += self.area_indices_.level(self._areas(houses), sold)
+        return level
+
+    @property
+    def index_fields(self) -> list[int]:
+        """The positions of the fields that :meth:`index_level` depends on."""
+        roles = self.contract.market.roles
+        if self.index_ is None or self.settings_.index == "none":
+            return []
+        names = [*roles.dates, roles.location] if self.settings_.index == "area" else roles.dates
+        return [self.contract.columns.index(name) for name in names if name]
 
     def beyond_sales(self, houses: Floats) -> tuple[Floats, Floats]:
         """Measure how far imputed houses are beyond the sales, in fields, place and time.
@@ -259,6 +278,10 @@ class BlendRegressor(RegressorMixin, BaseEstimator):
 
     def _by_column(self, houses: Floats) -> dict[str, Floats]:
         return dict(zip(self.contract.columns, houses.T, strict=True))
+
+    def _areas(self, houses: Floats) -> Floats:
+        location = self.contract.market.roles.location
+        return self._by_column(houses)[location] if location else np.full(len(houses), np.nan)
 
     def _standardise(self, matrix: Floats) -> None:
         linear = matrix[:, : self.features_.n_linear_]

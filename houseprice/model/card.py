@@ -229,14 +229,15 @@ def _method(model: ValuationModel) -> list[str]:
         ),
     }
     index = getattr(regressor, "index_", None)
-    moves = settings is not None and settings.uses_index and index is not None
+    moved_by = {"market": "A price index moves", "area": "A price index of each area moves"}
+    moved = moved_by.get(settings.index) if settings is not None and index is not None else None
     return [
         (
             "Several models learn from the sales, and their predictions are averaged with weights "
             "that held-out sales decide on."
         ),
         *(text for kind, text in what.items() if kind in kinds),
-        *(["A price index moves all prices to one date first."] if moves else []),
+        *([f"{moved} all prices to one date first."] if moved else []),
         "Unknown fields are estimated from the known ones and widen the interval.",
         "The interval also widens, and the confidence is low, beyond what the sales cover.",
         (

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from importlib import import_module
 from importlib.metadata import entry_points
-from typing import Any, Protocol, Self
+from typing import Any, Literal, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ from scipy.optimize import nnls
 from houseprice.errors import ModelError
 
 Floats = NDArray[np.float64]
+Index = Literal["none", "market", "area"]
 
 KERNEL_SALES = 3_000
 """The kernel machine's time grows with the square of the sales; beyond so many it adds nothing."""
@@ -63,8 +64,9 @@ class Settings:
     """What a blend is fitted with."""
 
     members: tuple[MemberSpec, ...]
-    uses_index: bool = True
-    """Whether prices are moved to the last sale by a price index before the members are fitted."""
+    index: Index = "market"
+    """What moves prices to the last sale before the members are fitted: nothing, the price index
+    of the market, or also that of each area."""
 
 
 def default_folds(n_sales: int) -> int:

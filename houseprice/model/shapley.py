@@ -126,17 +126,16 @@ class ShapleyExplainer:
         return linear
 
     def _add_index(self, contributions: Floats, imputed: Floats) -> None:
-        """Add what the parts of the date change by the price index."""
-        times = list(self._regressor.features_.trees_.time_fields_)
-        if not times:
-            return
+        """Add what the parts of the date, and the area, change by the price index."""
+        fields = self._regressor.index_fields
         levels = []
-        for taken in _bits(len(times)):
+        for taken in _bits(len(fields)):
             mixed = np.tile(self.base, (len(imputed), 1))
-            own = [field for field, one in zip(times, taken, strict=True) if one]
+            own = [field for field, one in zip(fields, taken, strict=True) if one]
             mixed[:, own] = imputed[:, own]
             levels.append(self._regressor.index_level(mixed))
-        contributions[:, times] += (shapley_weights(len(times)) @ np.array(levels)).T
+        if fields:
+            contributions[:, fields] += (shapley_weights(len(fields)) @ np.array(levels)).T
 
 
 def _share(contributions: Floats, same: NDArray[np.bool_], group: tuple[int, ...]) -> None:

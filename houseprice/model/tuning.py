@@ -7,7 +7,7 @@ The grid is :data:`GRID`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -19,7 +19,7 @@ from sklearn.model_selection import KFold
 from houseprice.market.contract import Contract
 from houseprice.market.sales import sale_dates
 from houseprice.model.blend import BlendRegressor
-from houseprice.model.selection import KERNEL_SALES, MemberSpec, Settings
+from houseprice.model.selection import KERNEL_SALES, Index, MemberSpec, Settings
 
 Floats = NDArray[np.float64]
 Split = tuple[NDArray[np.intp], NDArray[np.intp]]
@@ -30,6 +30,13 @@ GRID: dict[str, tuple[dict[str, Any], ...]] = {
     "trees": ({}, {"max_leaf_nodes": 15}, {"max_leaf_nodes": 31}),
 }
 """The settings that each kind of member is tried with; the first ones are the default."""
+
+INDICES: dict[Index, str] = {
+    "market": "price index",
+    "area": "price index by area",
+    "none": "date as a feature",
+}
+"""How time counts, and how the report names it; the first one is the default."""
 
 NO_TRIALS = pd.DataFrame(columns=["member", "setting", "rmsle", "chosen"])
 """Where nothing was compared."""
@@ -76,9 +83,7 @@ def choose_settings(
         first = next(spec for spec in settings.members if spec.kind == kind)
         specs = [replace(first, settings=first.settings | other) for other in grid]
         errors = _held_out_errors(specs, settings, houses, y, contract, folds)
-        best = int(np.argmin(errors))
-        if errors[best] > (1.0 - MIN_GAIN) * errors[0]:
-            best = 0
+        best = _best(errors)
         members = tuple(
             replace(spec, settings=spec.settings | grid[best]) if spec.kind == kind else spec
             for spec in settings.members
@@ -98,23 +103,30 @@ def _choose_time(
     contract: Contract,
     rows: list[dict[str, object]],
 ) -> Settings:
-    """Value the latest fifth of the sales with the price index, the default, and without it."""
+    """Value the latest fifth of the sales with each price index, the first one by default."""
     sold = sale_dates(houses, contract)
     if sold is None or np.nanmax(sold) - np.nanmin(sold) < MIN_YEARS:
         return settings
     order = np.argsort(sold, kind="stable")
     split = order[: int(0.8 * len(order))], order[int(0.8 * len(order)) :]
     trees = next(spec for spec in settings.members if spec.kind == "trees")
-    trials = (replace(settings, uses_index=one) for one in (True, False))
-    errors = [_held_out_errors([trees], trial, houses, y, contract, [split])[0] for trial in trials]
-    uses_index = errors[1] > (1.0 - MIN_GAIN) * errors[0]
-    rows += [
-        {"member": "time", "setting": text, "rmsle": error, "chosen": uses_index == one}
-        for text, error, one in zip(
-            ("price index", "date as a feature"), errors, (True, False), strict=True
-        )
+    indices = [one for one in INDICES if one != "area" or contract.market.roles.location]
+    errors = [
+        _held_out_errors([trees], replace(settings, index=one), houses, y, contract, [split])[0]
+        for one in indices
     ]
-    return replace(settings, uses_index=uses_index)
+    best = _best(errors)
+    rows += [
+        {"member": "time", "setting": INDICES[one], "rmsle": error, "chosen": number == best}
+        for number, (one, error) in enumerate(zip(indices, errors, strict=True))
+    ]
+    return replace(settings, index=indices[best])
+
+
+def _best(errors: Sequence[float]) -> int:
+    """Return the position of the least error, or 0 if it is hardly less than the first one."""
+    best = int(np.argmin(errors))
+    return best if errors[best] <= (1.0 - MIN_GAIN) * errors[0] else 0
 
 
 def _held_out_errors(

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from houseprice.market.trend import PRIOR_STD, PriceIndex
+from houseprice.market.trend import AREA_PRIOR, PRIOR_STD, AreaIndices, PriceIndex
 
 
 def draw_sales(n_sales=4000, first=2006.0, last=2011.0, noise=0.15, seed=0):
@@ -173,3 +173,22 @@ def test_a_stored_index_is_the_same():
     grid = [2000, 2008, 2015, np.nan]
     assert copy.level(grid) == pytest.approx(index.level(grid))
     assert copy.std(grid) == pytest.approx(index.std(grid))
+
+
+def test_an_area_with_enough_sales_adds_its_own_trend_to_the_market():
+    years, noise = draw_sales(n_sales=1500, noise=0.05)
+    areas = np.repeat([0.0, 1.0, 2.0, np.nan], [700, 700, 20, 80])
+    indices = AreaIndices().fit(areas, years, noise + 0.1 * years * (areas != 0.0))
+    grid = np.array([2006.5, 2008.5, 2010.9])
+    drawn = 700 / (700 + AREA_PRIOR)
+    own = indices.level(np.ones(3), grid)
+    assert own == pytest.approx(0.1 * (grid - 2011) * drawn, abs=0.02)
+    assert not indices.level(np.array([2.0, np.nan, 9.0]), grid).any()
+    assert indices.level(np.zeros(3), grid) == pytest.approx(np.zeros(3), abs=0.02)
+
+
+def test_beyond_its_sales_an_area_follows_its_market():
+    years, noise = draw_sales(n_sales=500, noise=0.05)
+    indices = AreaIndices().fit(np.zeros(500), years, noise + 0.2 * years)
+    ahead, end = indices.level(np.zeros(2), np.array([2014.0, years.max()]))
+    assert ahead == end

@@ -83,6 +83,26 @@ def test_contributions_add_up_and_are_zero_where_house_and_base_agree(attributio
     assert attribution.shapley_values(houses[:0]).shape == (0, 10)
 
 
+def test_a_price_index_by_area_is_shared_by_area_and_date(hamlet):
+    houses, contract = hamlet.houses, hamlet.contract
+    areas = houses["quarter"].to_numpy()
+    growth = np.where(areas == areas[0], 0.1, -0.1) * (houses["sold"] - 2015)
+    settings = Settings((MemberSpec("additive", "additive"),), index="area")
+    regressor = BlendRegressor(contract, settings)
+    model = ValuationModel(contract, regressor, n_folds=3)
+    model.fit(houses, hamlet.prices.to_numpy() * np.exp(growth))
+    explainer = ShapleyExplainer(model, typical_house(hamlet))
+    asked = explainer.impute(houses.iloc[:6])
+    date_and_area = [contract.columns.index(name) for name in ("sold", "month", "quarter")]
+    moved = model.regressor_.index_level(asked) - model.regressor_.index_level(
+        explainer.base[np.newaxis]
+    )
+    assert np.abs(moved).max() > 0.1
+    for house, ours in zip(asked, explainer.shapley_values(asked), strict=True):
+        exact = exact_shapley(model.regressor_.predict, house, explainer.base)
+        np.testing.assert_allclose(ours[date_and_area], exact[date_and_area], atol=1e-3)
+
+
 def test_a_missing_field_contributes_as_its_imputed_value(attribution, hamlet):
     missing = attribution.impute(hamlet.houses.iloc[[3]].assign(grade=np.nan))
     typical = attribution.impute(hamlet.houses.iloc[[3]].assign(grade=missing[0, 2]))
