@@ -59,6 +59,7 @@ def server(folder: Path, prices: list[float]) -> Iterator[Program]:
     environment = {
         "HOUSEPRICE_MARKET": str(folder / "hamlet"),
         "HOUSEPRICE_MODEL_DIR": str(folder / "models"),
+        "HOUSEPRICE_DATABASE_URL": f"sqlite:///{folder / 'records.sqlite'}",
     }
     with program(folder, **environment) as started:
         yield started

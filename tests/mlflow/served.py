@@ -110,7 +110,7 @@ def test_a_house_that_only_the_server_refuses_does_not_affect_others(
 ) -> None:
     size = hamlet.contract.fields["size"].model_copy(update={"range": (1, 1_000)})
     wider = hamlet.contract.model_copy(update={"fields": {**hamlet.contract.fields, "size": size}})
-    rows.loc[2, "size"] = "5"
+    rows.loc[2, ["size", "ground floor"]] = ["5", "2"]
     theirs = ForeignBackend(Transport(settings), "mlflow", wider, settings).value(rows).valuations
     ours = local.value(rows).valuations
     assert theirs["reason_codes"].iloc[2] == "refused_by_server"
