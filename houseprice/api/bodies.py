@@ -38,6 +38,8 @@ from houseprice.errors import InputError
 from houseprice.market.contract import Contract
 from houseprice.market.defaults import as_of_cells
 from houseprice.market.parsing import shorten
+from houseprice.market.problems import Problem
+from houseprice.records.texts import MAX_KEY_CHARS, MAX_TEXT_CHARS, not_savable, text_fault
 
 LARGE_BODY = 32_768
 """Bytes above which a body is parsed in a thread, so that the event loop stays free."""
@@ -55,9 +57,8 @@ REFERENCE = "reference"
 ADDRESS = "address"
 """Member of a row that is saved with it, if that is requested."""
 
-MAX_REFERENCE_CHARS = 200
-MAX_ADDRESS_CHARS = 500
-MAX_NOTE_CHARS = 2_000
+REFERENCE_SCHEMA = {"type": ["string", "integer", "null"], "maxLength": MAX_KEY_CHARS}
+ADDRESS_SCHEMA = {"type": ["string", "null"], "maxLength": MAX_KEY_CHARS}
 
 MAX_COMPARABLES = 20
 MIN_INTERVAL, MAX_INTERVAL = 0.5, 0.95
@@ -104,6 +105,16 @@ Day = Annotated[
 ]
 
 
+Note = Annotated[
+    str,
+    Field(
+        max_length=MAX_TEXT_CHARS,
+        pattern=r"^[^\x00]*$",
+        description="What is saved with each row.",
+    ),
+]
+
+
 class RequestModel(BaseModel):
     """Base of request bodies: no unknown member, and no conversion between types."""
 
@@ -139,7 +150,7 @@ class ValuationRequest(RequestModel):
         description="Save all rows, also those without a value, with their `reference` and their "
         "`address`. The number of an entry is `record`.",
     )
-    note: str = Field("", max_length=MAX_NOTE_CHARS, description="What is saved with each row.")
+    note: Note = ""
 
 
 class WhatIfRequest(RequestModel):
@@ -189,7 +200,7 @@ class CsvOptions(BaseModel):
     reference: str = Field(
         "", description="Column that is saved as the reference; by default one with a usual name."
     )
-    note: str = Field("", max_length=MAX_NOTE_CHARS, description="What is saved with each row.")
+    note: Note = ""
 
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -295,8 +306,45 @@ def _list(names: Iterable[str]) -> str:
 def is_reference(value: object) -> TypeGuard[str | int]:
     """Whether a value of JSON can be a reference."""
     if isinstance(value, str):
-        return len(value) <= MAX_REFERENCE_CHARS
+        return text_fault(REFERENCE, value) is None
     return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**53
+
+
+def take_texts(
+    rows: list[dict[str, Any]], name: str, contract: Contract
+) -> tuple[dict[int, Any], list[Problem]]:
+    """Remove references or addresses of the caller from the rows, and return them by row number.
+
+    With them comes an error for each value that can't be one. A field of the market comes first.
+    """
+    texts: dict[int, Any] = {}
+    faults: list[Problem] = []
+    for number, row in enumerate(rows if name not in contract.columns else (), start=1):
+        cell = row.pop(name, None)
+        if fault := _text_fault(name, cell):
+            faults.append(not_savable(number, name, fault, cell))
+        elif cell is not None:
+            texts[number] = cell
+    return texts, faults
+
+
+def key_faults(rows: list[dict[str, Any]], contract: Contract) -> list[Problem]:
+    """Return an error for each property key that can't be saved."""
+    keys = [row.get(contract.property_key) for row in rows]
+    return [
+        not_savable(number, contract.property_key, fault, key)
+        for number, key in enumerate(keys, start=1)
+        if isinstance(key, str | int) and (fault := text_fault("property_key", str(key).strip()))
+    ]
+
+
+def _text_fault(name: str, cell: object) -> str | None:
+    """Return why a value of JSON can't be a reference or an address; None if it can."""
+    if isinstance(cell, str):
+        return text_fault(name, cell.strip())
+    if cell is None or (name == REFERENCE and is_reference(cell)):
+        return None
+    return f"The {name} is not a text{' or a whole number' if name == REFERENCE else ''}."
 
 
 def invalid_request(detail: str, *, field: str | None = None) -> ApiError:

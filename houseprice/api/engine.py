@@ -14,7 +14,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, TypeVar
@@ -147,8 +147,9 @@ class Engine:
         interval: float = DEFAULT_INTERVAL,
         evidence: bool = False,
         model: ServedModel | None = None,
+        faults: Sequence[Problem] = (),
     ) -> ValuationResult:
-        """Value rows of JSON; an unknown field or a nested value is an error of its row."""
+        """Value rows of JSON; an unknown field, a nested value, a fault is an error of its row."""
         limit = self.settings.serve_max_rows
         if len(rows) > limit:
             detail = f"A request may have {limit:,} houses, and this one has {len(rows):,}."
@@ -159,6 +160,7 @@ class Engine:
         large = len(rows) > THREAD_ROWS
         table: HouseTable = await asyncio.to_thread(convert) if large else convert()
         future = asyncio.get_running_loop().create_future()
+        table = replace(table, rejected=(*faults, *table.rejected))
         job = ValuationJob(table, model, interval, evidence, future)
         with count_rows(len(rows)) as counts:
             result: ValuationResult = await self._submit(job)

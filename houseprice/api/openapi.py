@@ -23,7 +23,7 @@ from fastapi.responses import HTMLResponse
 from fastapi.routing import APIRoute
 
 from houseprice import __version__
-from houseprice.api.bodies import ADDRESS, MAX_ADDRESS_CHARS, MAX_REFERENCE_CHARS, REFERENCE
+from houseprice.api.bodies import ADDRESS, ADDRESS_SCHEMA, REFERENCE, REFERENCE_SCHEMA
 from houseprice.api.limits import is_public
 from houseprice.api.problem_details import PROBLEMS, PROBLEMS_PATH, ApiError, ProblemDetails
 from houseprice.backend.strict_json import write_json
@@ -177,15 +177,13 @@ def house_schema(contract: Contract, example: dict[str, Any] | None = None) -> d
         properties[REFERENCE] = {
             "title": "Reference",
             "description": "A text or number of your own, returned with the value of the house.",
-            "type": ["string", "integer", "null"],
-            "maxLength": MAX_REFERENCE_CHARS,
+            **REFERENCE_SCHEMA,
         }
     if ADDRESS not in contract.columns:
         properties[ADDRESS] = {
             "title": "Address",
             "description": "It is saved with the value, if `save` is true, and otherwise unused.",
-            "type": ["string", "null"],
-            "maxLength": MAX_ADDRESS_CHARS,
+            **ADDRESS_SCHEMA,
         }
     properties[market.price.column] = {
         "title": market.price.label,

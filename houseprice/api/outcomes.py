@@ -12,9 +12,9 @@ from fastapi import APIRouter, Request, Response
 from pydantic import FailFast, Field, InstanceOf, WithJsonSchema
 
 from houseprice.api.bodies import (
-    MAX_ADDRESS_CHARS,
-    MAX_REFERENCE_CHARS,
+    ADDRESS_SCHEMA,
     REFERENCE,
+    REFERENCE_SCHEMA,
     RequestModel,
     document_body,
     is_reference,
@@ -38,22 +38,14 @@ if TYPE_CHECKING:
 router = APIRouter(tags=["records"])
 
 _OWN_COLUMNS = ("reference", "property_key", "address", "sold_on", "price", "corrects")
-_MAX_CHARS = {
-    "reference": MAX_REFERENCE_CHARS,
-    "property_key": MAX_REFERENCE_CHARS,
-    "address": MAX_ADDRESS_CHARS,
-    "corrects": 15,
-}
-_MAX_CELL_CHARS = 2_000
-_TEXT_OR_NUMBER = {"type": ["string", "integer", "null"], "maxLength": MAX_REFERENCE_CHARS}
 _SALE_SCHEMA: dict[str, Any] = {
     "title": "Sale",
     "description": "A sale. One of `reference`, `property_key` and `address` identifies the house.",
     "type": "object",
     "properties": {
-        "reference": {**_TEXT_OR_NUMBER, "description": "That of the saved valuation."},
-        "property_key": {**_TEXT_OR_NUMBER, "description": "Key of the house in the market."},
-        "address": {"type": ["string", "null"], "maxLength": MAX_ADDRESS_CHARS},
+        "reference": {**REFERENCE_SCHEMA, "description": "That of the saved valuation."},
+        "property_key": {**REFERENCE_SCHEMA, "description": "Key of the house in the market."},
+        "address": ADDRESS_SCHEMA,
         "sold_on": {"type": "string", "format": "date", "description": "Day of the sale."},
         "price": {"type": "number", "description": "In the currency of the market."},
         "corrects": {
@@ -175,7 +167,6 @@ def _problem(problem: Problem, rows: Sequence[Mapping[str, Any]]) -> dict[str, A
 def _malformed(number: int, row: Mapping[str, Any]) -> list[Problem]:
     problems = []
     for name, cell in row.items():
-        limit = _MAX_CHARS.get(name, _MAX_CELL_CHARS)
         if name not in (*_OWN_COLUMNS, "facts"):
             text = f"«{shorten(name)}» is not a member of a sale."
             expected = ", ".join((*_OWN_COLUMNS, "facts"))
@@ -183,9 +174,6 @@ def _malformed(number: int, row: Mapping[str, Any]) -> list[Problem]:
             continue
         elif isinstance(cell, bool | list | dict):
             text, expected = f"«{name}» has a value of another type.", "a text or a number"
-        elif len(str(cell)) > limit or "\0" in str(cell):
-            text = f"«{name}» is too long, or has a character that can't be saved."
-            expected = f"at most {limit:,} characters"
         else:
             continue
         problems.append(Problem(number, None, "wrong_member", "error", text, None, expected))

@@ -16,7 +16,6 @@ from pydantic import BaseModel, Field
 from houseprice.api.active_model import ServedModel
 from houseprice.api.bodies import (
     ADDRESS,
-    MAX_ADDRESS_CHARS,
     REFERENCE,
     EffectsRequest,
     NextFactsRequest,
@@ -24,12 +23,13 @@ from houseprice.api.bodies import (
     WhatIfRequest,
     document_body,
     invalid_request,
-    is_reference,
     json_response,
+    key_faults,
     large_json_response,
     parse_as_of,
     parse_request,
     read_json_body,
+    take_texts,
 )
 from houseprice.api.engine import THREAD_ROWS, Engine, get_engine, house_frame
 from houseprice.api.openapi import row_schema
@@ -90,8 +90,11 @@ async def valuations(request: Request) -> Response:
         detail = "A CSV table has no explanations and no comparable sales: accept application/json."
         raise ApiError(406, "not_acceptable", detail)
     visitor = Visitor(request) if options.save else None
-    references = _take_references(rows, contract)
-    addresses = _take_addresses(rows, contract) if options.save else {}
+    references, faults = take_texts(rows, REFERENCE, contract)
+    addresses = dict[int, Any]()
+    if options.save:
+        addresses, others = take_texts(rows, ADDRESS, contract)
+        faults += [*others, *key_faults(rows, contract)]
     if (options.explain or options.comparables) and len(rows) > MAX_EXPLAINED_ROWS:
         detail = (
             f"A request with explanations or comparable sales may have {MAX_EXPLAINED_ROWS:,} "
@@ -101,7 +104,11 @@ async def valuations(request: Request) -> Response:
     model = engine.model
     dated = _with_dates(options, contract)
     result = await engine.value(
-        dated.rows, interval=options.interval, evidence=options.evidence, model=model
+        dated.rows,
+        interval=options.interval,
+        evidence=options.evidence,
+        model=model,
+        faults=faults,
     )
     days = _valuation_days(rows, contract, options.as_of or model.info.as_of)
     details: list[dict[str, Any]] = [{"as_of": day} for day in days]
@@ -143,35 +150,6 @@ def _prefers_csv(accept: str) -> bool:
     types = [part.partition(";")[0].strip().lower() for part in accept.split(",")]
     first = next((each for each in types if each in ("text/csv", "application/json")), "")
     return first == "text/csv"
-
-
-def _take_references(rows: list[dict[str, Any]], contract: Contract) -> dict[int, str | int]:
-    """Remove the references of the caller from the rows, and return them by row number.
-
-    A field of the market comes first. A value that can't be a reference stays in its row, where it
-    is reported as a field that is not used.
-    """
-    if REFERENCE in contract.columns:
-        return {}
-    references = {
-        number: row[REFERENCE]
-        for number, row in enumerate(rows, start=1)
-        if REFERENCE in row and is_reference(row[REFERENCE])
-    }
-    for number in references:
-        del rows[number - 1][REFERENCE]
-    return references
-
-
-def _take_addresses(rows: list[dict[str, Any]], contract: Contract) -> dict[int, str]:
-    """Remove the addresses of rows to save, as :func:`_take_references`."""
-    if ADDRESS in contract.columns:
-        return {}
-    return {
-        number: row.pop(ADDRESS)
-        for number, row in enumerate(rows, start=1)
-        if isinstance(row.get(ADDRESS), str) and len(row[ADDRESS]) <= MAX_ADDRESS_CHARS
-    }
 
 
 def _csv_response(

@@ -228,6 +228,8 @@ def predict(  # noqa: PLR0913, PLR0917 - a parameter for each option
 
 def _check_saving(*, save: bool, texts: tuple[str | None, str], elsewhere: bool) -> None:
     """Refuse, before any work, texts to save without ``--save``, or rows that others value."""
+    from houseprice.records.texts import text_fault
+
     if any(texts) and not save:
         raise typer.BadParameter("add --save.", param_hint="--reference / --note")
     if save and elsewhere:
@@ -235,6 +237,8 @@ def _check_saving(*, save: bool, texts: tuple[str | None, str], elsewhere: bool)
             "only rows that this computer values are saved: leave out --dask and --whole.",
             param_hint="--save",
         )
+    if fault := text_fault("note", texts[1].strip()):
+        raise typer.BadParameter(fault, param_hint="--note")
 
 
 def _check_paths(source: Path, output: Path | None, *, resume: bool | None) -> None:

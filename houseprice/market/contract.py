@@ -158,6 +158,11 @@ class Contract(ContractModel):
         keys = (self.market.id, self.market.property_id)
         return tuple(dict.fromkeys(key for key in keys if key is not None))
 
+    @property
+    def property_key(self) -> str:
+        """The column of the key of a house: that of its sale where houses have none."""
+        return self.market.property_id or self.market.id
+
     @cached_property
     def names(self) -> tuple[str, ...]:
         """The columns of a file of sales that the contract names."""

@@ -23,7 +23,8 @@ from houseprice.records.database import Database
 from houseprice.records.ledger import Author, append_in, lock, to_json
 from houseprice.records.matching import Match, Sale, find_matches
 from houseprice.records.schema import entries, matches, outcomes, valuations
-from houseprice.records.valuations import PAGE_ROWS, address_block, normalize_address, text_fault
+from houseprice.records.texts import text_fault
+from houseprice.records.valuations import PAGE_ROWS, address_block, normalize_address
 
 CHUNK_ROWS = 1_000
 """Outcomes in one transaction: others write between two of them."""

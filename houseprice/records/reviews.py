@@ -23,8 +23,9 @@ from houseprice.model.report import to_records
 from houseprice.records.database import Database
 from houseprice.records.ledger import Author, append, log_event
 from houseprice.records.schema import entries, events, reviews, valuations
+from houseprice.records.texts import MAX_TEXT_CHARS
 from houseprice.records.track_record import during
-from houseprice.records.valuations import MAX_TEXT_CHARS, get
+from houseprice.records.valuations import get
 
 Verdict = Literal["agree", "too_high", "too_low"]
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)

@@ -13,19 +13,17 @@ import pandas as pd
 from sqlalchemy import CompoundSelect, Select, func, or_, select, union
 
 from houseprice.backend.base import NUMBER_COLUMNS, BackendInfo, ValuationResult
-from houseprice.errors import InputError, RecordNotFound
+from houseprice.errors import RecordNotFound
 from houseprice.formatting import plural
 from houseprice.market.contract import Contract
 from houseprice.market.parsing import is_blank, parse_cell
+from houseprice.market.problems import Problem
 from houseprice.market.sales import valuation_days
 from houseprice.records.database import Database
 from houseprice.records.ledger import Author, append, delete_personal, to_json
 from houseprice.records.schema import entries, valuations
+from houseprice.records.texts import not_savable, text_fault
 
-MAX_TEXT_CHARS = 2_000
-"""Characters that a note may have."""
-MAX_KEY_CHARS = 500
-"""Characters that a reference, a property key or an address may have: as many as an index takes."""
 PAGE_ROWS = 50
 """Saved valuations in one page of the list."""
 SEARCHED_ROWS = 10_000
@@ -75,7 +73,10 @@ def to_records(
     texts: Sequence[OwnTexts] = (),
     valued_at: datetime,
 ) -> list[dict[str, Any]]:
-    """Return the valuations of raw rows as they are appended to the table of them."""
+    """Return the valuations of raw rows as they are appended to the table of them.
+
+    Texts that can't be saved are left out: :func:`text_problems` names them.
+    """
     texts = texts or [OwnTexts()] * len(rows)
     days = valuation_days(rows, contract, info.as_of)
     given = [None] * len(rows) if result.facts_given is None else result.facts_given.tolist()
@@ -84,7 +85,6 @@ def to_records(
         {
             **identify(cells, own, contract),
             **{name: _number(answer[name]) for name in NUMBER_COLUMNS},
-            "note": own.note.strip() or None,
             "status": answer["status"],
             "facts_given": n_given,
             "reason_codes": answer["reason_codes"],
@@ -100,34 +100,39 @@ def to_records(
 
 
 def identify(cells: Mapping[Any, Any], own: OwnTexts, contract: Contract) -> dict[str, str | None]:
-    """Return what a house is recognised by, and its facts as given.
-
-    Raises InputError if one of the texts can't be saved.
-    """
-    market = contract.market
-    given = cells.get(market.property_id or market.id)
-    key = None if is_blank(given) else str(given).strip()
-    for name, text in {**vars(own), "property_key": key or ""}.items():
-        if fault := text_fault(name, text):
-            raise InputError(fault)
-    address = normalize_address(own.address)
+    """Return what a house is recognised by, its note, and its facts as given."""
+    texts = {
+        name: "" if text_fault(name, text) else text
+        for name, text in _texts(cells.get(contract.property_key), own).items()
+    }
+    address = normalize_address(texts["address"])
     return {
-        "reference": own.reference.strip() or None,
-        "property_key": key,
+        "reference": texts["reference"] or None,
+        "note": texts["note"] or None,
+        "property_key": texts["property_key"] or None,
         "address": address or None,
         "address_block": address_block(address) or None,
         "facts": to_json(facts_of(cells, contract)),
     }
 
 
-def text_fault(name: str, text: str) -> str | None:
-    """Return why a reference, a key, an address or a note can't be saved; None if it can."""
-    words, most = name.replace("_", " "), MAX_TEXT_CHARS if name == "note" else MAX_KEY_CHARS
-    if "\0" in text:
-        return f"The {words} has a character that can't be saved."
-    if len(text) > most:
-        return f"The {words} has {len(text):,} characters; at most {most:,} are saved."
-    return None
+def text_problems(
+    rows: pd.DataFrame, texts: Sequence[OwnTexts], contract: Contract
+) -> list[Problem]:
+    """Return an error for each text of raw rows, and each property key, that can't be saved."""
+    column = contract.property_key
+    keys = rows[column].tolist() if column in rows else [None] * len(rows)
+    return [
+        not_savable(number, column if name == "property_key" else name, fault, text)
+        for number, (key, own) in enumerate(zip(keys, texts, strict=True), start=1)
+        for name, text in _texts(key, own).items()
+        if (fault := text_fault(name, text))
+    ]
+
+
+def _texts(key: object, own: OwnTexts) -> dict[str, str]:
+    texts = {**vars(own), "property_key": "" if is_blank(key) else str(key)}
+    return {name: text.strip() for name, text in texts.items()}
 
 
 def facts_of(cells: Mapping[Any, Any], contract: Contract) -> dict[str, str]:
@@ -138,6 +143,11 @@ def facts_of(cells: Mapping[Any, Any], contract: Contract) -> dict[str, str]:
         if name in contract.columns
     }
     return {name: text for name, text in texts.items() if text.strip()}
+
+
+def is_entry_number(text: str) -> bool:
+    """Whether a text can be the number of an entry."""
+    return text.isdecimal() and len(text) <= _MAX_DIGITS
 
 
 def normalize_address(text: str) -> str:
@@ -201,7 +211,7 @@ def _found(text: str, newest: Select[Any]) -> CompoundSelect[Any]:
         columns.address.contains(address, autoescape=True),
     )
     parts = [select(columns.entry).where(columns.entry.in_(newest), inside)]
-    if text.isdecimal() and len(text) <= _MAX_DIGITS:
+    if is_entry_number(text):
         parts.append(select(columns.entry).where(columns.entry == int(text)))
     beginnings = [
         (column, spelling)

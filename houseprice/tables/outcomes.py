@@ -19,7 +19,8 @@ from houseprice.market.parsing import is_blank, shorten
 from houseprice.market.problems import Problem
 from houseprice.market.sales import valuation_days
 from houseprice.market.validation import unknown_columns, validate_prices
-from houseprice.records.valuations import facts_of, text_fault
+from houseprice.records.texts import not_savable, text_fault
+from houseprice.records.valuations import facts_of, is_entry_number
 from houseprice.settings import Settings
 from houseprice.tables.decimals import ambiguous_numbers, detect_decimals
 from houseprice.tables.reader import read_table
@@ -122,7 +123,7 @@ def _rename(rows: pd.DataFrame, contract: Contract) -> pd.DataFrame:
         if column and column not in names.values() and column != header:
             names[header] = column
     rows = rows.rename(columns={old: new for old, new in names.items() if new not in rows})
-    key = market.property_id or market.id
+    key = contract.property_key
     if "property_key" not in rows and key in rows:
         rows = rows.assign(property_key=rows[key])
     return rows
@@ -187,7 +188,7 @@ def _row_problems(
                 "The row has nothing that the house is recognised by.", "",
                 "a reference, a property key or an address",
             )  # fmt: skip
-        if corrected.strip() and not corrected.strip().isdecimal():
+        if corrected.strip() and not is_entry_number(corrected.strip()):
             message = f"Corrects: «{shorten(corrected)}» is not the number of a later price."
             yield Problem(row, "corrects", "not_a_number", "error", message, shorten(corrected),
                           "a number as in the list of later prices")  # fmt: skip
@@ -197,4 +198,4 @@ def _text_problems(rows: pd.DataFrame) -> Iterator[Problem]:
     for name in _IDENTITY:
         for row, text in enumerate(rows[name].astype(str) if name in rows else (), start=1):
             if fault := text_fault(name, text.strip()):
-                yield Problem(row, name, "not_savable", "error", fault, shorten(text))
+                yield not_savable(row, name, fault, text)

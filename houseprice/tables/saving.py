@@ -17,8 +17,10 @@ if TYPE_CHECKING:
 
     from houseprice.backend.base import BackendInfo, ValuationResult
     from houseprice.market.contract import Contract
+    from houseprice.market.problems import Problem
     from houseprice.records.database import Database
     from houseprice.records.ledger import Author
+    from houseprice.records.valuations import OwnTexts
     from houseprice.tables.table import Header, Table
 
 RecordRow = Mapping[str, Any]
@@ -84,19 +86,36 @@ def record_rows(
     options: SaveOptions,
     valued_at: datetime,
 ) -> tuple[RecordRow, ...]:
-    """Return what is saved of a table, or a chunk of one, and its valuations."""
-    from houseprice.records.valuations import OwnTexts, to_records
+    """Return what is saved of a table, or a chunk of one, and its valuations.
+
+    Texts that can't be saved are left out: :func:`unsavable` names them.
+    """
+    from houseprice.records.valuations import to_records
 
     assert table.contract is not None
+    texts = _own_texts(table, options)
+    return tuple(to_records(rows, result, info, table.contract, texts=texts, valued_at=valued_at))
+
+
+def unsavable(table: Table, options: SaveOptions) -> list[Problem]:
+    """Return an error for each text to save, of a table or a chunk of one, that can't be saved."""
+    from houseprice.records.valuations import text_problems
+
+    assert table.contract is not None
+    return text_problems(table.rows, _own_texts(table, options), table.contract)
+
+
+def _own_texts(table: Table, options: SaveOptions) -> list[OwnTexts]:
+    from houseprice.records.valuations import OwnTexts
+
     references, addresses = (
-        [""] * len(rows) if column is None else table.cells[column].tolist()
+        [""] * len(table.cells) if column is None else table.cells[column].tolist()
         for column in (options.reference, options.address)
     )
-    texts = [
+    return [
         OwnTexts(reference, options.note, address)
         for reference, address in zip(references, addresses, strict=True)
     ]
-    return tuple(to_records(rows, result, info, table.contract, texts=texts, valued_at=valued_at))
 
 
 class TableSaver:

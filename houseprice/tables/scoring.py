@@ -21,7 +21,7 @@ from houseprice.market.defaults import as_of_cells, fill_dates
 from houseprice.market.problems import Problem, renumbered, rows_with_problems
 from houseprice.market.sales import valuation_days
 from houseprice.progress import Progress
-from houseprice.tables.saving import RecordRow, SaveOptions, record_rows
+from houseprice.tables.saving import RecordRow, SaveOptions, record_rows, unsavable
 from houseprice.tables.table import OutputColumns, Table
 
 
@@ -164,6 +164,7 @@ def value_rows(
 ) -> ValuedRows:
     """Value the rows of a table, or of a chunk of one.
 
+    A row whose texts can't be saved, where that is requested, gets an error in place of a value.
     Raises BackendError if the backend can't answer, and InputError if the market has no dates and
     the options have one.
     """
@@ -171,6 +172,8 @@ def value_rows(
     if options.as_of is not None:
         assert table.contract is not None
         rows = fill_dates(given, as_of_cells(table.contract, options.as_of))
+    if options.save is not None:
+        table = replace(table, problems=(*table.problems, *unsavable(table, options.save)))
     unreadable = rows_with_problems(table.problems, len(rows))
     any_unreadable = bool(unreadable.any())
     positions = np.flatnonzero(~unreadable)

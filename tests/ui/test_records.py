@@ -69,15 +69,18 @@ def test_the_value_of_the_form_is_saved_as_it_is_shown_and_listed(database):
 def test_a_table_is_saved_once_with_the_column_of_its_reference(database, market):
     required = [field.column for field in market.contract.fields.values() if field.required]
     table = pd.DataFrame(dict.fromkeys(required, "unknown"), index=[0, 1])
-    table = table.assign(GrLivArea=["1350", "abc"], Ref=["x1", "x2"])
+    table = table.assign(GrLivArea=["1350", "abc"], Ref=["x1", "x2"], Id=["9" * 501, "1"])
     page = open_page(CSV)
     page.file_uploader(key="csv").upload("two.csv", table.to_csv(index=False).encode(), "text/csv")
     page = open_popover(page.run(), "csv_saving")
     assert valuations.count(database, "ames") == 0
     page.button(key="csv_save").click().run()
     assert "Saved as numbers 1 to 2." in [block.value for block in page.success]
+    fault = "row 1 (The property key has 501 characters; at most 500 are saved)"
+    assert f"Rows saved without a text: {fault}." in [block.value for block in page.warning]
     listed = valuations.listing(database, "ames")
     assert listed["reference"].tolist() == ["x2", "x1"]
+    assert listed["property_key"].fillna("").tolist() == ["1", ""]
     assert listed["status"].tolist() == ["error", "warning"]
     assert listed["facts_given"].tolist() == [1, 1]
     assert not [button for button in page.button if button.key == "csv_save"]

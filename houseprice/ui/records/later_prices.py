@@ -15,7 +15,7 @@ from houseprice.market.problems import Problem
 from houseprice.market.sales import Market
 from houseprice.records import outcomes
 from houseprice.records.ledger import Author
-from houseprice.records.valuations import MAX_KEY_CHARS
+from houseprice.records.texts import MAX_KEY_CHARS
 from houseprice.tables.outcomes import OutcomeTable, check_outcomes, read_outcomes
 from houseprice.ui.charts.style import money_cells, money_title, price_text
 from houseprice.ui.layout import download, error_boundary, escape, show_table, upload_table

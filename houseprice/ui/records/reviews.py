@@ -14,7 +14,7 @@ from houseprice.records import alarms, reviews, valuations
 from houseprice.records.alarms import ALARM_RATE
 from houseprice.records.ledger import Author
 from houseprice.records.report import LiveReport
-from houseprice.records.valuations import MAX_TEXT_CHARS
+from houseprice.records.texts import MAX_TEXT_CHARS
 from houseprice.ui.charts.panel import readable_headers
 from houseprice.ui.charts.style import money_cells
 from houseprice.ui.house.state import house_frame, raw_row

@@ -8,12 +8,13 @@ from datetime import UTC, datetime
 import streamlit as st
 
 from houseprice.backend.base import BackendInfo, ValuationResult
-from houseprice.formatting import plural
+from houseprice.formatting import list_some, plural
 from houseprice.market.contract import Contract
 from houseprice.records.ledger import Author, append
 from houseprice.records.schema import valuations
-from houseprice.records.valuations import MAX_KEY_CHARS, MAX_TEXT_CHARS, OwnTexts, save
-from houseprice.tables.saving import SaveOptions, record_rows
+from houseprice.records.texts import MAX_KEY_CHARS, MAX_TEXT_CHARS
+from houseprice.records.valuations import OwnTexts, save
+from houseprice.tables.saving import SaveOptions, record_rows, unsavable
 from houseprice.tables.scoring import ScoredTable
 from houseprice.tables.table import Table
 from houseprice.ui.house.state import house_frame
@@ -90,10 +91,14 @@ def show_save_table(
     ``token`` differs for each result: one is saved once.
     """
     saved_key, columns = f"csv_saved_{token}", list(table.cells.columns)
-    if (numbers := st.session_state.get(saved_key)) is not None:
+    if (saved := st.session_state.get(saved_key)) is not None:
+        numbers, problems = saved
         first, last = numbers[0], numbers[-1]
         text = f"number {first:,}" if first == last else f"numbers {first:,} to {last:,}"
         _show_saved(text)
+        if problems:
+            faults = [f"row {each.row:,} ({each.message.rstrip('.')})" for each in problems]
+            st.warning(f"Rows saved without a text: {list_some(faults)}.")
         return
     st.markdown(
         "Keeps every row with its value, or the reason why it has none, to compare with later "
@@ -124,7 +129,8 @@ def show_save_table(
         result = ValuationResult(scored.valuations, scored.problems, scored.facts_given)
         with st.spinner("Saving…"):
             rows = record_rows(table, table.rows, result, info, options, datetime.now(UTC))
-            st.session_state[saved_key] = append(records(), author, valuations, rows)
+            numbers = append(records(), author, valuations, rows)
+            st.session_state[saved_key] = numbers, unsavable(table, options)
         st.rerun()
 
 

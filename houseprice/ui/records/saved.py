@@ -15,7 +15,8 @@ from houseprice.market.parsing import parse_cell
 from houseprice.market.sales import Market
 from houseprice.records import valuations
 from houseprice.records.ledger import Author
-from houseprice.records.valuations import MAX_TEXT_CHARS, PAGE_ROWS
+from houseprice.records.texts import MAX_TEXT_CHARS
+from houseprice.records.valuations import PAGE_ROWS
 from houseprice.ui.charts.style import money_cells, rounded_amounts
 from houseprice.ui.house.state import FORM_PAGE, row_link
 from houseprice.ui.layout import download, error_boundary, escape, show_table, visitor_zone

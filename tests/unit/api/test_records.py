@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -77,6 +79,45 @@ def test_a_file_is_saved_as_a_whole(api: TestClient) -> None:
     assert table.headers["X-Records"] == "250-250"
 
 
+@pytest.mark.parametrize("name", ["reference", "address", "key"])
+def test_a_text_that_is_too_long_costs_its_own_row(api: TestClient, name: str) -> None:
+    words = "property key" if name == "key" else name
+    message = f"The {words} has 501 characters; at most 500 are saved."
+    rows = [HOUSE, HOUSE | {name: "x" * 501}, HOUSE | {name: "x" * 500}]
+    answer = save(api, *rows)
+    assert [entry and entry["record"] for entry in answer["valuations"]] == [1, None, 3]
+    assert [
+        (each["row"], each["field"], each["code"], each["message"], each["record"])
+        for each in answer["errors"]
+    ] == [(2, name, "not_savable", message, 2)]
+    assert not [each for each in answer["notes"] if each["field"] == name]
+    header = list(HOUSE)
+    lines = [",".join(f'"{row[each]}"' for each in header) for row in rows]
+    data = "\n".join([",".join(header), *lines])
+    table = api.post("/v1/valuations.csv?save=true", content=data, headers=CSV)
+    assert (table.status_code, table.headers["X-Records"]) == (200, "4-6")
+    valued = list(csv.DictReader(io.StringIO(table.text)))
+    assert [row["reason_codes"] for row in valued][1] == f"not_savable:{name}"
+    assert [bool(row["predicted_price"]) for row in valued] == [True, False, True]
+    assert message in valued[1]["message"]
+    member = "property_key" if name == "key" else name
+    for number in (2, 5):
+        saved = api.get(f"/v1/records/{number}").json()
+        assert (saved["status"], saved["predicted_price"], saved[member]) == ("error", None, None)
+    sale = {"reference": "A-1", "sold_on": TOMORROW, "price": 150_000}
+    sales = api.post("/v1/outcomes", json={"rows": [sale, sale | {member: "x" * 501}]}).json()
+    assert [each["state"] == "error" for each in sales["outcomes"]] == [False, True]
+    (error,) = sales["errors"]
+    assert (error["row"], error["field"], error["message"]) == (2, member, message)
+
+
+def test_a_note_that_cannot_be_saved_is_refused_before_any_work(api: TestClient) -> None:
+    for note in ("x" * 2_001, "a\0b"):
+        answer = api.post("/v1/valuations", json={"rows": [HOUSE], "save": True, "note": note})
+        assert (answer.status_code, answer.json()["field"]) == (422, "note")
+    assert api.get("/v1/records").json()["records"] == []
+
+
 def test_what_is_personal_is_deleted(api: TestClient) -> None:
     save(api, HOUSE)
     assert api.delete("/v1/records/1", params={"reason": "by the owner"}).status_code == 204
@@ -95,7 +136,7 @@ def test_later_prices_find_their_valuations_row_by_row(api: TestClient) -> None:
         {"reference": "A-1", "sold_on": TOMORROW, "price": 150_000, "facts": {"size": 91}},
         {"reference": "A-2", "sold_on": TOMORROW, "price": 150_000},
         {"reference": "A-3", "sold_on": TOMORROW, "price": "cheap"},
-        {"reference": "A-4", "sold_on": TOMORROW, "price": 1.0, "corrects": 10**20},
+        {"reference": "A-4", "sold_on": TOMORROW, "price": 150_000, "corrects": 10**20},
         {"sold_on": TOMORROW, "price": 150_000, "sise": 1},
     ]
     answer = api.post("/v1/outcomes", json={"rows": rows})
@@ -104,8 +145,8 @@ def test_later_prices_find_their_valuations_row_by_row(api: TestClient) -> None:
     states = ["matched", "unmatched", "error", "error", "error"]
     assert [each["state"] for each in outcomes] == states
     assert [each["record"] for each in outcomes] == [1, None, None, None, None]
-    assert [(each["row"], each["reference"]) for each in errors] == [
-        (3, "A-3"), (4, "A-4"), (5, None),
+    assert [(each["row"], each["reference"], each["code"]) for each in errors] == [
+        (3, "A-3", "not_a_number"), (4, "A-4", "not_a_number"), (5, None, "wrong_member"),
     ]  # fmt: skip
     again = api.post("/v1/outcomes", json={"rows": rows[:1]}).json()["outcomes"][0]
     assert (again["status"], again["outcome"]) == ("known", outcomes[0]["outcome"])

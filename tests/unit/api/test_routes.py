@@ -118,17 +118,31 @@ def test_a_row_with_an_error_is_null_and_the_others_have_their_values(
 def test_a_reference_is_returned_with_all_that_concerns_its_row(
     api: TestClient, town_rows: list[Row]
 ) -> None:
-    references = ["A-17", 18, "x" * 201, [1], None]
+    references = ["A-17", 18, "x" * 500, None]
     rows = [{**town_rows[0], "reference": each} for each in references]
     rows[1]["size"] = -5
     body = api.post("/v1/valuations", json={"rows": rows}).json()
     valued = [entry and entry["reference"] for entry in body["valuations"]]
-    assert valued == ["A-17", None, None, None, None]
-    assert {error["reference"] for error in body["errors"] if error["row"] == 2} == {18}
-    unused = [note for note in body["notes"] if note["code"] == "unused_field"]
-    assert [(note["row"], note["field"]) for note in unused] == [
-        (number, "reference") for number in (3, 4, 5)
-    ]
+    assert valued == ["A-17", None, "x" * 500, None]
+    assert {error["reference"] for error in body["errors"]} == {18}
+    assert [note for note in body["notes"] if note["field"] == "reference"] == []
+
+
+def test_a_value_that_cannot_be_a_reference_is_an_error_of_its_row(
+    api: TestClient, town_rows: list[Row]
+) -> None:
+    references = ["x" * 501, "a\0b", [1], 2.5, True, 2**53, "A-17"]
+    rows = [{**town_rows[0], "reference": each} for each in references]
+    body = api.post("/v1/valuations", json={"rows": rows}).json()
+    assert [entry and entry["reference"] for entry in body["valuations"]] == [None] * 6 + ["A-17"]
+    errors = [(each["row"], each["code"], each["field"]) for each in body["errors"]]
+    assert errors == [(number, "not_savable", "reference") for number in range(1, 7)]
+    assert body["errors"][0]["message"] == (
+        "The reference has 501 characters; at most 500 are saved."
+    )
+    assert {each["message"] for each in body["errors"][2:]} == {
+        "The reference is not a text or a whole number."
+    }
 
 
 def test_a_field_that_cannot_change_the_value_is_named_in_a_warning(

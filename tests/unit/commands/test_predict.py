@@ -210,7 +210,10 @@ def test_rows_are_saved_on_request(run, tmp_path, monkeypatch, name):
     assert {each["source"] for each in saved} == {"command"}
 
 
-@pytest.mark.parametrize("options", [["--note", "x"], ["--save", "--dask", "tcp://x:1"]])
+@pytest.mark.parametrize(
+    "options",
+    [["--note", "x"], ["--save", "--dask", "tcp://x:1"], ["--save", "--note", "x" * 2_001]],
+)
 def test_texts_without_save_and_a_save_by_others_are_wrong_calls(run, tmp_path, options):
     (tmp_path / "homes.csv").write_bytes(HOUSES[:50])
     assert run("predict", tmp_path / "homes.csv", *options).code == 2

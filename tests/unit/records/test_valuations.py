@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from houseprice.errors import InputError, RecordsError
+from houseprice.errors import RecordsError
 from houseprice.records.ledger import verify
 from houseprice.records.valuations import (
     OwnTexts,
@@ -16,6 +16,7 @@ from houseprice.records.valuations import (
     get,
     listing,
     normalize_address,
+    text_problems,
 )
 from tests.unit.records.conftest import ANNE, BEN, houses
 
@@ -108,13 +109,27 @@ def test_old_valuations_lose_what_is_personal_once(database, save_prices):
     assert listing(database, "hamlet")["facts"].tolist() == [None, None]
 
 
-def test_a_text_that_is_too_long_is_refused(save_prices):
-    with pytest.raises(InputError, match="The note has 2,001 characters; at most 2,000"):
-        save_prices([1e5], texts=[OwnTexts(note="x" * 2_001)])
-    with pytest.raises(InputError, match="The address has 501 characters; at most 500"):
-        save_prices([1e5], texts=[OwnTexts(address="x" * 501)])
-    with pytest.raises(InputError, match="The property key has 501 characters; at most 500"):
-        save_prices([1e5], rows=houses(1).assign(key="x" * 501))
+def test_a_text_that_cannot_be_saved_is_named_with_its_row_and_costs_only_itself(
+    database, save_prices, contract
+):
+    long = "x" * 501
+    texts = [OwnTexts("file 1"), OwnTexts(long, "n" * 2_001, long), OwnTexts("a\0b", "", " 7 Elm ")]
+    rows = houses(3).assign(key=["h1", "h2", long])
+    problems = text_problems(rows, texts, contract)
+    assert [(each.row, each.field, each.message) for each in problems] == [
+        (2, "reference", "The reference has 501 characters; at most 500 are saved."),
+        (2, "note", "The note has 2,001 characters; at most 2,000 are saved."),
+        (2, "address", "The address has 501 characters; at most 500 are saved."),
+        (3, "reference", "The reference has a character that can't be saved."),
+        (3, "key", "The property key has 501 characters; at most 500 are saved."),
+    ]
+    save_prices([1e5] * 3, texts=texts, rows=rows)
+    saved = listing(database, "hamlet").iloc[::-1].fillna("")
+    assert saved["reference"].tolist() == ["file 1", "", ""]
+    assert saved["property_key"].tolist() == ["h1", "h2", ""]
+    assert saved["address"].tolist() == ["", "", "7 elm"]
+    assert saved["note"].tolist() == [""] * 3
+    assert saved["predicted_price"].tolist() == [1e5] * 3
 
 
 def test_the_longest_texts_of_any_script_can_be_saved(database, save_prices):
