@@ -49,7 +49,8 @@ def market_until_2009(folder: Path) -> Market:
     shutil.copytree(ames.folder, folder)
     contract = folder / "market.toml"
     text = contract.read_text(encoding="utf-8")
-    contract.write_text(re.sub(r"as_of = \S+", "as_of = 2009-12-31", text), encoding="utf-8")
+    text = re.sub(r"as_of = \S+", "as_of = 2009-12-31", text)
+    contract.write_text(text.replace("to July 2010", "to December 2009"), encoding="utf-8")
     rows = read_rows(ames.sales_path)
     rows[rows["YrSold"] != "2010"].to_csv(folder / ames.sales_path.name, index=False)
     return load_market(str(folder))
@@ -101,6 +102,14 @@ def review(database: Database, sales: pd.DataFrame, market: str) -> None:
         add_review(database, author, house.valuation, verdict, reason, sample=sample.number)
 
 
+def attributes_of_areas(market: Market) -> pd.DataFrame:
+    """Return an attribute of each area: whether half of its sales were built before 1970."""
+    rows, location = read_rows(market.sales_path), market.contract.market.roles.location
+    is_old = rows["YearBuilt"].astype(int).lt(1970).groupby(rows[location]).mean() > 0.5
+    texts = is_old.map({True: "before 1970", False: "1970 or later"})
+    return texts.rename("half of the sales built").rename_axis("area").reset_index()
+
+
 def answer_alarms(database: Database, author: Author, record: list[Alarm]) -> None:
     """Put the alarms on record, and an answer to each."""
     record_alarms(database, author, record)
@@ -126,7 +135,9 @@ def main() -> None:
         review(database, sales, town)
         found = pairs(database, town)
         answer_alarms(database, owner, accuracy_alarms(found, expected_accuracies(backend)))
-        evidence = collect(database, market, store, Period(FIRST, LAST))
+        evidence = collect(
+            database, market, store, Period(FIRST, LAST), attributes_of_areas(market)
+        )
         for path in evidence.write(folder):
             print(path)
         database.engine.dispose()

@@ -159,14 +159,14 @@ def log(
     as_json: AsJson = False,
 ) -> None:
     """List who saw, exported, deleted and changed what, newest first."""
-    from houseprice.records.people import access_log
+    from houseprice.records.people import access_log, detail_text
 
     found = access_log(open_database(), since=since and since.replace(tzinfo=UTC))
     if as_json:
         typer.echo(found.to_json(orient="records", date_format="iso", indent=2))
         return
     for event in found.to_dict("records"):
-        detail = ", ".join(f"{key} {value}" for key, value in event["detail"].items())
+        detail = detail_text(event["detail"])
         parts = [event[name] for name in ("person", "market", "action", "subject")]
         typer.echo("  ".join([_format_time(event["created_at"]), *parts, detail]).rstrip())
 

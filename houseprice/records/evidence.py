@@ -37,9 +37,10 @@ from houseprice.records.evidence_page import (
     figures_text,
     groups_text,
     shares_text,
+    tests_text,
 )
 from houseprice.records.fairness import fairness
-from houseprice.records.people import access_log
+from houseprice.records.people import access_log, detail_text
 from houseprice.records.reviews import open_reviews, review_results
 from houseprice.records.schema import entries, valuations
 from houseprice.records.track_record import (
@@ -93,7 +94,7 @@ def collect(
     fair = _fairness_section(database, contract, pairs, attributes)
     reviewed = _reviews_section(database, name, period)
     alarms = _alarms_section(database, name, period)
-    lineage, tests, cards = _model_sections(described, missing)
+    lineage, tests, cards = _model_sections(described, missing, contract.market.price.symbol)
     log, chain = _log_section(database, name, period), _chain_section(database)
     answers = (
         ("Confidence in the estimates", record.sentence, (track, tests, alarms)),
@@ -111,7 +112,7 @@ def collect(
     )
     return Evidence(
         f"Evidence pack: {contract.market.title}",
-        f"{period}, made on {datetime.now(UTC):%-d %B %Y}",
+        f"{period}, made on {datetime.now(UTC):%-d %B %Y}; times are in UTC",
         answers,
         (saved, track, fair, reviewed, alarms, lineage, tests, cards, log, chain),
     )
@@ -147,15 +148,16 @@ def _fairness_section(
             title,
             [
                 (
-                    "No attribute was compared. houseprice records evidence --attributes FILE "
-                    "compares errors and coverage by attributes that the model does not use."
+                    "No attribute was compared: this pack was made without a table of attributes "
+                    "(option --attributes of houseprice records evidence)."
                 )
             ],
         )
     found = fairness(database, pairs, attributes, contract)
     tables = [
         EvidenceTable("fairness_groups", "By attribute", found.groups, groups_text(found.groups)),
-        EvidenceTable("fairness_tests", "Comparisons with all others", found.tests),
+        EvidenceTable("fairness_tests", "Comparisons with all others", found.tests,
+                      tests_text(found.tests)),
         EvidenceTable("fairness_ratio_study", "Ratio study by attribute", found.equity,
                       equity_text(found.equity)),
         EvidenceTable("attributes", "The attributes that were compared", attributes, NOT_SHOWN),
@@ -261,7 +263,13 @@ def _saved_section(database: Database, market: str, period: Period) -> tuple[Sec
             )
         )
     total = int(frame["Valuations"].sum())
-    sentences = [f"{plural(total, 'valuation')} of this period are saved."]
+    sentences = [
+        f"{plural(total, 'valuation')} of this period are saved.",
+        (
+            "Status “warning”: the value has remarks on its fields, such as blank ones that are "
+            "estimated. Status “error”: there is no value."
+        ),
+    ]
     if later:
         sentences.append(
             f"{plural(later, 'valuation')} were entered on a later day than that of the value, by "
@@ -273,7 +281,7 @@ def _saved_section(database: Database, market: str, period: Period) -> tuple[Sec
 
 
 def _model_sections(
-    described: Sequence[tuple[Manifest, Card]], missing: Sequence[str]
+    described: Sequence[tuple[Manifest, Card]], missing: Sequence[str], symbol: str
 ) -> tuple[Section, Section, Section]:
     """The lineage of the data, the tests before use, and the cards of the versions."""
     note = [f"Not in this store, and not described here: {name}." for name in missing]
@@ -297,12 +305,18 @@ def _model_sections(
             {
                 "Model version": manifest.model_version,
                 "Metric": metric_label(name),
-                "Value": format_metric(name, value, ""),
+                "Value": value,
+                "Text": format_metric(name, value, symbol),
             }
             for manifest, _ in described
-            for name, value in sorted(manifest.metrics.items())
+            for name, value in manifest.metrics.items()
         ],
-        columns=["Model version", "Metric", "Value"],
+        columns=["Model version", "Metric", "Value", "Text"],
+    )
+    by_version = (
+        tests.pivot_table("Text", "Metric", "Model version", "first", sort=False)
+        .rename_axis(columns=None)
+        .reset_index()
     )
     return (
         Section(
@@ -326,7 +340,14 @@ def _model_sections(
                     "seen it. Everything that is fitted, ranges included, was fitted without it."
                 ),
             ],
-            [EvidenceTable("tests_before_use", "Accuracy on held-out sales", tests)],
+            [
+                EvidenceTable(
+                    "tests_before_use",
+                    "Accuracy on held-out sales",
+                    tests.drop(columns="Text"),
+                    by_version,
+                )
+            ],
         ),
         Section(
             "card",
@@ -363,6 +384,7 @@ def _log_section(database: Database, market: str, period: Period) -> Section:
             "Detail": [json.dumps(detail, ensure_ascii=False) for detail in log["detail"]],
         }
     )
+    shown = frame.assign(Detail=log["detail"].map(detail_text))
     return Section(
         "log",
         "Access and changes",
@@ -372,7 +394,7 @@ def _log_section(database: Database, market: str, period: Period) -> Section:
                 "market or a role."
             )
         ],
-        [EvidenceTable("log", "Log", frame)],
+        [EvidenceTable("log", "Log", frame, shown)],
     )
 
 

@@ -5,6 +5,7 @@ The page loads nothing and runs nothing.
 
 from __future__ import annotations
 
+import re
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -12,12 +13,12 @@ from datetime import datetime
 from functools import cache, partial
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import pandas as pd
 
 from houseprice.formatting import percent
-from houseprice.model.standards import format_metric, metric_label
+from houseprice.model.standards import format_metric, metric_label, short_label
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -25,18 +26,21 @@ if TYPE_CHECKING:
 PAGE = "evidence.html"
 MAX_SHOWN_ROWS = 40
 """Rows of a table on the page; its file has all."""
-
+_HASH = re.compile("[0-9a-f]{64}")
 
 _RIGHT = ("Value", "95 % interval", "Interval", "Expected", "Median error", "Within 10 %",
-          "Coverage", "Accepted")  # fmt: skip
+          "Coverage", "Accepted", "Reviews", "Share", "Adjusted p-value")  # fmt: skip
 """Columns of texts that are numbers."""
+
+Kind = Literal["number", "time", "hash", ""]
+"""What a cell of the page is: its class in the style sheet."""
 
 
 class _PageTable(NamedTuple):
-    """Columns and cells of a table, each with whether it is a number, and a note."""
+    """Columns and cells of a table, each with its kind, and a note."""
 
-    columns: list[tuple[str, bool]]
-    rows: list[list[tuple[str, bool]]]
+    columns: list[tuple[str, Kind]]
+    rows: list[list[tuple[str, Kind]]]
     note: str
 
 
@@ -57,15 +61,18 @@ class EvidenceTable:
     def on_page(self) -> _PageTable:
         """The table of the page."""
         frame = self.frame if self.shown is None else self.shown
-        is_number = [pd.api.types.is_numeric_dtype(frame[name]) or name in _RIGHT for name in frame]
+        kinds = [_kind(frame[name]) for name in frame]
         rows = [
-            list(zip(map(_cell, row), is_number, strict=True))
+            [
+                (text, "hash" if _HASH.fullmatch(text) else kind)
+                for text, kind in zip(map(_cell, row), kinds, strict=True)
+            ]
             for row in frame.head(MAX_SHOWN_ROWS).itertuples(index=False)
         ]
         note = ""
-        if self.shown is None and len(frame) > MAX_SHOWN_ROWS:
+        if len(frame) > MAX_SHOWN_ROWS:
             note = f" (the first {MAX_SHOWN_ROWS} of {len(frame):,} rows)"
-        return _PageTable(list(zip(map(str, frame.columns), is_number, strict=True)), rows, note)
+        return _PageTable(list(zip(map(str, frame.columns), kinds, strict=True)), rows, note)
 
 
 @dataclass(frozen=True)
@@ -179,22 +186,42 @@ def equity_text(equity: pd.DataFrame) -> pd.DataFrame:
     )
 
 
+def tests_text(tests: pd.DataFrame) -> pd.DataFrame:
+    """Return the comparisons of groups as texts."""
+    return pd.DataFrame(
+        {
+            "Attribute": tests["by"],
+            "Group": tests["group"],
+            "Figure": [short_label(name).capitalize() for name in tests["figure"]],
+            "Adjusted p-value": tests["p_adjusted"].map("{:.3f}".format),
+            "Verdict": tests["differs"].map({True: "Differs", False: "No difference found"}),
+        }
+    )
+
+
 def shares_text(shares: pd.DataFrame) -> pd.DataFrame:
     """Return the results of reviews as texts."""
     first = shares.columns[0]
+    n_such = (shares["share"] * shares["cases"]).map("{:,.0f}".format)
     frame = pd.DataFrame(
         {
             first.capitalize(): shares[first].str.replace("_", " "),
-            "Cases": shares["cases"],
-            "Value": shares["share"].map(percent),
+            "Reviews": n_such + " of " + shares["cases"].map("{:,}".format),
+            "Share": shares["share"].map(percent),
             "95 % interval": list(map(partial(_ends, "within_10"), shares["low"], shares["high"])),
         }
     )
-    return frame.assign(Own=shares["own"]) if "own" in shares else frame
+    return frame.assign(**{"Own valuations": shares["own"]}) if "own" in shares else frame
 
 
 def _ends(metric: str, low: float, high: float) -> str:
     return f"{format_metric(metric, low, '')} to {format_metric(metric, high, '')}"
+
+
+def _kind(column: pd.Series) -> Kind:
+    if pd.api.types.is_datetime64_any_dtype(column):
+        return "time"
+    return "number" if pd.api.types.is_numeric_dtype(column) or column.name in _RIGHT else ""
 
 
 def _cell(value: object) -> str:

@@ -13,6 +13,7 @@ import pandas as pd
 from sqlalchemy import Connection, func, select
 
 from houseprice.errors import AccessDenied, InputError, RecordsError
+from houseprice.formatting import list_some
 from houseprice.records.database import Database, parse_url
 from houseprice.records.ledger import Author, Source, log_event, log_event_in
 from houseprice.records.roles import ROLES, Permission, Role, may, normalize_person
@@ -157,6 +158,16 @@ def access_log(
         frame = pd.DataFrame(result.all(), columns=["entry", *list(result.keys())[1:]])
     frame["detail"] = [json.loads(detail) for detail in frame["detail"]]
     return frame
+
+
+def detail_text(detail: Mapping[str, Any]) -> str:
+    """Return the detail of an event as a line for readers; of a list, the first items."""
+    known = {name: value for name, value in detail.items() if value not in (None, [], "")}
+    return ", ".join(
+        f"{name.removeprefix('n_').replace('_', ' ')} "
+        f"{list_some([*map(str, value)], 3) if isinstance(value, list) else value}"
+        for name, value in known.items()
+    )
 
 
 def _has_seen(connection: Connection, author: Author, page: str, since: datetime) -> bool:

@@ -12,6 +12,7 @@ from houseprice.formatting import join_words
 from houseprice.market.contract import Contract
 from houseprice.model.ratio_study import MIN_GROUP_SIZE
 from houseprice.model.standards import format_metric, short_label
+from houseprice.records.evidence_page import tests_text
 from houseprice.records.fairness import SIGNIFICANCE, Fairness, fairness, key_column
 from houseprice.records.ledger import last_entry
 from houseprice.records.report import LiveReport
@@ -93,7 +94,7 @@ def _show_result(found: Fairness) -> None:
     )
     if len(found.tests):
         st.subheader("Comparisons", anchor=False)
-        table = tests_frame(found)
+        table = tests_text(found.tests)
         show_table(table, key="fairness_tests", alt="Each group against all others", data=table)
         st.caption(
             "Each group against all other later sales: rank-sum tests of bias and absolute error, "
@@ -106,19 +107,6 @@ def _show_result(found: Fairness) -> None:
         table = equity_frame(found)
         show_table(table, key="fairness_study", alt="The ratio study of each group", data=table)
         st.caption("All intervals together contain their values in 90 % (Bonferroni).")
-
-
-def tests_frame(found: Fairness) -> pd.DataFrame:
-    """Return the comparisons as a table for readers."""
-    return pd.DataFrame(
-        {
-            "Attribute": found.tests["by"],
-            "Group": found.tests["group"],
-            "Figure": [short_label(name).capitalize() for name in found.tests["figure"]],
-            "Adjusted p-value": found.tests["p_adjusted"].map("{:.3f}".format),
-            "Verdict": found.tests["differs"].map({True: "Differs", False: "No difference found"}),
-        }
-    )
 
 
 def equity_frame(found: Fairness) -> pd.DataFrame:

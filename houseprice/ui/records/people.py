@@ -8,7 +8,14 @@ import pandas as pd
 import streamlit as st
 
 from houseprice.records.ledger import Author, log_event
-from houseprice.records.people import MAX_PERSON_CHARS, access_log, log_view, people, set_role
+from houseprice.records.people import (
+    MAX_PERSON_CHARS,
+    access_log,
+    detail_text,
+    log_view,
+    people,
+    set_role,
+)
 from houseprice.records.roles import ROLES, normalize_person
 from houseprice.ui.layout import error_boundary, escape, show_table, visitor_zone
 from houseprice.ui.session import records
@@ -55,7 +62,7 @@ def show_log() -> None:
     found = access_log(records(), limit=LOG_ROWS)
     shown = found[["created_at", "person", "action", "subject", "detail", "market"]].copy()
     shown["created_at"] = shown["created_at"].dt.tz_convert(visitor_zone())
-    shown["detail"] = [", ".join(f"{k} {v}" for k, v in each.items()) for each in shown["detail"]]
+    shown["detail"] = shown["detail"].map(detail_text)
     shown.columns = ["When", "Who", "Action", "Subject", "Detail", "Market"]
     show_table(
         shown,

@@ -11,7 +11,14 @@ from houseprice.market.sales import load_market
 from houseprice.model.store.store import ModelStore
 from houseprice.records import outcomes
 from houseprice.records.evidence import Period, collect
-from houseprice.records.evidence_page import PAGE
+from houseprice.records.evidence_page import (
+    MAX_SHOWN_ROWS,
+    PAGE,
+    Evidence,
+    EvidenceTable,
+    Section,
+)
+from houseprice.records.people import detail_text
 from houseprice.records.reviews import add_review, draw_sample
 from houseprice.records.valuations import OwnTexts
 from tests.hamlet import write_hamlet
@@ -95,3 +102,17 @@ def test_a_period_without_records_has_a_pack_that_says_so(database, market, tmp_
     page = pack.files()[PAGE].decode()
     assert "No valuation is saved yet." in page
     assert "No valuation was reviewed in this period" in page
+
+
+def test_a_table_says_on_the_page_that_it_is_cut_and_repeats_its_head_in_print():
+    groups = pd.DataFrame({"Group": [f"area {i}" for i in range(MAX_SHOWN_ROWS + 2)]})
+    table = EvidenceTable("groups", "Groups", groups, groups)
+    page = Evidence("Pack", "", (), (Section("s", "Section", [], [table]),)).files()[PAGE].decode()
+    assert f"Groups (the first {MAX_SHOWN_ROWS} of {len(groups)} rows)" in page
+    assert '<thead><tr><th class="">Group</th></tr></thead>' in page
+    assert page.count("<tr>") == 2 + MAX_SHOWN_ROWS
+
+
+def test_an_event_is_a_line_without_its_empty_parts():
+    detail = {"n_eligible": 40, "since": None, "valuations": [3, 1, 4, 1, 5], "seed": 0}
+    assert detail_text(detail) == "eligible 40, valuations 3, 1, 4 and 2 more, seed 0"
