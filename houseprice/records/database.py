@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 from sqlalchemy import (
@@ -27,6 +27,9 @@ from houseprice.extras import require
 from houseprice.files import file_lock
 from houseprice.records.schema import REVISION
 from houseprice.settings import Settings
+
+if TYPE_CHECKING:
+    import psycopg
 
 BUSY_S = 30
 """How long a writer waits for others, in seconds."""
@@ -131,18 +134,11 @@ class Database:
                 f"The database of the records has revision {current} of its schema, and this "
                 f"version of houseprice knows {REVISION}. Install a newer houseprice."
             )
-        from alembic import command
-        from alembic.config import Config
-
-        config = Config()
-        config.set_main_option("script_location", "houseprice.records:migrations")
-        config.set_main_option("path_separator", "os")
         with self._begin(_WRITES) as connection:
             if self.engine.dialect.name == "postgresql":
                 # Several processes may start at the same time.
                 connection.execute(text("SELECT pg_advisory_xact_lock(4837261)"))
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+            migrate(connection, REVISION)
 
     def _revision(self) -> str | None:
         with self._begin(_READS) as connection:
@@ -150,6 +146,18 @@ class Database:
                 return None
             revision = connection.scalar(text("SELECT version_num FROM alembic_version"))
             return None if revision is None else str(revision)
+
+
+def migrate(connection: Connection, revision: str) -> None:
+    """Bring the schema to a revision."""
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", "houseprice.records:migrations")
+    config.set_main_option("path_separator", "os")
+    config.attributes["connection"] = connection
+    command.upgrade(config, revision)
 
 
 def parse_url(given: str) -> URL:
@@ -169,13 +177,23 @@ def _make_private_file(path: Path) -> None:
 
 
 def _postgresql_engine(url: URL) -> Engine:
-    return create_engine(
+    engine = create_engine(
         url,
         pool_pre_ping=True,  # a connection that the server closed is replaced before it is used
         pool_size=10,
         max_overflow=20,
         connect_args={"client_encoding": "UTF8", "connect_timeout": CONNECT_S},
     )
+
+    @event.listens_for(engine, "connect")
+    def configure(connection: psycopg.Connection, _record: object) -> None:
+        # By default, the server takes disks to be slow to seek, and reads whole tables where an
+        # index has the rows; and it compiles large queries, which takes longer than it saves.
+        connection.autocommit = True
+        connection.execute("SET random_page_cost = 1.1; SET jit = off; SET timezone = 'UTC'")
+        connection.autocommit = False
+
+    return engine
 
 
 def _sqlite_engine(url: URL) -> Engine:

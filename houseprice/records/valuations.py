@@ -192,13 +192,15 @@ def listing(
     the newest ``n_searched`` entries, any part of a reference, a note or an address. The next page
     has the entries ``before`` the last one of this page.
     """
-    query = _of_market(market, person).order_by(entries.c.id.desc()).limit(limit)
+    # An index finds the numbers of a page; with all columns, others may be read and left out.
+    numbers = _numbers_of_market(market, person).order_by(entries.c.id.desc())
+    page = numbers.limit(limit)
     if before is not None:
-        query = query.where(entries.c.id < before)
+        page = page.where(entries.c.id < before)
     if text := search.strip():
-        newest = _numbers_of_market(market, person).order_by(entries.c.id.desc()).limit(n_searched)
-        query = query.where(entries.c.id.in_(_found(text, newest)))
-    return _frame(database, query)
+        page = page.where(entries.c.id.in_(_found(text, numbers.limit(n_searched))))
+    query = _of_market(market, person).where(entries.c.id.in_(page))
+    return _frame(database, query.order_by(entries.c.id.desc()))
 
 
 def _found(text: str, newest: Select[Any]) -> CompoundSelect[Any]:

@@ -7,21 +7,25 @@ import signal
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import text
+from sqlalchemy import create_engine, select, text
 
 from houseprice.errors import RecordsError
-from houseprice.records.database import Database, parse_url
-from houseprice.records.ledger import log_event, verify
+from houseprice.records import outcomes
+from houseprice.records.database import Database, migrate, parse_url
+from houseprice.records.ledger import Verification, log_event, verify
+from houseprice.records.reviews import add_review
 from houseprice.records.schema import REVISION, metadata
-from houseprice.records.valuations import count
+from houseprice.records.valuations import count, delete, save
 from tests.full_disk import run_without_room
-from tests.unit.records.conftest import ANNE
+from tests.unit.records.conftest import ANNE, INFO, houses, valued
 
 SAVES = """
 import sys
@@ -49,6 +53,44 @@ def test_the_migrations_make_the_tables_that_the_program_knows(database):
         assert context.get_current_revision() == REVISION
     folder = Path(sys.modules["houseprice.records"].__path__[0]) / "migrations"
     assert ScriptDirectory(str(folder)).get_heads() == [REVISION]
+
+
+@pytest.mark.parametrize("revision", ["0001"])
+def test_records_of_an_earlier_revision_are_migrated_and_stay_as_they_are(revision, url, contract):
+    before = Database(create_engine(url))
+    with before.write() as connection:
+        migrate(connection, revision)
+    number, last = save(before, ANNE, houses(2), valued([1e5, 2e5]), INFO, contract)
+    add_review(before, ANNE, number, "agree")
+    sold_on = datetime.now(UTC).date() + timedelta(days=1)
+    sale = pd.DataFrame({"property_key": ["h0"], "price": 1e5, "sold_on": [sold_on]})
+    outcomes.add(before, ANNE, sale)
+    delete(before, ANNE, [last], "on request")
+    kept, link = rows_of(before), verify(before).link
+    before.engine.dispose()
+
+    migrated = Database.at(url)
+    with migrated.engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+    assert {name: len(rows) for name, rows in kept.items()} == {
+        "entries": 6, "head": 1, "valuations": 2, "outcomes": 1, "matches": 1, "reviews": 1,
+        "events": 1,
+    }  # fmt: skip
+    assert rows_of(migrated) == kept
+    assert verify(migrated) == Verification(6, link)
+    assert outcomes.pairs(migrated, "hamlet")["valuation"].tolist() == [number]
+    save(migrated, ANNE, houses(1), valued([1e5]), INFO, contract)
+    assert verify(migrated, known_link=link).faults == ()
+    migrated.engine.dispose()
+
+
+def rows_of(database: Database) -> dict[str, list[tuple[object, ...]]]:
+    """Return the rows of each table."""
+    with database.read() as connection:
+        return {
+            table.name: sorted(map(tuple, connection.execute(select(table))), key=str)
+            for table in metadata.sorted_tables
+        }
 
 
 def test_many_programs_can_create_a_database_at_the_same_time(url):
