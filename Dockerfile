@@ -18,8 +18,11 @@ ENV PIP_DISABLE_PIP_VERSION_CHECK=1 \
     PIP_ROOT_USER_ACTION=ignore
 # Without pip, so that nothing can be installed at run time.
 RUN python -m venv --without-pip /opt/venv
-COPY requirements.txt /build/
-RUN pip --python /opt/venv/bin/python install --require-hashes --requirement /build/requirements.txt
+# With --build-arg EXTRAS=postgresql also the driver of PostgreSQL, which is LGPL.
+ARG EXTRAS=
+COPY requirements.txt requirements-postgresql.txt /build/
+RUN pip --python /opt/venv/bin/python install --require-hashes --requirement /build/requirements.txt \
+        ${EXTRAS:+--requirement "/build/requirements-$EXTRAS.txt"}
 # Without tests and headers of the packages; compiled here instead of at each start.
 # Unchecked bytecode: the files never change, so their times are not compared.
 RUN cd /opt/venv/lib/python3*/site-packages \

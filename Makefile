@@ -20,7 +20,9 @@ PARALLEL ?= --numprocesses=auto --dist=loadfile --no-loadscope-reorder
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-strip-extras \
-	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" pyproject.toml
+	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
+POSTGRESQL := import sys, tomllib; \
+	print(*tomllib.load(sys.stdin.buffer)["project"]["optional-dependencies"]["postgresql"], sep="\n")
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -93,6 +95,7 @@ audit: .venv/.installed-test  ## check for risky calls, licences that are not pe
 	$(BIN)/bandit --quiet --recursive houseprice --configfile audit/bandit.yaml
 	$(BIN)/python audit/licences.py api auth cluster kaggle sign
 	$(BIN)/python audit/advisories.py requirements.txt
+	$(BIN)/python audit/advisories.py requirements-postgresql.txt
 
 # The dependencies are listed from an environment that holds only the wheel and them.
 sbom: .venv/.installed-test  ## write the bill of materials of the wheel in dist/ (CycloneDX)
@@ -134,8 +137,10 @@ machine:  ## install the programs that the tests need (Debian 12, as root)
 
 lock: $(BIN)/python  ## pin the newest allowed packages, with checksums, into the requirements files
 	$(PIP) install uv
-	$(COMPILE) --upgrade --extra api --extra auth --extra sign --output-file requirements.txt
-	$(COMPILE) --upgrade --extra test --constraint requirements.txt --output-file requirements-dev.txt
+	$(COMPILE) pyproject.toml --upgrade --extra api --extra auth --extra sign --output-file requirements.txt
+	$(BIN)/python -c '$(POSTGRESQL)' <pyproject.toml | \
+		$(COMPILE) - --upgrade --constraint requirements.txt --output-file requirements-postgresql.txt
+	$(COMPILE) pyproject.toml --upgrade --extra test --constraint requirements.txt --output-file requirements-dev.txt
 
 clean:  ## remove .venv, caches, test results and build/dist (not trained models)
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

@@ -14,6 +14,7 @@ _PACKAGES = {
     "postgresql": ("psycopg",),
     "sign": ("cryptography",),
 }
+_BUILD_ARGUMENTS = ("postgresql",)  # of the Dockerfile; the image has no pip
 
 
 def required_packages(extra: str) -> tuple[str, ...]:
@@ -30,9 +31,10 @@ def require(extra: str, feature: str) -> None:
     """Raise :class:`HousePriceError` if a package that ``feature`` needs is missing."""
     missing = _missing(extra)
     if missing:
+        built = f", or build the image with --build-arg EXTRAS={extra}"
         raise HousePriceError(
             f"{feature} needs more packages ({', '.join(missing)} not found). Install them with "
-            f"pip install 'houseprice[{extra}]'."
+            f"pip install 'houseprice[{extra}]'{built if extra in _BUILD_ARGUMENTS else ''}."
         )
 
 

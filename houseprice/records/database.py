@@ -22,7 +22,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 
-from houseprice.errors import RecordsError
+from houseprice.errors import HousePriceError, RecordsError
 from houseprice.extras import require
 from houseprice.files import file_lock
 from houseprice.records.schema import REVISION
@@ -66,7 +66,10 @@ class Database:
             with file_lock(path.with_name(f"{path.name}.lock")):
                 database._migrate()
         else:
-            require("postgresql", "A PostgreSQL database")
+            try:
+                require("postgresql", "A PostgreSQL database")
+            except HousePriceError as error:
+                raise RecordsError(str(error)) from None
             database = cls(_postgresql_engine(url))
             database._migrate()
         return database

@@ -14,7 +14,7 @@ from houseprice.errors import HousePriceError
 
 
 def test_installed_packages_are_not_requested():
-    for extra in ("api", "auth", "cluster", "kaggle", "sign"):
+    for extra in ("api", "auth", "cluster", "kaggle", "postgresql", "sign"):
         assert extras.is_installed(extra)
         extras.require(extra, "This")
 
@@ -30,7 +30,13 @@ def test_missing_packages_are_named_with_what_to_do(monkeypatch):
     )
 
 
-@pytest.mark.parametrize("extra", ["api", "auth", "cluster", "kaggle", "sign"])
+def test_an_extra_of_the_image_is_named_with_its_build_argument(monkeypatch):
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    with pytest.raises(HousePriceError, match=r"postgresql\]', or build .* EXTRAS=postgresql\.$"):
+        extras.require("postgresql", "A PostgreSQL database")
+
+
+@pytest.mark.parametrize("extra", ["api", "auth", "cluster", "kaggle", "postgresql", "sign"])
 def test_the_packages_are_those_of_the_extra(extra):
     project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text("utf-8"))
     lines = project["project"]["optional-dependencies"][extra]

@@ -59,18 +59,20 @@ def test_it_has_a_health_check_and_starts_the_app(steps):
 
 def test_packages_are_installed_before_the_code_is_copied(steps):
     first, *_ = stages(steps)
-    copied = [rest.split()[0] for word, rest in first if word == "COPY"]
-    assert copied == ["requirements.txt"]
+    copied = [name for word, rest in first if word == "COPY" for name in rest.split()[:-1]]
+    assert copied == ["requirements.txt", "requirements-postgresql.txt"]
 
 
 def test_a_package_is_installed_only_if_it_has_the_checksum_of_its_pin(root, steps):
     (install,) = [rest for word, rest in steps if word == "RUN" and "requirements.txt" in rest]
     assert "--require-hashes" in install
-    for name in ("requirements.txt", "requirements-dev.txt"):
+    for name, least in (
+        ("requirements.txt", 50), ("requirements-dev.txt", 50), ("requirements-postgresql.txt", 2)
+    ):  # fmt: skip
         pins = re.findall(
             r"^\w.*?(?=^\S|\Z)", (root / name).read_text("utf-8"), re.MULTILINE | re.DOTALL
         )
-        assert len(pins) > 50
+        assert len(pins) >= least
         assert [pin for pin in pins if "==" not in pin or "--hash=sha256:" not in pin] == []
 
 
@@ -93,3 +95,20 @@ def test_only_what_is_copied_goes_to_the_builder(root, steps):
     assert all((root / path).exists() for path in copied)
     assert all(any(path == s or path.startswith(f"{s}/") for s in sent) for path in copied)
     assert all(any(path == s or path.startswith(f"{s}/") for path in copied) for s in sent)
+
+
+def test_the_driver_of_postgresql_is_the_tested_one_and_only_there_on_request(root, steps):
+    assert ("ARG", "EXTRAS=") in stages(steps)[0]
+    pins, tested, base = (
+        set(
+            re.findall(
+                r"^[\w-]+(?:\[\w+\])?==[\w.]+", (root / name).read_text("utf-8"), re.MULTILINE
+            )
+        )
+        for name in ("requirements-postgresql.txt", "requirements-dev.txt", "requirements.txt")
+    )
+    assert pins <= tested
+    assert {each.partition("==")[0] for each in pins - base} == {
+        "psycopg[binary]",
+        "psycopg-binary",
+    }

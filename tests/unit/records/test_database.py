@@ -188,6 +188,12 @@ def test_a_file_that_is_no_database_is_refused(tmp_path):
     assert path.read_text().startswith("town,price")
 
 
+def test_a_server_without_its_driver_is_refused_with_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    with pytest.raises(RecordsError, match=r"psycopg not found.*pip install.*--build-arg EXTRAS"):
+        Database.at(parse_url("postgresql://anne@127.0.0.1/records"))
+
+
 def test_the_password_of_a_server_is_never_shown(postgres):
     url = parse_url(postgres.url("secrets").replace("tests@", "tests:hunter2@")).set(port=1)
     with pytest.raises(RecordsError) as caught:
