@@ -64,7 +64,7 @@ class ModelReloader:
         market: Market,
         store: ModelStore,
         poll_s: float = POLL_S,
-        on_trained: Callable[[str], None] | None = None,
+        on_trained: Callable[[], None] | None = None,
     ) -> None:
         self._on_trained = on_trained
         self._market = market

@@ -82,10 +82,10 @@ class Engine:
         self._scheduled = False
         self._thread: ThreadPoolExecutor | None = None
 
-    def _log_training(self, version: str) -> None:
+    def _log_training(self) -> None:
         from houseprice.records.people import log_training
 
-        log_training(self.settings, self.contract.market.name, "api", version)
+        log_training(self.settings, "api")
 
     @property
     def contract(self) -> Contract:

@@ -66,9 +66,9 @@ class RecordStore:
 
     @cached_property
     def _database(self) -> Database:
-        from houseprice.records.database import Database
+        from houseprice.records.people import open_records
 
-        return Database.open(self._settings)
+        return open_records(self._settings, "api")
 
     async def run(self, work: Callable[[Database], T]) -> T:
         """Run work in a thread; raise ApiError 503 if the database can't be used."""

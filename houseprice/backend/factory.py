@@ -25,14 +25,13 @@ def open_backend(
     progress: Progress | None = None,
     *,
     preliminary: bool = False,
-    on_trained: Callable[[str], None] | None = None,
+    on_trained: Callable[[], None] | None = None,
 ) -> Backend:
     """Open the server at ``settings.api_url``, or the model of this process if there is none.
 
-    A missing local model is trained, unless a server is used; a ``preliminary`` one will do where
-    another process finishes the training, and ``on_trained`` is called with the name of a version
-    that was trained. Raises ModelError, SettingsError or BackendError; the
-    latter may succeed later.
+    A missing local model is trained, unless a server is used, and ``on_trained`` is called then; a
+    ``preliminary`` one will do where another process finishes the training. Raises ModelError,
+    SettingsError or BackendError; the latter may succeed later.
     """
     if settings.api_url:
         return open_remote(settings, market)

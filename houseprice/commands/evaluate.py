@@ -20,6 +20,7 @@ from houseprice.commands.console import (
     read_settings,
     use_market,
 )
+from houseprice.commands.records import log_training
 
 if TYPE_CHECKING:
     from houseprice.market.sales import Market
@@ -214,7 +215,8 @@ def _score_file(console: Console, path: Path, seed: int, *, as_json: bool) -> No
         market = load_market(settings=settings)
         table = read_table(path, path.name, settings, market.contract)
         store = ModelStore.from_settings(settings)
-        loaded = ensure_model(market, store, subprogress(progress, 0.0, 0.7))
+        training = subprogress(progress, 0.0, 0.7)
+        loaded = ensure_model(market, store, training, on_trained=log_training)
         priced = evaluation_set(table.rows, market, loaded.model.domain_, table.problems)
         progress(0.7, "Valuing houses")
         values = evaluate_model(loaded.model, market, priced.houses, priced.prices)

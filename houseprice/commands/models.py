@@ -18,7 +18,7 @@ from houseprice.commands.console import (
     read_settings,
     use_market,
 )
-from houseprice.commands.records import log_change
+from houseprice.commands.records import log_change, log_training
 from houseprice.extras import require
 from houseprice.formatting import percent
 from houseprice.programs import end_with_parent
@@ -103,8 +103,8 @@ def study(
         "The study is added to the version." if added
         else "Nothing to do: the version has a study, or another process computes it."
     )  # fmt: skip
-    if (trained := store.active(name)) != before and trained is not None:
-        log_change("model", trained, "trained", name)
+    if store.active(name) != before:
+        log_training()
 
 
 @models.command("new-key")
@@ -183,6 +183,7 @@ def train(
     from houseprice.commands.report_tables import metrics_text, set_aside_lines
     from houseprice.model.store.store import ModelStore
     from houseprice.model.training import train as train_model
+    from houseprice.records.people import training_detail
     from houseprice.tables.sales import load_market
 
     use_market(market_name)
@@ -206,5 +207,5 @@ def train(
             "metrics are of held-out sales.",
             model_version=version.name,
         )
-    sales = {"sales": version.manifest.rows, "data_sha256": version.manifest.data_sha256}
-    log_change("model", version.name, "trained", market.contract.market.name, sales)
+    name, detail = market.contract.market.name, training_detail(version.manifest)
+    log_change("model", version.name, "trained", name, detail)

@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
@@ -337,12 +336,7 @@ def _value_here(console: Console, request: _Request) -> StreamResult:
             source.layout = replace(
                 source.layout, output_separator=_output_separator(output, source.layout.separator)
             )
-            backend = open_backend(
-                settings,
-                market,
-                progress,
-                on_trained=partial(log_training, market.contract.market.name),
-            )
+            backend = open_backend(settings, market, progress, on_trained=log_training)
             for remark in backend.info().remarks if settings.api_url else ():
                 console.info(remark)
             # A server may stop at any time: a chunk is what one request values.

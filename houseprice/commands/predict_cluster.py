@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from houseprice.commands.console import Console, read_settings
+from houseprice.commands.records import log_training
 
 if TYPE_CHECKING:
     from houseprice.progress import Progress
@@ -129,6 +130,7 @@ def _cluster_options(
     from houseprice.tables.sales import load_market
 
     market = load_market(settings=settings)
-    manifest = ensure_model(market, ModelStore.from_settings(settings), progress).manifest
+    store = ModelStore.from_settings(settings)
+    manifest = ensure_model(market, store, progress, on_trained=log_training).manifest
     model = ModelReference.of(settings, manifest.model_version, manifest)
     return ClusterOptions(model, datetime.now(UTC), interval, max_evidence_rows, as_of=as_of)

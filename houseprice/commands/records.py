@@ -180,32 +180,35 @@ def log_change(
 ) -> None:
     """Log a change of a model or a market by the user of this computer, where records are kept."""
     from houseprice.records import people
-    from houseprice.records.ledger import Author
 
-    author = Author(getpass.getuser(), market, "command")
-    people.log_change(read_settings(), author, kind, subject, change, detail)
+    people.log_change(read_settings(), local_author(market), kind, subject, change, detail)
 
 
-def log_training(market: str, version: str) -> None:
+def log_training() -> None:
     """Log that a command trained a version because none was usable; a failure is no error."""
     from houseprice.records import people
 
-    people.log_training(read_settings(), market, "command", version)
+    people.log_training(read_settings(), "command")
 
 
 def open_database() -> Database:
     """Open the database of the settings."""
-    from houseprice.records.database import Database
+    from houseprice.records.people import open_records
 
-    return Database.open(read_settings())
+    return open_records(read_settings(), "command")
 
 
 def author_here() -> Author:
     """Return the user of this computer, with the market of the settings."""
-    from houseprice.records.ledger import Author
     from houseprice.tables.sales import load_market
 
-    market = load_market(settings=read_settings()).contract.market.name
+    return local_author(load_market(settings=read_settings()).contract.market.name)
+
+
+def local_author(market: str) -> Author:
+    """Return the user of this computer, with a market."""
+    from houseprice.records.ledger import Author
+
     return Author(getpass.getuser(), market, "command")
 
 

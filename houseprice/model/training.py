@@ -184,13 +184,13 @@ def ensure_model(
     progress: Progress | None = None,
     *,
     preliminary: bool = False,
-    on_trained: Callable[[str], None] | None = None,
+    on_trained: Callable[[], None] | None = None,
 ) -> LoadedModel:
     """Load the active model of a market, after training one if no usable model exists.
 
     A ``preliminary`` one will do where :func:`start_finishing` follows. ``on_trained`` is called
-    with the name of a version that this process has trained. If several processes need a
-    model, one trains it and the others wait. A ModelError or StoreError if a model can't be
+    after this process has trained one. If several processes need a model, one trains it and the
+    others wait. A ModelError or StoreError if a model can't be
     trained, saved or loaded.
     """
     try:
@@ -213,9 +213,9 @@ def ensure_model(
         except StoreError as error:
             logger.info("training a model because none is usable: %s", error)
         preliminary = preliminary and len(market.houses) > 2 * PRELIMINARY_SALES
-        version, _ = _train(market, store, report_progress, preliminary=preliminary)
+        _train(market, store, report_progress, preliminary=preliminary)
         if on_trained is not None:
-            on_trained(version.name)
+            on_trained()
         return _load_usable(market, store, preliminary)
 
 

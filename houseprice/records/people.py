@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
@@ -12,10 +13,12 @@ from typing import Any, Literal
 import pandas as pd
 from sqlalchemy import Connection, func, select
 
-from houseprice.errors import AccessDenied, InputError, RecordsError
+from houseprice.errors import AccessDenied, InputError, RecordsError, StoreError
 from houseprice.formatting import list_some
+from houseprice.model.store.manifest import Manifest
+from houseprice.model.store.versions import MANIFEST_FILE, version_names
 from houseprice.records.database import Database, parse_url
-from houseprice.records.ledger import Author, Source, log_event, log_event_in
+from houseprice.records.ledger import Author, Source, lock, log_event, log_event_in
 from houseprice.records.roles import ROLES, Permission, Role, may, normalize_person
 from houseprice.records.schema import entries, events
 from houseprice.settings import Settings
@@ -23,7 +26,7 @@ from houseprice.settings import Settings
 logger = logging.getLogger(__name__)
 
 AUTOMATIC = "automatic"
-"""Who trains a model where none is usable: the program itself."""
+"""Who logs a training that no one has asked for: the program itself."""
 VIEW_HOURS = 1
 """The same view of the same person is logged once within this time."""
 _LOG_COLUMNS = (entries.c.id, entries.c.created_at, entries.c.person, entries.c.market,
@@ -111,11 +114,10 @@ def log_change(
     Without a database nothing is logged, and none is made. Raises RecordsError if the change, which
     was made already, can't be logged.
     """
-    url = parse_url(settings.database_url.get_secret_value())
-    if url.get_backend_name() == "sqlite" and not Path(url.database or "").is_file():
+    if not _is_kept(settings):
         return
     try:
-        database = Database.at(url)
+        database = Database.open(settings)
         try:
             log_event(database, author, kind, subject, {"change": change, **detail})
         finally:
@@ -124,12 +126,82 @@ def log_change(
         raise RecordsError(f"{subject} is {change}, but this is not in the log. {error}") from error
 
 
-def log_training(settings: Settings, market: str, source: Source, version: str) -> None:
-    """Log that the program trained a version because none was usable; a failure is no error."""
+def open_records(settings: Settings, source: Source) -> Database:
+    """Open the database of the settings, and add the trainings that its log does not have yet.
+
+    These are the ones before there was a database, and those that could not be logged.
+    """
+    database = Database.open(settings)
     try:
-        log_change(settings, Author(AUTOMATIC, market, source), "model", version, "trained")
-    except RecordsError as error:
-        logger.warning("%s", error)
+        _log_trainings(database, settings.model_dir, source)
+    except (RecordsError, StoreError) as error:
+        logger.warning("A training may be missing in the log: %s", error)
+    return database
+
+
+def log_training(settings: Settings, source: Source) -> None:
+    """Log that the program trained a version because none was usable; a failure is no error.
+
+    Without a database, :func:`open_records` logs it later.
+    """
+    if _is_kept(settings):
+        try:
+            open_records(settings, source).engine.dispose()
+        except RecordsError as error:
+            logger.warning("A training is not in the log yet: %s", error)
+
+
+def _is_kept(settings: Settings) -> bool:
+    """Whether records are kept: a database of SQLite is made by the first one."""
+    url = parse_url(settings.database_url.get_secret_value())
+    return url.get_backend_name() != "sqlite" or Path(url.database or "").is_file()
+
+
+def _log_trainings(database: Database, store: Path, source: Source) -> None:
+    """Log the versions of a model store whose training is not in the log."""
+    stored = []
+    for name in version_names(store):
+        with suppress(StoreError):
+            stored.append(Manifest.read(store / name / MANIFEST_FILE))
+    with database.read() as connection:
+        if not _unlogged(connection, stored):
+            return
+    with database.write() as connection:
+        lock(connection)
+        for manifest in _unlogged(connection, stored):
+            author = Author(AUTOMATIC, manifest.market_name, source)
+            log_event_in(connection, author, "model", manifest.model_version,
+                         {"change": "trained", **training_detail(manifest)})  # fmt: skip
+
+
+def training_detail(manifest: Manifest) -> dict[str, Any]:
+    """Return what the log says of a training."""
+    return {"trained_at": manifest.created_at, "sales": manifest.rows,
+            "data_sha256": manifest.data_sha256}  # fmt: skip
+
+
+def _unlogged(connection: Connection, stored: Sequence[Manifest]) -> list[Manifest]:
+    """Return the versions without a line since their training, oldest first.
+
+    The name of a version is given again after the store was deleted.
+    """
+    query = (
+        select(events.c.subject, events.c.detail, entries.c.created_at)
+        .join(entries, entries.c.id == events.c.entry)
+        .where(events.c.action == "model")
+        .order_by(events.c.entry)
+    )
+    logged = {
+        name: at
+        for name, detail, at in connection.execute(query)
+        if json.loads(detail)["change"] == "trained"
+    }
+    missing = [
+        each
+        for each in stored
+        if each.model_version not in logged or logged[each.model_version] < each.created_at
+    ]
+    return sorted(missing, key=lambda each: each.created_at)
 
 
 def access_log(

@@ -100,9 +100,9 @@ def may_make_markets() -> bool:
 @st.cache_resource(show_spinner=False)
 def records() -> Database:
     """Return the database of saved valuations; raises RecordsError if it can't be opened."""
-    from houseprice.records.database import Database
+    from houseprice.records.people import open_records
 
-    return Database.open(settings())
+    return open_records(settings(), "form")
 
 
 def author(source: Source = "form") -> Author | None:
@@ -258,10 +258,10 @@ def _handle_of(name: str | None) -> BackendHandle:
     def open_and_finish(progress: Progress) -> Backend:
         market = _load_market(name)
 
-        def log(version: str) -> None:
+        def log() -> None:
             from houseprice.records.people import log_training
 
-            log_training(settings(), market.contract.market.name, "form", version)
+            log_training(settings(), "form")
 
         opened = open_backend(settings(), market, progress, preliminary=True, on_trained=log)
         if not settings().api_url:

@@ -2,6 +2,15 @@
 
 import json
 
+from houseprice.records.people import access_log
+
+
+def test_a_model_that_a_command_trains_for_lack_of_one_is_in_the_log(run, database, place):
+    # The first test of the file: the others use the model.
+    assert run("evaluate", "--data", place / "hamlet" / "sales.csv", "--quiet").code == 0
+    event = access_log(database).iloc[0]
+    assert event[["person", "source", "action"]].tolist() == ["automatic", "command", "model"]
+
 
 def test_saved_valuations_are_listed(run, saved):
     result = run("records")
@@ -18,7 +27,7 @@ def test_an_empty_list_says_how_to_save(run, database):
 
 def test_verify_prints_the_last_link_and_fails_where_a_record_was_changed(run, saved, database):
     first = json.loads(run("records", "verify", "--json").out)
-    assert (first["n_entries"], first["faults"]) == (2, [])
+    assert (first["n_entries"], first["faults"]) == (3, [])  # and the training
     assert run("records", "verify", "--link", first["link"]).code == 0
     with database.write() as connection:
         connection.exec_driver_sql("UPDATE valuations SET predicted_price = 1 WHERE entry = 1")
@@ -54,7 +63,8 @@ def test_roles_are_given_listed_and_logged(run, database):
     assert run("records", "role", "anne@example.org", "none").code == 0
     assert json.loads(run("records", "people", "--json").out) == []
     events = json.loads(run("records", "log", "--json").out)
-    assert [each["detail"]["role"] for each in events] == [None, "owner"]
+    roles = [each["detail"]["role"] for each in events if each["action"] == "role"]
+    assert roles == [None, "owner"]
     assert run("records", "log", "--since", "2100-01-01").out == ""
 
 
@@ -62,3 +72,11 @@ def test_changes_of_the_model_are_in_the_log(run, saved, trained):
     version = json.loads(run("models", "--json").out)[-1]["model_version"]
     assert run("models", "activate", version).code == 0
     assert f"hamlet  model  {version}  change activated" in run("records", "log").out
+
+
+def test_a_training_without_a_database_is_in_the_log_once_there_is_one(
+    run, trained, monkeypatch, tmp_path
+):
+    monkeypatch.setenv("HOUSEPRICE_DATABASE_URL", f"sqlite:///{tmp_path}/later.sqlite")
+    version = (trained / "active").read_text().split()[0]
+    assert f"automatic  hamlet  model  {version}  change trained" in run("records", "log").out

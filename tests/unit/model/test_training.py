@@ -100,13 +100,16 @@ def test_a_usable_model_is_loaded_without_training(store, village):
 
 def test_without_a_model_one_is_trained_and_the_log_says_why(village, tmp_path, caplog):
     caplog.set_level(logging.INFO, "houseprice")
-    store, names = ModelStore(tmp_path / "empty"), []
+    store, trained = ModelStore(tmp_path / "empty"), []
     with ThreadPoolExecutor(3) as threads:
         loaded = list(
-            threads.map(lambda _: ensure_model(village, store, on_trained=names.append), range(3))
+            threads.map(
+                lambda _: ensure_model(village, store, on_trained=lambda: trained.append(1)),
+                range(3),
+            )
         )
     (version,) = store.versions()  # three threads: one trained, two waited
-    assert names == [version.name]
+    assert trained == [1]
     assert {each.manifest.model_version for each in loaded} == {version.name}
     assert "none is usable: There is no model" in caplog.text
 

@@ -5,12 +5,14 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from houseprice.errors import AccessDenied, InputError, RecordsError
+from houseprice.model.store.manifest import Manifest
 from houseprice.records.ledger import verify
 from houseprice.records.people import (
     access_log,
     log_change,
     log_training,
     log_view,
+    open_records,
     people,
     require_permission,
     role_of,
@@ -78,9 +80,27 @@ def test_a_view_is_logged_once_an_hour_for_each_person_and_page(database):
     assert access_log(database, market="elsewhere").empty
 
 
-def test_a_change_is_logged_where_there_is_a_database(database, url, tmp_path):
-    plain = url.set(drivername=url.get_backend_name())
-    settings = Settings(database_url=plain.render_as_string(hide_password=False))
+@pytest.fixture
+def settings(url, tmp_path):
+    """Settings with the database of ``url`` and an empty folder of models."""
+    plain = url.set(drivername=url.get_backend_name()).render_as_string(hide_password=False)
+    return Settings(database_url=plain, model_dir=tmp_path / "models")
+
+
+def store_version(settings: Settings, name: str = "hamlet-1.0-1", hours_ago: int = 0) -> None:
+    """Write the manifest of a version that was trained so long ago."""
+    manifest = Manifest(
+        model_version=name, package_version="1.0", code_sha256="c", libraries={},
+        market_name="hamlet", market_title="Hamlet", contract_sha256="m", data_sha256="d",
+        as_of=None, rows=240, metrics={}, files={},
+        created_at=datetime.now(UTC) - timedelta(hours=hours_ago),
+    )  # fmt: skip
+    path = settings.model_dir / name / "manifest.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(manifest.to_json())
+
+
+def test_a_change_is_logged_where_there_is_a_database(database, settings, tmp_path):
     log_change(settings, ANNE, "model", "hamlet-1", "activated")
     event = access_log(database, until=datetime.now(UTC) + timedelta(hours=1)).iloc[0]
     assert (event["action"], event["subject"]) == ("model", "hamlet-1")
@@ -90,18 +110,42 @@ def test_a_change_is_logged_where_there_is_a_database(database, url, tmp_path):
     assert not absent.exists()
 
 
-def test_a_training_of_the_program_is_in_the_log_and_never_fails(database, url, tmp_path):
-    plain = url.set(drivername=url.get_backend_name())
-    settings = Settings(database_url=plain.render_as_string(hide_password=False))
-    log_training(settings, "hamlet", "api", "hamlet-1")
-    event = access_log(database).iloc[0]
-    assert event[["person", "market", "source", "subject"]].tolist() == [
-        "automatic", "hamlet", "api", "hamlet-1",
+def test_a_training_before_there_was_a_database_is_in_its_log(settings):
+    store_version(settings, "hamlet-1.0-2", hours_ago=1)
+    store_version(settings, "hamlet-1.0-1", hours_ago=2)
+    (settings.model_dir / "hamlet-1.0-3").mkdir()  # is being written, or damaged
+    for _ in range(2):
+        database = open_records(settings, "api")
+        found = access_log(database)
+        database.engine.dispose()
+    assert found["subject"].tolist() == ["hamlet-1.0-2", "hamlet-1.0-1"]
+    assert found.iloc[0][["person", "market", "source", "action"]].tolist() == [
+        "automatic", "hamlet", "api", "model",
     ]  # fmt: skip
-    assert event["detail"] == {"change": "trained"}
+    detail = found.iloc[0]["detail"]
+    assert (detail["change"], detail["sales"], detail["data_sha256"]) == ("trained", 240, "d")
+    assert datetime.fromisoformat(detail["trained_at"]) < datetime.now(UTC) - timedelta(minutes=50)
+
+
+def test_a_training_is_logged_once_and_again_for_a_new_version_of_the_same_name(database, settings):
+    store_version(settings)
+    log_change(settings, ANNE, "model", "hamlet-1.0-1", "trained")
+    log_training(settings, "form")
+    assert access_log(database)["person"].tolist() == ["anne"]
+    store_version(settings)
+    log_training(settings, "form")
+    assert access_log(database)["person"].tolist() == ["automatic", "anne"]
+
+
+def test_a_training_that_cannot_be_logged_is_no_error_and_makes_no_database(tmp_path, caplog):
+    absent = Settings(database_url=f"sqlite:///{tmp_path / 'no.sqlite'}", model_dir=tmp_path)
+    store_version(absent)
+    log_training(absent, "api")
+    assert not (tmp_path / "no.sqlite").exists()
     file = tmp_path / "broken.sqlite"
     file.write_text("not a database, but long enough to be taken for one" * 100)
-    log_training(Settings(database_url=f"sqlite:///{file}"), "hamlet", "api", "hamlet-1")
+    log_training(Settings(database_url=f"sqlite:///{file}", model_dir=tmp_path), "api")
+    assert "A training is not in the log yet: The records can't be opened" in caplog.text
 
 
 def test_a_change_that_cannot_be_logged_is_reported_as_made(tmp_path):
