@@ -134,7 +134,7 @@ def main() -> None:
         add(database, owner, sales)
         review(database, sales, town)
         found = pairs(database, town)
-        answer_alarms(database, owner, accuracy_alarms(found, expected_accuracies(backend)))
+        answer_alarms(database, owner, accuracy_alarms(found, expected_accuracies(backend)[0]))
         evidence = collect(
             database, market, store, Period(FIRST, LAST), attributes_of_areas(market)
         )

@@ -220,7 +220,7 @@ def measure(database: Database, n: int) -> dict[str, float]:
 
     one = valuation(n, 200_000.0, facts[0], is_failed=False)
     return {
-        "track record": median(lambda: live_report(database, author, market, StoredMetrics())),
+        "track record": median(lambda: live_report(database, author, market, StoredMetrics)),
         "first page": median(page()),
         "first page of a person": median(page(person="person3")),
         "page in the middle": median(page(before=n // 2)),
@@ -240,9 +240,7 @@ def report(database: Database) -> dict[str, float]:
     """Return the time of the track record alone."""
     market = load_market()
     author = Author("person3", market.contract.market.name, "form")
-    return {
-        "track record": median(lambda: live_report(database, author, market, StoredMetrics()), 3)
-    }
+    return {"track record": median(lambda: live_report(database, author, market, StoredMetrics), 3)}
 
 
 def median(ask: Callable[[], object], repeats: int = REPEATS) -> float:

@@ -140,6 +140,7 @@ class TrackRecordOut(ResponseModel):
     """The accuracy of saved values on later sales, and the expected accuracy."""
 
     sentence: str
+    notes: list[str] = Field(description="What is missing, and why")
     saved: int = Field(description="Saved requests")
     valued: int = Field(description="Those of them with a value")
     sales: int = Field(description="Later sales whose house was valued before")
@@ -174,7 +175,7 @@ async def track_record(request: Request) -> Response:
         from houseprice.records.report import live_report
 
         return live_report(
-            database, author, market, backend, since=query.since, until=query.until
+            database, author, market, lambda: backend, since=query.since, until=query.until
         ).to_dict()
 
     return await large_json_response(await visitor.run("see track record", report))

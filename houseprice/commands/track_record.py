@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from datetime import date, datetime
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
 
-from houseprice.commands.console import AsJson, MarketName, read_settings, use_market
-from houseprice.commands.records import author_here, open_database
+from houseprice.commands.console import AsJson, Console, MarketName, read_settings, use_market
+from houseprice.commands.records import author_here, log_training, open_database
 
 Since = Annotated[
     datetime | None, typer.Option(formats=["%Y-%m-%d"], help="First day.", show_default=False)
@@ -32,6 +33,7 @@ class Grouping(StrEnum):
 
 
 def report(
+    context: typer.Context,
     since: Since = None,
     until: Until = None,
     by: Annotated[
@@ -51,17 +53,19 @@ def report(
     from houseprice.tables.sales import load_market
 
     use_market(market_name)
-    settings = read_settings()
+    console, settings = Console.from_context(context), read_settings()
     market = load_market(settings=settings)
     found = live_report(
         open_database(),
         author_here(),
         market,
-        open_backend(settings, market),
+        partial(open_backend, settings, market, on_trained=log_training),
         since=_day(since),
         until=_day(until),
     )
     typer.echo(_json(found.to_dict()) if as_json else track_record_text(found, by or ()))
+    for note in found.notes:
+        console.warn(note)
 
 
 def respond(

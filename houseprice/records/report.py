@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from houseprice.backend.base import Backend
+from houseprice.errors import HousePriceError
 from houseprice.market.sales import Market
 from houseprice.model.report import to_records
 from houseprice.records.alarms import (
@@ -32,12 +34,16 @@ from houseprice.records.track_record import (
 
 @dataclass(frozen=True)
 class LiveReport:
-    """The track record of ``pairs``, all alarms (:func:`known_alarms`), and reviews."""
+    """The track record of ``pairs``, all alarms (:func:`known_alarms`), and reviews.
+
+    ``notes`` say what is missing, and why.
+    """
 
     pairs: pd.DataFrame
     record: TrackRecord
     alarms: pd.DataFrame
     reviews: ReviewResults
+    notes: tuple[str, ...] = ()
 
     @property
     def n_open_alarms(self) -> int:
@@ -48,6 +54,7 @@ class LiveReport:
         """Return the report as plain data for JSON."""
         return {
             **self.record.to_dict(),
+            "notes": list(self.notes),
             "alarm_rate": ALARM_RATE,
             "alarms": to_records(self.alarms),
             "reviews": self.reviews.to_dict(),
@@ -58,7 +65,7 @@ def live_report(
     database: Database,
     author: Author,
     market: Market,
-    backend: Backend,
+    open_backend: Callable[[], Backend],
     *,
     person: str | None = None,
     since: date | None = None,
@@ -68,19 +75,29 @@ def live_report(
 
     The days, both included, are those of the sale for figures, of the valuation for the hit rate,
     and of the review for reviews. A report on everything also looks for alarms, and adds new ones
-    to the events.
+    to the events. Without a backend, or its versions, the rest is reported, and no alarm is looked
+    for.
     """
     name, price = author.market, market.contract.market.price
     found = pairs(database, name, person=person, since=since, until=until)
     requests = count_requests(database, name, person=person, since=since, until=until)
-    expectations = expected_accuracies(backend)
+    try:
+        backend = open_backend()
+        version = backend.info().model_version
+        expectations, notes = expected_accuracies(backend)
+    except HousePriceError as error:
+        version, expectations, notes = "", {}, (f"The expected accuracy is not known: {error}",)
     if person is None and since is None and until is None:
-        drift = drift_alarm(database, market, backend.info().model_version)
-        alarms = accuracy_alarms(found, expectations) + ([drift] if drift else [])
-        record_alarms(database, author, alarms)
+        if notes:
+            notes = (*notes, "No alarm was looked for.")
+        else:
+            drift = drift_alarm(database, market, version)
+            alarms = accuracy_alarms(found, expectations) + ([drift] if drift else [])
+            record_alarms(database, author, alarms)
     return LiveReport(
         found,
         track_record(found, requests, expectations, symbol=price.symbol),
         known_alarms(database, name),
         review_results(database, name, since=since, until=until),
+        notes,
     )

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from sqlalchemy import Column, ColumnElement, FromClause, func, select
 
 from houseprice.backend.base import Backend, BackendInfo, VersionInfo
+from houseprice.errors import HousePriceError
 from houseprice.formatting import join_words, percent, plural
 from houseprice.model.metrics import median_interval, share_interval
 from houseprice.model.ratio_study import MIN_GROUP_SIZE, ratio_study
@@ -217,13 +218,19 @@ def during(
     return conditions
 
 
-def expected_accuracies(backend: Backend) -> dict[str, ExpectedAccuracy]:
-    """Return the accuracy at training of the versions that a backend knows."""
-    info = backend.info()
+def expected_accuracies(backend: Backend) -> tuple[dict[str, ExpectedAccuracy], tuple[str, ...]]:
+    """Return the accuracy at training of the versions that a backend knows, and what is missing."""
+    info, notes = backend.info(), []
     known: list[BackendInfo | VersionInfo] = [info]
     if "study" in info.capabilities:
-        known += backend.versions()
-    return {each.model_version: ExpectedAccuracy.of(each.metrics, each.n_sales) for each in known}
+        try:
+            known += backend.versions()
+        except HousePriceError as error:
+            notes.append(f"Of other versions than {info.model_version}, the expected accuracy is "
+                         f"not known: {error}")  # fmt: skip
+    accuracies = {each.model_version: ExpectedAccuracy.of(each.metrics, each.n_sales)
+                  for each in known}  # fmt: skip
+    return accuracies, tuple(notes)
 
 
 class PairErrors:

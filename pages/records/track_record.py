@@ -28,6 +28,8 @@ else:
         since = choose_period()
         report = read_report(who, market(), since)
         st.markdown(f"**{escape(report.record.sentence)}**")
+        if report.notes:
+            st.warning(escape(" ".join(report.notes)), icon=":material/cloud_off:")
         if n_open := report.n_open_alarms:
             st.warning(
                 "An alarm waits for an answer, under Alarms."

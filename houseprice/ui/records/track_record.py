@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from houseprice.errors import HousePriceError
 from houseprice.formatting import percent, plural, signed_percent
 from houseprice.market.contract import Contract
 from houseprice.market.sales import Market
@@ -41,11 +43,14 @@ def choose_period() -> date | None:
 
 def read_report(author: Author, market: Market, since: date | None) -> LiveReport:
     """Return the report on the sales since a day; it is computed again when a record is added."""
-    key = (author.market, since, backend().info().model_version)
+    version = ""
+    with suppress(HousePriceError):  # the notes of the report say why
+        version = backend().info().model_version
+    key = (author.market, since, version)
     kept, n_entries, report = st.session_state.get(_REPORT, (None, 0, None))
-    if report is None or (kept, n_entries) != (key, last_entry(records())):
+    if report is None or report.notes or (kept, n_entries) != (key, last_entry(records())):
         with st.spinner("Computing the track record…"):
-            report = live_report(records(), author, market, backend(), since=since)
+            report = live_report(records(), author, market, backend, since=since)
         # The report itself may add an alarm.
         st.session_state[_REPORT] = key, last_entry(records()), report
     computed: LiveReport = report

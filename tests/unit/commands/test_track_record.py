@@ -53,6 +53,15 @@ def test_the_report_sets_figures_beside_expected_ones_and_raises_alarms_once(run
     assert (earlier["saved"], earlier["sales"]) == (N, 0)
 
 
+def test_without_its_server_the_report_has_the_rest_and_says_what_is_missing(
+    run, database, monkeypatch
+):
+    monkeypatch.setenv("HOUSEPRICE_API_URL", "http://127.0.0.1:9")
+    result = run("records", "report")
+    assert (result.code, result.out.startswith("No valuation is saved yet.")) == (0, True)
+    assert "The expected accuracy is not known: " in result.err
+
+
 def test_without_records_the_report_says_so(run, database):
     result = run("records", "report")
     assert result.code == 0
