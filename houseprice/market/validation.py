@@ -522,6 +522,11 @@ def unknown_fields(rows: Sequence[Mapping[str, Any]], contract: Contract) -> tup
 def suggest_field(name: str, contract: Contract) -> str | None:
     """Return the column whose name or label is closest to a name, if any is close."""
     headers = {key: column for key, column in contract.headers.items() if column in contract.fields}
+    return suggest_header(name, headers)
+
+
+def suggest_header(name: str, headers: Mapping[str, str]) -> str | None:
+    """Return the value of the folded header that is closest to a name, if any is close."""
     near = difflib.get_close_matches(fold_name(name[:MAX_SHOWN_CHARS]), headers, n=1, cutoff=0.6)
     return headers[near[0]] if near else None
 

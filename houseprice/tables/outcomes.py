@@ -18,7 +18,7 @@ from houseprice.market.fields import fold_name
 from houseprice.market.parsing import is_blank, shorten
 from houseprice.market.problems import Problem
 from houseprice.market.sales import valuation_days
-from houseprice.market.validation import unknown_columns, validate_prices
+from houseprice.market.validation import suggest_header, unknown_columns, validate_prices
 from houseprice.records.texts import not_savable, text_fault
 from houseprice.records.valuations import facts_of, is_entry_number
 from houseprice.settings import Settings
@@ -36,6 +36,7 @@ _HEADERS = {
 _COLUMNS = {
     fold_name(header): column for column, text in _HEADERS.items() for header in text.split(",")
 }
+_MAX_SUGGESTIONS = 3
 _IDENTITY = ("reference", "property_key", "address")
 
 
@@ -92,7 +93,7 @@ def check_outcomes(
     own = {name: rows[name].tolist() for name in (*_IDENTITY, "corrects") if name in rows}
     facts = rows[[name for name in contract.columns if name in rows]].to_dict("records")
     unknown = unknown_columns(rows.drop(columns=[*_HEADERS], errors="ignore"), contract)
-    notes = (*notes, *(problem.message for problem in unknown))
+    notes += tuple(f"{note.message}{_suggestions(note.fields, contract)}" for note in unknown)
     sales = pd.DataFrame(
         {
             "row": range(1, len(rows) + 1),
@@ -138,7 +139,23 @@ def _check_columns(rows: pd.DataFrame, contract: Contract) -> None:
     if not {*_IDENTITY} & {*rows}:
         lacking.append("what a house is recognised by (“reference”, “property key” or “address”)")
     if lacking:
-        raise InputError(f"The table has no column of {join_words(lacking)}. Name the columns so.")
+        others = [name for note in unknown_columns(rows, contract) for name in note.fields]
+        raise InputError(
+            f"The table has no column of {join_words(lacking)}. Name the columns so."
+            + _suggestions([name for name in others if name not in _HEADERS], contract)
+        )
+
+
+def _suggestions(names: Sequence[str], contract: Contract) -> str:
+    """Return which columns were perhaps meant by headers that are not known."""
+    headers = {fold_name(each): each.strip() for text in _HEADERS.values()
+               for each in text.split(",")}  # fmt: skip
+    headers |= {key: column for key, column in contract.headers.items() if key not in headers}
+    near = {name: suggest_header(name, headers) for name in names}
+    found = [
+        f" “{shorten(name)}”: did you mean “{header}”?" for name, header in near.items() if header
+    ]
+    return "".join(found[:_MAX_SUGGESTIONS])
 
 
 def _days(rows: pd.DataFrame, contract: Contract) -> list[date | None]:

@@ -42,6 +42,13 @@ def test_columns_are_known_by_common_names(contract):
     assert table.sales["facts"].tolist() == [{"size": "120"}, {}]
 
 
+def test_a_misspelled_column_is_named_with_the_one_that_was_perhaps_meant(contract):
+    with pytest.raises(InputError, match="“sale_prise”: did you mean “sale price”"):
+        read("reference,sale date,sale_prise\na,2021-05-04,90000\n", contract)
+    notes = read("reference,adress,sold on,price,q7\na,b,2021-05-04,90000,1\n", contract).notes
+    assert notes[-1] == "2 columns not used: adress, q7. “adress”: did you mean “address”?"
+
+
 def test_columns_of_the_contract_are_known_and_a_sale_has_the_first_day_that_it_may_have():
     contract = load_contract(market_folder("ames"))
     market = contract.market
