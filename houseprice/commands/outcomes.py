@@ -17,7 +17,7 @@ from houseprice.commands.console import (
     read_settings,
     use_market,
 )
-from houseprice.commands.records import author_here, log_change, open_database
+from houseprice.commands.records import author_here, local_author, open_database
 
 _UNSURE = ("outcome", "reference", "address", "sold_on", "price", "valuation",
            "valuation_reference", "valuation_address", "predicted_price", "score")  # fmt: skip
@@ -138,6 +138,7 @@ def retrain(
     from houseprice.commands.report_tables import gate_text, set_aside_lines
     from houseprice.model.store.store import ModelStore
     from houseprice.records.outcomes import sold_houses
+    from houseprice.tables.retraining import log_retraining
     from houseprice.tables.retraining import retrain as retrain_market
     from houseprice.tables.sales import load_market
 
@@ -151,10 +152,7 @@ def retrain(
             sold_houses(open_database(), name), more_sales=sales, accept_worse=accept_worse,
             random_state=seed, progress=progress,
         )  # fmt: skip
-    change = "retrained" if result.is_in_use else "not retrained"
-    log_change("market", name, change, name, result.to_dict())
-    if result.is_in_use:
-        log_change("model", result.challenger, "activated", name)
+    log_retraining(settings, local_author(name), result)
     if as_json:
         typer.echo(json.dumps(result.to_dict(), indent=2))
     else:
@@ -170,10 +168,7 @@ def retrain(
             "use it anyway with --accept-worse."
         )
         raise typer.Exit(1)
-    console.info(
-        f"{result.challenger} is active, trained on {len(result.market.houses):,} sales in "
-        f"{result.market.contract.market.sales}. Go back: houseprice records restore."
-    )
+    console.info(f"{result.sentence} Go back: houseprice records restore.")
 
 
 def restore(
@@ -191,7 +186,7 @@ def restore(
     from houseprice.market.contract import load_contract
     from houseprice.market.sales import market_folder
     from houseprice.model.store.store import ModelStore
-    from houseprice.tables.retraining import data_versions
+    from houseprice.tables.retraining import data_versions, log_restoration
     from houseprice.tables.retraining import restore as restore_version
 
     use_market(market_name)
@@ -207,9 +202,5 @@ def restore(
                        f"{each.sales_file}  {model}")  # fmt: skip
         return
     version = restore_version(folder, ModelStore.from_settings(settings), number)
-    name = load_contract(folder).market.name
-    detail = {"sales_file": version.sales_file, "model": version.model}
-    log_change("market", name, "restored", name, detail)
-    if version.model is not None:
-        log_change("model", version.model, "activated", name)
-    typer.echo(f"{version.sales_file} and {version.model or 'no model'} are in use.")
+    log_restoration(settings, local_author(load_contract(folder).market.name), version)
+    typer.echo(version.sentence)

@@ -10,7 +10,7 @@ from math import isnan
 from typing import TYPE_CHECKING
 
 from houseprice.formatting import percent, plural, signed_percent
-from houseprice.model.standards import format_metric, metric_label
+from houseprice.model.standards import format_limit, format_metric, metric_label
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
     from houseprice.market.contract import Contract
     from houseprice.market.draft.draft import Draft
-    from houseprice.market.metadata import Limit
     from houseprice.market.sales import Market
     from houseprice.model.gate import ChampionComparison, GateResult
     from houseprice.model.report import Report
@@ -158,7 +157,7 @@ def gate_text(result: GateResult, symbol: str) -> str:
     rows = [
         [
             metric_label(condition.metric),
-            _limit(condition.metric, condition.limit, symbol),
+            format_limit(condition.metric, condition.limit, symbol),
             "too few sales"
             if isnan(condition.value)
             else format_metric(condition.metric, condition.value, symbol),
@@ -198,13 +197,6 @@ def draft_text(draft: Draft) -> str:
     for column in table.columns:
         column.justify = "left"
     return _render([table])
-
-
-def _limit(metric: str, limit: Limit, symbol: str) -> str:
-    low, high = (format_metric(metric, end, symbol) for end in (limit.at_least, limit.at_most))
-    if low and high:
-        return f"{low} to {high}"
-    return f"at most {high}" if high else f"at least {low}"
 
 
 def _comparison(comparison: ChampionComparison) -> list[str]:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Literal, NamedTuple
 
 from houseprice.formatting import decimal, money, percent
+from houseprice.market.metadata import Limit
 from houseprice.model.ratio_study import ACCEPTED_RANGES
 
 
@@ -194,6 +195,14 @@ def format_metric(metric: str, value: float | None, symbol: str) -> str:
     if style == "money":
         return money(value, symbol)
     return percent(value) if style == "percent" else decimal(value, style)
+
+
+def format_limit(metric: str, limit: Limit, symbol: str) -> str:
+    """Format the range that a gate accepts."""
+    low, high = (format_metric(metric, end, symbol) for end in (limit.at_least, limit.at_most))
+    if low and high:
+        return f"{low} to {high}"
+    return f"at most {high}" if high else f"at least {low}"
 
 
 def _lookup(metric: str) -> _Metric:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,8 @@ from houseprice.model.gate import (
 from houseprice.model.store.store import ModelStore
 from houseprice.model.training import out_of_fold_report, train_challenger
 from houseprice.progress import Progress, subprogress
+from houseprice.records.ledger import Author
+from houseprice.records.people import log_change
 from houseprice.settings import Settings
 from houseprice.tables.extension import OUTCOME_COLUMN, extend_by_outcomes, extend_market
 from houseprice.tables.sales import load_market, read_sales
@@ -73,7 +75,8 @@ class LiveComparison:
 class Retraining:
     """What was compared, and whether the new data and the new model are in use.
 
-    ``market`` has the new data.
+    ``market`` has the new data, whose ``files`` are the contract and the sales; ``extends`` is the
+    SHA-256 of the contract before.
     """
 
     summaries: tuple[str, ...]
@@ -82,7 +85,16 @@ class Retraining:
     gate: GateResult
     live: LiveComparison
     market: Market
-    is_in_use: bool
+    files: Mapping[str, bytes] = field(repr=False)
+    extends: str
+    is_in_use: bool = False
+
+    @property
+    def sentence(self) -> str:
+        """What answers now."""
+        sales = self.market.contract.market.sales
+        return (f"{self.challenger} answers now. It was trained on "
+                f"{len(self.market.houses):,} sales, in {sales}.")  # fmt: skip
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as plain data for JSON and for the log."""
@@ -105,6 +117,12 @@ class DataVersion:
     sales_file: str
     model: str | None
     replaced_at: datetime
+
+    @property
+    def sentence(self) -> str:
+        """What answers once it is in use again."""
+        answers = f"{self.model} answers again" if self.model else "No model is active"
+        return f"{answers}, with the sales in {self.sales_file}."
 
 
 def check_can_change(folder: Path) -> None:
@@ -163,13 +181,52 @@ def retrain(
         gate = GateResult(tuple(conditions), compare_fitted(extended, champion, model))
         held_out = held_out_predictions(model, extended)
         live = _compare_live(extended, held_out, store, champion.version, settings)
-        is_installed = gate.passed or accept_worse
-        if is_installed:
-            _install(market, extended, store)
-            store.activate(version.name)
-    return Retraining(
-        tuple(summaries), champion.version, version.name, gate, live, extended, is_installed
-    )
+        files = {
+            path.name: path.read_bytes() for path in (copy / CONTRACT_FILE, extended.sales_path)
+        }
+    result = Retraining(
+        tuple(summaries), champion.version, version.name, gate, live, extended, files,
+        market.contract.sha256,
+    )  # fmt: skip
+    return use_challenger(folder, store, result) if gate.passed or accept_worse else result
+
+
+def use_challenger(folder: Path, store: ModelStore, result: Retraining) -> Retraining:
+    """Put the new data into the folder of a market, and use the new model.
+
+    Raises MarketError if the market was changed since the training.
+    """
+    new_sales = result.market.contract.market.sales
+    with file_lock(folder / ".retraining.lock"):
+        if load_contract(folder).sha256 != result.extends:
+            raise MarketError(folder, "", "was changed meanwhile. Retrain again")
+        if (folder / new_sales).exists():
+            raise MarketError(folder / new_sales, "", "exists already. Retrain again")
+        _keep(folder, store.active(result.market.contract.market.name))
+        for name in (new_sales, CONTRACT_FILE):
+            replace_file(folder / name, result.files[name])
+    store.activate(result.challenger)
+    return replace(result, is_in_use=True)
+
+
+def log_retraining(
+    settings: Settings, author: Author, result: Retraining, *, is_new: bool = True
+) -> None:
+    """Log a training and what became of it; it is not new where it is used later, after all."""
+    change = "retrained" if result.is_in_use else "not retrained"
+    if is_new:
+        log_change(settings, author, "model", result.challenger, "trained")
+    log_change(settings, author, "market", author.market, change, result.to_dict())
+    if result.is_in_use:
+        log_change(settings, author, "model", result.challenger, "activated")
+
+
+def log_restoration(settings: Settings, author: Author, version: DataVersion) -> None:
+    """Log that a market is what it was before."""
+    detail = {"sales_file": version.sales_file, "model": version.model}
+    log_change(settings, author, "market", author.market, "restored", detail)
+    if version.model is not None:
+        log_change(settings, author, "model", version.model, "activated")
 
 
 def data_versions(folder: Path) -> list[DataVersion]:
@@ -210,20 +267,6 @@ def restore(folder: Path, store: ModelStore, number: int | None = None) -> DataV
     _keep(folder, current)
     replace_file(folder / CONTRACT_FILE, contract)
     return wanted
-
-
-def _install(market: Market, extended: Market, store: ModelStore) -> None:
-    """Put the new file of sales and its contract into the market's folder."""
-    folder, data = market.folder, extended.sales_path.read_bytes()
-    with file_lock(folder / ".retraining.lock"):
-        if load_contract(folder).sha256 != market.contract.sha256:
-            raise MarketError(folder, "", "was changed meanwhile. Retrain again")
-        target = folder / extended.contract.market.sales
-        if target.exists():
-            raise MarketError(target, "", "exists already. Retrain again")
-        _keep(folder, store.active(market.contract.market.name))
-        replace_file(target, data)
-        replace_file(folder / CONTRACT_FILE, (extended.folder / CONTRACT_FILE).read_bytes())
 
 
 def _keep(folder: Path, model: str | None) -> None:

@@ -6,6 +6,7 @@ import zipfile
 from datetime import UTC, date, datetime
 from io import BytesIO
 
+import numpy as np
 import pandas as pd
 import pytest
 import streamlit as st
@@ -86,7 +87,7 @@ def test_a_table_is_saved_once_with_the_column_of_its_reference(database, market
     assert not [button for button in page.button if button.key == "csv_save"]
 
 
-def test_nothing_can_be_saved_where_visitors_cannot_be_told_apart(database):
+def test_nothing_can_be_saved_where_visitors_are_not_identified(database):
     config.set_option("server.address", None)
     page = open_page(HOUSE)
     page.session_state["save"] = True
@@ -155,15 +156,18 @@ def test_fairness_compares_the_groups_of_an_uploaded_attribute(database, market)
     assert "Choose a column" in texts(page)
 
 
-def test_a_market_is_retrained_with_later_prices_and_goes_back(database, monkeypatch, tmp_path):
+def test_a_worse_model_is_used_only_after_a_confirmation_and_goes_back(
+    database, monkeypatch, tmp_path
+):
     folder, store = write_hamlet(tmp_path / "hamlet", n_sales=120), ModelStore(tmp_path / "models")
     train(load_market(folder), store)
     first = store.active("hamlet")
     monkeypatch.setenv("HOUSEPRICE_MARKET", str(folder))
     monkeypatch.setenv("HOUSEPRICE_MODEL_DIR", str(store.folder))
-    more = hamlet_sales(30, seed=11)
+    more = hamlet_sales(80, seed=11)
     facts = more.drop(columns=["key", "paid", "sold", "month"]).astype(str).to_dict("records")
-    sales = pd.DataFrame({"reference": more["key"], "price": more["paid"], "facts": facts})
+    noise = np.exp(np.random.default_rng(0).normal(0.0, 1.0, 80))
+    sales = pd.DataFrame({"reference": more["key"], "price": more["paid"] * noise, "facts": facts})
     outcomes.add(database, Author("anne", "hamlet", "form"), sales.assign(sold_on=date(2020, 6, 1)))
     page = open_page(RECORD)
     select_tab(page, "record_tab", "Retrain")
@@ -171,13 +175,26 @@ def test_a_market_is_retrained_with_later_prices_and_goes_back(database, monkeyp
     page.button(key="record_retrain_now").click().run(timeout=60)
     assert not page.exception
     assert not page.main.error
-    assert "30 sales to add" in page.success[0].value
-    assert store.active("hamlet") != first
-    assert len(load_market(folder).houses) == 150
-    page.button(key="record_restore_now").click().run()
-    assert f"sales.csv and {first} are in use." in page.success[0].value.replace("\\", "")
+    (warning,) = [each.value.replace("\\", "") for each in page.warning]
+    assert f"{first} still answers" in warning
+    assert "is less accurate than required: " in warning
     assert store.active("hamlet") == first
-    assert access_log(database)["action"].tolist() == ["model", "market", "model", "market"]
+    page.button(key="record_accept_now").click().run()
+    assert not page.main.error
+    assert "answers now. It was trained on 200 sales" in page.success[0].value
+    assert store.active("hamlet") != first
+    assert len(load_market(folder).houses) == 200
+    assert not [button for button in page.button if button.key == "record_accept_now"]
+    page.button(key="record_restore_now").click().run()
+    assert f"{first} answers again" in page.success[0].value.replace("\\", "")
+    assert store.active("hamlet") == first
+    changes = [(event["action"], event["detail"]["change"])
+               for event in access_log(database).to_dict("records")]  # fmt: skip
+    assert changes == [
+        ("model", "activated"), ("market", "restored"), ("model", "activated"),
+        ("market", "retrained"), ("market", "not retrained"), ("model", "trained"),
+        ("model", "trained"),
+    ]  # fmt: skip
 
 
 def test_an_evidence_pack_is_an_archive_and_in_the_log(database, market, model_dir):

@@ -58,10 +58,10 @@ def test_retraining_uses_later_prices_and_can_be_undone(run, later, place):
     assert (again.code, "no later price that the market does not have" in again.err) == (1, True)
     assert found["champion"] in run("records", "restore", "--list").out
     back = run("records", "restore")
-    assert back.out == f"sales.csv and {found['champion']} are in use.\n"
+    assert back.out == f"{found['champion']} answers again, with the sales in sales.csv.\n"
     assert (place / "hamlet" / "market.toml").read_text() == before
     events = json.loads(run("records", "log", "--json").out)
-    assert [(each["action"], each["detail"]["change"]) for each in events[:4]] == [
+    assert [(each["action"], each["detail"]["change"]) for each in events[:5]] == [
         ("model", "activated"), ("market", "restored"),
-        ("model", "activated"), ("market", "retrained"),
+        ("model", "activated"), ("market", "retrained"), ("model", "trained"),
     ]  # fmt: skip

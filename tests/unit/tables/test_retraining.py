@@ -11,7 +11,13 @@ from houseprice.market.sales import EMBEDDED
 from houseprice.model.store.store import ModelStore
 from houseprice.model.training import train
 from houseprice.settings import Settings
-from houseprice.tables.retraining import check_can_change, data_versions, restore, retrain
+from houseprice.tables.retraining import (
+    check_can_change,
+    data_versions,
+    restore,
+    retrain,
+    use_challenger,
+)
 from houseprice.tables.sales import load_market
 from tests.hamlet import hamlet_sales, write_hamlet
 
@@ -76,6 +82,13 @@ def test_a_model_that_fails_the_gate_changes_nothing(hamlet, store):
     assert not result.gate.passed
     assert store.active("hamlet") == active
     assert load_market(hamlet).contract.sha256 == market.contract.sha256
+    # It can be used anyway, but not on top of another change of the market.
+    assert use_challenger(hamlet, store, result).is_in_use
+    assert store.active("hamlet") == result.challenger
+    assert len(load_market(hamlet).houses) == 200
+    with pytest.raises(MarketError, match="was changed meanwhile"):
+        use_challenger(hamlet, store, result)
+    assert restore(hamlet, store).model == active
 
 
 def test_without_anything_new_nothing_is_trained(hamlet, store):
