@@ -236,7 +236,7 @@ def test_a_key_saves_and_sees_what_the_role_of_its_name_allows(
         ({}, {"Origin": "null"}),
     ],
 )
-def test_nothing_is_saved_where_clients_can_not_be_told_apart(
+def test_nothing_is_saved_where_clients_are_not_identified(
     town: Market,
     town_settings: Settings,
     tmp_path: Path,
