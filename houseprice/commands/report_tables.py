@@ -5,11 +5,11 @@ from __future__ import annotations
 import io
 import shutil
 import sys
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from math import isnan
 from typing import TYPE_CHECKING
 
-from houseprice.formatting import percent, plural, signed_percent
+from houseprice.formatting import percent, plural
 from houseprice.model.standards import format_limit, format_metric, metric_label
 
 if TYPE_CHECKING:
@@ -57,26 +57,19 @@ def report_text(
 
 def track_record_text(report: LiveReport, by: Sequence[str]) -> str:
     """Format the track record, with the groups of some groupings, the alarms and the reviews."""
+    from houseprice.records.text_tables import equity_text, figures_text, groups_text, shares_text
+
     record = report.record
-    rows = [
-        [
-            metric_label(str(row["figure"])),
-            f"{row['cases']:,}",
-            *_with_interval(row["value"], row["low"], row["high"]),
-            "" if isnan(row["expected"]) else percent(row["expected"]),
-            str(row["finding"]),
-        ]
-        for row in record.figures.to_dict("records")
-    ]
-    headers = ["", "cases", "value", "95 % interval", "expected", ""]
-    tables = [_table("Track record", headers, rows)]
+    tables = [_texts("Track record", figures_text(record.figures))]
     if len(record.equity):
         title = f"Ratio study of {plural(record.n_sales, 'later sale')}, 90 % intervals"
-        tables.append(_equity(record.equity, title))
-    tables += [_error_groups(record.groups, name) for name in by]
+        tables.append(_texts(title, equity_text(record.equity)))
+    for name in by:
+        groups = record.groups[record.groups["by"] == name]
+        tables.append(_texts(f"By {name}", groups_text(groups, name.capitalize())))
     if report.reviews.n_reviews:
-        tables.append(_shares(report.reviews.shares, "Reviews", "Verdict"))
-        tables.append(_shares(report.reviews.reviewers, "Share that agrees", "Reviewer"))
+        tables.append(_texts("Reviews", shares_text(report.reviews.shares)))
+        tables.append(_texts("Reviewers", shares_text(report.reviews.reviewers)))
     lines = [record.sentence]
     if record.n_added_later:
         lines.append(
@@ -103,53 +96,15 @@ def alarm_lines(alarms: pd.DataFrame) -> list[str]:
 
 def fairness_text(found: Fairness) -> str:
     """Format a comparison by attributes: its groups, its tests and the ratio study of each."""
-    tables = [_error_groups(found.groups, by) for by in found.groups["by"].unique()]
-    rows = [
-        [f"{row['group']} ({row['by']})", metric_label(row["figure"]), f"{row['p_adjusted']:.3f}",
-         "yes" if row["differs"] else "no"]
-        for row in found.tests.to_dict("records")
-    ]  # fmt: skip
-    if rows:
-        headers = ["Group against all others", "figure", "adjusted p-value", "differs"]
-        tables.append(_table("Comparisons, adjusted for their number", headers, rows))
+    from houseprice.records.text_tables import groups_text, levels_text, tests_text
+
+    tables = [_texts(f"By {by}", groups_text(groups, str(by).capitalize()))
+              for by, groups in found.groups.groupby("by", sort=False)]  # fmt: skip
+    if len(found.tests):
+        tables.append(_texts("Each group against all others", tests_text(found.tests)))
     if len(found.equity):
-        for by, part in found.equity.groupby("by", sort=False):
-            tables.append(_groups(part, f"Ratio study by {by}", str(by)))
+        tables.append(_texts("Ratio study", levels_text(found.equity)))
     return "\n".join([found.sentence, *found.remarks, "", _render(tables)])
-
-
-def _error_groups(groups: pd.DataFrame, by: str) -> Table:
-    rows = []
-    for row in groups[groups["by"] == by].to_dict("records"):
-        cells = [str(row["group"]), f"{row['cases']:,}"]
-        if isnan(row["median_ape"]):
-            cells += ["too few", *[""] * 4]
-        else:
-            cells += _with_interval(*(row[f"median_ape{end}"] for end in ("", "_low", "_high")))
-            cells += [percent(row["within_10"]), *_coverage(row), signed_percent(row["bias"])]
-        rows.append(cells)
-    headers = [by.capitalize(), "cases", "median error", "95 % interval", "within 10 %",
-               "coverage (expected)", "bias"]  # fmt: skip
-    return _table(f"By {by}", headers, rows)
-
-
-def _coverage(row: Mapping[Hashable, float]) -> list[str]:
-    if isnan(row["coverage"]):
-        return [""]
-    return [f"{percent(row['coverage'])} ({percent(row['expected_coverage'], 0)})"]
-
-
-def _shares(shares: pd.DataFrame, title: str, first: str) -> Table:
-    rows = [
-        [str(row[first.lower()]).replace("_", " "), f"{row['cases']:,}",
-         *_with_interval(row["share"], row["low"], row["high"])]
-        for row in shares.to_dict("records")
-    ]  # fmt: skip
-    return _table(title, [first, "cases", "share", "95 % interval"], rows)
-
-
-def _with_interval(value: float, low: float, high: float) -> list[str]:
-    return ["", ""] if isnan(value) else [percent(value), f"{percent(low)} to {percent(high)}"]
 
 
 def gate_text(result: GateResult, symbol: str) -> str:
@@ -280,6 +235,13 @@ def _groups(study: pd.DataFrame, title: str, first: str) -> Table:
         ]
         rows.append([str(label), f"{part['sales'].iloc[0]:,}", *cells])
     return _table(title, [first, "sales", "median ratio", "COD", "PRD"], rows)
+
+
+def _texts(title: str, frame: pd.DataFrame) -> Table:
+    """A table of a frame of texts and counts."""
+    rows = [[f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in row]
+            for row in frame.astype(object).itertuples(index=False)]  # fmt: skip
+    return _table(title, [str(name) for name in frame.columns], rows)
 
 
 def _table(title: str, headers: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:

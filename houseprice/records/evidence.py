@@ -33,16 +33,19 @@ from houseprice.records.evidence_page import (
     Evidence,
     EvidenceTable,
     Section,
-    equity_text,
-    figures_text,
-    groups_text,
-    shares_text,
-    tests_text,
 )
 from houseprice.records.fairness import fairness
 from houseprice.records.people import access_log, detail_text
 from houseprice.records.reviews import open_reviews, review_results
 from houseprice.records.schema import entries, valuations
+from houseprice.records.text_tables import (
+    equity_text,
+    figures_text,
+    groups_text,
+    levels_text,
+    shares_text,
+    tests_text,
+)
 from houseprice.records.track_record import (
     ExpectedAccuracy,
     TrackRecord,
@@ -131,7 +134,7 @@ def _track_section(record: TrackRecord, pairs: pd.DataFrame) -> Section:
             figures_text(record.figures),
         ),
         EvidenceTable("groups", f"Groups of {MIN_GROUP_SIZE} sales or more", record.groups,
-                      groups_text(record.groups)),
+                      groups_text(record.groups.dropna(subset=["median_ape"]))),
         EvidenceTable("ratio_study", "Ratio study", record.equity, equity_text(record.equity)),
         EvidenceTable("pairs", "Each later price and the value given before", pairs, NOT_SHOWN),
     ]  # fmt: skip
@@ -155,11 +158,12 @@ def _fairness_section(
         )
     found = fairness(database, pairs, attributes, contract)
     tables = [
-        EvidenceTable("fairness_groups", "By attribute", found.groups, groups_text(found.groups)),
+        EvidenceTable("fairness_groups", "By attribute", found.groups,
+                      groups_text(found.groups.dropna(subset=["median_ape"]))),
         EvidenceTable("fairness_tests", "Comparisons with all others", found.tests,
                       tests_text(found.tests)),
         EvidenceTable("fairness_ratio_study", "Ratio study by attribute", found.equity,
-                      equity_text(found.equity)),
+                      levels_text(found.equity)),
         EvidenceTable("attributes", "The attributes that were compared", attributes, NOT_SHOWN),
     ]  # fmt: skip
     return Section(

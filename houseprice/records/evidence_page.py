@@ -10,15 +10,12 @@ import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cache, partial
+from functools import cache
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import pandas as pd
-
-from houseprice.formatting import percent
-from houseprice.model.standards import format_metric, metric_label, short_label
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -29,7 +26,8 @@ MAX_SHOWN_ROWS = 40
 _HASH = re.compile("[0-9a-f]{64}")
 
 _RIGHT = ("Value", "95 % interval", "Interval", "Expected", "Median error", "Within 10 %",
-          "Coverage", "Accepted", "Reviews", "Share", "Adjusted p-value")  # fmt: skip
+          "Coverage (expected)", "Bias", "Accepted", "Reviews", "Share",
+          "Adjusted p-value")  # fmt: skip
 """Columns of texts that are numbers."""
 
 Kind = Literal["number", "time", "hash", ""]
@@ -129,93 +127,6 @@ class Evidence:
 
 NOT_SHOWN = pd.DataFrame()
 """For a table that is a file only."""
-
-
-def figures_text(figures: pd.DataFrame) -> pd.DataFrame:
-    """Return the figures of a track record as texts."""
-    return pd.DataFrame(
-        [
-            {
-                "Figure": metric_label(row["figure"]),
-                "Cases": row["cases"],
-                "Value": format_metric(row["figure"], row["value"], ""),
-                "95 % interval": _ends(row["figure"], row["low"], row["high"]),
-                "Expected": ""
-                if pd.isna(row["expected"])
-                else format_metric(row["figure"], row["expected"], ""),
-                "Finding": row["finding"],
-            }
-            for row in figures.to_dict("records")
-        ]
-    )
-
-
-def groups_text(groups: pd.DataFrame) -> pd.DataFrame:
-    """Return the groups that have figures."""
-    return pd.DataFrame(
-        [
-            {
-                "By": row["by"],
-                "Group": row["group"],
-                "Cases": row["cases"],
-                "Median error": percent(row["median_ape"]),
-                "Interval": _ends("median_ape", row["median_ape_low"], row["median_ape_high"]),
-                "Within 10 %": percent(row["within_10"]),
-                "Coverage": percent(row["coverage"]),
-            }
-            for row in groups[groups["median_ape"].notna()].to_dict("records")
-        ]
-    )
-
-
-def equity_text(equity: pd.DataFrame) -> pd.DataFrame:
-    """Return a ratio study as texts."""
-    return pd.DataFrame(
-        [
-            {
-                "Group": row["group"],
-                "Sales": row["sales"],
-                "Figure": metric_label(row["figure"]),
-                "Value": format_metric(row["figure"], row["value"], ""),
-                "Interval": _ends(row["figure"], row["low"], row["high"]),
-                "Accepted": _ends(row["figure"], row["accepted_low"], row["accepted_high"]),
-                "Met": "" if pd.isna(row["met"]) else "yes" if row["met"] else "no",
-            }
-            for row in equity.to_dict("records")
-        ]
-    )
-
-
-def tests_text(tests: pd.DataFrame) -> pd.DataFrame:
-    """Return the comparisons of groups as texts."""
-    return pd.DataFrame(
-        {
-            "Attribute": tests["by"],
-            "Group": tests["group"],
-            "Figure": [short_label(name).capitalize() for name in tests["figure"]],
-            "Adjusted p-value": tests["p_adjusted"].map("{:.3f}".format),
-            "Verdict": tests["differs"].map({True: "Differs", False: "No difference found"}),
-        }
-    )
-
-
-def shares_text(shares: pd.DataFrame) -> pd.DataFrame:
-    """Return the results of reviews as texts."""
-    first = shares.columns[0]
-    n_such = (shares["share"] * shares["cases"]).map("{:,.0f}".format)
-    frame = pd.DataFrame(
-        {
-            first.capitalize(): shares[first].str.replace("_", " "),
-            "Reviews": n_such + " of " + shares["cases"].map("{:,}".format),
-            "Share": shares["share"].map(percent),
-            "95 % interval": list(map(partial(_ends, "within_10"), shares["low"], shares["high"])),
-        }
-    )
-    return frame.assign(**{"Own valuations": shares["own"]}) if "own" in shares else frame
-
-
-def _ends(metric: str, low: float, high: float) -> str:
-    return f"{format_metric(metric, low, '')} to {format_metric(metric, high, '')}"
 
 
 def _kind(column: pd.Series) -> Kind:

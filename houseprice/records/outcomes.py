@@ -24,7 +24,7 @@ from houseprice.records.ledger import Author, append_in, lock, to_json
 from houseprice.records.matching import Match, Sale, find_matches
 from houseprice.records.schema import entries, matches, outcomes, valuations
 from houseprice.records.texts import text_fault
-from houseprice.records.valuations import PAGE_ROWS, address_block, normalize_address
+from houseprice.records.valuations import PAGE_ROWS, address_block, normalize_address, page
 
 CHUNK_ROWS = 1_000
 """Outcomes in one transaction: others write between two of them."""
@@ -282,11 +282,7 @@ def listing(
     ``person`` is who added them; ``search`` is part of a reference or an address, or a property
     key. The next page has the entries ``before`` the last one of this page.
     """
-    query = _current_outcomes(market).order_by(outcomes.c.entry.desc()).limit(limit)
-    if person is not None:
-        query = query.where(entries.c.person == person)
-    if before is not None:
-        query = query.where(outcomes.c.entry < before)
+    query = page(_current_outcomes(market, person), outcomes.c.entry, before, limit)
     if text := search.strip():
         query = query.where(
             or_(
@@ -471,12 +467,13 @@ def _result(outcome: int, status: str, found: Iterable[Match]) -> dict[str, Any]
             "valuation": valuation.get("accepted")}  # fmt: skip
 
 
-def _current_outcomes(market: str) -> Select[Any]:
-    return (
+def _current_outcomes(market: str, person: str | None = None) -> Select[Any]:
+    query = (
         select(entries.c.person, entries.c.source, entries.c.created_at, outcomes)
         .join(outcomes, outcomes.c.entry == entries.c.id)
         .where(entries.c.market == market, _is_current_outcome())
     )
+    return query if person is None else query.where(entries.c.person == person)
 
 
 def _is_current_outcome() -> ColumnElement[bool]:

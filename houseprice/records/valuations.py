@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import CompoundSelect, Select, func, or_, select, union
+from sqlalchemy import Column, CompoundSelect, Select, func, or_, select, union
 
 from houseprice.backend.base import NUMBER_COLUMNS, BackendInfo, ValuationResult
 from houseprice.errors import RecordNotFound
@@ -193,14 +193,19 @@ def listing(
     has the entries ``before`` the last one of this page.
     """
     # An index finds the numbers of a page; with all columns, others may be read and left out.
-    numbers = _numbers_of_market(market, person).order_by(entries.c.id.desc())
-    page = numbers.limit(limit)
-    if before is not None:
-        page = page.where(entries.c.id < before)
+    numbers = _numbers_of_market(market, person)
+    found = page(numbers, entries.c.id, before, limit)
     if text := search.strip():
-        page = page.where(entries.c.id.in_(_found(text, numbers.limit(n_searched))))
-    query = _of_market(market, person).where(entries.c.id.in_(page))
+        newest = page(numbers, entries.c.id, None, n_searched)
+        found = found.where(entries.c.id.in_(_found(text, newest)))
+    query = _of_market(market, person).where(entries.c.id.in_(found))
     return _frame(database, query.order_by(entries.c.id.desc()))
+
+
+def page(query: Select[Any], number: Column[Any], before: int | None, limit: int) -> Select[Any]:
+    """Limit a query to one page of a list, newest entries first."""
+    query = query.order_by(number.desc()).limit(limit)
+    return query if before is None else query.where(number < before)
 
 
 def _found(text: str, newest: Select[Any]) -> CompoundSelect[Any]:

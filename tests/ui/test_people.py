@@ -55,7 +55,7 @@ def test_an_owner_gives_roles_and_sees_it_in_the_log(database, signed_in):
     assert role_of(database, "ben@example.org") == "valuer"
     assert page.dataframe[0].value["Person"].tolist() == ["anne@example.org", "ben@example.org"]
     newest = page.dataframe[1].value.iloc[0]
-    assert newest[["Who", "Action", "Subject", "Detail"]].tolist() == [
+    assert newest[["Person", "Action", "Subject", "Detail"]].tolist() == [
         "anne@example.org",
         "role",
         "ben@example.org",
@@ -108,7 +108,7 @@ def test_the_track_record_has_fairness_for_owners_only(database, signed_in, role
 
 def test_a_download_is_an_export_in_the_log(database):
     export = logged_export(SHELL, "Later prices", lambda: pd.DataFrame({"price": [1.0, 2.0]}))
-    assert access_log(database).empty
+    assert "export" not in set(access_log(database)["action"])
     assert len(export()) == 2
     event = access_log(database).iloc[0]
     assert (event["action"], event["subject"], event["detail"]) == (

@@ -8,22 +8,17 @@ from datetime import date
 import pandas as pd
 import streamlit as st
 
-from houseprice.formatting import join_words
 from houseprice.market.contract import Contract
-from houseprice.model.ratio_study import MIN_GROUP_SIZE
-from houseprice.model.standards import format_metric, short_label
-from houseprice.records.evidence_page import tests_text
 from houseprice.records.fairness import SIGNIFICANCE, Fairness, fairness, key_column
 from houseprice.records.ledger import last_entry
 from houseprice.records.report import LiveReport
+from houseprice.records.text_tables import groups_text, levels_text, tests_text
 from houseprice.tables.reader import read_table
 from houseprice.ui.layout import escape, show_table, upload_table
-from houseprice.ui.records.track_record import groups_frame
+from houseprice.ui.records.track_record import GROUPS_CAPTION
 from houseprice.ui.session import records, settings
 
 _RESULT = "record_fairness_result"
-_STATISTICS = ("median_ratio", "cod", "prd")
-"""Level and uniformity of a group; the other statistics compare prices across groups."""
 
 
 def show_fairness(report: LiveReport, contract: Contract, since: date | None) -> None:
@@ -85,17 +80,18 @@ def _show_result(found: Fairness) -> None:
         st.caption(escape(remark))
     for number, (by, groups) in enumerate(found.groups.groupby("by", sort=False)):
         name = str(by)
-        table = groups_frame(groups, name)
         st.subheader(f"By {escape(name)}", anchor=False)
-        show_table(table, key=f"fairness_{number}", alt=f"The figures by {name}", data=table)
-    st.caption(
-        f"Intervals are of 95 %. Groups below {MIN_GROUP_SIZE} later sales have no figures and are "
-        "not compared. Expected is the mean level of the ranges."
-    )
+        table = groups_text(groups, name)
+        show_table(table, key=f"fairness_{number}", alt=f"The figures by {name}", data=groups)
+    st.caption(f"{GROUPS_CAPTION} Groups without figures are not compared.")
     if len(found.tests):
         st.subheader("Comparisons", anchor=False)
-        table = tests_text(found.tests)
-        show_table(table, key="fairness_tests", alt="Each group against all others", data=table)
+        show_table(
+            tests_text(found.tests),
+            key="fairness_tests",
+            alt="Each group against all others",
+            data=found.tests,
+        )
         st.caption(
             "Each group against all other later sales: rank-sum tests of bias and absolute error, "
             "an exact test of coverage. P-values are adjusted for their number (Holm); a group "
@@ -104,30 +100,13 @@ def _show_result(found: Fairness) -> None:
         )
     if len(found.equity):
         st.subheader("Ratio study", anchor=False)
-        table = equity_frame(found)
-        show_table(table, key="fairness_study", alt="The ratio study of each group", data=table)
-        st.caption("All intervals together contain their values in 90 % (Bonferroni).")
-
-
-def equity_frame(found: Fairness) -> pd.DataFrame:
-    """Return level and uniformity of each group as a table for readers."""
-    rows = []
-    for (by, group), part in found.equity.groupby(["by", "group"], sort=False):
-        study = part.set_index("figure").loc[list(_STATISTICS)]
-        shown = {
-            short_label(name): "{} ({} to {})".format(
-                *(format_metric(name, row[end], "") for end in ("value", "low", "high"))
-            )
-            for name, row in zip(_STATISTICS, study.to_dict("records"), strict=True)
-        }
-        outside = [short_label(str(name)) for name in study.index[~study["met"].astype(bool)]]
-        rows.append(
-            {
-                "Attribute": by,
-                "Group": group,
-                "Later sales": part["sales"].iloc[0],
-                **shown,
-                "Outside the accepted range": join_words(outside) if outside else "none",
-            }
+        show_table(
+            levels_text(found.equity),
+            key="fairness_study",
+            alt="The ratio study of each group",
+            data=found.equity,
         )
-    return pd.DataFrame(rows)
+        st.caption(
+            "All intervals together contain their values in 90 % (Bonferroni). Outside are the "
+            "statistics beyond the accepted range; the download has all statistics."
+        )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import pandas as pd
 import streamlit as st
+from streamlit.elements.lib.column_types import ColumnConfig
 
 from houseprice.records.ledger import Author, log_event
 from houseprice.records.people import (
@@ -28,18 +29,8 @@ _NONE = "no role"
 
 def show_people(author: Author) -> None:
     """Draw the people with a role, and the form that gives one."""
-    found = people(records())
-    shown = found.assign(since=found["since"].dt.tz_convert(visitor_zone()))
-    shown.columns = ["Person", "Role", "Since", "Given by"]
-    show_table(
-        shown,
-        key="people",
-        alt="The people with a role",
-        columns={
-            "Person": st.column_config.TextColumn(width="medium"),
-            "Since": st.column_config.DatetimeColumn(format="D MMM YYYY, HH:mm"),
-        },
-    )
+    titles = {"person": "Person", "role": "Role", "since": "Since", "given_by": "Given by"}
+    _show(people(records()), titles, key="people", alt="The people with a role")
     with st.form("give_role", clear_on_submit=True), error_boundary("give_role_error"):
         person = st.text_input(
             "Person",
@@ -60,23 +51,35 @@ def show_people(author: Author) -> None:
 def show_log() -> None:
     """Draw the newest events, and their download."""
     found = access_log(records(), limit=LOG_ROWS)
-    shown = found[["created_at", "person", "action", "subject", "detail", "market"]].copy()
-    shown["created_at"] = shown["created_at"].dt.tz_convert(visitor_zone())
-    shown["detail"] = shown["detail"].map(detail_text)
-    shown.columns = ["When", "Who", "Action", "Subject", "Detail", "Market"]
-    show_table(
-        shown,
+    _show(
+        found.assign(detail=found["detail"].map(detail_text)),
+        {"created_at": "When", "person": "Person", "action": "Action", "subject": "Subject",
+         "detail": "Detail", "market": "Market"},
         key="access_log",
         alt="Who saw, exported, deleted and changed what, newest first",
-        columns={
-            "When": st.column_config.DatetimeColumn(format="D MMM YYYY, HH:mm:ss"),
-            "Who": st.column_config.TextColumn(width="medium"),
-            "Subject": st.column_config.TextColumn(width="medium"),
-        },
         data=found,
-    )
+    )  # fmt: skip
     if len(found) == LOG_ROWS:
         st.caption(f"The newest {LOG_ROWS:,}; the command `houseprice records log` lists all.")
+
+
+def _show(
+    found: pd.DataFrame,
+    titles: Mapping[str, str],
+    *,
+    key: str,
+    alt: str,
+    data: pd.DataFrame | None = None,
+) -> None:
+    """Show columns of a table under their titles, times in the zone of the visitor."""
+    shown, columns = found[[*titles]].copy(), dict[str, ColumnConfig | str]()
+    for name, title in titles.items():
+        if isinstance(shown[name].dtype, pd.DatetimeTZDtype):
+            shown[name] = shown[name].dt.tz_convert(visitor_zone())
+            columns[title] = st.column_config.DatetimeColumn(format="D MMM YYYY, HH:mm")
+    for title in ("Person", "Subject"):
+        columns[title] = st.column_config.TextColumn(width="medium")
+    show_table(shown.rename(columns=titles), key=key, alt=alt, columns=columns, data=data)
 
 
 def log_view_of_others(author: Author, page: str) -> None:

@@ -14,6 +14,7 @@ from houseprice.records import alarms, reviews, valuations
 from houseprice.records.alarms import ALARM_RATE
 from houseprice.records.ledger import Author
 from houseprice.records.report import LiveReport
+from houseprice.records.text_tables import shares_text
 from houseprice.records.texts import MAX_TEXT_CHARS
 from houseprice.ui.charts.panel import readable_headers
 from houseprice.ui.charts.style import money_cells
@@ -62,29 +63,13 @@ def show_reviews(author: Author, market: Market, report: LiveReport) -> None:
 
 def _show_results(found: reviews.ReviewResults) -> None:
     st.markdown(f"**{plural(found.n_reviews, 'review')}**")
-    left, right = st.columns(2)
-    with left:
-        shares = found.shares.assign(verdict=found.shares["verdict"].map(_VERDICTS))
-        table = _shares_frame(shares, "Verdict")
-        show_table(table, key="record_verdicts", alt="Verdicts of the reviews", data=table)
-    with right:
-        table = _shares_frame(found.reviewers, "Reviewer")
-        table["Saved by the reviewer"] = found.reviewers["own"]
-        show_table(table, key="record_reviewers", alt="Agreement by reviewer", data=table)
-
-
-def _shares_frame(shares: pd.DataFrame, first: str) -> pd.DataFrame:
-    return pd.DataFrame(
-        [
-            {
-                first: row[first.lower()],
-                "Cases": row["cases"],
-                "Share" if first == "Verdict" else "Agrees": percent(row["share"]),
-                "95 % interval": f"{percent(row['low'])} to {percent(row['high'])}",
-            }
-            for row in shares.to_dict("records")
-        ]
-    )
+    alts = ("Verdicts of the reviews", "Agreement by reviewer")
+    for column, alt, shares in zip(
+        st.columns(2), alts, (found.shares, found.reviewers), strict=True
+    ):
+        with column:
+            table = shares_text(shares)
+            show_table(table, key=f"record_{shares.columns[0]}s", alt=alt, data=shares)
 
 
 def _show_next(author: Author, market: Market, drawn: pd.Series) -> None:

@@ -27,7 +27,7 @@ DOWNLOAD_ROWS = 100_000
 """Saved valuations in a download."""
 
 _SEARCH, _BEFORE = "saved_search", "saved_before"
-_SOURCES = {"form": "Form", "table": "Table", "command": "Command", "api": "API"}
+SOURCES = {"form": "Form", "table": "Table", "command": "Command", "api": "API"}
 _STATUS = {"ok": "", "warning": "With a warning", "error": "No value"}
 
 
@@ -133,7 +133,7 @@ def listed(page: pd.DataFrame) -> pd.DataFrame:
             "Result": page["status"].map(_STATUS),
             "Note": page["note"],
             "By": page["person"],
-            "Through": page["source"].map(_SOURCES),
+            "Through": page["source"].map(SOURCES),
             "Model": page["model_version"],
         }
     )  # fmt: skip

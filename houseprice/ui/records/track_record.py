@@ -9,7 +9,6 @@ from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from typing import Any
 
-import pandas as pd
 import streamlit as st
 
 from houseprice.errors import HousePriceError
@@ -23,15 +22,20 @@ from houseprice.records.database import Database
 from houseprice.records.evidence import Period, collect
 from houseprice.records.ledger import Author, last_entry, log_event
 from houseprice.records.report import LiveReport, live_report
+from houseprice.records.text_tables import groups_text
 from houseprice.ui.charts.panel import panel
 from houseprice.ui.charts.performance import ratio_study_chart
 from houseprice.ui.charts.track_record import error_by_period_chart
 from houseprice.ui.layout import choose_option, escape, show_table
+from houseprice.ui.records.saved import SOURCES
 from houseprice.ui.session import backend, records, settings
 
 _REPORT = "record_report"
 _DAYS = {"All": None, "Last 12 months": 365, "Last 90 days": 90}
-_SOURCES = {"form": "Form", "table": "Table", "command": "Command", "api": "API"}
+GROUPS_CAPTION = (
+    f"Intervals are of 95 %; the download has those of all figures. Groups below {MIN_GROUP_SIZE} "
+    "later sales have no figures. Expected is the mean level of the ranges."
+)
 
 
 def choose_period() -> date | None:
@@ -127,37 +131,10 @@ def show_groups(report: LiveReport, contract: Contract) -> None:
         return
     options = [name for name in names if (groups["by"] == name).any()]
     by = choose_option("By", options, options[0], "record_by", names.__getitem__)
-    table = groups_frame(groups[groups["by"] == by], names[by])
-    show_table(table, key=f"record_by_{by}", alt=f"The figures by {names[by]}", data=table)
-    st.caption(
-        f"Intervals are of 95 %. Groups below {MIN_GROUP_SIZE} later sales have no figures. "
-        "Expected is the mean level of the ranges. With many groups, some differ by chance."
-    )
-
-
-def groups_frame(groups: pd.DataFrame, title: str) -> pd.DataFrame:
-    """Return groups of the track record as a table for readers."""
-    rows = []
-    for row in groups.to_dict("records"):
-        known = not math.isnan(row["median_ape"])
-        ranged = known and not math.isnan(row["coverage"])
-        rows.append(
-            {
-                title: _SOURCES.get(row["group"], row["group"]),
-                "Later sales": row["cases"],
-                "Median error": _interval(row, "median_ape") if known else "too few sales",
-                "Within 10 %": _interval(row, "within_10") if known else "",
-                "Coverage": _interval(row, "coverage") if ranged else "",
-                "Expected": percent(row["expected_coverage"], 0) if ranged else "",
-                "Bias": _interval(row, "bias") if known else "",
-            }
-        )
-    return pd.DataFrame(rows)
-
-
-def _interval(row: Mapping[Any, float], name: str) -> str:
-    value, low, high = (_share(name, row[f"{name}{end}"]) for end in ("", "_low", "_high"))
-    return f"{value} ({low.removesuffix(' %')} to {high})"
+    shown = groups[groups["by"] == by]
+    table = groups_text(shown.assign(group=shown["group"].replace(SOURCES)), names[by])
+    show_table(table, key=f"record_by_{by}", alt=f"The figures by {names[by]}", data=shown)
+    st.caption(f"{GROUPS_CAPTION} With many groups, some differ by chance.")
 
 
 def show_evidence(who: Author, market: Market) -> None:

@@ -35,10 +35,10 @@ def test_later_prices_are_added_and_bad_rows_reported(run, later):
 
 def test_a_decision_needs_a_valuation_from_before_the_sale(run, later):
     run("records", "outcomes", later)
-    result = run("records", "decide", 3, 1, "--accept")
+    result = run("records", "decide", 4, 1, "--accept")
     assert result.code == 1
     assert "not before the sale of 2021-05-04" in result.err
-    assert run("records", "decide", 3, 1, "--reject").code == 0
+    assert run("records", "decide", 4, 1, "--reject").code == 0
     assert run("records", "unsure").out == "No match waits for a decision.\n"
 
 

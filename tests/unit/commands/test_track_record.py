@@ -87,7 +87,7 @@ def test_fairness_compares_by_the_columns_of_a_table(run, sold, tmp_path):
     result = run("records", "fairness", table, "--column", "income")
     assert result.code == 0
     assert "By income" in result.out
-    assert "Comparisons, adjusted for their number" in result.out
+    assert "Each group against all others" in result.out
     found = json.loads(run("records", "fairness", table, "--json").out)
     assert {group["by"] for group in found["groups"]} == {"income", "renters"}
     assert "has no column" in run("records", "fairness", table, "--column", "wealth").err
