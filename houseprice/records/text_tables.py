@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -113,8 +114,8 @@ def _labelled(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.assign(group=frame["by"] + ": " + frame["group"].astype(str))
 
 
-def _cell(metric: str, value: Any) -> str:
-    if pd.isna(value):
+def _cell(metric: str, value: float | None) -> str:
+    if value is None or math.isnan(value):
         return ""
     return signed_percent(value) if metric == "bias" else format_metric(metric, value, "")
 
