@@ -17,7 +17,7 @@ from houseprice.commands.console import (
     read_settings,
     use_market,
 )
-from houseprice.commands.records import author_here, local_author, open_database
+from houseprice.commands.records import author_here, local_author, open_database, print_frame
 
 _UNSURE = ("outcome", "reference", "address", "sold_on", "price", "valuation",
            "valuation_reference", "valuation_address", "predicted_price", "score")  # fmt: skip
@@ -84,13 +84,8 @@ def unsure(market_name: MarketName = None, as_json: AsJson = False) -> None:
 
     use_market(market_name)
     found = later.unsure(open_database(), author_here().market)
-    if as_json:
-        typer.echo(found.to_json(orient="records", date_format="iso", indent=2))
-    elif found.empty:
-        typer.echo("No match waits for a decision.")
-    else:
-        typer.echo(found.loc[:, list(_UNSURE)].fillna("").to_string(index=False))
-        typer.echo("Decide: houseprice records decide OUTCOME VALUATION --accept or --reject.")
+    advice = "Decide: houseprice records decide OUTCOME VALUATION --accept or --reject."
+    print_frame(found, "No match waits for a decision.", _UNSURE, advice=advice, as_json=as_json)
 
 
 def decide(

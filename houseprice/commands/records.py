@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import getpass
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -15,6 +15,8 @@ from houseprice.commands.console import AsJson, MarketName, read_settings, use_m
 from houseprice.formatting import plural
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from houseprice.records.database import Database
     from houseprice.records.ledger import Author
 
@@ -49,14 +51,8 @@ def show(
     use_market(market_name)
     author = author_here()
     found = listing(open_database(), author.market, search=search, limit=limit)
-    if as_json:
-        typer.echo(found.to_json(orient="records", date_format="iso", indent=2))
-    elif found.empty:
-        typer.echo("There are no saved valuations yet. Save some: houseprice predict --save.")
-    else:
-        shown = found.loc[:, list(_LISTED)].fillna("")
-        shown["created_at"] = shown["created_at"].map(_format_time)
-        typer.echo(shown.to_string(index=False))
+    empty = "There are no saved valuations yet. Save some: houseprice predict --save."
+    print_frame(found, empty, _LISTED, as_json=as_json)
 
 
 @records.command()
@@ -141,13 +137,8 @@ def list_people(as_json: AsJson = False) -> None:
     from houseprice.records.people import people
 
     found = people(open_database())
-    if as_json:
-        typer.echo(found.to_json(orient="records", date_format="iso", indent=2))
-    elif found.empty:
-        typer.echo("No one has a role yet. Give one: houseprice records role PERSON owner.")
-    else:
-        found["since"] = found["since"].map(_format_time)
-        typer.echo(found.to_string(index=False))
+    empty = "No one has a role yet. Give one: houseprice records role PERSON owner."
+    print_frame(found, empty, as_json=as_json)
 
 
 @records.command()
@@ -169,6 +160,28 @@ def log(
         detail = detail_text(event["detail"])
         parts = [event[name] for name in ("person", "market", "action", "subject")]
         typer.echo("  ".join([_format_time(event["created_at"]), *parts, detail]).rstrip())
+
+
+def print_frame(
+    found: pd.DataFrame,
+    empty: str,
+    columns: Sequence[str] = (),
+    *,
+    advice: str = "",
+    as_json: bool = False,
+) -> None:
+    """Print a table as text, by default all columns, with advice below it; or all of it as JSON."""
+    if as_json:
+        typer.echo(found.to_json(orient="records", date_format="iso", indent=2))
+    elif found.empty:
+        typer.echo(empty)
+    else:
+        shown = found.loc[:, [*(columns or found.columns)]]
+        for name in shown.select_dtypes("datetimetz"):
+            shown[name] = shown[name].map(_format_time)
+        typer.echo(shown.fillna("").to_string(index=False))
+        if advice:
+            typer.echo(advice)
 
 
 def log_change(

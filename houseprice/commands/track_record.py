@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from houseprice.commands.console import AsJson, Console, MarketName, read_settings, use_market
-from houseprice.commands.records import author_here, log_training, open_database
+from houseprice.commands.records import author_here, log_training, open_database, print_frame
 
 Since = Annotated[
     datetime | None, typer.Option(formats=["%Y-%m-%d"], help="First day.", show_default=False)
@@ -110,14 +110,8 @@ def sample(
             database, author, size, seed=seed, since=_day(since), until=_day(until)
         ).number
     waiting = reviews.open_reviews(database, author.market, sample=number)
-    if as_json:
-        typer.echo(waiting.to_json(orient="records", date_format="iso", indent=2))
-    elif waiting.empty:
-        typer.echo("No valuation waits for a review.")
-    else:
-        waiting["valued_at"] = waiting["valued_at"].map(lambda at: f"{at:%Y-%m-%d}")
-        typer.echo(waiting.fillna("").to_string(index=False))
-        typer.echo("Review: houseprice records review VALUATION agree|too_high|too_low --reason …")
+    advice = "Review: houseprice records review VALUATION agree|too_high|too_low --reason …"
+    print_frame(waiting, "No valuation waits for a review.", advice=advice, as_json=as_json)
 
 
 def review(

@@ -50,6 +50,7 @@ from houseprice.records.track_record import (
     ExpectedAccuracy,
     TrackRecord,
     count_requests,
+    during,
     track_record,
 )
 
@@ -138,24 +139,18 @@ def _track_section(record: TrackRecord, pairs: pd.DataFrame) -> Section:
         EvidenceTable("ratio_study", "Ratio study", record.equity, equity_text(record.equity)),
         EvidenceTable("pairs", "Each later price and the value given before", pairs, NOT_SHOWN),
     ]  # fmt: skip
-    return Section("track", "Track record", sentences, [t for t in tables if len(t.frame)])
+    return Section("track", "Track record", sentences, tables)
 
 
 def _fairness_section(
     database: Database, contract: Contract, pairs: pd.DataFrame, attributes: pd.DataFrame | None
 ) -> Section:
-    title = "Fairness"
     if attributes is None:
-        return Section(
-            "fairness",
-            title,
-            [
-                (
-                    "No attribute was compared: this pack was made without a table of attributes "
-                    "(option --attributes of houseprice records evidence)."
-                )
-            ],
+        sentence = (
+            "No attribute was compared: this pack was made without a table of attributes (option "
+            "--attributes of houseprice records evidence)."
         )
+        return Section("fairness", "Fairness", [sentence])
     found = fairness(database, pairs, attributes, contract)
     tables = [
         EvidenceTable("fairness_groups", "By attribute", found.groups,
@@ -166,12 +161,7 @@ def _fairness_section(
                       levels_text(found.equity)),
         EvidenceTable("attributes", "The attributes that were compared", attributes, NOT_SHOWN),
     ]  # fmt: skip
-    return Section(
-        "fairness",
-        title,
-        [found.sentence, *found.remarks],
-        [table for table in tables if len(table.frame)],
-    )
+    return Section("fairness", "Fairness", [found.sentence, *found.remarks], tables)
 
 
 def _reviews_section(database: Database, market: str, period: Period) -> Section:
@@ -189,13 +179,9 @@ def _reviews_section(database: Database, market: str, period: Period) -> Section
         sentences.append(f"{plural(waiting, 'sampled valuation')} have no review yet.")
     tables = [
         EvidenceTable("reviews", "Verdicts", found.shares, shares_text(found.shares)),
-        EvidenceTable(
-            "reviewers",
-            "Share that agrees, by reviewer",
-            found.reviewers,
-            shares_text(found.reviewers),
-        ),
-    ]
+        EvidenceTable("reviewers", "Share that agrees, by reviewer", found.reviewers,
+                      shares_text(found.reviewers)),
+    ]  # fmt: skip
     return Section("reviews", "Random reviews", sentences, tables if found.n_reviews else [])
 
 
@@ -205,13 +191,11 @@ def _alarms_section(database: Database, market: str, period: Period) -> Section:
     found = found[(found["created_at"] >= start) & (found["created_at"] < end)]
     unanswered = sum(not responses for responses in found["responses"])
     first = "No alarm in this period." if found.empty else f"{plural(len(found), 'alarm')}."
-    sentences = [
-        first,
-        (
-            "An alarm means accuracy below that expected, by a test that is valid "
-            f"at any time: the probability of any false alarm is at most {percent(ALARM_RATE, 0)}."
-        ),
-    ]
+    meaning = (
+        "An alarm means accuracy below that expected, by a test that is valid at any time: the "
+        f"probability of any false alarm is at most {percent(ALARM_RATE, 0)}."
+    )
+    sentences = [first, meaning]
     if unanswered:
         sentences.append(f"Nothing is on record as done about {plural(unanswered, 'of them', '')}.")
     frame = pd.DataFrame(
@@ -227,45 +211,39 @@ def _alarms_section(database: Database, market: str, period: Period) -> Section:
             ],
         }
     )
-    tables = [EvidenceTable("alarms", "Alarms", frame)] if len(frame) else []
-    return Section("alarms", "Alarms and what was done", sentences, tables)
+    table = EvidenceTable("alarms", "Alarms", frame)
+    return Section("alarms", "Alarms and what was done", sentences, [table])
 
 
 def _saved_section(database: Database, market: str, period: Period) -> tuple[Section, list[str]]:
     """How many valuations were saved, by model version, entrance and status; the versions."""
-    start, end = period.times
+    given = valuations.join(entries, entries.c.id == valuations.c.entry)
+    in_period = during(valuations.c.valued_at, period.since, period.until)
+    groups = {
+        "Model version": valuations.c.model_version,
+        "Entrance": entries.c.source,
+        "Status": valuations.c.status,
+    }
     query = (
         select(
-            valuations.c.model_version.label("Model version"),
-            entries.c.source.label("Entrance"),
-            valuations.c.status.label("Status"),
+            *(column.label(name) for name, column in groups.items()),
             func.count().label("Valuations"),
             func.min(valuations.c.valued_at).label("First"),
             func.max(valuations.c.valued_at).label("Last"),
         )
-        .join(entries, entries.c.id == valuations.c.entry)
-        .where(
-            entries.c.market == market,
-            valuations.c.valued_at >= start,
-            valuations.c.valued_at < end,
-        )
-        .group_by(valuations.c.model_version, entries.c.source, valuations.c.status)
-        .order_by(valuations.c.model_version, entries.c.source, valuations.c.status)
+        .select_from(given)
+        .where(entries.c.market == market, *in_period)
+        .group_by(*groups.values())
+        .order_by(*groups.values())
     )
+    frame = database.frame(query)
+    is_later = (
+        entries.c.created_at > valuations.c.valued_at,
+        func.date(entries.c.created_at) != func.date(valuations.c.valued_at),
+    )
+    counted = select(func.count()).select_from(given)
     with database.read() as connection:
-        result = connection.execute(query)
-        frame = pd.DataFrame(result.all(), columns=list(result.keys()))
-        later = connection.scalar(
-            select(func.count())
-            .select_from(valuations.join(entries, entries.c.id == valuations.c.entry))
-            .where(
-                entries.c.market == market,
-                valuations.c.valued_at >= start,
-                valuations.c.valued_at < end,
-                entries.c.created_at > valuations.c.valued_at,
-                func.date(entries.c.created_at) != func.date(valuations.c.valued_at),
-            )
-        )
+        later = connection.scalar(counted.where(entries.c.market == market, *in_period, *is_later))
     total = int(frame["Valuations"].sum())
     sentences = [
         f"{plural(total, 'valuation')} of this period are saved.",
@@ -322,43 +300,22 @@ def _model_sections(
         .rename_axis(columns=None)
         .reset_index()
     )
+    origin = (
+        "What each version learned from. The checksums are those of the files; a version is loaded "
+        "only if all of its own checksums hold."
+    )
+    method = (
+        "Measured by cross-validation: each sale was valued by a model that had not seen it. "
+        "Everything that is fitted, ranges included, was fitted without it."
+    )
+    versions = EvidenceTable("versions", "Versions of the model and their data", lineage, shown)
+    accuracy = EvidenceTable("tests_before_use", "Accuracy on held-out sales",
+                             tests.drop(columns="Text"), by_version)  # fmt: skip
+    cards = "\n\n".join(card.markdown for _, card in described)
     return (
-        Section(
-            "lineage",
-            "Data lineage",
-            [
-                (
-                    "What each version learned from. The checksums are those of the files; a "
-                    "version is loaded only if all of its own checksums hold."
-                ),
-                *note,
-            ],
-            [EvidenceTable("versions", "Versions of the model and their data", lineage, shown)],
-        ),
-        Section(
-            "tests",
-            "Tests before use",
-            [
-                (
-                    "Measured by cross-validation: each sale was valued by a model that had not "
-                    "seen it. Everything that is fitted, ranges included, was fitted without it."
-                ),
-            ],
-            [
-                EvidenceTable(
-                    "tests_before_use",
-                    "Accuracy on held-out sales",
-                    tests.drop(columns="Text"),
-                    by_version,
-                )
-            ],
-        ),
-        Section(
-            "card",
-            "Model card",
-            [],
-            markdown="\n\n".join(card.markdown for _, card in described),
-        ),
+        Section("lineage", "Data lineage", [origin, *note], [versions]),
+        Section("tests", "Tests before use", [method], [accuracy]),
+        Section("card", "Model card", [], markdown=cards),
     )
 
 
@@ -389,17 +346,12 @@ def _log_section(database: Database, market: str, period: Period) -> Section:
         }
     )
     shown = frame.assign(Detail=log["detail"].map(detail_text))
-    return Section(
-        "log",
-        "Access and changes",
-        [
-            (
-                "Who looked at saved valuations of others, exported them, or changed a model, a "
-                "market or a role."
-            )
-        ],
-        [EvidenceTable("log", "Log", frame, shown)],
+    sentence = (
+        "Who looked at saved valuations of others, exported them, or changed a model, a market or "
+        "a role."
     )
+    table = EvidenceTable("log", "Log", frame, shown)
+    return Section("log", "Access and changes", [sentence], [table])
 
 
 def _chain_section(database: Database) -> Section:
@@ -410,20 +362,14 @@ def _chain_section(database: Database) -> Section:
         if not found.faults
         else f"{plural(len(found.faults), 'fault')}: the records of this pack can't be relied on."
     )
-    faults = pd.DataFrame({"Fault": list(found.faults)})
-    return Section(
-        "chain",
-        "Protection of the records",
-        [
-            (
-                f"All {plural(found.n_entries, 'entry', 'entries')} of the database were verified "
-                f"on {datetime.now(UTC):%-d %B %Y}. {result}"
-            ),
-            f"Last link of the chain: {found.link}.",
-            (
-                "Keep it outside of the database: with it, houseprice records verify --link shows "
-                "whether the chain was written anew."
-            ),
-        ],
-        [EvidenceTable("faults", "Faults", faults)] if found.faults else [],
+    verified = (
+        f"All {plural(found.n_entries, 'entry', 'entries')} of the database were verified on "
+        f"{datetime.now(UTC):%-d %B %Y}. {result}"
     )
+    advice = (
+        "Keep it outside of the database: with it, houseprice records verify --link shows whether "
+        "the chain was written anew."
+    )
+    sentences = [verified, f"Last link of the chain: {found.link}.", advice]
+    faults = EvidenceTable("faults", "Faults", pd.DataFrame({"Fault": list(found.faults)}))
+    return Section("chain", "Protection of the records", sentences, [faults])

@@ -83,6 +83,11 @@ class Section:
     tables: Sequence[EvidenceTable] = ()
     markdown: str = ""
 
+    @property
+    def filled_tables(self) -> list[EvidenceTable]:
+        """The tables that have rows."""
+        return [table for table in self.tables if len(table.frame)]
+
 
 @dataclass(frozen=True)
 class Evidence:
@@ -104,7 +109,7 @@ class Evidence:
     @property
     def tables(self) -> list[EvidenceTable]:
         """The tables of all sections."""
-        return [table for section in self.sections for table in section.tables]
+        return [table for section in self.sections for table in section.filled_tables]
 
     def write(self, folder: Path) -> list[Path]:
         """Write the files into a folder, and return their paths."""

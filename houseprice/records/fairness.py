@@ -73,11 +73,11 @@ class Fairness:
                 "are needed."
             )
         found = self.tests[self.tests["differs"]]
-        groups = [f"{row['group']} ({row['by']})" for row in to_records(found)]
+        groups = dict.fromkeys(f"{row['group']} ({row['by']})" for row in to_records(found))
         compared = f"of {plural(len(self.tests), 'comparison')}, adjusted for their number"
         if not groups:
             return f"No group differs from the others ({compared})."
-        return f"These groups differ from the others ({compared}): {list_some(_unique(groups))}."
+        return f"These groups differ from the others ({compared}): {list_some([*groups])}."
 
     def to_dict(self) -> dict[str, Any]:
         """Return the result as plain data for JSON."""
@@ -235,7 +235,3 @@ def _remarks(
             "sales. Choose an attribute that it does not know."
         )
     return remarks
-
-
-def _unique(words: Sequence[str]) -> list[str]:
-    return list(dict.fromkeys(words))

@@ -225,9 +225,7 @@ def access_log(
         query = query.where(entries.c.created_at < until)
     if market is not None:
         query = query.where((entries.c.market == market) | (events.c.action == "role"))
-    with database.read() as connection:
-        result = connection.execute(query)
-        frame = pd.DataFrame(result.all(), columns=["entry", *list(result.keys())[1:]])
+    frame = database.frame(query).rename(columns={"id": "entry"})
     frame["detail"] = [json.loads(detail) for detail in frame["detail"]]
     return frame
 
