@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
 from playwright.sync_api import Locator, Page, expect
 
+from houseprice.records.database import Database, parse_url
+from houseprice.records.valuations import listing
 from houseprice.ui.house.owner_report import Report, Scale, render_report
 
 AREA = "Living area above ground (sq ft)"
@@ -199,3 +202,13 @@ def test_even_the_longest_report_is_one_page(app):
     )
     app.set_content(render_report(report).decode())
     assert [n_pages(app, paper) for paper in ("A4", "Letter")] == [1, 1]
+
+
+def test_save_pressed_at_once_saves_the_house_of_the_link(page, base_url, tmp_path_factory):
+    page.goto("/house?GrLivArea=3333&Neighborhood=North+Ames", wait_until="commit")
+    page.get_by_role("button", name="Save").first.click()
+    page.get_by_role("button", name="Save this value").click()
+    expect(page.get_by_text("Saved as number")).to_be_visible()
+    file = tmp_path_factory.getbasetemp() / "app0" / "records.sqlite"
+    saved = listing(Database.at(parse_url(f"sqlite:///{file}")), "ames", limit=1)
+    assert json.loads(saved["facts"].iloc[0]) == {"GrLivArea": "3333", "Neighborhood": "NAmes"}
