@@ -130,7 +130,7 @@ def check_can_change(folder: Path) -> None:
     if folder.resolve().is_relative_to(EMBEDDED.resolve()):
         raise MarketError(
             folder, "",
-            "is part of the package and stays as it is. Copy this folder, for example to "
+            "a market of the package stays as it is. Copy this folder, for example to "
             f"./my_{folder.name}, and set HOUSEPRICE_MARKET to the copy",
         )  # fmt: skip
 

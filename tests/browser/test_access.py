@@ -87,6 +87,35 @@ def found_at_rest(page: Page, script: str, argument: object = None) -> list[str]
     return found
 
 
+def find_violations(page: Page) -> dict[tuple[object, ...], list[str]]:
+    """Return the violations on each tab of a page, in both themes and at both widths."""
+    page.evaluate(AXE_SCRIPT)
+    tabs = page.get_by_role("tablist").first.get_by_role("tab")
+    names = tabs.all_inner_texts() if page.get_by_role("tablist").count() else [""]
+    violations = {}
+    for name in names:
+        if name:
+            tabs.get_by_text(name, exact=True).click()
+            wait_until_idle(page)
+        for width in WIDTHS:
+            page.set_viewport_size({"width": width, "height": 900})
+            for theme, background in BACKGROUNDS.items():
+                page.emulate_media(color_scheme=theme)
+                expect(page.get_by_test_id("stApp")).to_have_css("background-color", background)
+                # What axe finds does not depend on the width, so each theme has one.
+                if (width == WIDTHS[0]) == (theme == "light"):
+                    violations[name, theme, width] = found_at_rest(page, RUN, CHROME)
+                violations[name, theme, width, "chart"] = found_at_rest(page, PALE_CHART_TEXT)
+            violations[name, "sideways", width] = (
+                ["the page is wider than the window"]
+                if page.evaluate("document.documentElement.scrollWidth > innerWidth")
+                else []
+            )
+        violations[name, "unlabelled"] = page.evaluate(UNLABELLED)
+        page.set_viewport_size({"width": WIDTHS[0], "height": 900})
+    return {where: what for where, what in violations.items() if what}
+
+
 @pytest.mark.parametrize("path", PAGES)
 def test_no_tab_has_an_accessibility_violation_in_both_themes_and_widths(app, path):
     app.emulate_media(reduced_motion="reduce")
@@ -95,31 +124,7 @@ def test_no_tab_has_an_accessibility_violation_in_both_themes_and_widths(app, pa
     if path in OPENED:
         app.get_by_text(OPENED[path]).click()
         wait_until_idle(app)
-    app.evaluate(AXE_SCRIPT)
-    tabs = app.get_by_role("tablist").first.get_by_role("tab")
-    names = tabs.all_inner_texts() if app.get_by_role("tablist").count() else [""]
-    violations = {}
-    for name in names:
-        if name:
-            tabs.get_by_text(name, exact=True).click()
-            wait_until_idle(app)
-        for width in WIDTHS:
-            app.set_viewport_size({"width": width, "height": 900})
-            for theme, background in BACKGROUNDS.items():
-                app.emulate_media(color_scheme=theme)
-                expect(app.get_by_test_id("stApp")).to_have_css("background-color", background)
-                # What axe finds does not depend on the width, so each theme has one.
-                if (width == WIDTHS[0]) == (theme == "light"):
-                    violations[name, theme, width] = found_at_rest(app, RUN, CHROME)
-                violations[name, theme, width, "chart"] = found_at_rest(app, PALE_CHART_TEXT)
-            violations[name, "sideways", width] = (
-                ["the page is wider than the window"]
-                if app.evaluate("document.documentElement.scrollWidth > innerWidth")
-                else []
-            )
-        violations[name, "unlabelled"] = app.evaluate(UNLABELLED)
-        app.set_viewport_size({"width": WIDTHS[0], "height": 900})
-    assert {where: what for where, what in violations.items() if what} == {}
+    assert find_violations(app) == {}
 
 
 def test_a_tab_that_a_link_opens_is_in_view_on_a_phone(app):

@@ -17,6 +17,7 @@ from houseprice.records.ledger import Author, append
 from houseprice.records.people import access_log, set_role
 from houseprice.records.schema import valuations
 from tests.browser.conftest import free_port, running_app, stop
+from tests.browser.test_access import find_violations, wait_until_idle
 from tests.loopback import wait_until
 
 if TYPE_CHECKING:
@@ -125,6 +126,9 @@ def test_people_see_their_own_values_and_owners_all_of_them(page, url, database)
     expect(page.get_by_label("Search in 2 saved valuations")).to_be_visible()
     page.get_by_role("link", name="People").click()
     expect(page.get_by_text("Who saw values of others")).to_be_visible()
+    wait_until_idle(page)
+    page.emulate_media(reduced_motion="reduce")
+    assert find_violations(page) == {}
     views = access_log(database)
     assert views[views["action"] == "view"]["person"].tolist() == [BEN]
 

@@ -133,9 +133,8 @@ def _show_unsure(who: Author, contract: Contract, person: str | None) -> None:
         sale = candidates.iloc[0]
         with st.container(border=True):
             price = contract.money(sale["price"])
-            st.markdown(
-                f"Sold for **{escape(price)}** on {sale['sold_on']:%d %B %Y}: {_identity(sale, '')}"
-            )
+            day = f"{sale['sold_on']:%-d %B %Y}"
+            st.markdown(f"Sold for **{escape(price)}** on {day}: {_identity(sale, '')}")
             for row in candidates.to_dict("records"):
                 _show_candidate(who, int(str(number)), row, contract)
     if n_open > _VISIBLE_MATCHES:
@@ -149,7 +148,7 @@ def _show_candidate(who: Author, outcome: int, row: Mapping[Any, Any], contract:
         value = price_text(row["predicted_price"], contract)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(
-            f"Valuation {valuation:,}, {escape(value)} on {row['valued_at']:%d %B %Y}: "
+            f"Valuation {valuation:,}, {escape(value)} on {row['valued_at']:%-d %B %Y}: "
             f"{_identity(row, 'valuation_')} :small[({row['score']:.0f} of 100)]"
         )
         if not may("decide matches"):
@@ -186,7 +185,12 @@ def _show_known(who: Author, contract: Contract, person: str | None) -> None:
     )
     amount = st.column_config.NumberColumn(format=money_cells(contract))
     number = st.column_config.NumberColumn(format="%d")
-    columns = {"Price": amount, "Number": number, "Valuation": number}
+    columns = {
+        "Price": amount,
+        "Number": number,
+        "Valuation": number,
+        "Address": st.column_config.TextColumn(width="medium"),
+    }
     show_table(shown, key="known_prices", alt="The newest later prices", columns=columns)
     if len(known) == _LISTED_ROWS:
         st.caption(f"The newest {_LISTED_ROWS:,}; the download has all.")

@@ -52,7 +52,9 @@ def show_log() -> None:
     """Draw the newest events, and their download."""
     found = access_log(records(), limit=LOG_ROWS)
     _show(
-        found.assign(detail=found["detail"].map(detail_text)),
+        found.assign(
+            action=found["action"].str.replace("_", " "), detail=found["detail"].map(detail_text)
+        ),
         {"created_at": "When", "person": "Person", "action": "Action", "subject": "Subject",
          "detail": "Detail", "market": "Market"},
         key="access_log",

@@ -83,7 +83,7 @@ def show_retraining(who: Author, market: Market) -> None:
 
 
 def _version_sentence(version: DataVersion) -> str:
-    until = f"{version.replaced_at.astimezone(visitor_zone()):%d %B %Y, %H:%M}"
+    until = f"{version.replaced_at.astimezone(visitor_zone()):%-d %B %Y, %H:%M}"
     return (
         f"{version.sentence} They were in use until {until}. What is in use now is kept, so that "
         "you can go forward again."

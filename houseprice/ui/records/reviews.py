@@ -65,7 +65,7 @@ def _show_results(found: reviews.ReviewResults) -> None:
     st.markdown(f"**{plural(found.n_reviews, 'review')}**")
     alts = ("Verdicts of the reviews", "Agreement by reviewer")
     for column, alt, shares in zip(
-        st.columns(2), alts, (found.shares, found.reviewers), strict=True
+        st.columns([2, 3]), alts, (found.shares, found.reviewers), strict=True
     ):
         with column:
             table = shares_text(shares)
@@ -130,9 +130,9 @@ def _show_alarm(author: Author, alarm: Mapping[Any, Any]) -> None:
     icon = ":material/check:" if alarm["responses"] else ":orange[:material/warning:]"
     st.markdown(f"{icon} **{escape(alarm['message'])}**")
     st.markdown("\n".join(f"- {escape(advice)}" for advice in alarm["advice"]))
-    st.caption(f"Alarm {number:,}, {alarm['created_at'].astimezone(zone):%d %B %Y}")
+    st.caption(f"Alarm {number:,}, {alarm['created_at'].astimezone(zone):%-d %B %Y}")
     for each in alarm["responses"]:
-        at = f"{each['at'].astimezone(zone):%d %B %Y}"
+        at = f"{each['at'].astimezone(zone):%-d %B %Y}"
         st.markdown(f"Done ({at}, {escape(each['person'])}): {escape(each['what'])}")
     if not may("change models"):
         return
