@@ -26,7 +26,7 @@ MAX_SHOWN_ROWS = 40
 _HASH = re.compile("[0-9a-f]{64}")
 
 _RIGHT = ("Value", "95 % interval", "Interval", "Expected", "Median error", "Within 10 %",
-          "Coverage (expected)", "Bias", "Accepted", "Reviews", "Share",
+          "Coverage", "Expected", "Bias", "Accepted", "Reviews", "Share",
           "Adjusted p-value")  # fmt: skip
 """Columns of texts that are numbers."""
 

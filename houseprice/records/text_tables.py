@@ -31,18 +31,18 @@ def figures_text(figures: pd.DataFrame) -> pd.DataFrame:
 
 
 def groups_text(groups: pd.DataFrame, first: str = "Group") -> pd.DataFrame:
-    """Return groups of a track record; their frame has the intervals that are left out here."""
+    """Return groups of a track record, the figures with their 95 % intervals."""
     rows = []
     for group, row in _rows(_labelled(groups), "group"):
         cells = {first: group, "Later sales": row["cases"], "Median error": "too few sales",
-                 "Within 10 %": "", "Coverage (expected)": "", "Bias": ""}  # fmt: skip
+                 "Within 10 %": "", "Coverage": "", "Expected": "", "Bias": ""}  # fmt: skip
         if not pd.isna(row["median_ape"]):
             cells["Median error"] = _with_interval("median_ape", row, "median_ape_")
-            cells["Within 10 %"] = percent(row["within_10"])
+            cells["Within 10 %"] = _with_interval("within_10", row, "within_10_")
             cells["Bias"] = _with_interval("bias", row, "bias_")
         if not pd.isna(row["coverage"]):
-            expected = percent(row["expected_coverage"], 0)
-            cells["Coverage (expected)"] = f"{percent(row['coverage'])} ({expected})"
+            cells["Coverage"] = _with_interval("coverage", row, "coverage_")
+            cells["Expected"] = percent(row["expected_coverage"], 0)
         rows.append(cells)
     return pd.DataFrame(rows)
 
