@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zipfile
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from io import BytesIO
 
 import numpy as np
@@ -22,6 +22,7 @@ from houseprice.records.evidence_page import PAGE
 from houseprice.records.ledger import Author
 from houseprice.records.people import access_log
 from houseprice.ui.records.track_record import evidence_zip
+from houseprice.ui.session import records
 from tests.hamlet import hamlet_sales, write_hamlet
 from tests.saved_values import save_with_prices
 from tests.ui.page import charts, metrics, open_page, select_tab, texts
@@ -31,10 +32,17 @@ SAVED, RECORD = "pages/records/saved.py", "pages/records/track_record.py"
 
 
 @pytest.fixture
-def database(model_dir, monkeypatch, tmp_path):
+def url(request, tmp_path):
+    """The URL of an empty database, by default of SQLite."""
+    if getattr(request, "param", "sqlite") == "postgresql":
+        return request.getfixturevalue("postgres").url("pages")
+    return f"sqlite:///{tmp_path / 'records.sqlite'}"
+
+
+@pytest.fixture
+def database(model_dir, monkeypatch, url):
     """The database of an app that only this computer reaches."""
     del model_dir  # in the environment
-    url = f"sqlite:///{tmp_path / 'records.sqlite'}"
     monkeypatch.setenv("HOUSEPRICE_DATABASE_URL", url)
     before = config.get_option("server.address")
     config.set_option("server.address", "127.0.0.1")
@@ -42,6 +50,7 @@ def database(model_dir, monkeypatch, tmp_path):
     opened = Database.at(parse_url(url))
     yield opened
     opened.engine.dispose()
+    records().engine.dispose()  # that of the pages
     config.set_option("server.address", before)
     st.cache_resource.clear()
 
@@ -65,6 +74,29 @@ def test_the_value_of_the_form_is_saved_as_it_is_shown_and_listed(database):
     listed = page.switch_page(SAVED).run().dataframe[0].value.iloc[0]
     assert f"${listed['Value']:,.0f}" == shown
     assert listed["Address"] == "12 elm street"
+
+
+@pytest.mark.parametrize("url", ["sqlite", "postgresql"], indirect=True)
+def test_a_saved_value_meets_its_later_price_in_each_kind_of_database(database):
+    page = open_popover(open_page(HOUSE, GrLivArea="1350"), "save")
+    page.text_input(key="save_reference").input("A-7")
+    page.button(key="save_house").click().run()
+    page.switch_page(SAVED).run()
+    page.text_input(key="saved_search").input("a-7").run()
+    assert page.dataframe[0].value["Reference"].tolist() == ["A-7"]
+    page.switch_page(RECORD).run()
+    select_tab(page, "record_tab", "Later prices")
+    page.text_input(key="price_reference").input("A-7")
+    page.text_input(key="price_amount").input("150,000")
+    page.date_input(key="price_sold_on").set_value(datetime.now(UTC).date() + timedelta(days=1))
+    next(button for button in page.button if button.label == "Add the price").click().run()
+    assert "1 added, 1 matched" in page.success[0].value
+    assert page.dataframe[0].value["Match"].tolist() == ["Matched"]
+    assert "Figures need 30 later prices, and 1 later price can be used" in texts(page)
+    select_tab(page, "record_tab", "Groups")
+    assert page.dataframe[0].value["Later sales"].tolist() == [1]
+    assert not page.exception
+    assert not page.main.error
 
 
 def test_a_table_is_saved_once_with_the_column_of_its_reference(database, market):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 
@@ -18,22 +17,12 @@ from houseprice.records.database import Database, parse_url
 from houseprice.records.ledger import Author
 from houseprice.records.valuations import save
 from tests.hamlet import write_hamlet
-from tests.postgres_server import is_installed, postgres_server
 
 NUMBERS = itertools.count(1)
 ANNE = Author("anne", "hamlet", "form")
 BEN = Author("ben", "hamlet", "api")
 
 Save = Callable[..., list[int]]
-
-
-@pytest.fixture(scope="session")
-def postgres():
-    """A server of PostgreSQL; without its programs these tests are skipped, in CI they fail."""
-    if not is_installed() and not os.environ.get("CI"):
-        pytest.skip("PostgreSQL is not installed: make machine")
-    with postgres_server() as server:
-        yield server
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
