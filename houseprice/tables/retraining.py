@@ -194,7 +194,8 @@ def retrain(
 def use_challenger(folder: Path, store: ModelStore, result: Retraining) -> Retraining:
     """Put the new data into the folder of a market, and use the new model.
 
-    Raises MarketError if the market was changed since the training.
+    Raises MarketError if the market was changed since the training, and StoreError if the new
+    model can't be used any more; then nothing changes.
     """
     new_sales = result.market.contract.market.sales
     with file_lock(folder / ".retraining.lock"):
@@ -202,10 +203,11 @@ def use_challenger(folder: Path, store: ModelStore, result: Retraining) -> Retra
             raise MarketError(folder, "", "was changed meanwhile. Retrain again")
         if (folder / new_sales).exists():
             raise MarketError(folder / new_sales, "", "exists already. Retrain again")
-        _keep(folder, store.active(result.market.contract.market.name))
+        current = store.active(result.market.contract.market.name)
+        store.activate(result.challenger)  # first, because it may be refused
+        _keep(folder, current)
         for name in (new_sales, CONTRACT_FILE):
             replace_file(folder / name, result.files[name])
-    store.activate(result.challenger)
     return replace(result, is_in_use=True)
 
 

@@ -1,12 +1,13 @@
 """Retraining with later prices: compared, used if no worse, and undone."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from houseprice.errors import InputError, MarketError
+from houseprice.errors import InputError, MarketError, StoreError
 from houseprice.market.sales import EMBEDDED
 from houseprice.model.store.store import ModelStore
 from houseprice.model.training import train
@@ -81,6 +82,9 @@ def test_a_model_that_fails_the_gate_changes_nothing(hamlet, store):
     assert not result.is_in_use
     assert not result.gate.passed
     assert store.active("hamlet") == active
+    assert load_market(hamlet).contract.sha256 == market.contract.sha256
+    with pytest.raises(StoreError):
+        use_challenger(hamlet, store, replace(result, challenger="hamlet-2.0.0-99"))
     assert load_market(hamlet).contract.sha256 == market.contract.sha256
     # It can be used anyway, but not on top of another change of the market.
     assert use_challenger(hamlet, store, result).is_in_use
